@@ -1,0 +1,100 @@
+// The frozen shape of a shards.yaml that has no mistakes. Everything else reads this and never the file.
+
+/** How a connection is secured, as libpq understands the words, decided by us. */
+export type Tls =
+  | { readonly mode: 'off' }
+  /** Encrypted, the server's certificate not checked. */
+  | { readonly mode: 'require' }
+  /** Encrypted, certificate and host name checked against the system's authorities or `ca` (PEM text). */
+  | { readonly mode: 'verify'; readonly ca?: string };
+
+/** One database and how to reach it. `password` absent: PGPASSWORD, then ~/.pgpass or PGPASSFILE, as libpq does. */
+export interface Database {
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly user: string;
+  readonly password?: string;
+  readonly tls: Tls;
+  /** For people: the URL without any secret. */
+  readonly displayUrl: string;
+  /** The role that `install` uses instead, when the file says `admin:`. */
+  readonly admin?: { readonly user: string; readonly password?: string };
+  readonly ticker: 'auto' | 'always' | 'never';
+}
+
+export interface Shard extends Database {
+  /** Unique in the file: the database's name, or `host/database` where that is not unique, or `name:`. */
+  readonly name: string;
+  /** The machine whose mover moves this shard; several shards share one. (`host` above is where it is reached.) */
+  readonly moverHost: string;
+  readonly schema: 'pgq' | 'pgque';
+}
+
+/** Which column of a central event carries `shard:queue:event id`. */
+export type OriginColumn = 'extra1' | 'extra2' | 'extra3' | 'extra4' | 'none';
+
+/** Where a source begins: at install's moment, at the oldest event kept, or where another consumer stands. */
+export type Start =
+  | { readonly at: 'now' }
+  | { readonly at: 'oldest' }
+  | { readonly at: 'consumer'; readonly name: string };
+
+/** Column mapping: an SQL expression, run on the shard, in place of the event's own column. */
+export type ColumnMap = Readonly<
+  Partial<Record<'type' | 'data' | 'extra1' | 'extra2' | 'extra3' | 'extra4', string>>
+>;
+
+export interface Queue {
+  /** The central queue. */
+  readonly name: string;
+  /** First number of workers over all hosts; 0 parks; 'none' means forward only, no group is registered. */
+  readonly workers: number | 'none';
+  /** Absolute path of the handler module; absent only where no worker is wanted. */
+  readonly handler?: string;
+  /** The source queues on every shard; default: the central queue's own name. */
+  readonly from: readonly string[];
+  /** SQL condition on the event's columns, run on the shard. */
+  readonly where?: string;
+  readonly columns: ColumnMap;
+  /** Undefined: `oldest` for queues that install creates, and a mistake for queues that already hold events. */
+  readonly start?: Start;
+  /** Create the source queue where it does not exist. */
+  readonly create: boolean;
+  readonly origin: OriginColumn;
+  readonly onPoison: 'dead' | 'halt';
+  /** How long the shards' watermarks stay behind the position, in ms. */
+  readonly keepMs: number;
+  /** An existing plain consumer of the central queue that becomes the group. */
+  readonly adopt?: string;
+  /** Limits of the handler, see `docs/handlers.md`. */
+  readonly timeoutMs: number;
+  readonly retry: { readonly attempts: number; readonly firstMs: number; readonly maxMs: number };
+}
+
+export interface Config {
+  /** Absolute path of the file. */
+  readonly file: string;
+  /** SHA-256 of the file's bytes, hex: tells whether two members run the same file. */
+  readonly hash: string;
+  readonly name: string;
+  readonly central: Database;
+  readonly shards: readonly Shard[];
+  readonly queues: readonly Queue[];
+  readonly mover: {
+    readonly memoryBytes: number;
+    readonly wholeBytes: number;
+    readonly adoptAfterMs: number;
+  };
+  readonly http?: { readonly host: string; readonly port: number; readonly token?: string };
+}
+
+/** One mistake (or warning): where it is, what is wrong, and what would be right. */
+export interface Problem {
+  readonly file: string;
+  /** 1-based. */
+  readonly line: number;
+  /** 1-based. */
+  readonly column: number;
+  readonly sentence: string;
+}

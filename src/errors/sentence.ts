@@ -1,0 +1,53 @@
+// Any error as one sentence for an operator: what happened to which database, and what to do. Never a stack, never a secret.
+import { networkCodeOf, sqlstateOf } from './sqlstate.ts';
+import { TributaryError } from './tributary-error.ts';
+
+const NETWORK: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'refuses connections: is the server running, and are host and port right?',
+  ENOTFOUND: 'has a host name that is not known: correct the host, or the resolver.',
+  EAI_AGAIN: 'has a host name that cannot be resolved now: check the resolver.',
+  ETIMEDOUT: 'does not answer: check the network, a firewall, or whether the host is up.',
+  EHOSTUNREACH: 'cannot be reached: no route to the host.',
+  ENETUNREACH: 'cannot be reached: no route to the network.',
+};
+
+const SQLSTATE: Readonly<Record<string, string>> = {
+  '28P01': 'refuses the password: correct it in the file, PGPASSWORD or ~/.pgpass.',
+  '28000': 'refuses the role: check pg_hba.conf, TLS and whether the role may log in.',
+  '3D000': 'has no database of that name: correct the URL or create the database.',
+  '53300': 'has no connection left: raise max_connections or use a pooler.',
+  '57P03': 'is starting up or shutting down.',
+  '57P01': 'ended the connection (shutdown, restart or an administrator).',
+  '53100': 'has no disk space left: free some.',
+};
+
+/**
+ * @param subject who it happened to, without secrets, e.g. `shard app_017 (db02:5432)`.
+ * @returns one sentence, ending in a full stop.
+ */
+export function sentenceFor(error: unknown, subject: string): string {
+  if (error instanceof TributaryError) return error.message;
+  const network = networkCodeOf(error);
+  if (network !== undefined) return `${subject} ${NETWORK[network] ?? `lost its connection (${network}).`}`;
+  const sqlstate = sqlstateOf(error);
+  const message = firstLine(error);
+  if (sqlstate !== undefined) {
+    const known = SQLSTATE[sqlstate];
+    if (known !== undefined) return `${subject} ${known}`;
+    if (sqlstate === '42501')
+      return `${subject}: ${message}: run \`tributary install\` with an admin role, which grants what is needed.`;
+    return `${subject}: ${message} (SQLSTATE ${sqlstate}).`;
+  }
+  if (/SASL|client password must be a string/i.test(message)) {
+    return `${subject} asks for a password and none was given: set it in the file with !env, PGPASSWORD or ~/.pgpass.`;
+  }
+  if (/does not support SSL/i.test(message))
+    return `${subject} does not offer TLS: set \`tls: off\` or turn it on there.`;
+  if (/timeout expired|timed out/i.test(message)) return `${subject} ${NETWORK['ETIMEDOUT']}`;
+  return `${subject}: ${message.replace(/\.$/, '')}.`;
+}
+
+function firstLine(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error);
+  return (text.split('\n')[0] ?? '').trim() || 'an error without a message';
+}

@@ -1,0 +1,2 @@
+// What a user imports: `import { defineHandler } from 'tributary'`.
+export {};

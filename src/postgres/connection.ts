@@ -1,0 +1,162 @@
+// One connection to one database: queries, multi-statement scripts, COPY both ways. The only file that makes a pg Client.
+//
+// Invariant: a connection that failed once (error, timeout, cut) is never used again; `closed` tells why it ended.
+// Nothing here needs a session: no startup parameters but application_name, no named statements, no session locks,
+// so a pooler in transaction mode may stand in between.
+import type { Readable, Writable } from 'node:stream';
+import pg from 'pg';
+import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
+import type { Database } from '../config/config.ts';
+import { TributaryError } from '../errors/tributary-error.ts';
+import { internalTypes } from './types.ts';
+
+export type Row = Record<string, unknown>;
+
+/** A transaction-bound client as handlers see it; re-exported by the room `handler`. */
+export type PgClient = pg.ClientBase;
+
+export interface ConnectOptions {
+  /** Shown in pg_stat_activity. */
+  readonly applicationName: string;
+  readonly connectTimeoutMs?: number;
+  /** Use `database.admin` where the file gives one. */
+  readonly asAdmin?: boolean;
+  /** Types as plain pg gives them (int8 as text, timestamps as Date); default: our own, see types.ts. */
+  readonly plainTypes?: boolean;
+}
+
+export interface CallOptions {
+  /** After this many ms without an answer the connection is given up; default 30 s. */
+  readonly timeoutMs?: number;
+}
+
+const CONNECT_TIMEOUT_MS = 5_000;
+const CALL_TIMEOUT_MS = 30_000;
+
+export class Connection {
+  readonly #client: pg.Client;
+  #failure: Error | undefined;
+  readonly #closed: Promise<Error | undefined>;
+
+  private constructor(client: pg.Client) {
+    this.#client = client;
+    this.#closed = new Promise((resolve) => client.once('end', () => resolve(this.#failure)));
+    client.on('error', (error) => {
+      this.#failure ??= error;
+    });
+  }
+
+  /** @throws what pg throws when the server cannot be reached or refuses; see errors/sentence.ts. */
+  static async open(database: Database, options: ConnectOptions): Promise<Connection> {
+    const client = new pg.Client(clientConfig(database, options));
+    const connection = new Connection(client);
+    try {
+      await client.connect();
+    } catch (error) {
+      connection.destroy();
+      throw error;
+    }
+    return connection;
+  }
+
+  /** The plain client, for the room `workers`, which hands it to handlers. */
+  get client(): pg.Client {
+    return this.#client;
+  }
+
+  /** Resolves when the connection has ended, with the error that ended it, if any. */
+  get closed(): Promise<Error | undefined> {
+    return this.#closed;
+  }
+
+  get failed(): boolean {
+    return this.#failure !== undefined;
+  }
+
+  get backendPid(): number {
+    return (this.#client as unknown as { processID: number }).processID;
+  }
+
+  /** One statement, unnamed, with parameters. */
+  async query<R = Row>(
+    text: string,
+    values: readonly unknown[] = [],
+    options: CallOptions = {},
+  ): Promise<R[]> {
+    const result = await this.#bounded(this.#client.query<pg.QueryResultRow>(text, [...values]), options);
+    return result.rows as R[];
+  }
+
+  /** Several statements in one simple-protocol message; the rows of each, in order. */
+  async script(text: string, options: CallOptions = {}): Promise<Row[][]> {
+    const results = await this.#bounded<unknown>(this.#client.query(text), options);
+    return (Array.isArray(results) ? results : [results]).map((result) => (result as pg.QueryResult).rows);
+  }
+
+  /** `COPY … TO STDOUT`, alone in its message. */
+  copyOut(text: string): Readable {
+    return this.#client.query(copyTo(text)) as unknown as Readable;
+  }
+
+  /** `COPY … FROM STDIN`, alone in its message. */
+  copyIn(text: string): Writable {
+    return this.#client.query(copyFrom(text)) as unknown as Writable;
+  }
+
+  /** Says goodbye to the server; resolves when the socket is closed, within two seconds at most. */
+  async close(): Promise<void> {
+    const timer = setTimeout(() => this.destroy(), 2_000);
+    await this.#client.end().catch(() => {});
+    clearTimeout(timer);
+  }
+
+  /** Cuts the socket without a word: for a peer that does not answer. */
+  destroy(reason?: Error): void {
+    this.#failure ??= reason;
+    (this.#client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
+  }
+
+  async #bounded<T>(answer: Promise<T>, { timeoutMs = CALL_TIMEOUT_MS }: CallOptions): Promise<T> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_resolve, reject) => {
+      timer = setTimeout(() => {
+        const error = new TributaryError(`No answer within ${timeoutMs} ms.`, {
+          code: 'timeout',
+          kind: 'retryable',
+        });
+        this.destroy(error);
+        reject(error);
+      }, timeoutMs);
+    });
+    try {
+      return await Promise.race([answer, late]);
+    } finally {
+      clearTimeout(timer);
+      answer.catch(() => {});
+    }
+  }
+}
+
+/** Our database description as the driver wants it: TLS decided by us, the password possibly from ~/.pgpass. */
+export function clientConfig(database: Database, options: ConnectOptions): pg.ClientConfig {
+  const admin = options.asAdmin ? database.admin : undefined;
+  const password = admin === undefined ? database.password : admin.password;
+  return {
+    host: database.host,
+    port: database.port,
+    database: database.database,
+    user: admin?.user ?? database.user,
+    ...(password === undefined ? {} : { password }),
+    ssl: sslOf(database),
+    application_name: options.applicationName,
+    connectionTimeoutMillis: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+    ...(options.plainTypes ? {} : { types: internalTypes }),
+  };
+}
+
+function sslOf({ tls }: Database): pg.ClientConfig['ssl'] {
+  if (tls.mode === 'off') return false;
+  if (tls.mode === 'require') return { rejectUnauthorized: false };
+  return { rejectUnauthorized: true, ...(tls.ca === undefined ? {} : { ca: tls.ca }) };
+}

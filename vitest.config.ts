@@ -1,0 +1,36 @@
+// Test projects: what each needs is in its name. `unit` needs nothing, `postgres`, `contract` and `scenario` a server.
+import { defineConfig } from 'vitest/config';
+
+const withServer = {
+  globalSetup: ['test/support/server.setup.ts'],
+  testTimeout: 60_000,
+  hookTimeout: 60_000,
+};
+
+export default defineConfig({
+  test: {
+    projects: [
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      { test: { name: 'postgres', include: ['test/postgres/**/*.test.ts'], ...withServer } },
+      { test: { name: 'contract', include: ['test/contract/**/*.test.ts'], ...withServer } },
+      {
+        test: {
+          name: 'scenario',
+          include: ['test/scenario/**/*.test.ts'],
+          ...withServer,
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
+        },
+      },
+      {
+        test: {
+          name: 'chaos',
+          include: ['test/chaos/**/*.test.ts'],
+          ...withServer,
+          testTimeout: 3_600_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
+  },
+});
