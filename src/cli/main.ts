@@ -1,2 +1,44 @@
 #!/usr/bin/env node
-export {};
+// The process `tributary`: its signals, its streams, its exit code. One of the two files that catch signals.
+import { sentenceFor } from '../errors/sentence.ts';
+import { EXIT } from './exit.ts';
+import { runCli } from './program.ts';
+import { StopSwitch } from './stop-switch.ts';
+
+/** How long a command may take to let go after the second signal. */
+const LET_GO_MS = 2_000;
+
+const stop = new StopSwitch();
+const pressed = () => {
+  if (stop.press(performance.now()) === 'end') process.exit(EXIT.failed);
+};
+process.on('SIGINT', pressed);
+process.on('SIGTERM', pressed);
+stop.hardSignal.addEventListener('abort', () => {
+  setTimeout(() => process.exit(EXIT.failed), LET_GO_MS).unref();
+});
+
+// `tributary lag | head` closes our stdout: what it wanted to see, it has seen.
+process.stdout.on('error', () => process.exit(EXIT.done));
+process.stderr.on('error', () => {});
+
+process.on('uncaughtException', (error) => {
+  const isDebug = process.env.TRIBUTARY_DEBUG === '1';
+  process.stderr.write(`${isDebug ? error.stack : sentenceFor(error, 'tributary')}\n`);
+  process.exit(EXIT.failed);
+});
+
+const code = await runCli(process.argv.slice(2), {
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: process.env,
+  cwd: process.cwd(),
+  get signal() {
+    return stop.signal;
+  },
+  get hardSignal() {
+    return stop.hardSignal;
+  },
+});
+process.stdout.write('', () => process.exit(code));

@@ -1,0 +1,68 @@
+// What every command is given: streams, environment, stop signals, log, and the configuration when it asks for it.
+import type { Readable } from 'node:stream';
+import type { Logger } from 'pino';
+import type { Config, Problem } from '../config/config.ts';
+import { loadConfig } from '../config/load.ts';
+import { EXIT, Exit } from './exit.ts';
+import { makeLog } from './log.ts';
+
+/** A stream to write to; `isTTY` and `columns` are there on a terminal only. */
+export interface Output {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+/** The world outside, replaced in tests. */
+export interface CliIo {
+  readonly stdin: Readable & { readonly isTTY?: boolean };
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly env: NodeJS.ProcessEnv;
+  /** Relative paths on the command line are relative to this. */
+  readonly cwd: string;
+  /** Stop: take no new work, finish what was begun. Who never reads it is simply ended by SIGINT and SIGTERM. */
+  readonly signal: AbortSignal;
+  /** The second signal, more than a second after the first: now. */
+  readonly hardSignal: AbortSignal;
+}
+
+export interface CliContext extends CliIo {
+  /** Of the file given with -c, TRIBUTARY_CONFIG, or `shards.yaml`; as given, for messages. */
+  readonly configFile: string;
+  /** To stderr: JSON lines, or for people on a terminal. */
+  readonly log: Logger;
+  /** The configuration; warnings go to the log. A file with mistakes prints them all and ends the command with 2. */
+  loadConfig(): Promise<Config>;
+}
+
+/** @param configFile asked late, because options are known only once the command runs. */
+export function makeContext(io: CliIo, configFile: () => string): CliContext {
+  const log = makeLog(io.stderr, io.env);
+  return {
+    stdin: io.stdin,
+    stdout: io.stdout,
+    stderr: io.stderr,
+    env: io.env,
+    cwd: io.cwd,
+    get signal() {
+      return io.signal;
+    },
+    get hardSignal() {
+      return io.hardSignal;
+    },
+    get configFile() {
+      return configFile();
+    },
+    log,
+    async loadConfig() {
+      const result = loadConfig(configFile(), { env: io.env, cwd: io.cwd });
+      for (const warning of result.warnings) log.warn(line(warning));
+      if (result.config !== undefined) return result.config;
+      for (const problem of result.problems) io.stderr.write(`${line(problem)}\n`);
+      throw new Exit(EXIT.wrong);
+    },
+  };
+}
+
+const line = ({ file, line, column, sentence }: Problem): string => `${file}:${line}:${column} ${sentence}`;

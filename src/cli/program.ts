@@ -1,0 +1,62 @@
+// The command line: its options, its commands, and how any way of ending becomes an exit code.
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { sentenceFor } from '../errors/sentence.ts';
+import { TributaryError } from '../errors/tributary-error.ts';
+import { packagePath } from '../lifecycle/package-root.ts';
+import { type CliContext, type CliIo, makeContext } from './context.ts';
+import { EXIT, Exit, type ExitCode } from './exit.ts';
+
+/** Adds one command; each command file exports one of these as `register`. */
+type Register = (program: Command, context: CliContext) => void;
+
+/** A new command: one file with `register`, one line here. */
+const COMMANDS: readonly Register[] = [];
+
+/** Runs one command to its end. Never throws; prints errors as one sentence. */
+export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCode> {
+  const program = makeProgram(io);
+  const context = makeContext(io, () => program.opts<{ config: string }>().config);
+  for (const register of COMMANDS) register(program, context);
+  try {
+    await program.parseAsync([...argv], { from: 'user' });
+    return EXIT.done;
+  } catch (error) {
+    return codeOf(error, io);
+  }
+}
+
+function makeProgram(io: CliIo): Command {
+  return new Command('tributary')
+    .description('Gathers events from many PostgreSQL shards into a few central queues, and works them off.')
+    .version(version(), '-V, --version')
+    .option('-c, --config <file>', 'the configuration', io.env.TRIBUTARY_CONFIG ?? 'shards.yaml')
+    .configureHelp({ sortOptions: true, sortSubcommands: true, showGlobalOptions: true })
+    .configureOutput({
+      writeOut: (text) => void io.stdout.write(text),
+      writeErr: (text) => void io.stderr.write(text),
+      getOutHelpWidth: () => io.stdout.columns ?? 100,
+      getErrHelpWidth: () => io.stderr.columns ?? 100,
+    })
+    .showHelpAfterError('`tributary --help` lists the commands, `tributary COMMAND --help` its options.')
+    .exitOverride();
+}
+
+function codeOf(error: unknown, io: CliIo): ExitCode {
+  const say = (sentence: string) => {
+    if (sentence !== '') io.stderr.write(`${sentence}\n`);
+    if (io.env.TRIBUTARY_DEBUG === '1' && error instanceof Error) io.stderr.write(`${error.stack}\n`);
+  };
+  if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.wrong;
+  if (error instanceof Exit) {
+    say(error.message);
+    return error.code;
+  }
+  say(sentenceFor(error, 'tributary'));
+  return error instanceof TributaryError && error.kind === 'misconfigured' ? EXIT.wrong : EXIT.failed;
+}
+
+function version(): string {
+  const text = readFileSync(packagePath('package.json'), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
