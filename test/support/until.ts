@@ -1,0 +1,32 @@
+// Waiting for a condition, the only way tests wait.
+
+export interface UntilOptions {
+  /** Completes "waited in vain for …". */
+  readonly what: string;
+  readonly timeoutMs?: number;
+  readonly everyMs?: number;
+}
+
+type Falsy = false | 0 | '' | null | undefined;
+
+/** The first truthy value of `condition`; one that throws is not true yet, and its last error is the cause. */
+export async function until<T>(
+  condition: () => T | Promise<T>,
+  { what, timeoutMs = 15_000, everyMs = 20 }: UntilOptions,
+): Promise<Exclude<T, Falsy>> {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    let cause: unknown;
+    try {
+      const value = await condition();
+      if (value) return value as Exclude<T, Falsy>;
+    } catch (error) {
+      cause = error;
+    }
+    if (Date.now() >= deadline) {
+      const because = cause instanceof Error ? `: ${cause.message}` : '.';
+      throw new Error(`Waited ${timeoutMs} ms in vain for ${what}${because}`, { cause });
+    }
+    await new Promise((resolve) => setTimeout(resolve, everyMs));
+  }
+}
