@@ -1,5 +1,15 @@
 // From the file to a frozen Config, or to all its mistakes at once.
-import type { Config, Problem } from './config.ts';
+import { createHash } from 'node:crypto';
+import { readFileSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import type { Config, Database, Problem, Queue, Shard } from './config.ts';
+import { ACCESS_KEYS, compact, readAccess, readCentral } from './database.ts';
+import { readQueues } from './queues.ts';
+import { readHttp, readMover, readName } from './settings.ts';
+import { placeOf, readShards } from './shards.ts';
+import { parseYaml } from './syntax.ts';
+import { whyUnreadable } from './tls.ts';
+import { Value } from './value.ts';
 
 /** Either a configuration or what is wrong with the file; `config === undefined` tells which. */
 export type LoadResult =
@@ -11,16 +21,101 @@ export type LoadResult =
     };
 
 export interface LoadOptions {
-  /** Where `!env NAME` looks; default process.env. */
+  /** Where `!env NAME` and PGUSER are looked up; default process.env. */
   readonly env?: NodeJS.ProcessEnv;
   /** What a relative `path` is relative to; default the working directory. */
   readonly cwd?: string;
 }
 
+const KEYS = ['name', 'central', 'shards', 'defaults', 'queues', 'mover', 'http'];
+
 /** @param path as the user wrote it: problems name the file like that. */
-export function loadConfig(path: string, _options: LoadOptions = {}): LoadResult {
-  return {
-    problems: [{ file: path, line: 1, column: 1, sentence: 'Reading is not built yet.' }],
+export function loadConfig(
+  path: string,
+  { env = process.env, cwd = process.cwd() }: LoadOptions = {},
+): LoadResult {
+  const file = resolve(cwd, path);
+  const alone = (sentence: string): LoadResult => ({
+    problems: [{ file: path, line: 1, column: 1, sentence }],
     warnings: [],
+  });
+  let bytes: Buffer;
+  let mode: number;
+  try {
+    bytes = readFileSync(file);
+    mode = statSync(file).mode;
+  } catch (error) {
+    const remedy = 'write one with `tributary init`, or name another with -c';
+    return alone(`The configuration ${whyUnreadable(error)}: ${remedy}.`);
+  }
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return alone('The configuration is not text in UTF-8: save it as such.');
+  }
+  const { document, report } = parseYaml(text, path);
+  if (report.problems.length > 0) return { problems: report.problems, warnings: [] };
+  const root = new Value(
+    {
+      report,
+      document,
+      env,
+      folder: dirname(file),
+      isReadableByOthers: process.platform !== 'win32' && (mode & 0o077) !== 0,
+    },
+    document.contents,
+    { path: '', at: 0 },
+  );
+  const parts = readRoot(root);
+  const { problems, warnings } = report;
+  if (problems.length > 0 || parts === undefined) return { problems, warnings };
+  return {
+    config: freeze({ file, hash: createHash('sha256').update(bytes).digest('hex'), ...parts }),
+    warnings,
   };
+}
+
+/** Undefined only where a problem was reported. */
+function readRoot(root: Value): Omit<Config, 'file' | 'hash'> | undefined {
+  if (root.isEmpty) return root.problem('The file is empty: `tributary init` writes one to start from.');
+  const section = root.section(KEYS);
+  if (section === undefined) return undefined;
+  const name = readName(section.get('name'));
+  const defaults = section.get('defaults')?.section([...ACCESS_KEYS, 'schema', 'port']);
+  const access = defaults === undefined ? {} : readAccess(defaults);
+  const centralValue = section.require('central', '`central: !env CENTRAL_URL`, or a URL');
+  const central = centralValue === undefined ? undefined : readCentral(centralValue, access);
+  const shardsValue = section.require('shards', 'a list with the URL of each database under `shards:`');
+  const shards = shardsValue === undefined ? [] : readShards(shardsValue, access);
+  const { keepMs, ...mover } = readMover(section.get('mover'));
+  const queuesValue = section.require('queues', 'each central queue under `queues:`');
+  const queues = queuesValue === undefined ? [] : readQueues(queuesValue, keepMs);
+  const http = readHttp(section.get('http'));
+  if (central === undefined) return undefined;
+  if (shardsValue !== undefined) reportLoop(shardsValue, { central, shards, queues });
+  return compact({ name, central, shards, queues, mover, http });
+}
+
+/** A queue that is its own source would be moved into itself for ever. */
+function reportLoop(
+  value: Value,
+  { central, shards, queues }: { central: Database; shards: readonly Shard[]; queues: readonly Queue[] },
+): void {
+  const shard = shards.find((one) => placeOf(one) === placeOf(central));
+  if (shard === undefined) return;
+  const names = new Set(queues.map(({ name }) => name));
+  const loop = queues.flatMap(({ from }) => from).find((source) => names.has(source));
+  if (loop === undefined) return;
+  value.problem(
+    `The shard \`${shard.name}\` is the central database, so its queue \`${loop}\` would be source and central queue in one: give the central queue another name, with \`from: ${loop}\`.`,
+  );
+}
+
+function freeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    for (const part of Object.values(value)) freeze(part);
+    Object.freeze(value);
+  }
+  return value;
 }

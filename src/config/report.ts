@@ -1,0 +1,47 @@
+// Collects what is wrong with a file, and where.
+import type { LineCounter } from 'yaml';
+import type { Problem } from './config.ts';
+
+export class Report {
+  readonly #file: string;
+  readonly #lines: LineCounter;
+  readonly #problems = new Map<string, Problem>();
+  readonly #warnings = new Map<string, Problem>();
+
+  /** @param file as it is to be shown. */
+  constructor(file: string, lines: LineCounter) {
+    this.#file = file;
+    this.#lines = lines;
+  }
+
+  /** A mistake at an offset of the text. The same one at the same place counts once. */
+  problem(offset: number, sentence: string): void {
+    this.#add(this.#problems, offset, sentence);
+  }
+
+  warn(offset: number, sentence: string): void {
+    this.#add(this.#warnings, offset, sentence);
+  }
+
+  lineOf(offset: number): number {
+    return Math.max(1, this.#lines.linePos(offset).line);
+  }
+
+  /** In the order of the file. */
+  get problems(): readonly Problem[] {
+    return sorted(this.#problems);
+  }
+
+  get warnings(): readonly Problem[] {
+    return sorted(this.#warnings);
+  }
+
+  #add(to: Map<string, Problem>, offset: number, sentence: string): void {
+    const { line, col } = this.#lines.linePos(offset);
+    const at = { line: Math.max(1, line), column: Math.max(1, col) };
+    to.set(`${at.line}:${at.column} ${sentence}`, { file: this.#file, ...at, sentence });
+  }
+}
+
+const sorted = (problems: Map<string, Problem>): readonly Problem[] =>
+  [...problems.values()].sort((a, b) => a.line - b.line || a.column - b.column);

@@ -1,0 +1,71 @@
+// From text to a YAML tree that remembers where everything stands, with `!env NAME` for what must not be in the file.
+import { type Document, type ErrorCode, LineCounter, parseDocument, type ScalarTag } from 'yaml';
+import { Report } from './report.ts';
+
+/** A value that stands in the environment. */
+export class EnvReference {
+  readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+}
+
+const ENV_TAG: ScalarTag = {
+  tag: '!env',
+  identify: (value) => value instanceof EnvReference,
+  resolve: (text) => new EnvReference(text.trim()),
+};
+
+/** Our words for the parser's codes: its own messages quote the file, and so might quote a secret. */
+const SENTENCES: Readonly<Partial<Record<ErrorCode, string>>> = {
+  ALIAS_PROPS: 'An alias (`*name`) cannot have a tag or an anchor.',
+  BAD_ALIAS:
+    'An alias (`*name`) needs a name that an anchor (`&name`) defined before; text that starts with `*` needs quotes.',
+  BAD_COLLECTION_TYPE:
+    '`!env` stands before the name of one environment variable, not before a list or a map.',
+  BAD_DQ_ESCAPE: 'A backslash inside double quotes starts an escape: write two, or use single quotes.',
+  BAD_INDENT:
+    'The indentation does not fit: the keys of one map start in the same column, deeper than the key they belong to.',
+  BAD_SCALAR_START: 'Text that starts with this character needs quotes.',
+  BLOCK_AS_IMPLICIT_KEY:
+    'A second `key:` on the same line: put it on a line of its own, or the value in quotes.',
+  BLOCK_IN_FLOW:
+    'Inside `{ }` and `[ ]` there is no list with dashes or indented map: write it with brackets.',
+  DUPLICATE_KEY: 'This key stands here twice.',
+  KEY_OVER_1024_CHARS: 'This key is far too long: is a quote missing?',
+  MISSING_CHAR:
+    'Something is missing before this: a comma, a colon with a space after it, or a closing quote or bracket.',
+  MULTILINE_IMPLICIT_KEY: 'A key must stand on one line and end in a colon: is the colon missing?',
+  MULTIPLE_DOCS: 'A second document begins here: the file must hold one only, so remove the `---`.',
+  TAB_AS_INDENT: 'A tab is used for indentation, which YAML forbids: use spaces.',
+  TAG_RESOLVE_FAILED: 'This tag is not known: the only one is `!env NAME`.',
+  UNEXPECTED_TOKEN:
+    'This is not expected here: text with braces, commas, brackets, quotes or `#` in it needs quotes around it.',
+};
+
+export interface Syntax {
+  readonly document: Document.Parsed;
+  readonly report: Report;
+}
+
+/** @param file as it is shown in problems. Mistakes in the syntax are in the report. */
+export function parseYaml(text: string, file: string): Syntax {
+  const lineCounter = new LineCounter();
+  const document = parseDocument(text, {
+    customTags: [ENV_TAG],
+    lineCounter,
+    logLevel: 'silent',
+    prettyErrors: false,
+    uniqueKeys: false,
+  });
+  const report = new Report(file, lineCounter);
+  for (const { code, pos } of [...document.errors, ...document.warnings]) {
+    report.problem(
+      Math.min(pos[0], text.length),
+      SENTENCES[code] ??
+        'This is not valid YAML: look for a missing quote, bracket or colon here or in the line before.',
+    );
+  }
+  return { document, report };
+}
