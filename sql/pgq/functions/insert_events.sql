@@ -1,0 +1,119 @@
+-- ----------------------------------------------------------------------
+-- Function: pgq.insert_events(7)
+--
+--      Puts many events into a queue, in the order of the arrays, much faster than one by one. The first array says
+--      how many; the others are as long as it, or null where no event has that field.
+--
+-- Parameters:
+--      i_queue_name    - name of the queue
+--      i_types         - types
+--      i_data          - payloads
+--      i_extra1..4     - further fields
+--
+-- Returns:
+--      number of events
+--
+-- Writes:
+--      the queue's current event table
+--
+-- Called by:
+--      pgq.insert_events(2), pgq.insert_events(3), users
+-- ----------------------------------------------------------------------
+create or replace function pgq.insert_events(
+    i_queue_name text, i_types text[], i_data text[], i_extra1 text[], i_extra2 text[], i_extra3 text[], i_extra4 text[])
+returns bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_txid  bigint := txid_current(); -- before the table is asked for, see pgq.insert_event_raw
+    v_queue pgq.queue;
+    v_count bigint := greatest(cardinality(i_types), cardinality(i_data));
+begin
+    select * into v_queue from pgq.queue where queue_name = i_queue_name;
+    if not found then
+        if i_queue_name is null then
+            raise exception 'Queue name must not be NULL';
+        end if;
+        raise exception 'No such queue';
+    end if;
+    if v_queue.queue_disable_insert and current_setting('session_replication_role') <> 'replica' then
+        raise exception 'Insert into queue disallowed';
+    end if;
+    if exists (select 1 from unnest(array[cardinality(i_types), cardinality(i_data), cardinality(i_extra1),
+                                          cardinality(i_extra2), cardinality(i_extra3), cardinality(i_extra4)]) n
+                where n <> v_count) then
+        raise exception 'the arrays given to pgq.insert_events differ in length: give each one value for every event, or null';
+    end if;
+    if coalesce(v_count, 0) = 0 then
+        return 0;
+    end if;
+    if v_queue.queue_per_tx_limit is not null then
+        perform pgq._count_in_tx(i_queue_name, v_queue.queue_data_pfx, v_queue.queue_cur_table,
+                                 v_queue.queue_per_tx_limit, v_txid, v_count);
+    end if;
+
+    execute 'insert into ' || v_queue.queue_data_pfx || '_' || v_queue.queue_cur_table
+         || ' (ev_time, ev_txid, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4)'
+         || ' select now(), $7, * from unnest($1, $2, $3, $4, $5, $6)'
+      using i_types, i_data, i_extra1, i_extra2, i_extra3, i_extra4, v_txid;
+    return v_count;
+end;
+$$;
+
+-- ----------------------------------------------------------------------
+-- Function: pgq.insert_events(3)
+--
+--      Puts many events without further fields into a queue.
+--
+-- Parameters:
+--      i_queue_name    - name of the queue
+--      i_types         - types
+--      i_data          - payloads
+--
+-- Returns:
+--      number of events
+--
+-- Writes:
+--      the queue's current event table
+--
+-- Called by:
+--      users
+-- ----------------------------------------------------------------------
+create or replace function pgq.insert_events(i_queue_name text, i_types text[], i_data text[])
+returns bigint
+language sql
+as $$
+    select pgq.insert_events($1, $2, $3, null, null, null, null);
+$$;
+
+-- ----------------------------------------------------------------------
+-- Function: pgq.insert_events(2)
+--
+--      Puts many events into a queue, in the order of a JSON array of objects with the keys type, data, extra1..4.
+--      A value that is no string, such as an object as data, goes in as its JSON text.
+--
+-- Parameters:
+--      i_queue_name    - name of the queue
+--      i_events        - the array
+--
+-- Returns:
+--      number of events
+--
+-- Writes:
+--      the queue's current event table
+--
+-- Called by:
+--      users
+-- ----------------------------------------------------------------------
+create or replace function pgq.insert_events(i_queue_name text, i_events jsonb)
+returns bigint
+language sql
+as $$
+    select pgq.insert_events($1,
+                             array_agg(e.event ->> 'type' order by e.n), array_agg(e.event ->> 'data' order by e.n),
+                             array_agg(e.event ->> 'extra1' order by e.n), array_agg(e.event ->> 'extra2' order by e.n),
+                             array_agg(e.event ->> 'extra3' order by e.n), array_agg(e.event ->> 'extra4' order by e.n))
+      from jsonb_array_elements($2) with ordinality e (event, n);
+$$;

@@ -1,0 +1,91 @@
+-- ----------------------------------------------------------------------
+-- Function: pgq.maint_operations(0)
+--
+--      Lists the maintenance that is due, in the order in which it is to be done. Each function is called in a
+--      transaction of its own, with the argument if there is one, and again while it returns 1.
+--
+-- Parameters:
+--      none
+--
+-- Returns:
+--      func_name   - function to call, or vacuum
+--      func_arg    - its argument, or null
+--
+-- Writes:
+--      none
+--
+-- Called by:
+--      pgqd, users
+-- ----------------------------------------------------------------------
+create or replace function pgq.maint_operations(out func_name text, out func_arg text)
+returns setof record
+language plpgsql
+as $$
+declare
+    v_rotated   boolean := false;
+begin
+    func_name := 'pgq.maint_rotate_tables_step1';
+    for func_arg in
+        select queue_name from pgq.queue
+         where queue_switch_step2 is not null and queue_switch_time + queue_rotation_period < now()
+         order by queue_name
+    loop
+        v_rotated := true;
+        return next;
+    end loop;
+
+    if v_rotated or exists (select 1 from pgq.queue where queue_switch_step2 is null) then
+        func_name := 'pgq.maint_rotate_tables_step2';
+        func_arg := null;
+        return next;
+    end if;
+
+    for func_name, func_arg in
+        select extra.name, q.queue_name
+          from pgq.queue q
+         cross join lateral unnest(q.queue_extra_maint) with ordinality extra (name, n)
+         order by q.queue_name, extra.n
+    loop
+        return next;
+    end loop;
+
+    func_name := 'vacuum';
+    for func_arg in select * from pgq.maint_tables_to_vacuum() loop
+        return next;
+    end loop;
+end;
+$$;
+
+-- ----------------------------------------------------------------------
+-- Function: pgq.maint_tables_to_vacuum(0)
+--
+--      Tables that are to be vacuumed often; none where autovacuum does it.
+--
+-- Parameters:
+--      none
+--
+-- Returns:
+--      names with schema
+--
+-- Writes:
+--      none
+--
+-- Called by:
+--      pgq.maint_operations, users
+-- ----------------------------------------------------------------------
+create or replace function pgq.maint_tables_to_vacuum()
+returns setof text
+language plpgsql
+as $$
+begin
+    if current_setting('autovacuum') = 'on' then
+        return;
+    end if;
+    return query
+        select t.name
+          from (values ('pgq.subscription'), ('pgq.consumer'), ('pgq.queue'), ('pgq.tick'), ('pgq.retry_queue'),
+                       ('pgq_ext.completed_tick'), ('pgq_ext.completed_batch'), ('pgq_ext.completed_event'),
+                       ('pgq_ext.partial_batch')) t (name)
+         where to_regclass(t.name) is not null;
+end;
+$$;
