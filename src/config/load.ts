@@ -60,6 +60,7 @@ export function loadConfig(
     {
       report,
       document,
+      text,
       env,
       folder: dirname(file),
       isReadableByOthers: process.platform !== 'win32' && (mode & 0o077) !== 0,

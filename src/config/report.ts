@@ -24,7 +24,7 @@ export class Report {
   }
 
   lineOf(offset: number): number {
-    return Math.max(1, this.#lines.linePos(offset).line);
+    return this.#lines.linePos(offset).line;
   }
 
   /** In the order of the file. */
@@ -38,8 +38,7 @@ export class Report {
 
   #add(to: Map<string, Problem>, offset: number, sentence: string): void {
     const { line, col } = this.#lines.linePos(offset);
-    const at = { line: Math.max(1, line), column: Math.max(1, col) };
-    to.set(`${at.line}:${at.column} ${sentence}`, { file: this.#file, ...at, sentence });
+    to.set(`${line}:${col} ${sentence}`, { file: this.#file, line, column: col, sentence });
   }
 }
 

@@ -1,5 +1,13 @@
 // From text to a YAML tree that remembers where everything stands, with `!env NAME` for what must not be in the file.
-import { type Document, type ErrorCode, LineCounter, parseDocument, type ScalarTag } from 'yaml';
+import {
+  type Document,
+  type ErrorCode,
+  LineCounter,
+  type Node,
+  parseDocument,
+  type ScalarTag,
+  visit,
+} from 'yaml';
 import { Report } from './report.ts';
 
 /** A value that stands in the environment. */
@@ -49,17 +57,23 @@ export interface Syntax {
   readonly report: Report;
 }
 
+/** Where a value begins, its tag included; undefined for what has no place. */
+export function startOf(node: Node | null, text: string): number | undefined {
+  const at = node?.range?.[0];
+  if (at === undefined || node?.tag !== ENV_TAG.tag) return at;
+  const tag = text.lastIndexOf(ENV_TAG.tag, at);
+  return tag === -1 ? at : tag;
+}
+
 /** @param file as it is shown in problems. Mistakes in the syntax are in the report. */
 export function parseYaml(text: string, file: string): Syntax {
-  const lineCounter = new LineCounter();
   const document = parseDocument(text, {
     customTags: [ENV_TAG],
-    lineCounter,
-    logLevel: 'silent',
+    logLevel: 'error',
     prettyErrors: false,
     uniqueKeys: false,
   });
-  const report = new Report(file, lineCounter);
+  const report = new Report(file, linesOf(text));
   for (const { code, pos } of [...document.errors, ...document.warnings]) {
     report.problem(
       Math.min(pos[0], text.length),
@@ -67,5 +81,19 @@ export function parseYaml(text: string, file: string): Syntax {
         'This is not valid YAML: look for a missing quote, bracket or colon here or in the line before.',
     );
   }
+  visit(document, {
+    Alias(_key, alias) {
+      if (alias.resolve(document) === undefined)
+        report.problem(alias.range?.[0] ?? 0, SENTENCES.BAD_ALIAS ?? '');
+    },
+  });
   return { document, report };
+}
+
+/** Of the whole text: the parser's own counter ends where the parser gives up. */
+function linesOf(text: string): LineCounter {
+  const lines = new LineCounter();
+  lines.addNewLine(0);
+  for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) lines.addNewLine(at + 1);
+  return lines;
 }

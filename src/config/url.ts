@@ -28,10 +28,13 @@ export function expandUrl(text: string): string[] {
   const [start, middle, query] = cutUrl(text);
   // In a shell a dollar sign or a backslash before a brace has a meaning; in a URL both are only characters.
   const literal = middle.replaceAll('$', '%24').replaceAll('\\', '%5C');
-  const expanded = expand(literal, {
-    max: MOST_EXPANSIONS + 1,
-    maxLength: (MOST_EXPANSIONS + 2) * (literal.length + 1),
-  });
+  const expanded =
+    literal === ''
+      ? ['']
+      : expand(literal, {
+          max: MOST_EXPANSIONS + 1,
+          maxLength: (MOST_EXPANSIONS + 2) * (literal.length + 1),
+        });
   if (expanded.length > MOST_EXPANSIONS) {
     throw new BadUrl(
       `expands to more than ${MOST_EXPANSIONS.toLocaleString('en-US')} databases: correct the ranges in braces`,
@@ -94,9 +97,14 @@ function hostOf(authority: string): { host: string; port?: number } {
   if (authority.includes(',')) {
     throw new BadUrl('names several hosts: write one entry for each, or a list in braces');
   }
+  if (/^[^[]*:.*:/.test(authority)) {
+    throw new BadUrl('has more than one colon in the host: an IPv6 address needs brackets, as in [::1]');
+  }
   const match = /^(?:\[([^\]]*)\]|([^:[\]]*))(?::(.*))?$/.exec(authority);
   if (match === null)
-    throw new BadUrl('has a host that cannot be read: an IPv6 address needs brackets, as in [::1]');
+    throw new BadUrl(
+      'has a host that cannot be read: brackets stand around a whole IPv6 address, as in [::1]',
+    );
   const host = decode(match[1] ?? match[2] ?? '', 'host');
   if (host === '') throw new BadUrl(`names no host: write it as in ${EXAMPLE}`);
   const port = match[3];

@@ -2,13 +2,14 @@
 import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type Scalar } from 'yaml';
 import type { Report } from './report.ts';
 import { Section } from './section.ts';
-import { EnvReference } from './syntax.ts';
+import { EnvReference, startOf } from './syntax.ts';
 import { BadUnit, parseDuration, parseSize } from './units.ts';
 
 /** What all values of one file share. */
 export interface Source {
   readonly report: Report;
   readonly document: Document;
+  readonly text: string;
   readonly env: NodeJS.ProcessEnv;
   /** Folder of the file: paths in it are relative to this. */
   readonly folder: string;
@@ -41,7 +42,7 @@ export class Value {
     const target = isAlias(node) ? (node.resolve(source.document) ?? null) : node;
     const isEmpty = target === null || (isScalar(target) && target.value === null);
     this.#node = isEmpty ? null : target;
-    this.#at = (isEmpty ? undefined : node?.range?.[0]) ?? at;
+    this.#at = (isEmpty ? undefined : startOf(node, source.text)) ?? at;
   }
 
   /** Nothing after the colon, or `null`. */
