@@ -1,6 +1,8 @@
 // The template database: the provider's PgQ, loaded once per server, copied for each test database.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Database } from '../../src/config/config.ts';
+import { TributaryError } from '../../src/errors/tributary-error.ts';
 import { packagePath } from '../../src/lifecycle/package-root.ts';
 import { Connection } from '../../src/postgres/connection.ts';
 import { provider } from './provider.ts';
@@ -30,20 +32,35 @@ export async function makeTemplate(server: ServerAddress): Promise<void> {
   await withConnection(databaseOn(server, 'postgres'), (connection) =>
     connection.query(`create database ${TEMPLATE}`),
   );
-  await withConnection(databaseOn(server, TEMPLATE), (connection) => connection.script(pgqScript()));
+  await withConnection(databaseOn(server, TEMPLATE), async (connection) => {
+    if (provider() === 'extension') await connection.query('create extension pgq');
+    else await loadEngine(connection);
+  });
 }
 
-function pgqScript(): string {
-  if (provider() === 'extension') return 'create extension pgq';
-  const files = ['tables', 'functions', 'grants'].flatMap((folder) => sqlFiles('sql', 'pgq', folder));
-  return ['begin', 'set local check_function_bodies = off', ...files, 'commit'].join(';\n');
+/** In one transaction, functions before those they call. */
+async function loadEngine(connection: Connection): Promise<void> {
+  await connection.script('begin; set local check_function_bodies = off');
+  for (const file of ['tables', 'functions', 'grants'].flatMap(engineFiles)) {
+    try {
+      await connection.script(readFileSync(packagePath(file), 'utf8'));
+    } catch (cause) {
+      const because = cause instanceof Error ? cause.message : String(cause);
+      throw new TributaryError(`The bundled engine does not load: ${file}: ${because}`, {
+        code: 'test-template',
+        kind: 'misconfigured',
+        cause,
+      });
+    }
+  }
+  await connection.script('commit');
 }
 
-function sqlFiles(...folder: string[]): string[] {
-  const path = packagePath(...folder);
-  if (!existsSync(path)) return [];
-  const names = readdirSync(path).filter((name) => name.endsWith('.sql'));
-  return names.sort().map((name) => readFileSync(packagePath(...folder, name), 'utf8'));
+function engineFiles(part: string): string[] {
+  const folder = join('sql', 'pgq', part);
+  if (!existsSync(packagePath(folder))) return [];
+  const names = readdirSync(packagePath(folder)).filter((name) => name.endsWith('.sql'));
+  return names.sort().map((name) => join(folder, name));
 }
 
 async function withConnection(

@@ -1,0 +1,118 @@
+// A TCP proxy that misbehaves on demand: the network between us and a server.
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { afterAll } from 'vitest';
+import { type Flow, pass } from './proxy-flow.ts';
+
+export interface Proxy {
+  readonly host: string;
+  readonly port: number;
+  /** Connections that are open now. */
+  readonly open: number;
+  /** Bytes passed on so far. */
+  readonly passed: { readonly fromServer: number; readonly fromClient: number };
+  /** Cuts every open connection; new ones are served. */
+  cut(): void;
+  /** Cuts every open connection and, until `heal`, every new one. */
+  drop(): void;
+  /** Takes connections, bytes and goodbyes and passes nothing on, in both directions, until `heal`. */
+  blackhole(): void;
+  /** Everything arrives this much later, both ways, until `heal`. */
+  delay(ms: number): void;
+  /** Once: the connection over which the next `bytes` + 1st byte comes from that side is cut in its middle. */
+  cutAfter(bytes: number, side?: 'server' | 'client'): void;
+  /** Ends all faults; what a black hole swallowed stays lost, so its connections are cut. */
+  heal(): void;
+  close(): Promise<void>;
+}
+
+const HOST = '127.0.0.1';
+const proxies: Proxy[] = [];
+
+afterAll(async () => {
+  await Promise.all(proxies.splice(0).map((proxy) => proxy.close()));
+});
+
+/** In front of `target`, closed after the test file. */
+export async function givenProxy(target: { host: string; port: number }): Promise<Proxy> {
+  const sockets = new Map<Socket, Socket | undefined>();
+  const flows = { server: newFlow(), client: newFlow() };
+  let mode: 'through' | 'drop' | 'blackhole' = 'through';
+  const cut = () => {
+    for (const [client, upstream] of sockets) {
+      client.destroy();
+      upstream?.destroy();
+    }
+  };
+  const server = createServer({ allowHalfOpen: true }, (client) => {
+    client.on('error', () => {});
+    client.once('close', () => sockets.delete(client));
+    if (mode === 'drop') {
+      client.destroy();
+      return;
+    }
+    // In a black hole nobody is dialled: the server would only wait for a first message.
+    const upstream =
+      mode === 'through' ? connect({ host: target.host, port: target.port, allowHalfOpen: true }) : undefined;
+    sockets.set(client, upstream);
+    if (upstream === undefined) {
+      client.resume();
+      return;
+    }
+    upstream.on('error', () => {});
+    pass(client, upstream, flows.client);
+    pass(upstream, client, flows.server);
+  });
+  const setMode = (next: typeof mode) => {
+    mode = next;
+    for (const flow of Object.values(flows)) flow.isSwallowed = next === 'blackhole';
+  };
+  const proxy: Proxy = {
+    host: HOST,
+    port: await listen(server),
+    get open() {
+      return sockets.size;
+    },
+    get passed() {
+      return { fromServer: flows.server.passed, fromClient: flows.client.passed };
+    },
+    cut,
+    drop() {
+      setMode('drop');
+      cut();
+    },
+    blackhole: () => setMode('blackhole'),
+    delay(ms) {
+      for (const flow of Object.values(flows)) flow.delayMs = ms;
+    },
+    cutAfter(bytes, side = 'server') {
+      flows[side].budget = bytes;
+    },
+    heal() {
+      if (mode === 'blackhole') cut();
+      setMode('through');
+      for (const flow of Object.values(flows)) {
+        flow.delayMs = 0;
+        flow.budget = undefined;
+      }
+    },
+    close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      cut();
+      return closed;
+    },
+  };
+  proxies.push(proxy);
+  return proxy;
+}
+
+const newFlow = (): Flow => ({ isSwallowed: false, delayMs: 0, budget: undefined, passed: 0 });
+
+function listen(server: Server): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host: HOST, port: 0 }, () => {
+      const address = server.address();
+      if (address !== null && typeof address === 'object') resolve(address.port);
+    });
+  });
+}
