@@ -1,0 +1,80 @@
+// What is there of our own in the central database: the schema's version, who it belongs to, the sizes of the pools.
+import type { Connection } from '../postgres/connection.ts';
+import { literal } from '../postgres/quote.ts';
+
+export interface CentralFacts {
+  readonly hasSchema: boolean;
+  readonly ownsSchema: boolean;
+  /** What an install left on the schema, see sql-files.ts. */
+  readonly mark: string | undefined;
+  /** Versions of the migrations that are in. */
+  readonly applied: readonly number[];
+  readonly identity: { readonly id: string; readonly name: string } | undefined;
+  /** `pgq_coop` of somebody else: it is left alone. */
+  readonly hasForeignCoop: boolean;
+  /** Whether the runtime role may use the schema and everything in it. */
+  readonly runtimeMayUse: boolean;
+  /** First numbers of workers that the file gave last, by central queue. */
+  readonly pools: ReadonlyMap<string, number>;
+}
+
+export const COOP_COMMENT = "Cooperative consumption under upstream's names, bundled with Tributary.";
+
+interface FirstRow {
+  has_schema: boolean;
+  owns_schema: boolean;
+  mark: string | null;
+  has_migrations: boolean;
+  has_identity: boolean;
+  has_pools: boolean;
+  foreign_coop: boolean;
+  runtime_exists: boolean;
+}
+
+/** Two messages. */
+export async function readCentralFacts(connection: Connection, runtimeRole: string): Promise<CentralFacts> {
+  const role = literal(runtimeRole);
+  const [row] = await connection.query<FirstRow>(`
+select to_regnamespace('tributary') is not null as has_schema,
+    coalesce((select pg_has_role(nspowner, 'usage') from pg_namespace where nspname = 'tributary'), false) as owns_schema,
+    obj_description(to_regnamespace('tributary'), 'pg_namespace') as mark,
+    to_regclass('tributary.migration') is not null as has_migrations,
+    to_regclass('tributary.identity') is not null as has_identity,
+    to_regclass('tributary.worker_pool') is not null as has_pools,
+    to_regnamespace('pgq_coop') is not null
+        and coalesce(obj_description(to_regnamespace('pgq_coop'), 'pg_namespace'), '') not ilike '%tributary%' as foreign_coop,
+    to_regrole(quote_ident(${role})) is not null as runtime_exists`);
+  const first = row as FirstRow;
+  const none = 'select null where false';
+  const [applied = [], identity = [], pools = [], lacking = []] = await connection.script(
+    [
+      first.has_migrations ? 'select version from tributary.migration order by version' : none,
+      first.has_identity ? 'select id::text, name from tributary.identity' : none,
+      first.has_pools ? 'select queue, file_wanted from tributary.worker_pool' : none,
+      first.has_schema && first.runtime_exists ? lackingSql(role) : none,
+    ].join(';\n'),
+  );
+  const owner = identity[0] as { id: string; name: string } | undefined;
+  return {
+    hasSchema: first.has_schema,
+    ownsSchema: first.owns_schema,
+    mark: first.mark ?? undefined,
+    applied: applied.map((one) => Number(one.version)),
+    identity: owner,
+    hasForeignCoop: first.foreign_coop,
+    runtimeMayUse: first.has_schema && first.runtime_exists && lacking.length === 0,
+    pools: new Map(pools.map((one) => [String(one.queue), Number(one.file_wanted)])),
+  };
+}
+
+// A case, because the order in which the arms of an `and` run is the planner's.
+const lackingSql = (role: string): string => `
+select 'schema' where not has_schema_privilege(${role}, 'tributary', 'usage')
+union all
+select relname from pg_class
+where relnamespace = 'tributary'::regnamespace
+  and case relkind
+        when 'S' then not has_sequence_privilege(${role}, oid, 'usage')
+        when 'r' then not has_table_privilege(${role}, oid, 'insert')
+        else false end
+limit 1`;

@@ -1,0 +1,102 @@
+// The bundled engine: PgQ's API in plain SQL, for databases without the extension.
+//
+// Order: tables, then functions, then grants, each by file name; all in one transaction under a lock, so that two installs
+// at once end with one engine and a crash leaves none. Functions and grants are re-applied whole, which is also the upgrade.
+import type { Database } from '../config/config.ts';
+import { TributaryError } from '../errors/tributary-error.ts';
+import { Connection } from '../postgres/connection.ts';
+import { literal } from '../postgres/quote.ts';
+import { type DatabaseFacts, placeOf, readFacts } from './facts.ts';
+import { findProvider, findUnfit } from './provider.ts';
+import { retrying } from './retrying.ts';
+import { markOf, type SqlFile, sqlFiles } from './sql-files.ts';
+import { fileStep, runSteps, type Step } from './steps.ts';
+
+/** Two installs at once in one database take turns. */
+export const INSTALL_LOCK_SQL = 'select pg_advisory_xact_lock(1414678850, -2)';
+
+let files: readonly SqlFile[] | undefined;
+let mark: string | undefined;
+
+/** The engine's files in the order in which they are applied; an upgrade leaves the tables alone. */
+export function engineFiles({ isUpgrade }: { readonly isUpgrade: boolean }): readonly SqlFile[] {
+  files ??= ['tables', 'functions', 'grants'].flatMap((part) => sqlFiles(`sql/pgq/${part}`));
+  return isUpgrade ? files.filter(({ path }) => !path.startsWith('sql/pgq/tables/')) : files;
+}
+
+/** What `pgq.version()` is marked with once the functions of this package are in. */
+export function engineMark(): string {
+  mark ??= markOf(engineFiles({ isUpgrade: true }));
+  return mark;
+}
+
+/** Steps that install or upgrade the engine. */
+export function engineSteps({ isUpgrade }: { readonly isUpgrade: boolean }): Step[] {
+  return [
+    { what: 'wait for another install', sql: INSTALL_LOCK_SQL, isRoutine: true },
+    fileStep(`${isUpgrade ? 'upgrade' : 'install'} the bundled engine`, engineFiles({ isUpgrade })),
+    {
+      what: 'mark what was installed',
+      sql: `comment on function pgq.version() is ${literal(engineMark())}`,
+      isRoutine: true,
+    },
+  ];
+}
+
+/** Installs or upgrades the engine, whoever's schema pgq is there: for databases that are known to be empty or ours. */
+export async function applyEngine(connection: Connection): Promise<void> {
+  await retrying(async () => {
+    const [row] = await connection.query<{ there: boolean }>(
+      "select to_regnamespace('pgq') is not null as there",
+    );
+    await runSteps(connection, engineSteps({ isUpgrade: row?.there === true }));
+  });
+}
+
+export interface EngineResult {
+  /** The engine's version before, undefined where there was none. */
+  readonly before: string | undefined;
+  readonly version: string | undefined;
+}
+
+/**
+ * The engine alone into one database; refuses where somebody else's PgQ is.
+ * @throws TributaryError, misconfigured, with the sentence that says why not.
+ */
+export async function installEngine(database: Database): Promise<EngineResult> {
+  const connection = await Connection.open(database, { applicationName: 'tributary install', asAdmin: true });
+  try {
+    const facts = await readFacts(connection, { schema: 'pgq', queues: [], runtimeRole: database.user });
+    refuse(facts, placeOf(database));
+    await applyEngine(connection);
+    const [row] = await connection.query<{ version: string | null }>('select pgq.version() as version');
+    return { before: facts.pgq.version, version: row?.version ?? undefined };
+  } finally {
+    await connection.close();
+  }
+}
+
+function refuse(facts: DatabaseFacts, place: string): void {
+  const unfit = findUnfit(facts, place);
+  const finding = findProvider(facts, 'pgq', place);
+  const sentence =
+    unfit ??
+    ('mistake' in finding ? finding.mistake : undefined) ??
+    (!('mistake' in finding) && (finding.provider === 'extension' || finding.provider === 'plain')
+      ? `${place} has ${finding.provider === 'extension' ? `the extension pgq ${finding.version}` : "somebody else's schema pgq"}: it is used as it is, and the bundled engine goes only where schema pgq is missing.`
+      : undefined) ??
+    engineHindrance(facts, place);
+  if (sentence !== undefined) throw new TributaryError(sentence, { code: 'engine', kind: 'misconfigured' });
+}
+
+/** Why the role that asks cannot install or upgrade the engine, with the SQL that would let it; undefined: it can. */
+export function engineHindrance({ server, pgq }: DatabaseFacts, place: string): string | undefined {
+  if (server.isSuperuser) return undefined;
+  if (pgq.hasPgq && !pgq.ownsSchema) {
+    return `${place}: the bundled engine there belongs to another role than ${server.role}: run install with that role as \`admin:\`.`;
+  }
+  if (!pgq.hasPgq && !server.mayCreateSchema) {
+    return `${place} has no schema pgq and role ${server.role} may not create it: an administrator runs \`grant create on database "${server.database}" to "${server.role}"\`, or give install an \`admin:\` role.`;
+  }
+  return undefined;
+}

@@ -1,0 +1,134 @@
+// install: central first, then all shards at once, each in one transaction of its own.
+//
+// Invariant: whatever ends this run, the next one goes on from there, and a source that has a position is never moved.
+// Order: central's schema, identity, queues and groups; a look at all shards; per shard: sources registering in central, engine,
+// queues and consumer on the shard, positions in central. A group is there before the first event is forwarded.
+// Fails by: a crash leaves whole transactions only; see register.ts for the sources.
+import type { Config, Shard } from '../config/config.ts';
+import { sentenceFor } from '../errors/sentence.ts';
+import { Connection } from '../postgres/connection.ts';
+import { placeOfCentral } from './central-plan.ts';
+import type { Fingerprint } from './queue-steps.ts';
+import { Reach } from './reach.ts';
+import { createPositions, registerSources } from './register.ts';
+import { failedRow, type InstallRow, rowOfCentral, rowOfShard } from './report.ts';
+import { retrying } from './retrying.ts';
+import { placeOfShard } from './shard-plan.ts';
+import { runSteps } from './steps.ts';
+import {
+  type CentralSurvey,
+  type ShardContext,
+  type ShardSurvey,
+  surveyCentral,
+  surveyShard,
+  surveyShards,
+} from './survey.ts';
+
+export const APPLICATION = { applicationName: 'tributary install', asAdmin: true };
+
+export interface InstallOptions {
+  /** Called once for every database as soon as it is done. */
+  readonly onRow?: (row: InstallRow) => void;
+}
+
+/** @returns a row per database, central first; never throws for what a database answers. */
+export async function install(
+  config: Config,
+  { onRow = () => {} }: InstallOptions = {},
+): Promise<InstallRow[]> {
+  const rows: InstallRow[] = [];
+  const report = (row: InstallRow) => {
+    onRow(row);
+    rows.push(row);
+    return row;
+  };
+  let central: Connection | undefined;
+  try {
+    central = await Connection.open(config.central, APPLICATION);
+    const survey = await installCentral(central, config);
+    report(rowOfCentral(config, survey));
+    if (survey.plan.mistakes.length > 0) return rows;
+    const byName = new Map<string, InstallRow>();
+    await installShards(central, { config, survey, report: (row) => byName.set(row.name, report(row)) });
+    const shards = config.shards.flatMap(({ name }) => byName.get(name) ?? []);
+    return [...rows.slice(0, 1), ...shards];
+  } catch (error) {
+    report(failedRow('central', config.central, sentenceFor(error, placeOfCentral(config))));
+    return rows;
+  } finally {
+    await central?.close();
+  }
+}
+
+/** @returns what was found before, with the identity as it is now. */
+async function installCentral(connection: Connection, config: Config): Promise<CentralSurvey> {
+  return retrying(async () => {
+    const before = await surveyCentral(connection, config);
+    const { schemaSteps, queueSteps, mistakes } = before.plan;
+    if (mistakes.length > 0) return before;
+    if (schemaSteps.length > 0) await runSteps(connection, schemaSteps);
+    if (queueSteps.length > 0) await runSteps(connection, queueSteps);
+    const { known, consumer } = await surveyCentral(connection, config);
+    return { ...before, known, consumer };
+  });
+}
+
+interface ShardsOptions {
+  readonly config: Config;
+  readonly survey: CentralSurvey;
+  readonly report: (row: InstallRow) => void;
+}
+
+async function installShards(central: Connection, { config, survey, report }: ShardsOptions): Promise<void> {
+  const reach = new Reach(APPLICATION);
+  const context: ShardContext = { config, known: survey.known, consumer: survey.consumer };
+  const surveys = await surveyShards(reach, { ...context, centralIdentity: survey.facts.server.identity });
+  await Promise.all(
+    surveys.map(async (found) => {
+      const { shard } = found;
+      if (!hasWork(found)) return report(rowOfShard(found, context));
+      try {
+        report(await reach.use(shard, (connection) => installShard(connection, shard, { central, context })));
+      } catch (error) {
+        report(failedRow(shard.name, shard, sentenceFor(error, placeOfShard(shard))));
+      }
+    }),
+  );
+}
+
+interface ShardOptions {
+  readonly central: Connection;
+  readonly context: ShardContext;
+}
+
+/** Looks again, because between the first look and now another install may have been here. */
+function installShard(
+  connection: Connection,
+  shard: Shard,
+  { central, context }: ShardOptions,
+): Promise<InstallRow> {
+  return retrying(async () => {
+    const found = await surveyShard(connection, shard, context);
+    const { steps, begin, redirect } = found.plan;
+    const moved = redirect.map(({ source, centralQueue }) => ({ queue: source.queue, centralQueue }));
+    const sources =
+      begin.length + moved.length === 0
+        ? []
+        : await registerSources(central, shard.name, [...begin, ...moved]);
+    const last = steps.length === 0 ? [] : await runSteps(connection, steps);
+    if (begin.length === 0) return rowOfShard(found, context);
+    const beginning = sources.filter(({ queue }) => begin.some((wanted) => wanted.queue === queue));
+    const lost = await createPositions(central, beginning, last as unknown as Fingerprint[]);
+    const mistakes = lost.map(
+      (queue) =>
+        `${placeOfShard(shard)}: queue ${queue} was registered and its tick is gone already: run install again.`,
+    );
+    return rowOfShard(
+      { ...found, plan: { ...found.plan, mistakes: [...found.plan.mistakes, ...mistakes] } },
+      context,
+    );
+  });
+}
+
+const hasWork = ({ plan }: ShardSurvey): boolean =>
+  plan.steps.length + plan.begin.length + plan.redirect.length > 0;

@@ -1,0 +1,26 @@
+// Installs that run at once meet in catalogs that a whole server shares (roles, memberships) and in first registrations.
+// Every step can be made twice, so the loser of such a meeting simply tries again.
+import { sqlstateOf } from '../errors/sqlstate.ts';
+import { backoffMs } from '../lifecycle/backoff.ts';
+import { wait } from '../lifecycle/wait.ts';
+
+const ATTEMPTS = 6;
+
+/** Calls `attempt` again where it lost a race against a twin. */
+export async function retrying<T>(attempt: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (tries >= ATTEMPTS || !lostRace(error)) throw error;
+      await wait(backoffMs(tries, { firstMs: 40, maxMs: 1_000 }));
+    }
+  }
+}
+
+function lostRace(error: unknown): boolean {
+  const code = sqlstateOf(error);
+  if (code === 'XX000') return error instanceof Error && /concurrently/.test(error.message);
+  // Unique violation, deadlock, serialization, an object or role that the twin has just made.
+  return code !== undefined && ['23505', '40P01', '40001', '42710', '42P06', '42P07', '42723'].includes(code);
+}

@@ -1,0 +1,53 @@
+// What the runtime role (the file's `user`) needs of PgQ, and what the role that installs may do about it: pure.
+import { identifier } from '../postgres/quote.ts';
+import type { DatabaseFacts } from './facts.ts';
+import type { Step } from './steps.ts';
+
+/**
+ * Why the role that asks may not administer PgQ here, with the SQL that would let it; undefined: it may.
+ * @param willInstall the engine is installed by this run, by this role.
+ */
+export function installHindrance(
+  { server, pgq }: DatabaseFacts,
+  place: string,
+  { willInstall }: { readonly willInstall: boolean },
+): string | undefined {
+  if (server.isSuperuser || server.isPgqAdmin || pgq.ownsSchema || willInstall) return undefined;
+  return `${place}: role ${server.role} may not administer PgQ: an administrator runs \`grant pgq_admin to ${identifier(server.role)}\`, or give install an \`admin:\` role.`;
+}
+
+export type RolePlan = { readonly steps: readonly Step[] } | { readonly mistake: string };
+
+/** How the runtime role comes to administer PgQ, if it does not yet. */
+export function planRuntimeRole(
+  { server, pgq, runtime }: DatabaseFacts,
+  place: string,
+  { willInstall }: { readonly willInstall: boolean },
+): RolePlan {
+  const name = identifier(runtime.name);
+  if (!runtime.exists) {
+    return {
+      mistake: `${place} has no role ${runtime.name}, which the file names as user: an administrator runs \`create role ${name} login password '…'\`, or correct the file.`,
+    };
+  }
+  if (!runtime.mayConnect) {
+    return {
+      mistake: `${place}: role ${runtime.name} may not connect: an administrator runs \`grant connect on database ${identifier(server.database)} to ${name}\`.`,
+    };
+  }
+  const isOwner = runtime.name === server.role && (pgq.ownsSchema || willInstall);
+  if (runtime.isPgqAdmin || isOwner || (runtime.name === server.role && server.isSuperuser))
+    return { steps: [] };
+  const sql = `grant pgq_admin to ${name}`;
+  if (runtime.hasPgqAdminRole && !runtime.mayBeGranted) {
+    return {
+      mistake: `${place}: role ${runtime.name} may not administer PgQ, and role ${server.role} may not let it: an administrator runs \`${sql}\`.`,
+    };
+  }
+  if (!runtime.hasPgqAdminRole && !(willInstall && server.mayCreateRole) && !server.isSuperuser) {
+    return {
+      mistake: `${place} has no role pgq_admin, and role ${server.role} may not create it: an administrator runs \`create role pgq_admin; ${sql}\`, or give install an \`admin:\` role that may create roles.`,
+    };
+  }
+  return { steps: [{ what: `let role ${runtime.name} administer PgQ`, sql }] };
+}

@@ -1,0 +1,19 @@
+// The names under which we stand in other people's tables: the consumer on the shards, the group on a central queue.
+
+/** Hex digits of the installation's uuid in the consumer's name: enough to keep a copy of the file apart. */
+const SHORT_ID_LENGTH = 8;
+
+/** The consumer that an installation registers on its shards, the watermark. */
+export function consumerName(installation: string, uuid: string): string {
+  return `tributary_${installation}_${uuid.replaceAll('-', '').slice(0, SHORT_ID_LENGTH)}`;
+}
+
+/** The group of an installation's workers, the same word on each of its central queues. */
+export function groupName(config: { readonly name: string }): string {
+  return `workers_${config.name}`;
+}
+
+/** A shard's resource in `tributary.lease`. */
+export function shardResource(shard: string): string {
+  return `shard:${shard}`;
+}

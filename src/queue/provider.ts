@@ -1,0 +1,15 @@
+// Who gives a database its PgQ.
+
+/**
+ * - `extension`: the real `pgq` extension;
+ * - `engine`: our bundled one;
+ * - `plain`: somebody else's `pgq` in plain SQL, used as it is like the extension;
+ * - `pgque`: PgQue under its own schema.
+ */
+export type Provider = 'extension' | 'engine' | 'plain' | 'pgque';
+
+/** The schema that holds the PgQ functions of a database. */
+export type PgqSchema = 'pgq' | 'pgque';
+
+/** What our engine's `pgq.version()` contains, and nobody else's. */
+export const ENGINE_MARK = 'tributary';
