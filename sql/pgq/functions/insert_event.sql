@@ -35,7 +35,9 @@ declare
     v_queue record;
     v_id    bigint;
 begin
-    select q.queue_id, q.queue_data_pfx, q.queue_cur_table, q.queue_event_seq, q.queue_disable_insert, q.queue_per_tx_limit
+    select q.queue_data_pfx, q.queue_cur_table, q.queue_event_seq, q.queue_disable_insert, q.queue_per_tx_limit,
+           'insert into ' || q.queue_data_pfx || '_' || q.queue_cur_table
+               || ' values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)' as statement
       into v_queue
       from pgq.queue q
      where q.queue_name = $1;
@@ -58,8 +60,7 @@ begin
         perform pgq._count_in_tx($1, v_queue.queue_data_pfx, v_queue.queue_cur_table, v_queue.queue_per_tx_limit, v_txid, 1);
     end if;
 
-    execute 'insert into ' || v_queue.queue_data_pfx || '_' || v_queue.queue_cur_table
-         || ' values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)'
+    execute v_queue.statement
       using v_id, coalesce(ev_time, now()), v_txid, ev_owner, ev_retry,
             ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4;
     return v_id;
