@@ -7,8 +7,12 @@ const withServer = {
   hookTimeout: 60_000,
 };
 
+/** Where scripts/check wants the numbers of a run. */
+const results = process.env.TRIBUTARY_TEST_RESULTS;
+
 export default defineConfig({
   test: {
+    reporters: results === undefined ? ['default'] : ['default', ['json', { outputFile: results }]],
     projects: [
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
       { test: { name: 'postgres', include: ['test/postgres/**/*.test.ts'], ...withServer } },
