@@ -1,0 +1,4 @@
+-- Cooperative consumption under upstream's names, for any client that knows pgq_coop. Applied only where no pgq_coop of
+-- somebody else's is there; all of it rests on tributary.coop_*.
+create schema if not exists pgq_coop;
+grant usage on schema pgq_coop to public;

@@ -1,0 +1,162 @@
+-- ----------------------------------------------------------------------
+-- Function: tributary.coop_next_batch(7)
+--
+--      Hands a batch to a member of a group: its own open one, else an orphan (of a member that was unregistered or is
+--      dead), oldest first, else the next one of the group. To be called in a transaction of its own.
+--
+--      The batch id is a fresh token at every hand-out, also of a batch that the member has open: the token before it is
+--      dead at that moment, and the backend that works under it (see tributary.coop_hold) is ended.
+--
+--      A call that finds nothing writes nothing and assigns no transaction id.
+--
+-- Parameters:
+--      queue           - central queue
+--      group_name      - group; an error where it is not registered
+--      member          - member; registered where it is not
+--      dead_interval   - members that neither took nor touched a batch for so long are dead; null: nobody is. Their open
+--                        batch goes to the caller and they are no longer registered. Idle members are left alone.
+--      min_lag, min_count, min_interval    - which ticks make a batch: see tributary.coop_end_tick
+--
+-- Returns:
+--      batch_id            - token; null: there is nothing to do
+--      start_tick, end_tick, start_time, end_time
+--      openings            - how many times this batch was handed out, with this one
+--      taken_over_from     - member that had it; null unless it was taken over
+--
+-- Writes:
+--      pgq.subscription, pgq.consumer, tributary.coop_opening
+--
+-- Called by:
+--      src/queue/coop.ts, pgq_coop.next_batch_custom
+-- ----------------------------------------------------------------------
+create or replace function tributary.coop_next_batch(
+    queue text, group_name text, member text, dead_interval interval default null,
+    min_lag interval default null, min_count integer default null, min_interval interval default null,
+    out batch_id bigint, out start_tick bigint, out end_tick bigint, out start_time timestamptz, out end_time timestamptz,
+    out openings integer, out taken_over_from text)
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_name      text := tributary.coop_member_name(group_name, member);
+    v_main      pgq.subscription;
+    v_mine      pgq.subscription;
+    v_other     record;
+    v_end       record;
+begin
+    loop
+        v_main := tributary.coop_group(queue, group_name);
+        select s.* into v_mine
+        from pgq.consumer c
+        join pgq.subscription s on s.sub_queue = v_main.sub_queue and s.sub_consumer = c.co_id
+        where c.co_name = v_name;
+        if not found or v_mine.sub_id <> v_main.sub_id then
+            perform tributary.coop_register(queue, group_name, member);
+            continue;
+        end if;
+
+        if v_mine.sub_batch is not null then
+            batch_id := nextval('tributary.coop_token');
+            update pgq.subscription
+            set sub_batch = batch_id, sub_active = clock_timestamp()
+            where sub_queue = v_mine.sub_queue and sub_consumer = v_mine.sub_consumer and sub_batch = v_mine.sub_batch;
+            if not found then
+                continue;
+            end if;
+            perform tributary.coop_end_holder(v_mine.sub_batch);
+            start_tick := v_mine.sub_last_tick;
+            end_tick := v_mine.sub_next_tick;
+            exit;
+        end if;
+
+        -- What others left behind: orphans, and rows that pgq.finish_batch closed in the way of ordinary consumers.
+        select s.sub_consumer, s.sub_batch, c.co_name into v_other
+        from pgq.subscription s
+        join pgq.consumer c on c.co_id = s.sub_consumer
+        where s.sub_queue = v_main.sub_queue and s.sub_id = v_main.sub_id and s.sub_consumer <> v_main.sub_consumer
+            and starts_with(c.co_name, group_name || '.')
+            and s.sub_last_tick is not null
+            and (s.sub_batch is null or s.sub_active <= to_timestamp(0) or s.sub_active < clock_timestamp() - dead_interval)
+        order by s.sub_last_tick, s.sub_consumer
+        limit 1;
+        if found then
+            if v_other.sub_batch is null then
+                perform tributary.coop_mend(v_main.sub_queue, v_other.sub_consumer, v_other.co_name);
+                continue;
+            end if;
+            select s.sub_consumer, s.sub_batch, s.sub_last_tick, s.sub_next_tick, c.co_name into v_other
+            from pgq.subscription s
+            join pgq.consumer c on c.co_id = s.sub_consumer
+            where s.sub_queue = v_main.sub_queue and s.sub_id = v_main.sub_id and s.sub_consumer <> v_main.sub_consumer
+                and starts_with(c.co_name, group_name || '.')
+                and s.sub_batch is not null
+                and (s.sub_active <= to_timestamp(0) or s.sub_active < clock_timestamp() - dead_interval)
+            order by s.sub_last_tick, s.sub_consumer
+            limit 1
+            for update of s skip locked;
+            if found then
+                perform tributary.coop_forget(v_main.sub_queue, v_other.sub_consumer);
+                perform tributary.coop_end_holder(v_other.sub_batch);
+                start_tick := v_other.sub_last_tick;
+                end_tick := v_other.sub_next_tick;
+                taken_over_from := tributary.coop_member_of(group_name, v_other.co_name);
+                batch_id := tributary.coop_open(v_mine, start_tick, end_tick);
+                exit;
+            end if;
+        end if;
+
+        if v_main.sub_batch is not null then
+            perform tributary.coop_part(v_main, group_name);
+            continue;
+        end if;
+
+        select * into v_end
+        from tributary.coop_end_tick(v_main.sub_queue, v_main.sub_last_tick, min_lag, min_count, min_interval);
+        if not v_end.start_found then
+            perform 1 from pgq.subscription
+            where sub_queue = v_main.sub_queue and sub_consumer = v_main.sub_consumer and sub_last_tick = v_main.sub_last_tick;
+            if not found then
+                continue;
+            end if;
+            raise exception using errcode = 'data_corrupted', message = format(
+                'Group %s of queue %s stands at tick %s, which no longer exists: move it to one that does with pgq.register_consumer_at.',
+                group_name, queue, v_main.sub_last_tick);
+        end if;
+        if v_end.end_tick is null then
+            return;
+        end if;
+
+        -- Whoever moves the group's position from here has the batch. The losers have written nothing and look again.
+        update pgq.subscription
+        set sub_last_tick = v_end.end_tick, sub_active = clock_timestamp()
+        where sub_queue = v_main.sub_queue and sub_consumer = v_main.sub_consumer
+            and sub_last_tick = v_main.sub_last_tick and sub_batch is null;
+        if found then
+            start_tick := v_main.sub_last_tick;
+            end_tick := v_end.end_tick;
+            start_time := v_end.start_time;
+            end_time := v_end.end_time;
+            openings := 1;
+            batch_id := tributary.coop_open(v_mine, start_tick, end_tick);
+            return;
+        end if;
+    end loop;
+
+    insert into tributary.coop_opening as o (queue_id, sub_id, start_tick, end_tick, openings)
+    values (v_main.sub_queue, v_main.sub_id, coop_next_batch.start_tick, coop_next_batch.end_tick, 2)
+    on conflict on constraint coop_opening_pkey do update set openings = o.openings + 1
+    returning o.openings into openings;
+    select t.tick_time into start_time from pgq.tick t where t.tick_queue = v_main.sub_queue and t.tick_id = start_tick;
+    select t.tick_time into end_time from pgq.tick t where t.tick_queue = v_main.sub_queue and t.tick_id = end_tick;
+end;
+$$;
+
+revoke all on function tributary.coop_next_batch(text, text, text, interval, interval, integer, interval) from public;
+do $$
+begin
+    if to_regrole('pgq_reader') is not null then
+        grant execute on function tributary.coop_next_batch(text, text, text, interval, interval, integer, interval) to pgq_reader;
+    end if;
+end;
+$$;

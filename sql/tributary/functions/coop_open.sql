@@ -1,0 +1,85 @@
+-- ----------------------------------------------------------------------
+-- Function: tributary.coop_open(3)
+--
+--      Writes a batch into the row of an idle member, under a fresh token.
+--
+-- Parameters:
+--      mine        - the member's row, as it was read
+--      start_tick  - start of the batch
+--      end_tick    - its end
+--
+-- Returns:
+--      the token; an error that undoes the caller where the member has a batch by now
+--
+-- Writes:
+--      pgq.subscription
+--
+-- Called by:
+--      tributary.coop_next_batch
+-- ----------------------------------------------------------------------
+create or replace function tributary.coop_open(mine pgq.subscription, start_tick bigint, end_tick bigint)
+returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_token bigint := nextval('tributary.coop_token');
+begin
+    update pgq.subscription
+    set sub_batch = v_token, sub_last_tick = start_tick, sub_next_tick = end_tick, sub_active = clock_timestamp()
+    where sub_queue = mine.sub_queue and sub_consumer = mine.sub_consumer and sub_id = mine.sub_id and sub_batch is null;
+    if not found then
+        raise exception using errcode = 'serialization_failure', message = format(
+            'Consumer %s asked for a batch twice at the same moment, or was unregistered at it: ask again.',
+            (select c.co_name from pgq.consumer c where c.co_id = mine.sub_consumer));
+    end if;
+    return v_token;
+end;
+$$;
+
+revoke all on function tributary.coop_open(pgq.subscription, bigint, bigint) from public;
+
+-- ----------------------------------------------------------------------
+-- Function: tributary.coop_part(2)
+--
+--      A batch that somebody opened on the group itself with pgq.next_batch is given a member's row of its own, with its id
+--      and its time, so that the group goes on: whoever opened it may finish it, and else it dies like any member's.
+--
+-- Parameters:
+--      main        - the group's row, as it was read
+--      group_name  - group
+--
+-- Returns:
+--      nothing
+--
+-- Writes:
+--      pgq.subscription, pgq.consumer
+--
+-- Called by:
+--      tributary.coop_next_batch
+-- ----------------------------------------------------------------------
+create or replace function tributary.coop_part(main pgq.subscription, group_name text)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    -- No member's name is written so: a % in one is always followed by 25 or 2E.
+    v_name      text := group_name || '.%batch ' || main.sub_batch;
+    v_consumer  integer;
+begin
+    update pgq.subscription
+    set sub_last_tick = sub_next_tick, sub_next_tick = null, sub_batch = null
+    where sub_queue = main.sub_queue and sub_consumer = main.sub_consumer and sub_batch = main.sub_batch;
+    if not found then
+        return;
+    end if;
+    insert into pgq.consumer as c (co_name) values (v_name)
+    on conflict (co_name) do update set co_name = excluded.co_name
+    returning c.co_id into v_consumer;
+    insert into pgq.subscription (sub_id, sub_queue, sub_consumer, sub_last_tick, sub_active, sub_batch, sub_next_tick)
+    values (main.sub_id, main.sub_queue, v_consumer, main.sub_last_tick, main.sub_active, main.sub_batch, main.sub_next_tick);
+end;
+$$;
+
+revoke all on function tributary.coop_part(pgq.subscription, text) from public;

@@ -1,0 +1,95 @@
+-- ----------------------------------------------------------------------
+-- Function: tributary.coop_register(3)
+--
+--      Registers a member of a group, and the group itself (at the newest tick) where it does not exist. A member that was
+--      unregistered with an open batch and comes back finds it.
+--
+-- Parameters:
+--      queue       - central queue
+--      group_name  - group
+--      member      - member, e.g. orders#3
+--
+-- Returns:
+--      1 - registered
+--      0 - it was there
+--
+-- Writes:
+--      pgq.consumer, pgq.subscription
+--
+-- Called by:
+--      src/queue/coop.ts, tributary.coop_next_batch, pgq_coop.register_subconsumer
+-- ----------------------------------------------------------------------
+create or replace function tributary.coop_register(queue text, group_name text, member text)
+returns integer
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_queue     integer;
+    v_main      pgq.subscription;
+    v_name      text := tributary.coop_member_name(group_name, member);
+    v_consumer  integer;
+    v_mine      pgq.subscription;
+begin
+    if coalesce(group_name, '') = '' or coalesce(member, '') = '' then
+        raise exception using errcode = 'invalid_parameter_value', message = 'A group and its member need names.';
+    end if;
+    for v_try in 1 .. 20 loop
+        -- A look first: whoever is registered writes nothing.
+        select q.queue_id into v_queue from pgq.queue q where q.queue_name = coop_register.queue;
+        perform 1 from pgq.subscription s join pgq.consumer c on c.co_id = s.sub_consumer
+        where s.sub_queue = v_queue and c.co_name = coop_register.group_name;
+        begin
+            if v_queue is not null and not found then
+                insert into pgq.consumer (co_name) values (group_name) on conflict (co_name) do nothing;
+                perform pgq.register_consumer(queue, group_name);
+            end if;
+            v_main := tributary.coop_group(queue, group_name);
+            select s.* into v_mine
+            from pgq.consumer c join pgq.subscription s on s.sub_queue = v_queue and s.sub_consumer = c.co_id
+            where c.co_name = v_name;
+            if found then
+                if v_mine.sub_id <> v_main.sub_id then
+                    raise exception using errcode = 'duplicate_object', message = format(
+                        'Queue %s has a consumer %s that is no member of group %s: choose another name for the member.',
+                        queue, v_name, group_name);
+                end if;
+                update pgq.subscription set sub_active = clock_timestamp()
+                where sub_queue = v_queue and sub_consumer = v_mine.sub_consumer and sub_active = to_timestamp(0);
+                return found::integer;
+            end if;
+            select co_id into v_consumer from pgq.consumer where co_name = v_name;
+            if not found then
+                insert into pgq.consumer (co_name) values (v_name) on conflict (co_name) do nothing
+                returning co_id into v_consumer;
+            end if;
+            if v_consumer is not null then
+                insert into pgq.subscription (sub_id, sub_queue, sub_consumer, sub_last_tick, sub_active)
+                values (v_main.sub_id, v_queue, v_consumer, null, clock_timestamp())
+                on conflict (sub_queue, sub_consumer) do nothing;
+                if found then
+                    return 1;
+                end if;
+            end if;
+        exception
+            -- Somebody registers the same name at this moment, or removes its unused consumer row: look again.
+            when unique_violation or foreign_key_violation then
+                if v_try = 20 then
+                    raise;
+                end if;
+        end;
+    end loop;
+    raise exception using errcode = 'serialization_failure', message = format(
+        'Member %s of group %s on queue %s is being registered and removed by others at the same moment: try again.', member, group_name, queue);
+end;
+$$;
+
+revoke all on function tributary.coop_register(text, text, text) from public;
+do $$
+begin
+    if to_regrole('pgq_reader') is not null then
+        grant execute on function tributary.coop_register(text, text, text) to pgq_reader;
+    end if;
+end;
+$$;

@@ -1,0 +1,163 @@
+// Doors onto cooperative consumption (tributary.coop_*): several members share one position of a central queue.
+import { TributaryError } from '../errors/tributary-error.ts';
+
+/** Whatever runs one statement: our own connection, with plain types or ours. */
+export interface Querier {
+  query(text: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]>;
+}
+
+export interface CoopMember {
+  readonly queue: string;
+  readonly group: string;
+  readonly member: string;
+}
+
+export interface CoopBatch {
+  /** The batch id in all of PgQ's functions; fresh at every hand-out, the one before it is dead. */
+  readonly token: number;
+  readonly startTick: number;
+  readonly endTick: number;
+  /** When its ticks were made, in ms since the epoch. */
+  readonly startTimeMs: number;
+  readonly endTimeMs: number;
+  /** How many times this batch was handed out, with this one. */
+  readonly openings: number;
+  /** The member that had it, where it was taken over. */
+  readonly takenOverFrom: string | undefined;
+}
+
+export interface NextBatchOptions {
+  /** Members without a sign of life for so long are dead; undefined: only what unregistered members left is taken. */
+  readonly deadAfterMs?: number;
+  /** Take that many events together where ticks hold fewer; never waits. */
+  readonly minCount?: number;
+  /** Collect for so long, or until there are `minCount`. */
+  readonly minIntervalMs?: number;
+  /** Only what is at least so old. */
+  readonly minLagMs?: number;
+}
+
+/** What PostgreSQL says when a token is no longer valid. */
+export const STALE_BATCH_SQLSTATE = 'TB001';
+
+const NEXT_BATCH = `select batch_id, start_tick, end_tick, openings, taken_over_from,
+    extract(epoch from start_time)::float8 * 1000 as start_ms, extract(epoch from end_time)::float8 * 1000 as end_ms
+from tributary.coop_next_batch($1, $2, $3, dead_interval => $4::float8 * interval '1 millisecond',
+    min_lag => $5::float8 * interval '1 millisecond', min_count => $6::int4,
+    min_interval => $7::float8 * interval '1 millisecond')`;
+
+/** In a transaction of its own. @returns undefined where there is nothing to do; that call wrote nothing. */
+export async function coopNextBatch(
+  connection: Querier,
+  { queue, group, member, ...options }: CoopMember & NextBatchOptions,
+): Promise<CoopBatch | undefined> {
+  const [row] = await connection.query(NEXT_BATCH, [
+    queue,
+    group,
+    member,
+    options.deadAfterMs ?? null,
+    options.minLagMs ?? null,
+    options.minCount ?? null,
+    options.minIntervalMs ?? null,
+  ]);
+  if (row === undefined || row['batch_id'] === null) return undefined;
+  return {
+    token: Number(row['batch_id']),
+    startTick: Number(row['start_tick']),
+    endTick: Number(row['end_tick']),
+    startTimeMs: Number(row['start_ms']),
+    endTimeMs: Number(row['end_ms']),
+    openings: Number(row['openings']),
+    takenOverFrom: (row['taken_over_from'] as string | null) ?? undefined,
+  };
+}
+
+/**
+ * Last statement of the handler's transaction.
+ * @throws SQLSTATE TB001 where the batch was taken over or finished: the transaction can only be rolled back.
+ */
+export async function coopFinish(connection: Querier, token: number): Promise<void> {
+  await connection.query('select tributary.coop_finish_batch($1::int8)', [token]);
+}
+
+/** First statement of the handler's transaction: whoever takes the batch over ends this backend. @returns whether the token is still valid. */
+export async function coopHold(connection: Querier, token: number): Promise<boolean> {
+  return isTrue(await connection.query('select tributary.coop_hold($1::int8) as answer', [token]));
+}
+
+/** Sign of life, over another connection than the handler's. @returns whether the token is still valid. */
+export async function coopTouch(connection: Querier, token: number): Promise<boolean> {
+  return isTrue(await connection.query('select tributary.coop_touch($1::int8) as answer', [token]));
+}
+
+/** Registers the group, too, where it is missing. @returns whether the member is new. */
+export async function coopRegister(
+  connection: Querier,
+  { queue, group, member }: CoopMember,
+): Promise<boolean> {
+  return isTrue(
+    await connection.query('select tributary.coop_register($1, $2, $3) = 1 as answer', [
+      queue,
+      group,
+      member,
+    ]),
+  );
+}
+
+/** An open batch stays for the others to take. @returns whether there was such a member. */
+export async function coopUnregister(
+  connection: Querier,
+  { queue, group, member }: CoopMember,
+): Promise<boolean> {
+  return isTrue(
+    await connection.query('select tributary.coop_unregister($1, $2, $3) = 1 as answer', [
+      queue,
+      group,
+      member,
+    ]),
+  );
+}
+
+/** Turns a plain consumer into the group, with its position and its retries. @returns false where the group is there and the consumer is not. */
+export async function coopAdopt(
+  connection: Querier,
+  { queue, consumer, group }: { readonly queue: string; readonly consumer: string; readonly group: string },
+): Promise<boolean> {
+  return isTrue(
+    await connection.query('select tributary.coop_adopt($1, $2, $3) = 1 as answer', [queue, consumer, group]),
+  );
+}
+
+export interface DroppedGroup {
+  readonly members: number;
+  readonly openBatches: number;
+  /** Events that waited to be tried again, gone with the group. */
+  readonly retries: number;
+}
+
+/** Ends a group for ever; refuses while batches are open or events wait to be tried again, unless forced. */
+export async function coopDropGroup(
+  connection: Querier,
+  {
+    queue,
+    group,
+    force = false,
+  }: { readonly queue: string; readonly group: string; readonly force?: boolean },
+): Promise<DroppedGroup> {
+  const [row] = await connection.query(
+    'select members, open_batches, retries from tributary.coop_drop_group($1, $2, $3)',
+    [queue, group, force],
+  );
+  if (row === undefined)
+    throw new TributaryError(`Queue ${queue} gave no answer about group ${group}.`, {
+      code: 'no-answer',
+      kind: 'internal',
+    });
+  return {
+    members: Number(row['members']),
+    openBatches: Number(row['open_batches']),
+    retries: Number(row['retries']),
+  };
+}
+
+const isTrue = ([row]: Record<string, unknown>[]): boolean => row?.['answer'] === true;
