@@ -1,0 +1,36 @@
+-- ----------------------------------------------------------------------
+-- Function: tributary.narrowing_step(5)
+--
+--      Notes in the transaction of a slice's effects that the slice is done. Refuses a worker whose batch has gone to
+--      another, so that its effects roll back.
+--
+-- Parameters:
+--      x_batch     - the worker's token
+--      x_queue     - central queue
+--      x_group     - the group
+--      x_ticks     - first and last tick of the batch
+--      x_last      - id of the slice's last event
+--
+-- Returns:
+--      nothing
+--
+-- Writes:
+--      tributary.narrowing
+--
+-- Called by:
+--      src/workers/child/doors.ts
+-- ----------------------------------------------------------------------
+create or replace function tributary.narrowing_step(
+    x_batch bigint, x_queue text, x_group text, x_ticks bigint[], x_last bigint)
+returns void as $$
+begin
+    -- The lock keeps a taker out until this transaction has ended.
+    perform from pgq.subscription where sub_batch = x_batch for share;
+    if not found then
+        raise exception 'batch % has gone to another worker', x_batch using errcode = 'TB001';
+    end if;
+    update tributary.narrowing n
+    set last_event_id = x_last, running_events = null, deaths = 0, at = now()
+    where n.central_queue = x_queue and n.group_name = x_group and n.start_tick = x_ticks[1] and n.end_tick = x_ticks[2];
+end;
+$$ language plpgsql set search_path = pg_catalog, pg_temp;

@@ -1,0 +1,236 @@
+// A batch from its token to its end: as a whole in one transaction, or in slices when it has killed workers before.
+//
+// Invariant: the effects of an event, what became of it, and the end of the batch (or of its slice) commit together, under
+// the token; who has lost the token commits nothing.
+// Fails by: any error before the commit leaves nothing; the batch is handed out again and its openings are counted.
+import type { Logger } from 'pino';
+import type { Queue } from '../../config/config.ts';
+import type { Handler } from '../../handler/contract.ts';
+import type { BatchEvent, EventSource } from '../../handler/event.ts';
+import type { Connection } from '../../postgres/connection.ts';
+import { type ChunkSize, readBatch, readSome } from './batch-reader.ts';
+import { BatchTransaction } from './batch-transaction.ts';
+import {
+  type Batch,
+  endNarrowing,
+  hasNarrowing,
+  type Membership,
+  markNarrowing,
+  openNarrowing,
+  stepNarrowing,
+  writeOutcomes,
+} from './doors.ts';
+import { type GroupRunner, InHalves, OneByOne, TooManySavepoints } from './groups.ts';
+import { Abandoned, HandlerCalls } from './handler-call.ts';
+import { OutcomeBook } from './outcomes.ts';
+import { condemned, firstWidth, nextWidth, sliceEnd, usable } from './slices.ts';
+
+export interface BatchEnvironment {
+  readonly membership: Membership;
+  readonly source: EventSource;
+  readonly handler: Handler;
+  readonly log: Logger;
+  readonly timeoutMs: number;
+  readonly retry: Queue['retry'];
+  readonly stopNow: AbortSignal;
+  readonly size: ChunkSize;
+  cancelStatement(): Promise<void>;
+  /** Called as events are done, for those who watch whether there is progress. */
+  onProgress(events: number): void;
+}
+
+export interface BatchResult {
+  readonly events: number;
+  readonly putOff: number;
+  readonly dead: number;
+  /** Something of the handler may still run in this process, which should be replaced. */
+  readonly hasOverrun: boolean;
+}
+
+/** Opened so often, a batch is held to kill its workers. */
+const OPENINGS_OF_A_KILLER = 3;
+/** Outcomes in memory before they are written. */
+const MOST_OUTCOMES = 200;
+/** Events read ahead of the slices. */
+const READ_AHEAD = 200;
+/** What the server grants a transaction beyond the handler's own time. */
+const IDLE_SLACK_MS = 15_000;
+
+export async function runBatch(
+  connection: Connection,
+  batch: Batch,
+  environment: BatchEnvironment,
+): Promise<BatchResult> {
+  const run = new BatchRun(connection, batch, environment);
+  const isKiller = batch.openings >= OPENINGS_OF_A_KILLER;
+  // Where slices were committed before, the batch can only go on in slices.
+  if (isKiller || (batch.openings > 1 && (await hasNarrowing(connection, environment.membership, batch)))) {
+    return await run.inSlices({ isHunting: true });
+  }
+  try {
+    return await run.asAWhole();
+  } catch (error) {
+    if (!(error instanceof TooManySavepoints)) throw error;
+    await connection.script('rollback');
+    return await run.inSlices({ isHunting: false });
+  }
+}
+
+/** Takes the mark of a running slice off, by a worker that has lived through what went wrong. */
+export async function unmark(connection: Connection, membership: Membership, batch: Batch): Promise<void> {
+  await markNarrowing(connection, membership, { batch });
+}
+
+class BatchRun {
+  readonly #connection: Connection;
+  readonly #batch: Batch;
+  readonly #environment: BatchEnvironment;
+  readonly #book: OutcomeBook;
+  #events = 0;
+  #putOff = 0;
+  #dead = 0;
+  #hasOverrun = false;
+
+  constructor(connection: Connection, batch: Batch, environment: BatchEnvironment) {
+    this.#connection = connection;
+    this.#batch = batch;
+    this.#environment = environment;
+    this.#book = new OutcomeBook(environment.retry);
+  }
+
+  async asAWhole(): Promise<BatchResult> {
+    const { handler, source, size } = this.#environment;
+    const transaction = this.#transaction();
+    const runner = this.#runner(transaction);
+    const isGathering = handler.batch !== undefined;
+    for await (const events of readBatch(transaction, this.#batch.token, { source, size, isGathering })) {
+      await runner.run(events);
+      if (this.#book.size >= MOST_OUTCOMES) await this.#writeOutcomes(transaction);
+      this.#progress(events.length);
+    }
+    await this.#writeOutcomes(transaction);
+    await transaction.commit(`select tributary.coop_finish_batch(${this.#batch.token})`);
+    return this.#result();
+  }
+
+  /** @param options.isHunting marks each slice before it is run, so that one that kills its worker is known. */
+  async inSlices({ isHunting }: { readonly isHunting: boolean }): Promise<BatchResult> {
+    const { membership } = this.#environment;
+    const { suspect, lastEventId } = await openNarrowing(this.#connection, membership, this.#batch);
+    let last = lastEventId;
+    let width = firstWidth(suspect);
+    for (;;) {
+      const events = await this.#readAhead(last);
+      if (events.length === 0) break;
+      const ids = events.map(({ id }) => id);
+      for (let from = 0; from < events.length; ) {
+        const end = sliceEnd(ids, from, width);
+        await this.#slice(events.slice(from, end), { isHunting, guilty: condemned(suspect) });
+        last = ids[end - 1];
+        from = end;
+        width = nextWidth(width);
+      }
+    }
+    const transaction = this.#transaction();
+    await transaction.begin();
+    await endNarrowing(transaction, membership, this.#batch);
+    await transaction.commit(`select tributary.coop_finish_batch(${this.#batch.token})`);
+    return this.#result();
+  }
+
+  async #slice(
+    events: readonly BatchEvent[],
+    { isHunting, guilty }: { readonly isHunting: boolean; readonly guilty: number | undefined },
+  ): Promise<void> {
+    const { membership } = this.#environment;
+    const ids = events.map(({ id }) => id);
+    const lastEventId = ids.at(-1) ?? 0;
+    const innocent = events.filter(({ id }) => id !== guilty);
+    if (isHunting && innocent.length > 0) {
+      await markNarrowing(this.#connection, membership, {
+        batch: this.#batch,
+        slice: [ids[0] ?? 0, lastEventId],
+        events: new Set(ids).size,
+      });
+    }
+    const transaction = this.#transaction();
+    await transaction.begin();
+    if (innocent.length > 0) await this.#runner(transaction).run(innocent);
+    for (const event of events) if (event.id === guilty) this.#condemn(event);
+    await this.#writeOutcomes(transaction);
+    await stepNarrowing(transaction, membership, { batch: this.#batch, lastEventId });
+    await transaction.commit('select');
+    this.#progress(events.length);
+  }
+
+  async #readAhead(afterId: number | undefined): Promise<BatchEvent[]> {
+    const { source } = this.#environment;
+    for (let limit = READ_AHEAD; ; limit *= 2) {
+      const transaction = this.#transaction();
+      const events = await readSome(transaction, this.#batch.token, { source, limit, afterId });
+      await transaction.rollBack();
+      const end = usable(
+        events.map(({ id }) => id),
+        events.length < limit,
+      );
+      if (end > 0 || events.length < limit) return events.slice(0, end);
+    }
+  }
+
+  #condemn(event: BatchEvent): void {
+    this.#book.condemned(
+      event,
+      'killed',
+      'The worker died twice while it handled this event alone (exit, out of memory, or an endless loop).',
+    );
+  }
+
+  #transaction(): BatchTransaction {
+    return new BatchTransaction(this.#connection, {
+      idleLimitMs: this.#environment.timeoutMs + IDLE_SLACK_MS,
+      token: this.#batch.token,
+    });
+  }
+
+  #runner(transaction: BatchTransaction): GroupRunner {
+    const { handler, log } = this.#environment;
+    const calls = new HandlerCalls(this.#environment, transaction, this.#book, () => {
+      this.#hasOverrun = true;
+    });
+    const tools = {
+      calls,
+      transaction,
+      book: this.#book,
+      onFailure: (event: BatchEvent, fate: 'put-off' | 'dead', error: unknown) => {
+        const about = { event: event.id, origin: String(event.origin), attempt: event.retry + 1, err: error };
+        if (fate === 'dead') log.error(about, 'the event failed for the last time and is dead now');
+        else log.warn(about, 'the event failed and is put off');
+      },
+    };
+    return handler.event === undefined ? new InHalves(tools) : new OneByOne(tools);
+  }
+
+  async #writeOutcomes(transaction: BatchTransaction): Promise<void> {
+    if (this.#book.size === 0) return;
+    const outcomes = this.#book.take();
+    await transaction.seal();
+    await writeOutcomes(transaction, this.#environment.membership, outcomes);
+    this.#putOff += outcomes.putOff.length;
+    this.#dead += outcomes.dead.length;
+  }
+
+  #progress(events: number): void {
+    this.#events += events;
+    this.#environment.onProgress(events);
+    if (this.#environment.stopNow.aborted) throw new Abandoned('The worker was told to stop at once.');
+  }
+
+  #result(): BatchResult {
+    return {
+      events: this.#events,
+      putOff: this.#putOff,
+      dead: this.#dead,
+      hasOverrun: this.#hasOverrun,
+    };
+  }
+}

@@ -1,0 +1,136 @@
+// The transaction of a batch (or of a slice of one): begun with its first events, marked by lazy savepoints, finished
+// together with the batch.
+//
+// Invariant: at most one savepoint exists at a time, and only if a statement of a handler was sent after `mark`; so a
+// handler that never writes costs none. Writing subtransactions stay below what slows all of central (64).
+// Order: mark · statements · the next mark or the end. `rollBackToMark` undoes everything since the mark.
+// Fails by: any error on the connection; the whole transaction is gone then and the batch is handed out again.
+import type { Connection } from '../../postgres/connection.ts';
+import { GuardedClient } from './guarded-client.ts';
+
+const SAVEPOINT = 'tributary_mark';
+const RELEASE = `release savepoint ${SAVEPOINT}`;
+/** Our own statements are short; a server that does not answer for so long has gone. */
+const ANSWER_WITHIN_MS = 60_000;
+
+export interface TransactionOptions {
+  /** The server ends the transaction when the handler leaves it idle for longer. */
+  readonly idleLimitMs: number;
+  /** The batch it belongs to: whoever takes that over ends this transaction's backend. */
+  readonly token: number;
+}
+
+export class BatchTransaction {
+  readonly #connection: Connection;
+  readonly #idleLimitMs: number;
+  readonly #token: number;
+  /** `marked`: a savepoint is wanted; `saved`: it is there; `stale`: the last group's is there and a new one is wanted. */
+  #state: 'unmarked' | 'marked' | 'saved' | 'stale' = 'unmarked';
+  #savepoints = 0;
+
+  constructor(connection: Connection, { idleLimitMs, token }: TransactionOptions) {
+    this.#connection = connection;
+    this.#token = token;
+    this.#idleLimitMs = idleLimitMs;
+  }
+
+  /** Begins; `text` runs in the same message. @returns the rows of the last statement, as arrays of texts. */
+  async begin(text = 'select'): Promise<(string | null)[][]> {
+    return await this.#texts(
+      `begin isolation level read committed; set local idle_in_transaction_session_timeout = ${Math.ceil(this.#idleLimitMs)}; set local datestyle = iso; select tributary.coop_hold(${this.#token}); ${text}`,
+    );
+  }
+
+  /** One statement of ours between groups of events; ends the mark. @returns rows as arrays of texts. */
+  async rows(text: string): Promise<(string | null)[][]> {
+    return await this.#texts(`${this.#seal()}${text}`);
+  }
+
+  /** From here on a failure can be undone alone. */
+  mark(): void {
+    if (this.#state === 'unmarked') this.#state = 'marked';
+    else if (this.#state === 'saved') this.#state = 'stale';
+  }
+
+  /** A client for one call of the handler. */
+  lend(): GuardedClient {
+    return new GuardedClient(this.#connection.client, {
+      beforeStatement: () => this.#save(),
+    });
+  }
+
+  /** @returns whether there was anything to undo. */
+  async rollBackToMark(): Promise<boolean> {
+    if (this.#state !== 'saved') return false;
+    // Rolled back and released: the next statement takes a fresh one, and this one counts no more.
+    await this.#connection.script(`rollback to savepoint ${SAVEPOINT}; ${RELEASE}`);
+    this.#savepoints -= 1;
+    this.#state = 'marked';
+    return true;
+  }
+
+  /** Savepoints whose work stays, an upper bound of the writing subtransactions. */
+  get savepoints(): number {
+    return this.#savepoints;
+  }
+
+  /** A statement failed and nothing was rolled back: the transaction can only be undone. */
+  get isAborted(): boolean {
+    return this.#connection.client.getTransactionStatus() === 'E';
+  }
+
+  /** The connection has failed, and the transaction with it. */
+  get isLost(): boolean {
+    return this.#connection.failed;
+  }
+
+  /** Statements of ours with parameters, outside every mark. */
+  async query(text: string, values: readonly unknown[]): Promise<void> {
+    await this.#connection.query(text, values);
+  }
+
+  /** Ends the mark, so that what follows belongs to the transaction itself. */
+  async seal(): Promise<void> {
+    const text = this.#seal();
+    if (text !== '') await this.#connection.script(text);
+  }
+
+  /** `text` and the commit in one message. @throws where the server rolled back instead. */
+  async commit(text: string): Promise<void> {
+    await this.#connection.script(`${this.#seal()}${text}; commit`);
+  }
+
+  async rollBack(): Promise<void> {
+    await this.#connection.script('rollback');
+  }
+
+  #seal(): string {
+    const hasSavepoint = this.#state === 'saved' || this.#state === 'stale';
+    const text = hasSavepoint ? `${RELEASE}; ` : '';
+    this.#state = 'unmarked';
+    return text;
+  }
+
+  /** Queued in front of the handler's statement; if it fails, so does that one. */
+  #save(): void {
+    if (this.#state !== 'marked' && this.#state !== 'stale') return;
+    const text = this.#state === 'stale' ? `${RELEASE}; savepoint ${SAVEPOINT}` : `savepoint ${SAVEPOINT}`;
+    this.#connection.client.query(text).catch(() => {});
+    this.#savepoints += 1;
+    this.#state = 'saved';
+  }
+
+  async #texts(text: string): Promise<(string | null)[][]> {
+    const timer = setTimeout(() => this.#connection.destroy(), ANSWER_WITHIN_MS);
+    try {
+      const result = await this.#connection.client.query({ text, rowMode: 'array', types: asText });
+      const last: unknown = Array.isArray(result) ? result.at(-1) : result;
+      return (last as { rows: (string | null)[][] }).rows;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+const asIs = (value: string) => value;
+const asText = { getTypeParser: () => asIs };

@@ -1,0 +1,78 @@
+// The process of one worker. One of the two files that catch signals.
+//
+// A terminal's Ctrl-C reaches every process of its group; only the primary decides what it means, so signals are ignored
+// here and messages obeyed. When the primary is gone, the channel closes and this process ends: the batch at hand is handed
+// out again.
+import { constants } from 'node:os';
+import { pino } from 'pino';
+import { prettyFactory } from 'pino-pretty';
+import { sentenceFor } from '../../errors/sentence.ts';
+import { loadHandler } from '../../handler/load.ts';
+import { ENDED, type Start, type ToPrimary, toWorker } from '../protocol.ts';
+import { watchParent } from './parent-watch.ts';
+import { Worker } from './worker.ts';
+
+const PULSE_MS = 1_000;
+
+process.on('SIGINT', () => {});
+process.on('SIGTERM', () => {});
+process.on('disconnect', () => process.exit(128 + constants.signals.SIGHUP));
+watchParent();
+
+function send(message: ToPrimary): void {
+  // A channel that closes at this moment is told by `disconnect`.
+  process.send?.(message, undefined, {}, () => {});
+}
+
+let worker: Worker | undefined;
+
+process.on('message', (raw) => {
+  const parsed = toWorker.safeParse(raw);
+  // node:cluster has messages of its own on the same channel.
+  if (!parsed.success) return;
+  const message = parsed.data;
+  if (message.type === 'start') void begin(message);
+  else if (message.type === 'wake') worker?.wake();
+  else if (message.type === 'drain') drain();
+  else worker?.stopNow();
+});
+
+function drain(): void {
+  if (worker === undefined) process.exit(ENDED.drained);
+  void worker.stop();
+}
+
+async function begin(start: Start): Promise<void> {
+  const log = makeLog(start.log);
+  process.title = `tributary ${start.slot}`;
+  process.on('uncaughtException', (error) => {
+    // Whatever threw outside of a call may have left anything behind: the process ends, the batch is handed out again.
+    log.fatal({ err: error, slot: start.slot }, "an error outside of the handler's call ends this worker");
+    process.exit(1);
+  });
+  setInterval(() => send({ type: 'pulse', rssBytes: process.memoryUsage.rss() }), PULSE_MS);
+  try {
+    const handler = await loadHandler(start.handler);
+    worker = new Worker(start, { handler, log, send });
+  } catch (error) {
+    send({ type: 'unusable', sentence: sentenceFor(error, start.handler) });
+    setTimeout(() => process.exit(ENDED.unusable), 200);
+    return;
+  }
+  await worker.run();
+  process.exit(worker.hasOverrun ? ENDED.recycled : ENDED.drained);
+}
+
+function makeLog({ level, isPretty }: Start['log']) {
+  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
+  if (!isPretty) return pino(options, pino.destination({ dest: 2, sync: true }));
+  const pretty = prettyFactory({
+    colorize: true,
+    ignore: 'pid,hostname',
+    singleLine: true,
+    translateTime: 'SYS:HH:MM:ss',
+  });
+  return pino(options, { write: (text: string) => void process.stderr.write(pretty(text)) });
+}
+
+send({ type: 'up' });

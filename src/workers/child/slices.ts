@@ -1,0 +1,50 @@
+// How a batch that cannot be handled as a whole is cut into slices, each a transaction of its own. Pure.
+
+/** Events of a slice when nothing is known yet. */
+export const WIDEST = 64;
+/** A slice that killed its worker is cut into so many. */
+const NARROWING = 8;
+/** An event is condemned after it died alone so often. */
+const DEATHS_ALONE = 2;
+
+export interface Suspect {
+  /** Event ids. */
+  readonly first: number;
+  readonly last: number;
+  readonly events: number;
+  /** How many workers died in exactly this slice. */
+  readonly deaths: number;
+}
+
+/** The widest slice to begin with, after `suspect` killed a worker. */
+export function firstWidth(suspect: Suspect | undefined): number {
+  return suspect === undefined ? WIDEST : Math.max(1, Math.floor(suspect.events / NARROWING));
+}
+
+/** After a slice that went well. */
+export const nextWidth = (width: number): number => Math.min(WIDEST, width * 2);
+
+/** The id of the event that is guilty beyond doubt. */
+export function condemned(suspect: Suspect | undefined): number | undefined {
+  return suspect !== undefined && suspect.events === 1 && suspect.deaths >= DEATHS_ALONE
+    ? suspect.first
+    : undefined;
+}
+
+/** The end of the slice that begins at `from`: at most `width` ids, never between two events of one id. */
+export function sliceEnd(ids: readonly number[], from: number, width: number): number {
+  let end = Math.min(ids.length, from + width);
+  while (end < ids.length && ids[end] === ids[end - 1]) end += 1;
+  return end;
+}
+
+/**
+ * How many of the events read can be used: those of the last id may go on behind the end of what was read.
+ * @returns 0 where all have one id and more must be read.
+ */
+export function usable(ids: readonly number[], isAll: boolean): number {
+  if (isAll) return ids.length;
+  let end = ids.length - 1;
+  while (end > 0 && ids[end] === ids[end - 1]) end -= 1;
+  return Math.max(0, end);
+}

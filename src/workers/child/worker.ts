@@ -1,0 +1,196 @@
+// A worker: one member of a group with a connection of its own. Takes a batch, runs it, takes the next.
+//
+// Invariant: at most one batch is open, and no transaction is open while none is.
+// Order: register · next batch (a transaction of its own) · the batch's transaction · the next.
+// Fails by: an error of central ends the connection; after a backoff a new one goes on, and the same batch comes again
+// under a fresh token. A token that went to another is not an error: the next batch is asked for.
+import type { Logger } from 'pino';
+import { sentenceFor } from '../../errors/sentence.ts';
+import { sqlstateOf } from '../../errors/sqlstate.ts';
+import type { Handler } from '../../handler/contract.ts';
+import { backoffMs } from '../../lifecycle/backoff.ts';
+import type { Service } from '../../lifecycle/service.ts';
+import { wait } from '../../lifecycle/wait.ts';
+import { Connection } from '../../postgres/connection.ts';
+import type { Start, ToPrimary } from '../protocol.ts';
+import { ChunkSize } from './batch-reader.ts';
+import { runBatch, unmark } from './batch-run.ts';
+import { type Batch, type Membership, nextBatch, register, unregister } from './doors.ts';
+
+/** Small ticks are handed out together up to so many events. */
+const EVENTS_TOGETHER = 5_000;
+const IDLE = { firstMs: 50, maxMs: 1_000 };
+const TROUBLE = { firstMs: 200, maxMs: 5_000 };
+const STALE_TOKEN = 'TB001';
+
+export interface WorkerOptions {
+  readonly handler: Handler;
+  readonly log: Logger;
+  send(message: ToPrimary): void;
+}
+
+export class Worker implements Service {
+  readonly name: string;
+  readonly #start: Start;
+  readonly #options: WorkerOptions;
+  readonly #membership: Membership;
+  readonly #size = new ChunkSize();
+  readonly #draining = new AbortController();
+  readonly #stopNow = new AbortController();
+  #waking = new AbortController();
+  #connection: Connection | undefined;
+  #toUnmark: Batch | undefined;
+  #hasOverrun = false;
+
+  constructor(start: Start, options: WorkerOptions) {
+    this.name = start.slot;
+    this.#start = start;
+    this.#options = options;
+    this.#membership = { queue: start.queue, group: start.group, member: start.slot };
+    this.#draining.signal.addEventListener('abort', () => this.wake());
+  }
+
+  /** There may be a batch. */
+  wake(): void {
+    this.#waking.abort();
+  }
+
+  async stop(): Promise<void> {
+    this.#draining.abort();
+  }
+
+  /** Gives up the batch at hand as well. */
+  stopNow(): void {
+    this.#stopNow.abort(new Error('The worker has to stop before the batch is done.'));
+    this.#draining.abort();
+  }
+
+  /** True where the process should be replaced: a handler that did not come back in time may still run in it. */
+  get hasOverrun(): boolean {
+    return this.#hasOverrun;
+  }
+
+  async run(): Promise<void> {
+    let idle = 0;
+    let trouble = 0;
+    while (!this.#draining.signal.aborted && !this.#hasOverrun) {
+      // Before the look: a wake that comes during it must not be lost.
+      this.#waking = new AbortController();
+      if (this.#draining.signal.aborted) break;
+      try {
+        if (await this.#work()) {
+          idle = 0;
+        } else {
+          idle += 1;
+          if (idle === 1) this.#options.send({ type: 'idle' });
+          await wait(backoffMs(idle, IDLE), this.#waking.signal);
+        }
+        trouble = 0;
+      } catch (error) {
+        trouble += 1;
+        await this.#recover();
+        this.#options.send({ type: 'troubled', sentence: sentenceFor(error, 'The central database') });
+        await wait(backoffMs(trouble, TROUBLE), this.#draining.signal);
+      }
+    }
+    await this.#leave();
+  }
+
+  /** @returns whether there was a batch. @throws where central cannot be used. */
+  async #work(): Promise<boolean> {
+    const connection = await this.#connected();
+    if (this.#toUnmark !== undefined) await unmark(connection, this.#membership, this.#toUnmark);
+    this.#toUnmark = undefined;
+    const batch = await nextBatch(connection, this.#membership, {
+      deadAfterMs: this.#start.deadAfterMs,
+      events: EVENTS_TOGETHER,
+    });
+    if (batch === undefined) return false;
+    const { token, openings, takenOverFrom } = batch;
+    this.#options.send({ type: 'opened', token, openings, ...(takenOverFrom && { takenOverFrom }) });
+    try {
+      const { hasOverrun, ...counts } = await this.#run(connection, batch);
+      this.#hasOverrun = hasOverrun;
+      this.#options.send({ type: 'finished', token, ...counts });
+    } catch (error) {
+      const isStale = sqlstateOf(error) === STALE_TOKEN;
+      this.#options.send({ type: 'gaveUp', token, sentence: sentenceFor(error, `Batch ${token}`) });
+      if (isStale) {
+        await connection.script('rollback');
+        return true;
+      }
+      this.#toUnmark = batch;
+      throw error;
+    }
+    return true;
+  }
+
+  #run(connection: Connection, batch: Batch) {
+    const { queue, origin, timeoutMs, retry, slot } = this.#start;
+    const { handler, log } = this.#options;
+    return runBatch(connection, batch, {
+      membership: this.#membership,
+      source: { queue, origin },
+      handler,
+      log: log.child({ queue, slot, batch: batch.token }),
+      timeoutMs,
+      retry,
+      stopNow: this.#stopNow.signal,
+      size: this.#size,
+      cancelStatement: () => this.#cancel(connection.backendPid),
+      onProgress: () => {},
+    });
+  }
+
+  async #connected(): Promise<Connection> {
+    if (this.#connection?.failed === false) return this.#connection;
+    await this.#dropConnection();
+    this.#connection = await this.#open();
+    await register(this.#connection, this.#membership);
+    this.#options.send({ type: 'ready' });
+    return this.#connection;
+  }
+
+  #open(): Promise<Connection> {
+    return Connection.open(this.#start.central, {
+      applicationName: `tributary ${this.#start.slot}`,
+      plainTypes: true,
+    });
+  }
+
+  async #cancel(backendPid: number): Promise<void> {
+    const connection = await this.#open();
+    try {
+      await connection.query('select pg_cancel_backend($1)', [backendPid]);
+    } finally {
+      await connection.close();
+    }
+  }
+
+  /** After an error: out of the transaction, on a connection that works or on none. */
+  async #recover(): Promise<void> {
+    try {
+      if (this.#connection?.failed === false) await this.#connection.script('rollback');
+    } catch {
+      // It was not known to have failed; it is now, or is closed here.
+      await this.#dropConnection();
+    }
+  }
+
+  async #dropConnection(): Promise<void> {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    if (connection === undefined) return;
+    if (connection.failed) connection.destroy();
+    else await connection.close();
+  }
+
+  async #leave(): Promise<void> {
+    try {
+      if (this.#connection?.failed === false) await unregister(this.#connection, this.#membership);
+    } catch {
+      // It is only politeness: an idle member that stays registered holds nothing up.
+    }
+    await this.#dropConnection();
+  }
+}

@@ -1,0 +1,72 @@
+// What the primary and its workers say to each other. The only file that both sides share.
+import { z } from 'zod';
+import type { Database } from '../config/config.ts';
+
+const database = z.custom<Database>(
+  (value) => typeof value === 'object' && value !== null && 'host' in value,
+);
+
+/** Everything a worker needs to know; the first message to it. */
+const start = z.object({
+  type: z.literal('start'),
+  central: database,
+  queue: z.string(),
+  group: z.string(),
+  /** `orders#3`, the member's name as well. */
+  slot: z.string(),
+  /** Absolute path of the handler's module. */
+  handler: z.string(),
+  origin: z.enum(['extra1', 'extra2', 'extra3', 'extra4', 'none']),
+  timeoutMs: z.number(),
+  retry: z.object({ attempts: z.number(), firstMs: z.number(), maxMs: z.number() }),
+  /** Members that are silent for so long are dead. */
+  deadAfterMs: z.number(),
+  log: z.object({ level: z.string(), isPretty: z.boolean() }),
+});
+
+export const toWorker = z.discriminatedUnion('type', [
+  start,
+  /** There may be a batch: look now. */
+  z.object({ type: z.literal('wake') }),
+  /** Take no further batch; end when this one is done. */
+  z.object({ type: z.literal('drain') }),
+  /** Give the batch up. */
+  z.object({ type: z.literal('abort') }),
+]);
+
+export const toPrimary = z.discriminatedUnion('type', [
+  /** The process is up and waits for `start`. */
+  z.object({ type: z.literal('up') }),
+  /** The handler is loaded, central is reached, the member is registered. */
+  z.object({ type: z.literal('ready') }),
+  /** The handler cannot be loaded: starting again would not help. */
+  z.object({ type: z.literal('unusable'), sentence: z.string() }),
+  z.object({
+    type: z.literal('opened'),
+    token: z.number(),
+    openings: z.number(),
+    takenOverFrom: z.string().optional(),
+  }),
+  z.object({
+    type: z.literal('finished'),
+    token: z.number(),
+    events: z.number(),
+    putOff: z.number(),
+    dead: z.number(),
+  }),
+  /** The batch was not finished, by an error or because another has it now. */
+  z.object({ type: z.literal('gaveUp'), token: z.number(), sentence: z.string() }),
+  /** Central cannot be used now; the worker tries again by itself. */
+  z.object({ type: z.literal('troubled'), sentence: z.string() }),
+  /** Nothing to do. */
+  z.object({ type: z.literal('idle') }),
+  /** Once a second: the process is not blocked. */
+  z.object({ type: z.literal('pulse'), rssBytes: z.number() }),
+]);
+
+export type Start = z.infer<typeof start>;
+export type ToWorker = z.infer<typeof toWorker>;
+export type ToPrimary = z.infer<typeof toPrimary>;
+
+/** How a worker ends by itself: the exit codes that are no crash. */
+export const ENDED = { drained: 0, unusable: 78, recycled: 79 } as const;

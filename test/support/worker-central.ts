@@ -1,0 +1,58 @@
+// A central database for tests of workers: schema, queues and groups, and verbs to produce, tick and count.
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { packagePath } from '../../src/lifecycle/package-root.ts';
+import { givenDatabase, type TestDatabase } from './database.ts';
+
+export const GROUP = 'workers_test';
+
+export interface WorkerCentral extends TestDatabase {
+  /** Events `from`..`from + count - 1`, data `{"n": …}`, origin `s:<queue>:<n>`; committed, not ticked. */
+  produce(queue: string, count: number, options?: { readonly from?: number }): Promise<void>;
+  /** A tick that covers what is committed; also moves retries that are due. */
+  tick(queue: string): Promise<void>;
+  /** The effects table's `n`s, in order. */
+  effects(): Promise<number[]>;
+}
+
+const apply = (folder: string) =>
+  readdirSync(packagePath(folder))
+    .filter((name) => name.endsWith('.sql'))
+    .sort()
+    .map((name) => readFileSync(packagePath(join(folder, name)), 'utf8'))
+    .join('\n');
+
+export async function givenWorkerCentral(queues: readonly string[] = ['orders']): Promise<WorkerCentral> {
+  const database = await givenDatabase();
+  const setup = await database.connect();
+  await setup.script(
+    `begin; set local check_function_bodies = off; create schema tributary;
+     ${apply('sql/migrations')} ${apply('sql/tributary/functions')}; commit`,
+  );
+  await setup.script(
+    'create table effect (n int not null, slot text, at timestamptz default clock_timestamp())',
+  );
+  for (const queue of queues) {
+    await setup.query('select pgq.create_queue($1)', [queue]);
+    await setup.query("select pgq.set_queue_config($1, 'ticker_max_count', '1')", [queue]);
+    await setup.query('select tributary.coop_register($1, $2, $3)', [queue, GROUP, 'first']);
+    await setup.query('select tributary.coop_unregister($1, $2, $3)', [queue, GROUP, 'first']);
+  }
+  return {
+    ...database,
+    async produce(queue, count, { from = 1 } = {}) {
+      await database.query(
+        `select count(pgq.insert_event($1, 'made', json_build_object('n', n)::text, null, null, null, 's:' || $1 || ':' || n))
+           from generate_series($2::int, $3::int) n`,
+        [queue, from, from + count - 1],
+      );
+    },
+    async tick(queue) {
+      while (((await database.query<{ n: number }>('select pgq.maint_retry_events() as n'))[0]?.n ?? 0) > 0);
+      await database.query('select tributary.tick($1, null)', [queue]);
+    },
+    async effects() {
+      return (await database.query<{ n: number }>('select n from effect order by n')).map(({ n }) => n);
+    },
+  };
+}
