@@ -49,12 +49,16 @@ export default async function setup(project: TestProject): Promise<() => Promise
 }
 
 async function start(): Promise<TestServer> {
-  const server = await startServer({ maxConnections: MAX_CONNECTIONS });
+  let server: TestServer | undefined;
   try {
+    server = await startServer({ maxConnections: MAX_CONNECTIONS });
     await makeTemplate(server);
     return server;
-  } catch (error) {
-    await server.stop();
+  } catch (cause) {
+    await server?.stop();
+    // What went wrong is a sentence; where in this file it was thrown helps nobody.
+    const error = new Error(`No server for the tests: ${sentenceFor(cause, 'PostgreSQL')}`);
+    error.stack = error.message;
     throw error;
   }
 }
