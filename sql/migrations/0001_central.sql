@@ -41,7 +41,6 @@ create table tributary.position (
     end_tick_event_seq  bigint,
     end_snapshot_md5    text,
     last_event_id       bigint,
-    last_event_rows     integer,
     -- Events moved since the source was installed.
     moved               bigint not null,
     at                  timestamptz not null default now()

@@ -6,12 +6,22 @@ import { TributaryError } from '../errors/tributary-error.ts';
 import { packagePath } from '../lifecycle/package-root.ts';
 import { type CliContext, type CliIo, makeContext } from './context.ts';
 import { EXIT, Exit, type ExitCode } from './exit.ts';
+import { register as init } from './init.ts';
+import { register as registerInstall } from './install.ts';
+import { register as mover } from './mover.ts';
+import { register as send } from './send.ts';
 
 /** Adds one command; each command file exports one of these as `register`. */
 type Register = (program: Command, context: CliContext) => void;
 
 /** A new command: one file with `register`, one line here. */
-const COMMANDS: readonly Register[] = [];
+// biome-ignore format: one line for each, so that two new commands never meet in one line.
+const COMMANDS: readonly Register[] = [
+  init,
+  registerInstall,
+  mover,
+  send,
+];
 
 /** Runs one command to its end. Never throws; prints errors as one sentence. */
 export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCode> {

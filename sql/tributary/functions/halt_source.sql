@@ -1,0 +1,28 @@
+-- ----------------------------------------------------------------------
+-- Function: tributary.halt_source(3)
+--
+--      Halts a source: nothing of it is moved until an operator has repaired it. The first reason stays.
+--
+-- Parameters:
+--      x_source    - id of the source
+--      x_code      - short stable name of what happened, e.g. diverged
+--      x_reason    - a sentence: what happened and what to do
+--
+-- Returns:
+--      true where it was halted now, false where it was halted already
+--
+-- Writes:
+--      tributary.source
+--
+-- Called by:
+--      src/central/positions.ts
+-- ----------------------------------------------------------------------
+create or replace function tributary.halt_source(x_source integer, x_code text, x_reason text)
+returns boolean as $$
+begin
+    update tributary.source
+    set state = 'halted', halt_code = x_code, halt_reason = x_reason, halted_at = now()
+    where id = x_source and state = 'active';
+    return found;
+end;
+$$ language plpgsql set search_path = pg_catalog, pg_temp;

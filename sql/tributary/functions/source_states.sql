@@ -1,0 +1,28 @@
+-- ----------------------------------------------------------------------
+-- Function: tributary.source_states(1)
+--
+--      What operators and install have changed: the sources on some shards that are not simply active. Asked every second,
+--      so it says nothing of the many that are.
+--
+-- Parameters:
+--      x_shards    - names of shards
+--
+-- Returns:
+--      a row per source that is halted, paused or registering, and one with source null whose total counts all sources
+--
+-- Writes:
+--      none
+--
+-- Called by:
+--      src/central/source-states.ts
+-- ----------------------------------------------------------------------
+create or replace function tributary.source_states(x_shards text[])
+returns table (source integer, state text, halt_reason text, paused boolean, pause_reason text, total bigint) as $$
+    select s.id, s.state, s.halt_reason, s.paused_at is not null, s.pause_reason, null::bigint
+    from tributary.source s
+    where s.shard = any (x_shards) and (s.state in ('registering', 'halted') or s.paused_at is not null)
+    union all
+    select null, null, null, null, null, count(*)
+    from tributary.source s
+    where s.shard = any (x_shards) and s.state <> 'retired'
+$$ language sql stable set search_path = pg_catalog, pg_temp;

@@ -1,0 +1,63 @@
+-- ----------------------------------------------------------------------
+-- Function: tributary.tick(2)
+--
+--      Ticks a central queue so that a tick covers what has been committed, under the transaction-level lock that all of
+--      Tributary's tickers take, and wakes the workers.
+--
+-- Parameters:
+--      x_queue     - central queue
+--      x_xid       - transaction that a tick must cover; null: whatever is committed and in no tick yet
+--
+-- Returns:
+--      true where a tick covers it (or nothing has to be covered), false where the caller has to ask again
+--
+-- Writes:
+--      pgq.tick, the queue's sequences
+--
+-- Called by:
+--      src/upkeep/central-ticker.ts, src/upkeep/central-upkeep.ts
+-- ----------------------------------------------------------------------
+create or replace function tributary.tick(x_queue text, x_xid bigint)
+returns boolean as $$
+declare
+    q           record;
+    t           record;
+    v_covered   boolean;
+begin
+    select queue_id, queue_event_seq, queue_data_pfx, queue_external_ticker or queue_ticker_paused as not_ours
+    into q from pgq.queue where queue_name = x_queue;
+    if not found or q.not_ours then
+        return true;
+    end if;
+    select tick_id, tick_snapshot, tick_event_seq into t
+    from pgq.tick where tick_queue = q.queue_id order by tick_id desc limit 1;
+    if found then
+        if x_xid is not null then
+            v_covered := txid_visible_in_snapshot(x_xid, t.tick_snapshot);
+        else
+            -- The sequence does not tell: a late committer took its number before the tick.
+            execute format('select not exists (select from %1$s where ev_txid >= $1)
+                               and not exists (select from %1$s where ev_txid = any ($2))', q.queue_data_pfx)
+            into v_covered using txid_snapshot_xmax(t.tick_snapshot), array(select txid_snapshot_xip(t.tick_snapshot));
+        end if;
+        if v_covered then
+            return true;
+        end if;
+    end if;
+    if not pg_try_advisory_xact_lock(1414678850, q.queue_id) then
+        return false;
+    end if;
+    -- Every statement from here on sees what the last holder of the lock did.
+    select tick_event_seq into t from pgq.tick where tick_queue = q.queue_id order by tick_id desc limit 1;
+    if found and pgq.seq_getval(q.queue_event_seq) <= t.tick_event_seq then
+        perform nextval(q.queue_event_seq);
+    end if;
+    if pgq.ticker(x_queue) is null then
+        return false;
+    end if;
+    perform pg_notify('tributary_tick', x_queue);
+    return true;
+end;
+$$ language plpgsql
+   -- Event tables are never analysed; without these the planner would read a whole table to find that it holds nothing new.
+   set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off;

@@ -1,0 +1,132 @@
+// The gathered commit: windows of many sources and their positions, in one transaction on central.
+//
+// Order: the transaction owns its id, then asks for the event table (the other way round a rotation in between loses the
+// events), then COPY, then positions (their locks last milliseconds), then commit.
+// Fails by: an error anywhere rolls everything back; an error on commit itself leaves it unknown whether it happened, so
+// the caller reads the positions again before it goes on.
+import { once } from 'node:events';
+import type { Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import { failPoint } from '../lifecycle/fail-point.ts';
+import type { Connection } from '../postgres/connection.ts';
+import { literal } from '../postgres/quote.ts';
+import { CENTRAL_COLUMNS } from '../shards/copy-out.ts';
+import type { Position } from './position.ts';
+
+/** One source's step in a commit. */
+export interface PositionStep {
+  readonly source: number;
+  /** Number of the new position: one more than that of `after`. */
+  readonly n: number;
+  readonly after: Position;
+  readonly to: Position;
+  /** Events moved by this step. */
+  readonly rows: number;
+}
+
+export interface CommitContent {
+  readonly queue: string;
+  /** Rows in COPY's binary format, without header and trailer. */
+  readonly chunks: readonly Buffer[];
+  readonly steps: readonly PositionStep[];
+}
+
+export interface CommitOptions {
+  /** Limit for each answer of central, in ms. */
+  readonly timeoutMs: number;
+}
+
+/** Raised by insert_positions: the position is not where the mover left it. */
+export const POSITION_MOVED = 'TB010';
+
+/** Signature, flags, length of the header's extension. */
+const COPY_HEADER = Buffer.concat([Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1'), Buffer.alloc(8)]);
+const COPY_TRAILER = Buffer.from([0xff, 0xff]);
+
+/** @returns the transaction's id, which a tick has to cover; undefined where no event was inserted. */
+export async function commitGathered(
+  central: Connection,
+  { queue, chunks, steps }: CommitContent,
+  { timeoutMs }: CommitOptions,
+): Promise<number | undefined> {
+  const positions = `select tributary.insert_positions(${literal(JSON.stringify(steps.map(stepJson)))}::jsonb)`;
+  if (chunks.length === 0) {
+    await central.script(`begin isolation level read committed; ${positions}; commit`, { timeoutMs });
+    return undefined;
+  }
+  try {
+    const { xid, table } = await openCommit(central, queue, timeoutMs);
+    await failPoint('commit:opened');
+    await copyChunks(central, table, chunks, timeoutMs);
+    await failPoint('commit:copied');
+    await central.script(positions, { timeoutMs });
+    await failPoint('commit:positioned');
+    await central.script('commit', { timeoutMs });
+    await failPoint('commit:committed');
+    return xid;
+  } catch (error) {
+    if (!central.failed) await central.script('rollback', { timeoutMs }).catch(() => {});
+    throw error;
+  }
+}
+
+/** The only caller of current_event_table: the transaction has its id before it asks. */
+async function openCommit(
+  central: Connection,
+  queue: string,
+  timeoutMs: number,
+): Promise<{ xid: number; table: string }> {
+  const [, [own] = [], [current] = []] = await central.script(
+    `begin isolation level read committed;
+     select pg_current_xact_id()::text::bigint as xid;
+     select pgq.current_event_table(${literal(queue)}) as event_table`,
+    { timeoutMs },
+  );
+  return { xid: own?.xid as number, table: current?.event_table as string };
+}
+
+async function copyChunks(
+  central: Connection,
+  table: string,
+  chunks: readonly Buffer[],
+  timeoutMs: number,
+): Promise<void> {
+  const sink = central.copyIn(`copy ${table} (${CENTRAL_COLUMNS}) from stdin (format binary)`);
+  let timer = setTimeout(() => central.destroy(), timeoutMs);
+  try {
+    const done = finished(sink);
+    done.catch(() => {});
+    for (const chunk of [COPY_HEADER, ...chunks, COPY_TRAILER]) {
+      if (!sink.write(chunk)) await drained(sink, done);
+      timer.refresh();
+    }
+    sink.end();
+    await done;
+  } finally {
+    clearTimeout(timer);
+    timer = undefined as never;
+  }
+}
+
+async function drained(sink: Writable, done: Promise<void>): Promise<void> {
+  await Promise.race([once(sink, 'drain'), done]);
+}
+
+function stepJson({ source, n, after, to, rows }: PositionStep): Record<string, unknown> {
+  return {
+    source,
+    n,
+    after_tick_id: after.tick.id,
+    after_tick_time_us: after.tick.timeUs,
+    tick_id: to.tick.id,
+    tick_time_us: to.tick.timeUs,
+    tick_event_seq: to.tick.eventSeq,
+    tick_snapshot_md5: to.tick.md5,
+    end_tick_id: to.inside?.end.id ?? null,
+    end_tick_time_us: to.inside?.end.timeUs ?? null,
+    end_tick_event_seq: to.inside?.end.eventSeq ?? null,
+    end_snapshot_md5: to.inside?.end.md5 ?? null,
+    last_event_id: to.inside?.lastEventId ?? null,
+    moved: rows,
+  };
+}

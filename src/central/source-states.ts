@@ -1,0 +1,62 @@
+// What central says about sources beside their positions: states that operators set, and the figures that movers leave.
+import type { CentralLink } from './central-link.ts';
+
+/** A source that is not simply active. */
+export interface SourceState {
+  readonly state: 'registering' | 'active' | 'halted';
+  readonly haltReason: string | undefined;
+  readonly paused: boolean;
+  readonly pauseReason: string | undefined;
+}
+
+export interface SourceStates {
+  /** By source id; a source that is absent is active. */
+  readonly exceptions: ReadonlyMap<number, SourceState>;
+  /** How many sources the shards have in all. */
+  readonly total: number;
+}
+
+export async function readSourceStates(link: CentralLink, shards: readonly string[]): Promise<SourceStates> {
+  const rows = await link.query<{
+    source: number | null;
+    state: SourceState['state'];
+    halt_reason: string | null;
+    paused: boolean;
+    pause_reason: string | null;
+    total: number;
+  }>('select * from tributary.source_states($1)', [shards]);
+  const exceptions = rows
+    .filter((row) => row.source !== null)
+    .map((row): [number, SourceState] => [
+      row.source as number,
+      {
+        state: row.state,
+        haltReason: row.halt_reason ?? undefined,
+        paused: row.paused,
+        pauseReason: row.pause_reason ?? undefined,
+      },
+    ]);
+  return { exceptions: new Map(exceptions), total: rows.find((row) => row.source === null)?.total ?? 0 };
+}
+
+/** One source's figures as they are stored. */
+export interface LagFigure {
+  readonly source: number;
+  /** How long ago it was seen, in seconds. */
+  readonly age_s: number;
+  readonly state: string;
+  readonly reason: string | null;
+  readonly events_behind: number | null;
+  readonly exact: boolean;
+  readonly seconds_behind: number | null;
+  readonly last_tick: number | null;
+}
+
+export async function storeLag(
+  link: CentralLink,
+  mover: string,
+  figures: readonly LagFigure[],
+): Promise<void> {
+  if (figures.length === 0) return;
+  await link.query('select tributary.store_lag($1, $2)', [mover, JSON.stringify(figures)]);
+}

@@ -1,0 +1,51 @@
+// Named places where a test may stop, kill or freeze the process: TRIBUTARY_FAIL_POINT=name[=action][*nth], off by default.
+//
+// Actions: `kill` (SIGKILL, the default), `stop` (SIGSTOP), `throw`. `nth` counts how often the point is passed before it
+// acts (default 1). A point fires once per process.
+const setting = process.env.TRIBUTARY_FAIL_POINT;
+const parsed = setting === undefined ? undefined : parse(setting);
+const passed = Promise.resolve();
+
+interface Armed {
+  readonly name: string;
+  readonly action: string;
+  left: number;
+}
+
+/** The names in use; a test checks that each is reached. */
+export const FAIL_POINTS = [
+  'round:before',
+  'round:after',
+  'copy-out:before',
+  'copy-out:middle',
+  'copy-out:after',
+  'commit:opened',
+  'commit:copied',
+  'commit:positioned',
+  'commit:committed',
+  'tick:before',
+  'tick:after',
+  'watermark:before',
+  'watermark:after',
+] as const;
+
+export type FailPoint = (typeof FAIL_POINTS)[number];
+
+/** Does nothing, at the cost of one comparison, unless this point is named by the environment. */
+export function failPoint(name: FailPoint): Promise<void> {
+  if (parsed === undefined || parsed.name !== name) return passed;
+  return fire(parsed);
+}
+
+async function fire(armed: Armed): Promise<void> {
+  armed.left -= 1;
+  if (armed.left !== 0) return;
+  if (armed.action === 'throw') throw new Error(`fail point ${armed.name}`);
+  process.kill(process.pid, armed.action === 'stop' ? 'SIGSTOP' : 'SIGKILL');
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+}
+
+function parse(text: string): Armed {
+  const match = /^(.+?)(?:=(kill|stop|throw))?(?:\*(\d+))?$/.exec(text);
+  return { name: match?.[1] ?? text, action: match?.[2] ?? 'kill', left: Number(match?.[3] ?? 1) };
+}

@@ -1,0 +1,135 @@
+// Puts the pieces of one COPY together into parcels: a whole window each, or a part of one that is larger than `whole`.
+//
+// Invariant: a window is handed on as complete only when a row of a later window, or the stream's trailer, has been seen.
+import type { Position } from '../central/position.ts';
+import type { Reader } from '../shards/copy-out.ts';
+import type { Piece } from './cutter.ts';
+import type { Claim, MemoryBudget } from './memory-budget.ts';
+import { makeParcel, type Parcel } from './parcel.ts';
+import type { Source } from './source.ts';
+
+export interface AssemblerOptions {
+  readonly budget: MemoryBudget;
+  /** Bytes up to which a window is never cut. */
+  readonly wholeBytes: number;
+  readonly emit: (parcel: Parcel) => void;
+  readonly onCut: (source: Source, bytes: number) => void;
+  readonly onOriginTaken: (source: Source, rows: number) => void;
+}
+
+interface Open {
+  readonly source: Source;
+  readonly reader: Reader;
+  readonly generation: number;
+  chunks: Buffer[];
+  bytes: number;
+  rows: number;
+  lastEventId: number | undefined;
+}
+
+export class Assembler {
+  readonly #windows: Open[];
+  readonly #options: AssemblerOptions;
+  readonly #claim: Claim;
+  readonly #settled: Promise<unknown>[] = [];
+  #next = 0;
+  #rows = 0;
+
+  constructor(readers: readonly { source: Source; reader: Reader }[], options: AssemblerOptions) {
+    this.#windows = readers.map(({ source, reader }) => ({
+      source,
+      reader,
+      generation: source.generation,
+      chunks: [],
+      bytes: 0,
+      rows: 0,
+      lastEventId: undefined,
+    }));
+    this.#options = options;
+    this.#claim = options.budget.claim();
+  }
+
+  /** Rows handed on so far. */
+  get rows(): number {
+    return this.#rows;
+  }
+
+  /** The ends of all parcels handed on: undefined, or the error. */
+  get settled(): Promise<unknown[]> {
+    return Promise.all(this.#settled);
+  }
+
+  /** Takes pieces in the order of the stream; waits where the memory budget says so. */
+  async add(pieces: readonly Piece[]): Promise<void> {
+    for (const piece of pieces) {
+      while (this.#next < piece.k) this.#complete();
+      const window = this.#windows[piece.k] as Open;
+      // Rows of equal id stay together: ids are not unique, and a cut is found again by its last id.
+      if (
+        window.bytes + piece.bytes.length > this.#options.wholeBytes &&
+        window.rows > 0 &&
+        window.lastEventId !== piece.firstEventId
+      ) {
+        this.#cut(window);
+      }
+      await this.#claim.reserve(piece.bytes.length);
+      window.chunks.push(piece.bytes);
+      window.bytes += piece.bytes.length;
+      window.rows += piece.rows;
+      window.lastEventId = piece.lastEventId;
+      if (piece.taken > 0) this.#options.onOriginTaken(window.source, piece.taken);
+    }
+  }
+
+  /** The trailer has been seen: all windows are complete. */
+  finish(): void {
+    while (this.#next < this.#windows.length) this.#complete();
+    this.#claim.complete();
+  }
+
+  /** The stream broke: what is not complete is dropped. */
+  abandon(): void {
+    for (const window of this.#windows.slice(this.#next)) this.#claim.free(window.bytes);
+    this.#claim.complete();
+  }
+
+  #complete(): void {
+    const window = this.#windows[this.#next] as Open;
+    this.#next += 1;
+    const { end } = window.reader.window;
+    this.#emit(window, { tick: { id: end.id, timeUs: end.timeUs, eventSeq: end.eventSeq, md5: end.md5 } });
+    this.#claim.complete();
+  }
+
+  #cut(window: Open): void {
+    const { start, end } = window.reader.window;
+    this.#options.onCut(window.source, window.bytes);
+    this.#emit(window, {
+      tick: { id: start.id, timeUs: start.timeUs, eventSeq: start.eventSeq, md5: start.md5 },
+      inside: {
+        end: { id: end.id, timeUs: end.timeUs, eventSeq: end.eventSeq, md5: end.md5 },
+        lastEventId: window.lastEventId as number,
+      },
+    });
+    this.#claim.complete();
+  }
+
+  #emit(window: Open, to: Position): void {
+    const { source, generation, chunks, bytes, rows } = window;
+    window.chunks = [];
+    window.bytes = 0;
+    window.rows = 0;
+    source.ahead = to;
+    if (rows === 0) return;
+    this.#rows += rows;
+    source.rowBytes = source.rowBytes * 0.8 + (bytes / rows) * 0.2;
+    const { parcel, settled } = makeParcel({ source, generation, chunks, bytes, rows, to });
+    this.#settled.push(
+      settled.then((error) => {
+        this.#claim.free(bytes);
+        return error;
+      }),
+    );
+    this.#options.emit(parcel);
+  }
+}

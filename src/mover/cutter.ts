@@ -1,0 +1,133 @@
+// Cuts the binary COPY stream of a shard into pieces of windows: reads lengths, strips our two columns, never decodes.
+// Pure: bytes in, pieces out. A row is int16 field count, then per field int32 length and bytes; the stream has a header
+// of 11 + 4 + 4 bytes and ends with a field count of -1.
+import { TributaryError } from '../errors/tributary-error.ts';
+import { ORIGIN_TAKEN } from '../shards/copy-out.ts';
+
+/** Whole rows of one window, as central's COPY wants them. */
+export interface Piece {
+  /** Index of the window in the COPY. */
+  readonly k: number;
+  readonly bytes: Buffer;
+  readonly rows: number;
+  readonly firstEventId: number;
+  readonly lastEventId: number;
+  /** Rows whose origin column held something of their own. */
+  readonly taken: number;
+}
+
+const HEADER_BYTES = 19;
+/** int16 count + int4 column (4 + 4) + int8 column (4 + 8). */
+const PREFIX_BYTES = 22;
+/** The prefix less the two bytes that become the new field count. */
+const STRIPPED_BYTES = PREFIX_BYTES - 2;
+const NO_MORE = -1;
+
+export class Cutter {
+  #held: Buffer[] = [];
+  #heldBytes = 0;
+  /** Bytes that the row at the start of `#held` is known to need. */
+  #needed = HEADER_BYTES;
+  #hasHeader = false;
+  #hasEnded = false;
+
+  /** True once the stream's trailer has been read. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** Bytes of a row that is not complete yet. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  /** @returns the rows that are complete now, a piece for each run of rows of one window. */
+  push(chunk: Buffer): Piece[] {
+    this.#held.push(chunk);
+    this.#heldBytes += chunk.length;
+    if (this.#heldBytes < this.#needed) return [];
+    const data = this.#held.length === 1 ? chunk : Buffer.concat(this.#held, this.#heldBytes);
+    let at = 0;
+    if (!this.#hasHeader) {
+      at = HEADER_BYTES;
+      this.#hasHeader = true;
+    }
+    const pieces: Piece[] = [];
+    at = this.#cutRows(data, at, pieces);
+    const rest = data.subarray(at);
+    this.#held = rest.length === 0 ? [] : [rest];
+    this.#heldBytes = rest.length;
+    return pieces;
+  }
+
+  /** Moves whole rows together in place, without our columns; returns where the first incomplete row begins. */
+  #cutRows(data: Buffer, from: number, pieces: Piece[]): number {
+    const view = new DataView(data.buffer, data.byteOffset, data.length);
+    let at = from;
+    let piece:
+      | { k: number; begin: number; to: number; rows: number; first: number; last: number; taken: number }
+      | undefined;
+    const close = () => {
+      if (piece === undefined) return;
+      pieces.push({
+        k: piece.k,
+        bytes: data.subarray(piece.begin, piece.to),
+        rows: piece.rows,
+        firstEventId: piece.first,
+        lastEventId: piece.last,
+        taken: piece.taken,
+      });
+    };
+    for (;;) {
+      const end = this.#rowEnd(view, at);
+      if (end === undefined) break;
+      if (end === NO_MORE) {
+        this.#hasEnded = true;
+        at += 2;
+        break;
+      }
+      const marked = view.getInt32(at + 6);
+      const k = marked & (ORIGIN_TAKEN - 1);
+      const id = Number(view.getBigInt64(at + 14));
+      if (piece === undefined || piece.k !== k) {
+        close();
+        piece = { k, begin: at, to: at, rows: 0, first: id, last: id, taken: 0 };
+      }
+      const fields = view.getInt16(at);
+      const body = at + STRIPPED_BYTES;
+      view.setInt16(body, fields - 2);
+      data.copyWithin(piece.to, body, end);
+      piece.to += end - body;
+      piece.rows += 1;
+      piece.last = id;
+      if (marked >= ORIGIN_TAKEN) piece.taken += 1;
+      at = end;
+    }
+    close();
+    return at;
+  }
+
+  /** Where the row at `at` ends; undefined while bytes are missing (then `#needed` says how many are known to be). */
+  #rowEnd(view: DataView, at: number): number | undefined {
+    const size = view.byteLength;
+    if (at + 2 > size) return this.#need(at + 2 - at);
+    const fields = view.getInt16(at);
+    if (fields === -1) return NO_MORE;
+    if (fields < 2) {
+      throw new TributaryError(`A COPY row has ${fields} fields.`, { code: 'copy-format', kind: 'internal' });
+    }
+    let end = at + 2;
+    for (let field = 0; field < fields; field++) {
+      if (end + 4 > size) return this.#need(end + 4 - at);
+      const length = view.getInt32(end);
+      end += 4 + (length > 0 ? length : 0);
+    }
+    if (end > size) return this.#need(end - at);
+    return end;
+  }
+
+  #need(bytes: number): undefined {
+    this.#needed = bytes;
+    return undefined;
+  }
+}

@@ -1,0 +1,207 @@
+// One per central queue: splices parcels of any sources into one COPY and one commit together with their positions.
+//
+// Invariant: parcels of one source are committed in the order in which they were added, or not at all.
+// Fails by: a lost connection or a timeout leaves it unknown whether the commit happened; all that waits is handed back
+// with the error, and each source starts again from the position that central has. Any other error is one source's
+// fault: the parcels are split by source until it stands alone.
+import { type CommitContent, POSITION_MOVED, type PositionStep } from '../central/commit.ts';
+import { kindOf, sqlstateOf } from '../errors/sqlstate.ts';
+import { TributaryError } from '../errors/tributary-error.ts';
+import { backoffMs } from '../lifecycle/backoff.ts';
+import type { Service } from '../lifecycle/service.ts';
+import { wait } from '../lifecycle/wait.ts';
+import type { Parcel } from './parcel.ts';
+import type { Source } from './source.ts';
+
+export interface GathererOptions {
+  /** Commits on central and says which transaction a tick has to cover; reconnects by itself. */
+  readonly commit: (content: CommitContent) => Promise<number | undefined>;
+  /** After each commit that inserted events. */
+  readonly onCommitted: (done: {
+    queue: string;
+    xid: number;
+    rows: number;
+    bytes: number;
+    sources: number;
+  }) => void;
+  /** `source`: the one to blame; undefined: central as a whole. */
+  readonly onTrouble: (error: unknown, source?: Source) => void;
+  /** Largest commit, in bytes of events; a single larger parcel goes alone. */
+  readonly maxBytes?: number;
+  /** How long parcels without events may wait for company, in ms. */
+  readonly idleMs?: number;
+}
+
+export class Gatherer implements Service {
+  readonly name: string;
+  readonly #queue: string;
+  readonly #options: Required<GathererOptions>;
+  readonly #stopped = new AbortController();
+  #waiting: Parcel[] = [];
+  #wake: (() => void) | undefined;
+  #failures = 0;
+  #isBackingOff = false;
+
+  constructor(queue: string, options: GathererOptions) {
+    this.name = `gatherer ${queue}`;
+    this.#queue = queue;
+    this.#options = { maxBytes: 16 * 1024 * 1024, idleMs: 1_000, ...options };
+  }
+
+  /** False while central does not commit: then nobody should begin to read for it. */
+  get isHealthy(): boolean {
+    return !this.#isBackingOff;
+  }
+
+  add(parcel: Parcel): void {
+    if (parcel.generation !== parcel.source.generation) {
+      parcel.settle(
+        new TributaryError('Read before a failed commit.', { code: 'outdated', kind: 'retryable' }),
+      );
+      return;
+    }
+    this.#waiting.push(parcel);
+    if (parcel.rows > 0 || this.#waiting.length === 1) this.#wake?.();
+  }
+
+  async run(): Promise<void> {
+    const { signal } = this.#stopped;
+    while (!signal.aborted || this.#waiting.length > 0) {
+      if (this.#waiting.length === 0) {
+        await this.#nextParcel();
+        continue;
+      }
+      if (!signal.aborted && this.#waiting.every((parcel) => parcel.rows === 0)) await this.#company();
+      await this.#commitOnce();
+      if (this.#failures > 0 && !signal.aborted) {
+        this.#isBackingOff = true;
+        await wait(backoffMs(this.#failures, { firstMs: 100, maxMs: 5_000 }), signal);
+        this.#isBackingOff = false;
+      }
+    }
+  }
+
+  /** Commits what was added, then ends. */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    this.#wake?.();
+  }
+
+  async #commitOnce(): Promise<void> {
+    const parcels = this.#take();
+    try {
+      await this.#commitSplitting(parcels);
+      this.#failures = 0;
+    } catch (error) {
+      this.#failures += 1;
+      this.#options.onTrouble(error);
+      this.#reject([...parcels, ...this.#waiting], error);
+    }
+  }
+
+  /** Commits all together; where one source is to blame, all but that one. Throws only what says nothing about a source. */
+  async #commitSplitting(parcels: Parcel[]): Promise<void> {
+    if (parcels.length === 0) return;
+    try {
+      await this.#commit(parcels);
+    } catch (error) {
+      if (kindOf(error) !== 'halting' && sqlstateOf(error) !== POSITION_MOVED) throw error;
+      const sources = [...new Set(parcels.map(({ source }) => source))];
+      if (sources.length === 1) {
+        const source = sources[0] as Source;
+        if (sqlstateOf(error) !== POSITION_MOVED) {
+          source.failed(error, 'commit');
+          this.#options.onTrouble(error, source);
+        }
+        this.#reject([...parcels, ...this.#waiting.filter((parcel) => parcel.source === source)], error);
+        return;
+      }
+      const half = new Set(sources.slice(0, sources.length >> 1));
+      await this.#commitSplitting(parcels.filter(({ source }) => half.has(source)));
+      await this.#commitSplitting(parcels.filter(({ source }) => !half.has(source)));
+    }
+  }
+
+  async #commit(parcels: readonly Parcel[]): Promise<void> {
+    const bySource = new Map<Source, Parcel[]>();
+    for (const parcel of parcels)
+      bySource.set(parcel.source, [...(bySource.get(parcel.source) ?? []), parcel]);
+    const steps = [...bySource].map(([source, own]) => stepOf(source, own));
+    const content: CommitContent = {
+      queue: this.#queue,
+      chunks: parcels.flatMap(({ chunks }) => chunks),
+      steps,
+    };
+    const xid = await this.#options.commit(content);
+    for (const [source, own] of bySource) {
+      const step = stepOf(source, own);
+      source.committed({ n: step.n, position: step.to, rows: step.rows });
+    }
+    for (const parcel of parcels) parcel.settle();
+    if (xid === undefined) return;
+    this.#options.onCommitted({
+      queue: this.#queue,
+      xid,
+      rows: sum(parcels, ({ rows }) => rows),
+      bytes: sum(parcels, ({ bytes }) => bytes),
+      sources: bySource.size,
+    });
+  }
+
+  /** The oldest parcels up to the limit, at least one. */
+  #take(): Parcel[] {
+    let bytes = 0;
+    let count = 0;
+    for (const parcel of this.#waiting) {
+      bytes += parcel.bytes;
+      if (count > 0 && bytes > this.#options.maxBytes) break;
+      count += 1;
+    }
+    return this.#waiting.splice(0, count);
+  }
+
+  #reject(parcels: readonly Parcel[], error: unknown): void {
+    const rejected = new Set(parcels);
+    this.#waiting = this.#waiting.filter((parcel) => !rejected.has(parcel));
+    for (const parcel of rejected) {
+      parcel.source.generation += parcel.source.generation === parcel.generation ? 1 : 0;
+      parcel.settle(error);
+    }
+  }
+
+  async #nextParcel(): Promise<void> {
+    if (this.#stopped.signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    this.#wake = undefined;
+  }
+
+  async #company(): Promise<void> {
+    const woken = new AbortController();
+    this.#wake = () => woken.abort();
+    await wait(this.#options.idleMs, woken.signal);
+    this.#wake = undefined;
+  }
+}
+
+function stepOf(source: Source, own: readonly Parcel[]): PositionStep {
+  const last = own.at(-1) as Parcel;
+  if (source.position === undefined) {
+    throw new TributaryError(`Source ${source.shard}:${source.queue} has no position.`, {
+      code: 'no-position',
+      kind: 'internal',
+    });
+  }
+  return {
+    source: source.id,
+    n: source.n + 1,
+    after: source.position,
+    to: last.to,
+    rows: sum(own, ({ rows }) => rows),
+  };
+}
+
+function sum<T>(items: readonly T[], value: (item: T) => number): number {
+  return items.reduce((total, item) => total + value(item), 0);
+}

@@ -1,0 +1,68 @@
+// What to do with one source now: a pure function of central's position and of what the shard says about its ticks.
+import { type Fingerprint, type Position, sameTick } from '../central/position.ts';
+import type { SeenQueue, Tick } from '../shards/round.ts';
+
+export type Verdict =
+  | { readonly kind: 'nothing' }
+  | {
+      readonly kind: 'window';
+      readonly start: Tick;
+      readonly end: Tick;
+      readonly afterEventId: number | undefined;
+    }
+  | { readonly kind: 'diverged'; readonly reason: string };
+
+/**
+ * The start is always central's position; the shard only says how far one can go. A tick that is gone, or that bears the
+ * same id with another fingerprint, means that the shard or central went back in time: then nothing is guessed.
+ */
+export function judge(position: Position, seen: SeenQueue): Verdict {
+  const { tick, inside } = position;
+  if (seen.newest === undefined || seen.newest.id < tick.id) {
+    const newest = seen.newest === undefined ? 'has no tick' : `has only reached tick ${seen.newest.id}`;
+    return diverged(
+      `the shard ${newest}, but tick ${tick.id} has been moved already: the shard was restored or promoted from an older state`,
+    );
+  }
+  if (seen.start === undefined) {
+    return diverged(
+      `tick ${tick.id}, where moving stopped, does not exist on the shard any more: it was rotated away, or the queue was created anew`,
+    );
+  }
+  if (!sameTick(seen.start, tick)) {
+    return diverged(
+      `tick ${tick.id} on the shard is not the tick that was moved (${difference(tick, seen.start)}): the shard was restored, or the queue was created anew`,
+    );
+  }
+  if (inside !== undefined) {
+    if (seen.end === undefined) {
+      return diverged(
+        `tick ${inside.end.id}, the end of a window that was begun, does not exist on the shard any more`,
+      );
+    }
+    if (!sameTick(seen.end, inside.end)) {
+      return diverged(
+        `tick ${inside.end.id}, the end of a window that was begun, has changed (${difference(inside.end, seen.end)})`,
+      );
+    }
+  }
+  if (seen.end === undefined || seen.startSnapshot === undefined) return { kind: 'nothing' };
+  return {
+    kind: 'window',
+    start: { ...seen.start, snapshot: seen.startSnapshot },
+    end: seen.end,
+    afterEventId: inside?.lastEventId,
+  };
+}
+
+function diverged(reason: string): Verdict {
+  return { kind: 'diverged', reason };
+}
+
+function difference(stored: Fingerprint, found: Fingerprint): string {
+  if (stored.timeUs !== found.timeUs) {
+    return `made at ${new Date(found.timeUs / 1000).toISOString()}, not at ${new Date(stored.timeUs / 1000).toISOString()}`;
+  }
+  if (stored.eventSeq !== found.eventSeq) return `event sequence ${found.eventSeq}, not ${stored.eventSeq}`;
+  return 'another snapshot';
+}

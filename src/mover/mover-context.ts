@@ -1,0 +1,19 @@
+// What all shards of one mover share.
+import type { Config } from '../config/config.ts';
+import type { Gatherer } from './gatherer.ts';
+import type { MemoryBudget } from './memory-budget.ts';
+import type { OnMoverOccurrence } from './occurrence.ts';
+import type { RoundGate } from './round-gate.ts';
+import type { Source } from './source.ts';
+
+export interface MoverContext {
+  readonly config: Config;
+  /** Our name as a consumer on the shards. */
+  readonly consumer: string;
+  readonly budget: MemoryBudget;
+  readonly gate: RoundGate;
+  readonly onOccurrence: OnMoverOccurrence;
+  gathererOf(centralQueue: string): Gatherer;
+  /** Halts a source on central, in the background, and at once in memory. */
+  halt(source: Source, reason: string): void;
+}

@@ -1,0 +1,42 @@
+// What happens in a mover, for those who watch: logs, metrics, tests. Nothing here logs by itself.
+
+export type MoverOccurrence =
+  | {
+      readonly kind: 'committed';
+      readonly queue: string;
+      readonly rows: number;
+      readonly bytes: number;
+      readonly sources: number;
+    }
+  | { readonly kind: 'central-trouble'; readonly queue: string | undefined; readonly error: unknown }
+  | { readonly kind: 'shard-connected'; readonly shard: string }
+  | {
+      readonly kind: 'shard-trouble';
+      readonly shard: string;
+      readonly error: unknown;
+      readonly retryMs: number;
+    }
+  | {
+      readonly kind: 'source-trouble';
+      readonly shard: string;
+      readonly queue: string;
+      readonly error: unknown;
+    }
+  | {
+      readonly kind: 'source-halted';
+      readonly shard: string;
+      readonly queue: string;
+      readonly reason: string;
+    }
+  | { readonly kind: 'window-cut'; readonly shard: string; readonly queue: string; readonly bytes: number }
+  | { readonly kind: 'origin-taken'; readonly shard: string; readonly queue: string; readonly rows: number }
+  | { readonly kind: 'foreign-ticker'; readonly shard: string; readonly queue: string }
+  | { readonly kind: 'upkeep'; readonly database: string; readonly what: string; readonly detail: string }
+  | {
+      readonly kind: 'upkeep-trouble';
+      readonly database: string;
+      readonly what: string;
+      readonly error: unknown;
+    };
+
+export type OnMoverOccurrence = (occurrence: MoverOccurrence) => void;

@@ -1,0 +1,24 @@
+// A parcel: consecutive events of one source, complete in memory, and the position that they lead to.
+import type { Position } from '../central/position.ts';
+import type { Source } from './source.ts';
+
+export interface Parcel {
+  readonly source: Source;
+  /** The source's generation when it was read: a parcel from before a failure is refused. */
+  readonly generation: number;
+  readonly chunks: readonly Buffer[];
+  readonly bytes: number;
+  readonly rows: number;
+  readonly to: Position;
+  /** Called once: with nothing when committed, with the error when not. */
+  settle(error?: unknown): void;
+}
+
+/** Makes a parcel whose end can be awaited; `settled` never rejects, it gives the error. */
+export function makeParcel(content: Omit<Parcel, 'settle'>): { parcel: Parcel; settled: Promise<unknown> } {
+  let settle: (error?: unknown) => void = () => {};
+  const settled = new Promise<unknown>((resolve) => {
+    settle = resolve;
+  });
+  return { parcel: { ...content, settle }, settled };
+}

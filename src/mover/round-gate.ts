@@ -1,0 +1,33 @@
+// How many shards are asked at once: enough to keep the servers busy, not so many that every answer waits for all others.
+
+export class RoundGate {
+  readonly #limit: number;
+  /** A round that takes longer no longer counts: a shard that hangs must not hold up the healthy ones. */
+  readonly #patienceMs: number;
+  #running = 0;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor({ limit, patienceMs }: { limit: number; patienceMs: number }) {
+    this.#limit = limit;
+    this.#patienceMs = patienceMs;
+  }
+
+  async through<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#running >= this.#limit) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    this.#running += 1;
+    let isCounted = true;
+    const leave = () => {
+      if (!isCounted) return;
+      isCounted = false;
+      this.#running -= 1;
+      this.#waiting.shift()?.();
+    };
+    const timer = setTimeout(leave, this.#patienceMs);
+    try {
+      return await work();
+    } finally {
+      clearTimeout(timer);
+      leave();
+    }
+  }
+}

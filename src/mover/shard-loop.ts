@@ -1,0 +1,212 @@
+// The life of one shard: connect, take turns until stopped, and after trouble wait and begin again from central's positions.
+//
+// Invariant: turns follow one another; at most two turns' parcels are under way to central. After any failure all that is
+// under way is awaited and the positions are read from central before the next turn.
+
+import type { StoredSource } from '../central/positions.ts';
+import type { SourceState } from '../central/source-states.ts';
+import type { Shard } from '../config/config.ts';
+import { sentenceFor } from '../errors/sentence.ts';
+import { TributaryError } from '../errors/tributary-error.ts';
+import { backoffMs } from '../lifecycle/backoff.ts';
+import type { Service } from '../lifecycle/service.ts';
+import { wait } from '../lifecycle/wait.ts';
+import { Connection } from '../postgres/connection.ts';
+import { resolveQueues } from '../shards/queue-on-shard.ts';
+import { readingsOf } from '../shards/window.ts';
+import type { MoverContext } from './mover-context.ts';
+import { makeParcel } from './parcel.ts';
+import { ShardSession, type TurnResult } from './shard-session.ts';
+import { ShardUpkeep } from './shard-upkeep.ts';
+import { Source } from './source.ts';
+
+export interface ShardLoopOptions {
+  readonly context: MoverContext;
+  /** Reads this shard's sources and positions from central. */
+  readonly loadSources: () => Promise<StoredSource[]>;
+}
+
+/** Ticks of one queue are at least this far apart, so rounds need not come faster, in ms. */
+const MIN_INTERVAL_MS = 20;
+const IDLE_INTERVAL_MS = 1_000;
+/** Positions that only empty windows moved are stored this often. */
+const IDLE_FLUSH_MS = 5_000;
+/** A queue that did not exist is looked for again this often. */
+const MISSING_QUEUE_MS = 10_000;
+const MOST_TURNS_UNDER_WAY = 2;
+const ACTIVE: SourceState = { state: 'active', haltReason: undefined, paused: false, pauseReason: undefined };
+
+export class ShardLoop implements Service {
+  readonly name: string;
+  readonly shard: Shard;
+  readonly #options: ShardLoopOptions;
+  readonly #stopped = new AbortController();
+  #sources: Source[] = [];
+  #connection: Connection | undefined;
+  #underWay: Promise<unknown[]>[] = [];
+  #isStale = true;
+  #failures = 0;
+  #lastFlushMs = 0;
+
+  constructor(shard: Shard, options: ShardLoopOptions) {
+    this.name = `shard ${shard.name}`;
+    this.shard = shard;
+    this.#options = options;
+  }
+
+  get sources(): readonly Source[] {
+    return this.#sources;
+  }
+
+  /** Why the whole shard does not move; undefined: it does. */
+  trouble: string | undefined;
+
+  async run(): Promise<void> {
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      try {
+        await this.#refreshSources();
+        await this.#session();
+      } catch (error) {
+        this.#failures += 1;
+        const retryMs = backoffMs(this.#failures, { firstMs: 200, maxMs: 10_000 });
+        this.trouble = sentenceFor(error, `Shard ${this.shard.name}`);
+        this.#options.context.onOccurrence({ kind: 'shard-trouble', shard: this.shard.name, error, retryMs });
+        this.#connection?.destroy();
+        this.#connection = undefined;
+        this.#isStale = true;
+        await wait(retryMs, signal);
+      }
+    }
+    await this.#settle(0);
+    await this.#connection?.close();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+  }
+
+  /** Takes over what operators changed: pauses, halts, repairs; `isOther`: the set of sources is not the one we know. */
+  refresh(exceptions: ReadonlyMap<number, SourceState>, isOther: boolean): void {
+    if (isOther) this.#isStale = true;
+    for (const source of this.#sources) {
+      const stored = exceptions.get(source.id) ?? ACTIVE;
+      // Somebody repaired or reinstalled it: its position may not be where we left it.
+      if (source.trouble?.state === 'halted' && stored.state === 'active') this.#isStale = true;
+      source.refresh(stored);
+    }
+  }
+
+  async #session(): Promise<void> {
+    const { signal } = this.#stopped;
+    const { context } = this.#options;
+    const connection = await Connection.open(this.shard, {
+      applicationName: `tributary mover ${context.config.name}`,
+    });
+    this.#connection = connection;
+    const queues = await resolveQueues(
+      connection,
+      this.shard.schema,
+      this.#sources.map(({ queue }) => queue),
+    );
+    const resolvedAtMs = Date.now();
+    const session = new ShardSession(this.shard, { connection, queues, context });
+    context.onOccurrence({ kind: 'shard-connected', shard: this.shard.name });
+    const upkeep = new ShardUpkeep(this.shard, context);
+    let idleMs = MIN_INTERVAL_MS;
+    let chaseMs = MIN_INTERVAL_MS;
+    let exactAtMs = 0;
+    while (!signal.aborted) {
+      if (this.#isStale) await this.#refreshSources();
+      this.#noteMissing(queues);
+      const beganMs = Date.now();
+      const isExact = beganMs >= exactAtMs;
+      const result = await session.turn(this.#sources, isExact ? 'exact' : 'quick');
+      this.#failures = 0;
+      this.trouble = undefined;
+      await this.#follow(result);
+      await upkeep.runIfDue(connection, this.#sources);
+      // Late committers: while transactions are open at a tick, look for what they commit, less and less often.
+      chaseMs = result.rows > 0 ? MIN_INTERVAL_MS : Math.min(IDLE_INTERVAL_MS, chaseMs * 2);
+      if (isExact || result.rows > 0)
+        exactAtMs = Date.now() + (result.hasOpen ? chaseMs : IDLE_INTERVAL_MS / 2);
+      idleMs = result.rows > 0 ? MIN_INTERVAL_MS : Math.min(IDLE_INTERVAL_MS, idleMs * 2);
+      if (
+        this.#sources.some(({ queue }) => !queues.has(queue)) &&
+        Date.now() - resolvedAtMs > MISSING_QUEUE_MS
+      )
+        break;
+      if (result.isBacklogged) continue;
+      await wait(Math.max(0, idleMs * (1 + Math.random() * 0.2) - (Date.now() - beganMs)), signal);
+    }
+    if (!signal.aborted) await connection.close();
+  }
+
+  /** Lets the next turn overlap this one's commit, but not run ahead of it any further. */
+  async #follow({ settled }: TurnResult): Promise<void> {
+    const watched = settled.then((errors) => {
+      for (const error of errors) if (error !== undefined) this.#isStale = true;
+      return errors;
+    });
+    this.#underWay.push(watched);
+    void watched.then(() => {
+      this.#underWay = this.#underWay.filter((other) => other !== watched);
+    });
+    await this.#settle(MOST_TURNS_UNDER_WAY - 1);
+    this.#flushIdle();
+  }
+
+  async #settle(most: number): Promise<void> {
+    while (this.#underWay.length > most) await this.#underWay[0];
+  }
+
+  /** Empty windows move the position too; stored now and then, in company. */
+  #flushIdle(): void {
+    const nowMs = Date.now();
+    if (nowMs - this.#lastFlushMs < IDLE_FLUSH_MS || this.#underWay.length > 0 || this.#isStale) return;
+    this.#lastFlushMs = nowMs;
+    for (const source of this.#sources) {
+      if (source.ahead === source.position || source.ahead === undefined || !source.canMove) continue;
+      const { generation, ahead: to } = source;
+      const { parcel, settled } = makeParcel({ source, generation, chunks: [], bytes: 0, rows: 0, to });
+      void settled.then((error) => {
+        if (error !== undefined) this.#isStale = true;
+      });
+      this.#options.context.gathererOf(source.centralQueue).add(parcel);
+    }
+  }
+
+  async #refreshSources(): Promise<void> {
+    await this.#settle(0);
+    const stored = await this.#options.loadSources();
+    const { config } = this.#options.context;
+    const readings = readingsOf(config, this.shard);
+    const known = new Map(this.#sources.map((source) => [source.id, source]));
+    this.#sources = stored.flatMap((one) => {
+      const found = readings.get(one.queue);
+      if (found === undefined || found.central.name !== one.centralQueue) return [];
+      const source = known.get(one.id);
+      if (source === undefined)
+        return [new Source(one, { reading: found.reading, tickerMode: this.shard.ticker })];
+      source.reload(one);
+      return [source];
+    });
+    this.#isStale = false;
+  }
+
+  #noteMissing(queues: ReadonlyMap<string, unknown>): void {
+    for (const source of this.#sources) {
+      if (queues.has(source.queue) || source.trouble !== undefined) continue;
+      source.failed(
+        new TributaryError(
+          `Queue ${source.queue} does not exist on shard ${this.shard.name}: create it there or take it out of the file.`,
+          {
+            code: 'queue-missing',
+            kind: 'halting',
+          },
+        ),
+        'read',
+      );
+    }
+  }
+}

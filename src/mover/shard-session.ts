@@ -1,0 +1,191 @@
+// One connection to one shard and what is done over it: a turn is a round, judgement of each source, and one COPY.
+//
+// Order: a window is read from where reading stopped (`ahead`), never from what the shard says; parcels go to the
+// gatherers in the order of their source; only central's commit makes them count.
+// Fails by: any error that breaks the connection ends the session; nothing on the shard depends on it.
+import type { Shard } from '../config/config.ts';
+import { TributaryError } from '../errors/tributary-error.ts';
+import { failPoint } from '../lifecycle/fail-point.ts';
+import type { Connection } from '../postgres/connection.ts';
+import { endCopyOut, type Reader, startCopyOut } from '../shards/copy-out.ts';
+import type { QueueOnShard } from '../shards/queue-on-shard.ts';
+import { type RoundRequest, runRound, type SeenQueue, type Thoroughness } from '../shards/round.ts';
+import { Assembler } from './assembler.ts';
+import { Cutter } from './cutter.ts';
+import { takeFigures } from './figures.ts';
+import { judge } from './judge.ts';
+import type { MoverContext } from './mover-context.ts';
+import type { Source } from './source.ts';
+
+/** What one turn did. */
+export interface TurnResult {
+  readonly rows: number;
+  /** More is waiting than one window holds: go on at once. */
+  readonly isBacklogged: boolean;
+  /** Transactions were open at a newest tick: look again soon for what they commit. */
+  readonly hasOpen: boolean;
+  /** The end of what was handed to central: the errors of its parcels, if any. */
+  readonly settled: Promise<unknown[]>;
+}
+
+/** A COPY that gives no byte, or is not read, for so long is given up and taken up again later. */
+const COPY_PATIENCE_MS = 15_000;
+/** What one window should hold at most, in bytes; ticks further apart make larger ones. */
+const WINDOW_BYTES = 8 * 1024 * 1024;
+
+interface Found {
+  readonly source: Source;
+  readonly reader: Reader;
+}
+
+export class ShardSession {
+  readonly #shard: Shard;
+  readonly #connection: Connection;
+  readonly #queues: ReadonlyMap<string, QueueOnShard>;
+  readonly #context: MoverContext;
+  /** A round or COPY over all queues failed: ask one by one until all succeed again. */
+  #isSeparate = false;
+
+  constructor(
+    shard: Shard,
+    {
+      connection,
+      queues,
+      context,
+    }: { connection: Connection; queues: ReadonlyMap<string, QueueOnShard>; context: MoverContext },
+  ) {
+    this.#shard = shard;
+    this.#connection = connection;
+    this.#queues = queues;
+    this.#context = context;
+  }
+
+  async turn(sources: readonly Source[], thoroughness: Thoroughness): Promise<TurnResult> {
+    const movable = sources.filter((source) => source.canMove && this.#queues.has(source.queue));
+    const groups = this.#isSeparate ? movable.map((source) => [source]) : movable.length > 0 ? [movable] : [];
+    const results: TurnResult[] = [];
+    let hasFailed = false;
+    for (const group of groups) {
+      try {
+        results.push(await this.#turnOf(group, thoroughness));
+        for (const source of group) source.succeeded('read');
+      } catch (error) {
+        if (this.#connection.failed) throw error;
+        await this.#connection.script('rollback');
+        hasFailed = true;
+        if (group.length === 1) this.#blame(group[0] as Source, error);
+      }
+    }
+    const isNew = hasFailed && !this.#isSeparate;
+    this.#isSeparate = hasFailed;
+    return {
+      rows: results.reduce((total, { rows }) => total + rows, 0),
+      isBacklogged: isNew || results.some(({ isBacklogged }) => isBacklogged),
+      hasOpen: results.some(({ hasOpen }) => hasOpen),
+      settled: Promise.all(results.map(({ settled }) => settled)).then((lists) => lists.flat()),
+    };
+  }
+
+  async #turnOf(sources: readonly Source[], thoroughness: Thoroughness): Promise<TurnResult> {
+    await failPoint('round:before');
+    const seen = await this.#context.gate.through(() => this.#round(sources, thoroughness));
+    await failPoint('round:after');
+    const found: Found[] = [];
+    let isBacklogged = false;
+    for (const [index, queue] of seen.entries()) {
+      const source = sources.find(({ queue: name }) => name === queue.queue) as Source;
+      takeFigures(source, queue, Date.now());
+      const window = this.#judge(source, queue);
+      if (window === undefined) continue;
+      found.push({ source, reader: { window, reading: source.reading } });
+      isBacklogged ||= (seen[index]?.newest?.id ?? 0) > window.end.id;
+    }
+    const hasOpen = seen.some(({ newest }) => newest?.open);
+    if (found.length === 0) return { rows: 0, isBacklogged: false, hasOpen, settled: Promise.resolve([]) };
+    const { rows, settled } = await this.#copy(found);
+    return { rows, isBacklogged, hasOpen, settled };
+  }
+
+  async #round(sources: readonly Source[], thoroughness: Thoroughness): Promise<SeenQueue[]> {
+    const nowMs = Date.now();
+    const requests = sources.map((source): RoundRequest => {
+      const ahead = source.ahead as NonNullable<Source['ahead']>;
+      return {
+        queue: this.#queues.get(source.queue) as QueueOnShard,
+        tickId: ahead.tick.id,
+        endTickId: ahead.inside?.end.id,
+        limit: Math.max(100, Math.floor(WINDOW_BYTES / source.rowBytes)),
+        tick: source.ticker.mayTick(nowMs),
+      };
+    });
+    return await runRound(this.#connection, requests, { schema: this.#shard.schema, thoroughness });
+  }
+
+  #judge(source: Source, seen: SeenQueue): Reader['window'] | undefined {
+    const verdict = judge(source.ahead as NonNullable<Source['ahead']>, seen);
+    if (verdict.kind === 'diverged') {
+      this.#context.halt(source, verdict.reason);
+      return undefined;
+    }
+    if (verdict.kind === 'nothing' || !this.#context.gathererOf(source.centralQueue).isHealthy)
+      return undefined;
+    return {
+      queue: this.#queues.get(source.queue) as QueueOnShard,
+      start: verdict.start,
+      end: verdict.end,
+      afterEventId: verdict.afterEventId,
+    };
+  }
+
+  async #copy(found: readonly Found[]): Promise<{ rows: number; settled: Promise<unknown[]> }> {
+    const { budget, config, onOccurrence } = this.#context;
+    const assembler = new Assembler(found, {
+      budget,
+      wholeBytes: config.mover.wholeBytes,
+      emit: (parcel) => this.#context.gathererOf(parcel.source.centralQueue).add(parcel),
+      onCut: ({ shard, queue }, bytes) => onOccurrence({ kind: 'window-cut', shard, queue, bytes }),
+      onOriginTaken: ({ shard, queue }, rows) => onOccurrence({ kind: 'origin-taken', shard, queue, rows }),
+    });
+    await failPoint('copy-out:before');
+    const patience = setTimeout(() => {
+      this.#connection.destroy(
+        new TributaryError(
+          `Shard ${this.#shard.name}: reading made no progress for ${COPY_PATIENCE_MS / 1000} s.`,
+          {
+            code: 'copy-stalled',
+            kind: 'retryable',
+          },
+        ),
+      );
+    }, COPY_PATIENCE_MS);
+    try {
+      const cutter = new Cutter();
+      const stream = await startCopyOut(
+        this.#connection,
+        found.map(({ reader }) => reader),
+      );
+      for await (const chunk of stream) {
+        await assembler.add(cutter.push(chunk as Buffer));
+        patience.refresh();
+        await failPoint('copy-out:middle');
+      }
+      if (!cutter.hasEnded)
+        throw new TributaryError('The COPY ended early.', { code: 'copy-cut', kind: 'retryable' });
+      assembler.finish();
+      await failPoint('copy-out:after');
+      await endCopyOut(this.#connection);
+      return { rows: assembler.rows, settled: assembler.settled };
+    } catch (error) {
+      assembler.abandon();
+      for (const { source } of found) source.inFlightSinceUs = undefined;
+      throw Object.assign(error as Error, { settled: assembler.settled });
+    } finally {
+      clearTimeout(patience);
+    }
+  }
+
+  #blame(source: Source, error: unknown): void {
+    source.failed(error, 'read');
+    this.#context.onOccurrence({ kind: 'source-trouble', shard: source.shard, queue: source.queue, error });
+  }
+}

@@ -1,0 +1,142 @@
+// One source as the mover sees it: where central says it is, how far reading has run ahead, and what was last seen.
+//
+// Invariant: `position` and `n` are what central has committed; `ahead` is never behind it. After a failed commit `ahead`
+// falls back to `position` and `generation` grows, so that windows read before the failure are refused.
+import type { Position } from '../central/position.ts';
+import type { StoredSource } from '../central/positions.ts';
+import type { SourceState } from '../central/source-states.ts';
+import { sentenceFor } from '../errors/sentence.ts';
+import { backoffMs } from '../lifecycle/backoff.ts';
+import type { Reading } from '../shards/window.ts';
+import { TickerWatch } from './ticker-watch.ts';
+
+/** What an operator is shown of a source. */
+export interface Figures {
+  /** Clock of this process, ms; 0: never seen. */
+  atMs: number;
+  eventsBehind: number | undefined;
+  /** True only where the shard was asked whether a row is left. */
+  isExact: boolean;
+  secondsBehind: number | undefined;
+  lastTick: number | undefined;
+}
+
+export class Source {
+  readonly id: number;
+  readonly shard: string;
+  readonly queue: string;
+  readonly centralQueue: string;
+  readonly reading: Reading;
+  readonly ticker: TickerWatch;
+  n = 0;
+  moved = 0;
+  position: Position | undefined;
+  ahead: Position | undefined;
+  generation = 0;
+  /** When events of it were last committed, ms; 0: not by this process. */
+  movedAtMs = 0;
+  isPaused = false;
+  /** Why it does not move although the shard answers; undefined: it moves. */
+  trouble: { state: 'halted' | 'paused' | 'unreachable' | 'unassigned'; reason: string } | undefined;
+  readonly figures: Figures = {
+    atMs: 0,
+    eventsBehind: undefined,
+    isExact: false,
+    secondsBehind: undefined,
+    lastTick: undefined,
+  };
+  /** The shard's time of the oldest tick whose events are read but not committed; undefined: none. */
+  inFlightSinceUs: number | undefined;
+  #failures = 0;
+  #restsUntilMs = 0;
+  #failedAt: 'read' | 'commit' | undefined;
+  /** Average bytes of an event, for the size of the next window. */
+  rowBytes = 200;
+
+  constructor(
+    stored: StoredSource,
+    { reading, tickerMode }: { reading: Reading; tickerMode: 'auto' | 'always' | 'never' },
+  ) {
+    this.id = stored.id;
+    this.shard = stored.shard;
+    this.queue = stored.queue;
+    this.centralQueue = stored.centralQueue;
+    this.reading = reading;
+    this.ticker = new TickerWatch(tickerMode);
+    this.reload(stored);
+  }
+
+  /** Takes what central says as the truth; what was read ahead is forgotten. */
+  reload(stored: StoredSource): void {
+    this.generation += 1;
+    this.n = stored.n;
+    this.moved = stored.moved;
+    this.position = stored.position;
+    this.ahead = stored.position;
+    this.inFlightSinceUs = undefined;
+    this.refresh(stored);
+  }
+
+  /** Takes over whether an operator paused or halted it. */
+  refresh(stored: SourceState): void {
+    this.isPaused = stored.paused;
+    const label = `Source ${this.shard}:${this.queue}`;
+    if (stored.state === 'halted') {
+      this.trouble = { state: 'halted', reason: stored.haltReason ?? `${label} is halted.` };
+    } else if (stored.paused) {
+      this.trouble = {
+        state: 'paused',
+        reason: stored.pauseReason ?? 'Paused by an operator; `tributary resume` goes on.',
+      };
+    } else if (stored.state === 'registering') {
+      this.trouble = {
+        state: 'unassigned',
+        reason: `${label} is not registered to its end: run \`tributary install\` again.`,
+      };
+    } else if (this.position === undefined) {
+      this.trouble = {
+        state: 'halted',
+        reason: `The position of ${label} is missing: see \`tributary repair ${this.shard}:${this.queue} --dry-run\`.`,
+      };
+    } else if (this.trouble !== undefined && this.trouble.state !== 'unreachable') {
+      this.trouble = undefined;
+    }
+  }
+
+  /** Reading or committing it failed through its own fault: it rests, longer each time. */
+  failed(error: unknown, at: 'read' | 'commit'): void {
+    this.#failures = this.#failedAt === at ? this.#failures + 1 : 1;
+    this.#failedAt = at;
+    this.#restsUntilMs = Date.now() + backoffMs(this.#failures, { firstMs: 500, maxMs: 60_000 });
+    this.trouble = {
+      state: 'unreachable',
+      reason: `${sentenceFor(error, `Source ${this.shard}:${this.queue}`)} It is tried again.`,
+    };
+  }
+
+  /** Reading, or committing, works again. */
+  succeeded(at: 'read' | 'commit'): void {
+    if (this.#failedAt !== at) return;
+    this.#failedAt = undefined;
+    this.#restsUntilMs = 0;
+    this.trouble = undefined;
+  }
+
+  /** Called by the gatherer in the order of commits. */
+  committed({ n, position, rows }: { n: number; position: Position; rows: number }): void {
+    this.n = n;
+    this.position = position;
+    this.moved += rows;
+    if (rows === 0) return;
+    this.movedAtMs = Date.now();
+    this.succeeded('commit');
+  }
+
+  get canMove(): boolean {
+    return (
+      this.position !== undefined &&
+      (this.trouble === undefined || this.trouble.state === 'unreachable') &&
+      Date.now() >= this.#restsUntilMs
+    );
+  }
+}

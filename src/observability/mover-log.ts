@@ -1,0 +1,72 @@
+// What a mover's occurrences look like in the log. One line each; what happens often is summed up.
+import type { Logger } from 'pino';
+import { sentenceFor } from '../errors/sentence.ts';
+import type { MoverOccurrence } from '../mover/occurrence.ts';
+
+const SUMMARY_EVERY_MS = 10_000;
+
+/** A listener for `MoverOptions.onOccurrence` that logs. */
+export function logMover(log: Logger): (occurrence: MoverOccurrence) => void {
+  let sum = { rows: 0, commits: 0, sinceMs: Date.now() };
+  const warned = new Set<string>();
+  const once = (key: string, write: () => void) => {
+    if (warned.has(key)) return;
+    warned.add(key);
+    write();
+  };
+  return (occurrence) => {
+    switch (occurrence.kind) {
+      case 'committed': {
+        sum = { ...sum, rows: sum.rows + occurrence.rows, commits: sum.commits + 1 };
+        const nowMs = Date.now();
+        if (nowMs - sum.sinceMs < SUMMARY_EVERY_MS) return;
+        log.info(
+          { events: sum.rows, commits: sum.commits },
+          `moved ${sum.rows} events in ${sum.commits} commits`,
+        );
+        sum = { rows: 0, commits: 0, sinceMs: nowMs };
+        return;
+      }
+      case 'shard-connected':
+        return log.info({ shard: occurrence.shard }, `shard ${occurrence.shard} is connected`);
+      case 'shard-trouble':
+        return log.warn(
+          { shard: occurrence.shard, retryMs: occurrence.retryMs },
+          sentenceFor(occurrence.error, `Shard ${occurrence.shard}`),
+        );
+      case 'central-trouble':
+        return log.warn({ queue: occurrence.queue }, sentenceFor(occurrence.error, 'Central'));
+      case 'source-trouble':
+        return log.warn(
+          { shard: occurrence.shard, queue: occurrence.queue },
+          sentenceFor(occurrence.error, `Source ${occurrence.shard}:${occurrence.queue}`),
+        );
+      case 'source-halted':
+        return log.error({ shard: occurrence.shard, queue: occurrence.queue }, occurrence.reason);
+      case 'window-cut':
+        return log.warn(
+          { shard: occurrence.shard, queue: occurrence.queue, bytes: occurrence.bytes },
+          `a window of ${occurrence.shard}:${occurrence.queue} is larger than mover.whole and goes into central in parts`,
+        );
+      case 'origin-taken':
+        return once(`${occurrence.shard}:${occurrence.queue}`, () =>
+          log.warn(
+            { shard: occurrence.shard, queue: occurrence.queue },
+            `events of ${occurrence.shard}:${occurrence.queue} use the column of the origin themselves and keep their own value: choose another with \`origin:\``,
+          ),
+        );
+      case 'foreign-ticker':
+        return log.info(
+          { shard: occurrence.shard, queue: occurrence.queue },
+          `another ticker ticks ${occurrence.shard}:${occurrence.queue}; ours keeps still`,
+        );
+      case 'upkeep':
+        return log.debug({ database: occurrence.database }, `${occurrence.what}: ${occurrence.detail}`);
+      case 'upkeep-trouble':
+        return log.warn(
+          { database: occurrence.database },
+          sentenceFor(occurrence.error, `${occurrence.what} on ${occurrence.database}`),
+        );
+    }
+  };
+}

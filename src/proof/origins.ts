@@ -1,0 +1,127 @@
+// The proof: what was committed on the shards, what arrived in central, read from the databases and compared.
+//
+// It reads the event tables themselves, so it sees what rotation has not taken yet: for proofs rotation must be slower
+// than the run.
+import { createHash } from 'node:crypto';
+import type { Connection } from '../postgres/connection.ts';
+
+/** An event of one queue as the proof sees it. */
+export interface ProofRow {
+  /** `shard:queue:id` */
+  readonly origin: string;
+  /** Event id in the database it was read from. */
+  readonly id: number;
+  /** Transaction that inserted it there. */
+  readonly txid: number;
+}
+
+/** What compares the two sides. */
+export interface Proof {
+  readonly committed: number;
+  readonly moved: number;
+  /** Origins on the shards that central does not have. */
+  readonly lost: readonly string[];
+  /** Origins in central that no shard has. */
+  readonly invented: readonly string[];
+  /** Origins that central has more than once. */
+  readonly twice: readonly string[];
+  /** Shard transactions whose events of one queue are in more than one central transaction: `shard:queue txid`. */
+  readonly split: readonly string[];
+  /** Origins that stand in central before an earlier one of the same source. */
+  readonly disordered: readonly string[];
+}
+
+/** All events of one queue of a shard that are not retries, in event order. */
+export async function readShardEvents(
+  shard: Connection,
+  { shard: name, queue, schema = 'pgq' }: { shard: string; queue: string; schema?: string },
+): Promise<ProofRow[]> {
+  const table = await eventTable(shard, queue, schema);
+  return await shard.query<ProofRow>(
+    `select $1 || ':' || $2 || ':' || ev_id as origin, ev_id as id, ev_txid as txid
+     from ${table} where ev_owner is null order by ev_txid, ev_id`,
+    [name, queue],
+  );
+}
+
+/** All events of one central queue that came from shards, in event order. */
+export async function readCentralEvents(
+  central: Connection,
+  { queue, column = 'ev_extra4' }: { queue: string; column?: string },
+): Promise<ProofRow[]> {
+  const table = await eventTable(central, queue, 'pgq');
+  return await central.query<ProofRow>(
+    `select ${column} as origin, ev_id as id, ev_txid as txid
+     from ${table} where ev_owner is null and ${column} is not null order by ev_id`,
+  );
+}
+
+/** Compares both sides. Pure. */
+export function compare(shards: readonly ProofRow[], central: readonly ProofRow[]): Proof {
+  const committed = new Map(shards.map((row) => [row.origin, row]));
+  const arrived = new Set<string>();
+  const twice: string[] = [];
+  const centralTxids = new Map<string, Set<number>>();
+  const disordered: string[] = [];
+  const newest = new Map<string, { txid: number; id: number }>();
+  for (const { origin, txid } of central) {
+    if (arrived.has(origin)) twice.push(origin);
+    arrived.add(origin);
+    const source = sourceOf(origin);
+    const row = committed.get(origin);
+    if (row === undefined) continue;
+    const key = `${source} ${row.txid}`;
+    const txids = centralTxids.get(key) ?? new Set();
+    centralTxids.set(key, txids.add(txid));
+    // Of two events of one transaction the lower id comes first; a late transaction may come after younger ones.
+    const last = newest.get(key);
+    if (last !== undefined && row.id < last.id) disordered.push(origin);
+    newest.set(key, row);
+  }
+  return {
+    committed: committed.size,
+    moved: central.length,
+    lost: [...committed.keys()].filter((origin) => !arrived.has(origin)),
+    invented: [...arrived].filter((origin) => !committed.has(origin)),
+    twice,
+    split: [...centralTxids].filter(([, txids]) => txids.size > 1).map(([key]) => key),
+    disordered,
+  };
+}
+
+/** True where nothing is lost, invented, doubled, split or out of order. */
+export function holds(proof: Proof): boolean {
+  const { lost, invented, twice, split, disordered } = proof;
+  return [lost, invented, twice, split, disordered].every((list) => list.length === 0);
+}
+
+/** One line that tells what a proof found; names at most three culprits of each kind. */
+export function describeProof(proof: Proof): string {
+  const faults = (['lost', 'invented', 'twice', 'split', 'disordered'] as const)
+    .filter((kind) => proof[kind].length > 0)
+    .map((kind) => `${proof[kind].length} ${kind} (${proof[kind].slice(0, 3).join(', ')})`);
+  const counts = `${proof.committed} committed, ${proof.moved} moved`;
+  return faults.length === 0
+    ? `${counts}: each exactly once, in order, no transaction split`
+    : `${counts}: ${faults.join('; ')}`;
+}
+
+/** A fingerprint of a set of origins, for comparing sides without listing them. */
+export function originsHash(rows: readonly ProofRow[]): string {
+  const hash = createHash('sha256');
+  for (const origin of rows.map((row) => row.origin).sort()) hash.update(`${origin}\n`);
+  return hash.digest('hex');
+}
+
+function sourceOf(origin: string): string {
+  return origin.slice(0, origin.lastIndexOf(':'));
+}
+
+async function eventTable(connection: Connection, queue: string, schema: string): Promise<string> {
+  const [row] = await connection.query<{ name: string }>(
+    `select queue_data_pfx as name from ${schema}.queue where queue_name = $1`,
+    [queue],
+  );
+  if (row === undefined) throw new Error(`Queue ${queue} does not exist.`);
+  return row.name;
+}

@@ -1,0 +1,104 @@
+// The COPY that reads windows straight from the event tables, by the two ticks' snapshots.
+//
+// Each row starts with two columns for us, queue number and event id; the rest is what central stores. The statement's
+// text is the same for every window of the same queues: bounds and snapshots travel by set_config in the transaction
+// before it, or each COPY would be a new row in pg_stat_statements.
+import type { Readable } from 'node:stream';
+import type { Connection } from '../postgres/connection.ts';
+import { literal } from '../postgres/quote.ts';
+import { parseSnapshot, txidBounds } from './snapshot.ts';
+import type { Reading, Window } from './window.ts';
+
+/** Set in the queue number of a row whose origin column was taken by the event itself. */
+export const ORIGIN_TAKEN = 0x10000;
+
+/** A window and how it is read. */
+export interface Reader {
+  readonly window: Window;
+  readonly reading: Reading;
+}
+
+/** Columns of the rows behind the two for us; central's COPY names the same. */
+export const CENTRAL_COLUMNS = 'ev_time, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4';
+
+const EXTRAS = ['extra1', 'extra2', 'extra3', 'extra4'] as const;
+
+/**
+ * Opens a transaction, hands over the windows and starts the COPY. The caller reads the stream to its end and then calls
+ * `endCopyOut`; rows come by queue number (index in `readers`), then in event order.
+ */
+export async function startCopyOut(shard: Connection, readers: readonly Reader[]): Promise<Readable> {
+  const bounds = readers.map(({ window }) =>
+    txidBounds(parseSnapshot(window.start.snapshot), parseSnapshot(window.end.snapshot)),
+  );
+  const settings = readers.flatMap(({ window }, k) => {
+    const bound = bounds[k] as (typeof bounds)[number];
+    return [
+      setting(`w${k}_start`, window.start.snapshot),
+      setting(`w${k}_end`, window.end.snapshot),
+      setting(`w${k}_low`, String(bound.low)),
+      setting(`w${k}_high`, String(bound.high)),
+      ...(bound.late.length > 0 ? [setting(`w${k}_late`, `{${bound.late.join(',')}}`)] : []),
+      ...(window.afterEventId === undefined ? [] : [setting(`w${k}_after`, String(window.afterEventId))]),
+    ];
+  });
+  await shard.script(`begin isolation level read committed;
+    select ${SETTINGS.map(([name, value]) => `set_config('${name}', '${value}', true)`).join(', ')};
+    select ${settings.join(', ')}`);
+  const arms = readers.flatMap((reader, k) => {
+    const isLate = (bounds[k] as (typeof bounds)[number]).late.length > 0;
+    return isLate ? [arm(reader, k, 'range'), arm(reader, k, 'late')] : [arm(reader, k, 'range')];
+  });
+  return shard.copyOut(`copy (select k + taken, ev_id, ${CENTRAL_COLUMNS} from (${arms.join('\nunion all\n')}) e
+    order by k, ev_id, ev_txid, table_id, row_id) to stdout (format binary)`);
+}
+
+export async function endCopyOut(shard: Connection): Promise<void> {
+  await shard.script('commit');
+}
+
+/** For this transaction: never-analysed event tables make the planner prefer a whole read, jit and workers for 250 rows. */
+const SETTINGS = [
+  ['statement_timeout', '0'],
+  ['jit', 'off'],
+  ['max_parallel_workers_per_gather', '0'],
+  ['enable_seqscan', 'off'],
+  ['enable_bitmapscan', 'off'],
+  ['work_mem', '32MB'],
+] as const;
+
+function setting(name: string, value: string): string {
+  return `set_config('tributary.${name}', ${literal(value)}, true)`;
+}
+
+/** One queue's rows: those of transactions in the range, or the late ones below it. */
+function arm({ window, reading }: Reader, k: number, which: 'range' | 'late'): string {
+  // Each in a sub-select of its own: read once, not parsed again for every row.
+  const value = (name: string, type: string) =>
+    `(select current_setting('tributary.w${k}_${name}')::${type})`;
+  const conditions = [
+    'ev_owner is null',
+    which === 'range'
+      ? `ev_txid between ${value('low', 'bigint')} and ${value('high', 'bigint')}`
+      : `ev_txid = any (${value('late', 'bigint[]')})`,
+    `txid_visible_in_snapshot(ev_txid, ${value('end', 'txid_snapshot')})`,
+    `not txid_visible_in_snapshot(ev_txid, ${value('start', 'txid_snapshot')})`,
+    ...(window.afterEventId === undefined ? [] : [`ev_id > ${value('after', 'bigint')}`]),
+    ...(reading.where === undefined ? [] : [`(${reading.where})`]),
+  ];
+  return `select ${k}::int4 as k, ${takenSql(reading)} as taken, ev_id, ev_time, ${columnSql(reading, 'type')} as ev_type,
+    ${columnSql(reading, 'data')} as ev_data, ${EXTRAS.map((name) => `${columnSql(reading, name)} as ev_${name}`).join(', ')},
+    ev_txid, tableoid as table_id, ctid as row_id
+    from ${window.queue.eventTable} where ${conditions.join(' and ')}`;
+}
+
+function columnSql({ columns, origin, shard, queue }: Reading, name: keyof Reading['columns']): string {
+  const own = columns[name] === undefined ? `ev_${name}` : `(${columns[name]})::text`;
+  return name === origin ? `coalesce(${own}, ${literal(`${shard}:${queue}:`)} || ev_id)` : own;
+}
+
+function takenSql({ columns, origin }: Reading): string {
+  if (origin === 'none') return '0';
+  const own = columns[origin] === undefined ? `ev_${origin}` : `(${columns[origin]})::text`;
+  return `case when ${own} is null then 0 else ${ORIGIN_TAKEN} end`;
+}

@@ -1,0 +1,32 @@
+// What one shard's queues are called inside: ids, event tables, sequences. Asked once per connection.
+import type { Connection } from '../postgres/connection.ts';
+import { literal } from '../postgres/quote.ts';
+import { fill, sqlFile } from '../postgres/sql-file.ts';
+
+export interface QueueOnShard {
+  readonly queue: string;
+  readonly queueId: number;
+  /** The parent of the rotating event tables, schema-qualified and quoted where needed. */
+  readonly eventTable: string;
+}
+
+const RESOLVE = sqlFile('shard', 'resolve.sql');
+
+/** The queues that exist, by name; those that do not are absent. */
+export async function resolveQueues(
+  shard: Connection,
+  schema: string,
+  queues: readonly string[],
+): Promise<Map<string, QueueOnShard>> {
+  const [rows = []] = await shard.script(fill(RESOLVE, { schema, request: literal(JSON.stringify(queues)) }));
+  return new Map(
+    rows.map((row) => [
+      row.queue_name as string,
+      {
+        queue: row.queue_name as string,
+        queueId: row.queue_id as number,
+        eventTable: row.queue_data_pfx as string,
+      },
+    ]),
+  );
+}

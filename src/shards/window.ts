@@ -1,0 +1,41 @@
+// A window of one source: the events between two ticks, and what is read of them.
+import type { Config, Queue, Shard } from '../config/config.ts';
+import type { QueueOnShard } from './queue-on-shard.ts';
+import type { Tick } from './round.ts';
+
+export interface Window {
+  readonly queue: QueueOnShard;
+  readonly start: Tick;
+  readonly end: Tick;
+  /** Inside a window that was begun: rows up to this event id have been moved. */
+  readonly afterEventId: number | undefined;
+}
+
+/** How the events of one source are read: the same for all its windows. */
+export interface Reading {
+  readonly shard: string;
+  readonly queue: string;
+  readonly where: string | undefined;
+  readonly columns: Queue['columns'];
+  readonly origin: Queue['origin'];
+}
+
+/** The readings of one shard by source queue, and the central queue that each feeds. */
+export function readingsOf(config: Config, shard: Shard): Map<string, { reading: Reading; central: Queue }> {
+  const entries = config.queues.flatMap((central) =>
+    central.from.map((queue): [string, { reading: Reading; central: Queue }] => [
+      queue,
+      {
+        central,
+        reading: {
+          shard: shard.name,
+          queue,
+          where: central.where,
+          columns: central.columns,
+          origin: central.origin,
+        },
+      },
+    ]),
+  );
+  return new Map(entries);
+}

@@ -1,0 +1,71 @@
+// Upkeep of central: ticks for what somebody else committed, rotation and retries of the central queues, old positions.
+import type { CentralLink } from '../central/central-link.ts';
+import type { Service } from '../lifecycle/service.ts';
+import { wait } from '../lifecycle/wait.ts';
+import { maintain } from './maintenance.ts';
+
+export interface CentralUpkeepOptions {
+  readonly queues: readonly string[];
+  readonly onTrouble: (what: string, error: unknown) => void;
+  readonly onRotation: (queue: string, outcome: string) => void;
+}
+
+const TICK_EVERY_MS = 1_000;
+const MAINTAIN_EVERY_MS = 10_000;
+/** Old positions stay at least this long: they are the history of fingerprints that repair goes back to. */
+const POSITIONS_PERIOD = '1 hour';
+
+export class CentralUpkeep implements Service {
+  readonly name = 'central upkeep';
+  readonly #link: CentralLink;
+  readonly #options: CentralUpkeepOptions;
+  readonly #stopped = new AbortController();
+  #maintainAtMs = 0;
+
+  constructor(link: CentralLink, options: CentralUpkeepOptions) {
+    this.#link = link;
+    this.#options = options;
+  }
+
+  async run(): Promise<void> {
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      await this.runOnce();
+      await wait(TICK_EVERY_MS * (0.9 + Math.random() * 0.2), signal);
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+  }
+
+  async runOnce(): Promise<void> {
+    for (const queue of this.#options.queues) {
+      await this.#guarded(`tick of ${queue}`, async () => {
+        await this.#link.query('select tributary.tick($1, null)', [queue]);
+      });
+    }
+    if (Date.now() < this.#maintainAtMs) return;
+    this.#maintainAtMs = Date.now() + MAINTAIN_EVERY_MS;
+    await this.#guarded('maintenance', () =>
+      this.#link.use(async (connection) => {
+        await maintain(connection, {
+          schema: 'pgq',
+          queues: this.#options.queues,
+          onRotation: this.#options.onRotation,
+        });
+      }),
+    );
+    await this.#guarded('rotation of positions', async () => {
+      await this.#link.query('select tributary.rotate_positions($1::interval)', [POSITIONS_PERIOD]);
+    });
+  }
+
+  async #guarded(what: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      this.#options.onTrouble(what, error);
+    }
+  }
+}

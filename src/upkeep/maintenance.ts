@@ -1,0 +1,46 @@
+// What pgqd does, done by us, for some queues of one database: rotation in its two steps, and moving due retries.
+//
+// Order: step 1, step 2 and each move of retries are transactions of their own: step 2 in a transaction that had an id
+// before would lose events.
+import type { Connection } from '../postgres/connection.ts';
+import { literal } from '../postgres/quote.ts';
+import { fill, sqlFile } from '../postgres/sql-file.ts';
+
+const DUE = sqlFile('shard', 'rotation-due.sql');
+const ROTATE = sqlFile('shard', 'rotate.sql');
+
+export interface MaintenanceOptions {
+  readonly schema: string;
+  readonly queues: readonly string[];
+  /** Told of each queue that was due: `rotated`, or why not. */
+  readonly onRotation: (queue: string, outcome: string) => void;
+}
+
+/** One pass. On an idle database it only reads. */
+export async function maintain(
+  connection: Connection,
+  { schema, queues, onRotation }: MaintenanceOptions,
+): Promise<{ rotated: number; retried: number }> {
+  const request = literal(JSON.stringify(queues));
+  const [[state] = []] = await connection.script(fill(DUE, { schema, request }));
+  let rotated = 0;
+  for (const queue of (state?.due ?? []) as string[]) {
+    const results = await connection.script(fill(ROTATE, { schema, queue: literal(queue) }));
+    const outcome = results.flat().find((row) => row.outcome !== undefined)?.outcome as string;
+    if (outcome === 'rotated') rotated += 1;
+    if (outcome !== 'empty') onRotation(queue, outcome);
+  }
+  if (rotated > 0 || state?.is_half_done)
+    await connection.query(`select ${schema}.maint_rotate_tables_step2()`);
+  let retried = 0;
+  if (state?.has_retries) {
+    for (;;) {
+      const [row] = await connection.query<{ moved: number }>(
+        `select ${schema}.maint_retry_events() as moved`,
+      );
+      if (row === undefined || row.moved === 0) break;
+      retried += row.moved;
+    }
+  }
+  return { rotated, retried };
+}

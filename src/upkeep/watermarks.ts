@@ -1,0 +1,35 @@
+// The watermark on a shard follows central's position, so that the shard may forget what central has.
+import { failPoint } from '../lifecycle/fail-point.ts';
+import type { Connection } from '../postgres/connection.ts';
+import { literal } from '../postgres/quote.ts';
+import { fill, sqlFile } from '../postgres/sql-file.ts';
+
+const WATERMARK = sqlFile('shard', 'watermark.sql');
+
+export interface Watermark {
+  readonly queue: string;
+  /** Tick that central has committed. */
+  readonly tickId: number;
+  /** How long the watermark stays behind it. */
+  readonly keepMs: number;
+}
+
+/** Moves the registrations of `consumer` forward, never back; a registration that is missing is made at the position. */
+export async function moveWatermarks(
+  shard: Connection,
+  watermarks: readonly Watermark[],
+  { schema, consumer }: { schema: string; consumer: string },
+): Promise<number> {
+  if (watermarks.length === 0) return 0;
+  const request = watermarks.map(({ queue, tickId, keepMs }) => ({
+    queue,
+    tick_id: tickId,
+    keep_s: keepMs / 1000,
+  }));
+  await failPoint('watermark:before');
+  const [rows = []] = await shard.script(
+    fill(WATERMARK, { schema, consumer: literal(consumer), request: literal(JSON.stringify(request)) }),
+  );
+  await failPoint('watermark:after');
+  return rows.length;
+}

@@ -1,0 +1,96 @@
+import { afterAll, describe, expect, test } from 'vitest';
+import { install } from '../../src/install/install.ts';
+import { Mover } from '../../src/mover/mover.ts';
+import type { MoverOccurrence } from '../../src/mover/occurrence.ts';
+import {
+  compare,
+  describeProof,
+  holds,
+  readCentralEvents,
+  readShardEvents,
+} from '../../src/proof/origins.ts';
+import { configFor, givenCluster, givenEvents } from '../support/installation.ts';
+import { until } from '../support/until.ts';
+
+const movers: Mover[] = [];
+afterAll(() => Promise.all(movers.map((mover) => mover.stop())));
+
+const QUEUES =
+  '  orders: { workers: none, create: true, from: [orders, orders_bulk] }\n  emails: { workers: none, create: true }';
+
+async function givenMover({ shards = 2, queues = QUEUES, more = '' } = {}) {
+  const cluster = await givenCluster({ shards });
+  const config = configFor(cluster, { queues, more });
+  const rows = await install(config);
+  expect(rows.flatMap(({ mistakes }) => mistakes)).toEqual([]);
+  const occurrences: MoverOccurrence[] = [];
+  const start = () => {
+    const mover = new Mover({ config, host: 'test', onOccurrence: (one) => occurrences.push(one) });
+    movers.push(mover);
+    return { mover, ended: mover.run() };
+  };
+  return { cluster, config, occurrences, start };
+}
+
+type Given = Awaited<ReturnType<typeof givenMover>>;
+
+async function proofOf({ cluster, config }: Given, queue: string) {
+  const central = await cluster.central.connect();
+  const from = config.queues.find(({ name }) => name === queue)?.from ?? [];
+  const sides = await Promise.all(
+    cluster.shards.map(async (shard, at) => {
+      const connection = await shard.connect();
+      const lists = [];
+      for (const source of from)
+        lists.push(await readShardEvents(connection, { shard: `s${at + 1}`, queue: source }));
+      await connection.close();
+      return lists.flat();
+    }),
+  );
+  const proof = compare(sides.flat(), await readCentralEvents(central, { queue }));
+  await central.close();
+  return proof;
+}
+
+describe('mover/mover', () => {
+  test('moves what is there and what comes, each event once, with its origin', async () => {
+    const given = await givenMover();
+    const [one, two] = given.cluster.shards as [typeof given.cluster.central, typeof given.cluster.central];
+    await givenEvents(one, 'orders', 300);
+    const { mover, ended } = given.start();
+    await givenEvents(two, 'orders', 50);
+    await givenEvents(two, 'orders_bulk', 70);
+    await givenEvents(one, 'emails', 5);
+    await until(async () => (await proofOf(given, 'orders')).moved === 420, { what: '420 orders' });
+    await until(async () => (await proofOf(given, 'emails')).moved === 5, { what: '5 emails' });
+    const proof = await proofOf(given, 'orders');
+    expect(describeProof(proof)).toBe(
+      '420 committed, 420 moved: each exactly once, in order, no transaction split',
+    );
+    expect(holds(proof)).toBe(true);
+    await mover.stop();
+    await ended;
+    expect(given.occurrences.filter(({ kind }) => kind.endsWith('trouble'))).toEqual([]);
+  });
+
+  test('goes on where it stopped, and central is ticked after each commit', async () => {
+    const given = await givenMover({ shards: 1 });
+    const [one] = given.cluster.shards as [typeof given.cluster.central];
+    const first = given.start();
+    await givenEvents(one, 'orders', 100);
+    await until(async () => (await proofOf(given, 'orders')).moved === 100, { what: '100 orders' });
+    await first.mover.stop();
+    await first.ended;
+    await givenEvents(one, 'orders', 11);
+    const second = given.start();
+    await until(async () => (await proofOf(given, 'orders')).moved === 111, { what: '111 orders' });
+    await second.mover.stop();
+    await second.ended;
+    expect(holds(await proofOf(given, 'orders'))).toBe(true);
+    const [uncovered] = await given.cluster.central.query<{ count: number }>(
+      `select count(*) from pgq.event_1 e where not txid_visible_in_snapshot(e.ev_txid,
+         (select tick_snapshot from pgq.tick where tick_queue = 1 order by tick_id desc limit 1))`,
+    );
+    expect(uncovered?.count).toBe(0);
+  });
+});
