@@ -1,5 +1,6 @@
 // One PostgreSQL server per run, shared by all projects of the run that need one.
 import type { TestProject } from 'vitest/node';
+import { sentenceFor } from '../../src/errors/sentence.ts';
 import { provider, type TestProvider } from './provider.ts';
 import { startServer, type TestServer } from './start-server.ts';
 import { makeTemplate } from './template.ts';
