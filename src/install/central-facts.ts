@@ -50,7 +50,7 @@ select to_regnamespace('tributary') is not null as has_schema,
     [
       first.has_migrations ? 'select version from tributary.migration order by version' : none,
       first.has_identity ? 'select id::text, name from tributary.identity' : none,
-      first.has_pools ? 'select queue, file_wanted from tributary.worker_pool' : none,
+      first.has_pools ? 'select central_queue, file_wanted from tributary.worker_pool' : none,
       first.has_schema && first.runtime_exists ? lackingSql(role) : none,
     ].join(';\n'),
   );
@@ -63,7 +63,7 @@ select to_regnamespace('tributary') is not null as has_schema,
     identity: owner,
     hasForeignCoop: first.foreign_coop,
     runtimeMayUse: first.has_schema && first.runtime_exists && lacking.length === 0,
-    pools: new Map(pools.map((one) => [String(one.queue), Number(one.file_wanted)])),
+    pools: new Map(pools.map((one) => [String(one.central_queue), Number(one.file_wanted)])),
   };
 }
 

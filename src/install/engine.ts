@@ -10,7 +10,7 @@ import { type DatabaseFacts, placeOf, readFacts } from './facts.ts';
 import { findProvider, findUnfit } from './provider.ts';
 import { retrying } from './retrying.ts';
 import { markOf, type SqlFile, sqlFiles } from './sql-files.ts';
-import { fileStep, runSteps, type Step } from './steps.ts';
+import { fileStep, renderSteps, runSteps, type Step } from './steps.ts';
 
 /** Two installs at once in one database take turns. */
 export const INSTALL_LOCK_SQL = 'select pg_advisory_xact_lock(1414678850, -2)';
@@ -57,24 +57,37 @@ export interface EngineResult {
   /** The engine's version before, undefined where there was none. */
   readonly before: string | undefined;
   readonly version: string | undefined;
+  /** False: it was there in this very version. */
+  readonly changed: boolean;
 }
 
 /**
  * The engine alone into one database; refuses where somebody else's PgQ is.
+ * @param options.isDry looks and changes nothing
  * @throws TributaryError, misconfigured, with the sentence that says why not.
  */
-export async function installEngine(database: Database): Promise<EngineResult> {
+export async function installEngine(database: Database, { isDry = false } = {}): Promise<EngineResult> {
   const connection = await Connection.open(database, { applicationName: 'tributary install', asAdmin: true });
   try {
-    const facts = await readFacts(connection, { schema: 'pgq', queues: [], runtimeRole: database.user });
-    refuse(facts, placeOf(database));
+    const { pgq, ...facts } = await readFacts(connection, {
+      schema: 'pgq',
+      queues: [],
+      runtimeRole: database.user,
+    });
+    refuse({ pgq, ...facts }, placeOf(database));
+    const changed = pgq.mark !== engineMark();
+    if (isDry || !changed) return { before: pgq.version, version: pgq.version, changed };
     await applyEngine(connection);
     const [row] = await connection.query<{ version: string | null }>('select pgq.version() as version');
-    return { before: facts.pgq.version, version: row?.version ?? undefined };
+    return { before: pgq.version, version: row?.version ?? undefined, changed };
   } finally {
     await connection.close();
   }
 }
+
+/** What `installEngine` would run in an empty database. */
+export const engineScript = (options: { readonly whole: boolean }): string =>
+  renderSteps(engineSteps({ isUpgrade: false }), options);
 
 function refuse(facts: DatabaseFacts, place: string): void {
   const unfit = findUnfit(facts, place);

@@ -9,7 +9,7 @@ import { sentenceFor } from '../errors/sentence.ts';
 import { Connection } from '../postgres/connection.ts';
 import { placeOfCentral } from './central-plan.ts';
 import type { Fingerprint } from './queue-steps.ts';
-import { Reach } from './reach.ts';
+import { reachingWith } from './reach.ts';
 import { createPositions, registerSources } from './register.ts';
 import { failedRow, type InstallRow, rowOfCentral, rowOfShard } from './report.ts';
 import { retrying } from './retrying.ts';
@@ -17,6 +17,7 @@ import { placeOfShard } from './shard-plan.ts';
 import { runSteps } from './steps.ts';
 import {
   type CentralSurvey,
+  contextOf,
   type ShardContext,
   type ShardSurvey,
   surveyCentral,
@@ -68,8 +69,8 @@ async function installCentral(connection: Connection, config: Config): Promise<C
     if (mistakes.length > 0) return before;
     if (schemaSteps.length > 0) await runSteps(connection, schemaSteps);
     if (queueSteps.length > 0) await runSteps(connection, queueSteps);
-    const { known, consumer } = await surveyCentral(connection, config);
-    return { ...before, known, consumer };
+    const { central, consumer } = await surveyCentral(connection, config);
+    return { ...before, central, consumer };
   });
 }
 
@@ -80,15 +81,16 @@ interface ShardsOptions {
 }
 
 async function installShards(central: Connection, { config, survey, report }: ShardsOptions): Promise<void> {
-  const reach = new Reach(APPLICATION);
-  const context: ShardContext = { config, known: survey.known, consumer: survey.consumer };
+  const reach = reachingWith(APPLICATION);
+  const context = contextOf(central, config, survey);
   const surveys = await surveyShards(reach, { ...context, centralIdentity: survey.facts.server.identity });
   await Promise.all(
     surveys.map(async (found) => {
       const { shard } = found;
-      if (!hasWork(found)) return report(rowOfShard(found, context));
+      if (!hasWork(found)) return report(rowOfShard(found));
       try {
-        report(await reach.use(shard, (connection) => installShard(connection, shard, { central, context })));
+        const row = await reach(shard, (connection) => installShard(connection, shard, { central, context }));
+        report({ ...row, warnings: [...new Set([...found.plan.warnings, ...row.warnings])] });
       } catch (error) {
         report(failedRow(shard.name, shard, sentenceFor(error, placeOfShard(shard))));
       }
@@ -116,17 +118,14 @@ function installShard(
         ? []
         : await registerSources(central, shard.name, [...begin, ...moved]);
     const last = steps.length === 0 ? [] : await runSteps(connection, steps);
-    if (begin.length === 0) return rowOfShard(found, context);
+    if (begin.length === 0) return rowOfShard(found);
     const beginning = sources.filter(({ queue }) => begin.some((wanted) => wanted.queue === queue));
     const lost = await createPositions(central, beginning, last as unknown as Fingerprint[]);
     const mistakes = lost.map(
       (queue) =>
         `${placeOfShard(shard)}: queue ${queue} was registered and its tick is gone already: run install again.`,
     );
-    return rowOfShard(
-      { ...found, plan: { ...found.plan, mistakes: [...found.plan.mistakes, ...mistakes] } },
-      context,
-    );
+    return rowOfShard({ ...found, plan: { ...found.plan, mistakes: [...found.plan.mistakes, ...mistakes] } });
   });
 }
 

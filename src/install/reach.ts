@@ -7,30 +7,31 @@ import { Connection, type ConnectOptions } from '../postgres/connection.ts';
 /** Connections to one server at a time. */
 const PER_SERVER = 16;
 
-export class Reach {
-  readonly #limits = new Map<string, LimitFunction>();
-  readonly #options: ConnectOptions;
+/** Calls at most so many at a time per server. */
+export type Limited = <T>(database: Database, call: () => Promise<T>) => Promise<T>;
 
-  constructor(options: ConnectOptions) {
-    this.#options = options;
-  }
+export function reachingServers(): Limited {
+  const limits = new Map<string, LimitFunction>();
+  return ({ host, port }, call) => {
+    const server = `${host}:${port}`;
+    const limit = limits.get(server) ?? pLimit(PER_SERVER);
+    limits.set(server, limit);
+    return limit(call);
+  };
+}
 
-  /** Opens, uses, closes. @throws what `use` or the driver throws. */
-  use<T>(database: Database, use: (connection: Connection) => Promise<T>): Promise<T> {
-    return this.#limitOf(database)(async () => {
-      const connection = await Connection.open(database, this.#options);
+/** Opens a connection, uses it, closes it. @throws what `use` or the driver throws. */
+export type Reach = <T>(database: Database, use: (connection: Connection) => Promise<T>) => Promise<T>;
+
+export function reachingWith(options: ConnectOptions): Reach {
+  const limited = reachingServers();
+  return (database, use) =>
+    limited(database, async () => {
+      const connection = await Connection.open(database, options);
       try {
         return await use(connection);
       } finally {
         await connection.close();
       }
     });
-  }
-
-  #limitOf({ host, port }: Database): LimitFunction {
-    const server = `${host}:${port}`;
-    const limit = this.#limits.get(server) ?? pLimit(PER_SERVER);
-    this.#limits.set(server, limit);
-    return limit;
-  }
 }

@@ -1,6 +1,6 @@
 // What install says of each database in the end.
 import type { Config, Database } from '../config/config.ts';
-import type { CentralSurvey, ShardContext, ShardSurvey } from './survey.ts';
+import type { CentralSurvey, ShardSurvey } from './survey.ts';
 
 export interface InstallRow {
   /** The shard's name, or `central`. */
@@ -48,13 +48,13 @@ export function rowOfCentral(config: Config, { plan }: CentralSurvey): InstallRo
   };
 }
 
-export function rowOfShard({ shard, plan }: ShardSurvey, { known }: ShardContext): InstallRow {
+export function rowOfShard({ shard, known, plan }: ShardSurvey): InstallRow {
   const did = plan.steps.filter(({ isRoutine }) => isRoutine !== true).map(({ what }) => what);
   const redirected = plan.redirect.map(
     ({ source, centralQueue }) => `let queue ${source.queue} flow to ${centralQueue}`,
   );
   const begun = new Set(plan.begin.map(({ queue }) => queue));
-  const standing = [...(known.get(shard.name)?.values() ?? [])].filter(
+  const standing = [...known.values()].filter(
     ({ queue, state }) => state !== 'retired' && state !== 'registering' && !begun.has(queue),
   );
   return {

@@ -30,36 +30,36 @@ export function wantedSources({ queues }: Config): WantedSource[] {
   );
 }
 
-/** All sources of an installation, by shard and queue. */
-export async function readKnownSources(
-  connection: Connection,
-): Promise<ReadonlyMap<string, ReadonlyMap<string, KnownSource>>> {
-  const rows = await connection.query<{
-    id: number;
-    shard: string;
-    queue: string;
-    central_queue: string;
-    state: KnownSource['state'];
-  }>('select id, shard, queue, central_queue, state from tributary.source');
-  const byShard = new Map<string, Map<string, KnownSource>>();
-  for (const { central_queue, ...row } of rows) {
-    const queues = byShard.get(row.shard) ?? new Map<string, KnownSource>();
-    queues.set(row.queue, { ...row, centralQueue: central_queue });
-    byShard.set(row.shard, queues);
-  }
-  return byShard;
+/** Sources by the queue's name on the shard. */
+export type KnownSources = ReadonlyMap<string, KnownSource>;
+
+/** The sources of one shard, let go ones too. */
+export async function readSourcesOf(connection: Connection, shard: string): Promise<KnownSources> {
+  const rows = await connection.query<SourceRow>(`${SOURCES_SQL} where shard = $1`, [shard]);
+  return new Map(rows.map((row) => [row.queue, sourceOf(row)]));
+}
+
+/** All sources of an installation. */
+export async function readSources(connection: Connection): Promise<KnownSource[]> {
+  return (await connection.query<SourceRow>(`${SOURCES_SQL} order by shard, queue`)).map(sourceOf);
 }
 
 /** Sources that central knows and the file no longer asks for. */
-export function leftOver(
-  config: Config,
-  known: ReadonlyMap<string, ReadonlyMap<string, KnownSource>>,
-): KnownSource[] {
+export function leftOver(config: Config, known: readonly KnownSource[]): KnownSource[] {
   const shards = new Set(config.shards.map((shard: Shard) => shard.name));
   const queues = new Set(wantedSources(config).map(({ queue }) => queue));
-  return [...known.values()]
-    .flatMap((sources) => [...sources.values()])
-    .filter(
-      (source) => source.state !== 'retired' && !(shards.has(source.shard) && queues.has(source.queue)),
-    );
+  return known.filter(
+    (source) => source.state !== 'retired' && !(shards.has(source.shard) && queues.has(source.queue)),
+  );
 }
+
+interface SourceRow extends Omit<KnownSource, 'centralQueue'> {
+  readonly central_queue: string;
+}
+
+const SOURCES_SQL = 'select id, shard, queue, central_queue, state from tributary.source';
+
+const sourceOf = ({ central_queue, ...row }: SourceRow): KnownSource => ({
+  ...row,
+  centralQueue: central_queue,
+});

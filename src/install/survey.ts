@@ -5,13 +5,13 @@ import { sentenceFor } from '../errors/sentence.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { consumerName } from '../queue/names.ts';
 import { type CentralFacts, readCentralFacts } from './central-facts.ts';
-import { type CentralPlan, placeOfCentral, planCentral } from './central-plan.ts';
+import { type CentralPlan, planCentral } from './central-plan.ts';
 import { type DatabaseFacts, placeOf, readFacts } from './facts.ts';
 import { countWaiting } from './queue-facts.ts';
 import type { Reach } from './reach.ts';
 import { findTwins } from './same-database.ts';
 import { placeOfShard, planShard, queuesToCount, type ShardPlan, type ShardSituation } from './shard-plan.ts';
-import { type KnownSource, readKnownSources, wantedSources } from './sources.ts';
+import { type KnownSources, readSourcesOf, wantedSources } from './sources.ts';
 import { COUNT_LIMIT } from './start.ts';
 
 /** Stands in the consumer's name as long as central has no identity. */
@@ -21,12 +21,12 @@ export interface CentralSurvey {
   readonly facts: DatabaseFacts;
   readonly central: CentralFacts;
   readonly plan: CentralPlan;
-  readonly known: ReadonlyMap<string, ReadonlyMap<string, KnownSource>>;
   readonly consumer: string;
 }
 
 export interface ShardSurvey {
   readonly shard: Shard;
+  readonly known: KnownSources;
   /** Undefined: it could not be reached, and the plan's only mistake says why. */
   readonly facts: DatabaseFacts | undefined;
   readonly plan: ShardPlan;
@@ -35,8 +35,23 @@ export interface ShardSurvey {
 /** What a shard is compared with. */
 export interface ShardContext {
   readonly config: Config;
-  readonly known: ReadonlyMap<string, ReadonlyMap<string, KnownSource>>;
   readonly consumer: string;
+  /** Asks central. */
+  knownOf(shard: Shard): Promise<KnownSources>;
+}
+
+/** The context of an installation whose central database can be asked over this connection. */
+export function contextOf(
+  connection: Connection,
+  config: Config,
+  { central, consumer }: CentralSurvey,
+): ShardContext {
+  const isInstalled = central.applied.length > 0;
+  return {
+    config,
+    consumer,
+    knownOf: async ({ name }) => (isInstalled ? readSourcesOf(connection, name) : new Map()),
+  };
 }
 
 export async function surveyCentral(connection: Connection, config: Config): Promise<CentralSurvey> {
@@ -46,21 +61,22 @@ export async function surveyCentral(connection: Connection, config: Config): Pro
     runtimeRole: config.central.user,
   });
   const central = await readCentralFacts(connection, config.central.user);
-  const isInstalled = central.applied.length > 0;
   return {
     facts,
     central,
     plan: planCentral({ config, facts, central }),
-    known: isInstalled ? await readKnownSources(connection) : new Map(),
     consumer: consumerName(config.name, central.identity?.id ?? NO_IDENTITY),
   };
 }
 
-/** Over a connection of the caller's. */
+/**
+ * Over a connection of the caller's. Central is asked after the shard: a registration that is seen on the shard has a source
+ * that was committed before it, also where another install is at work.
+ */
 export async function surveyShard(
   connection: Connection,
   shard: Shard,
-  { config, known, consumer }: ShardContext,
+  { config, consumer, knownOf }: ShardContext,
 ): Promise<ShardSurvey & { readonly facts: DatabaseFacts }> {
   const wanted = wantedSources(config);
   const facts = await readFacts(connection, {
@@ -68,20 +84,14 @@ export async function surveyShard(
     queues: wanted.map(({ queue }) => queue),
     runtimeRole: shard.user,
   });
-  const situation: ShardSituation = {
-    shard,
-    facts,
-    wanted,
-    known: known.get(shard.name) ?? new Map(),
-    consumer,
-    waiting: new Map(),
-  };
+  const known = await knownOf(shard);
+  const situation: ShardSituation = { shard, facts, wanted, known, consumer, waiting: new Map() };
   const waiting = new Map<string, number>();
   for (const queue of queuesToCount(situation)) {
     const options = { schema: shard.schema, queue, limit: COUNT_LIMIT };
     waiting.set(queue.name, await countWaiting(connection, options));
   }
-  return { shard, facts, plan: planShard({ ...situation, waiting }) };
+  return { shard, known, facts, plan: planShard({ ...situation, waiting }) };
 }
 
 /** All shards at once; mistakes that show only when they are seen together are in their plans. */
@@ -92,9 +102,14 @@ export async function surveyShards(
   const surveys = await Promise.all(
     context.config.shards.map(async (shard): Promise<ShardSurvey> => {
       try {
-        return await reach.use(shard, (connection) => surveyShard(connection, shard, context));
+        return await reach(shard, (connection) => surveyShard(connection, shard, context));
       } catch (error) {
-        return { shard, facts: undefined, plan: unreached(sentenceFor(error, placeOfShard(shard))) };
+        return {
+          shard,
+          known: new Map(),
+          facts: undefined,
+          plan: unreached(sentenceFor(error, placeOfShard(shard))),
+        };
       }
     }),
   );
@@ -136,5 +151,3 @@ function findMixUps(
     return { ...survey, plan: { ...plan, warnings: [...plan.warnings, warning] } };
   });
 }
-
-export { placeOfCentral };

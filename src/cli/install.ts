@@ -1,0 +1,101 @@
+// tributary install: everything that central and the shards need, again and again without harm.
+import type { Command } from 'commander';
+import { dryRun } from '../install/dry-run.ts';
+import { install } from '../install/install.ts';
+import type { InstallRow } from '../install/report.ts';
+import type { CliContext } from './context.ts';
+import { installEngines } from './engine-only.ts';
+import { EXIT, Exit } from './exit.ts';
+import { type Column, count, json, table, widthOf } from './output.ts';
+import { progressOn } from './progress.ts';
+
+interface Options {
+  readonly dryRun?: true;
+  readonly engineOnly?: string[];
+  readonly json?: true;
+  readonly verbose?: true;
+}
+
+export function register(program: Command, context: CliContext): void {
+  program
+    .command('install')
+    .description('puts what is missing into central and the shards; running it again does no harm')
+    .option('--dry-run', 'print the SQL and change nothing')
+    .option(
+      '--engine-only <url...>',
+      'put the bundled queue engine alone into these databases; needs no shards.yaml',
+    )
+    .option('--json', 'one JSON document')
+    .option('--verbose', "with --dry-run: also the text of the package's own SQL files")
+    .action((options: Options) => {
+      if (options.engineOnly !== undefined) return installEngines(context, options.engineOnly, options);
+      return options.dryRun ? printDryRun(context, options) : runInstall(context, options);
+    });
+}
+
+async function runInstall(context: CliContext, options: Options): Promise<void> {
+  const config = await context.loadConfig();
+  const progress = progressOn(context.stderr, { total: config.shards.length + 1, what: 'installing' });
+  const rows = await install(config, {
+    onRow: ({ name, outcome, mistakes }) =>
+      progress.step(outcome === 'failed' ? (mistakes[0] ?? name) : undefined, `${name} ${outcome}`),
+  });
+  progress.end();
+  context.stdout.write(
+    options.json
+      ? json({ databases: rows.map(asJson) })
+      : `${table(COLUMNS, rows, { width: widthOf(context.stdout) })}${summary(rows)}\n`,
+  );
+  for (const warning of rows.flatMap(({ warnings }) => warnings)) context.stderr.write(`note: ${warning}\n`);
+  // A terminal has seen each mistake as it came; what is read later wants them under the table.
+  if (rows.some(({ outcome }) => outcome === 'failed')) {
+    const mistakes = rows.flatMap((row) => row.mistakes);
+    throw new Exit(EXIT.failed, mistakes.join('\n'));
+  }
+}
+
+async function printDryRun(context: CliContext, options: Options): Promise<void> {
+  const config = await context.loadConfig();
+  const { rows, script } = await dryRun(config);
+  const whole = options.verbose === true;
+  context.stdout.write(
+    options.json ? json({ databases: rows.map(asJson), sql: script({ whole }) }) : `${script({ whole })}\n`,
+  );
+  const mistakes = rows.flatMap((row) => row.mistakes);
+  if (mistakes.length > 0) throw new Exit(EXIT.failed, mistakes.join('\n'));
+}
+
+const COLUMNS: readonly Column<InstallRow>[] = [
+  { title: 'database', value: ({ name }) => name },
+  { title: 'url', value: ({ url }) => url },
+  {
+    title: 'pgq',
+    value: ({ provider, version }) =>
+      provider === undefined ? undefined : `${provider} ${version ?? ''}`.trim(),
+  },
+  { title: 'outcome', value: ({ outcome }) => outcome },
+  { title: 'sources', value: ({ name, sources }) => (name === 'central' ? undefined : sources) },
+  { title: 'what', value: ({ did, mistakes }) => mistakes[0] ?? summaryOf(did) },
+];
+
+const summaryOf = (did: readonly string[]): string =>
+  did.length > 2 ? `${did[0]}, and ${did.length - 1} more` : did.join(', ');
+
+function summary(rows: readonly InstallRow[]): string {
+  const of = (outcome: InstallRow['outcome']) => rows.filter((row) => row.outcome === outcome).length;
+  const sources = rows.reduce((sum, row) => sum + row.sources, 0);
+  return `${count(rows.length)} databases: ${count(of('installed'))} installed, ${count(of('unchanged'))} unchanged, ${count(of('failed'))} failed; ${count(sources)} sources in place.`;
+}
+
+/** Stable keys, snake case as everywhere in JSON. */
+const asJson = ({ name, url, provider, version, outcome, sources, did, mistakes, warnings }: InstallRow) => ({
+  name,
+  url,
+  provider: provider ?? null,
+  version: version ?? null,
+  outcome,
+  sources,
+  did,
+  mistakes,
+  warnings,
+});

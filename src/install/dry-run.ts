@@ -1,0 +1,99 @@
+// What install would do, told and not done: as SQL in the order in which it would run, or as a list of changes.
+import type { Config } from '../config/config.ts';
+import { sentenceFor } from '../errors/sentence.ts';
+import { Connection } from '../postgres/connection.ts';
+import { literal } from '../postgres/quote.ts';
+import { placeOfCentral } from './central-plan.ts';
+import { APPLICATION } from './install.ts';
+import { reachingWith } from './reach.ts';
+import { failedRow, type InstallRow, rowOfCentral, rowOfShard } from './report.ts';
+import { leftOver, readSources } from './sources.ts';
+import { renderSteps } from './steps.ts';
+import { type CentralSurvey, contextOf, type ShardSurvey, surveyCentral, surveyShards } from './survey.ts';
+
+export interface DryRun {
+  /** Per database what would be done; `outcome` is what it would be. */
+  readonly rows: readonly InstallRow[];
+  /** Sources that central knows and the file no longer asks for: install leaves them alone. */
+  readonly leftOver: readonly { readonly shard: string; readonly queue: string }[];
+  /** @param options.whole also the texts of the package's own files. */
+  script(options?: { readonly whole?: boolean }): string;
+}
+
+/** Reads only. */
+export async function dryRun(config: Config): Promise<DryRun> {
+  let connection: Connection | undefined;
+  try {
+    connection = await Connection.open(config.central, APPLICATION);
+    const central = await surveyCentral(connection, config);
+    const context = contextOf(connection, config, central);
+    const shards =
+      central.plan.mistakes.length > 0
+        ? []
+        : await surveyShards(reachingWith(APPLICATION), {
+            ...context,
+            centralIdentity: central.facts.server.identity,
+          });
+    return {
+      rows: [rowOfCentral(config, central), ...shards.map((shard) => rowOfShard(shard))],
+      leftOver: central.central.applied.length > 0 ? leftOver(config, await readSources(connection)) : [],
+      script: ({ whole = false } = {}) =>
+        [scriptOfCentral(config, central, whole), ...shards.map((shard) => scriptOfShard(shard, whole))].join(
+          '\n\n',
+        ),
+    };
+  } catch (error) {
+    const sentence = sentenceFor(error, placeOfCentral(config));
+    return {
+      rows: [failedRow('central', config.central, sentence)],
+      leftOver: [],
+      script: () => `-- ${sentence}`,
+    };
+  } finally {
+    await connection?.close();
+  }
+}
+
+function scriptOfCentral(config: Config, { facts, central, plan }: CentralSurvey, whole: boolean): string {
+  const { schemaSteps, queueSteps } = plan;
+  const identity =
+    central.identity === undefined
+      ? ['-- The consumer on the shards is named after an id that this makes; it stands below as xxxxxxxx.']
+      : [];
+  return [
+    `-- ==== central ${config.central.displayUrl}, as role ${facts.server.role}`,
+    ...plan.mistakes.map((mistake) => `-- MISTAKE: ${mistake}`),
+    ...plan.warnings.map((warning) => `-- note: ${warning}`),
+    ...(schemaSteps.length + queueSteps.length === 0 ? ['-- nothing to do'] : []),
+    ...(schemaSteps.length === 0 ? [] : [...identity, renderSteps(schemaSteps, { whole })]),
+    ...(queueSteps.length === 0 ? [] : [renderSteps(queueSteps, { whole })]),
+  ].join('\n');
+}
+
+function scriptOfShard({ shard, facts, plan }: ShardSurvey, whole: boolean): string {
+  const { steps, begin, redirect } = plan;
+  const sources = [
+    ...begin.map(({ queue, centralQueue }) => ({ queue, central_queue: centralQueue })),
+    ...redirect.map(({ source, centralQueue }) => ({ queue: source.queue, central_queue: centralQueue })),
+  ];
+  const name = literal(shard.name);
+  return [
+    `-- ==== shard ${shard.name} ${shard.displayUrl}${facts === undefined ? '' : `, as role ${facts.server.role}`}`,
+    ...plan.mistakes.map((mistake) => `-- MISTAKE: ${mistake}`),
+    ...plan.warnings.map((warning) => `-- note: ${warning}`),
+    ...(steps.length + sources.length === 0 && facts !== undefined ? ['-- nothing to do'] : []),
+    ...(sources.length === 0
+      ? []
+      : [
+          '-- on central: make the sources known',
+          `select * from tributary.register_sources(${name}, ${literal(JSON.stringify(sources))});`,
+        ]),
+    ...(steps.length === 0 ? [] : ['-- on the shard:', renderSteps(steps, { whole })]),
+    ...(begin.length === 0
+      ? []
+      : [
+          '-- on central: store where the sources begin, with the values that the last statement returned',
+          `-- select tributary.create_position(source, tick_id, tick_time_us, tick_event_seq, tick_snapshot_md5) for ${begin.map(({ queue }) => queue).join(', ')}`,
+        ]),
+  ].join('\n');
+}
