@@ -1,6 +1,8 @@
 // The command line itself: exit codes, suggestions, where what is printed. Commands have their own tests.
 import { describe, expect, test } from 'vitest';
+import { makeLog } from '../../src/cli/log.ts';
 import { StopSwitch } from '../../src/cli/stop-switch.ts';
+import { givenFile } from '../support/config-file.ts';
 import { run } from '../support/run-cli.ts';
 
 describe('cli/program', () => {
@@ -16,11 +18,75 @@ describe('cli/program', () => {
     expect(ran.stdout).toContain('Usage: tributary [options]');
   });
 
+  test('commands are listed by name', async () => {
+    const { stdout } = await run(['--help']);
+    const commands = [...stdout.slice(stdout.indexOf('Commands:')).matchAll(/^ {2}(\w+)/gm)].map(
+      ([, name]) => name,
+    );
+    expect(commands.length).toBeGreaterThan(1);
+    expect(commands).toEqual([...commands].sort());
+  });
+
+  test('an unknown command is wrong usage, and the nearest one is named', async () => {
+    const ran = await run(['sned']);
+    expect(ran).toMatchObject({ code: 2, stdout: '' });
+    expect(ran.stderr).toContain("unknown command 'sned'");
+    expect(ran.stderr).toContain('Did you mean send?');
+  });
+
+  test('no command is wrong usage, and help is shown on stderr', async () => {
+    const ran = await run([]);
+    expect(ran).toMatchObject({ code: 2, stdout: '' });
+    expect(ran.stderr).toContain('Commands:');
+  });
+
   test('an unknown option is wrong usage, and the nearest one is named', async () => {
     const ran = await run(['--confg', 'x.yaml']);
     expect(ran).toMatchObject({ code: 2, stdout: '' });
     expect(ran.stderr).toContain("unknown option '--confg'");
     expect(ran.stderr).toContain('Did you mean --config?');
+  });
+});
+
+describe('cli/context', () => {
+  test('a configuration with mistakes prints them all on stderr and ends with 2', async () => {
+    const file = givenFile('central: x\n');
+    const ran = await run(['-c', file, 'send', 'orders', '--shard', 'a', '--data', 'x']);
+    expect(ran).toMatchObject({ code: 2, stdout: '' });
+    expect(ran.stderr.trimEnd().split('\n')).toEqual([
+      expect.stringContaining(`${file}:1:1 \`shards\` is missing`),
+      expect.stringContaining(`${file}:1:1 \`queues\` is missing`),
+      expect.stringContaining(`${file}:1:10 \`central\` must be a URL`),
+    ]);
+  });
+
+  test('TRIBUTARY_CONFIG names the file, and -c wins over it, before or behind the command', async () => {
+    const send = ['send', 'orders', '--shard', 'a', '--data', 'x'];
+    const env = { TRIBUTARY_CONFIG: 'env.yaml' };
+    expect((await run(send, { env })).stderr).toContain('env.yaml:1:1 The configuration does not exist');
+    expect((await run(['-c', 'own.yaml', ...send], { env })).stderr).toContain('own.yaml:1:1');
+    expect((await run([...send, '-c', 'own.yaml'], { env })).stderr).toContain('own.yaml:1:1');
+    expect((await run(send)).stderr).toContain('shards.yaml:1:1');
+  });
+});
+
+describe('cli/log', () => {
+  test('a line is JSON, and secrets are blanked', () => {
+    let text = '';
+    const log = makeLog({ write: (line: string) => (text += line) }, {});
+    log.info({ shard: { password: 's3cret', name: 'a' }, token: 's3cret' }, 'hello');
+    expect(JSON.parse(text)).toMatchObject({
+      msg: 'hello',
+      token: '***',
+      shard: { name: 'a', password: '***' },
+    });
+  });
+
+  test('a terminal gets a line for people', () => {
+    let text = '';
+    makeLog({ write: (line: string) => (text += line), isTTY: true }, {}).warn({ shard: 'a' }, 'hello');
+    expect(text).toContain('hello');
+    expect(() => JSON.parse(text)).toThrow();
   });
 });
 

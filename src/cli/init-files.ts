@@ -1,0 +1,58 @@
+// What `init` writes: a configuration that explains itself and a handler to start from.
+
+export const SHARDS_YAML = `# Tributary: which shards, into which central queues, worked off by whom.
+# \`tributary check\` tells whether everything in here is right and reachable.
+# Secrets do not belong in this file: write \`!env NAME\`, or use PGPASSWORD or ~/.pgpass.
+
+# Several installations on the same shards need several names.
+name: tributary
+
+# The database that events are gathered in, as postgresql://user@host:5432/database
+central: !env CENTRAL_URL
+
+# One entry for each database. Braces expand as in a shell, all combinations:
+#   - postgresql://db{01..16}/app_{00..15}                      256 databases on 16 hosts
+#   - { url: postgresql://10.0.0.9:6432/old, name: legacy, host: db03 }
+# \`host\` is the machine whose mover moves the shard; without it, the host in the URL.
+shards:
+  - postgresql://localhost/app
+
+# For every shard and for central, where they do not say it themselves.
+defaults:
+  # user: tributary
+  # password: !env SHARD_PASSWORD
+  # tls: require                    # off | require | verify | { ca: ./ca.pem }
+  # admin: !env ADMIN               # role:password that \`tributary install\` uses instead
+
+# Each central queue: its source queues on the shards, and its workers.
+queues:
+  orders:
+    handler: ./handlers/orders.js
+    workers: 2                      # over all hosts; 0 parks the queue, none forwards only
+    create: true                    # create the source queue on shards that do not have it
+    # from: [orders]                # source queues, if they have other names
+    # where: "ev_type <> 'test'"    # an SQL condition, run on the shard
+    # start: oldest                 # oldest | now | at-consumer NAME, for queues that hold events already
+    # timeout: 5m                   # for one call of the handler
+    # retry: { attempts: 5, first: 1s, max: 1h }
+    # on_poison: dead               # after the last attempt: dead | halt
+
+# mover: { memory: 256MB, whole: 64MB, adopt_after: 30s }
+# http: { listen: 127.0.0.1:7717, token: !env TRIBUTARY_TOKEN }
+`;
+
+export const HANDLER_JS = `// Works off the central queue \`orders\`, one event after the other.
+//
+// What \`client\` writes commits together with the event's batch: exactly once. For anything else (mail, HTTP) use
+// String(event.origin) as the idempotency key: an event may be tried again. An event that throws is retried alone.
+
+/** @type {import('tributary').EventHandler} */
+export default {
+  async event(event, { log }) {
+    log.info({ origin: String(event.origin), type: event.type, data: event.data }, 'an order');
+    // With { client, log } above:
+    // const order = event.json();
+    // await client.query('insert into invoice (order_id) values ($1)', [order.id]);
+  },
+};
+`;
