@@ -10,7 +10,7 @@ import { finished } from 'node:stream/promises';
 import { failPoint } from '../lifecycle/fail-point.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { literal } from '../postgres/quote.ts';
-import { CENTRAL_COLUMNS } from '../shards/copy-out.ts';
+import { CENTRAL_COLUMNS } from './columns.ts';
 import type { Position } from './position.ts';
 
 /** One source's step in a commit. */

@@ -4,6 +4,7 @@
 // text is the same for every window of the same queues: bounds and snapshots travel by set_config in the transaction
 // before it, or each COPY would be a new row in pg_stat_statements.
 import type { Readable } from 'node:stream';
+import { CENTRAL_COLUMNS } from '../central/columns.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { literal } from '../postgres/quote.ts';
 import { parseSnapshot, txidBounds } from './snapshot.ts';
@@ -17,9 +18,6 @@ export interface Reader {
   readonly window: Window;
   readonly reading: Reading;
 }
-
-/** Columns of the rows behind the two for us; central's COPY names the same. */
-export const CENTRAL_COLUMNS = 'ev_time, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4';
 
 const EXTRAS = ['extra1', 'extra2', 'extra3', 'extra4'] as const;
 
