@@ -27,7 +27,7 @@ defaults:
 # Each central queue: its source queues on the shards, and its workers.
 queues:
   orders:
-    handler: ./handlers/orders.js
+    handler: ./handlers/orders.mjs
     workers: 2                      # over all hosts; 0 parks the queue, none forwards only
     create: true                    # create the source queue on shards that do not have it
     # from: [orders]                # source queues, if they have other names
@@ -41,7 +41,7 @@ queues:
 # http: { listen: 127.0.0.1:7717, token: !env TRIBUTARY_TOKEN }
 `;
 
-export const HANDLER_JS = `// Works off the central queue \`orders\`, one event after the other.
+export const HANDLER = `// Works off the central queue \`orders\`, one event after the other.
 //
 // What \`client\` writes commits together with the event's batch: exactly once. For anything else (mail, HTTP) use
 // String(event.origin) as the idempotency key: an event may be tried again. An event that throws is retried alone.

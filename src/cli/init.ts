@@ -4,17 +4,18 @@ import { dirname, join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { CliContext } from './context.ts';
 import { EXIT, Exit } from './exit.ts';
-import { HANDLER_JS, SHARDS_YAML } from './init-files.ts';
+import { HANDLER, SHARDS_YAML } from './init-files.ts';
 
 const FILES: readonly (readonly [path: string, text: string])[] = [
   ['shards.yaml', SHARDS_YAML],
-  [join('handlers', 'orders.js'), HANDLER_JS],
+  // `.mjs` is a module in every project; `.js` would need a package.json that says so.
+  [join('handlers', 'orders.mjs'), HANDLER],
 ];
 
 export function register(program: Command, context: CliContext): void {
   program
     .command('init')
-    .description('write a commented shards.yaml and a handler to start from')
+    .description('writes a commented shards.yaml and a handler to start from')
     .argument('[dir]', 'the folder, made where it does not exist', '.')
     .option('--force', 'overwrite files that exist')
     .action((folder: string, { force = false }: { force?: boolean }) => init(folder, { force, context }));
@@ -56,9 +57,10 @@ function nextSteps(written: readonly string[], config: string): string {
 
 Next:
   1. Name your shards and queues in ${config}.
-  2. export CENTRAL_URL=postgresql://user@host:5432/database   (passwords: PGPASSWORD or ~/.pgpass)
-  3. ${command} check                 is everything right and reachable?
-  4. ${command} install --dry-run     what would be changed; then without --dry-run
-  5. ${command} start                 move and work off events until Ctrl-C
+  2. Set CENTRAL_URL, for instance: export CENTRAL_URL=postgresql://user@host:5432/database
+     Passwords are found in PGPASSWORD and ~/.pgpass.
+  3. See whether everything is right and reachable: ${command} check
+  4. See what would be changed, then change it: ${command} install --dry-run, then without --dry-run
+  5. Move and work off events until Ctrl-C: ${command} start
 `;
 }

@@ -26,7 +26,7 @@ const LINES_PER_TRANSACTION = 1_000;
 export function register(program: Command, context: CliContext): void {
   program
     .command('send')
-    .description('insert events into a queue of a shard: one with --data, or NDJSON from stdin')
+    .description('inserts events into a queue of a shard: one with --data, or NDJSON from stdin')
     .argument('<queue>', 'a queue on the shard')
     .requiredOption('--shard <name>', 'the shard, as `tributary shards` names it')
     .option('--type <type>', 'the type of the event, and of lines that have none')

@@ -19,14 +19,14 @@ describe('cli/init', () => {
     const cwd = givenFolder();
     const ran = await run(['init'], { cwd });
     expect(ran).toMatchObject({ code: 0, stderr: '' });
-    expect(ran.stdout).toContain('Written: shards.yaml, handlers/orders.js');
+    expect(ran.stdout).toContain('Written: shards.yaml, handlers/orders.mjs');
     const env = { CENTRAL_URL: 'postgresql://ann@central/events' };
     const { config, problems, warnings } = loadConfig('shards.yaml', { cwd, env });
     expect(problems).toBeUndefined();
     expect(warnings).toEqual([]);
     expect(config?.queues[0]).toMatchObject({ name: 'orders', workers: 2, create: true });
     expect(config && missingHandlers(config)).toEqual([]);
-    const path = pathToFileURL(join(cwd, 'handlers/orders.js')).href;
+    const path = pathToFileURL(join(cwd, 'handlers/orders.mjs')).href;
     const { default: handler } = (await import(/* @vite-ignore */ path)) as { default: { event: unknown } };
     expect(handler.event).toBeTypeOf('function');
   });

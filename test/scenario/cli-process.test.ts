@@ -1,0 +1,98 @@
+// The command line as a process: exit codes, closed pipes, signals; what cannot be seen from inside.
+import { spawn } from 'node:child_process';
+import { createServer, type Server, type Socket } from 'node:net';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { packagePath } from '../../src/lifecycle/package-root.ts';
+import { givenFile } from '../support/config-file.ts';
+import type { TestDatabase } from '../support/database.ts';
+import { fileFor, givenCluster, givenQueue } from '../support/installation.ts';
+import { runTributary } from '../support/process.ts';
+import { until } from '../support/until.ts';
+
+interface Child {
+  readonly stdin: NodeJS.WritableStream;
+  readonly output: { stdout: string; stderr: string };
+  readonly exit: Promise<number | null>;
+  kill(signal: NodeJS.Signals): void;
+  closeStdout(): void;
+}
+
+/** Unlike `startTributary`, with a stdin that stays open. */
+function start(args: readonly string[]): Child {
+  const child = spawn(process.execPath, [packagePath('dist', 'cli', 'main.js'), ...args]);
+  onTestFinished(() => void child.kill('SIGKILL'));
+  const output = { stdout: '', stderr: '' };
+  child.stdout.on('data', (text) => {
+    output.stdout += text;
+  });
+  child.stderr.on('data', (text) => {
+    output.stderr += text;
+  });
+  child.stdin.on('error', () => {});
+  return {
+    stdin: child.stdin,
+    output,
+    exit: new Promise((resolve) => child.once('close', resolve)),
+    kill: (signal) => void child.kill(signal),
+    closeStdout: () => child.stdout.destroy(),
+  };
+}
+
+/** A server that accepts connections and never says a word. */
+async function givenSilence(): Promise<{ port: number; connections: Socket[]; server: Server }> {
+  const connections: Socket[] = [];
+  const server = createServer((socket) => {
+    socket.on('error', () => {});
+    connections.push(socket);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    for (const socket of connections) socket.destroy();
+    server.close();
+  });
+  return { port: (server.address() as { port: number }).port, connections, server };
+}
+
+describe('cli/main', () => {
+  test('results are on stdout, mistakes on stderr, and the exit code tells which', async () => {
+    expect(await runTributary(['--version'])).toMatchObject({ code: 0, stderr: '' });
+    const wrong = await runTributary(['-c', '/nowhere.yaml', 'send', 'q', '--shard', 's', '--data', 'x']);
+    expect(wrong).toMatchObject({ code: 2, stdout: '' });
+    expect(wrong.stderr).toBe(
+      '/nowhere.yaml:1:1 The configuration does not exist: write one with `tributary init`, or name another with -c.',
+    );
+  });
+
+  test('a reader that closes the pipe ends the command quietly, with 0', async () => {
+    const child = start(['--help']);
+    child.closeStdout();
+    expect(await child.exit).toBe(0);
+    expect(child.output.stderr).toBe('');
+  });
+
+  test('Ctrl-C ends a command that has nothing to drain at once, with 1', async () => {
+    const { port, connections } = await givenSilence();
+    const url = `postgresql://u:p@127.0.0.1:${port}/app`;
+    const file = givenFile(`central: ${url}1\nshards: [${url}]\nqueues: { orders: }\n`);
+    const child = start(['-c', file, 'send', 'orders', '--shard', 'app', '--data', 'x']);
+    await until(() => connections.length > 0, { what: 'the connection' });
+    child.kill('SIGINT');
+    expect(await child.exit).toBe(1);
+    expect(child.output).toEqual({ stdout: '', stderr: '' });
+  });
+
+  test('SIGTERM lets a command finish what it began', async () => {
+    const cluster = await givenCluster();
+    const shard = cluster.shards[0] as TestDatabase;
+    await givenQueue(shard, 'orders');
+    const file = givenFile(fileFor(cluster, { queues: '  orders: { workers: none }' }));
+    const child = start(['-c', file, 'send', 'orders', '--shard', 's1']);
+    child.stdin.write('{"data":"x"}\n'.repeat(1_200));
+    const stored = async () => (await shard.query('select 1 from pgq.event_1')).length;
+    await until(async () => (await stored()) === 1_000, { what: 'the first transaction' });
+    child.kill('SIGTERM');
+    expect(await child.exit).toBe(1);
+    expect(child.output.stderr).toBe('Stopped after line 1,200. The 1,200 events before are stored.\n');
+    expect(await stored()).toBe(1_200);
+  });
+});
