@@ -36,6 +36,7 @@ const CALL_TIMEOUT_MS = 30_000;
 export class Connection {
   readonly #client: pg.Client;
   #failure: Error | undefined;
+  #last: Promise<unknown> = Promise.resolve();
   readonly #closed: Promise<Error | undefined>;
 
   private constructor(client: pg.Client) {
@@ -83,13 +84,16 @@ export class Connection {
     values: readonly unknown[] = [],
     options: CallOptions = {},
   ): Promise<R[]> {
-    const result = await this.#bounded(this.#client.query<pg.QueryResultRow>(text, [...values]), options);
+    const result = await this.#bounded(
+      () => this.#client.query<pg.QueryResultRow>(text, [...values]),
+      options,
+    );
     return result.rows as R[];
   }
 
   /** Several statements in one simple-protocol message; the rows of each, in order. */
   async script(text: string, options: CallOptions = {}): Promise<Row[][]> {
-    const results = await this.#bounded<unknown>(this.#client.query(text), options);
+    const results = await this.#bounded<unknown>(() => this.#client.query(text), options);
     return (Array.isArray(results) ? results : [results]).map((result) => (result as pg.QueryResult).rows);
   }
 
@@ -116,7 +120,14 @@ export class Connection {
     (this.#client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
   }
 
-  async #bounded<T>(answer: Promise<T>, { timeoutMs = CALL_TIMEOUT_MS }: CallOptions): Promise<T> {
+  /** Calls follow one another; each one's time counts from its own turn. */
+  async #bounded<T>(call: () => Promise<T>, options: CallOptions): Promise<T> {
+    const mine = this.#last.then(() => this.#answered(call, options));
+    this.#last = mine.catch(() => {});
+    return await mine;
+  }
+
+  async #answered<T>(call: () => Promise<T>, { timeoutMs = CALL_TIMEOUT_MS }: CallOptions): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_resolve, reject) => {
       timer = setTimeout(() => {
@@ -128,11 +139,12 @@ export class Connection {
         reject(error);
       }, timeoutMs);
     });
+    const answer = call();
+    answer.catch(() => {});
     try {
       return await Promise.race([answer, late]);
     } finally {
       clearTimeout(timer);
-      answer.catch(() => {});
     }
   }
 }

@@ -1,0 +1,43 @@
+// The mover as a process of its own, as an operator runs it, with what it costs.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+
+export interface MoverProcess {
+  /** CPU seconds so far, user and system. */
+  cpuSeconds(): number;
+  /** Resident memory now, in MB. */
+  rssMb(): number;
+  /** Largest resident memory so far, in MB. */
+  peakRssMb(): number;
+  stop(): Promise<void>;
+}
+
+const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const TICKS_PER_SECOND = 100;
+
+export function startMover(file: string, { host = '127.0.0.1', node = [] as string[] } = {}): MoverProcess {
+  const child: ChildProcess = spawn(process.execPath, [...node, CLI, '-c', file, 'mover', '--host', host], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, TRIBUTARY_LOG: process.env.TRIBUTARY_LOG ?? 'warn' },
+  });
+  const proc = (name: string) => readFileSync(`/proc/${child.pid}/${name}`, 'utf8');
+  const status = (key: string) =>
+    Number(new RegExp(`${key}:\\s+(\\d+)`).exec(proc('status'))?.[1] ?? 0) / 1024;
+  return {
+    cpuSeconds() {
+      const fields = proc('stat')
+        .slice(proc('stat').lastIndexOf(')') + 2)
+        .split(' ');
+      return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+    },
+    rssMb: () => status('VmRSS'),
+    peakRssMb: () => status('VmHWM'),
+    async stop() {
+      if (child.exitCode !== null) return;
+      child.kill('SIGTERM');
+      await once(child, 'close');
+    },
+  };
+}
