@@ -99,11 +99,6 @@ function schemaStepsFor({ config, facts, central }: CentralSituation): Step[] {
     steps.push(...missing.map(migrationStep));
     steps.push(fileStep('apply the functions of schema tributary', functionFiles()));
     if (!central.hasForeignCoop && coopFiles().length > 0) {
-      steps.push({
-        what: 'create schema pgq_coop',
-        sql: 'create schema if not exists pgq_coop',
-        isRoutine: true,
-      });
       steps.push(fileStep('apply cooperative consumption as pgq_coop', coopFiles()));
       steps.push({
         what: 'mark pgq_coop as ours',
@@ -145,7 +140,10 @@ function queueStepsFor({ config, facts, central }: CentralSituation): { steps: S
       const ticking = tickingSteps(queue.name, fact, 'pgq');
       steps.push(...(fact === undefined ? ticking : ticking.filter((step) => !step.isRoutine)));
     }
-    if (queue.workers === 'none') return steps;
+    if (queue.workers === 'none') {
+      if (central.pools.has(queue.name)) steps.push(poolStep(queue.name, null));
+      return steps;
+    }
     if (fact?.consumers.has(group) !== true) {
       if (queue.adopt !== undefined) {
         const sentence = adoptHindrance(queue.adopt, [...(fact?.consumers.keys() ?? [])], {
@@ -167,15 +165,18 @@ function queueStepsFor({ config, facts, central }: CentralSituation): { steps: S
       }
     }
     if (central.pools.get(queue.name) !== queue.workers) {
-      steps.push({
-        what: `let queue ${queue.name} have ${queue.workers} workers`,
-        sql: `select tributary.worker_pool_sync(${literal(queue.name)}, ${queue.workers})`,
-      });
+      steps.push(poolStep(queue.name, queue.workers));
     }
     return steps;
   });
   return { steps, mistakes };
 }
+
+const poolStep = (queue: string, workers: number | null): Step => ({
+  what:
+    workers === null ? `let queue ${queue} have no workers` : `let queue ${queue} have ${workers} workers`,
+  sql: `select tributary.worker_pool_sync(${literal(queue)}, ${workers})`,
+});
 
 function adoptHindrance(
   adopt: string,
