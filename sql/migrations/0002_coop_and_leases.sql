@@ -52,7 +52,7 @@ comment on table tributary.term is 'One row per shard and per worker slot, writt
 create view tributary.lease as
 select t.resource, t.holder, t.epoch, least(m.until, clock_timestamp() + m.ttl) as until, m.kind, m.host, m.pid,
     m.backend_pid, m.backend_start, t.taken_at, t.freed_at,
-    t.holder is not null and m.id is not null and m.until >= clock_timestamp() as is_held
+    coalesce(m.until between clock_timestamp() and clock_timestamp() + m.ttl, false) as is_held
 from tributary.term t
 left join tributary.member m on m.id = t.holder;
 comment on view tributary.lease is 'Who holds what: a term with its member. is_held tells whether it still runs.';

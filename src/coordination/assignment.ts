@@ -1,0 +1,131 @@
+// Who should hold what: each member computes its own fair share from the same standings and takes or lets go. Pure.
+//
+// Stable: who holds more keeps the odd ones, so that nothing moves between members whose counts differ by one.
+
+export interface Resource {
+  readonly name: string;
+  /** Only members of this host hold it, while there is one; others after `adoptAfterMs`. */
+  readonly home?: string;
+  /** Only members that serve this group hold it; absent: all do. */
+  readonly group?: string;
+}
+
+export interface Member {
+  readonly id: string;
+  readonly host: string;
+  /** Ms since its leases ran out; 0 or less: alive. */
+  readonly silentMs: number;
+  /** Groups that it serves; absent: all. */
+  readonly serves?: readonly string[];
+}
+
+/** A lease that runs. */
+export interface Holding {
+  readonly resource: string;
+  readonly holder: string;
+}
+
+export interface Standings {
+  /** Our own id; we are one of the members. */
+  readonly me: string;
+  readonly resources: readonly Resource[];
+  readonly members: readonly Member[];
+  readonly holdings: readonly Holding[];
+  readonly adoptAfterMs: number;
+  /** For how long we have been watching: a host that nobody ever saw counts as absent for so long. */
+  readonly watchingMs: number;
+}
+
+export interface Assignment {
+  /** Free resources to take, the most wanted first, more than `maxNew`: others may be quicker. */
+  readonly take: readonly string[];
+  readonly maxNew: number;
+  readonly release: readonly string[];
+}
+
+export function assign(standings: Standings): Assignment {
+  const { me, resources, holdings } = standings;
+  const holderOf = new Map(holdings.map(({ resource, holder }) => [resource, holder]));
+  const wanted = new Set(resources.map(({ name }) => name));
+  // What is no resource any more (a slot beyond the pool, a shard taken out of the file).
+  const release = holdings
+    .filter(({ holder, resource }) => holder === me && !wanted.has(resource))
+    .map((one) => one.resource);
+  const take: string[] = [];
+  let maxNew = 0;
+  for (const { eligible, names } of poolsOf(standings)) {
+    if (eligible === undefined) continue;
+    const mine = names.filter((name) => holderOf.get(name) === me);
+    if (!eligible.includes(me)) {
+      release.push(...mine);
+      continue;
+    }
+    const share = shareOf(me, eligible, names, holderOf);
+    release.push(...mine.slice(share));
+    const free = names.filter((name) => !holderOf.has(name));
+    if (mine.length >= share || free.length === 0) continue;
+    maxNew += share - mine.length;
+    take.push(...rotated(free, eligible.indexOf(me), eligible.length));
+  }
+  return { take, maxNew, release };
+}
+
+interface Pool {
+  /** Ids of the members that may hold its resources, sorted; undefined: whoever holds one keeps it, nobody takes one. */
+  readonly eligible: readonly string[] | undefined;
+  readonly names: readonly string[];
+}
+
+/** Resources with the same possible holders are shared out together. */
+function poolsOf(standings: Standings): Pool[] {
+  const pools = new Map<string, { eligible: readonly string[] | undefined; names: string[] }>();
+  for (const resource of standings.resources) {
+    const eligible = eligibleFor(resource, standings);
+    const key = eligible === undefined ? 'nobody' : JSON.stringify(eligible);
+    const pool = pools.get(key) ?? { eligible, names: [] };
+    pool.names.push(resource.name);
+    pools.set(key, pool);
+  }
+  return [...pools.values()];
+}
+
+function eligibleFor(
+  { home, group }: Resource,
+  { members, adoptAfterMs, watchingMs }: Standings,
+): readonly string[] | undefined {
+  const serving = members.filter(({ serves }) => group === undefined || serves?.includes(group) !== false);
+  const alive = serving.filter(({ silentMs }) => silentMs <= 0);
+  if (home === undefined) return sortedIds(alive);
+  const atHome = serving.filter(({ host }) => host === home);
+  const aliveAtHome = atHome.filter(({ silentMs }) => silentMs <= 0);
+  if (aliveAtHome.length > 0) return sortedIds(aliveAtHome);
+  const absentMs = Math.min(watchingMs, ...atHome.map(({ silentMs }) => silentMs));
+  return absentMs >= adoptAfterMs ? sortedIds(alive) : undefined;
+}
+
+/** The odd ones go to those who hold most, then by id: every member computes the same. */
+function shareOf(
+  me: string,
+  eligible: readonly string[],
+  names: readonly string[],
+  holderOf: ReadonlyMap<string, string>,
+): number {
+  const counts = new Map(eligible.map((id) => [id, 0]));
+  for (const name of names) {
+    const holder = holderOf.get(name);
+    const count = holder === undefined ? undefined : counts.get(holder);
+    if (holder !== undefined && count !== undefined) counts.set(holder, count + 1);
+  }
+  const rank = [...eligible]
+    .sort((a, b) => (counts.get(b) ?? 0) - (counts.get(a) ?? 0) || (a < b ? -1 : 1))
+    .indexOf(me);
+  return Math.floor(names.length / eligible.length) + (rank < names.length % eligible.length ? 1 : 0);
+}
+
+/** Members begin at different places, so that they do not reach for the same one. */
+function rotated(names: readonly string[], rank: number, members: number): string[] {
+  const start = Math.floor((rank * names.length) / members);
+  return [...names.slice(start), ...names.slice(0, start)];
+}
+
+const sortedIds = (members: readonly Member[]): readonly string[] => members.map(({ id }) => id).sort();

@@ -1,0 +1,256 @@
+// The lease keeper: beats once a second over a connection of its own, takes and lets go of its share, and tells what it holds.
+//
+// Invariant: `holds` is true only while the server cannot have given the resource to another: trust counts from the start of
+// the beat that renewed it and ends early. Work for a resource begins after onTaken and ends before it is let go.
+// Order: a predecessor's backends are ended before onTaken; onRelease has ended before the beat that lets go.
+// Fails by: a crash leaves leases that run out by themselves; central away: trust runs out, onLost, and the terms are taken
+// anew (as new ones) when it is back.
+import { backoffMs } from '../lifecycle/backoff.ts';
+import type { Service } from '../lifecycle/service.ts';
+import { wait } from '../lifecycle/wait.ts';
+import type { Connection } from '../postgres/connection.ts';
+import { type Assignment, assign, type Resource } from './assignment.ts';
+import {
+  endPredecessor,
+  type HeldTerm,
+  leaseBeat,
+  leaseLeave,
+  leaseStandings,
+  type MemberFacts,
+  type Predecessor,
+} from './lease-doors.ts';
+import { isSameTerm, isTrusted, type Term, type Trust, trustEndMs } from './term.ts';
+
+export interface LeaseKeeperOptions {
+  readonly member: MemberFacts;
+  /** Opens the keeper's own connection to central; called again after it broke. */
+  readonly open: () => Promise<Connection>;
+  /** What there is to hold now; asked at every look at the standings. */
+  readonly resources: () => readonly Resource[];
+  /** Stored with the member, for people and `lag`. */
+  readonly details?: () => Readonly<Record<string, unknown>>;
+  /** How long a lease lasts without a beat, and how long the hosts' own members are waited for. */
+  readonly ttlMs: number;
+  readonly adoptAfterMs: number;
+  readonly beatMs?: number;
+  /** A term began: the work for the resource may begin. */
+  readonly onTaken: (term: Term) => void;
+  /** Stop the work for the resource; resolves when it has ended, and only then the lease is let go. */
+  readonly onRelease: (term: Term) => Promise<void>;
+  /** The term ended without our doing: stop at once. */
+  readonly onLost: (term: Term, reason: LossReason) => void;
+  /** A beat failed; it is tried again. */
+  readonly onTrouble?: (error: unknown) => void;
+}
+
+export type LossReason = 'ran-out' | 'taken-over';
+
+const BEAT_MS = 1_000;
+/** The standings are looked at with the first beat and with every so manieth. */
+const LOOK_EVERY_BEATS = 2;
+const NOTHING: Assignment = { take: [], maxNew: 0, release: [] };
+
+export class LeaseKeeper implements Service {
+  readonly name = 'lease keeper';
+  readonly #options: LeaseKeeperOptions;
+  readonly #beatMs: number;
+  readonly #terms = new Map<string, Term>();
+  /** Being let go: 'ending' while the work ends, 'ended' when the next beat may say so. */
+  readonly #leaving = new Map<string, 'ending' | 'ended'>();
+  readonly #stopped = new AbortController();
+  readonly #startedMs = performance.now();
+  #connection: Connection | undefined;
+  #renewedAtMs = Number.NEGATIVE_INFINITY;
+  #watch: NodeJS.Timeout | undefined;
+  #plan: Assignment = NOTHING;
+  #beats = 0;
+  #ended: Promise<void> | undefined;
+
+  constructor(options: LeaseKeeperOptions) {
+    this.#options = options;
+    this.#beatMs = options.beatMs ?? BEAT_MS;
+  }
+
+  /** The terms that are held, as far as one can trust them now. */
+  get held(): readonly Term[] {
+    return this.#isTrusted() ? [...this.#terms.values()] : [];
+  }
+
+  holds(resource: string): boolean {
+    return this.#terms.has(resource) && this.#isTrusted();
+  }
+
+  /** When central last answered a beat, in ms ago; undefined: never. */
+  get silentMs(): number | undefined {
+    return this.#beats === 0 ? undefined : performance.now() - this.#renewedAtMs;
+  }
+
+  run(): Promise<void> {
+    this.#ended ??= this.#run();
+    return this.#ended;
+  }
+
+  /** Ends the work for all that is held, lets go of it, leaves. */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    await this.#ended;
+  }
+
+  async #run(): Promise<void> {
+    let failures = 0;
+    while (!this.#stopped.signal.aborted) {
+      const startedMs = performance.now();
+      try {
+        await this.#beatOnce();
+        failures = 0;
+        // A plan that waits for nothing is carried out at once: at the start, or when a neighbour has gone.
+        const isEager = this.#beats === 1 && this.#plan.take.length > 0;
+        if (!isEager) await wait(this.#beatMs - (performance.now() - startedMs), this.#stopped.signal);
+      } catch (error) {
+        failures += 1;
+        this.#options.onTrouble?.(error);
+        this.#dropConnection(error);
+        await wait(backoffMs(failures, { firstMs: 200, maxMs: 2_000 }), this.#stopped.signal);
+      }
+    }
+    await this.#leave();
+  }
+
+  async #beatOnce(): Promise<void> {
+    const timeoutMs = Math.max(500, Math.min(5_000, this.#options.ttlMs / 3));
+    this.#connection ??= await this.#options.open();
+    const connection = this.#connection;
+    const release = [...this.#leaving].filter(([, state]) => state === 'ended').map(([name]) => name);
+    const beat = {
+      ttlMs: this.#options.ttlMs,
+      wanted: this.#plan.take.filter((name) => !this.#leaving.has(name)),
+      maxNew: this.#plan.maxNew,
+      release,
+      details: { ...this.#options.details?.() },
+    };
+    const startedMs = performance.now();
+    const held = await leaseBeat(connection, this.#options.member, { beat, timeoutMs });
+    this.#beats += 1;
+    for (const name of release) this.#letGo(name);
+    await this.#settle(held, startedMs, connection);
+    if (this.#beats % LOOK_EVERY_BEATS === 1 || this.#plan.take.length > 0)
+      await this.#look(connection, timeoutMs);
+  }
+
+  /** What the server says we hold becomes what we hold; the differences are told. */
+  async #settle(held: readonly HeldTerm[], startedMs: number, connection: Connection): Promise<void> {
+    const now = new Map(held.map((term) => [term.resource, term]));
+    for (const term of [...this.#terms.values()]) {
+      if (!isSameTerm(now.get(term.resource), term)) this.#lose(term, 'taken-over');
+    }
+    this.#renewedAtMs = startedMs;
+    this.#watchTrust();
+    for (const { predecessor, isNew: _isNew, ...term } of held) {
+      if (this.#terms.has(term.resource) || this.#stopped.signal.aborted) continue;
+      if (predecessor !== undefined) await this.#endPredecessor(connection, predecessor);
+      this.#terms.set(term.resource, term);
+      this.#options.onTaken(term);
+    }
+  }
+
+  /** Where our role may not end it, positions and tokens keep it from doing harm. */
+  async #endPredecessor(connection: Connection, predecessor: Predecessor): Promise<void> {
+    try {
+      await endPredecessor(connection, predecessor);
+    } catch (error) {
+      this.#options.onTrouble?.(error);
+    }
+  }
+
+  async #look(connection: Connection, timeoutMs: number): Promise<void> {
+    const { member, adoptAfterMs } = this.#options;
+    const resources = this.#options.resources();
+    const names = [...new Set([...resources.map(({ name }) => name), ...this.#terms.keys()])];
+    const { members, holdings } = await leaseStandings(connection, member.kind, {
+      resources: names,
+      timeoutMs,
+    });
+    const watchingMs = performance.now() - this.#startedMs;
+    this.#plan = assign({ me: member.id, resources, members, holdings, adoptAfterMs, watchingMs });
+    for (const name of this.#plan.release) this.#beginRelease(name);
+  }
+
+  #beginRelease(name: string): void {
+    const term = this.#terms.get(name);
+    if (term === undefined || this.#leaving.has(name)) return;
+    this.#leaving.set(name, 'ending');
+    void this.#options
+      .onRelease(term)
+      .catch((error) => this.#options.onTrouble?.(error))
+      .then(() => {
+        if (isSameTerm(this.#terms.get(name), term)) this.#leaving.set(name, 'ended');
+        else this.#leaving.delete(name);
+      });
+  }
+
+  #letGo(name: string): void {
+    this.#leaving.delete(name);
+    this.#terms.delete(name);
+  }
+
+  #lose(term: Term, reason: LossReason): void {
+    this.#terms.delete(term.resource);
+    if (this.#leaving.get(term.resource) === 'ended') this.#leaving.delete(term.resource);
+    this.#options.onLost(term, reason);
+  }
+
+  #isTrusted(): boolean {
+    return this.#beats > 0 && isTrusted(this.#trust(), performance.now());
+  }
+
+  #trust(): Trust {
+    const { ttlMs } = this.#options;
+    return { renewedAtMs: this.#renewedAtMs, ttlMs, marginMs: Math.min(2_000, ttlMs / 5) };
+  }
+
+  #watchTrust(): void {
+    clearTimeout(this.#watch);
+    this.#watch = setTimeout(
+      () => {
+        for (const term of [...this.#terms.values()]) this.#lose(term, 'ran-out');
+      },
+      Math.max(0, trustEndMs(this.#trust()) - performance.now()),
+    );
+  }
+
+  #dropConnection(error: unknown): void {
+    this.#connection?.destroy(error instanceof Error ? error : undefined);
+    this.#connection = undefined;
+  }
+
+  async #leave(): Promise<void> {
+    for (const name of this.#terms.keys()) this.#beginRelease(name);
+    // Beats go on while the work ends: a lease that ran out meanwhile would be two at work.
+    while ([...this.#leaving.values()].includes('ending')) {
+      this.#plan = NOTHING;
+      const startedMs = performance.now();
+      await this.#beatOnce().catch((error) => {
+        this.#options.onTrouble?.(error);
+        this.#dropConnection(error);
+      });
+      await this.#untilEnded(this.#beatMs - (performance.now() - startedMs));
+    }
+    clearTimeout(this.#watch);
+    this.#terms.clear();
+    try {
+      this.#connection ??= await this.#options.open();
+      await leaseLeave(this.#connection, this.#options.member.id);
+    } catch (error) {
+      // The leases run out by themselves.
+      this.#options.onTrouble?.(error);
+    }
+    await this.#connection?.close();
+  }
+
+  /** Waits for the next beat, shorter where all work has ended before. */
+  async #untilEnded(ms: number): Promise<void> {
+    const endMs = performance.now() + ms;
+    while (performance.now() < endMs && [...this.#leaving.values()].includes('ending'))
+      await wait(Math.min(20, ms));
+  }
+}

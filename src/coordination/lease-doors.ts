@@ -1,0 +1,131 @@
+// Doors onto leases (tributary.lease_*): one call per function.
+import type { Connection } from '../postgres/connection.ts';
+import type { Holding, Member } from './assignment.ts';
+import type { Term } from './term.ts';
+
+export type MemberKind = 'mover' | 'work';
+
+/** Who beats. */
+export interface MemberFacts {
+  /** Random, of this process. */
+  readonly id: string;
+  readonly kind: MemberKind;
+  readonly host: string;
+  readonly version?: string;
+  /** Of the file that it runs, see Config.hash. */
+  readonly fileHash?: string;
+  /** Groups that it serves; absent: all. */
+  readonly serves?: readonly string[];
+}
+
+export interface Beat {
+  readonly ttlMs: number;
+  /** Resources to take, the most wanted first. */
+  readonly wanted: readonly string[];
+  readonly maxNew: number;
+  readonly release: readonly string[];
+  /** For people and for other members: running workers and the like. */
+  readonly details?: Readonly<Record<string, unknown>>;
+}
+
+/** The silent holder whose term ended because we took over. */
+export interface Predecessor {
+  readonly holder: string;
+  readonly backendPid: number | undefined;
+  /** As PostgreSQL writes it, to the microsecond. */
+  readonly backendStart: string | undefined;
+}
+
+export interface HeldTerm extends Term {
+  /** This beat began the term. */
+  readonly isNew: boolean;
+  readonly predecessor: Predecessor | undefined;
+}
+
+interface BeatRow {
+  resource: string;
+  epoch: number;
+  taken: boolean;
+  previous_backend_pid: number | null;
+  previous_backend_start: string | null;
+  previous_holder: string | null;
+}
+
+const BEAT = `select resource, epoch, taken, previous_backend_pid, previous_backend_start::text, previous_holder
+from tributary.lease_beat($1, $2, $3, $4, $5 * interval '1 millisecond', $6, $7, $8)`;
+
+/** @returns all that is held now. */
+export async function leaseBeat(
+  connection: Connection,
+  member: MemberFacts,
+  { beat, timeoutMs }: { readonly beat: Beat; readonly timeoutMs: number },
+): Promise<HeldTerm[]> {
+  const { id, kind, host, version, fileHash, serves } = member;
+  const details = { ...beat.details, pid: process.pid, version, file_hash: fileHash, serves };
+  const rows = await connection.query<BeatRow>(
+    BEAT,
+    [id, kind, host, JSON.stringify(details), beat.ttlMs, beat.wanted, beat.release, beat.maxNew],
+    { timeoutMs },
+  );
+  return rows.map((row) => ({
+    resource: row.resource,
+    holder: id,
+    epoch: row.epoch,
+    isNew: row.taken,
+    predecessor:
+      row.previous_holder === null
+        ? undefined
+        : {
+            holder: row.previous_holder,
+            backendPid: row.previous_backend_pid ?? undefined,
+            backendStart: row.previous_backend_start ?? undefined,
+          },
+  }));
+}
+
+/** Lets go of everything. */
+export async function leaseLeave(connection: Connection, memberId: string): Promise<void> {
+  await connection.query('select tributary.lease_leave($1)', [memberId], { timeoutMs: 5_000 });
+}
+
+interface StandingsRow {
+  members: { id: string; host: string; silent_ms: number; serves: string[] | null }[];
+  leases: Holding[];
+}
+
+export async function leaseStandings(
+  connection: Connection,
+  kind: MemberKind,
+  { resources, timeoutMs }: { readonly resources: readonly string[]; readonly timeoutMs: number },
+): Promise<{ members: Member[]; holdings: Holding[] }> {
+  const [row] = await connection.query<StandingsRow>(
+    'select members, leases from tributary.lease_standings($1, $2)',
+    [kind, resources],
+    { timeoutMs },
+  );
+  return {
+    members: (row?.members ?? []).map(({ id, host, silent_ms, serves }) => ({
+      id,
+      host,
+      silentMs: silent_ms,
+      ...(serves === null ? {} : { serves }),
+    })),
+    holdings: row?.leases ?? [],
+  };
+}
+
+/** Ends the backends of one whose term was taken over: a process frozen in its COPY would hold up everybody. */
+export async function endPredecessor(
+  connection: Connection,
+  { holder, backendPid, backendStart }: Predecessor,
+): Promise<void> {
+  await connection.query('select tributary.end_member($1, $2, $3)', [
+    holder,
+    backendPid ?? null,
+    backendStart ?? null,
+  ]);
+}
+
+/** As SQL text, for the first message of a transaction: whoever takes over from this member ends its backend. */
+export const memberHoldSql = (memberId: string): string =>
+  `select tributary.member_hold('${memberId.replaceAll("'", "''")}'::uuid)`;

@@ -1,0 +1,58 @@
+// Doors onto tributary.worker_pool: how many workers a central queue shall have, and who says so.
+import type { Connection } from '../postgres/connection.ts';
+
+export interface WorkerPool {
+  readonly queue: string;
+  readonly wanted: number;
+  /** The number in the file. */
+  readonly fileWanted: number;
+  /** Who overrode it; undefined: as in the file. */
+  readonly setBy: string | undefined;
+}
+
+/** Sent with the queue's name as payload whenever a number changes. */
+export const WORKERS_CHANNEL = 'tributary_workers';
+
+export async function readWorkerPools(connection: Connection): Promise<WorkerPool[]> {
+  const rows = await connection.query<{
+    central_queue: string;
+    wanted: number;
+    file_wanted: number;
+    set_by: string | null;
+  }>('select central_queue, wanted, file_wanted, set_by from tributary.worker_pool order by central_queue');
+  return rows.map((row) => ({
+    queue: row.central_queue,
+    wanted: row.wanted,
+    fileWanted: row.file_wanted,
+    setBy: row.set_by ?? undefined,
+  }));
+}
+
+/** @returns how many are wanted now. */
+export async function setWorkers(
+  connection: Connection,
+  queue: string,
+  { wanted, by }: { readonly wanted: number; readonly by: string },
+): Promise<number> {
+  return answer(
+    await connection.query('select tributary.worker_pool_set($1, $2, $3) as wanted', [queue, wanted, by]),
+  );
+}
+
+/** Back to the file's number. @returns how many are wanted now. */
+export async function resetWorkers(connection: Connection, queue: string): Promise<number> {
+  return answer(await connection.query('select tributary.worker_pool_reset($1) as wanted', [queue]));
+}
+
+/** What the file says; another number than before wins over an override. @returns how many are wanted now. */
+export async function syncWorkers(
+  connection: Connection,
+  queue: string,
+  fileWanted: number,
+): Promise<number> {
+  return answer(
+    await connection.query('select tributary.worker_pool_sync($1, $2) as wanted', [queue, fileWanted]),
+  );
+}
+
+const answer = ([row]: { wanted?: unknown }[]): number => Number(row?.wanted);
