@@ -1,5 +1,6 @@
 // What the contract tests say over and over: a queue that ticks at once, a tick, a batch and its events.
 import type { Connection } from '../../src/postgres/connection.ts';
+import { until } from '../support/until.ts';
 
 /** A TestDatabase or a Connection. */
 export interface Queryable {
@@ -21,7 +22,7 @@ export async function givenQueue(db: Queryable, name: string, { consumers = [] }
 }
 
 /** First column of the first row. */
-export async function valueOf<T = unknown>(
+export async function scalar<T = unknown>(
   db: Queryable,
   text: string,
   values: readonly unknown[] = [],
@@ -31,17 +32,17 @@ export async function valueOf<T = unknown>(
 }
 
 export const insert = (db: Queryable, queue: string, data: string | null) =>
-  valueOf<number>(db, 'select pgq.insert_event($1, $2, $3)', [queue, 'test', data]);
+  scalar<number>(db, 'select pgq.insert_event($1, $2, $3)', [queue, 'test', data]);
 
 /** Of a queue made by givenQueue: always a new tick. */
 export const tick = (db: Queryable, queue: string) =>
-  valueOf<number | null>(db, 'select pgq.ticker($1)', [queue]);
+  scalar<number | null>(db, 'select pgq.ticker($1)', [queue]);
 
 export const nextBatch = (db: Queryable, queue: string, consumer: string) =>
-  valueOf<number | null>(db, 'select pgq.next_batch($1, $2)', [queue, consumer]);
+  scalar<number | null>(db, 'select pgq.next_batch($1, $2)', [queue, consumer]);
 
 export const finish = (db: Queryable, batch: number | null) =>
-  valueOf<number>(db, 'select pgq.finish_batch($1)', [batch]);
+  scalar<number>(db, 'select pgq.finish_batch($1)', [batch]);
 
 export interface Event {
   readonly ev_id: number;
@@ -83,11 +84,31 @@ export async function consumeAll(db: Queryable, queue: string, consumer: string)
 /** Both steps, whatever the rotation period; true if the table was switched. */
 export async function rotate(db: Queryable, queue: string): Promise<boolean> {
   const table = 'select queue_cur_table from pgq.queue where queue_name = $1';
-  const before = await valueOf<number>(db, table, [queue]);
+  const before = await scalar<number>(db, table, [queue]);
   await db.query("update pgq.queue set queue_rotation_period = '0' where queue_name = $1", [queue]);
   await db.query('select pgq.maint_rotate_tables_step1($1)', [queue]);
   await db.query('select pgq.maint_rotate_tables_step2()');
-  return (await valueOf<number>(db, table, [queue])) !== before;
+  return (await scalar<number>(db, table, [queue])) !== before;
+}
+
+/**
+ * Ticks, lets the consumers pass everything and rotates; what the first of them got. Tries again until the table is
+ * switched: any transaction of another test file, open at the tick, holds the rotation.
+ */
+export async function rotateWhenPassed(db: Queryable, queue: string, consumers: readonly string[] = ['c']) {
+  const got: (string | null)[] = [];
+  await until(
+    async () => {
+      await tick(db, queue);
+      for (const [n, consumer] of consumers.entries()) {
+        const data = await consumeAll(db, queue, consumer);
+        if (n === 0) got.push(...data);
+      }
+      return rotate(db, queue);
+    },
+    { what: `queue ${queue} to rotate` },
+  );
+  return got;
 }
 
 /** Texts of the warnings that `act` causes on this connection. */
@@ -107,7 +128,7 @@ export async function warningsOf(connection: Connection, act: () => Promise<unkn
 
 /** True while the backend waits for a lock. */
 export async function isWaiting(db: Queryable, waiter: Connection): Promise<boolean> {
-  return valueOf<boolean>(
+  return scalar<boolean>(
     db,
     "select exists (select 1 from pg_stat_activity where pid = $1 and wait_event_type = 'Lock')",
     [waiter.backendPid],
