@@ -5,7 +5,7 @@ import { givenCentral } from '../support/central-schema.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
 import { drain, givenGroup, payloadsOf, produce, rowsOf, silence, take, taken } from './coop.ts';
-import { eventsOf, valueOf as firstValue, isWaiting, rotate, tick } from './pgq.ts';
+import { eventsOf, scalar as firstValue, isWaiting, rotate, tick } from './pgq.ts';
 
 let db: TestDatabase;
 
