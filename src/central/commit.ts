@@ -34,6 +34,8 @@ export interface CommitContent {
 export interface CommitOptions {
   /** Limit for each answer of central, in ms. */
   readonly timeoutMs: number;
+  /** A statement that ties the transaction to its process, so that whoever takes over may end it. */
+  readonly holdSql: string;
 }
 
 /** Raised by insert_positions: the position is not where the mover left it. */
@@ -47,7 +49,7 @@ const COPY_TRAILER = Buffer.from([0xff, 0xff]);
 export async function commitGathered(
   central: Connection,
   { queue, chunks, steps }: CommitContent,
-  { timeoutMs }: CommitOptions,
+  { timeoutMs, holdSql }: CommitOptions,
 ): Promise<number | undefined> {
   const positions = `select tributary.insert_positions(${literal(JSON.stringify(steps.map(stepJson)))}::jsonb)`;
   if (chunks.length === 0) {
@@ -55,7 +57,7 @@ export async function commitGathered(
     return undefined;
   }
   try {
-    const { xid, table } = await openCommit(central, queue, timeoutMs);
+    const { xid, table } = await openCommit(central, queue, { timeoutMs, holdSql });
     await failPoint('commit:opened');
     await copyChunks(central, table, chunks, timeoutMs);
     await failPoint('commit:copied');
@@ -74,11 +76,12 @@ export async function commitGathered(
 async function openCommit(
   central: Connection,
   queue: string,
-  timeoutMs: number,
+  { timeoutMs, holdSql }: CommitOptions,
 ): Promise<{ xid: number; table: string }> {
-  const [, [own] = [], [current] = []] = await central.script(
+  const [, [own] = [], , [current] = []] = await central.script(
     `begin isolation level read committed;
      select pg_current_xact_id()::text::bigint as xid;
+     ${holdSql};
      select pgq.current_event_table(${literal(queue)}) as event_table`,
     { timeoutMs },
   );

@@ -2,6 +2,7 @@
 import { hostname } from 'node:os';
 import type { Command } from 'commander';
 import { chooseHost } from '../config/host.ts';
+import { packageVersion } from '../lifecycle/package-root.ts';
 import { Mover } from '../mover/mover.ts';
 import { logMover } from '../observability/mover-log.ts';
 import type { CliContext } from './context.ts';
@@ -16,14 +17,19 @@ export function register(program: Command, context: CliContext): void {
       const config = await context.loadConfig();
       const choice = chooseHost(config, host, hostname());
       if (choice.problem !== undefined) throw new Exit(EXIT.wrong, choice.problem);
-      const mover = new Mover({ config, host: choice.host, onOccurrence: logMover(context.log) });
+      const mover = new Mover({
+        config,
+        host: choice.host,
+        version: packageVersion(),
+        onOccurrence: logMover(context.log),
+      });
       context.signal.addEventListener('abort', () => void mover.stop(), { once: true });
       if (context.signal.aborted) return;
       context.log.info(
         { shards: choice.shards.length },
         `moving ${choice.shards.length} shards of host ${choice.host}`,
       );
-      await mover.run(choice.shards);
+      await mover.run();
       context.log.info('stopped: all that was read has been committed');
     });
 }

@@ -1,15 +1,16 @@
 // The command line: its options, its commands, and how any way of ending becomes an exit code.
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { sentenceFor } from '../errors/sentence.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
-import { packagePath } from '../lifecycle/package-root.ts';
+import { packageVersion } from '../lifecycle/package-root.ts';
 import { type CliContext, type CliIo, makeContext } from './context.ts';
 import { EXIT, Exit, type ExitCode } from './exit.ts';
 import { register as init } from './init.ts';
 import { register as registerInstall } from './install.ts';
 import { register as mover } from './mover.ts';
+import { register as scale } from './scale.ts';
 import { register as send } from './send.ts';
+import { register as work } from './work.ts';
 
 /** Adds one command; each command file exports one of these as `register`. */
 type Register = (program: Command, context: CliContext) => void;
@@ -20,7 +21,9 @@ const COMMANDS: readonly Register[] = [
   init,
   registerInstall,
   mover,
+  scale,
   send,
+  work,
 ];
 
 /** Runs one command to its end. Never throws; prints errors as one sentence. */
@@ -39,7 +42,7 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCo
 function makeProgram(io: CliIo): Command {
   return new Command('tributary')
     .description('Gathers events from many PostgreSQL shards into a few central queues, and works them off.')
-    .version(version(), '-V, --version')
+    .version(packageVersion(), '-V, --version')
     .option('-c, --config <file>', 'the configuration', io.env.TRIBUTARY_CONFIG ?? 'shards.yaml')
     .configureHelp({ sortOptions: true, sortSubcommands: true, showGlobalOptions: true })
     .configureOutput({
@@ -64,9 +67,4 @@ function codeOf(error: unknown, io: CliIo): ExitCode {
   }
   say(sentenceFor(error, 'tributary'));
   return error instanceof TributaryError && error.kind === 'misconfigured' ? EXIT.wrong : EXIT.failed;
-}
-
-function version(): string {
-  const text = readFileSync(packagePath('package.json'), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
 }

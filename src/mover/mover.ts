@@ -1,16 +1,21 @@
-// The mover: one process for all shards of a host. It wires loops, gatherers, ticker and upkeep, and keeps central informed.
+// The mover: one process for the shards of a host and for orphans of others. It wires leases, shard loops, gatherers,
+// ticker and upkeep, and keeps central informed.
 //
-// Order of stopping: shards first (they finish what they read), then gatherers (they commit it), then the ticker (it
-// covers the commits), then the connections.
+// Order of stopping: shards first (they finish what they read) while their leases are renewed, then gatherers (they
+// commit it), then the ticker (it covers the commits), then the connections.
+import { randomUUID } from 'node:crypto';
 import { CentralLink } from '../central/central-link.ts';
 import { commitGathered } from '../central/commit.ts';
 import { readIdentity } from '../central/identity.ts';
 import { haltSource, readSources } from '../central/positions.ts';
 import { readSourceStates, storeLag } from '../central/source-states.ts';
 import type { Config, Shard } from '../config/config.ts';
+import { LeaseKeeper } from '../coordination/keeper.ts';
+import { type MemberFacts, memberHoldSql } from '../coordination/lease-doors.ts';
 import type { Service } from '../lifecycle/service.ts';
 import { wait } from '../lifecycle/wait.ts';
-import { consumerName } from '../queue/names.ts';
+import { Connection } from '../postgres/connection.ts';
+import { consumerName, shardResource } from '../queue/names.ts';
 import { CentralTicker } from '../upkeep/central-ticker.ts';
 import { CentralUpkeep } from '../upkeep/central-upkeep.ts';
 import { Gatherer } from './gatherer.ts';
@@ -18,23 +23,28 @@ import { lagOf } from './lag-of.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import type { MoverContext } from './mover-context.ts';
 import type { OnMoverOccurrence } from './occurrence.ts';
+import { Roster } from './roster.ts';
 import { RoundGate } from './round-gate.ts';
 import { ShardLoop } from './shard-loop.ts';
 import type { Source } from './source.ts';
 
 export interface MoverOptions {
   readonly config: Config;
-  /** Name of this mover in `lag`. */
+  /** Its shards are moved, and those of hosts without a mover; also this mover's name in `lag`. */
   readonly host: string;
+  readonly version?: string;
   readonly onOccurrence: OnMoverOccurrence;
 }
 
 const COMMIT_TIMEOUT_MS = 30_000;
 const CONTROL_EVERY_MS = 1_000;
 const LAG_EVERY_MS = 2_000;
+const LEASE_MS = 10_000;
 /** More shards asked at once only make each answer later: the servers of one host have so many cores. */
 const ROUNDS_AT_ONCE = 16;
 const ROUND_PATIENCE_MS = 500;
+/** The lease of central's own upkeep. */
+const CENTRAL_RESOURCE = 'upkeep:central';
 
 interface Running {
   readonly service: Service;
@@ -46,49 +56,59 @@ export class Mover implements Service {
   readonly #config: Config;
   readonly #host: string;
   readonly #onOccurrence: OnMoverOccurrence;
+  readonly #member: MemberFacts;
   readonly #control: CentralLink;
   readonly #links: CentralLink[] = [];
   readonly #gatherers = new Map<string, Running & { service: Gatherer }>();
-  readonly #loops = new Map<string, Running & { service: ShardLoop }>();
+  readonly #roster: Roster;
   readonly #stopped = new AbortController();
   #context: MoverContext | undefined;
+  #upkeep: Running | undefined;
   #lagAtMs = 0;
 
-  constructor({ config, host, onOccurrence }: MoverOptions) {
+  constructor({ config, host, version, onOccurrence }: MoverOptions) {
     this.#config = config;
     this.#host = host;
     this.#onOccurrence = onOccurrence;
+    this.#member = {
+      id: randomUUID(),
+      kind: 'mover',
+      host,
+      fileHash: config.hash,
+      ...(version === undefined ? {} : { version }),
+    };
     this.#control = this.#newLink('control');
+    this.#roster = new Roster((shard) => this.#newLoop(shard));
   }
 
   /** The shards that are being moved. */
   get shards(): readonly ShardLoop[] {
-    return [...this.#loops.values()].map(({ service }) => service);
+    return this.#roster.loops;
   }
 
   /**
-   * Moves `shards` until stopped.
+   * Moves until stopped.
    * @throws misconfigured where central is not installed or is another installation's.
    */
-  async run(shards: readonly Shard[] = this.#config.shards): Promise<void> {
+  async run(): Promise<void> {
     const identity = await readIdentity(this.#control, this.#config.name);
     const ticker = new CentralTicker(this.#newLink('ticker'), {
-      onTrouble: (error) => this.#onOccurrence({ kind: 'central-trouble', queue: undefined, error }),
+      onTrouble: (error) => this.#centralTrouble(error),
     });
     this.#context = this.#newContext(consumerName(this.#config.name, identity.id));
     for (const { name } of this.#config.queues) this.#gatherers.set(name, this.#startGatherer(name, ticker));
-    const upkeep = this.#newUpkeep();
-    const supporting = [ticker, upkeep].map(start);
-    this.assign(shards);
+    const ticking = start(ticker);
+    const keeping = start(this.#newKeeper());
     while (!this.#stopped.signal.aborted) {
       await this.#controlOnce();
       await wait(CONTROL_EVERY_MS, this.#stopped.signal);
     }
-    await stopAll([...this.#loops.values()]);
+    // The keeper ends the loops before it lets go of their leases; what it lost before is still ending.
+    await stopAll([keeping]);
+    await this.#roster.endAll();
     await stopAll([...this.#gatherers.values()]);
-    await stopAll(supporting);
+    await stopAll([ticking]);
     this.#lagAtMs = 0;
-    await this.#controlOnce();
     await Promise.all(this.#links.map((link) => link.close()));
   }
 
@@ -97,23 +117,46 @@ export class Mover implements Service {
     this.#stopped.abort();
   }
 
-  /** From now on moves exactly these shards: starts the new ones, lets go of the others. */
-  assign(shards: readonly Shard[]): void {
-    const wanted = new Map(shards.map((shard) => [shard.name, shard]));
-    for (const [name, { service, ended }] of this.#loops) {
-      if (wanted.has(name)) continue;
-      void service.stop();
-      void ended.then(() => this.#loops.delete(name));
-    }
-    for (const [name, shard] of wanted) {
-      if (this.#loops.has(name)) continue;
-      const context = this.#context as MoverContext;
-      const loop = new ShardLoop(shard, {
-        context,
-        loadSources: () => this.#control.use((central) => readSources(central, [name])),
-      });
-      this.#loops.set(name, start(loop));
-    }
+  #newKeeper(): LeaseKeeper {
+    const shards = new Map(this.#config.shards.map((shard) => [shardResource(shard.name), shard]));
+    const resources = [
+      ...[...shards].map(([name, { moverHost }]) => ({ name, home: moverHost })),
+      { name: CENTRAL_RESOURCE },
+    ];
+    const begin = (resource: string) => {
+      const shard = shards.get(resource);
+      if (shard === undefined) this.#upkeep = start(this.#newUpkeep());
+      else this.#roster.begin(shard);
+    };
+    const end = async (resource: string) => {
+      const shard = shards.get(resource);
+      if (shard !== undefined) {
+        await this.#tellLag(this.#roster.loops.filter((loop) => loop.shard === shard));
+        await this.#roster.end(shard.name);
+      } else if (this.#upkeep !== undefined) await stopAll([this.#upkeep]);
+    };
+    return new LeaseKeeper({
+      member: this.#member,
+      open: () =>
+        Connection.open(this.#config.central, { applicationName: `tributary lease ${this.#config.name}` }),
+      resources: () => resources,
+      ttlMs: LEASE_MS,
+      adoptAfterMs: this.#config.mover.adoptAfterMs,
+      onTaken: ({ resource }) => begin(resource),
+      onRelease: ({ resource }) => end(resource),
+      onLost: ({ resource }, reason) => {
+        this.#onOccurrence({ kind: 'lease-lost', resource, reason });
+        void end(resource);
+      },
+      onTrouble: (error) => this.#centralTrouble(error),
+    });
+  }
+
+  #newLoop(shard: Shard): ShardLoop {
+    return new ShardLoop(shard, {
+      context: this.#context as MoverContext,
+      loadSources: () => this.#control.use((central) => readSources(central, [shard.name])),
+    });
   }
 
   #newContext(consumer: string): MoverContext {
@@ -131,19 +174,17 @@ export class Mover implements Service {
 
   #startGatherer(queue: string, ticker: CentralTicker): Running & { service: Gatherer } {
     const link = this.#newLink(`commit ${queue}`);
+    const options = { timeoutMs: COMMIT_TIMEOUT_MS, holdSql: memberHoldSql(this.#member.id) };
     const gatherer = new Gatherer(queue, {
-      commit: (content) =>
-        link.use((central) => commitGathered(central, content, { timeoutMs: COMMIT_TIMEOUT_MS })),
+      commit: (content) => link.use((central) => commitGathered(central, content, options)),
       onCommitted: (done) => {
         ticker.committed(queue, done.xid);
         this.#onOccurrence({ kind: 'committed', ...done });
       },
       onTrouble: (error, source) =>
-        this.#onOccurrence(
-          source === undefined
-            ? { kind: 'central-trouble', queue, error }
-            : { kind: 'source-trouble', shard: source.shard, queue: source.queue, error },
-        ),
+        source === undefined
+          ? this.#centralTrouble(error, queue)
+          : this.#onOccurrence({ kind: 'source-trouble', shard: source.shard, queue: source.queue, error }),
     });
     return start(gatherer);
   }
@@ -165,13 +206,13 @@ export class Mover implements Service {
     this.#onOccurrence({ kind: 'source-halted', shard, queue, reason });
     this.#control
       .use((central) => haltSource(central, source.id, { code: 'diverged', reason }))
-      .catch((error: unknown) => this.#onOccurrence({ kind: 'central-trouble', queue: undefined, error }));
+      .catch((error: unknown) => this.#centralTrouble(error));
   }
 
   /** Takes over what operators changed and tells central how things stand. */
   async #controlOnce(): Promise<void> {
     try {
-      const loops = this.shards;
+      const { loops } = this.#roster;
       const states = await readSourceStates(
         this.#control,
         loops.map(({ shard }) => shard.name),
@@ -180,14 +221,19 @@ export class Mover implements Service {
       for (const loop of loops) loop.refresh(states.exceptions, known !== states.total);
       if (Date.now() < this.#lagAtMs) return;
       this.#lagAtMs = Date.now() + LAG_EVERY_MS;
-      await storeLag(
-        this.#control,
-        this.#host,
-        loops.flatMap((loop) => lagOf(loop, Date.now())),
-      );
+      await this.#tellLag(loops);
     } catch (error) {
-      this.#onOccurrence({ kind: 'central-trouble', queue: undefined, error });
+      this.#centralTrouble(error);
     }
+  }
+
+  async #tellLag(loops: readonly ShardLoop[]): Promise<void> {
+    const figures = loops.flatMap((loop) => lagOf(loop, Date.now()));
+    await storeLag(this.#control, this.#host, figures).catch((error: unknown) => this.#centralTrouble(error));
+  }
+
+  #centralTrouble(error: unknown, queue?: string): void {
+    this.#onOccurrence({ kind: 'central-trouble', queue, error });
   }
 
   #newLink(purpose: string): CentralLink {

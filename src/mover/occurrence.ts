@@ -9,6 +9,7 @@ export type MoverOccurrence =
       readonly sources: number;
     }
   | { readonly kind: 'central-trouble'; readonly queue: string | undefined; readonly error: unknown }
+  | { readonly kind: 'lease-lost'; readonly resource: string; readonly reason: 'ran-out' | 'taken-over' }
   | { readonly kind: 'shard-connected'; readonly shard: string }
   | {
       readonly kind: 'shard-trouble';

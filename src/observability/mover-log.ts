@@ -27,6 +27,11 @@ export function logMover(log: Logger): (occurrence: MoverOccurrence) => void {
         sum = { rows: 0, commits: 0, sinceMs: nowMs };
         return;
       }
+      case 'lease-lost':
+        return log.warn(
+          { resource: occurrence.resource },
+          `the lease of ${occurrence.resource} ${occurrence.reason === 'ran-out' ? 'ran out: central did not answer in time' : 'was taken over by another mover'}`,
+        );
       case 'shard-connected':
         return log.info({ shard: occurrence.shard }, `shard ${occurrence.shard} is connected`);
       case 'shard-trouble':

@@ -25,7 +25,7 @@ async function givenMover({ shards = 2, queues = QUEUES, more = '' } = {}) {
   expect(rows.flatMap(({ mistakes }) => mistakes)).toEqual([]);
   const occurrences: MoverOccurrence[] = [];
   const start = () => {
-    const mover = new Mover({ config, host: 'test', onOccurrence: (one) => occurrences.push(one) });
+    const mover = new Mover({ config, host: '127.0.0.1', onOccurrence: (one) => occurrences.push(one) });
     movers.push(mover);
     return { mover, ended: mover.run() };
   };
