@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { afterAll } from 'vitest';
 import { packagePath } from '../../src/lifecycle/package-root.ts';
+import { type Guard, killGroup, startGuard } from './process-guard.ts';
 import { until } from './until.ts';
 
 export interface ProcessEnd {
@@ -34,11 +35,13 @@ export interface ProcessOptions {
 
 const LINE_TIMEOUT_MS = 30_000;
 const started: TestProcess[] = [];
+let guard: Guard | undefined;
 
 afterAll(async () => {
   const processes = started.splice(0);
   for (const { pid } of processes) killGroup(pid);
   await Promise.all(processes.map(({ exit }) => exit));
+  for (const { pid } of processes) guard?.forget(pid);
 });
 
 /** `tributary ARGS` as built in dist/; killed with all its children after the test file. */
@@ -69,6 +72,8 @@ export function startProcess(
   });
   const { pid } = child;
   if (pid === undefined) throw new Error(`${program} cannot be started.`);
+  guard ??= startGuard();
+  guard.add(pid);
   child.stdin.on('error', () => {});
   child.stdin.end(stdin);
   const stdout: string[] = [];
@@ -143,13 +148,5 @@ function commandLineOf(pid: string): string {
     return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
   } catch {
     return '';
-  }
-}
-
-function killGroup(leader: number): void {
-  try {
-    process.kill(-leader, 'SIGKILL');
-  } catch {
-    // Nobody is left in it.
   }
 }
