@@ -11,6 +11,13 @@ const HANDLER_SHAPE =
  * @throws TributaryError that names the file, what is wrong and what would be right.
  */
 export async function loadHandler(path: string): Promise<Handler> {
+  if (path === '') {
+    throw new TributaryError('The queue has workers and no handler.', {
+      code: 'handler-unusable',
+      kind: 'misconfigured',
+      remedy: 'Give it `handler: ./handlers/NAME.js` in the file.',
+    });
+  }
   let module: { default?: unknown };
   try {
     module = (await import(pathToFileURL(path).href)) as { default?: unknown };

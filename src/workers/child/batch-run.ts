@@ -8,13 +8,12 @@ import type { Queue } from '../../config/config.ts';
 import type { Handler } from '../../handler/contract.ts';
 import type { BatchEvent, EventSource } from '../../handler/event.ts';
 import type { Connection } from '../../postgres/connection.ts';
+import type { CoopBatch, CoopMember } from '../../queue/coop.ts';
 import { type ChunkSize, readBatch, readSome } from './batch-reader.ts';
 import { BatchTransaction } from './batch-transaction.ts';
 import {
-  type Batch,
   endNarrowing,
   hasNarrowing,
-  type Membership,
   markNarrowing,
   openNarrowing,
   stepNarrowing,
@@ -26,7 +25,7 @@ import { OutcomeBook } from './outcomes.ts';
 import { condemned, firstWidth, nextWidth, sliceEnd, usable } from './slices.ts';
 
 export interface BatchEnvironment {
-  readonly membership: Membership;
+  readonly membership: CoopMember;
   readonly source: EventSource;
   readonly handler: Handler;
   readonly log: Logger;
@@ -58,7 +57,7 @@ const IDLE_SLACK_MS = 15_000;
 
 export async function runBatch(
   connection: Connection,
-  batch: Batch,
+  batch: CoopBatch,
   environment: BatchEnvironment,
 ): Promise<BatchResult> {
   const run = new BatchRun(connection, batch, environment);
@@ -77,13 +76,17 @@ export async function runBatch(
 }
 
 /** Takes the mark of a running slice off, by a worker that has lived through what went wrong. */
-export async function unmark(connection: Connection, membership: Membership, batch: Batch): Promise<void> {
+export async function unmark(
+  connection: Connection,
+  membership: CoopMember,
+  batch: CoopBatch,
+): Promise<void> {
   await markNarrowing(connection, membership, { batch });
 }
 
 class BatchRun {
   readonly #connection: Connection;
-  readonly #batch: Batch;
+  readonly #batch: CoopBatch;
   readonly #environment: BatchEnvironment;
   readonly #book: OutcomeBook;
   #events = 0;
@@ -91,7 +94,7 @@ class BatchRun {
   #dead = 0;
   #hasOverrun = false;
 
-  constructor(connection: Connection, batch: Batch, environment: BatchEnvironment) {
+  constructor(connection: Connection, batch: CoopBatch, environment: BatchEnvironment) {
     this.#connection = connection;
     this.#batch = batch;
     this.#environment = environment;

@@ -12,16 +12,22 @@ import { backoffMs } from '../../lifecycle/backoff.ts';
 import type { Service } from '../../lifecycle/service.ts';
 import { wait } from '../../lifecycle/wait.ts';
 import { Connection } from '../../postgres/connection.ts';
+import {
+  type CoopBatch,
+  type CoopMember,
+  coopNextBatch,
+  coopRegister,
+  coopUnregister,
+  STALE_BATCH_SQLSTATE,
+} from '../../queue/coop.ts';
 import type { Start, ToPrimary } from '../protocol.ts';
 import { ChunkSize } from './batch-reader.ts';
 import { runBatch, unmark } from './batch-run.ts';
-import { type Batch, type Membership, nextBatch, register, unregister } from './doors.ts';
 
 /** Small ticks are handed out together up to so many events. */
 const EVENTS_TOGETHER = 5_000;
 const IDLE = { firstMs: 50, maxMs: 1_000 };
 const TROUBLE = { firstMs: 200, maxMs: 5_000 };
-const STALE_TOKEN = 'TB001';
 
 export interface WorkerOptions {
   readonly handler: Handler;
@@ -33,13 +39,13 @@ export class Worker implements Service {
   readonly name: string;
   readonly #start: Start;
   readonly #options: WorkerOptions;
-  readonly #membership: Membership;
+  readonly #membership: CoopMember;
   readonly #size = new ChunkSize();
   readonly #draining = new AbortController();
   readonly #stopNow = new AbortController();
   #waking = new AbortController();
   #connection: Connection | undefined;
-  #toUnmark: Batch | undefined;
+  #toUnmark: CoopBatch | undefined;
   #hasOverrun = false;
 
   constructor(start: Start, options: WorkerOptions) {
@@ -84,6 +90,8 @@ export class Worker implements Service {
           idle += 1;
           if (idle === 1) this.#options.send({ type: 'idle' });
           await wait(backoffMs(idle, IDLE), this.#waking.signal);
+          // Woken for nothing it is idle again, and says so.
+          if (this.#waking.signal.aborted) idle = 0;
         }
         trouble = 0;
       } catch (error) {
@@ -101,9 +109,10 @@ export class Worker implements Service {
     const connection = await this.#connected();
     if (this.#toUnmark !== undefined) await unmark(connection, this.#membership, this.#toUnmark);
     this.#toUnmark = undefined;
-    const batch = await nextBatch(connection, this.#membership, {
+    const batch = await coopNextBatch(connection, {
+      ...this.#membership,
       deadAfterMs: this.#start.deadAfterMs,
-      events: EVENTS_TOGETHER,
+      minCount: EVENTS_TOGETHER,
     });
     if (batch === undefined) return false;
     const { token, openings, takenOverFrom } = batch;
@@ -113,7 +122,7 @@ export class Worker implements Service {
       this.#hasOverrun = hasOverrun;
       this.#options.send({ type: 'finished', token, ...counts });
     } catch (error) {
-      const isStale = sqlstateOf(error) === STALE_TOKEN;
+      const isStale = sqlstateOf(error) === STALE_BATCH_SQLSTATE;
       this.#options.send({ type: 'gaveUp', token, sentence: sentenceFor(error, `Batch ${token}`) });
       if (isStale) {
         await connection.script('rollback');
@@ -125,7 +134,7 @@ export class Worker implements Service {
     return true;
   }
 
-  #run(connection: Connection, batch: Batch) {
+  #run(connection: Connection, batch: CoopBatch) {
     const { queue, origin, timeoutMs, retry, slot } = this.#start;
     const { handler, log } = this.#options;
     return runBatch(connection, batch, {
@@ -146,7 +155,7 @@ export class Worker implements Service {
     if (this.#connection?.failed === false) return this.#connection;
     await this.#dropConnection();
     this.#connection = await this.#open();
-    await register(this.#connection, this.#membership);
+    await coopRegister(this.#connection, this.#membership);
     this.#options.send({ type: 'ready' });
     return this.#connection;
   }
@@ -187,7 +196,7 @@ export class Worker implements Service {
 
   async #leave(): Promise<void> {
     try {
-      if (this.#connection?.failed === false) await unregister(this.#connection, this.#membership);
+      if (this.#connection?.failed === false) await coopUnregister(this.#connection, this.#membership);
     } catch {
       // It is only politeness: an idle member that stays registered holds nothing up.
     }

@@ -1,0 +1,80 @@
+// What a pool's occurrences look like in the log. One line each; what happens often is summed up.
+import type { Logger } from 'pino';
+import { sentenceFor } from '../errors/sentence.ts';
+import type { WorkerOccurrence } from '../workers/primary/occurrence.ts';
+
+const SUMMARY_EVERY_MS = 10_000;
+
+/** A listener for `WorkerPoolOptions.onOccurrence` that logs. */
+export function logWorkers(log: Logger): (occurrence: WorkerOccurrence) => void {
+  let sum = { events: 0, batches: 0, sinceMs: Date.now() };
+  return (occurrence) => {
+    switch (occurrence.kind) {
+      case 'batch-finished': {
+        sum = { ...sum, events: sum.events + occurrence.events, batches: sum.batches + 1 };
+        const nowMs = Date.now();
+        if (nowMs - sum.sinceMs < SUMMARY_EVERY_MS) break;
+        log.info(
+          { events: sum.events, batches: sum.batches },
+          `handled ${sum.events} events in ${sum.batches} batches`,
+        );
+        sum = { events: 0, batches: 0, sinceMs: nowMs };
+        break;
+      }
+      case 'batch-opened': {
+        const { slot, openings, takenOverFrom } = occurrence;
+        if (openings === 1) break;
+        const from = takenOverFrom === undefined ? '' : ` of ${takenOverFrom}, which is dead`;
+        log.info({ slot, batch: occurrence.token, openings }, `${slot} goes on with a batch${from}`);
+        break;
+      }
+      case 'batch-given-up':
+        log.warn({ slot: occurrence.slot, batch: occurrence.token }, occurrence.sentence);
+        break;
+      case 'worker-ready':
+        log.info({ slot: occurrence.slot, pid: occurrence.pid }, `${occurrence.slot} is ready`);
+        break;
+      case 'worker-died': {
+        const { slot, pid, code, signal, restartMs } = occurrence;
+        const how = signal === null ? `exit code ${code}` : signal;
+        const next = restartMs === 0 ? 'at once' : `in ${restartMs} ms`;
+        log.error({ slot, pid }, `${slot} died (${how}); the next one starts ${next}`);
+        break;
+      }
+      case 'worker-silent': {
+        const { slot, pid, silentMs } = occurrence;
+        log.error(
+          { slot, pid },
+          `${slot} gave no sign of life for ${Math.round(silentMs / 1000)} s and is killed: its handler blocks the process, or it was stopped`,
+        );
+        break;
+      }
+      case 'worker-ended':
+        log.info(
+          { slot: occurrence.slot, pid: occurrence.pid },
+          occurrence.isRecycled
+            ? `${occurrence.slot} is replaced after a handler that did not come back in time`
+            : `${occurrence.slot} ended`,
+        );
+        break;
+      case 'worker-troubled':
+        log.warn({ slot: occurrence.slot }, occurrence.sentence);
+        break;
+      case 'queue-parked':
+        log.error({ queue: occurrence.queue }, `queue ${occurrence.queue} is parked: ${occurrence.sentence}`);
+        break;
+      case 'queue-unparked':
+        log.info({ queue: occurrence.queue }, `queue ${occurrence.queue} is worked on again`);
+        break;
+      case 'pool-scaled':
+        log.info(
+          { queue: occurrence.queue, wanted: occurrence.wanted },
+          `${occurrence.queue}: ${occurrence.before} → ${occurrence.wanted} workers wanted over all hosts`,
+        );
+        break;
+      case 'pool-trouble':
+        log.warn(sentenceFor(occurrence.error, 'Central'));
+        break;
+    }
+  };
+}

@@ -1,0 +1,66 @@
+// Hears what central notifies: a tick on a queue, a changed number of workers. Only a bell: whoever is not woken polls.
+import type { Database } from '../../config/config.ts';
+import { backoffMs } from '../../lifecycle/backoff.ts';
+import type { Service } from '../../lifecycle/service.ts';
+import { wait } from '../../lifecycle/wait.ts';
+import { Connection } from '../../postgres/connection.ts';
+
+const RETRY = { firstMs: 200, maxMs: 10_000 };
+/** A connection that nobody speaks on may be dead without anybody knowing. */
+const ASK_EVERY_MS = 15_000;
+
+export interface BellOptions {
+  readonly applicationName: string;
+  onTick(queue: string): void;
+  onScale(queue: string): void;
+}
+
+/** Behind a pooler in transaction mode it hears nothing, and does no harm. */
+export class Bell implements Service {
+  readonly name = 'bell';
+  readonly #central: Database;
+  readonly #options: BellOptions;
+  readonly #stopped = new AbortController();
+
+  constructor(central: Database, options: BellOptions) {
+    this.#central = central;
+    this.#options = options;
+  }
+
+  async run(): Promise<void> {
+    for (let failures = 0; !this.#stopped.signal.aborted; ) {
+      try {
+        await this.#listen(() => {
+          failures = 0;
+        });
+      } catch {
+        // The pool's own connection says what is wrong with central.
+        failures += 1;
+        await wait(backoffMs(failures, RETRY), this.#stopped.signal);
+      }
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+  }
+
+  async #listen(onHearing: () => void): Promise<void> {
+    const { applicationName, onTick, onScale } = this.#options;
+    const connection = await Connection.open(this.#central, { applicationName });
+    try {
+      connection.client.on('notification', ({ channel, payload = '' }) => {
+        if (channel === 'tributary_tick') onTick(payload);
+        else onScale(payload);
+      });
+      await connection.script('listen tributary_tick; listen tributary_workers');
+      onHearing();
+      while (!this.#stopped.signal.aborted) {
+        await Promise.race([wait(ASK_EVERY_MS, this.#stopped.signal), connection.closed]);
+        if (!this.#stopped.signal.aborted) await connection.query('select');
+      }
+    } finally {
+      await connection.close();
+    }
+  }
+}

@@ -1,0 +1,50 @@
+// What happens in a pool of workers, for those who watch: logs, metrics, tests. Nothing here logs by itself.
+
+interface OfWorker {
+  readonly queue: string;
+  /** `orders#3` */
+  readonly slot: string;
+  readonly pid: number | undefined;
+}
+
+/** What a slot tells about its worker. */
+export type OfSlot =
+  /** Handler loaded, central reached. */
+  | { readonly kind: 'worker-ready' }
+  | {
+      readonly kind: 'worker-died';
+      readonly code: number | null;
+      readonly signal: string | null;
+      readonly restartMs: number;
+    }
+  /** It gave no sign of life beyond its time limit, and was killed. */
+  | { readonly kind: 'worker-silent'; readonly silentMs: number }
+  /** As it was told, or to be replaced after a handler that did not come back. */
+  | { readonly kind: 'worker-ended'; readonly isRecycled: boolean }
+  | { readonly kind: 'worker-troubled'; readonly sentence: string }
+  | {
+      readonly kind: 'batch-opened';
+      readonly token: number;
+      readonly openings: number;
+      readonly takenOverFrom: string | undefined;
+    }
+  | {
+      readonly kind: 'batch-finished';
+      readonly token: number;
+      readonly events: number;
+      readonly putOff: number;
+      readonly dead: number;
+      readonly ms: number;
+    }
+  | { readonly kind: 'batch-given-up'; readonly token: number; readonly sentence: string };
+
+export type WorkerOccurrence =
+  | (OfWorker & OfSlot)
+  /** The handler cannot be loaded: no worker of the queue runs until it can. */
+  | { readonly kind: 'queue-parked'; readonly queue: string; readonly sentence: string }
+  | { readonly kind: 'queue-unparked'; readonly queue: string }
+  /** The wanted number of workers over all hosts. */
+  | { readonly kind: 'pool-scaled'; readonly queue: string; readonly wanted: number; readonly before: number }
+  | { readonly kind: 'pool-trouble'; readonly error: unknown };
+
+export type OnWorkerOccurrence = (occurrence: WorkerOccurrence) => void;

@@ -1,0 +1,269 @@
+// The workers of this host: as many processes as there are slots it holds by lease, over all its queues.
+//
+// Invariant: the pool holds no state that matters: slots are leases, batches are rows; whatever process dies, others go on.
+// Order of a round: how many are wanted · fill what is held and wanted, empty the rest · heartbeats of the batches at hand.
+// Order of stopping: workers drain while heartbeats and leases go on; then the leases go; then the connections.
+import { randomUUID } from 'node:crypto';
+import { CentralLink } from '../../central/central-link.ts';
+import { readIdentity } from '../../central/identity.ts';
+import type { Config, Queue } from '../../config/config.ts';
+import { LeaseKeeper } from '../../coordination/keeper.ts';
+import { readWorkerPools, syncWorkers } from '../../coordination/worker-pool.ts';
+import type { Service } from '../../lifecycle/service.ts';
+import { wait } from '../../lifecycle/wait.ts';
+import { Connection } from '../../postgres/connection.ts';
+import { groupName } from '../../queue/names.ts';
+import type { Start } from '../protocol.ts';
+import { Bell } from './bell.ts';
+import { DEAD_AFTER_MS, Heartbeat } from './heartbeat.ts';
+import type { OnWorkerOccurrence, WorkerOccurrence } from './occurrence.ts';
+import type { StopOptions } from './slot.ts';
+import { slotOf, slotResource, slotsOf } from './slot-names.ts';
+import { Slots, type WantedSlot } from './slots.ts';
+
+export interface WorkerPoolOptions {
+  readonly config: Config;
+  /** Name of this machine, for people. */
+  readonly host: string;
+  /** Only these central queues; default: all that have workers. */
+  readonly queues?: readonly string[];
+  readonly version?: string;
+  readonly onOccurrence: OnWorkerOccurrence;
+  /** How the workers log. */
+  readonly log: Start['log'];
+  /** What batches get to finish when the pool stops; default 20 s, and 5 s after the handlers' signals. */
+  readonly stopping?: StopOptions;
+}
+
+type WorkedQueue = Queue & { readonly workers: number };
+
+const ROUND_MS = 500;
+/** A host that is silent for so long loses its slots. */
+const LEASE_MS = 10_000;
+/** A changed number is carried out within three beats. */
+const BEAT_MS = 400;
+const STOPPING: StopOptions = { drainMs: 20_000, abortMs: 5_000 };
+/** A worker that is no longer wanted may take its time. */
+const LETTING_GO: StopOptions = { drainMs: 60_000, abortMs: 5_000 };
+/** Another host may fill the slot by now. */
+const LOST: StopOptions = { drainMs: 0, abortMs: 2_000 };
+
+export class WorkerPool implements Service {
+  readonly name = 'workers';
+  readonly #options: WorkerPoolOptions;
+  readonly #queues: ReadonlyMap<string, WorkedQueue>;
+  readonly #control: CentralLink;
+  readonly #heartbeat: Heartbeat;
+  readonly #bell: Bell;
+  readonly #keeper: LeaseKeeper;
+  readonly #slots: Slots;
+  readonly #wanted = new Map<string, number>();
+  /** Slots whose terms end at the keeper's next beat. */
+  readonly #leaving = new Set<string>();
+  readonly #parked = new Set<string>();
+  readonly #stopped = new AbortController();
+  #poked = new AbortController();
+
+  constructor(options: WorkerPoolOptions) {
+    this.#options = options;
+    this.#queues = workedQueues(options);
+    this.#control = new CentralLink(options.config, 'workers');
+    this.#heartbeat = new Heartbeat(this.#control);
+    this.#slots = new Slots({
+      startOf: (wanted) => this.#startOf(wanted),
+      onOccurrence: options.onOccurrence,
+    });
+    this.#bell = new Bell(options.config.central, {
+      applicationName: `tributary bell ${options.config.name}`,
+      onTick: (queue) => this.#slots.wake(queue),
+      onScale: () => this.#poke(),
+    });
+    this.#keeper = this.#newKeeper();
+  }
+
+  /** Workers of this host that are up, by central queue. */
+  get running(): Readonly<Record<string, number>> {
+    const counts: Record<string, number> = {};
+    for (const queue of this.#queues.keys()) counts[queue] = 0;
+    for (const { queue, isRunning } of this.#slots.all)
+      if (isRunning) counts[queue] = (counts[queue] ?? 0) + 1;
+    return counts;
+  }
+
+  /** Process ids by slot. */
+  get pids(): Readonly<Record<string, number>> {
+    return Object.fromEntries(
+      this.#slots.all.flatMap(({ name, pid }) => (pid === undefined ? [] : [[name, pid]])),
+    );
+  }
+
+  /** Why queues have no worker although they want some: a sentence by central queue. */
+  get parked(): Readonly<Record<string, string>> {
+    return Object.fromEntries(
+      this.#slots.all.flatMap(({ queue, unusable }) => (unusable === undefined ? [] : [[queue, unusable]])),
+    );
+  }
+
+  /** @throws misconfigured where central is not installed or is another installation's. */
+  async run(): Promise<void> {
+    try {
+      await readIdentity(this.#control, this.#options.config.name);
+      await this.#control.use(async (connection) => {
+        for (const { name, workers } of this.#queues.values()) await syncWorkers(connection, name, workers);
+      });
+    } catch (error) {
+      await this.#control.close();
+      throw error;
+    }
+    let isHolding = true;
+    const holding = this.#keeper.run().finally(() => {
+      isHolding = false;
+      this.#poke();
+    });
+    const hearing = this.#bell.run();
+    while (isHolding) {
+      this.#poked = new AbortController();
+      await this.#round();
+      if (isHolding) await wait(ROUND_MS, this.#poked.signal);
+    }
+    await this.#bell.stop();
+    await Promise.all([holding, hearing]);
+    await this.#control.close();
+  }
+
+  /** Drains: the batches at hand are finished, within limits. */
+  async stop(): Promise<void> {
+    if (this.#stopped.signal.aborted) return;
+    this.#stopped.abort();
+    // Ends the work for all that is held, by onRelease.
+    await this.#keeper.stop();
+  }
+
+  /** Ends without waiting for anything: the batches at hand are handed out again. */
+  async stopNow(): Promise<void> {
+    const stopping = this.stop();
+    for (const slot of this.#slots.all) slot.kill();
+    await stopping;
+  }
+
+  #newKeeper(): LeaseKeeper {
+    const { config, host, version, onOccurrence } = this.#options;
+    return new LeaseKeeper({
+      member: {
+        id: randomUUID(),
+        kind: 'work',
+        host,
+        fileHash: config.hash,
+        serves: [...this.#queues.keys()],
+        ...(version === undefined ? {} : { version }),
+      },
+      open: () => Connection.open(config.central, { applicationName: `tributary leases ${config.name}` }),
+      resources: () =>
+        this.#wantedSlots().map(({ slot, queue }) => ({ name: slotResource(slot), group: queue })),
+      details: () => ({ running: this.running, parked: this.parked }),
+      ttlMs: LEASE_MS,
+      adoptAfterMs: 0,
+      beatMs: BEAT_MS,
+      onTaken: ({ resource }) => {
+        this.#leaving.delete(slotOf(resource));
+        this.#fill();
+      },
+      onRelease: async ({ resource }) => {
+        const slot = slotOf(resource);
+        this.#leaving.add(slot);
+        await this.#slots.empty(
+          slot,
+          this.#stopped.signal.aborted ? (this.#options.stopping ?? STOPPING) : LETTING_GO,
+        );
+      },
+      onLost: ({ resource }) => void this.#slots.empty(slotOf(resource), LOST),
+      onTrouble: (error) => onOccurrence({ kind: 'pool-trouble', error }),
+    });
+  }
+
+  #wantedSlots(): WantedSlot[] {
+    return [...this.#wanted].flatMap(([queue, wanted]) =>
+      slotsOf(queue, wanted).map((slot) => ({ slot, queue })),
+    );
+  }
+
+  async #round(): Promise<void> {
+    try {
+      if (!this.#stopped.signal.aborted) await this.#readNumbers();
+      await this.#heartbeat.beat(this.#slots.all);
+    } catch (error) {
+      // What runs goes on; the numbers are asked again in the next round.
+      this.#tell({ kind: 'pool-trouble', error });
+    }
+    if (!this.#stopped.signal.aborted) this.#fill();
+    for (const slot of this.#slots.all) slot.checkSilence();
+    this.#tellParked();
+  }
+
+  async #readNumbers(): Promise<void> {
+    for (const { queue, wanted } of await this.#control.use(readWorkerPools)) {
+      if (!this.#queues.has(queue)) continue;
+      const before = this.#wanted.get(queue);
+      this.#wanted.set(queue, wanted);
+      if (before !== undefined && before !== wanted)
+        this.#tell({ kind: 'pool-scaled', queue, wanted, before });
+    }
+  }
+
+  /** Level-triggered: what is held and wanted is filled, what is not wanted is emptied before the keeper asks for it. */
+  #fill(): void {
+    if (this.#stopped.signal.aborted) return;
+    const wanted = this.#wantedSlots();
+    this.#slots.fill(
+      wanted.filter(({ slot }) => this.#keeper.holds(slotResource(slot)) && !this.#leaving.has(slot)),
+    );
+    const names = new Set(wanted.map(({ slot }) => slot));
+    for (const { name } of this.#slots.all) if (!names.has(name)) void this.#slots.empty(name, LETTING_GO);
+  }
+
+  #startOf({ slot, queue }: WantedSlot): Start {
+    const { config, log } = this.#options;
+    const { handler = '', origin, timeoutMs, retry } = this.#queues.get(queue) as WorkedQueue;
+    return {
+      type: 'start',
+      central: config.central,
+      queue,
+      group: groupName(config),
+      slot,
+      handler,
+      origin,
+      timeoutMs,
+      retry,
+      deadAfterMs: DEAD_AFTER_MS,
+      log,
+    };
+  }
+
+  #tellParked(): void {
+    const { parked } = this;
+    for (const [queue, sentence] of Object.entries(parked)) {
+      if (!this.#parked.has(queue)) this.#tell({ kind: 'queue-parked', queue, sentence });
+      this.#parked.add(queue);
+    }
+    for (const queue of this.#parked) {
+      if (queue in parked) continue;
+      this.#parked.delete(queue);
+      this.#tell({ kind: 'queue-unparked', queue });
+    }
+  }
+
+  #tell(occurrence: WorkerOccurrence): void {
+    this.#options.onOccurrence(occurrence);
+  }
+
+  #poke(): void {
+    this.#poked.abort();
+  }
+}
+
+function workedQueues({ config, queues }: WorkerPoolOptions): ReadonlyMap<string, WorkedQueue> {
+  const worked = config.queues.filter((queue): queue is WorkedQueue => queue.workers !== 'none');
+  return new Map(
+    worked.filter(({ name }) => queues?.includes(name) ?? true).map((queue) => [queue.name, queue]),
+  );
+}

@@ -1,0 +1,212 @@
+// A slot that this host holds: keeps one worker process alive in it, until it is told to let go.
+//
+// States: running (a process is there) · resting (it died, the next one starts after a backoff) · parked (its handler cannot
+// be loaded; tried again now and then) · stopping · ended.
+// Invariant: at most one process at a time. A batch that a dead process had open comes to its successor in the same slot,
+// which has the same name.
+import { backoffMs } from '../../lifecycle/backoff.ts';
+import { ENDED, type Start, type ToPrimary } from '../protocol.ts';
+import type { OfSlot, OnWorkerOccurrence } from './occurrence.ts';
+import { type Ending, WorkerProcess } from './worker-process.ts';
+
+const CRASH_BACKOFF = { firstMs: 100, maxMs: 10_000 };
+/** How often a handler that could not be loaded is tried again. */
+const PARKED_MS = 15_000;
+/** Beyond the handler's own time limit, before a silent process is killed. */
+const SILENCE_SLACK_MS = 5_000;
+
+export interface StopOptions {
+  /** What a batch at hand gets to finish, in ms, before its handler's signal is aborted. */
+  readonly drainMs: number;
+  /** What the handler gets after that, before the process is killed. */
+  readonly abortMs: number;
+}
+
+export interface SlotOptions {
+  readonly start: Start;
+  readonly onOccurrence: OnWorkerOccurrence;
+}
+
+export class Slot {
+  readonly name: string;
+  readonly queue: string;
+  readonly #start: Start;
+  readonly #onOccurrence: OnWorkerOccurrence;
+  readonly ended: Promise<void>;
+  #resolveEnded = () => {};
+  #state: 'running' | 'resting' | 'parked' | 'stopping' | 'ended' = 'resting';
+  #process: WorkerProcess | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #crashes = 0;
+  #drainMs = Number.POSITIVE_INFINITY;
+  #isIdle = false;
+  #isReady = false;
+  #batch: { readonly token: number; readonly sinceMs: number } | undefined;
+  #unusable: string | undefined;
+
+  constructor({ start, onOccurrence }: SlotOptions) {
+    this.name = start.slot;
+    this.queue = start.queue;
+    this.#start = start;
+    this.#onOccurrence = onOccurrence;
+    this.ended = new Promise((resolve) => {
+      this.#resolveEnded = resolve;
+    });
+    this.#fork();
+  }
+
+  get pid(): number | undefined {
+    return this.#process?.pid;
+  }
+
+  get isRunning(): boolean {
+    return this.#isReady;
+  }
+
+  get isIdle(): boolean {
+    return this.#isIdle;
+  }
+
+  /** Why no process runs in it, where its handler cannot be loaded. */
+  get unusable(): string | undefined {
+    return this.#unusable;
+  }
+
+  /** The batch that a living process works on. */
+  get token(): number | undefined {
+    return this.#batch?.token;
+  }
+
+  wake(): void {
+    this.#isIdle = false;
+    this.#process?.send({ type: 'wake' });
+  }
+
+  /** At once; another one follows unless the slot is being emptied. */
+  kill(): void {
+    this.#process?.kill();
+  }
+
+  /** Kills a process that is blocked or stopped beyond what its handler may take. */
+  checkSilence(): void {
+    const silentMs = this.#process?.silentMs ?? 0;
+    if (this.#process === undefined || silentMs < this.#start.timeoutMs + SILENCE_SLACK_MS) return;
+    this.#onOccurrence({ kind: 'worker-silent', ...this.#who(), silentMs });
+    this.#process.kill();
+  }
+
+  /** Drains, then aborts, then kills; resolves when no process is left. */
+  async stop({ drainMs, abortMs }: StopOptions): Promise<void> {
+    // Told again with a shorter limit, it starts to count anew from there.
+    if (this.#state === 'ended' || (this.#state === 'stopping' && drainMs >= this.#drainMs))
+      return this.ended;
+    this.#drainMs = drainMs;
+    this.#state = 'stopping';
+    clearTimeout(this.#timer);
+    if (this.#process === undefined) {
+      this.#end();
+      return;
+    }
+    this.#process.send({ type: 'drain' });
+    this.#timer = setTimeout(() => {
+      this.#process?.send({ type: 'abort' });
+      this.#timer = setTimeout(() => this.#process?.kill(), abortMs);
+    }, drainMs);
+    await this.ended;
+  }
+
+  #fork(): void {
+    this.#state = 'running';
+    const process = new WorkerProcess({
+      onMessage: (message) => this.#onMessage(message, process),
+      onEnd: (ending) => this.#onEnd(ending),
+    });
+    this.#process = process;
+  }
+
+  #onMessage(message: ToPrimary, process: WorkerProcess): void {
+    if (message.type === 'up') process.send(this.#state === 'stopping' ? { type: 'drain' } : this.#start);
+    const occurrence = this.#take(message);
+    if (occurrence !== undefined) this.#onOccurrence({ ...this.#who(), ...occurrence });
+  }
+
+  /** Takes over what the message says. @returns what those who watch should know. */
+  #take(message: ToPrimary): OfSlot | undefined {
+    switch (message.type) {
+      case 'ready':
+        this.#isReady = true;
+        this.#unusable = undefined;
+        return { kind: 'worker-ready' };
+      case 'unusable':
+        this.#unusable = message.sentence;
+        return undefined;
+      case 'idle':
+        this.#isIdle = true;
+        return undefined;
+      case 'opened': {
+        const { token, openings, takenOverFrom } = message;
+        this.#isIdle = false;
+        this.#batch = { token, sinceMs: performance.now() };
+        return { kind: 'batch-opened', token, openings, takenOverFrom };
+      }
+      case 'finished': {
+        const { token, events, putOff, dead } = message;
+        this.#crashes = 0;
+        return { kind: 'batch-finished', token, events, putOff, dead, ms: this.#close() };
+      }
+      case 'gaveUp':
+        this.#close();
+        return { kind: 'batch-given-up', token: message.token, sentence: message.sentence };
+      case 'troubled':
+        return { kind: 'worker-troubled', sentence: message.sentence };
+      case 'up':
+      case 'pulse':
+        return undefined;
+    }
+  }
+
+  #onEnd({ code, signal }: Ending): void {
+    const who = this.#who();
+    this.#process = undefined;
+    this.#isReady = false;
+    this.#isIdle = false;
+    this.#close();
+    const isOrderly = signal === null && (code === ENDED.drained || code === ENDED.recycled);
+    if (isOrderly) this.#onOccurrence({ kind: 'worker-ended', ...who, isRecycled: code === ENDED.recycled });
+    if (this.#state === 'stopping') {
+      this.#end();
+    } else if (code === ENDED.unusable && this.#unusable !== undefined) {
+      this.#state = 'parked';
+      this.#forkIn(PARKED_MS);
+    } else if (isOrderly) {
+      this.#fork();
+    } else {
+      this.#crashes += 1;
+      this.#state = 'resting';
+      const restartMs = this.#crashes === 1 ? 0 : backoffMs(this.#crashes - 1, CRASH_BACKOFF);
+      this.#onOccurrence({ kind: 'worker-died', ...who, code, signal, restartMs });
+      this.#forkIn(restartMs);
+    }
+  }
+
+  #forkIn(ms: number): void {
+    this.#timer = setTimeout(() => this.#fork(), ms);
+  }
+
+  #end(): void {
+    clearTimeout(this.#timer);
+    this.#state = 'ended';
+    this.#resolveEnded();
+  }
+
+  /** @returns how long the batch was open, in ms. */
+  #close(): number {
+    const ms = this.#batch === undefined ? 0 : performance.now() - this.#batch.sinceMs;
+    this.#batch = undefined;
+    return ms;
+  }
+
+  #who() {
+    return { queue: this.queue, slot: this.name, pid: this.pid };
+  }
+}

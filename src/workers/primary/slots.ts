@@ -1,0 +1,71 @@
+// The slots of this host with their workers: filled as terms are taken, emptied as they end.
+//
+// Invariant: a slot is filled only while its term is held, is not being let go, and the slot is wanted; and never while a
+// process of an earlier filling is still there.
+import type { Queue } from '../../config/config.ts';
+import type { Start } from '../protocol.ts';
+import type { OnWorkerOccurrence } from './occurrence.ts';
+import { Slot, type StopOptions } from './slot.ts';
+
+export interface WantedSlot {
+  readonly slot: string;
+  readonly queue: string;
+}
+
+export interface SlotsOptions {
+  /** The first message to the worker of a slot. */
+  startOf(wanted: WantedSlot): Start;
+  readonly onOccurrence: OnWorkerOccurrence;
+}
+
+/** After a batch of so many events there are probably more than one worker can take. */
+const MANY_EVENTS = 1_000;
+
+export class Slots {
+  readonly #options: SlotsOptions;
+  readonly #slots = new Map<string, Slot>();
+
+  constructor(options: SlotsOptions) {
+    this.#options = options;
+  }
+
+  get all(): readonly Slot[] {
+    return [...this.#slots.values()];
+  }
+
+  /** Starts workers in these slots where there are none. */
+  fill(wanted: readonly WantedSlot[]): void {
+    for (const one of wanted) {
+      // One that is still being emptied is filled again in a later round.
+      if (this.#slots.has(one.slot)) continue;
+      const slot = new Slot({
+        start: this.#options.startOf(one),
+        onOccurrence: (occurrence) => {
+          this.#options.onOccurrence(occurrence);
+          if (occurrence.kind === 'batch-finished' && occurrence.events >= MANY_EVENTS)
+            this.wakeAll(one.queue);
+        },
+      });
+      this.#slots.set(one.slot, slot);
+      void slot.ended.then(() => this.#slots.delete(one.slot));
+    }
+  }
+
+  /** Stops a slot's worker. Resolves when none is left; at once where there is none. */
+  async empty(slot: string, options: StopOptions): Promise<void> {
+    await this.#slots.get(slot)?.stop(options);
+  }
+
+  /** One idle worker for one tick; those at work look again by themselves. */
+  wake(queue: Queue['name']): void {
+    this.#idle(queue)[0]?.wake();
+  }
+
+  wakeAll(queue: Queue['name']): void {
+    for (const slot of this.#idle(queue)) slot.wake();
+  }
+
+  #idle(queue: string): Slot[] {
+    return this.all.filter((slot) => slot.queue === queue && slot.isIdle);
+  }
+}

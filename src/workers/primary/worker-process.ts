@@ -1,0 +1,59 @@
+// One forked worker process as the primary sees it: typed messages in and out, signs of life, and its end.
+import cluster, { type Worker as ClusterWorker } from 'node:cluster';
+import { packagePath } from '../../lifecycle/package-root.ts';
+import { type ToPrimary, type ToWorker, toPrimary } from '../protocol.ts';
+
+export interface Ending {
+  readonly code: number | null;
+  readonly signal: string | null;
+}
+
+export interface WorkerProcessOptions {
+  onMessage(message: ToPrimary): void;
+  onEnd(ending: Ending): void;
+}
+
+/** Always the compiled file: workers of the sources in tests run from `dist` as well. */
+const CHILD_ENTRY = packagePath('dist', 'workers', 'child', 'main.js');
+
+export class WorkerProcess {
+  readonly #worker: ClusterWorker;
+  #lastSignMs = performance.now();
+  #hasEnded = false;
+
+  constructor({ onMessage, onEnd }: WorkerProcessOptions) {
+    // Settings are the process's, and only those at the time of a fork count.
+    cluster.setupPrimary({ exec: CHILD_ENTRY, args: [], serialization: 'advanced' });
+    this.#worker = cluster.fork();
+    this.#worker.on('message', (raw: unknown) => {
+      const parsed = toPrimary.safeParse(raw);
+      if (!parsed.success || this.#hasEnded) return;
+      this.#lastSignMs = performance.now();
+      onMessage(parsed.data);
+    });
+    // Writing to a process that ends at this moment; its end is told by `exit`.
+    this.#worker.on('error', () => {});
+    this.#worker.on('exit', (code: number | null, signal: string | null) => {
+      this.#hasEnded = true;
+      onEnd({ code, signal });
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.#worker.process.pid;
+  }
+
+  /** Since the last message, in ms. A process that is not blocked says something every second. */
+  get silentMs(): number {
+    return performance.now() - this.#lastSignMs;
+  }
+
+  send(message: ToWorker): void {
+    if (!this.#hasEnded && this.#worker.isConnected()) this.#worker.send(message, () => {});
+  }
+
+  /** At once, also where it is stopped or blocked. */
+  kill(): void {
+    if (!this.#hasEnded) this.#worker.process.kill('SIGKILL');
+  }
+}
