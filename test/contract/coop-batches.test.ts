@@ -5,7 +5,7 @@ import { givenCentral } from '../support/central-schema.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
 import { drain, givenGroup, payloadsOf, produce, rowsOf, silence, take, taken } from './coop.ts';
-import { eventsOf, scalar as firstValue, isWaiting, rotate, tick } from './pgq.ts';
+import { eventsOf, isWaiting, rotate, scalar, tick } from './pgq.ts';
 
 let db: TestDatabase;
 
@@ -58,7 +58,7 @@ describe('contract/coop batches', () => {
       code: 'TB001',
       message: `Batch ${second.token} was taken over or is already finished: what was done for it is rolled back.`,
     });
-    expect(await firstValue(db, 'select count(*)::int from tributary.coop_opening')).toBe(0);
+    expect(await scalar(db, 'select count(*)::int from tributary.coop_opening')).toBe(0);
   });
 
   test('a stale finish rolls the handler’s effects back', async () => {
@@ -270,7 +270,7 @@ describe('contract/coop batches', () => {
     const [event] = await eventsOf(db, batch.token);
     await db.query('select pgq.event_retry($1, $2, 0)', [batch.token, event?.ev_id]);
     await coopFinish(db, batch.token);
-    await until(() => firstValue(db, 'select pgq.maint_retry_events() > 0'), { what: 'the retry to be due' });
+    await until(() => scalar(db, 'select pgq.maint_retry_events() > 0'), { what: 'the retry to be due' });
     await tick(db, group.queue);
     const again = await taken(db, group, 'b');
     expect((await eventsOf(db, again.token)).map((one) => [one.ev_data, one.ev_retry])).toEqual([['1', 1]]);
