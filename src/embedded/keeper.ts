@@ -5,9 +5,9 @@
 // Order: the folder first, then the keeper, then everything inside the folder.
 // Fails by: SIGKILL of the keeper itself, which leaves server and folder to whoever did that.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
+import { wait } from '../lifecycle/wait.ts';
 import type { Account } from './account.ts';
 import { LOG_FILE } from './folder.ts';
 
@@ -60,7 +60,8 @@ const word = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 
 export class Keeper {
   readonly #child: ChildProcess & { stdin: Writable; stdout: Readable };
-  readonly #gone: Promise<unknown>;
+  readonly #gone: Promise<void>;
+  #isGone = false;
   readonly #answers: string[] = [];
   #listener: (() => void) | undefined;
 
@@ -75,8 +76,15 @@ export class Keeper {
       ...(uid === undefined ? {} : { uid }),
       ...(gid === undefined ? {} : { gid }),
     });
-    this.#gone = once(this.#child, 'exit');
-    this.#gone.catch(() => {});
+    this.#gone = new Promise((resolve) => {
+      const gone = () => {
+        this.#isGone = true;
+        this.#listener?.();
+        resolve();
+      };
+      this.#child.once('exit', gone);
+      this.#child.once('error', gone);
+    });
     this.#child.stdin.on('error', () => {});
     createInterface(this.#child.stdout).on('line', (line) => {
       this.#answers.push(line);
@@ -92,12 +100,16 @@ export class Keeper {
     this.#child.stdin.write(`${command}\n`);
   }
 
-  /** The number after the next answer `kind`; undefined when it did not come within `timeoutMs`. */
+  /**
+   * The number after the next answer `kind`; undefined when it did not come within `timeoutMs`.
+   * @throws when the keeper is gone: dismissed, or never started.
+   */
   async answer(kind: 'started' | 'ended', timeoutMs: number): Promise<number | undefined> {
     const deadline = Date.now() + timeoutMs;
     while (this.#answers.length === 0) {
       const leftMs = deadline - Date.now();
       if (leftMs <= 0) return undefined;
+      if (this.#isGone) throw new Error('The keeper of this PostgreSQL has ended.');
       await this.#nextLine(leftMs);
     }
     const [found, number] = (this.#answers.shift() as string).split(' ');
@@ -110,12 +122,12 @@ export class Keeper {
     return this.#answers.length > 0;
   }
 
-  /** Stops the server, removes the folder; resolves when both are gone. */
+  /** Stops the server, removes the folder; resolves when both are gone, or after `timeoutMs`. */
   async dismiss(timeoutMs: number): Promise<void> {
     this.#child.stdin.end();
-    const timer = setTimeout(() => {}, timeoutMs);
-    await Promise.race([this.#gone, new Promise((resolve) => setTimeout(resolve, timeoutMs).unref())]);
-    clearTimeout(timer);
+    const patience = new AbortController();
+    await Promise.race([this.#gone, wait(timeoutMs, patience.signal)]);
+    patience.abort();
   }
 
   #nextLine(timeoutMs: number): Promise<void> {

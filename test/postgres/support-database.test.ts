@@ -1,6 +1,7 @@
 // The tests' own footing: a fresh database each, of the provider's kind.
 import { describe, expect, inject, test } from 'vitest';
 import { givenDatabase, provider } from '../support/database.ts';
+import { givenServer } from '../support/server.ts';
 
 describe('support/database', () => {
   test('a test gets a database of its own, empty when it wants no PgQ', async () => {
@@ -17,6 +18,17 @@ describe('support/database', () => {
     );
     expect(row?.major).toBe(inject('server').version);
     expect(inject('server').provider).toBe(provider());
+  });
+
+  test('a server of its own is of the same kind, and keeps what was committed through a crash', async () => {
+    const server = await givenServer({ durable: true });
+    const database = await givenDatabase({ server });
+    const version = 'select pgq.version() as version';
+    expect(await database.query(version)).toEqual(await (await givenDatabase()).query(version));
+    await database.query(`select pgq.create_queue('kept')`);
+    await server.kill('immediate');
+    await server.restart();
+    expect(await database.query('select queue_name from pgq.queue')).toEqual([{ queue_name: 'kept' }]);
   });
 
   test('copies of the template are made side by side', async () => {
