@@ -1,8 +1,6 @@
 // A central database for tests of workers: schema, queues and groups, and verbs to produce, tick and count.
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { packagePath } from '../../src/lifecycle/package-root.ts';
-import { givenDatabase, type TestDatabase } from './database.ts';
+import { givenCentral } from './central-schema.ts';
+import type { TestDatabase } from './database.ts';
 
 export const GROUP = 'workers_test';
 
@@ -15,29 +13,22 @@ export interface WorkerCentral extends TestDatabase {
   effects(): Promise<number[]>;
 }
 
-const apply = (folder: string) =>
-  readdirSync(packagePath(folder))
-    .filter((name) => name.endsWith('.sql'))
-    .sort()
-    .map((name) => readFileSync(packagePath(join(folder, name)), 'utf8'))
-    .join('\n');
-
 export async function givenWorkerCentral(queues: readonly string[] = ['orders']): Promise<WorkerCentral> {
-  const database = await givenDatabase();
-  const setup = await database.connect();
-  await setup.script(
-    `begin; set local check_function_bodies = off; create schema tributary;
-     ${apply('sql/migrations')} ${apply('sql/tributary/functions')}; commit`,
-  );
-  await setup.script(
+  const database = await givenCentral();
+  for (const queue of queues) {
+    await database.query('select pgq.create_queue($1)', [queue]);
+    await database.query("select pgq.set_queue_config($1, 'ticker_max_count', '1')", [queue]);
+    await database.query('select tributary.coop_register($1, $2, $3)', [queue, GROUP, 'first']);
+    await database.query('select tributary.coop_unregister($1, $2, $3)', [queue, GROUP, 'first']);
+  }
+  return await withVerbs(database);
+}
+
+/** The verbs over any central database; makes the table `effect` for handlers to write to. */
+export async function withVerbs(database: TestDatabase): Promise<WorkerCentral> {
+  await database.query(
     'create table effect (n int not null, slot text, at timestamptz default clock_timestamp())',
   );
-  for (const queue of queues) {
-    await setup.query('select pgq.create_queue($1)', [queue]);
-    await setup.query("select pgq.set_queue_config($1, 'ticker_max_count', '1')", [queue]);
-    await setup.query('select tributary.coop_register($1, $2, $3)', [queue, GROUP, 'first']);
-    await setup.query('select tributary.coop_unregister($1, $2, $3)', [queue, GROUP, 'first']);
-  }
   return {
     ...database,
     async produce(queue, count, { from = 1 } = {}) {

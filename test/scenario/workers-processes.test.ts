@@ -1,0 +1,90 @@
+import { describe, expect, test } from 'vitest';
+import { isAlive } from '../support/process.ts';
+import { until } from '../support/until.ts';
+import { givenTicker, givenWorkerHosts, untilWorkers } from '../support/worker-host.ts';
+
+const ORDERS = '  orders: { create: true, workers: 1, handler: ./write.mjs }';
+const numbers = (count: number) => Array.from({ length: count }, (_, at) => at + 1);
+
+describe('workers as processes', () => {
+  test('scale takes effect while they run: 1, 6, 0, 2', async () => {
+    const hosts = await givenWorkerHosts(ORDERS);
+    const { central, tributary } = hosts;
+    givenTicker(central, 'orders');
+    const host = await hosts.startHost('h1');
+    await untilWorkers(hosts, [host], 1);
+    await central.produce('orders', 500);
+    for (const wanted of [6, 0, 2]) {
+      const { code, stdout } = await tributary('scale', 'orders', String(wanted));
+      expect(stdout).toContain(`→ ${wanted} workers`);
+      expect(code).toBe(0);
+      await untilWorkers(hosts, [host], wanted, { timeoutMs: 5_000 });
+    }
+    await central.produce('orders', 500, { from: 501 });
+    await until(async () => (await central.effects()).length >= 1_000, { what: 'all events' });
+    expect(await central.effects()).toEqual(numbers(1_000));
+    expect((await tributary('scale', 'orders', '--reset')).stdout).toContain('2 → 1 workers');
+    await untilWorkers(hosts, [host], 1);
+  });
+
+  test('SIGTERM drains: the batch at hand is finished, no process is left, the slots are free', async () => {
+    const hosts = await givenWorkerHosts(ORDERS, {
+      'write.mjs': `export default { async event(event, { client }) {
+        await client.query('insert into effect (n) values ($1)', [event.json().n]);
+        await new Promise((resolve) => setTimeout(resolve, 20));
+      } };`,
+    });
+    const { central } = hosts;
+    const host = await hosts.startHost('h1');
+    await untilWorkers(hosts, [host], 1);
+    const pids = [...hosts.workersOf(host).values()];
+    await central.produce('orders', 50);
+    await central.tick('orders');
+    await until(
+      async () =>
+        (
+          await central.query(
+            "select 1 from pg_stat_activity where state = 'idle in transaction' and datname = current_database()",
+          )
+        ).length > 0,
+      { what: 'the handler at work' },
+    );
+    host.kill('SIGTERM');
+    expect(await host.exit).toEqual({ code: 0, signal: null });
+    expect(pids.filter(isAlive)).toEqual([]);
+    expect(await central.effects()).toEqual(numbers(50));
+    expect(await central.query('select resource from tributary.lease where is_held')).toEqual([]);
+  });
+
+  test('a primary killed with SIGKILL leaves no worker behind, not even one in an endless loop', async () => {
+    const hosts = await givenWorkerHosts(ORDERS, {
+      'write.mjs': 'export default { event() { for (;;); } };',
+    });
+    const { central, tributary } = hosts;
+    await tributary('scale', 'orders', '2');
+    const host = await hosts.startHost('h1');
+    await untilWorkers(hosts, [host], 2);
+    const pids = [...hosts.workersOf(host).values()];
+    await central.produce('orders', 1);
+    await central.tick('orders');
+    await until(
+      async () =>
+        (await central.query('select 1 from pgq.subscription where sub_batch is not null')).length > 0,
+      {
+        what: 'the batch in the loop',
+      },
+    );
+    host.kill('SIGKILL');
+    await until(() => !pids.some(isAlive), { what: 'the end of all workers' });
+  });
+
+  test('a handler that does not load parks its queue with a sentence, and nothing crashes in a loop', async () => {
+    const hosts = await givenWorkerHosts(ORDERS, { 'write.mjs': 'export default { evnt() {} };' });
+    const host = await hosts.startHost('h1');
+    const line = await host.waitForLine(/is parked/);
+    expect(line).toContain('does not export a handler');
+    expect(host.stderr.some((text) => text.includes('died'))).toBe(false);
+    host.kill('SIGTERM');
+    expect(await host.exit).toEqual({ code: 0, signal: null });
+  });
+});

@@ -1,0 +1,90 @@
+// An installation whose central queues are worked on by real processes: `tributary work` with handlers in files.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { onTestFinished } from 'vitest';
+import { givenFile } from './config-file.ts';
+import { fileFor, givenCluster } from './installation.ts';
+import { isAlive, startTributary, type TestProcess } from './process.ts';
+import { run } from './run-cli.ts';
+import { until } from './until.ts';
+import { type WorkerCentral, withVerbs } from './worker-central.ts';
+
+export interface WorkerHosts {
+  readonly central: WorkerCentral;
+  /** Path of the shards.yaml. */
+  readonly file: string;
+  /** `tributary -c FILE work ARGS`, once its first line is out. */
+  startHost(name: string, ...args: string[]): Promise<TestProcess>;
+  /** Runs a command to its end, in this process. */
+  tributary(...args: string[]): ReturnType<typeof run>;
+  /** Living workers by slot: the pids that their connections belong to are not known, so they are read from the log. */
+  workersOf(host: TestProcess): ReadonlyMap<string, number>;
+}
+
+/** Writes n and the slot's process into the table `effect`, through the client it is given. */
+export const WRITING_HANDLER = `
+export default {
+  async event(event, { client }) {
+    await client.query('insert into effect (n, slot) values ($1, $2)', [event.json().n, String(process.pid)]);
+  },
+};`;
+
+export async function givenWorkerHosts(
+  queues: string,
+  handlers: Readonly<Record<string, string>> = { 'write.mjs': WRITING_HANDLER },
+): Promise<WorkerHosts> {
+  const cluster = await givenCluster();
+  const file = givenFile(fileFor(cluster, { name: 'test', queues }), { others: handlers });
+  const central = await withVerbs(cluster.central);
+  const tributary = (...args: string[]) => run(['-c', file, ...args]);
+  const installed = await tributary('install');
+  if (installed.code !== 0) throw new Error(`install failed: ${installed.stderr}${installed.stdout}`);
+  return {
+    central,
+    file,
+    tributary,
+    async startHost(name, ...args) {
+      const host = startTributary(['-c', file, 'work', '--host', name, ...args]);
+      await host.waitForLine(/working on/);
+      return host;
+    },
+    workersOf,
+  };
+}
+
+function workersOf(host: TestProcess): ReadonlyMap<string, number> {
+  const workers = new Map<string, number>();
+  for (const line of host.stderr) {
+    if (!line.startsWith('{')) continue;
+    const { msg = '', slot, pid } = JSON.parse(line) as { msg?: string; slot?: string; pid?: number };
+    if (slot !== undefined && pid !== undefined && /is ready$/.test(msg)) workers.set(slot, pid);
+  }
+  for (const [slot, pid] of workers) if (!isAlive(pid)) workers.delete(slot);
+  return workers;
+}
+
+/** Ticks the queue every 30 ms until the test is over. */
+export function givenTicker(central: WorkerCentral, queue: string): void {
+  const stopped = new AbortController();
+  const ended = (async () => {
+    while (!stopped.signal.aborted) {
+      await central.tick(queue);
+      await sleep(30);
+    }
+  })();
+  onTestFinished(async () => {
+    stopped.abort();
+    await ended;
+  });
+}
+
+export async function untilWorkers(
+  { workersOf }: WorkerHosts,
+  hosts: readonly TestProcess[],
+  count: number,
+  options: { readonly timeoutMs?: number } = {},
+): Promise<void> {
+  await until(() => hosts.reduce((sum, host) => sum + workersOf(host).size, 0) === count, {
+    what: `${count} workers`,
+    ...options,
+  });
+}
