@@ -20,7 +20,6 @@ export interface AssemblerOptions {
 interface Open {
   readonly source: Source;
   readonly reader: Reader;
-  readonly generation: number;
   chunks: Buffer[];
   bytes: number;
   rows: number;
@@ -39,7 +38,6 @@ export class Assembler {
     this.#windows = readers.map(({ source, reader }) => ({
       source,
       reader,
-      generation: source.generation,
       chunks: [],
       bytes: 0,
       rows: 0,
@@ -115,7 +113,7 @@ export class Assembler {
   }
 
   #emit(window: Open, to: Position): void {
-    const { source, generation, chunks, bytes, rows } = window;
+    const { source, chunks, bytes, rows } = window;
     window.chunks = [];
     window.bytes = 0;
     window.rows = 0;
@@ -123,7 +121,9 @@ export class Assembler {
     if (rows === 0) return;
     this.#rows += rows;
     source.rowBytes = source.rowBytes * 0.8 + (bytes / rows) * 0.2;
-    const { parcel, settled } = makeParcel({ source, generation, chunks, bytes, rows, to });
+    const from = source.handed as Position;
+    source.handed = to;
+    const { parcel, settled } = makeParcel({ source, from, chunks, bytes, rows, to });
     this.#settled.push(
       settled.then((error) => {
         this.#claim.free(bytes);

@@ -1,10 +1,12 @@
 // One per central queue: splices parcels of any sources into one COPY and one commit together with their positions.
 //
-// Invariant: parcels of one source are committed in the order in which they were added, or not at all.
+// Invariant: parcels of one source are committed in the order in which they were added, each only onto the position that
+// it follows, or not at all.
 // Fails by: a lost connection or a timeout leaves it unknown whether the commit happened; all that waits is handed back
 // with the error, and each source starts again from the position that central has. Any other error is one source's
 // fault: the parcels are split by source until it stands alone.
 import { type CommitContent, POSITION_MOVED, type PositionStep } from '../central/commit.ts';
+import type { Position } from '../central/position.ts';
 import { kindOf, sqlstateOf } from '../errors/sqlstate.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
@@ -54,12 +56,6 @@ export class Gatherer implements Service {
   }
 
   add(parcel: Parcel): void {
-    if (parcel.generation !== parcel.source.generation) {
-      parcel.settle(
-        new TributaryError('Read before a failed commit.', { code: 'outdated', kind: 'retryable' }),
-      );
-      return;
-    }
     this.#waiting.push(parcel);
     if (parcel.rows > 0 || this.#waiting.length === 1) this.#wake?.();
   }
@@ -100,7 +96,8 @@ export class Gatherer implements Service {
   }
 
   /** Commits all together; where one source is to blame, all but that one. Throws only what says nothing about a source. */
-  async #commitSplitting(parcels: Parcel[]): Promise<void> {
+  async #commitSplitting(taken: readonly Parcel[]): Promise<void> {
+    const parcels = this.#withoutOutdated(taken);
     if (parcels.length === 0) return;
     try {
       await this.#commit(parcels);
@@ -122,20 +119,38 @@ export class Gatherer implements Service {
     }
   }
 
+  /** Refuses what was read after a parcel that failed, or before the source began anew from central's position. */
+  #withoutOutdated(parcels: readonly Parcel[]): Parcel[] {
+    const reached = new Map<Source, Position>();
+    const next: Parcel[] = [];
+    for (const parcel of parcels) {
+      const { source, from, to } = parcel;
+      if (from === (reached.get(source) ?? source.position)) {
+        reached.set(source, to);
+        next.push(parcel);
+      } else {
+        parcel.settle(
+          new TributaryError('Read before a failed commit.', { code: 'outdated', kind: 'retryable' }),
+        );
+      }
+    }
+    return next;
+  }
+
   async #commit(parcels: readonly Parcel[]): Promise<void> {
     const bySource = new Map<Source, Parcel[]>();
     for (const parcel of parcels)
       bySource.set(parcel.source, [...(bySource.get(parcel.source) ?? []), parcel]);
-    const steps = [...bySource].map(([source, own]) => stepOf(source, own));
+    const steps = [...bySource].map(([source, own]) => ({ source, step: stepOf(source, own) }));
     const content: CommitContent = {
       queue: this.#queue,
       chunks: parcels.flatMap(({ chunks }) => chunks),
-      steps,
+      steps: steps.map(({ step }) => step),
     };
     const xid = await this.#options.commit(content);
-    for (const [source, own] of bySource) {
-      const step = stepOf(source, own);
-      source.committed({ n: step.n, position: step.to, rows: step.rows });
+    for (const { source, step } of steps) {
+      // A source that was reloaded meanwhile has central's word; if that was from before this commit, the next one is refused.
+      if (source.position === step.after) source.committed({ n: step.n, position: step.to, rows: step.rows });
     }
     for (const parcel of parcels) parcel.settle();
     if (xid === undefined) return;
@@ -163,10 +178,7 @@ export class Gatherer implements Service {
   #reject(parcels: readonly Parcel[], error: unknown): void {
     const rejected = new Set(parcels);
     this.#waiting = this.#waiting.filter((parcel) => !rejected.has(parcel));
-    for (const parcel of rejected) {
-      parcel.source.generation += parcel.source.generation === parcel.generation ? 1 : 0;
-      parcel.settle(error);
-    }
+    for (const parcel of rejected) parcel.settle(error);
   }
 
   async #nextParcel(): Promise<void> {

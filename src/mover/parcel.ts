@@ -4,8 +4,8 @@ import type { Source } from './source.ts';
 
 export interface Parcel {
   readonly source: Source;
-  /** The source's generation when it was read: a parcel from before a failure is refused. */
-  readonly generation: number;
+  /** What it follows: the very object that was the source's position, or the `to` of the parcel before it. */
+  readonly from: Position;
   readonly chunks: readonly Buffer[];
   readonly bytes: number;
   readonly rows: number;

@@ -3,6 +3,7 @@
 // Invariant: turns follow one another; at most two turns' parcels are under way to central. After any failure all that is
 // under way is awaited and the positions are read from central before the next turn.
 
+import type { Position } from '../central/position.ts';
 import type { StoredSource } from '../central/positions.ts';
 import type { SourceState } from '../central/source-states.ts';
 import type { Shard } from '../config/config.ts';
@@ -167,8 +168,16 @@ export class ShardLoop implements Service {
     this.#lastFlushMs = nowMs;
     for (const source of this.#sources) {
       if (source.ahead === source.position || source.ahead === undefined || !source.canMove) continue;
-      const { generation, ahead: to } = source;
-      const { parcel, settled } = makeParcel({ source, generation, chunks: [], bytes: 0, rows: 0, to });
+      const { ahead: to, handed: from } = source;
+      source.handed = to;
+      const { parcel, settled } = makeParcel({
+        source,
+        from: from as Position,
+        chunks: [],
+        bytes: 0,
+        rows: 0,
+        to,
+      });
       void settled.then((error) => {
         if (error !== undefined) this.#isStale = true;
       });

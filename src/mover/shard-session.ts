@@ -73,6 +73,9 @@ export class ShardSession {
         if (this.#connection.failed) throw error;
         await this.#connection.script('rollback');
         hasFailed = true;
+        // Windows that were complete before the failure are under way all the same.
+        const { settled } = error as { settled?: Promise<unknown[]> };
+        if (settled !== undefined) results.push({ rows: 0, isBacklogged: false, hasOpen: false, settled });
         if (group.length === 1) this.#blame(group[0] as Source, error);
       }
     }

@@ -1,7 +1,7 @@
 // One source as the mover sees it: where central says it is, how far reading has run ahead, and what was last seen.
 //
-// Invariant: `position` and `n` are what central has committed; `ahead` is never behind it. After a failed commit `ahead`
-// falls back to `position` and `generation` grows, so that windows read before the failure are refused.
+// Invariant: `position` and `n` are what central has committed; `ahead` is never behind it. Parcels form a chain from
+// `position` to `handed`; a reload begins a new one, and what hangs on the old one is refused wherever it is by then.
 import type { Position } from '../central/position.ts';
 import type { StoredSource } from '../central/positions.ts';
 import type { SourceState } from '../central/source-states.ts';
@@ -31,8 +31,10 @@ export class Source {
   n = 0;
   moved = 0;
   position: Position | undefined;
+  /** Where reading stopped. */
   ahead: Position | undefined;
-  generation = 0;
+  /** Where the last parcel that was handed on leads to: windows without events move `ahead` beyond it. */
+  handed: Position | undefined;
   /** When events of it were last committed, ms; 0: not by this process. */
   movedAtMs = 0;
   isPaused = false;
@@ -68,11 +70,11 @@ export class Source {
 
   /** Takes what central says as the truth; what was read ahead is forgotten. */
   reload(stored: StoredSource): void {
-    this.generation += 1;
     this.n = stored.n;
     this.moved = stored.moved;
     this.position = stored.position;
     this.ahead = stored.position;
+    this.handed = stored.position;
     this.inFlightSinceUs = undefined;
     this.refresh(stored);
   }
