@@ -14,7 +14,7 @@ export function takeFigures(source: Source, seen: SeenQueue, nowMs: number): voi
   figures.lastTick = newest?.id;
   const waitingMs =
     newest !== undefined && seen.lastSeq > newest.eventSeq ? (nowUs - newest.timeUs) / 1000 : 0;
-  if (newest !== undefined)
+  if (newest !== undefined && !seen.hasMore)
     source.ticker.saw({ newestId: newest.id, tickedId: seen.ticked, waitingMs }, nowMs);
   if (position === undefined || newest === undefined) return;
   const isAtNewest =

@@ -1,6 +1,7 @@
 // What to do with one source now: a pure function of central's position and of what the shard says about its ticks.
 import { type Fingerprint, type Position, sameTick } from '../central/position.ts';
-import type { SeenQueue, Tick } from '../shards/round.ts';
+import type { SeenQueue } from '../shards/round.ts';
+import type { Tick } from '../shards/ticks.ts';
 
 export type Verdict =
   | { readonly kind: 'nothing' }

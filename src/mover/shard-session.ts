@@ -33,6 +33,9 @@ const COPY_PATIENCE_MS = 15_000;
 /** What one window should hold at most, in bytes; ticks further apart make larger ones. */
 const WINDOW_BYTES = 8 * 1024 * 1024;
 
+/** Inside a window that was begun its end must be found, however far it is. */
+const ALL_TICKS = 1_000_000;
+
 interface Found {
   readonly source: Source;
   readonly reader: Reader;
@@ -95,13 +98,14 @@ export class ShardSession {
     await failPoint('round:after');
     const found: Found[] = [];
     let isBacklogged = false;
-    for (const [index, queue] of seen.entries()) {
+    for (const queue of seen) {
       const source = sources.find(({ queue: name }) => name === queue.queue) as Source;
       takeFigures(source, queue, Date.now());
       const window = this.#judge(source, queue);
       if (window === undefined) continue;
       found.push({ source, reader: { window, reading: source.reading } });
-      isBacklogged ||= (seen[index]?.newest?.id ?? 0) > window.end.id;
+      isBacklogged ||= queue.hasMore || (queue.newest?.id ?? 0) > window.end.id;
+      source.noteTicks(queue.hasMore);
     }
     const hasOpen = seen.some(({ newest }) => newest?.open);
     if (found.length === 0) return { rows: 0, isBacklogged: false, hasOpen, settled: Promise.resolve([]) };
@@ -118,6 +122,7 @@ export class ShardSession {
         tickId: ahead.tick.id,
         endTickId: ahead.inside?.end.id,
         limit: Math.max(100, Math.floor(WINDOW_BYTES / source.rowBytes)),
+        ticks: ahead.inside === undefined ? source.ticks : ALL_TICKS,
         tick: source.ticker.mayTick(nowMs),
       };
     });

@@ -21,6 +21,9 @@ export interface Figures {
   lastTick: number | undefined;
 }
 
+const FEWEST_TICKS = 50;
+const MOST_TICKS = 5_000;
+
 export class Source {
   readonly id: number;
   readonly shard: string;
@@ -52,6 +55,8 @@ export class Source {
   #failures = 0;
   #restsUntilMs = 0;
   #failedAt: 'read' | 'commit' | undefined;
+  /** How many ticks a round looks at: more while there are more than that. */
+  ticks = FEWEST_TICKS;
   /** Average bytes of an event, for the size of the next window. */
   rowBytes = 200;
 
@@ -122,6 +127,11 @@ export class Source {
     this.#failedAt = undefined;
     this.#restsUntilMs = 0;
     this.trouble = undefined;
+  }
+
+  /** `hasMore`: there were more ticks than the round looked at. */
+  noteTicks(hasMore: boolean): void {
+    this.ticks = hasMore ? Math.min(MOST_TICKS, this.ticks * 4) : FEWEST_TICKS;
   }
 
   /** Called by the gatherer in the order of commits. */

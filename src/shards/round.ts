@@ -1,14 +1,10 @@
 // A round of one shard: tick what is due and see how far each queue can be moved, in one message.
 import type { Fingerprint } from '../central/position.ts';
-import type { Connection } from '../postgres/connection.ts';
+import type { Connection, Row } from '../postgres/connection.ts';
 import { literal } from '../postgres/quote.ts';
 import { fill, sqlFile } from '../postgres/sql-file.ts';
 import type { QueueOnShard } from './queue-on-shard.ts';
-
-/** A tick with its snapshot's text. */
-export interface Tick extends Fingerprint {
-  readonly snapshot: string;
-}
+import { chooseEnd, type Tick, toTick } from './ticks.ts';
 
 /** What is asked about one queue. */
 export interface RoundRequest {
@@ -19,6 +15,8 @@ export interface RoundRequest {
   readonly endTickId: number | undefined;
   /** Most events, by sequence, that the next window should hold. */
   readonly limit: number;
+  /** Most ticks, from the position's on, that are looked at. */
+  readonly ticks: number;
   /** Whether we may tick it. */
   readonly tick: boolean;
 }
@@ -31,10 +29,12 @@ export interface SeenQueue {
   /** The tick of the position as it is there now; undefined: it is gone. */
   readonly start: Fingerprint | undefined;
   readonly startSnapshot: string | undefined;
-  /** The newest tick; undefined: the queue has none. */
+  /** The newest tick that was looked at; undefined: there is none from the position's on. */
   readonly newest:
     | { readonly id: number; readonly timeUs: number; readonly eventSeq: number; readonly open: boolean }
     | undefined;
+  /** There may be newer ticks than those that were looked at. */
+  readonly hasMore: boolean;
   /** How far the next window may reach; undefined: there is no newer usable tick. */
   readonly end: Tick | undefined;
   /** Time of the oldest tick after the position. */
@@ -65,19 +65,44 @@ export async function runRound(
     timeoutMs = 15_000,
   }: { schema: string; thoroughness: Thoroughness; timeoutMs?: number },
 ): Promise<SeenQueue[]> {
-  const sql = fill(ROUND, {
-    schema,
-    request: literal(JSON.stringify(requests.map((request, k) => requestJson(request, k)))),
-    uncovered: thoroughness === 'exact' ? uncoveredSql(requests) : 'null::boolean',
-  });
-  const results = await shard.script(sql, { timeoutMs });
+  const request = literal(JSON.stringify(requests.map(requestJson)));
+  const isExact = thoroughness === 'exact';
+  const uncovered = isExact ? uncoveredSql(requests) : 'null::boolean';
+  const covered = isExact ? fill(COVERED, { schema, request, uncovered }) : '';
+  const results = await shard.script(fill(ROUND, { schema, request, uncovered, covered }), { timeoutMs });
   const ticked = new Map(
     (results[3] ?? []).map((row) => [row.queue as string, row.tick_id as number | null]),
   );
-  return (results[4] ?? []).map((row) => {
-    const queue = (requests[row.k as number] as RoundRequest).queue.queue;
-    return toSeen(row, queue, ticked.get(queue) ?? undefined);
+  const left = new Map(
+    isExact ? (results[5] ?? []).map((row) => [row.k as number, row.uncovered as boolean]) : [],
+  );
+  const rows = new Map<number, Row[]>();
+  for (const row of results[4] ?? []) rows.set(row.k as number, [...(rows.get(row.k as number) ?? []), row]);
+  return [...rows].map(([k, own]) => {
+    const asked = requests[k] as RoundRequest;
+    return toSeen(asked, own as unknown as readonly RoundRow[], {
+      ticked: ticked.get(asked.queue.queue) ?? undefined,
+      uncovered: left.get(k),
+    });
   });
+}
+
+/** After the ticks: is anything still in none? */
+const COVERED = `select r.k, :uncovered as uncovered
+  from jsonb_to_recordset(:request::jsonb) as r (k integer, queue text)
+  join :schema.queue q on q.queue_name = r.queue
+  cross join lateral (
+    select t.tick_snapshot from :schema.tick t where t.tick_queue = q.queue_id order by t.tick_id desc limit 1) l;`;
+
+interface RoundRow {
+  readonly now_us: number;
+  readonly external: boolean;
+  readonly ticker_paused: boolean;
+  readonly last_seq: number;
+  readonly tick_id: number | null;
+  readonly time_us: number;
+  readonly event_seq: number;
+  readonly snapshot: string;
 }
 
 function requestJson(request: RoundRequest, k: number): Record<string, unknown> {
@@ -85,8 +110,7 @@ function requestJson(request: RoundRequest, k: number): Record<string, unknown> 
     k,
     queue: request.queue.queue,
     tick_id: request.tickId,
-    end_tick_id: request.endTickId ?? null,
-    limit: request.limit,
+    ticks: request.ticks,
     tick: request.tick,
   };
 }
@@ -101,43 +125,54 @@ function uncoveredSql(requests: readonly RoundRequest[]): string {
   return `case r.k ${cases.join('\n')} end`;
 }
 
-function toSeen(row: Record<string, unknown>, queue: string, ticked: number | undefined): SeenQueue {
-  const number = (name: string): number => row[name] as number;
-  const has = (name: string): boolean => row[name] !== null;
+function toSeen(
+  asked: RoundRequest,
+  rows: readonly RoundRow[],
+  { ticked, uncovered }: { ticked: number | undefined; uncovered: boolean | undefined },
+): SeenQueue {
+  const ticks = rows
+    .filter((row) => row.tick_id !== null)
+    .map((row) =>
+      toTick({
+        id: row.tick_id as number,
+        timeUs: row.time_us,
+        eventSeq: row.event_seq,
+        snapshot: row.snapshot,
+      }),
+    );
+  const start = ticks[0]?.id === asked.tickId ? ticks[0] : undefined;
+  const later = start === undefined ? ticks : ticks.slice(1);
+  const newest = ticks.at(-1);
+  const [first] = rows as [RoundRow];
   return {
-    queue,
-    nowUs: number('now_us'),
-    start: has('start_md5')
-      ? {
-          id: number('start_id'),
-          timeUs: number('start_time_us'),
-          eventSeq: number('start_seq'),
-          md5: row.start_md5 as string,
-        }
-      : undefined,
-    startSnapshot: (row.start_snapshot as string | null) ?? undefined,
-    newest: has('newest_id')
-      ? {
-          id: number('newest_id'),
-          timeUs: number('newest_time_us'),
-          eventSeq: number('newest_seq'),
-          open: row.newest_open as boolean,
-        }
-      : undefined,
-    end: has('end_id')
-      ? {
-          id: number('end_id'),
-          timeUs: number('end_time_us'),
-          eventSeq: number('end_seq'),
-          md5: row.end_md5 as string,
-          snapshot: row.end_snapshot as string,
-        }
-      : undefined,
-    oldestTickUs: has('oldest_us') ? number('oldest_us') : undefined,
-    lastSeq: number('last_seq'),
-    uncovered: (row.uncovered as boolean | null) ?? undefined,
-    external: row.external as boolean,
-    tickerPaused: row.ticker_paused as boolean,
+    queue: asked.queue.queue,
+    nowUs: first.now_us,
+    start,
+    startSnapshot: start?.snapshot,
+    newest: newest && {
+      id: newest.id,
+      timeUs: newest.timeUs,
+      eventSeq: newest.eventSeq,
+      open: hasOpen(newest.snapshot),
+    },
+    hasMore: ticks.length >= asked.ticks,
+    end: endOf(asked, start, later),
+    oldestTickUs: later[0]?.timeUs,
+    lastSeq: first.last_seq,
+    uncovered,
+    external: first.external,
+    tickerPaused: first.ticker_paused,
     ticked,
   };
+}
+
+function endOf(asked: RoundRequest, start: Tick | undefined, later: readonly Tick[]): Tick | undefined {
+  if (start === undefined) return undefined;
+  if (asked.endTickId !== undefined) return later.find(({ id }) => id === asked.endTickId);
+  return chooseEnd(start, later, asked.limit);
+}
+
+function hasOpen(snapshot: string): boolean {
+  const [xmin, xmax] = snapshot.split(':');
+  return xmin !== xmax;
 }

@@ -1,7 +1,7 @@
 // A window of one source: the events between two ticks, and what is read of them.
 import type { Config, Queue, Shard } from '../config/config.ts';
 import type { QueueOnShard } from './queue-on-shard.ts';
-import type { Tick } from './round.ts';
+import type { Tick } from './ticks.ts';
 
 export interface Window {
   readonly queue: QueueOnShard;
