@@ -3,13 +3,16 @@ import { Command, CommanderError } from 'commander';
 import { sentenceFor } from '../errors/sentence.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
 import { packageVersion } from '../lifecycle/package-root.ts';
+import { register as check } from './check.ts';
 import { type CliContext, type CliIo, makeContext } from './context.ts';
 import { EXIT, Exit, type ExitCode } from './exit.ts';
 import { register as init } from './init.ts';
-import { register as registerInstall } from './install.ts';
+import { register as install } from './install.ts';
 import { register as mover } from './mover.ts';
+import { register as plan } from './plan.ts';
 import { register as scale } from './scale.ts';
 import { register as send } from './send.ts';
+import { register as shards } from './shards.ts';
 import { register as work } from './work.ts';
 
 /** Adds one command; each command file exports one of these as `register`. */
@@ -18,11 +21,14 @@ type Register = (program: Command, context: CliContext) => void;
 /** A new command: one file with `register`, one line here. */
 // biome-ignore format: one line for each, so that two new commands never meet in one line.
 const COMMANDS: readonly Register[] = [
+  check,
   init,
-  registerInstall,
+  install,
   mover,
+  plan,
   scale,
   send,
+  shards,
   work,
 ];
 

@@ -38,9 +38,8 @@ export async function readCentralFacts(connection: Connection, runtimeRole: stri
 select to_regnamespace('tributary') is not null as has_schema,
     coalesce((select pg_has_role(nspowner, 'usage') from pg_namespace where nspname = 'tributary'), false) as owns_schema,
     obj_description(to_regnamespace('tributary'), 'pg_namespace') as mark,
-    to_regclass('tributary.migration') is not null as has_migrations,
-    to_regclass('tributary.identity') is not null as has_identity,
-    to_regclass('tributary.worker_pool') is not null as has_pools,
+    ${mayReadSql('migration')} as has_migrations, ${mayReadSql('identity')} as has_identity,
+    ${mayReadSql('worker_pool')} as has_pools,
     to_regnamespace('pgq_coop') is not null
         and coalesce(obj_description(to_regnamespace('pgq_coop'), 'pg_namespace'), '') not ilike '%tributary%' as foreign_coop,
     to_regrole(quote_ident(${role})) is not null as runtime_exists`);
@@ -66,6 +65,12 @@ select to_regnamespace('tributary') is not null as has_schema,
     pools: new Map(pools.map((one) => [String(one.central_queue), Number(one.file_wanted)])),
   };
 }
+
+// By the catalogs: to_regclass raises an error where the schema may not be used.
+const mayReadSql = (table: string): string => `exists (
+        select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+        where n.nspname = 'tributary' and c.relname = '${table}'
+          and has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select'))`;
 
 // A case, because the order in which the arms of an `and` run is the planner's.
 const lackingSql = (role: string): string => `

@@ -42,8 +42,7 @@ export function planCentral(situation: CentralSituation): CentralPlan {
   const mistake =
     findUnfit(facts, place) ??
     ('mistake' in finding ? finding.mistake : undefined) ??
-    findForeign(situation, place) ??
-    findOlderPackage(central, place);
+    centralHindrance(config, central);
   if (mistake !== undefined || 'mistake' in finding) return refused(mistake ?? '');
   const { provider, version } = finding;
   const willInstall = provider === undefined;
@@ -196,8 +195,13 @@ function migrationStep(migration: Migration): Step {
   ]);
 }
 
-function findForeign({ config, central }: CentralSituation, place: string): string | undefined {
-  const { identity } = central;
+/** Why this package must keep its hands off a central schema; undefined: it need not. */
+export function centralHindrance(config: Config, central: CentralFacts): string | undefined {
+  const place = placeOfCentral(config);
+  return findForeign(config, central, place) ?? findOlderPackage(central, place);
+}
+
+function findForeign(config: Config, { identity }: CentralFacts, place: string): string | undefined {
   if (identity === undefined || identity.name === config.name) return undefined;
   return `${place} belongs to the installation ${identity.name}, and the file says \`name: ${config.name}\`: correct the name, or use another central database.`;
 }

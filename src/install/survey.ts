@@ -6,10 +6,10 @@ import type { Connection } from '../postgres/connection.ts';
 import { consumerName } from '../queue/names.ts';
 import { type CentralFacts, readCentralFacts } from './central-facts.ts';
 import { type CentralPlan, planCentral } from './central-plan.ts';
-import { type DatabaseFacts, placeOf, readFacts } from './facts.ts';
+import { type DatabaseFacts, readFacts } from './facts.ts';
 import { countWaiting } from './queue-facts.ts';
 import type { Reach } from './reach.ts';
-import { findTwins } from './same-database.ts';
+import { findMixUps } from './same-database.ts';
 import { placeOfShard, planShard, queuesToCount, type ShardPlan, type ShardSituation } from './shard-plan.ts';
 import { type KnownSources, readSourcesOf, wantedSources } from './sources.ts';
 import { COUNT_LIMIT } from './start.ts';
@@ -113,7 +113,17 @@ export async function surveyShards(
       }
     }),
   );
-  return findMixUps(surveys, context);
+  const reached = surveys.flatMap(({ shard, facts }) =>
+    facts === undefined ? [] : [{ shard, identity: facts.server.identity }],
+  );
+  const { mistakes, warnings } = findMixUps(context.config, { reached, ...context });
+  return surveys.map((survey) => {
+    const mistake = mistakes.get(survey.shard.name);
+    if (mistake !== undefined) return { ...survey, plan: unreached(mistake) };
+    const warning = warnings.get(survey.shard.name);
+    if (warning === undefined) return survey;
+    return { ...survey, plan: { ...survey.plan, warnings: [...survey.plan.warnings, warning] } };
+  });
 }
 
 /** A plan that does nothing, with one reason. */
@@ -126,28 +136,3 @@ export const unreached = (sentence: string): ShardPlan => ({
   mistakes: [sentence],
   warnings: [],
 });
-
-function findMixUps(
-  surveys: readonly ShardSurvey[],
-  { config, centralIdentity }: { readonly config: Config; readonly centralIdentity: string },
-): ShardSurvey[] {
-  const reached = surveys.flatMap(({ shard, facts }) =>
-    facts === undefined ? [] : [{ name: shard.name, identity: facts.server.identity, place: placeOf(shard) }],
-  );
-  const twins = findTwins(reached);
-  const centralQueues = new Set(config.queues.map(({ name }) => name));
-  const loops = wantedSources(config).filter(({ queue }) => centralQueues.has(queue));
-  return surveys.map((survey) => {
-    const { shard, facts, plan } = survey;
-    const twin = twins.get(shard.name);
-    if (twin !== undefined) return { ...survey, plan: unreached(twin) };
-    if (facts?.server.identity !== centralIdentity) return survey;
-    const [loop] = loops;
-    if (loop !== undefined) {
-      const sentence = `${placeOfShard(shard)} is the central database itself, where ${loop.queue} is a central queue: its events would go round for ever. Take the shard out, or give the source queue another name with \`from:\`.`;
-      return { ...survey, plan: unreached(sentence) };
-    }
-    const warning = `${placeOfShard(shard)} is the central database itself.`;
-    return { ...survey, plan: { ...plan, warnings: [...plan.warnings, warning] } };
-  });
-}

@@ -1,19 +1,10 @@
-import { createServer } from 'node:net';
 import { describe, expect, inject, test } from 'vitest';
 import { install } from '../../src/install/install.ts';
+import { givenBlackHole } from '../support/black-hole.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { configFor, givenCluster, givenQueue, outcomes } from '../support/installation.ts';
 
 const QUEUES = '  orders: { workers: none, create: true }';
-
-/** A port that takes connections and never says a word. */
-async function givenBlackHole(): Promise<{ port: number; close: () => void }> {
-  const server = createServer(() => {});
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return { port: address.port, close: () => server.close() };
-}
 
 describe('install/mistakes', () => {
   test('an unreachable shard says so in its row, and the others are installed', async () => {
@@ -46,7 +37,6 @@ describe('install/mistakes', () => {
       ],
     });
 
-    hole.close();
     expect(rows.filter(({ outcome }) => outcome === 'failed')).toHaveLength(12);
     expect(rows.at(-1)?.outcome).toBe('installed');
     expect(rows[1]?.mistakes[0]).toMatch(/does not answer/);

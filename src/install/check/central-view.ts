@@ -1,0 +1,46 @@
+// What central knows of the shards, as far as `check` and `shards` need it.
+import type { Config } from '../../config/config.ts';
+import type { Connection } from '../../postgres/connection.ts';
+import { consumerName } from '../../queue/names.ts';
+import type { CentralFacts } from '../central-facts.ts';
+import { readShardLeases, type ShardLease } from '../leases.ts';
+
+export interface SourceView {
+  readonly state: 'registering' | 'active' | 'halted' | 'retired';
+  readonly haltReason: string | undefined;
+  readonly isPaused: boolean;
+}
+
+export interface CentralView {
+  /** Our consumer on the shards. */
+  readonly consumer: string;
+  readonly sources: ReadonlyMap<string, ReadonlyMap<string, SourceView>>;
+  readonly leases: ReadonlyMap<string, ShardLease>;
+}
+
+/** Undefined where central is not installed, or is another installation's. */
+export async function readCentralView(
+  connection: Connection,
+  config: Config,
+  central: CentralFacts,
+): Promise<CentralView | undefined> {
+  if (central.identity === undefined || central.identity.name !== config.name) return undefined;
+  const rows = await connection.query<{
+    shard: string;
+    queue: string;
+    state: SourceView['state'];
+    halt_reason: string | null;
+    paused: boolean;
+  }>('select shard, queue, state, halt_reason, paused_at is not null as paused from tributary.source');
+  const sources = new Map<string, Map<string, SourceView>>();
+  for (const { shard, queue, state, halt_reason, paused } of rows) {
+    const queues = sources.get(shard) ?? new Map<string, SourceView>();
+    queues.set(queue, { state, haltReason: halt_reason ?? undefined, isPaused: paused });
+    sources.set(shard, queues);
+  }
+  return {
+    consumer: consumerName(config.name, central.identity.id),
+    sources,
+    leases: await readShardLeases(connection),
+  };
+}

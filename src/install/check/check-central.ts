@@ -1,0 +1,116 @@
+// check of the central database: schema, queues, groups, tickers.
+import type { Config } from '../../config/config.ts';
+import type { Connection } from '../../postgres/connection.ts';
+import { groupName } from '../../queue/names.ts';
+import { type CentralFacts, readCentralFacts } from '../central-facts.ts';
+import { centralHindrance, centralMark, placeOfCentral } from '../central-plan.ts';
+import { type DatabaseFacts, readFacts } from '../facts.ts';
+import { type CentralView, readCentralView } from './central-view.ts';
+import { judgeMissing, judgePrivileges, judgeServer, judgeTicking } from './judge.ts';
+import { missingCentralPrivileges, missingPrivileges } from './privileges.ts';
+import type { CheckRow } from './row.ts';
+import { lastTickAge } from './ticker.ts';
+
+export interface CheckedCentral {
+  readonly row: CheckRow;
+  readonly facts: DatabaseFacts;
+  readonly view: CentralView | undefined;
+}
+
+export async function checkCentral(connection: Connection, config: Config): Promise<CheckedCentral> {
+  const queues = config.queues.map(({ name }) => name);
+  const { user } = config.central;
+  const facts = await readFacts(connection, { schema: 'pgq', queues, runtimeRole: user });
+  const central = await readCentralFacts(connection, user);
+  const lacking = [
+    ...(facts.pgq.hasPgq
+      ? await missingPrivileges(connection, { schema: 'pgq', queues, isCentral: true })
+      : []),
+    ...(central.hasSchema ? await missingCentralPrivileges(connection) : []),
+  ];
+  const mayRead = !lacking.includes('usage on schema tributary');
+  return {
+    facts,
+    view: mayRead ? await readCentralView(connection, config, central) : undefined,
+    row: judgeCentral(config, { facts, central, lacking }),
+  };
+}
+
+interface CentralFindings {
+  readonly facts: DatabaseFacts;
+  readonly central: CentralFacts;
+  readonly lacking: readonly string[];
+}
+
+function judgeCentral(config: Config, { facts, central, lacking }: CentralFindings): CheckRow {
+  const place = placeOfCentral(config);
+  const server = judgeServer(facts, { place, schema: 'pgq' });
+  const missing =
+    server.provider === undefined
+      ? []
+      : config.queues.map(({ name }) => name).filter((name) => !facts.queues.wanted.has(name));
+  const queues = [...facts.queues.wanted.values()];
+  const ticking = judgeTicking(queues, {
+    place,
+    schema: 'pgq',
+    weTick: config.central.ticker !== 'never',
+  });
+  return {
+    name: 'central',
+    url: config.central.displayUrl,
+    isReachable: true,
+    serverVersion: facts.server.version,
+    provider: server.provider,
+    version: server.version,
+    missingPrivileges: lacking,
+    tickedBy: undefined,
+    lastTickSeconds: lastTickAge(queues),
+    clockSkewMs: facts.server.clockAheadMs,
+    missingQueues: missing,
+    inPlace: queues.length,
+    wanted: config.queues.length,
+    problems: [
+      ...server.problems,
+      ...judgeSchema(config, central, place),
+      ...judgePrivileges(lacking, facts, { place }),
+      ...judgeMissing(missing, facts, { place }),
+      ...judgeGroups(config, facts, place),
+      ...judgeTickers(config, facts, place),
+      ...ticking.problems,
+    ],
+    warnings: [...server.warnings, ...ticking.warnings],
+  };
+}
+
+function judgeSchema(config: Config, central: CentralFacts, place: string): string[] {
+  const hindrance = centralHindrance(config, central);
+  if (hindrance !== undefined) return [hindrance];
+  if (!central.hasSchema || central.identity === undefined)
+    return [`${place} is not installed: run \`tributary install\`.`];
+  if (central.mark !== centralMark())
+    return [`${place} was installed by another version of this package: run \`tributary install\`.`];
+  return [];
+}
+
+/** A central queue without a consumer loses events by rotation. */
+function judgeGroups(config: Config, { queues }: DatabaseFacts, place: string): string[] {
+  const group = groupName(config);
+  return config.queues.flatMap(({ name, workers }) => {
+    const fact = queues.wanted.get(name);
+    if (fact === undefined || workers === 'none' || fact.consumers.has(group)) return [];
+    return [
+      `${place}: group ${group} is not registered on queue ${name}, so its events would be lost by rotation: run \`tributary install\`.`,
+    ];
+  });
+}
+
+/** A tick that sees less than the one before it was made beside another ticker: one consumer then reads events twice. */
+function judgeTickers(config: Config, { queues }: DatabaseFacts, place: string): string[] {
+  return config.queues.flatMap(({ name }) => {
+    const tick = queues.wanted.get(name)?.outOfOrderTick;
+    if (tick === undefined) return [];
+    return [
+      `${place}: tick ${tick} of queue ${name} is older than the tick before it, so two tickers are at work: stop the other one (pgqd?) for this database.`,
+    ];
+  });
+}

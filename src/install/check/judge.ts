@@ -1,0 +1,105 @@
+// What is wrong with a database that was reached, judged from facts: pure. The same findings for shards and central first.
+import { nearest } from '../../config/nearest.ts';
+import { identifier } from '../../postgres/quote.ts';
+import type { Provider } from '../../queue/provider.ts';
+import type { DatabaseFacts } from '../facts.ts';
+import { findProvider, findUnfit } from '../provider.ts';
+import type { QueueFact } from '../queue-facts.ts';
+
+/** A skew that makes times in lag and logs hard to read; nothing rests on clocks. */
+const SKEW_WARNING_MS = 5_000;
+
+export interface Place {
+  /** How the database is named in sentences. */
+  readonly place: string;
+  readonly schema: 'pgq' | 'pgque';
+}
+
+export interface Findings {
+  readonly provider: Provider | undefined;
+  readonly version: string | undefined;
+  readonly problems: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** Server, provider, isolation, clock, sequences. */
+export function judgeServer(facts: DatabaseFacts, { place, schema }: Place): Findings {
+  const { server, pgq } = facts;
+  const finding = findProvider(facts, schema, place);
+  const unfit = findUnfit(facts, place);
+  const problems: string[] = [];
+  if (unfit !== undefined) problems.push(unfit);
+  if ('mistake' in finding) problems.push(finding.mistake);
+  else if (finding.provider === undefined)
+    problems.push(`${place} has no schema pgq: run \`tributary install\`.`);
+  if (pgq.sequencesBehind.length > 0) {
+    problems.push(
+      `${place}: ${pgq.sequencesBehind.map((name) => `${schema}.${name}`).join(', ')} stand behind their tables, as after a restore, and new queues or consumers would take numbers in use: run \`tributary install\`.`,
+    );
+  }
+  const warnings: string[] = [];
+  if (server.isolation !== 'read committed') {
+    warnings.push(
+      `${place}: the default isolation is ${server.isolation}, in which producers can lose events to a rotation: set default_transaction_isolation to read committed.`,
+    );
+  }
+  if (Math.abs(server.clockAheadMs) > SKEW_WARNING_MS) {
+    warnings.push(
+      `${place}: its clock is ${Math.round(Math.abs(server.clockAheadMs) / 1000)} s ${server.clockAheadMs > 0 ? 'ahead of' : 'behind'} this machine's: synchronise them.`,
+    );
+  }
+  return {
+    provider: 'mistake' in finding ? undefined : finding.provider,
+    version: 'mistake' in finding ? undefined : finding.version,
+    problems,
+    warnings,
+  };
+}
+
+/** Queues that are wanted and absent, with the nearest names. */
+export function judgeMissing(
+  missing: readonly string[],
+  facts: DatabaseFacts,
+  { place }: Pick<Place, 'place'>,
+): string[] {
+  return missing.map((queue) => {
+    const close = nearest(queue, facts.queues.all);
+    return `${place} has no queue ${queue}${close === undefined ? '' : ` (the nearest is ${close})`}: correct the name, or run \`tributary install\`, which creates it where the file says \`create: true\`.`;
+  });
+}
+
+export function judgePrivileges(
+  missing: readonly string[],
+  { server }: DatabaseFacts,
+  { place }: Pick<Place, 'place'>,
+): string[] {
+  if (missing.length === 0) return [];
+  const more = missing.length > 3 ? ` and ${missing.length - 3} more` : '';
+  return [
+    `${place}: role ${server.role} lacks ${missing.slice(0, 3).join(', ')}${more}: run \`tributary install\` with an \`admin:\` role, or \`grant pgq_admin to ${identifier(server.role)}\`.`,
+  ];
+}
+
+/** Queues whose ticker is not ours to run, or stopped. */
+export function judgeTicking(
+  queues: readonly QueueFact[],
+  { place, schema, weTick }: Place & { readonly weTick: boolean },
+): { readonly problems: string[]; readonly warnings: string[] } {
+  const problems: string[] = [];
+  const warnings: string[] = [];
+  for (const queue of queues) {
+    const { name, isExternal, isPaused, newestTickAgeSeconds: age } = queue;
+    if (isPaused) {
+      problems.push(
+        `${place}: the ticker of queue ${name} is paused, so nothing moves: \`select ${schema}.set_queue_config('${name}', 'ticker_paused', 'false')\`.`,
+      );
+    } else if (isExternal) {
+      warnings.push(`${place}: queue ${name} has an external ticker: its ticks are left to it.`);
+    } else if (!weTick && (age === undefined || age > 300)) {
+      problems.push(
+        `${place}: queue ${name} has had no tick ${age === undefined ? 'at all' : `for ${Math.round(age)} s`}, and \`ticker: never\` leaves ticking to others: start their ticker, or say \`ticker: auto\`.`,
+      );
+    }
+  }
+  return { problems, warnings };
+}

@@ -1,0 +1,53 @@
+// A look at central and all shards at once with the runtime role: one connection each, nothing written.
+import type { Config, Shard } from '../../config/config.ts';
+import { sentenceFor } from '../../errors/sentence.ts';
+import type { ConnectOptions } from '../../postgres/connection.ts';
+import { placeOfCentral } from '../central-plan.ts';
+import { type Reach, reachingWith } from '../reach.ts';
+import { placeOfShard } from '../shard-plan.ts';
+import { type CheckedCentral, checkCentral } from './check-central.ts';
+import { readShard, type ShardReading } from './check-shard.ts';
+import { type CheckRow, unreachableRow } from './row.ts';
+
+export interface Look {
+  readonly central: ReachedCentral;
+  /** In the order of the file. */
+  readonly shards: readonly ReachedShard[];
+}
+
+export async function look(config: Config, options: ConnectOptions): Promise<Look> {
+  const reach = reachingWith(options);
+  const [central, ...shards] = await Promise.all([
+    reachCentral(reach, config),
+    ...config.shards.map((shard) => reachShard(reach, shard, config)),
+  ]);
+  return { central, shards };
+}
+
+export interface ReachedCentral extends Partial<CheckedCentral> {
+  readonly row: CheckRow;
+}
+
+async function reachCentral(reach: Reach, config: Config): Promise<ReachedCentral> {
+  try {
+    return await reach(config.central, (connection) => checkCentral(connection, config));
+  } catch (error) {
+    const problem = sentenceFor(error, placeOfCentral(config));
+    return { row: unreachableRow('central', config.central, { wanted: config.queues.length, problem }) };
+  }
+}
+
+export interface ReachedShard {
+  readonly shard: Shard;
+  readonly reading?: ShardReading;
+  /** Why there is no reading. */
+  readonly problem?: string;
+}
+
+async function reachShard(reach: Reach, shard: Shard, config: Config): Promise<ReachedShard> {
+  try {
+    return { shard, reading: await reach(shard, (connection) => readShard(connection, shard, { config })) };
+  } catch (error) {
+    return { shard, problem: sentenceFor(error, placeOfShard(shard)) };
+  }
+}

@@ -1,0 +1,49 @@
+// What check says of one database.
+import type { Database } from '../../config/config.ts';
+import type { Provider } from '../../queue/provider.ts';
+import type { TickedBy } from './ticker.ts';
+
+export interface CheckRow {
+  /** The shard's name, or `central`. */
+  readonly name: string;
+  /** Without secrets. */
+  readonly url: string;
+  readonly isReachable: boolean;
+  readonly serverVersion: string | undefined;
+  readonly provider: Provider | undefined;
+  readonly version: string | undefined;
+  readonly missingPrivileges: readonly string[];
+  readonly tickedBy: TickedBy | undefined;
+  readonly lastTickSeconds: number | undefined;
+  /** How far the server's clock is ahead of this machine's, in ms. */
+  readonly clockSkewMs: number | undefined;
+  readonly missingQueues: readonly string[];
+  /** Sources in place, and sources that the file asks for; on central its queues. */
+  readonly inPlace: number;
+  readonly wanted: number;
+  /** What is wrong, each with what to do. */
+  readonly problems: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+export const unreachableRow = (
+  name: string,
+  { displayUrl }: Database,
+  { wanted, problem }: { readonly wanted: number; readonly problem: string },
+): CheckRow => ({
+  name,
+  url: displayUrl,
+  isReachable: false,
+  serverVersion: undefined,
+  provider: undefined,
+  version: undefined,
+  missingPrivileges: [],
+  tickedBy: undefined,
+  lastTickSeconds: undefined,
+  clockSkewMs: undefined,
+  missingQueues: [],
+  inPlace: 0,
+  wanted,
+  problems: [problem],
+  warnings: [],
+});
