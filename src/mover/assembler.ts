@@ -2,6 +2,7 @@
 //
 // Invariant: a window is handed on as complete only when a row of a later window, or the stream's trailer, has been seen.
 import type { Position } from '../central/position.ts';
+import { TributaryError } from '../errors/tributary-error.ts';
 import type { Reader } from '../shards/copy-out.ts';
 import type { Piece } from './cutter.ts';
 import type { Claim, MemoryBudget } from './memory-budget.ts';
@@ -20,6 +21,8 @@ export interface AssemblerOptions {
 interface Open {
   readonly source: Source;
   readonly reader: Reader;
+  /** What the next parcel follows. */
+  from: Position;
   chunks: Buffer[];
   bytes: number;
   rows: number;
@@ -38,6 +41,7 @@ export class Assembler {
     this.#windows = readers.map(({ source, reader }) => ({
       source,
       reader,
+      from: source.handed as Position,
       chunks: [],
       bytes: 0,
       rows: 0,
@@ -112,17 +116,32 @@ export class Assembler {
     this.#claim.complete();
   }
 
+  #drop(bytes: number): void {
+    this.#claim.free(bytes);
+    this.#settled.push(
+      Promise.resolve(
+        new TributaryError('Read before a failed commit.', { code: 'outdated', kind: 'retryable' }),
+      ),
+    );
+  }
+
   #emit(window: Open, to: Position): void {
     const { source, chunks, bytes, rows } = window;
     window.chunks = [];
     window.bytes = 0;
     window.rows = 0;
+    // Begun anew from central's position while this was being read: it follows nothing any more.
+    if (source.handed !== window.from) {
+      this.#drop(bytes);
+      return;
+    }
     source.ahead = to;
     if (rows === 0) return;
     this.#rows += rows;
     source.rowBytes = source.rowBytes * 0.8 + (bytes / rows) * 0.2;
-    const from = source.handed as Position;
+    const { from } = window;
     source.handed = to;
+    window.from = to;
     const { parcel, settled } = makeParcel({ source, from, chunks, bytes, rows, to });
     this.#settled.push(
       settled.then((error) => {

@@ -81,6 +81,11 @@ export class Mover implements Service {
     this.#roster = new Roster((shard) => this.#newLoop(shard));
   }
 
+  /** As whom it holds leases. */
+  get memberId(): string {
+    return this.#member.id;
+  }
+
   /** The shards that are being moved. */
   get shards(): readonly ShardLoop[] {
     return this.#roster.loops;

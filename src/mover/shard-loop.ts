@@ -15,6 +15,7 @@ import { wait } from '../lifecycle/wait.ts';
 import { Connection } from '../postgres/connection.ts';
 import { resolveQueues } from '../shards/queue-on-shard.ts';
 import { readingsOf } from '../shards/window.ts';
+import { Asides } from './asides.ts';
 import type { MoverContext } from './mover-context.ts';
 import { makeParcel } from './parcel.ts';
 import { ShardSession, type TurnResult } from './shard-session.ts';
@@ -41,6 +42,7 @@ export class ShardLoop implements Service {
   readonly name: string;
   readonly shard: Shard;
   readonly #options: ShardLoopOptions;
+  readonly #asides: Asides;
   readonly #stopped = new AbortController();
   #sources: Source[] = [];
   #connection: Connection | undefined;
@@ -53,6 +55,12 @@ export class ShardLoop implements Service {
     this.name = `shard ${shard.name}`;
     this.shard = shard;
     this.#options = options;
+    this.#asides = new Asides(shard, {
+      context: options.context,
+      onTrouble: () => {
+        this.#isStale = true;
+      },
+    });
   }
 
   get sources(): readonly Source[] {
@@ -79,7 +87,7 @@ export class ShardLoop implements Service {
         await wait(retryMs, signal);
       }
     }
-    await this.#settle(0);
+    await Promise.all([this.#settle(0), this.#asides.end()]);
     await this.#connection?.close();
   }
 
@@ -111,7 +119,12 @@ export class ShardLoop implements Service {
       this.#sources.map(({ queue }) => queue),
     );
     const resolvedAtMs = Date.now();
-    const session = new ShardSession(this.shard, { connection, queues, context });
+    const session = new ShardSession(this.shard, {
+      connection,
+      queues,
+      context,
+      onLarge: (found) => this.#asides.begin(found),
+    });
     context.onOccurrence({ kind: 'shard-connected', shard: this.shard.name });
     const upkeep = new ShardUpkeep(this.shard, context);
     let idleMs = MIN_INTERVAL_MS;
@@ -197,7 +210,7 @@ export class ShardLoop implements Service {
       const source = known.get(one.id);
       if (source === undefined)
         return [new Source(one, { reading: found.reading, tickerMode: this.shard.ticker })];
-      source.reload(one);
+      if (!source.isAside) source.reload(one);
       return [source];
     });
     this.#isStale = false;

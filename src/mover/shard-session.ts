@@ -4,14 +4,12 @@
 // gatherers in the order of their source; only central's commit makes them count.
 // Fails by: any error that breaks the connection ends the session; nothing on the shard depends on it.
 import type { Shard } from '../config/config.ts';
-import { TributaryError } from '../errors/tributary-error.ts';
 import { failPoint } from '../lifecycle/fail-point.ts';
 import type { Connection } from '../postgres/connection.ts';
-import { endCopyOut, type Reader, startCopyOut } from '../shards/copy-out.ts';
+import type { Reader } from '../shards/copy-out.ts';
 import type { QueueOnShard } from '../shards/queue-on-shard.ts';
 import { type RoundRequest, runRound, type SeenQueue, type Thoroughness } from '../shards/round.ts';
-import { Assembler } from './assembler.ts';
-import { Cutter } from './cutter.ts';
+import { copyWindows, type Found } from './copy-windows.ts';
 import { takeFigures } from './figures.ts';
 import { judge } from './judge.ts';
 import type { MoverContext } from './mover-context.ts';
@@ -28,17 +26,20 @@ export interface TurnResult {
   readonly settled: Promise<unknown[]>;
 }
 
-/** A COPY that gives no byte, or is not read, for so long is given up and taken up again later. */
-const COPY_PATIENCE_MS = 15_000;
 /** What one window should hold at most, in bytes; ticks further apart make larger ones. */
 const WINDOW_BYTES = 8 * 1024 * 1024;
 
 /** Inside a window that was begun its end must be found, however far it is. */
 const ALL_TICKS = 1_000_000;
+/** A window of more than so many times the usual events is large. */
+const LARGE_WINDOWS = 3;
 
-interface Found {
-  readonly source: Source;
-  readonly reader: Reader;
+export interface ShardSessionOptions {
+  readonly connection: Connection;
+  readonly queues: ReadonlyMap<string, QueueOnShard>;
+  readonly context: MoverContext;
+  /** A window that is to be read beside the turns. */
+  readonly onLarge: (found: Found) => void;
 }
 
 export class ShardSession {
@@ -46,21 +47,16 @@ export class ShardSession {
   readonly #connection: Connection;
   readonly #queues: ReadonlyMap<string, QueueOnShard>;
   readonly #context: MoverContext;
+  readonly #onLarge: (found: Found) => void;
   /** A round or COPY over all queues failed: ask one by one until all succeed again. */
   #isSeparate = false;
 
-  constructor(
-    shard: Shard,
-    {
-      connection,
-      queues,
-      context,
-    }: { connection: Connection; queues: ReadonlyMap<string, QueueOnShard>; context: MoverContext },
-  ) {
+  constructor(shard: Shard, { connection, queues, context, onLarge }: ShardSessionOptions) {
     this.#shard = shard;
     this.#connection = connection;
     this.#queues = queues;
     this.#context = context;
+    this.#onLarge = onLarge;
   }
 
   async turn(sources: readonly Source[], thoroughness: Thoroughness): Promise<TurnResult> {
@@ -103,13 +99,25 @@ export class ShardSession {
       takeFigures(source, queue, Date.now());
       const window = this.#judge(source, queue);
       if (window === undefined) continue;
-      found.push({ source, reader: { window, reading: source.reading } });
+      const one = { source, reader: { window, reading: source.reading } };
+      // One tick that covers so much more than a window should: it must not hold up the shard's other queues.
+      if (
+        sources.length > 1 &&
+        window.end.eventSeq - window.start.eventSeq > LARGE_WINDOWS * limitOf(source)
+      ) {
+        this.#onLarge(one);
+        continue;
+      }
+      found.push(one);
       isBacklogged ||= queue.hasMore || (queue.newest?.id ?? 0) > window.end.id;
       source.noteTicks(queue.hasMore);
     }
     const hasOpen = seen.some(({ newest }) => newest?.open);
     if (found.length === 0) return { rows: 0, isBacklogged: false, hasOpen, settled: Promise.resolve([]) };
-    const { rows, settled } = await this.#copy(found);
+    const { rows, settled } = await copyWindows(this.#connection, found, {
+      context: this.#context,
+      label: `Shard ${this.#shard.name}`,
+    });
     return { rows, isBacklogged, hasOpen, settled };
   }
 
@@ -121,7 +129,7 @@ export class ShardSession {
         queue: this.#queues.get(source.queue) as QueueOnShard,
         tickId: ahead.tick.id,
         endTickId: ahead.inside?.end.id,
-        limit: Math.max(100, Math.floor(WINDOW_BYTES / source.rowBytes)),
+        limit: limitOf(source),
         ticks: ahead.inside === undefined ? source.ticks : ALL_TICKS,
         tick: source.ticker.mayTick(nowMs),
       };
@@ -145,55 +153,13 @@ export class ShardSession {
     };
   }
 
-  async #copy(found: readonly Found[]): Promise<{ rows: number; settled: Promise<unknown[]> }> {
-    const { budget, config, onOccurrence } = this.#context;
-    const assembler = new Assembler(found, {
-      budget,
-      wholeBytes: config.mover.wholeBytes,
-      emit: (parcel) => this.#context.gathererOf(parcel.source.centralQueue).add(parcel),
-      onCut: ({ shard, queue }, bytes) => onOccurrence({ kind: 'window-cut', shard, queue, bytes }),
-      onOriginTaken: ({ shard, queue }, rows) => onOccurrence({ kind: 'origin-taken', shard, queue, rows }),
-    });
-    await failPoint('copy-out:before');
-    const patience = setTimeout(() => {
-      this.#connection.destroy(
-        new TributaryError(
-          `Shard ${this.#shard.name}: reading made no progress for ${COPY_PATIENCE_MS / 1000} s.`,
-          {
-            code: 'copy-stalled',
-            kind: 'retryable',
-          },
-        ),
-      );
-    }, COPY_PATIENCE_MS);
-    try {
-      const cutter = new Cutter();
-      const stream = await startCopyOut(
-        this.#connection,
-        found.map(({ reader }) => reader),
-      );
-      for await (const chunk of stream) {
-        await assembler.add(cutter.push(chunk as Buffer));
-        patience.refresh();
-        await failPoint('copy-out:middle');
-      }
-      if (!cutter.hasEnded)
-        throw new TributaryError('The COPY ended early.', { code: 'copy-cut', kind: 'retryable' });
-      assembler.finish();
-      await failPoint('copy-out:after');
-      await endCopyOut(this.#connection);
-      return { rows: assembler.rows, settled: assembler.settled };
-    } catch (error) {
-      assembler.abandon();
-      for (const { source } of found) source.inFlightSinceUs = undefined;
-      throw Object.assign(error as Error, { settled: assembler.settled });
-    } finally {
-      clearTimeout(patience);
-    }
-  }
-
   #blame(source: Source, error: unknown): void {
     source.failed(error, 'read');
     this.#context.onOccurrence({ kind: 'source-trouble', shard: source.shard, queue: source.queue, error });
   }
+}
+
+/** Most events, by sequence, that the next window of a source should hold. */
+function limitOf(source: Source): number {
+  return Math.max(100, Math.floor(WINDOW_BYTES / source.rowBytes));
 }

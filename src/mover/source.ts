@@ -41,6 +41,8 @@ export class Source {
   /** When events of it were last committed, ms; 0: not by this process. */
   movedAtMs = 0;
   isPaused = false;
+  /** A large window of it is being read over a connection of its own. */
+  isAside = false;
   /** Why it does not move although the shard answers; undefined: it moves. */
   trouble: { state: 'halted' | 'paused' | 'unreachable' | 'unassigned'; reason: string } | undefined;
   readonly figures: Figures = {
@@ -147,6 +149,7 @@ export class Source {
   get canMove(): boolean {
     return (
       this.position !== undefined &&
+      !this.isAside &&
       (this.trouble === undefined || this.trouble.state === 'unreachable') &&
       Date.now() >= this.#restsUntilMs
     );

@@ -94,3 +94,34 @@ describe('mover/mover', () => {
     expect(uncovered?.count).toBe(0);
   });
 });
+
+describe('mover/asides', () => {
+  test('a window far larger than the others is read beside them, and cut only above mover.whole', async () => {
+    const given = await givenMover({ shards: 1, more: 'mover: { memory: 16MB, whole: 4MB }' });
+    const [one] = given.cluster.shards as [typeof given.cluster.central];
+    await one.query(
+      `select count(pgq.insert_event('orders', 'big', repeat('x', 100))) from generate_series(1, 120000)`,
+    );
+    await givenEvents(one, 'emails', 3);
+    const { mover, ended } = given.start();
+    await until(async () => (await proofOf(given, 'emails')).moved === 3, { what: '3 emails' });
+    await until(async () => (await proofOf(given, 'orders')).moved === 120_000, {
+      what: '120 000 orders',
+      timeoutMs: 60_000,
+      everyMs: 500,
+    });
+    await mover.stop();
+    await ended;
+    const proof = await proofOf(given, 'orders');
+    expect({ ...proof, split: [] }).toEqual({
+      ...proof,
+      lost: [],
+      invented: [],
+      twice: [],
+      disordered: [],
+      split: [],
+    });
+    expect(given.occurrences.filter(({ kind }) => kind === 'window-cut').length).toBeGreaterThan(0);
+    expect(given.occurrences.filter(({ kind }) => kind.endsWith('trouble'))).toEqual([]);
+  });
+});

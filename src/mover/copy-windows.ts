@@ -1,0 +1,75 @@
+// Reads some windows of one shard in one COPY and hands them to the gatherers.
+//
+// Fails by: what was complete before a failure is under way all the same; its end comes with the error as `settled`.
+import { TributaryError } from '../errors/tributary-error.ts';
+import { failPoint } from '../lifecycle/fail-point.ts';
+import type { Connection } from '../postgres/connection.ts';
+import { endCopyOut, type Reader, startCopyOut } from '../shards/copy-out.ts';
+import { Assembler } from './assembler.ts';
+import { Cutter } from './cutter.ts';
+import type { MoverContext } from './mover-context.ts';
+import type { Source } from './source.ts';
+
+/** A window that a round found, and whose it is. */
+export interface Found {
+  readonly source: Source;
+  readonly reader: Reader;
+}
+
+export interface Copied {
+  readonly rows: number;
+  /** The end of what was handed to central: undefined or the error of each parcel. */
+  readonly settled: Promise<unknown[]>;
+}
+
+/** A COPY that gives no byte, or is not read, for so long is given up and taken up again later. */
+const COPY_PATIENCE_MS = 15_000;
+
+/** @param label who is read, for errors: `Shard app_017`. */
+export async function copyWindows(
+  connection: Connection,
+  found: readonly Found[],
+  { context, label }: { context: MoverContext; label: string },
+): Promise<Copied> {
+  const { budget, config, onOccurrence } = context;
+  const assembler = new Assembler(found, {
+    budget,
+    wholeBytes: config.mover.wholeBytes,
+    emit: (parcel) => context.gathererOf(parcel.source.centralQueue).add(parcel),
+    onCut: ({ shard, queue }, bytes) => onOccurrence({ kind: 'window-cut', shard, queue, bytes }),
+    onOriginTaken: ({ shard, queue }, rows) => onOccurrence({ kind: 'origin-taken', shard, queue, rows }),
+  });
+  await failPoint('copy-out:before');
+  const patience = setTimeout(() => {
+    connection.destroy(
+      new TributaryError(`${label}: reading made no progress for ${COPY_PATIENCE_MS / 1000} s.`, {
+        code: 'copy-stalled',
+        kind: 'retryable',
+      }),
+    );
+  }, COPY_PATIENCE_MS);
+  try {
+    const cutter = new Cutter();
+    const stream = await startCopyOut(
+      connection,
+      found.map(({ reader }) => reader),
+    );
+    for await (const chunk of stream) {
+      await assembler.add(cutter.push(chunk as Buffer));
+      patience.refresh();
+      await failPoint('copy-out:middle');
+    }
+    if (!cutter.hasEnded)
+      throw new TributaryError('The COPY ended early.', { code: 'copy-cut', kind: 'retryable' });
+    assembler.finish();
+    await failPoint('copy-out:after');
+    await endCopyOut(connection);
+    return { rows: assembler.rows, settled: assembler.settled };
+  } catch (error) {
+    assembler.abandon();
+    for (const { source } of found) source.inFlightSinceUs = undefined;
+    throw Object.assign(error as Error, { settled: assembler.settled });
+  } finally {
+    clearTimeout(patience);
+  }
+}
