@@ -45,6 +45,8 @@ begin
           and newest.tick_id = r.after_tick_id
           and newest.tick_time_us = r.after_tick_time_us
         order by r.source
+        -- Another mover that is just moving it is waited for, and then counts as the faster one, not as a broken constraint.
+        on conflict (source, n) do nothing
         $sql$, v_current) using x_positions;
     get diagnostics v_stored = row_count;
     if v_stored <> jsonb_array_length(x_positions) then
