@@ -10,11 +10,17 @@ export class CentralLink {
   readonly #purpose: string;
   #connection: Promise<Connection> | undefined;
   #queue: Promise<unknown> = Promise.resolve();
+  #opened = 0;
 
   /** @param purpose shown in pg_stat_activity behind the installation's name. */
   constructor(config: Config, purpose: string) {
     this.#config = config;
     this.#purpose = purpose;
+  }
+
+  /** How often a connection was opened: another one may reach a central that was restored or failed over meanwhile. */
+  get opened(): number {
+    return this.#opened;
   }
 
   /** Lends the connection to `work`, after those who asked before; a broken one is replaced first. */
@@ -49,7 +55,9 @@ export class CentralLink {
     this.#connection = Connection.open(this.#config.central, {
       applicationName: `tributary ${this.#purpose} ${this.#config.name}`,
     });
-    return await this.#connection;
+    const opened = await this.#connection;
+    this.#opened += 1;
+    return opened;
   }
 }
 

@@ -65,6 +65,8 @@ export class Mover implements Service {
   #context: MoverContext | undefined;
   #upkeep: Running | undefined;
   #lagAtMs = 0;
+  /** How often the control connection had been opened when the positions were last known to be central's. */
+  #opened = 1;
 
   constructor({ config, host, version, onOccurrence }: MoverOptions) {
     this.#config = config;
@@ -222,8 +224,11 @@ export class Mover implements Service {
         this.#control,
         loops.map(({ shard }) => shard.name),
       );
-      const known = loops.reduce((count, { sources }) => count + sources.length, 0);
-      for (const loop of loops) loop.refresh(states.exceptions, known !== states.total);
+      const known = loops.reduce((count, loop) => count + loop.known, 0);
+      // Over a new connection we may be speaking to a central that went back: a source without events would never notice.
+      const isOther = known !== states.total || this.#control.opened !== this.#opened;
+      this.#opened = this.#control.opened;
+      for (const loop of loops) loop.refresh(states.exceptions, isOther);
       if (Date.now() < this.#lagAtMs) return;
       this.#lagAtMs = Date.now() + LAG_EVERY_MS;
       await this.#tellLag(loops);

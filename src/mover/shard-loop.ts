@@ -45,6 +45,7 @@ export class ShardLoop implements Service {
   readonly #asides: Asides;
   readonly #stopped = new AbortController();
   #sources: Source[] = [];
+  #known = 0;
   #connection: Connection | undefined;
   #underWay: Promise<unknown[]>[] = [];
   #isStale = true;
@@ -65,6 +66,11 @@ export class ShardLoop implements Service {
 
   get sources(): readonly Source[] {
     return this.#sources;
+  }
+
+  /** How many sources central has for this shard, those that the file does not name any more among them. */
+  get known(): number {
+    return this.#known;
   }
 
   /** Why the whole shard does not move; undefined: it does. */
@@ -200,9 +206,12 @@ export class ShardLoop implements Service {
 
   async #refreshSources(): Promise<void> {
     await this.#settle(0);
+    // Before the look, not after it: what is found out meanwhile asks for another one.
+    this.#isStale = false;
     const stored = await this.#options.loadSources();
     const { config } = this.#options.context;
     const readings = readingsOf(config, this.shard);
+    this.#known = stored.length;
     const known = new Map(this.#sources.map((source) => [source.id, source]));
     this.#sources = stored.flatMap((one) => {
       const found = readings.get(one.queue);
@@ -213,7 +222,6 @@ export class ShardLoop implements Service {
       if (!source.isAside) source.reload(one);
       return [source];
     });
-    this.#isStale = false;
   }
 
   #noteMissing(queues: ReadonlyMap<string, unknown>): void {
