@@ -20,9 +20,8 @@ export type Verdict =
 export function judge(position: Position, seen: SeenQueue): Verdict {
   const { tick, inside } = position;
   if (seen.newest === undefined || seen.newest.id < tick.id) {
-    const newest = seen.newest === undefined ? 'has no tick' : `has only reached tick ${seen.newest.id}`;
     return diverged(
-      `the shard ${newest}, but tick ${tick.id} has been moved already: the shard was restored or promoted from an older state`,
+      `the shard has no tick as new as ${tick.id}, which has been moved already: it was restored or promoted from an older state, or the queue was created anew`,
     );
   }
   if (seen.start === undefined) {

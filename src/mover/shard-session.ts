@@ -97,6 +97,7 @@ export class ShardSession {
     for (const queue of seen) {
       const source = sources.find(({ queue: name }) => name === queue.queue) as Source;
       takeFigures(source, queue, Date.now());
+      source.noteTicks(queue.hasMore);
       const window = this.#judge(source, queue);
       if (window === undefined) continue;
       const one = { source, reader: { window, reading: source.reading } };
@@ -110,7 +111,6 @@ export class ShardSession {
       }
       found.push(one);
       isBacklogged ||= queue.hasMore || (queue.newest?.id ?? 0) > window.end.id;
-      source.noteTicks(queue.hasMore);
     }
     const hasOpen = seen.some(({ newest }) => newest?.open);
     if (found.length === 0) return { rows: 0, isBacklogged: false, hasOpen, settled: Promise.resolve([]) };
