@@ -254,7 +254,8 @@ describe('contract/coop batches', () => {
       `insert into pgq.tick (tick_queue, tick_id, tick_snapshot, tick_event_seq)
        select queue_id, 5, txid_current_snapshot(), 99 from pgq.queue where queue_name = 'disorder'`,
     );
-    expect((await taken(db, group, 'a')).endTick).toBe(5);
+    const after = await taken(db, group, 'a');
+    expect([after.startTick, after.endTick, await payloadsOf(db, after)]).toEqual([3, 5, []]);
   });
 
   test('an empty batch between full ones is handed out and finished like any other', async () => {

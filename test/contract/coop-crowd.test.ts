@@ -89,7 +89,7 @@ function isFencing(error: unknown, session: Connection): boolean {
     code === 'TB001' ||
     code === '57P01' ||
     session.failed ||
-    /batch not found|not queryable|Connection terminated/.test(message ?? '')
+    /batch not found|Cannot find data for batch|not queryable|Connection terminated/.test(message ?? '')
   );
 }
 
