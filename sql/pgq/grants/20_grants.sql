@@ -59,3 +59,6 @@ begin
     end if;
 end;
 $$;
+
+-- Queues that are older than the roles.
+select pgq.grant_perms(queue_name) from pgq.queue;

@@ -25,7 +25,10 @@ create table pgq.queue (
     queue_extra_maint           text[],
 
     constraint queue_pkey primary key (queue_id),
-    constraint queue_name_uq unique (queue_name)
+    constraint queue_name_uq unique (queue_name),
+    -- Functions that run as their owner put these names into SQL, while pgq_admin may update the row.
+    constraint queue_objects_check check (queue_data_pfx = 'pgq.event_' || queue_id
+        and queue_event_seq = queue_data_pfx || '_id_seq' and queue_tick_seq = queue_data_pfx || '_tick_seq')
 );
 
 comment on column pgq.queue.queue_ntables is 'Read once, when the queue is created; never change it later.';
