@@ -1,12 +1,10 @@
 import { pino } from 'pino';
-import { test as base, describe, expect, onTestFinished } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Handler } from '../../src/handler/contract.ts';
 import { Worker } from '../../src/workers/child/worker.ts';
 import type { Start, ToPrimary } from '../../src/workers/protocol.ts';
 import { until } from '../support/until.ts';
 import { GROUP, givenWorkerCentral, type WorkerCentral } from '../support/worker-central.ts';
-
-const test = base;
 
 interface Running {
   readonly worker: Worker;
@@ -44,6 +42,8 @@ function givenWorker(central: WorkerCentral, handler: Handler, overrides: Partia
 
 const finished = ({ messages }: Running) =>
   messages.flatMap((message) => (message.type === 'finished' ? [message] : []));
+
+const numbers = (count: number) => Array.from({ length: count }, (_, at) => at + 1);
 
 describe('workers/child', () => {
   test('every event of a batch is handled once, in order, and the effects commit with the batch', async () => {
@@ -118,5 +118,212 @@ describe('workers/child', () => {
     });
     expect(dead.stack).toContain('workers-batch.test');
     expect(await central.effects()).toEqual([1, 2, 3, 5, 6, 7, 8, 9, 10]);
+  });
+
+  test('a batch handler that throws is called again with halves, down to the event that throws', async () => {
+    const central = await givenWorkerCentral();
+    await central.produce('orders', 64);
+    const sizes: number[] = [];
+    givenWorker(central, {
+      async batch(events, { client }) {
+        sizes.push(events.length);
+        const all = events.map((event) => event.json<{ n: number }>().n);
+        await client.query('insert into effect (n) select unnest($1::int[])', [all]);
+        if (all.includes(7) || all.includes(40)) throw new Error('not these');
+      },
+    });
+    await until(
+      async () => {
+        await central.tick('orders');
+        return (await central.query('select 1 from tributary.dead_event')).length === 2;
+      },
+      { what: 'two dead events' },
+    );
+    expect(sizes[0]).toBe(64);
+    expect(await central.effects()).toEqual(numbers(64).filter((n) => n !== 7 && n !== 40));
+  });
+
+  test('a batch with more failures than a transaction has savepoints for is finished in slices', async () => {
+    const central = await givenWorkerCentral();
+    await central.produce('orders', 400);
+    givenWorker(
+      central,
+      {
+        async batch(events, { client }) {
+          const all = events.map((event) => event.json<{ n: number }>().n);
+          await client.query('insert into effect (n) select unnest($1::int[])', [all]);
+          if (all.some((n) => n % 4 === 0)) throw new Error('every fourth');
+        },
+      },
+      { retry: { attempts: 1, firstMs: 10, maxMs: 50 } },
+    );
+    await central.tick('orders');
+    await until(async () => (await central.query('select 1 from tributary.dead_event')).length === 100, {
+      what: 'all dead events',
+    });
+    expect(await central.effects()).toEqual(numbers(400).filter((n) => n % 4 !== 0));
+    expect(await central.query('select * from tributary.narrowing')).toEqual([]);
+  });
+
+  test('a batch handler gets at most 2,000 events at once, and all of them', async () => {
+    const central = await givenWorkerCentral();
+    await central.produce('orders', 4_500);
+    const sizes: number[] = [];
+    givenWorker(central, { batch: (events) => void sizes.push(events.length) });
+    await central.tick('orders');
+    await until(() => sizes.reduce((sum, size) => sum + size, 0) === 4_500, { what: 'all events' });
+    expect(sizes).toEqual([2_000, 2_000, 500]);
+  });
+
+  test('the client refuses transaction control with a sentence, and only that event fails', async () => {
+    const central = await givenWorkerCentral();
+    await central.produce('orders', 3);
+    const refusals: string[] = [];
+    givenWorker(central, {
+      async event(event, { client }) {
+        const { n } = event.json<{ n: number }>();
+        await client.query('insert into effect (n) values ($1)', [n]);
+        if (n !== 2) return;
+        await client.query('insert into effect (n) values (99); commit').catch((error: Error) => {
+          refusals.push(error.message);
+          throw error;
+        });
+      },
+    });
+    await central.tick('orders');
+    await until(async () => (await central.effects()).length === 2, { what: 'the neighbours' });
+    expect(await central.effects()).toEqual([1, 3]);
+    expect(refusals[0]).toBe(
+      'COMMIT is refused: the client is inside the transaction that finishes the batch. To undo what was written for an event, throw; for a transaction of your own, open a connection of your own.',
+    );
+  });
+
+  test('a statement that fails unheard fails its event: caught, or never waited for', async () => {
+    const central = await givenWorkerCentral();
+    await central.produce('orders', 4);
+    givenWorker(
+      central,
+      {
+        async event(event, { client }) {
+          const { n } = event.json<{ n: number }>();
+          await client.query('insert into effect (n) values ($1)', [n]);
+          if (n === 2) await client.query('select 1 / 0').catch(() => {});
+          if (n === 3) void client.query('select no_such_column');
+        },
+      },
+      { retry: { attempts: 1, firstMs: 10, maxMs: 50 } },
+    );
+    await central.tick('orders');
+    const dead = await until(
+      async () => {
+        const rows = await central.query('select ev_id, error from tributary.dead_event order by ev_id');
+        return rows.length === 2 && rows;
+      },
+      { what: 'two dead events' },
+    );
+    expect(dead.map(({ error }) => error)).toEqual([
+      'A statement of the handler failed, and the handler went on as if it had not. In PostgreSQL a failed statement undoes the whole transaction: let the error out of the handler.',
+      'column "no_such_column" does not exist',
+    ]);
+    expect(await central.effects()).toEqual([1, 4]);
+  });
+
+  test('a handler beyond its time is aborted, its statement cancelled, its event put off, its worker replaced', async () => {
+    const central = await givenWorkerCentral();
+    await central.produce('orders', 3);
+    let isAborted = false;
+    const running = givenWorker(
+      central,
+      {
+        async event(event, { client, signal }) {
+          const { n } = event.json<{ n: number }>();
+          await client.query('insert into effect (n) values ($1)', [n]);
+          signal.addEventListener('abort', () => {
+            isAborted = true;
+          });
+          if (n === 2) await client.query('select pg_sleep(600)');
+        },
+      },
+      { timeoutMs: 300, retry: { attempts: 1, firstMs: 10, maxMs: 50 } },
+    );
+    await central.tick('orders');
+    await until(() => running.worker.hasOverrun, { what: 'the overrun' });
+    await running.stop();
+    expect(isAborted).toBe(true);
+    expect(await central.effects()).toEqual([1, 3]);
+    expect(await central.query('select error from tributary.dead_event')).toEqual([
+      {
+        error:
+          'The handler took longer than 300 ms. Raise `timeout:` of the queue, or give `context.signal` to what it waits for.',
+      },
+    ]);
+  });
+
+  test('retry and dead keep what was written; retry counts no failure', async () => {
+    const central = await givenWorkerCentral();
+    await central.produce('orders', 3);
+    let tries = 0;
+    givenWorker(central, {
+      async event(event, { client, retry, dead, attempt }) {
+        const { n } = event.json<{ n: number }>();
+        await client.query('insert into effect (n) values ($1)', [n]);
+        if (n === 1 && ++tries < 5) retry(event, { after: '10ms' });
+        if (n === 1) expect(attempt).toBe(1);
+        if (n === 2) dead(event, 'of no use');
+      },
+    });
+    await until(
+      async () => {
+        await central.tick('orders');
+        return tries === 5;
+      },
+      { what: 'five tries' },
+    );
+    await until(async () => (await central.effects()).length === 7, { what: 'the last try' });
+    expect(await central.effects()).toEqual([1, 1, 1, 1, 1, 2, 3]);
+    expect(await central.query('select kind, error, origin from tributary.dead_event')).toEqual([
+      { kind: 'handler', error: 'of no use', origin: 's:orders:2' },
+    ]);
+  });
+
+  test('a batch that went to another is rolled back here and finished there', async () => {
+    const central = await givenWorkerCentral();
+    await central.produce('orders', 2);
+    let release = () => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const slow = givenWorker(central, {
+      async event(event, { client }) {
+        await client.query('insert into effect (n, slot) values ($1, $2)', [
+          event.json<{ n: number }>().n,
+          'slow',
+        ]);
+        await held;
+      },
+    });
+    await central.tick('orders');
+    await until(() => slow.messages.some(({ type }) => type === 'opened'), { what: 'the batch' });
+    const connection = await central.connect();
+    // Whoever takes the batch ends the backend that works under the old token.
+    const other = givenWorker(
+      central,
+      {
+        async event(event, { client }) {
+          await client.query('insert into effect (n, slot) values ($1, $2)', [
+            event.json<{ n: number }>().n,
+            'other',
+          ]);
+        },
+      },
+      { slot: 'orders#2', deadAfterMs: 1 },
+    );
+    await until(() => finished(other).length > 0, { what: 'the takeover' });
+    release();
+    await until(() => slow.messages.some(({ type }) => type === 'gaveUp'), { what: 'the loser' });
+    expect(await connection.query('select n, slot from effect order by n')).toEqual([
+      { n: 1, slot: 'other' },
+      { n: 2, slot: 'other' },
+    ]);
   });
 });

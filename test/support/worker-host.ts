@@ -43,7 +43,9 @@ export async function givenWorkerHosts(
     file,
     tributary,
     async startHost(name, ...args) {
-      const host = startTributary(['-c', file, 'work', '--host', name, ...args]);
+      // A worker that runs out of memory shall not take the machine's.
+      const env = { NODE_OPTIONS: '--max-old-space-size=96' };
+      const host = startTributary(['-c', file, 'work', '--host', name, ...args], { env });
       await host.waitForLine(/working on/);
       return host;
     },

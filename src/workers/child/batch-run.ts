@@ -60,18 +60,19 @@ export async function runBatch(
   batch: CoopBatch,
   environment: BatchEnvironment,
 ): Promise<BatchResult> {
-  const run = new BatchRun(connection, batch, environment);
+  // Each try has its own book: what one decided is rolled back with it.
+  const begin = () => new BatchRun(connection, batch, environment);
   const isKiller = batch.openings >= OPENINGS_OF_A_KILLER;
   // Where slices were committed before, the batch can only go on in slices.
   if (isKiller || (batch.openings > 1 && (await hasNarrowing(connection, environment.membership, batch)))) {
-    return await run.inSlices({ isHunting: true });
+    return await begin().inSlices({ isHunting: true });
   }
   try {
-    return await run.asAWhole();
+    return await begin().asAWhole();
   } catch (error) {
     if (!(error instanceof TooManySavepoints)) throw error;
     await connection.script('rollback');
-    return await run.inSlices({ isHunting: false });
+    return await begin().inSlices({ isHunting: false });
   }
 }
 
@@ -129,9 +130,9 @@ class BatchRun {
       for (let from = 0; from < events.length; ) {
         const end = sliceEnd(ids, from, width);
         await this.#slice(events.slice(from, end), { isHunting, guilty: condemned(suspect) });
-        last = ids[end - 1];
+        last = ids[end - 1] as number;
         from = end;
-        width = nextWidth(width);
+        width = nextWidth(width, last, suspect);
       }
     }
     const transaction = this.#transaction();

@@ -21,8 +21,10 @@ export function firstWidth(suspect: Suspect | undefined): number {
   return suspect === undefined ? WIDEST : Math.max(1, Math.floor(suspect.events / NARROWING));
 }
 
-/** After a slice that went well. */
-export const nextWidth = (width: number): number => Math.min(WIDEST, width * 2);
+/** After a slice that went well and ended at `last`: wider only once everything under suspicion is behind. */
+export function nextWidth(width: number, last: number, suspect: Suspect | undefined): number {
+  return suspect !== undefined && last < suspect.last ? width : Math.min(WIDEST, width * 2);
+}
 
 /** The id of the event that is guilty beyond doubt. */
 export function condemned(suspect: Suspect | undefined): number | undefined {

@@ -13,7 +13,7 @@ const CRASH_BACKOFF = { firstMs: 100, maxMs: 10_000 };
 /** How often a handler that could not be loaded is tried again. */
 const PARKED_MS = 15_000;
 /** Beyond the handler's own time limit, before a silent process is killed. */
-const SILENCE_SLACK_MS = 5_000;
+const SILENCE_SLACK_MS = 3_000;
 
 export interface StopOptions {
   /** What a batch at hand gets to finish, in ms, before its handler's signal is aborted. */
