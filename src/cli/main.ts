@@ -7,6 +7,8 @@ import { StopSwitch } from './stop-switch.ts';
 
 /** How long a command may take to let go after the second signal. */
 const LET_GO_MS = 2_000;
+/** How long it may take to stop after the program that forked us is gone. */
+const ORPHAN_MS = 5_000;
 
 const stop = new StopSwitch();
 const pressed = () => {
@@ -14,6 +16,13 @@ const pressed = () => {
 };
 process.on('SIGINT', pressed);
 process.on('SIGTERM', pressed);
+// Who forked us (`start` its mover, `demo` its `start`) holds the channel; however it ended, nothing of it is left behind.
+if (process.connected) {
+  process.on('disconnect', () => {
+    setTimeout(() => process.exit(EXIT.failed), ORPHAN_MS).unref();
+    pressed();
+  });
+}
 stop.hardSignal.addEventListener('abort', () => {
   setTimeout(() => process.exit(EXIT.failed), LET_GO_MS).unref();
 });

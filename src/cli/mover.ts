@@ -7,6 +7,7 @@ import { Mover } from '../mover/mover.ts';
 import { logMover } from '../observability/mover-log.ts';
 import type { CliContext } from './context.ts';
 import { EXIT, Exit } from './exit.ts';
+import { tellMember } from './member-word.ts';
 
 export function register(program: Command, context: CliContext): void {
   program
@@ -29,6 +30,7 @@ export function register(program: Command, context: CliContext): void {
         { shards: choice.shards.length },
         `moving ${choice.shards.length} shards of host ${choice.host}`,
       );
+      tellMember(mover.memberId);
       await mover.run();
       context.log.info('stopped: all that was read has been committed');
     });

@@ -13,6 +13,7 @@ import { register as plan } from './plan.ts';
 import { register as scale } from './scale.ts';
 import { register as send } from './send.ts';
 import { register as shards } from './shards.ts';
+import { register as start } from './start.ts';
 import { register as work } from './work.ts';
 
 /** Adds one command; each command file exports one of these as `register`. */
@@ -29,6 +30,7 @@ const COMMANDS: readonly Register[] = [
   scale,
   send,
   shards,
+  start,
   work,
 ];
 

@@ -13,6 +13,8 @@ export interface ProofRow {
   readonly id: number;
   /** Transaction that inserted it there. */
   readonly txid: number;
+  /** Who produced it: what one producer of a source commits, it commits one after the other, so the order is known. */
+  readonly producer?: string | null;
 }
 
 /** What compares the two sides. */
@@ -27,18 +29,26 @@ export interface Proof {
   readonly twice: readonly string[];
   /** Shard transactions whose events of one queue are in more than one central transaction: `shard:queue txid`. */
   readonly split: readonly string[];
-  /** Origins that stand in central before an earlier one of the same source. */
+  /** Origins that stand in central behind a later one of the same transaction or producer. */
   readonly disordered: readonly string[];
+}
+
+export interface ShardEventsOptions {
+  readonly shard: string;
+  readonly queue: string;
+  readonly schema?: string;
+  /** The column that tells producers apart, e.g. `ev_extra1`. */
+  readonly producer?: string;
 }
 
 /** All events of one queue of a shard that are not retries, in event order. */
 export async function readShardEvents(
   shard: Connection,
-  { shard: name, queue, schema = 'pgq' }: { shard: string; queue: string; schema?: string },
+  { shard: name, queue, schema = 'pgq', producer = 'null' }: ShardEventsOptions,
 ): Promise<ProofRow[]> {
   const table = await eventTable(shard, queue, schema);
   return await shard.query<ProofRow>(
-    `select $1 || ':' || $2 || ':' || ev_id as origin, ev_id as id, ev_txid as txid
+    `select $1 || ':' || $2 || ':' || ev_id as origin, ev_id as id, ev_txid as txid, ${producer} as producer
      from ${table} where ev_owner is null order by ev_txid, ev_id`,
     [name, queue],
   );
@@ -63,7 +73,7 @@ export function compare(shards: readonly ProofRow[], central: readonly ProofRow[
   const twice: string[] = [];
   const centralTxids = new Map<string, Set<number>>();
   const disordered: string[] = [];
-  const newest = new Map<string, { txid: number; id: number }>();
+  const newest = new Map<string, number>();
   for (const { origin, txid } of central) {
     if (arrived.has(origin)) twice.push(origin);
     arrived.add(origin);
@@ -73,10 +83,10 @@ export function compare(shards: readonly ProofRow[], central: readonly ProofRow[
     const key = `${source} ${row.txid}`;
     const txids = centralTxids.get(key) ?? new Set();
     centralTxids.set(key, txids.add(txid));
-    // Of two events of one transaction the lower id comes first; a late transaction may come after younger ones.
-    const last = newest.get(key);
-    if (last !== undefined && row.id < last.id) disordered.push(origin);
-    newest.set(key, row);
+    // Of two events of one transaction or producer the lower id comes first; a late transaction may come after younger ones.
+    const orders = row.producer == null ? [key] : [key, `${source} of ${row.producer}`];
+    if (orders.some((order) => row.id < (newest.get(order) ?? 0))) disordered.push(origin);
+    for (const order of orders) newest.set(order, row.id);
   }
   return {
     committed: committed.size,

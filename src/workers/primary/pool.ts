@@ -160,7 +160,7 @@ export class WorkerPool implements Service {
       open: () => Connection.open(config.central, { applicationName: `tributary leases ${config.name}` }),
       resources: () =>
         this.#wantedSlots().map(({ slot, queue }) => ({ name: slotResource(slot), group: queue })),
-      details: () => ({ running: this.running, parked: this.parked }),
+      details: () => ({ running: this.running, parked: this.parked, pids: this.pids }),
       ttlMs: LEASE_MS,
       adoptAfterMs: 0,
       beatMs: BEAT_MS,

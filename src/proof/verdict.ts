@@ -1,0 +1,59 @@
+// The whole way of one central queue judged: committed on the shards, moved into central, handled there. Pure.
+import { compare, holds, type Proof, type ProofRow } from './origins.ts';
+
+export interface Sides {
+  /** All shards' events of the queue's sources. */
+  readonly shards: readonly ProofRow[];
+  readonly central: readonly ProofRow[];
+  /** In the order in which they were handled. */
+  readonly handled: readonly ProofRow[];
+  /** Events that the business rows on the shards stand for, where that is known. */
+  readonly expected?: number;
+  /** One worker handles in central's order; with several, order is kept inside a transaction only. */
+  readonly isHandledInOrder: boolean;
+}
+
+export interface Verdict {
+  readonly expected: number | undefined;
+  readonly committed: number;
+  readonly moved: number;
+  readonly handled: number;
+  /** How many events are not where they should be, each counted once for every stretch of the way. */
+  readonly lost: number;
+  readonly twice: number;
+  readonly disordered: number;
+  /** Transactions of shards that arrived, or were handled, in parts. */
+  readonly split: number;
+  readonly holds: boolean;
+  /** A few origins of what went wrong, each with its kind, for people. */
+  readonly culprits: readonly string[];
+}
+
+const MAX_CULPRITS = 5;
+
+export function judge({ shards, central, handled, expected, isHandledInOrder }: Sides): Verdict {
+  const moving = compare(shards, central);
+  const handling = compare(isHandledInOrder ? shards : shards.map(withoutProducer), handled);
+  const both = (kind: FaultKind) => moving[kind].length + handling[kind].length;
+  return {
+    expected,
+    committed: moving.committed,
+    moved: moving.moved,
+    handled: handling.moved,
+    lost: both('lost'),
+    // What nobody committed is there once too often as well.
+    twice: both('twice') + both('invented'),
+    disordered: both('disordered'),
+    split: both('split'),
+    holds: holds(moving) && holds(handling) && (expected ?? moving.committed) === moving.committed,
+    culprits: [...culprits(moving, 'moving'), ...culprits(handling, 'handling')].slice(0, MAX_CULPRITS),
+  };
+}
+
+const withoutProducer = ({ origin, id, txid }: ProofRow): ProofRow => ({ origin, id, txid });
+
+const FAULTS = ['lost', 'twice', 'invented', 'split', 'disordered'] as const;
+type FaultKind = (typeof FAULTS)[number];
+
+const culprits = (proof: Proof, stretch: string): string[] =>
+  FAULTS.flatMap((kind) => proof[kind].map((origin) => `${origin} (${kind} in ${stretch})`));
