@@ -4,6 +4,7 @@
 // than the run.
 import { createHash } from 'node:crypto';
 import type { Connection } from '../postgres/connection.ts';
+import { disorderedIn, firstTicks, type Ordered, type ProofTick } from './order.ts';
 
 /** An event of one queue as the proof sees it. */
 export interface ProofRow {
@@ -13,8 +14,13 @@ export interface ProofRow {
   readonly id: number;
   /** Transaction that inserted it there. */
   readonly txid: number;
+<<<<<<< src/proof/origins.ts
+  /** The first tick there that covers it; absent: not known, then only events of one transaction are compared. */
+  readonly tick?: number;
+=======
   /** Who produced it: what one producer of a source commits, it commits one after the other, so the order is known. */
   readonly producer?: string | null;
+>>>>>>> /tmp/fw/up~
 }
 
 /** What compares the two sides. */
@@ -29,7 +35,11 @@ export interface Proof {
   readonly twice: readonly string[];
   /** Shard transactions whose events of one queue are in more than one central transaction: `shard:queue txid`. */
   readonly split: readonly string[];
+<<<<<<< src/proof/origins.ts
+  /** Origins that stand in central behind one of the same source that should come later. */
+=======
   /** Origins that stand in central behind a later one of the same transaction or producer. */
+>>>>>>> /tmp/fw/up~
   readonly disordered: readonly string[];
 }
 
@@ -47,11 +57,31 @@ export async function readShardEvents(
   { shard: name, queue, schema = 'pgq', producer = 'null' }: ShardEventsOptions,
 ): Promise<ProofRow[]> {
   const table = await eventTable(shard, queue, schema);
+<<<<<<< src/proof/origins.ts
+  const rows = await shard.query<ProofRow>(
+    `select $1 || ':' || $2 || ':' || ev_id as origin, ev_id as id, ev_txid as txid
+=======
   return await shard.query<ProofRow>(
     `select $1 || ':' || $2 || ':' || ev_id as origin, ev_id as id, ev_txid as txid, ${producer} as producer
+>>>>>>> /tmp/fw/up~
      from ${table} where ev_owner is null order by ev_txid, ev_id`,
     [name, queue],
   );
+  const ticks = await shard.query<ProofTick>(
+    `select tick_id as id, tick_snapshot::text as snapshot from ${schema}.tick
+     where tick_queue = (select queue_id from ${schema}.queue where queue_name = $1)`,
+    [queue],
+  );
+  const first = firstTicks(
+    ticks,
+    rows.map(({ txid }) => txid),
+  );
+  // What the oldest tick covers may have been in one that rotation took.
+  const oldest = ticks.reduce((least, { id }) => Math.min(least, id), Number.POSITIVE_INFINITY);
+  return rows.map((row) => {
+    const tick = first.get(row.txid);
+    return tick === undefined || tick === oldest ? row : { ...row, tick };
+  });
 }
 
 /** All events of one central queue that came from shards, in event order. */
@@ -66,14 +96,18 @@ export async function readCentralEvents(
   );
 }
 
-/** Compares both sides. Pure. */
+/** Compares both sides; `central` in event order. Pure. */
 export function compare(shards: readonly ProofRow[], central: readonly ProofRow[]): Proof {
   const committed = new Map(shards.map((row) => [row.origin, row]));
   const arrived = new Set<string>();
   const twice: string[] = [];
   const centralTxids = new Map<string, Set<number>>();
+<<<<<<< src/proof/origins.ts
+  const bySource = new Map<string, Ordered[]>();
+=======
   const disordered: string[] = [];
   const newest = new Map<string, number>();
+>>>>>>> /tmp/fw/up~
   for (const { origin, txid } of central) {
     if (arrived.has(origin)) twice.push(origin);
     arrived.add(origin);
@@ -83,10 +117,17 @@ export function compare(shards: readonly ProofRow[], central: readonly ProofRow[
     const key = `${source} ${row.txid}`;
     const txids = centralTxids.get(key) ?? new Set();
     centralTxids.set(key, txids.add(txid));
+<<<<<<< src/proof/origins.ts
+    // Without its tick an event can be compared with those of its own transaction alone.
+    const chain = row.tick === undefined ? key : source;
+    bySource.set(chain, bySource.get(chain) ?? []);
+    bySource.get(chain)?.push({ origin, id: row.id, tick: row.tick ?? 0 });
+=======
     // Of two events of one transaction or producer the lower id comes first; a late transaction may come after younger ones.
     const orders = row.producer == null ? [key] : [key, `${source} of ${row.producer}`];
     if (orders.some((order) => row.id < (newest.get(order) ?? 0))) disordered.push(origin);
     for (const order of orders) newest.set(order, row.id);
+>>>>>>> /tmp/fw/up~
   }
   return {
     committed: committed.size,
@@ -95,7 +136,7 @@ export function compare(shards: readonly ProofRow[], central: readonly ProofRow[
     invented: [...arrived].filter((origin) => !committed.has(origin)),
     twice,
     split: [...centralTxids].filter(([, txids]) => txids.size > 1).map(([key]) => key),
-    disordered,
+    disordered: [...bySource.values()].flatMap(disorderedIn),
   };
 }
 
