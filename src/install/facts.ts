@@ -50,6 +50,10 @@ export interface RuntimeRoleFacts {
   /** Whether who asked may make it a member. */
   readonly mayBeGranted: boolean;
   readonly mayConnect: boolean;
+  /** Sees the queries and long transactions of others, which `doctor` names; a superuser does. */
+  readonly maySeeStats: boolean;
+  /** Whether who asked may let it. */
+  readonly statsMayBeGranted: boolean;
 }
 
 export interface DatabaseFacts {
@@ -127,8 +131,9 @@ export async function readFacts(connection: Connection, options: FactsOptions): 
     first.has_pgq_admin ? membershipSql(first.runtime_exists ? runtimeRole : first.role) : 'select null',
     schemaIsThere && first.has_version ? `select ${schema}.version() as version` : 'select null as version',
     schemaIsThere ? sequencesSql(schema) : 'select null where false',
+    first.runtime_exists ? statsSql(runtimeRole) : 'select null where false',
   ];
-  const [control, membership, version, sequences] = await connection.script(pieces.join(';\n'));
+  const [control, membership, version, sequences, stats] = await connection.script(pieces.join(';\n'));
   const member = membership?.[0] as Partial<Membership> | undefined;
   const versionText = (version?.[0]?.version as string | null) ?? undefined;
   const cluster = (control?.[0]?.cluster as string | null) ?? first.address;
@@ -169,6 +174,8 @@ export async function readFacts(connection: Connection, options: FactsOptions): 
         member?.is_grantor === true ||
         (first.may_create_role && first.version_number < 160000),
       mayConnect: first.may_connect,
+      maySeeStats: stats?.[0]?.may_see === true,
+      statsMayBeGranted: first.is_superuser || stats?.[0]?.may_grant === true,
     },
     queues: schemaIsThere ? await readQueues(connection, options) : { all: [], wanted: new Map() },
   };
@@ -190,6 +197,10 @@ select pg_has_role(${literal(role)}, 'pgq_admin', 'usage') as is_member,
     pg_has_role(current_user, 'pgq_admin', 'usage') as asker_is_member,
     (select rolsuper from pg_roles where rolname = ${literal(role)}) as is_super,
     pg_has_role(current_user, 'pgq_admin', 'member with admin option') as is_grantor`;
+
+const statsSql = (role: string): string => `
+select pg_has_role(${literal(role)}, 'pg_read_all_stats', 'usage') as may_see,
+    pg_has_role(current_user, 'pg_read_all_stats', 'member with admin option') as may_grant`;
 
 // A dump restores tables and not the three serial sequences of the extension; the next numbers are then taken already.
 const sequencesSql = (schema: PgqSchema): string => `

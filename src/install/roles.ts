@@ -35,9 +35,10 @@ export function planRuntimeRole(
       mistake: `${place}: role ${runtime.name} may not connect: an administrator runs \`grant connect on database ${identifier(server.database)} to ${name}\`.`,
     };
   }
+  const stats = statsSteps(runtime);
   const isOwner = runtime.name === server.role && (pgq.ownsSchema || willInstall);
   if (runtime.isPgqAdmin || isOwner || (runtime.name === server.role && server.isSuperuser))
-    return { steps: [] };
+    return { steps: stats };
   const sql = `grant pgq_admin to ${name}`;
   if (runtime.hasPgqAdminRole && !runtime.mayBeGranted) {
     return {
@@ -49,5 +50,16 @@ export function planRuntimeRole(
       mistake: `${place} has no role pgq_admin, and role ${server.role} may not create it: an administrator runs \`create role pgq_admin; ${sql}\`, or give install an \`admin:\` role that may create roles.`,
     };
   }
-  return { steps: [{ what: `let role ${runtime.name} administer PgQ`, sql }] };
+  return { steps: [{ what: `let role ${runtime.name} administer PgQ`, sql }, ...stats] };
+}
+
+/** Nice to have: without it `doctor` sees that a transaction is long and not whose. */
+function statsSteps({ name, maySeeStats, statsMayBeGranted }: DatabaseFacts['runtime']): Step[] {
+  if (maySeeStats || !statsMayBeGranted) return [];
+  return [
+    {
+      what: `let role ${name} see the activity of others (pg_read_all_stats)`,
+      sql: `grant pg_read_all_stats to ${identifier(name)}`,
+    },
+  ];
 }
