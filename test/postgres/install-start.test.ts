@@ -235,6 +235,30 @@ describe('install/start', () => {
     expect(await ahead(cluster)).toBe(0);
   });
 
+  test('an install that was overtaken by another leaves the registration where that one put it', async () => {
+    const cluster = await givenCluster();
+    const [shard] = cluster.shards as [TestDatabase];
+    await givenQueue(shard, 'orders', { events: 1 });
+    const config = configFor(cluster, { queues: '  orders: { workers: none, start: now }' });
+    await install({ ...config, shards: [] });
+    const central = await cluster.central.connect();
+    const context = contextOf(central, config, await surveyCentral(central, config));
+    const connection = await shard.connect();
+    const [first] = config.shards;
+    if (first === undefined) throw new Error('no shard');
+    const { plan } = await surveyShard(connection, first, context);
+
+    await install(config);
+    const begun = (await position(cluster))?.tick_id;
+    await givenEvents(shard, 'orders', 3);
+    await runSteps(connection, plan.steps);
+
+    expect(await shard.query('select last_tick from pgq.get_consumer_info()')).toEqual([
+      { last_tick: begun },
+    ]);
+    expect(await ahead(cluster)).toBe(3);
+  });
+
   test('several installs at once make one of everything', async () => {
     const cluster = await givenCluster({ shards: 3 });
     const config = configFor(cluster, {
