@@ -14,13 +14,8 @@ export interface ProofRow {
   readonly id: number;
   /** Transaction that inserted it there. */
   readonly txid: number;
-<<<<<<< src/proof/origins.ts
   /** The first tick there that covers it; absent: not known, then only events of one transaction are compared. */
   readonly tick?: number;
-=======
-  /** Who produced it: what one producer of a source commits, it commits one after the other, so the order is known. */
-  readonly producer?: string | null;
->>>>>>> /tmp/fw/up~
 }
 
 /** What compares the two sides. */
@@ -35,11 +30,7 @@ export interface Proof {
   readonly twice: readonly string[];
   /** Shard transactions whose events of one queue are in more than one central transaction: `shard:queue txid`. */
   readonly split: readonly string[];
-<<<<<<< src/proof/origins.ts
   /** Origins that stand in central behind one of the same source that should come later. */
-=======
-  /** Origins that stand in central behind a later one of the same transaction or producer. */
->>>>>>> /tmp/fw/up~
   readonly disordered: readonly string[];
 }
 
@@ -47,23 +38,16 @@ export interface ShardEventsOptions {
   readonly shard: string;
   readonly queue: string;
   readonly schema?: string;
-  /** The column that tells producers apart, e.g. `ev_extra1`. */
-  readonly producer?: string;
 }
 
 /** All events of one queue of a shard that are not retries, in event order. */
 export async function readShardEvents(
   shard: Connection,
-  { shard: name, queue, schema = 'pgq', producer = 'null' }: ShardEventsOptions,
+  { shard: name, queue, schema = 'pgq' }: ShardEventsOptions,
 ): Promise<ProofRow[]> {
   const table = await eventTable(shard, queue, schema);
-<<<<<<< src/proof/origins.ts
   const rows = await shard.query<ProofRow>(
     `select $1 || ':' || $2 || ':' || ev_id as origin, ev_id as id, ev_txid as txid
-=======
-  return await shard.query<ProofRow>(
-    `select $1 || ':' || $2 || ':' || ev_id as origin, ev_id as id, ev_txid as txid, ${producer} as producer
->>>>>>> /tmp/fw/up~
      from ${table} where ev_owner is null order by ev_txid, ev_id`,
     [name, queue],
   );
@@ -102,12 +86,7 @@ export function compare(shards: readonly ProofRow[], central: readonly ProofRow[
   const arrived = new Set<string>();
   const twice: string[] = [];
   const centralTxids = new Map<string, Set<number>>();
-<<<<<<< src/proof/origins.ts
   const bySource = new Map<string, Ordered[]>();
-=======
-  const disordered: string[] = [];
-  const newest = new Map<string, number>();
->>>>>>> /tmp/fw/up~
   for (const { origin, txid } of central) {
     if (arrived.has(origin)) twice.push(origin);
     arrived.add(origin);
@@ -117,17 +96,10 @@ export function compare(shards: readonly ProofRow[], central: readonly ProofRow[
     const key = `${source} ${row.txid}`;
     const txids = centralTxids.get(key) ?? new Set();
     centralTxids.set(key, txids.add(txid));
-<<<<<<< src/proof/origins.ts
     // Without its tick an event can be compared with those of its own transaction alone.
     const chain = row.tick === undefined ? key : source;
     bySource.set(chain, bySource.get(chain) ?? []);
     bySource.get(chain)?.push({ origin, id: row.id, tick: row.tick ?? 0 });
-=======
-    // Of two events of one transaction or producer the lower id comes first; a late transaction may come after younger ones.
-    const orders = row.producer == null ? [key] : [key, `${source} of ${row.producer}`];
-    if (orders.some((order) => row.id < (newest.get(order) ?? 0))) disordered.push(origin);
-    for (const order of orders) newest.set(order, row.id);
->>>>>>> /tmp/fw/up~
   }
   return {
     committed: committed.size,
