@@ -29,6 +29,16 @@ export interface CommitContent {
   /** Rows in COPY's binary format, without header and trailer. */
   readonly chunks: readonly Buffer[];
   readonly steps: readonly PositionStep[];
+  /** Events that central refuses: kept as dead events by this commit, which moves the position over them. */
+  readonly dead?: { readonly source: number; readonly events: readonly DeadRow[] };
+}
+
+export interface DeadRow {
+  /** The row as COPY would have got it. */
+  readonly row: Buffer;
+  readonly origin: string | undefined;
+  readonly error: string;
+  readonly sqlstate: string;
 }
 
 export interface CommitOptions {
@@ -39,24 +49,26 @@ export interface CommitOptions {
 }
 
 /** Raised by insert_positions: the position is not where the mover left it. */
-export const POSITION_MOVED = 'TB010';
+const POSITION_MOVED = 'TB010';
 
 /** Signature, flags, length of the header's extension. */
 const COPY_HEADER = Buffer.concat([Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1'), Buffer.alloc(8)]);
+/** So much of a refused event is kept; its whole length is kept beside it. */
+const MOST_RAW_BYTES = 1024 * 1024;
 const COPY_TRAILER = Buffer.from([0xff, 0xff]);
 
 /** @returns the transaction's id, which a tick has to cover; undefined where no event was inserted. */
 export async function commitGathered(
   central: Connection,
-  { queue, chunks, steps }: CommitContent,
+  { queue, chunks, steps, dead }: CommitContent,
   { timeoutMs, holdSql }: CommitOptions,
 ): Promise<number | undefined> {
-  const positions = `select tributary.insert_positions(${literal(JSON.stringify(steps.map(stepJson)))}::jsonb)`;
-  if (chunks.length === 0) {
-    await central.script(`begin isolation level read committed; ${positions}; commit`, { timeoutMs });
-    return undefined;
-  }
+  const positions = `${dead === undefined ? '' : `${condemnSql(dead)}; `}select tributary.insert_positions(${literal(JSON.stringify(steps.map(stepJson)))}::jsonb)`;
   try {
+    if (chunks.length === 0) {
+      await central.script(`begin isolation level read committed; ${positions}; commit`, { timeoutMs });
+      return undefined;
+    }
     const { xid, table } = await openCommit(central, queue, { timeoutMs, holdSql });
     await failPoint('commit:opened');
     await copyChunks(central, table, chunks, timeoutMs);
@@ -70,6 +82,34 @@ export async function commitGathered(
     if (!central.failed) await central.script('rollback', { timeoutMs }).catch(() => {});
     throw error;
   }
+}
+
+/**
+ * Whether central takes these rows: everything of a commit but the commit itself, deferred constraints included.
+ * @returns undefined, or the error.
+ */
+export async function tryRows(
+  central: Connection,
+  { queue, chunks }: { queue: string; chunks: readonly Buffer[] },
+  options: CommitOptions,
+): Promise<unknown> {
+  try {
+    const { table } = await openCommit(central, queue, options);
+    await copyChunks(central, table, chunks, options.timeoutMs);
+    await central.script('set constraints all immediate', options);
+    return undefined;
+  } catch (error) {
+    if (central.failed) throw error;
+    return error;
+  } finally {
+    if (!central.failed) await central.script('rollback', options);
+  }
+}
+
+/** Another mover moved the source, or central went back: it is no fault of the events. */
+export function isPositionMoved(error: unknown): boolean {
+  const { code, schema } = error as { code?: unknown; schema?: unknown };
+  return code === POSITION_MOVED || (code === '23505' && schema === 'tributary');
 }
 
 /** The only caller of current_event_table: the transaction has its id before it asks. */
@@ -113,6 +153,19 @@ async function copyChunks(
 
 async function drained(sink: Writable, done: Promise<void>): Promise<void> {
   await Promise.race([once(sink, 'drain'), done]);
+}
+
+function condemnSql({ source, events }: { source: number; events: readonly DeadRow[] }): string {
+  const list = events.map(({ row, origin, error, sqlstate }) => ({
+    // NUL is the one character that JSON carries and text does not.
+    origin: origin?.replaceAll('\0', '') ?? null,
+    raw: row.subarray(0, MOST_RAW_BYTES).toString('base64'),
+    raw_length: row.length,
+    error,
+    sqlstate,
+    attempts: 2,
+  }));
+  return `select tributary.condemn(${source}, ${literal(JSON.stringify(list))}::jsonb)`;
 }
 
 function stepJson({ source, n, after, to, rows }: PositionStep): Record<string, unknown> {

@@ -5,9 +5,9 @@
 // Fails by: a lost connection or a timeout leaves it unknown whether the commit happened; all that waits is handed back
 // with the error, and each source starts again from the position that central has. Any other error is one source's
 // fault: the parcels are split by source until it stands alone.
-import { type CommitContent, POSITION_MOVED, type PositionStep } from '../central/commit.ts';
+import { type CommitContent, isPositionMoved, type PositionStep } from '../central/commit.ts';
 import type { Position } from '../central/position.ts';
-import { kindOf, sqlstateOf } from '../errors/sqlstate.ts';
+import { canBePoison, kindOf } from '../errors/sqlstate.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
 import type { Service } from '../lifecycle/service.ts';
@@ -18,6 +18,8 @@ import type { Source } from './source.ts';
 export interface GathererOptions {
   /** Commits on central and says which transaction a tick has to cover; reconnects by itself. */
   readonly commit: (content: CommitContent) => Promise<number | undefined>;
+  /** Takes the poison out of one source's content; undefined where that cannot be told. */
+  readonly sortOut?: SortOut;
   /** After each commit that inserted events. */
   readonly onCommitted: (done: {
     queue: string;
@@ -34,14 +36,23 @@ export interface GathererOptions {
   readonly idleMs?: number;
 }
 
+/** `hasWitness`: other commits have passed since the source's events were first refused. */
+export type SortOut = (
+  content: CommitContent,
+  about: { readonly source: Source; readonly error: unknown; readonly hasWitness: boolean },
+) => Promise<CommitContent | undefined>;
+
 export class Gatherer implements Service {
   readonly name: string;
   readonly #queue: string;
-  readonly #options: Required<GathererOptions>;
+  readonly #options: GathererOptions & { readonly maxBytes: number; readonly idleMs: number };
   readonly #stopped = new AbortController();
   #waiting: Parcel[] = [];
   #wake: (() => void) | undefined;
   #failures = 0;
+  /** Commits so far, and how many there had been when a source's events were first refused. */
+  #commits = 0;
+  readonly #refusedAt = new WeakMap<Source, number>();
   #isBackingOff = false;
 
   constructor(queue: string, options: GathererOptions) {
@@ -102,21 +113,49 @@ export class Gatherer implements Service {
     try {
       await this.#commit(parcels);
     } catch (error) {
-      if (kindOf(error) !== 'halting' && sqlstateOf(error) !== POSITION_MOVED) throw error;
+      if (kindOf(error) !== 'halting' && !isPositionMoved(error)) throw error;
       const sources = [...new Set(parcels.map(({ source }) => source))];
       if (sources.length === 1) {
-        const source = sources[0] as Source;
-        if (sqlstateOf(error) !== POSITION_MOVED) {
-          source.failed(error, 'commit');
-          this.#options.onTrouble(error, source);
-        }
-        this.#reject([...parcels, ...this.#waiting.filter((parcel) => parcel.source === source)], error);
+        await this.#oneToBlame(sources[0] as Source, parcels, error);
         return;
       }
       const half = new Set(sources.slice(0, sources.length >> 1));
       await this.#commitSplitting(parcels.filter(({ source }) => half.has(source)));
       await this.#commitSplitting(parcels.filter(({ source }) => !half.has(source)));
     }
+  }
+
+  /** One source's parcels fail alone: its poison is taken out, or it rests. */
+  async #oneToBlame(source: Source, parcels: readonly Parcel[], error: unknown): Promise<void> {
+    let cause = error;
+    if (!isPositionMoved(error)) {
+      try {
+        const content = await this.#withoutPoison(source, parcels, error);
+        if (content !== undefined) {
+          await this.#commit(parcels, content);
+          this.#refusedAt.delete(source);
+          return;
+        }
+      } catch (failure) {
+        if (kindOf(failure) !== 'halting') throw failure;
+        cause = failure;
+      }
+      source.failed(cause, 'commit');
+      this.#options.onTrouble(cause, source);
+    }
+    this.#reject([...parcels, ...this.#waiting.filter((parcel) => parcel.source === source)], cause);
+  }
+
+  async #withoutPoison(
+    source: Source,
+    parcels: readonly Parcel[],
+    error: unknown,
+  ): Promise<CommitContent | undefined> {
+    if (!canBePoison(error) || this.#options.sortOut === undefined) return undefined;
+    const refusedAt = this.#refusedAt.get(source);
+    if (refusedAt === undefined) this.#refusedAt.set(source, this.#commits);
+    const hasWitness = refusedAt !== undefined && this.#commits > refusedAt;
+    return await this.#options.sortOut(this.#contentOf(parcels), { source, error, hasWitness });
   }
 
   /** Refuses what was read after a parcel that failed, or before the source began anew from central's position. */
@@ -137,18 +176,23 @@ export class Gatherer implements Service {
     return next;
   }
 
-  async #commit(parcels: readonly Parcel[]): Promise<void> {
+  #contentOf(parcels: readonly Parcel[]): CommitContent {
     const bySource = new Map<Source, Parcel[]>();
     for (const parcel of parcels)
       bySource.set(parcel.source, [...(bySource.get(parcel.source) ?? []), parcel]);
-    const steps = [...bySource].map(([source, own]) => ({ source, step: stepOf(source, own) }));
-    const content: CommitContent = {
+    return {
       queue: this.#queue,
       chunks: parcels.flatMap(({ chunks }) => chunks),
-      steps: steps.map(({ step }) => step),
+      steps: [...bySource].map(([source, own]) => stepOf(source, own)),
     };
+  }
+
+  async #commit(parcels: readonly Parcel[], content = this.#contentOf(parcels)): Promise<void> {
+    const sources = new Map(parcels.map(({ source }) => [source.id, source]));
     const xid = await this.#options.commit(content);
-    for (const { source, step } of steps) {
+    this.#commits += 1;
+    for (const step of content.steps) {
+      const source = sources.get(step.source) as Source;
       // A source that was reloaded meanwhile has central's word; if that was from before this commit, the next one is refused.
       if (source.position === step.after) source.committed({ n: step.n, position: step.to, rows: step.rows });
     }
@@ -159,7 +203,7 @@ export class Gatherer implements Service {
       xid,
       rows: sum(parcels, ({ rows }) => rows),
       bytes: sum(parcels, ({ bytes }) => bytes),
-      sources: bySource.size,
+      sources: sources.size,
     });
   }
 

@@ -12,6 +12,7 @@ import { readSourceStates, storeLag } from '../central/source-states.ts';
 import type { Config, Shard } from '../config/config.ts';
 import { LeaseKeeper } from '../coordination/keeper.ts';
 import { type MemberFacts, memberHoldSql } from '../coordination/lease-doors.ts';
+import { sentenceFor } from '../errors/sentence.ts';
 import type { Service } from '../lifecycle/service.ts';
 import { wait } from '../lifecycle/wait.ts';
 import { Connection } from '../postgres/connection.ts';
@@ -23,6 +24,7 @@ import { lagOf } from './lag-of.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import type { MoverContext } from './mover-context.ts';
 import type { OnMoverOccurrence } from './occurrence.ts';
+import { sorterFor } from './poison.ts';
 import { Roster } from './roster.ts';
 import { RoundGate } from './round-gate.ts';
 import { ShardLoop } from './shard-loop.ts';
@@ -65,6 +67,8 @@ export class Mover implements Service {
   #context: MoverContext | undefined;
   #upkeep: Running | undefined;
   #lagAtMs = 0;
+  /** Why a central queue takes no events, in a sentence. */
+  readonly #queueTrouble = new Map<string, string>();
   /** How often the control connection had been opened when the positions were last known to be central's. */
   #opened = 1;
 
@@ -175,7 +179,7 @@ export class Mover implements Service {
       gate: new RoundGate({ limit: ROUNDS_AT_ONCE, patienceMs: ROUND_PATIENCE_MS }),
       onOccurrence: this.#onOccurrence,
       gathererOf: (queue) => (this.#gatherers.get(queue) as { service: Gatherer }).service,
-      halt: (source, reason) => this.#halt(source, reason),
+      halt: (source, reason) => this.#halt(source, { code: 'diverged', what: reason }),
     };
   }
 
@@ -183,8 +187,17 @@ export class Mover implements Service {
     const link = this.#newLink(`commit ${queue}`);
     const options = { timeoutMs: COMMIT_TIMEOUT_MS, holdSql: memberHoldSql(this.#member.id) };
     const gatherer = new Gatherer(queue, {
+      sortOut: sorterFor({
+        link,
+        commitOptions: options,
+        onPoison: this.#config.queues.find(({ name }) => name === queue)?.onPoison ?? 'dead',
+        halt: (source, reason) => this.#halt(source, { code: 'poison', what: reason }),
+        onCondemned: ({ shard, queue: sourceQueue }, { origin, error, sqlstate }) =>
+          this.#onOccurrence({ kind: 'condemned', shard, queue: sourceQueue, origin, error, sqlstate }),
+      }),
       commit: (content) => link.use((central) => commitGathered(central, content, options)),
       onCommitted: (done) => {
+        this.#queueTrouble.delete(queue);
         ticker.committed(queue, done.xid);
         this.#onOccurrence({ kind: 'committed', ...done });
       },
@@ -206,13 +219,13 @@ export class Mover implements Service {
     });
   }
 
-  #halt(source: Source, what: string): void {
+  #halt(source: Source, { code, what }: { code: string; what: string }): void {
     const { shard, queue } = source;
     const reason = `Source ${shard}:${queue} is halted: ${what}. \`tributary repair ${shard}:${queue} --dry-run\` shows the ways on.`;
     source.trouble = { state: 'halted', reason };
     this.#onOccurrence({ kind: 'source-halted', shard, queue, reason });
     this.#control
-      .use((central) => haltSource(central, source.id, { code: 'diverged', reason }))
+      .use((central) => haltSource(central, source.id, { code, reason }))
       .catch((error: unknown) => this.#centralTrouble(error));
   }
 
@@ -238,11 +251,20 @@ export class Mover implements Service {
   }
 
   async #tellLag(loops: readonly ShardLoop[]): Promise<void> {
-    const figures = loops.flatMap((loop) => lagOf(loop, Date.now()));
+    const situation = {
+      nowMs: Date.now(),
+      centralTrouble: (queue: string) => this.#queueTrouble.get(queue),
+    };
+    const figures = loops.flatMap((loop) => lagOf(loop, situation));
     await storeLag(this.#control, this.#host, figures).catch((error: unknown) => this.#centralTrouble(error));
   }
 
   #centralTrouble(error: unknown, queue?: string): void {
+    if (queue !== undefined)
+      this.#queueTrouble.set(
+        queue,
+        `Central queue ${queue} takes no events: ${sentenceFor(error, 'Central')} It is tried again.`,
+      );
     this.#onOccurrence({ kind: 'central-trouble', queue, error });
   }
 

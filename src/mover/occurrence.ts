@@ -29,6 +29,14 @@ export type MoverOccurrence =
       readonly queue: string;
       readonly reason: string;
     }
+  | {
+      readonly kind: 'condemned';
+      readonly shard: string;
+      readonly queue: string;
+      readonly origin: string | undefined;
+      readonly error: string;
+      readonly sqlstate: string;
+    }
   | { readonly kind: 'window-cut'; readonly shard: string; readonly queue: string; readonly bytes: number }
   | { readonly kind: 'origin-taken'; readonly shard: string; readonly queue: string; readonly rows: number }
   | { readonly kind: 'foreign-ticker'; readonly shard: string; readonly queue: string }

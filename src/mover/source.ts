@@ -8,6 +8,7 @@ import type { SourceState } from '../central/source-states.ts';
 import { sentenceFor } from '../errors/sentence.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
 import type { Reading } from '../shards/window.ts';
+import { Sightings } from './sightings.ts';
 import { TickerWatch } from './ticker-watch.ts';
 
 /** What an operator is shown of a source. */
@@ -19,6 +20,8 @@ export interface Figures {
   isExact: boolean;
   secondsBehind: number | undefined;
   lastTick: number | undefined;
+  /** Events wait for a tick that is not ours to make, or could not be made. */
+  tickless: 'paused' | 'external' | 'silent' | undefined;
 }
 
 const FEWEST_TICKS = 50;
@@ -51,12 +54,16 @@ export class Source {
     isExact: false,
     secondsBehind: undefined,
     lastTick: undefined,
+    tickless: undefined,
   };
-  /** The shard's time of the oldest tick whose events are read but not committed; undefined: none. */
-  inFlightSinceUs: number | undefined;
+  readonly sightings = new Sightings();
+  /** When there last was a reason not to look at it, ms. */
+  excusedAtMs = Date.now();
   #failures = 0;
   #restsUntilMs = 0;
   #failedAt: 'read' | 'commit' | undefined;
+  /** When events of it were condemned, within the last hour, in ms. */
+  condemnedAtMs: number[] = [];
   /** How many ticks a round looks at: more while there are more than that. */
   ticks = FEWEST_TICKS;
   /** Average bytes of an event, for the size of the next window. */
@@ -82,7 +89,7 @@ export class Source {
     this.position = stored.position;
     this.ahead = stored.position;
     this.handed = stored.position;
-    this.inFlightSinceUs = undefined;
+    this.sightings.forget();
     this.refresh(stored);
   }
 

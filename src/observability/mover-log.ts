@@ -48,6 +48,16 @@ export function logMover(log: Logger): (occurrence: MoverOccurrence) => void {
         );
       case 'source-halted':
         return log.error({ shard: occurrence.shard, queue: occurrence.queue }, occurrence.reason);
+      case 'condemned':
+        return log.error(
+          {
+            shard: occurrence.shard,
+            queue: occurrence.queue,
+            origin: occurrence.origin,
+            sqlstate: occurrence.sqlstate,
+          },
+          `central refuses event ${occurrence.origin ?? 'without an origin'}: ${occurrence.error}; it is kept as a dead event, see \`tributary dead list\``,
+        );
       case 'window-cut':
         return log.warn(
           { shard: occurrence.shard, queue: occurrence.queue, bytes: occurrence.bytes },

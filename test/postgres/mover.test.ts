@@ -1,56 +1,8 @@
-import { afterAll, describe, expect, test } from 'vitest';
-import { install } from '../../src/install/install.ts';
-import { Mover } from '../../src/mover/mover.ts';
-import type { MoverOccurrence } from '../../src/mover/occurrence.ts';
-import {
-  compare,
-  describeProof,
-  holds,
-  readCentralEvents,
-  readShardEvents,
-} from '../../src/proof/origins.ts';
-import { configFor, givenCluster, givenEvents } from '../support/installation.ts';
+import { describe, expect, test } from 'vitest';
+import { describeProof, holds } from '../../src/proof/origins.ts';
+import { givenEvents } from '../support/installation.ts';
+import { givenMover, proofOf } from '../support/mover.ts';
 import { until } from '../support/until.ts';
-
-const movers: Mover[] = [];
-afterAll(() => Promise.all(movers.map((mover) => mover.stop())));
-
-const QUEUES =
-  '  orders: { workers: none, create: true, from: [orders, orders_bulk] }\n  emails: { workers: none, create: true }';
-
-async function givenMover({ shards = 2, queues = QUEUES, more = '' } = {}) {
-  const cluster = await givenCluster({ shards });
-  const config = configFor(cluster, { queues, more });
-  const rows = await install(config);
-  expect(rows.flatMap(({ mistakes }) => mistakes)).toEqual([]);
-  const occurrences: MoverOccurrence[] = [];
-  const start = () => {
-    const mover = new Mover({ config, host: '127.0.0.1', onOccurrence: (one) => occurrences.push(one) });
-    movers.push(mover);
-    return { mover, ended: mover.run() };
-  };
-  return { cluster, config, occurrences, start };
-}
-
-type Given = Awaited<ReturnType<typeof givenMover>>;
-
-async function proofOf({ cluster, config }: Given, queue: string) {
-  const central = await cluster.central.connect();
-  const from = config.queues.find(({ name }) => name === queue)?.from ?? [];
-  const sides = await Promise.all(
-    cluster.shards.map(async (shard, at) => {
-      const connection = await shard.connect();
-      const lists = [];
-      for (const source of from)
-        lists.push(await readShardEvents(connection, { shard: `s${at + 1}`, queue: source }));
-      await connection.close();
-      return lists.flat();
-    }),
-  );
-  const proof = compare(sides.flat(), await readCentralEvents(central, { queue }));
-  await central.close();
-  return proof;
-}
 
 describe('mover/mover', () => {
   test('moves what is there and what comes, each event once, with its origin', async () => {

@@ -1,0 +1,39 @@
+// Rows in COPY's binary format: from one buffer into single rows, and what can be read of one without decoding the rest. Pure.
+import { CENTRAL_COLUMNS } from './columns.ts';
+
+const NULL = -1;
+
+/** The single rows of buffers that hold whole ones, without header and trailer. */
+export function splitRows(chunks: readonly Buffer[]): Buffer[] {
+  return chunks.flatMap((chunk) => {
+    const rows: Buffer[] = [];
+    for (let at = 0; at < chunk.length; ) {
+      const end = fieldsOf(chunk, at).end;
+      rows.push(chunk.subarray(at, end));
+      at = end;
+    }
+    return rows;
+  });
+}
+
+/** The text of one of central's columns in a row, e.g. `ev_extra4`; invalid bytes are shown as they can be. */
+export function textIn(row: Buffer, column: string): string | undefined {
+  const index = CENTRAL_COLUMNS.split(', ').indexOf(column);
+  const field = fieldsOf(row, 0).fields[index];
+  return field === undefined ? undefined : row.toString('utf8', field.from, field.to);
+}
+
+function fieldsOf(
+  data: Buffer,
+  at: number,
+): { end: number; fields: ({ from: number; to: number } | undefined)[] } {
+  const fields: ({ from: number; to: number } | undefined)[] = [];
+  let next = at + 2;
+  for (let left = data.readInt16BE(at); left > 0; left--) {
+    const length = data.readInt32BE(next);
+    next += 4;
+    fields.push(length === NULL ? undefined : { from: next, to: next + length });
+    if (length > 0) next += length;
+  }
+  return { end: next, fields };
+}

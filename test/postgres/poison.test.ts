@@ -1,0 +1,93 @@
+import { describe, expect, test } from 'vitest';
+import { givenEvents } from '../support/installation.ts';
+import { type Given, givenMover, proofOf } from '../support/mover.ts';
+import { until } from '../support/until.ts';
+
+async function refuseBad({ cluster }: Given): Promise<void> {
+  await cluster.central.query(
+    `do $$ begin execute format('alter table %s add constraint no_bad check (ev_data is distinct from ''bad'')',
+       (select queue_data_pfx from pgq.queue where queue_name = 'orders')); end $$`,
+  );
+}
+
+describe('mover/poison', () => {
+  test('an event that central refuses is kept as a dead event, and its neighbours are moved', async () => {
+    const given = await givenMover();
+    const [one, two] = given.cluster.shards as [typeof given.cluster.central, typeof given.cluster.central];
+    await refuseBad(given);
+    await givenEvents(one, 'orders', 40);
+    await one.query(`select pgq.insert_event('orders', 'test', 'bad')`);
+    await givenEvents(one, 'orders', 40);
+    await one.query(`select pgq.insert_event('orders', 'test', 'bad')`);
+    await givenEvents(two, 'orders', 5);
+    const { mover, ended } = given.start();
+    await until(async () => (await proofOf(given, 'orders')).moved === 85, { what: '85 good orders' });
+    await givenEvents(one, 'orders', 3);
+    await until(async () => (await proofOf(given, 'orders')).moved === 88, { what: 'three more' });
+    await mover.stop();
+    await ended;
+    const proof = await proofOf(given, 'orders');
+    expect(proof.lost).toHaveLength(2);
+    expect([proof.twice, proof.invented, proof.disordered]).toEqual([[], [], []]);
+    const dead = await given.cluster.central.query(
+      `select kind, origin, shard, source_queue, sqlstate, attempts, raw_length = length(raw) as whole,
+         position('bad'::bytea in raw) > 0 as has_data from tributary.dead_event order by id`,
+    );
+    expect(dead.map(({ origin }) => origin).sort()).toEqual([...proof.lost].sort());
+    expect(dead[0]).toMatchObject({
+      kind: 'poison',
+      shard: 's1',
+      source_queue: 'orders',
+      sqlstate: '23514',
+      attempts: 2,
+      whole: true,
+      has_data: true,
+    });
+  });
+
+  test('an event that comes alone is condemned only after a neighbour has passed in between', async () => {
+    const given = await givenMover();
+    const [one, two] = given.cluster.shards as [typeof given.cluster.central, typeof given.cluster.central];
+    await refuseBad(given);
+    const { mover, ended } = given.start();
+    await one.query(`select pgq.insert_event('orders', 'test', 'bad')`);
+    const refusals = () => given.occurrences.filter(({ kind }) => kind === 'source-trouble').length;
+    await until(() => refusals() >= 2, { what: 'two refusals' });
+    const count = async () =>
+      (await given.cluster.central.query<{ count: number }>('select count(*) from tributary.dead_event'))[0]
+        ?.count;
+    expect(await count()).toBe(0);
+    await givenEvents(two, 'orders', 1);
+    await until(async () => (await count()) === 1, { what: 'the dead event' });
+    await mover.stop();
+    await ended;
+  });
+
+  test('with on_poison: halt the source stops and says which event', async () => {
+    const given = await givenMover({
+      queues:
+        '  orders: { workers: none, create: true, on_poison: halt }\n  emails: { workers: none, create: true }',
+    });
+    const [one, two] = given.cluster.shards as [typeof given.cluster.central, typeof given.cluster.central];
+    await refuseBad(given);
+    await givenEvents(one, 'orders', 2);
+    await one.query(`select pgq.insert_event('orders', 'test', 'bad')`);
+    await givenEvents(two, 'orders', 7);
+    const { mover, ended } = given.start();
+    await until(async () => (await proofOf(given, 'orders')).moved === 7, { what: 'the other shard' });
+    const halted = await until(
+      async () =>
+        (
+          await given.cluster.central.query<{ halt_reason: string }>(
+            `select halt_reason from tributary.source where state = 'halted'`,
+          )
+        )[0]?.halt_reason,
+      { what: 'the halt' },
+    );
+    expect(halted).toMatch(
+      /^Source s1:orders is halted: central refuses event s1:orders:\d+: .*no_bad.*on_poison: halt/,
+    );
+    await mover.stop();
+    await ended;
+  });
+});
