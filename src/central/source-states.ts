@@ -42,14 +42,15 @@ export async function readSourceStates(link: CentralLink, shards: readonly strin
 /** One source's figures as they are stored. */
 export interface LagFigure {
   readonly source: number;
-  /** How long ago it was seen, in seconds. */
-  readonly age_s: number;
+  /** How long ago the figures were seen, in seconds; null: never by this mover, the last ones known stay. */
+  readonly age_s: number | null;
   readonly state: string;
   readonly reason: string | null;
   readonly events_behind: number | null;
   readonly exact: boolean;
   readonly seconds_behind: number | null;
   readonly last_tick: number | null;
+  readonly provider: string | null;
 }
 
 export async function storeLag(

@@ -67,7 +67,6 @@ export async function copyWindows(
     return { rows: assembler.rows, settled: assembler.settled };
   } catch (error) {
     assembler.abandon();
-    for (const { source } of found) source.inFlightSinceUs = undefined;
     throw Object.assign(error as Error, { settled: assembler.settled });
   } finally {
     clearTimeout(patience);

@@ -1,35 +1,48 @@
 // How far a source is behind, from what a round saw. Pure but for the source it is noted on.
-import { sameTick } from '../central/position.ts';
+import { type Position, sameTick } from '../central/position.ts';
 import type { SeenQueue } from '../shards/round.ts';
 import type { Source } from './source.ts';
 
 /**
- * Nothing behind is claimed only where the shard was asked for rows beyond the newest tick and the position is that tick;
- * else events are estimated from sequences, seconds from the oldest tick that is not moved or, none, from the newest one.
+ * Nothing behind is claimed only where the shard was asked for rows beyond its newest tick, reading has come up to that
+ * tick, and all that was read is committed; else events are estimated from sequences, never as 0, and seconds are the age
+ * of the oldest tick that the position has not passed or, none, of the newest one. What a round could not tell keeps its age.
  */
 export function takeFigures(source: Source, seen: SeenQueue, nowMs: number): void {
-  const { figures, position } = source;
+  const { figures, position, ahead, handed, sightings } = source;
   const { newest, nowUs } = seen;
-  figures.atMs = nowMs;
-  figures.lastTick = newest?.id;
   const waitingMs =
     newest !== undefined && seen.lastSeq > newest.eventSeq ? (nowUs - newest.timeUs) / 1000 : 0;
   if (newest !== undefined && !seen.hasMore)
     source.ticker.saw({ newestId: newest.id, tickedId: seen.ticked, waitingMs }, nowMs);
-  if (position === undefined || newest === undefined) return;
-  const isAtNewest =
-    seen.start !== undefined && seen.end === undefined && sameTick(seen.start, position.tick);
-  if (isAtNewest && seen.uncovered === false) {
+  if (newest === undefined || position === undefined || ahead === undefined) return;
+  // A shard that went back in time says nothing about our position.
+  if (seen.start === undefined || !sameTick(seen.start, ahead.tick)) return;
+  if (seen.oldestTickUs !== undefined) sightings.saw(ahead.tick.id, seen.oldestTickUs);
+  sightings.passed(position.tick.id);
+  const isReadToEnd = seen.end === undefined && !seen.hasMore && ahead.inside === undefined;
+  const isAllMoved = isReadToEnd && isSame(handed, position);
+  if (isAllMoved && seen.uncovered === undefined) return;
+  figures.atMs = nowMs;
+  figures.lastTick = newest.id;
+  figures.tickless = undefined;
+  if (isAllMoved && seen.uncovered === false) {
     figures.eventsBehind = 0;
     figures.isExact = true;
     figures.secondsBehind = 0;
-    source.inFlightSinceUs = undefined;
+    sightings.sawNothing(nowUs);
     return;
   }
-  if (isAtNewest && seen.uncovered === undefined && waitingMs === 0) return;
+  const movedSeq = position.inside?.lastEventId ?? position.tick.eventSeq;
+  const from = isAllMoved ? ahead : position;
+  figures.eventsBehind = Math.max(1, seen.lastSeq - movedSeq);
   figures.isExact = false;
-  figures.eventsBehind = Math.max(0, seen.lastSeq - position.tick.eventSeq);
-  source.inFlightSinceUs ??= seen.oldestTickUs;
-  const sinceUs = source.inFlightSinceUs ?? seen.oldestTickUs ?? newest.timeUs;
-  figures.secondsBehind = Math.max(0, (nowUs - sinceUs) / 1e6);
+  figures.secondsBehind = Math.max(0, (nowUs - sightings.sinceUs(from.tick.id, newest.timeUs)) / 1e6);
+  if (isAllMoved && seen.ticked === undefined)
+    figures.tickless = seen.tickerPaused ? 'paused' : seen.external ? 'external' : 'silent';
+}
+
+/** By value: a position that was read from central is another object. */
+function isSame(a: Position | undefined, b: Position): boolean {
+  return a !== undefined && sameTick(a.tick, b.tick) && a.inside?.lastEventId === b.inside?.lastEventId;
 }

@@ -13,6 +13,7 @@ import { backoffMs } from '../lifecycle/backoff.ts';
 import type { Service } from '../lifecycle/service.ts';
 import { wait } from '../lifecycle/wait.ts';
 import { Connection } from '../postgres/connection.ts';
+import type { Provider } from '../queue/provider.ts';
 import { resolveQueues } from '../shards/queue-on-shard.ts';
 import { readingsOf } from '../shards/window.ts';
 import { Asides } from './asides.ts';
@@ -76,6 +77,9 @@ export class ShardLoop implements Service {
   /** Why the whole shard does not move; undefined: it does. */
   trouble: string | undefined;
 
+  /** Whose PgQ the shard has; undefined: not seen yet, or none of its queues is there. */
+  provider: Provider | undefined;
+
   async run(): Promise<void> {
     const { signal } = this.#stopped;
     while (!signal.aborted) {
@@ -124,6 +128,7 @@ export class ShardLoop implements Service {
       this.shard.schema,
       this.#sources.map(({ queue }) => queue),
     );
+    this.provider = [...queues.values()][0]?.provider;
     const resolvedAtMs = Date.now();
     const session = new ShardSession(this.shard, {
       connection,

@@ -2,12 +2,14 @@
 import type { Connection } from '../postgres/connection.ts';
 import { literal } from '../postgres/quote.ts';
 import { fill, sqlFile } from '../postgres/sql-file.ts';
+import type { Provider } from '../queue/provider.ts';
 
 export interface QueueOnShard {
   readonly queue: string;
   readonly queueId: number;
   /** The parent of the rotating event tables, schema-qualified and quoted where needed. */
   readonly eventTable: string;
+  readonly provider: Provider;
 }
 
 const RESOLVE = sqlFile('shard', 'resolve.sql');
@@ -26,6 +28,7 @@ export async function resolveQueues(
         queue: row.queue_name as string,
         queueId: row.queue_id as number,
         eventTable: row.queue_data_pfx as string,
+        provider: row.provider as Provider,
       },
     ]),
   );

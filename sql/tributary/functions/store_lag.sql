@@ -1,12 +1,13 @@
 -- ----------------------------------------------------------------------
 -- Function: tributary.store_lag(2)
 --
---      Stores the figures that a mover last saw of its sources.
+--      Stores what a mover says of its sources. Where it has not seen one itself, the figures seen last stay as they are.
 --
 -- Parameters:
 --      x_mover     - the mover's host
---      x_figures   - json array of {source, age_s, state, reason, events_behind, exact, seconds_behind, last_tick}; age_s is
---                    how long ago it was seen: the server's clock decides, not the mover's
+--      x_figures   - json array of {source, age_s, state, reason, events_behind, exact, seconds_behind, last_tick, provider};
+--                    age_s is how long ago the figures were seen, null where never: the server's clock decides, not the
+--                    mover's
 --
 -- Returns:
 --      number of sources stored
@@ -22,16 +23,23 @@ returns integer as $$
 declare
     v_stored    integer;
 begin
-    insert into tributary.source_lag (source, at, state, reason, mover, events_behind, exact, seconds_behind, last_tick)
-    select f.source, now() - make_interval(secs => f.age_s), f.state, f.reason, x_mover, f.events_behind, f.exact,
-        f.seconds_behind, f.last_tick
+    insert into tributary.source_lag as l (source, reported_at, at, state, reason, mover, events_behind, exact,
+        seconds_behind, last_tick, provider)
+    select f.source, now(), now() - make_interval(secs => f.age_s), f.state, f.reason, x_mover, f.events_behind, f.exact,
+        f.seconds_behind, f.last_tick, f.provider
     from jsonb_to_recordset(x_figures) as f (source integer, age_s double precision, state text, reason text,
-        events_behind bigint, exact boolean, seconds_behind double precision, last_tick bigint)
+        events_behind bigint, exact boolean, seconds_behind double precision, last_tick bigint, provider text)
+    -- A source that was let go meanwhile is not an error of the others.
+    where exists (select from tributary.source s where s.id = f.source)
     order by f.source
     on conflict (source) do update set
-        at = excluded.at, state = excluded.state, reason = excluded.reason, mover = excluded.mover,
-        events_behind = excluded.events_behind, exact = excluded.exact, seconds_behind = excluded.seconds_behind,
-        last_tick = coalesce(excluded.last_tick, source_lag.last_tick);
+        reported_at = excluded.reported_at, state = excluded.state, reason = excluded.reason, mover = excluded.mover,
+        at = case when excluded.events_behind is null then l.at else excluded.at end,
+        events_behind = coalesce(excluded.events_behind, l.events_behind),
+        exact = case when excluded.events_behind is null then l.exact else excluded.exact end,
+        seconds_behind = case when excluded.events_behind is null then l.seconds_behind else excluded.seconds_behind end,
+        last_tick = coalesce(excluded.last_tick, l.last_tick),
+        provider = coalesce(excluded.provider, l.provider);
     get diagnostics v_stored = row_count;
     return v_stored;
 end;
