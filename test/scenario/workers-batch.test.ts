@@ -1,6 +1,7 @@
 import { pino } from 'pino';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Handler } from '../../src/handler/contract.ts';
+import { BatchTransaction, TooManySavepoints } from '../../src/workers/child/batch-transaction.ts';
 import { Worker } from '../../src/workers/child/worker.ts';
 import type { Start, ToPrimary } from '../../src/workers/protocol.ts';
 import { until } from '../support/until.ts';
@@ -163,6 +164,22 @@ describe('workers/child', () => {
     });
     expect(await central.effects()).toEqual(numbers(400).filter((n) => n % 4 !== 0));
     expect(await central.query('select * from tributary.narrowing')).toEqual([]);
+  });
+
+  test('a transaction takes at most 50 savepoints; what comes after cannot be undone alone', async () => {
+    const central = await givenWorkerCentral();
+    const connection = await central.connect();
+    const transaction = new BatchTransaction(connection, { idleLimitMs: 60_000, token: 1 });
+    await transaction.begin();
+    for (let n = 1; n <= 60; n++) {
+      transaction.mark();
+      await transaction.lend().query('insert into effect (n) values ($1)', [n]);
+      if (n === 30) await transaction.rollBackToMark();
+    }
+    expect(transaction.savepoints).toBe(50);
+    await expect(transaction.rollBackToMark()).rejects.toThrow(TooManySavepoints);
+    await transaction.commit('select');
+    expect(await central.effects()).toEqual(numbers(60).filter((n) => n !== 30));
   });
 
   test('a batch handler gets at most 2,000 events at once, and all of them', async () => {

@@ -10,7 +10,7 @@ import type { BatchEvent, EventSource } from '../../handler/event.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import type { CoopBatch, CoopMember } from '../../queue/coop.ts';
 import { type ChunkSize, readBatch, readSome } from './batch-reader.ts';
-import { BatchTransaction } from './batch-transaction.ts';
+import { BatchTransaction, TooManySavepoints } from './batch-transaction.ts';
 import {
   endNarrowing,
   hasNarrowing,
@@ -19,7 +19,7 @@ import {
   stepNarrowing,
   writeOutcomes,
 } from './doors.ts';
-import { type GroupRunner, InHalves, OneByOne, TooManySavepoints } from './groups.ts';
+import { type GroupRunner, InHalves, OneByOne } from './groups.ts';
 import { Abandoned, HandlerCalls } from './handler-call.ts';
 import { OutcomeBook } from './outcomes.ts';
 import { condemned, firstWidth, nextWidth, sliceEnd, usable } from './slices.ts';
@@ -50,8 +50,6 @@ export interface BatchResult {
 const OPENINGS_OF_A_KILLER = 3;
 /** Outcomes in memory before they are written. */
 const MOST_OUTCOMES = 200;
-/** Events read ahead of the slices. */
-const READ_AHEAD = 200;
 /** What the server grants a transaction beyond the handler's own time. */
 const IDLE_SLACK_MS = 15_000;
 
@@ -168,11 +166,12 @@ class BatchRun {
   }
 
   async #readAhead(afterId: number | undefined): Promise<BatchEvent[]> {
-    const { source } = this.#environment;
-    for (let limit = READ_AHEAD; ; limit *= 2) {
+    const { source, size } = this.#environment;
+    for (let limit = size.rows; ; limit *= 2) {
       const transaction = this.#transaction();
       const events = await readSome(transaction, this.#batch.token, { source, limit, afterId });
       await transaction.rollBack();
+      size.learn(events.map(({ row }) => row));
       const end = usable(
         events.map(({ id }) => id),
         events.length < limit,

@@ -2,7 +2,8 @@
 // together with the batch.
 //
 // Invariant: at most one savepoint exists at a time, and only if a statement of a handler was sent after `mark`; so a
-// handler that never writes costs none. Writing subtransactions stay below what slows all of central (64).
+// handler that never writes costs none. Writing subtransactions stay below what slows all of central (64): the rest of a
+// batch that has used up its savepoints is not protected, and a failure there means to start again in smaller transactions.
 // Order: mark · statements · the next mark or the end. `rollBackToMark` undoes everything since the mark.
 // Fails by: any error on the connection; the whole transaction is gone then and the batch is handed out again.
 import type { Connection } from '../../postgres/connection.ts';
@@ -12,6 +13,12 @@ const SAVEPOINT = 'tributary_mark';
 const RELEASE = `release savepoint ${SAVEPOINT}`;
 /** Our own statements are short; a server that does not answer for so long has gone. */
 const ANSWER_WITHIN_MS = 60_000;
+
+/** Savepoints whose work stays, at most. */
+export const MOST_SAVEPOINTS = 50;
+
+/** Nothing can be undone alone any more: start again, in smaller transactions. */
+export class TooManySavepoints extends Error {}
 
 export interface TransactionOptions {
   /** The server ends the transaction when the handler leaves it idle for longer. */
@@ -27,6 +34,8 @@ export class BatchTransaction {
   /** `marked`: a savepoint is wanted; `saved`: it is there; `stale`: the last group's is there and a new one is wanted. */
   #state: 'unmarked' | 'marked' | 'saved' | 'stale' = 'unmarked';
   #savepoints = 0;
+  /** A statement was sent since the mark, and no savepoint protects what was before. */
+  #isBeyondUndoing = false;
 
   constructor(connection: Connection, { idleLimitMs, token }: TransactionOptions) {
     this.#connection = connection;
@@ -59,8 +68,9 @@ export class BatchTransaction {
     });
   }
 
-  /** @returns whether there was anything to undo. */
+  /** @returns whether there was anything to undo. @throws TooManySavepoints where it cannot be undone alone. */
   async rollBackToMark(): Promise<boolean> {
+    if (this.#isBeyondUndoing) throw new TooManySavepoints();
     if (this.#state !== 'saved') return false;
     // Rolled back and released: the next statement takes a fresh one, and this one counts no more.
     await this.#connection.script(`rollback to savepoint ${SAVEPOINT}; ${RELEASE}`);
@@ -114,10 +124,13 @@ export class BatchTransaction {
   /** Queued in front of the handler's statement; if it fails, so does that one. */
   #save(): void {
     if (this.#state !== 'marked' && this.#state !== 'stale') return;
-    const text = this.#state === 'stale' ? `${RELEASE}; savepoint ${SAVEPOINT}` : `savepoint ${SAVEPOINT}`;
-    this.#connection.client.query(text).catch(() => {});
-    this.#savepoints += 1;
-    this.#state = 'saved';
+    const release = this.#state === 'stale' ? [RELEASE] : [];
+    const isProtected = this.#savepoints < MOST_SAVEPOINTS;
+    const text = [...release, ...(isProtected ? [`savepoint ${SAVEPOINT}`] : [])].join('; ');
+    if (text !== '') this.#connection.client.query(text).catch(() => {});
+    this.#savepoints += isProtected ? 1 : 0;
+    this.#isBeyondUndoing = !isProtected;
+    this.#state = isProtected ? 'saved' : 'unmarked';
   }
 
   async #texts(text: string): Promise<(string | null)[][]> {

@@ -16,10 +16,6 @@ const SAVEPOINTS_BEFORE_GROWTH = 25;
 /** A deadlock or serialization failure says nothing about the event: it is run again at once, so often. */
 const RERUNS = 2;
 
-/** More savepoints than a transaction may have: start again, in smaller transactions. */
-export class TooManySavepoints extends Error {}
-export const MOST_SAVEPOINTS = 50;
-
 export function groupSize(savepoints: number): number {
   return FIRST_GROUP * 2 ** Math.max(0, savepoints - SAVEPOINTS_BEFORE_GROWTH);
 }
@@ -92,7 +88,6 @@ export class InHalves implements GroupRunner {
 
   async run(events: readonly BatchEvent[], reruns = 0): Promise<void> {
     const { book, calls, onFailure, transaction } = this.#tools;
-    if (transaction.savepoints >= MOST_SAVEPOINTS) throw new TooManySavepoints();
     for (const event of events) book.forget(event);
     transaction.mark();
     const result = await calls.call(events);

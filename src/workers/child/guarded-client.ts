@@ -19,7 +19,7 @@ export class GuardedClient implements HandlerClient {
   readonly #seen = new WeakSet<object>();
   #isOver = false;
   #isUsed = false;
-  #hasStreams = false;
+  #needsBarrier = false;
   #unawaited: unknown;
 
   constructor(client: PgClient, { beforeStatement }: GuardOptions) {
@@ -53,8 +53,9 @@ export class GuardedClient implements HandlerClient {
   /** Resolves when no statement is under way any more; with the error of one that nobody waited for. */
   async settled(): Promise<unknown> {
     while (this.#pending.size > 0) await Promise.allSettled(this.#pending);
-    // A stream (COPY, cursor) is no promise; an empty statement is answered after it.
-    if (this.#hasStreams) await this.#client.query('').catch(() => {});
+    // A stream (COPY, cursor) is no promise, and an error is told before the state of the transaction that it leaves: an
+    // empty statement is answered after both.
+    if (this.#needsBarrier) await this.#client.query('').catch(() => {});
     return this.#unawaited;
   }
 
@@ -68,7 +69,7 @@ export class GuardedClient implements HandlerClient {
     }
     beforeStatement();
     this.#isUsed = true;
-    this.#hasStreams ||= isStream || typeof args.at(-1) === 'function';
+    this.#needsBarrier ||= isStream || typeof args.at(-1) === 'function';
     const result = (this.#client.query as (...args: unknown[]) => unknown).apply(this.#client, args);
     return result instanceof Promise ? this.#tracked(result) : result;
   }
@@ -79,6 +80,7 @@ export class GuardedClient implements HandlerClient {
     const noted = result.then(
       () => {},
       (error: unknown) => {
+        this.#needsBarrier = true;
         if (typeof error === 'object' && error !== null) this.#seen.add(error);
         // Where the handler sent it says more than where the driver read the answer.
         if (error instanceof Error) error.stack = String(site.stack).replace(/^.*/, () => String(error));

@@ -1,0 +1,41 @@
+import { describe, expect, test } from 'vitest';
+import { loadHandler } from '../../src/handler/load.ts';
+import { givenFolder, writeFile } from '../support/files.ts';
+
+const handlerFile = (name: string, text: string) => writeFile(givenFolder(), name, { text });
+
+describe('handler/load', () => {
+  test.each([
+    ['a plain object with event', 'h.mjs', 'export default { event() {} };'],
+    ['a plain object with batch', 'h.mjs', 'export default { async batch() {} };'],
+    ['CommonJS', 'h.cjs', 'module.exports = { event() {} };'],
+    [
+      'CommonJS compiled from an ES module',
+      'h.cjs',
+      'exports.__esModule = true; exports.default = { event() {} };',
+    ],
+  ])('%s is a handler', async (_what, name, text) => {
+    expect(Object.keys(await loadHandler(handlerFile(name, text)))).toHaveLength(1);
+  });
+
+  test.each([
+    ['export const event = () => {};', /h\.mjs does not export a handler\. Its default export must be/],
+    ['export default { evnt() {} };', /does not export a handler/],
+    [
+      'export default { event() {}, batch() {} };',
+      /has both `event` and `batch`\. Keep the one that is meant\.$/,
+    ],
+    ['import "nowhere-to-be-found";', /does not load: Cannot find package 'nowhere-to-be-found'/],
+    ['export default {', /does not load: /],
+    ['throw new Error("no luck today")', /does not load: no luck today\.$/],
+  ])('%j is refused with a sentence', async (text, sentence) => {
+    await expect(loadHandler(handlerFile('h.mjs', text))).rejects.toThrow(sentence);
+  });
+
+  test('a file that is not there, and a queue without one', async () => {
+    await expect(loadHandler('/no/such/handler.js')).rejects.toThrow(
+      /The handler \/no\/such\/handler\.js does not load/,
+    );
+    await expect(loadHandler('')).rejects.toThrow('The queue has workers and no handler. Give it `handler:');
+  });
+});
