@@ -147,7 +147,7 @@ describe('workers/child', () => {
   test('a batch with more failures than a transaction has savepoints for is finished in slices', async () => {
     const central = await givenWorkerCentral();
     await central.produce('orders', 400);
-    givenWorker(
+    const running = givenWorker(
       central,
       {
         async batch(events, { client }) {
@@ -159,9 +159,8 @@ describe('workers/child', () => {
       { retry: { attempts: 1, firstMs: 10, maxMs: 50 } },
     );
     await central.tick('orders');
-    await until(async () => (await central.query('select 1 from tributary.dead_event')).length === 100, {
-      what: 'all dead events',
-    });
+    await until(() => finished(running).length > 0, { what: 'the batch' });
+    expect(await central.query('select 1 from tributary.dead_event')).toHaveLength(100);
     expect(await central.effects()).toEqual(numbers(400).filter((n) => n % 4 !== 0));
     expect(await central.query('select * from tributary.narrowing')).toEqual([]);
   });

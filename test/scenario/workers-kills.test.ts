@@ -68,7 +68,9 @@ describe('workers that are killed', () => {
     );
     expect(dead).toMatchObject({ kind: 'killed', origin: 's:orders:77' });
     expect(await central.effects()).toEqual(without(300, [77]));
-    expect(await central.query('select * from tributary.narrowing')).toEqual([]);
+    await until(async () => (await central.query('select 1 from tributary.narrowing')).length === 0, {
+      what: 'the end of the search',
+    });
     host.kill('SIGTERM');
     expect((await host.exit).code).toBe(0);
   });
