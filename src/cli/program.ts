@@ -10,6 +10,7 @@ import { register as init } from './init.ts';
 import { register as install } from './install.ts';
 import { register as mover } from './mover.ts';
 import { register as plan } from './plan.ts';
+import { register as repair } from './repair.ts';
 import { register as scale } from './scale.ts';
 import { register as send } from './send.ts';
 import { register as shards } from './shards.ts';
@@ -27,6 +28,7 @@ const COMMANDS: readonly Register[] = [
   install,
   mover,
   plan,
+  repair,
   scale,
   send,
   shards,

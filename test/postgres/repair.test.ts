@@ -1,0 +1,104 @@
+import { describe, expect, inject, test } from 'vitest';
+import { explainRepair, repair } from '../../src/mover/repair.ts';
+import { Connection } from '../../src/postgres/connection.ts';
+import { givenEvents } from '../support/installation.ts';
+import { type Given, givenMover, proofOf } from '../support/mover.ts';
+import { databaseOn } from '../support/template.ts';
+import { until } from '../support/until.ts';
+
+async function moveAll(given: Given, count: number): Promise<void> {
+  const { mover, ended } = given.start();
+  await until(async () => (await proofOf(given, 'orders')).moved === count, { what: `${count} orders` });
+  await mover.stop();
+  await ended;
+}
+
+async function asAdmin(work: (admin: Connection) => Promise<unknown>): Promise<void> {
+  const admin = await Connection.open(databaseOn(inject('server'), 'postgres'), { applicationName: 'test' });
+  await work(admin);
+  await admin.close();
+}
+
+/** A shard that was restored to before its last five events, and has gone on otherwise since. */
+async function givenRestoredShard(): Promise<Given> {
+  const given = await givenMover({ shards: 1 });
+  const [one] = given.cluster.shards as [typeof given.cluster.central];
+  await givenEvents(one, 'orders', 10);
+  await moveAll(given, 10);
+  const kick = `select pg_terminate_backend(pid) from pg_stat_activity where datname = $1`;
+  await asAdmin(async (admin) => {
+    await admin.query(kick, [one.name]);
+    await admin.query(`create database ${one.name}_old template ${one.name}`);
+  });
+  await givenEvents(one, 'orders', 5);
+  await moveAll(given, 15);
+  await asAdmin(async (admin) => {
+    await admin.query(`drop database ${one.name} with (force)`);
+    await admin.query(`alter database ${one.name}_old rename to ${one.name}`);
+  });
+  await givenEvents(one, 'orders', 7);
+  await one.query(`select pgq.ticker('orders')`);
+  const { mover, ended } = given.start();
+  await until(
+    async () =>
+      (
+        await given.cluster.central.query(
+          `select from tributary.source where state = 'halted' and halt_code = 'diverged'`,
+        )
+      ).length === 1,
+    { what: 'the source to halt' },
+  );
+  await mover.stop();
+  await ended;
+  return given;
+}
+
+async function connected(given: Given) {
+  const [one] = given.cluster.shards as [typeof given.cluster.central];
+  return { central: await given.cluster.central.connect(), shard: await one.connect() };
+}
+
+const targetOf = ({ config }: Given) => ({
+  config,
+  shard: config.shards[0] as (typeof config.shards)[number],
+  queue: 'orders',
+});
+
+describe('mover/repair', () => {
+  test('rewind goes back to the tick that both know and moves what central does not hold', async () => {
+    const given = await givenRestoredShard();
+    const connections = await connected(given);
+    const ways = await explainRepair(targetOf(given), connections);
+    expect(ways.map(({ choice, moves, leavesOut }) => [choice, moves, leavesOut])).toEqual([
+      ['rewind', 7, 0],
+      ['skip', 0, 17],
+      ['take-over', 17, 0],
+    ]);
+    expect(await repair(targetOf(given), connections, 'rewind')).toMatchObject({
+      choice: 'rewind',
+      moves: 7,
+    });
+    const [one] = given.cluster.shards as [typeof given.cluster.central];
+    await givenEvents(one, 'orders', 3);
+    await moveAll(given, 25);
+    const proof = await proofOf(given, 'orders');
+    expect(proof.lost).toEqual([]);
+    // The five events of the lost branch and the five that took their ids are both there.
+    expect(proof.twice).toHaveLength(5);
+  });
+
+  test('skip goes on from what the shard has now', async () => {
+    const given = await givenRestoredShard();
+    await repair(targetOf(given), await connected(given), 'skip');
+    const [one] = given.cluster.shards as [typeof given.cluster.central];
+    await givenEvents(one, 'orders', 2);
+    await moveAll(given, 17);
+  });
+
+  test('a source that is not halted is left alone', async () => {
+    const given = await givenMover({ shards: 1 });
+    await expect(repair(targetOf(given), await connected(given), 'rewind')).rejects.toThrow(
+      'Source s1:orders is not halted, so there is nothing to repair.',
+    );
+  });
+});
