@@ -1,0 +1,47 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import { givenDatabase, provider, type TestDatabase } from '../support/database.ts';
+import { givenQueue } from './pgq.ts';
+
+let db: TestDatabase;
+
+beforeAll(async () => {
+  db = await givenDatabase();
+});
+
+describe('contract/pgq maintenance', () => {
+  test('what is due is listed in its order: rotations by name, step 2, then what queues ask for', async () => {
+    const own = await givenDatabase();
+    const operations = async () =>
+      (await own.query('select * from pgq.maint_operations()')).map((row) => [row.func_name, row.func_arg]);
+    for (const queue of ['b', 'a', 'c']) await givenQueue(own, queue);
+    expect(await operations()).toEqual([]);
+    await own.query("update pgq.queue set queue_rotation_period = '0' where queue_name in ('a', 'b')");
+    await own.query(
+      "update pgq.queue set queue_extra_maint = array['public.f', 'public.g'] where queue_name = 'c'",
+    );
+    const extra = [
+      ['public.f', 'c'],
+      ['public.g', 'c'],
+    ];
+    expect(await operations()).toEqual([
+      ['pgq.maint_rotate_tables_step1', 'a'],
+      ['pgq.maint_rotate_tables_step1', 'b'],
+      ['pgq.maint_rotate_tables_step2', null],
+      ...extra,
+    ]);
+    await own.query("select pgq.maint_rotate_tables_step1('a')");
+    await own.query("update pgq.queue set queue_rotation_period = '1 day'");
+    expect(await operations()).toEqual([['pgq.maint_rotate_tables_step2', null], ...extra]);
+    await own.query('select pgq.maint_rotate_tables_step2()');
+    expect(await operations()).toEqual(extra);
+
+    await own.query("update pgq.queue set queue_extra_maint = '{}' where queue_name = 'c'");
+    // D: on the extension an empty list stops all maintenance of the database.
+    if (provider() === 'engine') expect(await operations()).toEqual([]);
+    else await expect(operations()).rejects.toThrow('lower bound of FOR loop cannot be null');
+  });
+
+  test('with autovacuum on no table is to be vacuumed', async () => {
+    expect(await db.query('select * from pgq.maint_tables_to_vacuum()')).toEqual([]);
+  });
+});
