@@ -75,7 +75,7 @@ const COLUMNS: readonly Column<InstallRow>[] = [
   },
   { title: 'outcome', value: ({ outcome }) => outcome },
   { title: 'sources', value: ({ name, sources }) => (name === 'central' ? undefined : sources) },
-  { title: 'what', value: ({ did, mistakes }) => mistakes[0] ?? summaryOf(did) },
+  { title: 'what', value: ({ did, mistakes }) => (mistakes.length > 0 ? 'see below' : summaryOf(did)) },
 ];
 
 const summaryOf = (did: readonly string[]): string =>

@@ -5,13 +5,13 @@ import { identifier, literal } from '../postgres/quote.ts';
 import { groupName } from '../queue/names.ts';
 import type { Provider } from '../queue/provider.ts';
 import { type CentralFacts, COOP_COMMENT } from './central-facts.ts';
-import { engineHindrance, engineMark, engineSteps, INSTALL_LOCK_SQL } from './engine.ts';
+import { engineHindrance, engineMark, engineSteps, engineVersion } from './engine.ts';
 import { type DatabaseFacts, placeOf } from './facts.ts';
 import { findProvider, findUnfit } from './provider.ts';
 import { createQueueStep, newestTick, registerStep, tickingSteps } from './queue-steps.ts';
 import { installHindrance, planRuntimeRole } from './roles.ts';
 import { type Migration, markOf, migrations, type SqlFile, sqlFiles } from './sql-files.ts';
-import { fileStep, type Step } from './steps.ts';
+import { fileStep, locked, type Step } from './steps.ts';
 
 export interface CentralPlan {
   readonly provider: Provider | undefined;
@@ -29,8 +29,6 @@ export interface CentralSituation {
   readonly facts: DatabaseFacts;
   readonly central: CentralFacts;
 }
-
-const LOCK: Step = { what: 'wait for another install', sql: INSTALL_LOCK_SQL, isRoutine: true };
 
 /** How central is named in sentences. */
 export const placeOfCentral = (config: Config): string => `Central (${placeOf(config.central)})`;
@@ -66,7 +64,7 @@ export function planCentral(situation: CentralSituation): CentralPlan {
   const queues = queueStepsFor(situation);
   return {
     provider: provider ?? 'engine',
-    version,
+    version: willInstall ? engineVersion() : version,
     schemaSteps: locked(schemaSteps),
     queueSteps: locked(queues.steps),
     mistakes: queues.mistakes,
@@ -93,7 +91,7 @@ function schemaStepsFor({ config, facts, central }: CentralSituation): Step[] {
     name        text not null,
     applied_at  timestamptz not null default now()
 )`,
-      isRoutine: central.hasSchema,
+      isRoutine: true,
     });
     steps.push(...missing.map(migrationStep));
     steps.push(fileStep('apply the functions of schema tributary', functionFiles()));
@@ -257,9 +255,8 @@ function grantsSql(role: string): string {
   ].join(';\n');
 }
 
-const functionFiles = (): SqlFile[] => sqlFiles('sql/tributary/functions');
-const coopFiles = (): SqlFile[] => sqlFiles('sql/pgq_coop');
-const locked = (steps: readonly Step[]): Step[] => (steps.length === 0 ? [] : [LOCK, ...steps]);
+const functionFiles = (): readonly SqlFile[] => sqlFiles('sql/tributary/functions');
+const coopFiles = (): readonly SqlFile[] => sqlFiles('sql/pgq_coop');
 
 const refused = (sentence: string): CentralPlan => ({
   provider: undefined,

@@ -8,7 +8,7 @@ import { APPLICATION } from './install.ts';
 import { reachingWith } from './reach.ts';
 import { failedRow, type InstallRow, rowOfCentral, rowOfShard } from './report.ts';
 import { leftOver, readSources } from './sources.ts';
-import { renderSteps } from './steps.ts';
+import { type RenderOptions, renderSteps } from './steps.ts';
 import { type CentralSurvey, contextOf, type ShardSurvey, surveyCentral, surveyShards } from './survey.ts';
 
 export interface DryRun {
@@ -37,10 +37,14 @@ export async function dryRun(config: Config): Promise<DryRun> {
     return {
       rows: [rowOfCentral(config, central), ...shards.map((shard) => rowOfShard(shard))],
       leftOver: central.central.applied.length > 0 ? leftOver(config, await readSources(connection)) : [],
-      script: ({ whole = false } = {}) =>
-        [scriptOfCentral(config, central, whole), ...shards.map((shard) => scriptOfShard(shard, whole))].join(
-          '\n\n',
-        ),
+      script: ({ whole = false } = {}) => {
+        const how = { whole, listed: new Set<string>() };
+        const parts = [
+          scriptOfCentral(config, central, how),
+          ...shards.map((shard) => scriptOfShard(shard, how)),
+        ];
+        return parts.join('\n\n');
+      },
     };
   } catch (error) {
     const sentence = sentenceFor(error, placeOfCentral(config));
@@ -54,7 +58,11 @@ export async function dryRun(config: Config): Promise<DryRun> {
   }
 }
 
-function scriptOfCentral(config: Config, { facts, central, plan }: CentralSurvey, whole: boolean): string {
+function scriptOfCentral(
+  config: Config,
+  { facts, central, plan }: CentralSurvey,
+  how: RenderOptions,
+): string {
   const { schemaSteps, queueSteps } = plan;
   const identity =
     central.identity === undefined
@@ -65,12 +73,12 @@ function scriptOfCentral(config: Config, { facts, central, plan }: CentralSurvey
     ...plan.mistakes.map((mistake) => `-- MISTAKE: ${mistake}`),
     ...plan.warnings.map((warning) => `-- note: ${warning}`),
     ...(schemaSteps.length + queueSteps.length === 0 ? ['-- nothing to do'] : []),
-    ...(schemaSteps.length === 0 ? [] : [...identity, renderSteps(schemaSteps, { whole })]),
-    ...(queueSteps.length === 0 ? [] : [renderSteps(queueSteps, { whole })]),
+    ...(schemaSteps.length === 0 ? [] : [...identity, renderSteps(schemaSteps, how)]),
+    ...(queueSteps.length === 0 ? [] : [renderSteps(queueSteps, how)]),
   ].join('\n');
 }
 
-function scriptOfShard({ shard, facts, plan }: ShardSurvey, whole: boolean): string {
+function scriptOfShard({ shard, facts, plan }: ShardSurvey, how: RenderOptions): string {
   const { steps, begin, redirect } = plan;
   const sources = [
     ...begin.map(({ queue, centralQueue }) => ({ queue, central_queue: centralQueue })),
@@ -88,7 +96,7 @@ function scriptOfShard({ shard, facts, plan }: ShardSurvey, whole: boolean): str
           '-- on central: make the sources known',
           `select * from tributary.register_sources(${name}, ${literal(JSON.stringify(sources))});`,
         ]),
-    ...(steps.length === 0 ? [] : ['-- on the shard:', renderSteps(steps, { whole })]),
+    ...(steps.length === 0 ? [] : ['-- on the shard:', renderSteps(steps, how)]),
     ...(begin.length === 0
       ? []
       : [

@@ -6,22 +6,25 @@ import type { Database } from '../config/config.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
 import { Connection } from '../postgres/connection.ts';
 import { literal } from '../postgres/quote.ts';
+import { ENGINE_MARK } from '../queue/provider.ts';
 import { type DatabaseFacts, placeOf, readFacts } from './facts.ts';
 import { findProvider, findUnfit } from './provider.ts';
 import { retrying } from './retrying.ts';
 import { markOf, type SqlFile, sqlFiles } from './sql-files.ts';
-import { fileStep, renderSteps, runSteps, type Step } from './steps.ts';
+import { fileStep, locked, renderSteps, runSteps, type Step } from './steps.ts';
 
-/** Two installs at once in one database take turns. */
-export const INSTALL_LOCK_SQL = 'select pg_advisory_xact_lock(1414678850, -2)';
-
-let files: readonly SqlFile[] | undefined;
 let mark: string | undefined;
 
 /** The engine's files in the order in which they are applied; an upgrade leaves the tables alone. */
 export function engineFiles({ isUpgrade }: { readonly isUpgrade: boolean }): readonly SqlFile[] {
-  files ??= ['tables', 'functions', 'grants'].flatMap((part) => sqlFiles(`sql/pgq/${part}`));
-  return isUpgrade ? files.filter(({ path }) => !path.startsWith('sql/pgq/tables/')) : files;
+  const parts = isUpgrade ? ['functions', 'grants'] : ['tables', 'functions', 'grants'];
+  return parts.flatMap((part) => sqlFiles(`sql/pgq/${part}`));
+}
+
+/** What `pgq.version()` will say once this package's engine is in. */
+export function engineVersion(): string | undefined {
+  const text = engineFiles({ isUpgrade: true }).find(({ path }) => path.endsWith('/version.sql'))?.text;
+  return new RegExp(`'([^']*${ENGINE_MARK}[^']*)'`).exec(text ?? '')?.[1];
 }
 
 /** What `pgq.version()` is marked with once the functions of this package are in. */
@@ -33,7 +36,6 @@ export function engineMark(): string {
 /** Steps that install or upgrade the engine. */
 export function engineSteps({ isUpgrade }: { readonly isUpgrade: boolean }): Step[] {
   return [
-    { what: 'wait for another install', sql: INSTALL_LOCK_SQL, isRoutine: true },
     fileStep(`${isUpgrade ? 'upgrade' : 'install'} the bundled engine`, engineFiles({ isUpgrade })),
     {
       what: 'mark what was installed',
@@ -49,7 +51,7 @@ export async function applyEngine(connection: Connection): Promise<void> {
     const [row] = await connection.query<{ there: boolean }>(
       "select to_regnamespace('pgq') is not null as there",
     );
-    await runSteps(connection, engineSteps({ isUpgrade: row?.there === true }));
+    await runSteps(connection, locked(engineSteps({ isUpgrade: row?.there === true })));
   });
 }
 
@@ -87,7 +89,7 @@ export async function installEngine(database: Database, { isDry = false } = {}):
 
 /** What `installEngine` would run in an empty database. */
 export const engineScript = (options: { readonly whole: boolean }): string =>
-  renderSteps(engineSteps({ isUpgrade: false }), options);
+  renderSteps(locked(engineSteps({ isUpgrade: false })), options);
 
 function refuse(facts: DatabaseFacts, place: string): void {
   const unfit = findUnfit(facts, place);

@@ -1,7 +1,7 @@
 // What install would do to one shard, from facts alone: pure, so that the dry run, `plan` and install cannot disagree.
 import type { Shard } from '../config/config.ts';
 import type { Provider } from '../queue/provider.ts';
-import { engineHindrance, engineMark, engineSteps, INSTALL_LOCK_SQL } from './engine.ts';
+import { engineHindrance, engineMark, engineSteps, engineVersion } from './engine.ts';
 import { type DatabaseFacts, placeOf } from './facts.ts';
 import { findProvider, findUnfit } from './provider.ts';
 import type { QueueFact } from './queue-facts.ts';
@@ -18,7 +18,7 @@ import {
 import { installHindrance, planRuntimeRole } from './roles.ts';
 import type { KnownSource, WantedSource } from './sources.ts';
 import { type Decision, decideStart, needsCount, type StartSituation } from './start.ts';
-import type { Step } from './steps.ts';
+import { locked, type Step } from './steps.ts';
 
 export interface ShardPlan {
   readonly provider: Provider | undefined;
@@ -90,7 +90,7 @@ export function planShard(situation: ShardSituation): ShardPlan {
   const work = [...applied, ...role.steps, ...repairs, ...queueSteps];
   return {
     provider: provider ?? 'engine',
-    version,
+    version: willInstall ? engineVersion() : version,
     steps: work.length === 0 && begin.length === 0 ? [] : closing(situation, work, begin),
     begin: begin.map(({ wanted }) => wanted),
     redirect: redirects(situation),
@@ -104,7 +104,6 @@ function closing(
   work: readonly Step[],
   begin: readonly { readonly wanted: WantedSource }[],
 ): Step[] {
-  const lock: Step = { what: 'wait for another install', sql: INSTALL_LOCK_SQL, isRoutine: true };
   const queues = begin.map(({ wanted }) => wanted.queue);
   const look: Step[] =
     queues.length === 0
@@ -116,7 +115,7 @@ function closing(
             isRoutine: true,
           },
         ];
-  return [...(work[0]?.sql === lock.sql ? [] : [lock]), ...work, ...look];
+  return locked([...work, ...look]);
 }
 
 function stepsFor(situation: ShardSituation, { queue }: WantedSource, decision: Decision): Step[] {

@@ -15,8 +15,16 @@ export interface Migration extends SqlFile {
   readonly name: string;
 }
 
-/** All files of a folder and the folders in it, sorted by path; none where the folder is absent. */
-export function sqlFiles(folder: string): SqlFile[] {
+const read = new Map<string, readonly SqlFile[]>();
+
+/** All files of a folder and the folders in it, sorted by path, as they were at the first call; none where it is absent. */
+export function sqlFiles(folder: string): readonly SqlFile[] {
+  const files = read.get(folder) ?? readFolder(folder);
+  read.set(folder, files);
+  return files;
+}
+
+function readFolder(folder: string): readonly SqlFile[] {
   let entries: string[];
   try {
     entries = readdirSync(packagePath(folder), { recursive: true, encoding: 'utf8' });

@@ -17,6 +17,16 @@ export interface Step {
 const SETTINGS = `set local lock_timeout = '30s'; set local statement_timeout = '120s'; set local check_function_bodies = off`;
 const TIMEOUT_MS = 150_000;
 
+/** Two installs at once in one database take turns. */
+const LOCK: Step = {
+  what: 'wait for another install',
+  sql: 'select pg_advisory_xact_lock(1414678850, -2)',
+  isRoutine: true,
+};
+
+/** Steps behind the lock that every install takes first; none stay none. */
+export const locked = (steps: readonly Step[]): Step[] => (steps.length === 0 ? [] : [LOCK, ...steps]);
+
 /** Steps from files: their texts one after another. */
 export function fileStep(what: string, files: readonly SqlFile[], { isRoutine = false } = {}): Step {
   return { what, files, isRoutine, sql: files.map((file) => file.text.trimEnd()).join('\n') };
@@ -40,14 +50,21 @@ export async function runSteps(connection: Connection, steps: readonly Step[]): 
   }
 }
 
-/** The same transaction as text. @param options.whole also prints what comes from the package's files. */
-export function renderSteps(steps: readonly Step[], { whole = false } = {}): string {
+export interface RenderOptions {
+  /** Also prints what comes from the package's files. */
+  readonly whole?: boolean;
+  /** Sets of files that were listed already, by what they are for; they are listed once. */
+  readonly listed?: Set<string>;
+}
+
+/** The same transaction as text. */
+export function renderSteps(
+  steps: readonly Step[],
+  { whole = false, listed = new Set() }: RenderOptions = {},
+): string {
   if (steps.length === 0) return '-- nothing to do';
-  return [
-    'begin isolation level read committed;',
-    ...steps.map((step) => render(step, whole)),
-    'commit;',
-  ].join('\n');
+  const parts = steps.map((step) => render(step, { whole, listed }));
+  return ['begin isolation level read committed;', ...parts, 'commit;'].join('\n');
 }
 
 /** Where the server says at which character it stumbled, the message gets the step or the file that this is in. */
@@ -69,8 +86,10 @@ function nameStep(error: unknown, steps: readonly Step[], headLength: number): v
   }
 }
 
-function render({ what, sql, files }: Step, whole: boolean): string {
+function render({ what, sql, files }: Step, { whole, listed }: Required<RenderOptions>): string {
   if (files === undefined || whole) return `-- ${what}\n${closed(sql)}`;
+  if (listed.has(what)) return `-- ${what}: the same ${files.length} files as above`;
+  listed.add(what);
   return [`-- ${what}:`, ...files.map(({ path, text }) => `--   ${path} (${lineCount(text)} lines)`)].join(
     '\n',
   );
@@ -78,5 +97,8 @@ function render({ what, sql, files }: Step, whole: boolean): string {
 
 const lineCount = (text: string): number => text.trimEnd().split('\n').length;
 
-// A comment at the end of a file would swallow a semicolon on the same line.
-const closed = (sql: string): string => (/;\s*$/.test(sql) ? sql : `${sql}\n;`);
+// In a comment at the end of a text a semicolon would be swallowed.
+function closed(sql: string): string {
+  if (/;\s*$/.test(sql)) return sql;
+  return sql.slice(sql.lastIndexOf('\n') + 1).includes('--') ? `${sql}\n;` : `${sql};`;
+}
