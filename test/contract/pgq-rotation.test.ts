@@ -14,6 +14,9 @@ import {
   tick,
 } from './pgq.ts';
 
+/** Transactions of other test files, open at a tick, hold rotations too. */
+const PASSED = { what: 'positions after the last switch', timeoutMs: 40_000 };
+
 let db: TestDatabase;
 let session: Connection;
 
@@ -59,12 +62,12 @@ describe('contract/pgq rotation', () => {
     const got: (string | null)[] = [];
     for (const round of [1, 2, 3, 4]) {
       // A position from after the last switch, whatever else is open in the cluster.
-      await until(() => hasPassedSwitch('turns'), { what: 'a position after the last switch' });
+      await until(() => hasPassedSwitch('turns'), PASSED);
       await insert(db, 'turns', `${round} before`);
       await tick(db, 'turns');
       const batch = await nextBatch(db, 'turns', 'c'); // stays open across the switch
       await insert(db, 'turns', `${round} between`);
-      await until(() => rotate(db, 'turns'), { what: 'the rotation' });
+      await until(() => rotate(db, 'turns'), { what: 'the rotation', timeoutMs: 40_000 });
       tables.push(await currentTable('turns'));
       await insert(db, 'turns', `${round} after`);
       expect(await nextBatch(db, 'turns', 'c')).toBe(batch);
@@ -109,7 +112,7 @@ describe('contract/pgq rotation', () => {
   test('nothing is switched before the period is over, without step 2, or in an unknown queue', async () => {
     await givenQueue(db, 'early', { consumers: ['c'] });
     const step1 = () => scalar<number>(db, "select pgq.maint_rotate_tables_step1('early')");
-    await until(() => hasPassedSwitch('early'), { what: 'a position after the last switch' });
+    await until(() => hasPassedSwitch('early'), PASSED);
     expect(await step1()).toBe(0);
     expect(await currentTable('early')).toBe(0);
 
@@ -123,7 +126,7 @@ describe('contract/pgq rotation', () => {
     await insert(db, 'early', 'a');
     expect(await pass('early')).toEqual(['a']);
     expect(await scalar(db, 'select pgq.maint_rotate_tables_step2()')).toBe(0);
-    await until(() => hasPassedSwitch('early'), { what: 'a position after the last switch' });
+    await until(() => hasPassedSwitch('early'), PASSED);
     await step1();
     expect(await currentTable('early')).toBe(2);
 
@@ -134,7 +137,7 @@ describe('contract/pgq rotation', () => {
 
   test('a lock on the table to be emptied postpones the switch, without a wait', async () => {
     await givenQueue(db, 'reader', { consumers: ['c'] });
-    await until(() => hasPassedSwitch('reader'), { what: 'a position after the last switch' });
+    await until(() => hasPassedSwitch('reader'), PASSED);
     const parent = await scalar<string>(
       db,
       "select queue_data_pfx from pgq.queue where queue_name = 'reader'",
@@ -227,7 +230,7 @@ describe('contract/pgq rotation', () => {
 
   test('of two rotations at once one does nothing, a tick waits, an insert does not', async () => {
     await givenQueue(db, 'twice', { consumers: ['c'] });
-    await until(() => hasPassedSwitch('twice'), { what: 'a position after the last switch' });
+    await until(() => hasPassedSwitch('twice'), PASSED);
     await db.query("update pgq.queue set queue_rotation_period = '0' where queue_name = 'twice'");
     const [other, ticker] = [await db.connect(), await db.connect()];
     await session.query('begin');
@@ -257,7 +260,7 @@ describe('contract/pgq rotation', () => {
   test('step 2 is refused in the transaction of step 1, and rotation under an old snapshot', async () => {
     if (provider() === 'extension') return; // H2: it loses events; Tributary never does that
     await givenQueue(db, 'h2', { consumers: ['c'] });
-    await until(() => hasPassedSwitch('h2'), { what: 'a position after the last switch' });
+    await until(() => hasPassedSwitch('h2'), PASSED);
     await db.query("update pgq.queue set queue_rotation_period = '0' where queue_name = 'h2'");
     await session.query('begin');
     await session.query("select pgq.maint_rotate_tables_step1('h2')");

@@ -106,7 +106,7 @@ export async function rotateWhenPassed(db: Queryable, queue: string, consumers: 
       }
       return rotate(db, queue);
     },
-    { what: `queue ${queue} to rotate` },
+    { what: `queue ${queue} to rotate`, timeoutMs: 40_000 },
   );
   return got;
 }

@@ -20,7 +20,7 @@
 --      pgq.retry_queue
 --
 -- Called by:
---      src/workers, users
+--      tributary.put_off, users
 -- ----------------------------------------------------------------------
 create or replace function pgq.event_retry_raw(
     x_queue text, x_consumer text, x_retry_after timestamptz, x_ev_id bigint, x_ev_time timestamptz, x_ev_retry integer,

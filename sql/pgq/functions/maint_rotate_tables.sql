@@ -23,7 +23,7 @@
 --      pgq.queue, pgq.tick; truncates an event table
 --
 -- Called by:
---      pgq.maint_operations, src/upkeep, pgqd
+--      sql/shard/rotate.sql, pgqd, users
 -- ----------------------------------------------------------------------
 create or replace function pgq.maint_rotate_tables_step1(i_queue_name text)
 returns integer
@@ -118,7 +118,7 @@ $$;
 --      pgq.queue
 --
 -- Called by:
---      pgq.maint_operations, src/upkeep, pgqd
+--      src/upkeep, pgqd, users
 -- ----------------------------------------------------------------------
 create or replace function pgq.maint_rotate_tables_step2()
 returns integer

@@ -20,7 +20,7 @@
 --      pgq.consumer, pgq.subscription
 --
 -- Called by:
---      src/install, src/upkeep, pgq.register_consumer, users
+--      src/install, sql/shard/watermark.sql, pgq.register_consumer, users
 -- ----------------------------------------------------------------------
 create or replace function pgq.register_consumer_at(x_queue_name text, x_consumer_name text, x_tick_pos bigint)
 returns integer
