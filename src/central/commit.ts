@@ -26,8 +26,8 @@ export interface PositionStep {
 
 export interface CommitContent {
   readonly queue: string;
-  /** Rows in COPY's binary format, without header and trailer. */
-  readonly chunks: readonly Buffer[];
+  /** Rows in COPY's binary format, without header and trailer; at hand, or as they come. */
+  readonly chunks: readonly Buffer[] | AsyncIterable<Buffer>;
   readonly steps: readonly PositionStep[];
   /** Events that central refuses: kept as dead events by this commit, which moves the position over them. */
   readonly dead?: { readonly source: number; readonly events: readonly DeadRow[] };
@@ -65,7 +65,7 @@ export async function commitGathered(
 ): Promise<number | undefined> {
   const positions = `${dead === undefined ? '' : `${condemnSql(dead)}; `}select tributary.insert_positions(${literal(JSON.stringify(steps.map(stepJson)))}::jsonb)`;
   try {
-    if (chunks.length === 0) {
+    if (Array.isArray(chunks) && chunks.length === 0) {
       await central.script(`begin isolation level read committed; ${positions}; commit`, { timeoutMs });
       return undefined;
     }
@@ -131,23 +131,30 @@ async function openCommit(
 async function copyChunks(
   central: Connection,
   table: string,
-  chunks: readonly Buffer[],
+  chunks: CommitContent['chunks'],
   timeoutMs: number,
 ): Promise<void> {
   const sink = central.copyIn(`copy ${table} (${CENTRAL_COLUMNS}) from stdin (format binary)`);
-  let timer = setTimeout(() => central.destroy(), timeoutMs);
+  const timer = setTimeout(() => central.destroy(), timeoutMs);
   try {
     const done = finished(sink);
     done.catch(() => {});
-    for (const chunk of [COPY_HEADER, ...chunks, COPY_TRAILER]) {
+    const write = async (chunk: Buffer) => {
       if (!sink.write(chunk)) await drained(sink, done);
       timer.refresh();
-    }
+    };
+    await write(COPY_HEADER);
+    for await (const chunk of chunks) await write(chunk);
+    await write(COPY_TRAILER);
     sink.end();
     await done;
+  } catch (error) {
+    // Where the rows broke off, the COPY must not be taken for complete.
+    if (!sink.destroyed)
+      await new Promise<void>((resolve) => sink.destroy(error as Error).once('close', resolve));
+    throw error;
   } finally {
     clearTimeout(timer);
-    timer = undefined as never;
   }
 }
 

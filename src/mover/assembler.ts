@@ -7,6 +7,7 @@ import type { Reader } from '../shards/copy-out.ts';
 import type { Piece } from './cutter.ts';
 import type { Claim, MemoryBudget } from './memory-budget.ts';
 import { makeParcel, type Parcel } from './parcel.ts';
+import { RowStream } from './row-stream.ts';
 import type { Source } from './source.ts';
 
 export interface AssemblerOptions {
@@ -34,6 +35,9 @@ export class Assembler {
   readonly #options: AssemblerOptions;
   readonly #claim: Claim;
   readonly #settled: Promise<unknown>[] = [];
+  /** The large row that is under way, and how to let the next one begin. */
+  #stream: RowStream | undefined;
+  #leaveOversize: (() => void) | undefined;
   #next = 0;
   #rows = 0;
 
@@ -64,8 +68,13 @@ export class Assembler {
   /** Takes pieces in the order of the stream; waits where the memory budget says so. */
   async add(pieces: readonly Piece[]): Promise<void> {
     for (const piece of pieces) {
+      await this.#endStream(piece);
       while (this.#next < piece.k) this.#complete();
       const window = this.#windows[piece.k] as Open;
+      if (piece.part !== undefined) {
+        await this.#addPart(window, piece);
+        continue;
+      }
       // Rows of equal id stay together: ids are not unique, and a cut is found again by its last id.
       if (
         window.bytes + piece.bytes.length > this.#options.wholeBytes &&
@@ -85,14 +94,78 @@ export class Assembler {
 
   /** The trailer has been seen: all windows are complete. */
   finish(): void {
+    this.#stream?.end();
+    this.#leaveOversize?.();
     while (this.#next < this.#windows.length) this.#complete();
     this.#claim.complete();
   }
 
   /** The stream broke: what is not complete is dropped. */
   abandon(): void {
+    this.#stream?.fail(
+      new TributaryError('The shard broke off a large event.', { code: 'copy-cut', kind: 'retryable' }),
+    );
+    this.#leaveOversize?.();
     for (const window of this.#windows.slice(this.#next)) this.#claim.free(window.bytes);
     this.#claim.complete();
+  }
+
+  /** A row larger than `whole`: what came before it goes first, then it goes alone, chunk by chunk. */
+  async #addPart(window: Open, piece: Piece): Promise<void> {
+    if (piece.part === 'first') {
+      if (window.rows > 0) this.#cut(window);
+      this.#leaveOversize = await this.#options.budget.oversize();
+      this.#stream = this.#emitStream(window, piece);
+    }
+    if (piece.taken > 0) this.#options.onOriginTaken(window.source, piece.taken);
+    await this.#stream?.push(piece.bytes);
+  }
+
+  /** Ends the large row when what follows it is known: another row of its id would be taken for moved after a crash. */
+  async #endStream(next: Piece): Promise<void> {
+    const stream = this.#stream;
+    const window = this.#windows[this.#next];
+    if (stream === undefined || next.part === 'middle' || next.part === 'last') return;
+    if (next.k === this.#next && window?.lastEventId === next.firstEventId) {
+      const error = new TributaryError(
+        `Two events of ${window.source.shard}:${window.source.queue} have the id ${next.firstEventId}, and one is larger than mover.whole.`,
+        { code: 'oversized-twin', kind: 'halting', remedy: 'Raise `mover.whole`.' },
+      );
+      stream.fail(error);
+      throw error;
+    }
+    stream.end();
+    this.#stream = undefined;
+    this.#leaveOversize?.();
+    this.#leaveOversize = undefined;
+  }
+
+  #emitStream(window: Open, { firstEventId }: Piece): RowStream {
+    const stream = new RowStream();
+    const { source, from } = window;
+    const to = this.#insideAt(window, firstEventId);
+    window.lastEventId = firstEventId;
+    window.from = to;
+    source.handed = to;
+    source.ahead = to;
+    this.#rows += 1;
+    const { parcel, settled } = makeParcel({ source, from, chunks: stream, bytes: 0, rows: 1, to });
+    this.#settled.push(
+      settled.then((error) => {
+        if (error !== undefined) stream.fail(error);
+        return error;
+      }),
+    );
+    this.#options.emit(parcel);
+    return stream;
+  }
+
+  #insideAt({ reader: { window } }: Open, lastEventId: number): Position {
+    const { start, end } = window;
+    return {
+      tick: { id: start.id, timeUs: start.timeUs, eventSeq: start.eventSeq, md5: start.md5 },
+      inside: { end: { id: end.id, timeUs: end.timeUs, eventSeq: end.eventSeq, md5: end.md5 }, lastEventId },
+    };
   }
 
   #complete(): void {
@@ -104,15 +177,8 @@ export class Assembler {
   }
 
   #cut(window: Open): void {
-    const { start, end } = window.reader.window;
     this.#options.onCut(window.source, window.bytes);
-    this.#emit(window, {
-      tick: { id: start.id, timeUs: start.timeUs, eventSeq: start.eventSeq, md5: start.md5 },
-      inside: {
-        end: { id: end.id, timeUs: end.timeUs, eventSeq: end.eventSeq, md5: end.md5 },
-        lastEventId: window.lastEventId as number,
-      },
-    });
+    this.#emit(window, this.#insideAt(window, window.lastEventId as number));
     this.#claim.complete();
   }
 

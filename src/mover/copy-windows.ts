@@ -1,6 +1,7 @@
 // Reads some windows of one shard in one COPY and hands them to the gatherers.
 //
 // Fails by: what was complete before a failure is under way all the same; its end comes with the error as `settled`.
+import { sqlstateOf } from '../errors/sqlstate.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
 import { failPoint } from '../lifecycle/fail-point.ts';
 import type { Connection } from '../postgres/connection.ts';
@@ -49,7 +50,7 @@ export async function copyWindows(
     );
   }, COPY_PATIENCE_MS);
   try {
-    const cutter = new Cutter();
+    const cutter = new Cutter({ oversizeBytes: config.mover.wholeBytes });
     const stream = await startCopyOut(
       connection,
       found.map(({ reader }) => reader),
@@ -66,6 +67,8 @@ export async function copyWindows(
     await endCopyOut(connection);
     return { rows: assembler.rows, settled: assembler.settled };
   } catch (error) {
+    // Broken off by us, it still sends: over this connection nothing else can be asked.
+    if (sqlstateOf(error) === undefined) connection.destroy(error instanceof Error ? error : undefined);
     assembler.abandon();
     throw Object.assign(error as Error, { settled: assembler.settled });
   } finally {

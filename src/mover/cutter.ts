@@ -14,6 +14,13 @@ export interface Piece {
   readonly lastEventId: number;
   /** Rows whose origin column held something of their own. */
   readonly taken: number;
+  /** A part of one row that is too large to be held: the first counts as its row, the others have none. */
+  readonly part?: 'first' | 'middle' | 'last';
+}
+
+export interface CutterOptions {
+  /** A row that needs more than this is handed on in parts. */
+  readonly oversizeBytes: number;
 }
 
 const HEADER_BYTES = 19;
@@ -24,12 +31,18 @@ const STRIPPED_BYTES = PREFIX_BYTES - 2;
 const NO_MORE = -1;
 
 export class Cutter {
+  readonly #oversizeBytes: number;
+  #oversized: OversizedRow | undefined;
   #held: Buffer[] = [];
   #heldBytes = 0;
   /** Bytes that the row at the start of `#held` is known to need. */
   #needed = HEADER_BYTES;
   #hasHeader = false;
   #hasEnded = false;
+
+  constructor({ oversizeBytes }: CutterOptions) {
+    this.#oversizeBytes = oversizeBytes;
+  }
 
   /** True once the stream's trailer has been read. */
   get hasEnded(): boolean {
@@ -45,19 +58,61 @@ export class Cutter {
   push(chunk: Buffer): Piece[] {
     this.#held.push(chunk);
     this.#heldBytes += chunk.length;
-    if (this.#heldBytes < this.#needed) return [];
-    const data = this.#held.length === 1 ? chunk : Buffer.concat(this.#held, this.#heldBytes);
-    let at = 0;
-    if (!this.#hasHeader) {
-      at = HEADER_BYTES;
-      this.#hasHeader = true;
-    }
     const pieces: Piece[] = [];
-    at = this.#cutRows(data, at, pieces);
-    const rest = data.subarray(at);
+    for (;;) {
+      if (this.#oversized === undefined) {
+        if (this.#heldBytes < this.#needed) {
+          if (this.#needed <= this.#oversizeBytes || this.#heldBytes < PREFIX_BYTES) return pieces;
+          this.#beginOversized(pieces);
+        } else {
+          this.#hold(this.#cutWhole(this.#takeHeld(), pieces));
+          if (this.#hasEnded || this.#heldBytes === 0 || this.#needed <= this.#oversizeBytes) return pieces;
+        }
+      } else if (!this.#goOn(this.#oversized, pieces)) return pieces;
+    }
+  }
+
+  #takeHeld(): Buffer {
+    const data =
+      this.#held.length === 1 ? (this.#held[0] as Buffer) : Buffer.concat(this.#held, this.#heldBytes);
+    this.#hold(data.subarray(data.length));
+    return data;
+  }
+
+  #hold(rest: Buffer): void {
     this.#held = rest.length === 0 ? [] : [rest];
     this.#heldBytes = rest.length;
-    return pieces;
+  }
+
+  #cutWhole(data: Buffer, pieces: Piece[]): Buffer {
+    const from = this.#hasHeader ? 0 : HEADER_BYTES;
+    this.#hasHeader = true;
+    return data.subarray(this.#cutRows(data, from, pieces));
+  }
+
+  /** The row at the start of what is held is too large: from now on its bytes are handed on as they come. */
+  #beginOversized(pieces: Piece[]): void {
+    const data = this.#takeHeld();
+    const fields = data.readInt16BE(0);
+    const marked = data.readInt32BE(6);
+    const row = new OversizedRow(marked & (ORIGIN_TAKEN - 1), Number(data.readBigInt64BE(14)), fields - 2);
+    const count = Buffer.alloc(2);
+    count.writeInt16BE(fields - 2);
+    pieces.push({ ...row.piece(count, 'first'), rows: 1, taken: marked >= ORIGIN_TAKEN ? 1 : 0 });
+    this.#oversized = row;
+    this.#hold(data.subarray(PREFIX_BYTES));
+  }
+
+  /** @returns true when the row has ended and others may follow in what is held. */
+  #goOn(row: OversizedRow, pieces: Piece[]): boolean {
+    const data = this.#takeHeld();
+    const end = row.take(data);
+    pieces.push(row.piece(data.subarray(0, end), row.hasEnded ? 'last' : 'middle'));
+    this.#hold(data.subarray(end));
+    if (!row.hasEnded) return false;
+    this.#oversized = undefined;
+    this.#needed = 2;
+    return true;
   }
 
   /** Moves whole rows together in place, without our columns; returns where the first incomplete row begins. */
@@ -129,5 +184,47 @@ export class Cutter {
   #need(bytes: number): undefined {
     this.#needed = bytes;
     return undefined;
+  }
+}
+
+/** Follows the lengths of one row that is handed on in parts. */
+class OversizedRow {
+  readonly #k: number;
+  readonly #id: number;
+  #fieldsLeft: number;
+  /** Bytes of the current field that have not come yet. */
+  #bytesLeft = 0;
+
+  constructor(k: number, id: number, fields: number) {
+    this.#k = k;
+    this.#id = id;
+    this.#fieldsLeft = fields;
+  }
+
+  get hasEnded(): boolean {
+    return this.#fieldsLeft === 0 && this.#bytesLeft === 0;
+  }
+
+  /** @returns how much of `data` belongs to the row and can be handed on; a length that is cut apart stays behind. */
+  take(data: Buffer): number {
+    let at = 0;
+    while (!this.hasEnded) {
+      if (this.#bytesLeft > 0) {
+        const bytes = Math.min(this.#bytesLeft, data.length - at);
+        if (bytes === 0) return at;
+        at += bytes;
+        this.#bytesLeft -= bytes;
+      } else {
+        if (data.length - at < 4) return at;
+        this.#bytesLeft = Math.max(0, data.readInt32BE(at));
+        this.#fieldsLeft -= 1;
+        at += 4;
+      }
+    }
+    return at;
+  }
+
+  piece(bytes: Buffer, part: 'first' | 'middle' | 'last'): Piece {
+    return { k: this.#k, bytes, rows: 0, firstEventId: this.#id, lastEventId: this.#id, taken: 0, part };
   }
 }

@@ -13,6 +13,7 @@ import { backoffMs } from '../lifecycle/backoff.ts';
 import type { Service } from '../lifecycle/service.ts';
 import { wait } from '../lifecycle/wait.ts';
 import type { Parcel } from './parcel.ts';
+import { RowStream } from './row-stream.ts';
 import type { Source } from './source.ts';
 
 export interface GathererOptions {
@@ -38,7 +39,7 @@ export interface GathererOptions {
 
 /** `hasWitness`: other commits have passed since the source's events were first refused. */
 export type SortOut = (
-  content: CommitContent,
+  content: CommitContent & { readonly chunks: readonly Buffer[] },
   about: { readonly source: Source; readonly error: unknown; readonly hasWitness: boolean },
 ) => Promise<CommitContent | undefined>;
 
@@ -151,11 +152,14 @@ export class Gatherer implements Service {
     parcels: readonly Parcel[],
     error: unknown,
   ): Promise<CommitContent | undefined> {
-    if (!canBePoison(error) || this.#options.sortOut === undefined) return undefined;
+    const content = this.#contentOf(parcels);
+    // A large row went by; it cannot be tried again.
+    if (!canBePoison(error) || this.#options.sortOut === undefined || !Array.isArray(content.chunks))
+      return undefined;
     const refusedAt = this.#refusedAt.get(source);
     if (refusedAt === undefined) this.#refusedAt.set(source, this.#commits);
     const hasWitness = refusedAt !== undefined && this.#commits > refusedAt;
-    return await this.#options.sortOut(this.#contentOf(parcels), { source, error, hasWitness });
+    return await this.#options.sortOut({ ...content, chunks: content.chunks }, { source, error, hasWitness });
   }
 
   /** Refuses what was read after a parcel that failed, or before the source began anew from central's position. */
@@ -182,7 +186,7 @@ export class Gatherer implements Service {
       bySource.set(parcel.source, [...(bySource.get(parcel.source) ?? []), parcel]);
     return {
       queue: this.#queue,
-      chunks: parcels.flatMap(({ chunks }) => chunks),
+      chunks: chunksOf(parcels),
       steps: [...bySource].map(([source, own]) => stepOf(source, own)),
     };
   }
@@ -213,8 +217,9 @@ export class Gatherer implements Service {
     let count = 0;
     for (const parcel of this.#waiting) {
       bytes += parcel.bytes;
-      if (count > 0 && bytes > this.#options.maxBytes) break;
+      if (count > 0 && (bytes > this.#options.maxBytes || parcel.chunks instanceof RowStream)) break;
       count += 1;
+      if (parcel.chunks instanceof RowStream) break;
     }
     return this.#waiting.splice(0, count);
   }
@@ -239,6 +244,12 @@ export class Gatherer implements Service {
     await wait(this.#options.idleMs, woken.signal);
     this.#wake = undefined;
   }
+}
+
+function chunksOf(parcels: readonly Parcel[]): CommitContent['chunks'] {
+  const [first] = parcels;
+  if (first?.chunks instanceof RowStream) return first.chunks;
+  return parcels.flatMap(({ chunks }) => (chunks instanceof RowStream ? [] : chunks));
 }
 
 function stepOf(source: Source, own: readonly Parcel[]): PositionStep {

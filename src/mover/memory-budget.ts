@@ -22,6 +22,7 @@ interface Waiter {
 export class MemoryBudget {
   readonly #pool: number;
   #used = 0;
+  #oversized: Promise<void> = Promise.resolve();
   #permit: object | undefined;
   readonly #waiting: Waiter[] = [];
 
@@ -37,6 +38,17 @@ export class MemoryBudget {
   /** True while readers wait for room: then windows should be small. */
   get isTight(): boolean {
     return this.#waiting.length > 0;
+  }
+
+  /** Waits for the one place for a row that is too large to be held; resolves with how to leave it. */
+  async oversize(): Promise<() => void> {
+    const before = this.#oversized;
+    let leave: () => void = () => {};
+    this.#oversized = new Promise((resolve) => {
+      leave = resolve;
+    });
+    await before;
+    return leave;
   }
 
   claim(): Claim {

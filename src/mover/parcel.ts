@@ -1,12 +1,14 @@
 // A parcel: consecutive events of one source, complete in memory, and the position that they lead to.
 import type { Position } from '../central/position.ts';
+import type { RowStream } from './row-stream.ts';
 import type { Source } from './source.ts';
 
 export interface Parcel {
   readonly source: Source;
   /** What it follows: the very object that was the source's position, or the `to` of the parcel before it. */
   readonly from: Position;
-  readonly chunks: readonly Buffer[];
+  /** A stream is one large row, and goes alone. */
+  readonly chunks: readonly Buffer[] | RowStream;
   readonly bytes: number;
   readonly rows: number;
   readonly to: Position;

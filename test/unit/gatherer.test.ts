@@ -61,8 +61,10 @@ class FakeCentral {
     });
   }
 
-  async commit({ chunks, steps }: CommitContent): Promise<number | undefined> {
+  async commit({ chunks: rows, steps }: CommitContent): Promise<number | undefined> {
     await this.#gate;
+    const chunks: Buffer[] = [];
+    for await (const chunk of rows) chunks.push(chunk);
     const { fault } = this;
     this.fault = 'none';
     if (fault === 'connection') throw new Error('Connection terminated');
