@@ -1,0 +1,268 @@
+// Random schedules of writers, tickers and rotations on one shard, and the mover's reading path beside them, step by step.
+import type { Position } from '../../src/central/position.ts';
+import { Cutter } from '../../src/mover/cutter.ts';
+import { judge } from '../../src/mover/judge.ts';
+import type { Connection } from '../../src/postgres/connection.ts';
+import { endCopyOut, type Reader, startCopyOut } from '../../src/shards/copy-out.ts';
+import { type QueueOnShard, resolveQueues } from '../../src/shards/queue-on-shard.ts';
+import { runRound } from '../../src/shards/round.ts';
+import { maintain } from '../../src/upkeep/maintenance.ts';
+import { moveWatermarks } from '../../src/upkeep/watermarks.ts';
+import { decodeRows } from './copy-rows.ts';
+import { provider, type TestDatabase } from './database.ts';
+import type { Random } from './random.ts';
+import { ScheduleWriter } from './schedule-writer.ts';
+import { until } from './until.ts';
+
+const QUEUES = ['emails', 'orders'] as const;
+const WRITERS = 4;
+const CONSUMER = 'mover';
+
+interface Followed {
+  readonly queue: QueueOnShard;
+  position: Position;
+  /** Number of the window that was read last. */
+  window: number;
+}
+
+/** One event as it was read: by `data`, which names it, and the transaction that wrote it. */
+interface Moved {
+  readonly data: string;
+  readonly id: number;
+  readonly window: number;
+}
+
+export interface ScheduleOutcome {
+  readonly committed: readonly string[];
+  readonly moved: readonly Moved[];
+  readonly steps: readonly string[];
+}
+
+/** A shard with writers, kept over many schedules. */
+export class Lane {
+  readonly #random: Random;
+  readonly #writers: readonly ScheduleWriter[];
+  readonly #ticker: Connection;
+  readonly #mover: Connection;
+  readonly #followed: readonly Followed[];
+  #isTickerOpen = false;
+  #events = 0;
+  #windows = 0;
+  #committed: string[] = [];
+  #moved: Moved[] = [];
+  #steps: string[] = [];
+
+  private constructor(
+    random: Random,
+    parts: {
+      writers: readonly Connection[];
+      ticker: Connection;
+      mover: Connection;
+      followed: readonly Followed[];
+      name: string;
+    },
+  ) {
+    this.#random = random;
+    this.#writers = parts.writers.map(
+      (connection, at) =>
+        new ScheduleWriter(connection, {
+          name: `${parts.name}_w${at}`,
+          queues: QUEUES,
+          random,
+          newEvent: () => {
+            this.#events += 1;
+            return `e${this.#events}`;
+          },
+          onCommitted: (events) => this.#committed.push(...events),
+          onStep: (step) => this.#steps.push(`w${at}: ${step}`),
+        }),
+    );
+    this.#ticker = parts.ticker;
+    this.#mover = parts.mover;
+    this.#followed = parts.followed;
+  }
+
+  static async open(database: TestDatabase, random: Random): Promise<Lane> {
+    const setup = await database.connect();
+    for (const queue of QUEUES) {
+      await setup.query('select pgq.create_queue($1)', [queue]);
+      await setup.query(`select pgq.set_queue_config($1, 'ticker_max_count', '1')`, [queue]);
+      await setup.query('select pgq.register_consumer($1, $2)', [queue, CONSUMER]);
+    }
+    const queues = await resolveQueues(setup, 'pgq', QUEUES);
+    const followed = await Promise.all(
+      QUEUES.map(async (name) => {
+        const queue = queues.get(name) as QueueOnShard;
+        const [tick] = await setup.query<Position['tick']>(
+          `select tick_id as id, (extract(epoch from tick_time) * 1000000)::bigint as "timeUs", tick_event_seq as "eventSeq",
+             md5(tick_snapshot::text) as md5 from pgq.tick where tick_queue = $1 order by tick_id desc limit 1`,
+          [queue.queueId],
+        );
+        return { queue, position: { tick: tick as Position['tick'] }, window: 0 };
+      }),
+    );
+    return new Lane(random, {
+      writers: await Promise.all(Array.from({ length: WRITERS }, () => database.connect())),
+      ticker: await database.connect(),
+      mover: await database.connect(),
+      followed,
+      name: database.name,
+    });
+  }
+
+  /** So many random steps, then everybody ends and all is moved. */
+  async run(steps: number): Promise<ScheduleOutcome> {
+    this.#committed = [];
+    this.#moved = [];
+    this.#steps = [];
+    for (let step = 0; step < steps; step += 1) await this.#step();
+    for (const writer of this.#writers) await writer.end();
+    await this.#closeTicker();
+    // Twice nothing: once may be a tick that was not due yet.
+    let idle = 0;
+    const isIdle = async () => {
+      idle = (await this.#move({ isLast: true })) ? 0 : idle + 1;
+      return idle === 2;
+    };
+    await until(isIdle, { what: 'the last event to be moved', everyMs: 8, timeoutMs: 30_000 });
+    return { committed: this.#committed, moved: this.#moved, steps: this.#steps };
+  }
+
+  async #step(): Promise<void> {
+    const dice = this.#random.below(100);
+    if (dice < 60) await this.#random.pick(this.#writers).step();
+    else if (dice < 85) await this.#move({ isLast: false });
+    else if (dice < 93) await this.#tick();
+    else if (dice < 97) await this.#rotate();
+    else await this.#watermarks();
+  }
+
+  /** Somebody else's tick: at once, or on the extension with a snapshot or a commit that comes late. */
+  async #tick(): Promise<void> {
+    const queue = this.#random.pick(QUEUES);
+    const nudged = `nextval((select queue_event_seq from pgq.queue where queue_name = '${queue}')::regclass)`;
+    if (this.#isTickerOpen) {
+      await this.#say(this.#ticker, `select ${nudged}; select pgq.ticker('${queue}')`);
+      if (this.#random.oneIn(2)) await this.#closeTicker();
+    } else if (provider() === 'extension' && this.#random.oneIn(3)) {
+      await this.#say(this.#ticker, 'begin isolation level repeatable read; select 1 from pgq.queue');
+      this.#isTickerOpen = true;
+    } else {
+      await this.#say(this.#ticker, `select ${nudged}; select pgq.ticker('${queue}')`);
+    }
+  }
+
+  async #closeTicker(): Promise<void> {
+    if (!this.#isTickerOpen) return;
+    await this.#say(this.#ticker, 'commit');
+    this.#isTickerOpen = false;
+  }
+
+  /** Both steps, or the first alone: then the next round of maintenance makes up for it. */
+  async #rotate(): Promise<void> {
+    // An open tick holds the queue's row, which a rotation waits for.
+    await this.#closeTicker();
+    const queue = this.#random.pick(QUEUES);
+    await this.#say(
+      this.#ticker,
+      `update pgq.queue set queue_switch_time = now() - interval '1 day' where queue_name = '${queue}'`,
+    );
+    const { rotated } = await maintain(this.#mover, {
+      schema: 'pgq',
+      queues: QUEUES,
+      onRotation: (name, outcome) => this.#steps.push(`rotation of ${name}: ${outcome}`),
+    });
+    this.#steps.push(`rotated ${rotated}`);
+  }
+
+  async #watermarks(): Promise<void> {
+    const marks = this.#followed.map(({ queue, position }) => ({
+      queue: queue.queue,
+      tickId: position.tick.id,
+      keepMs: 0,
+    }));
+    await moveWatermarks(this.#mover, marks, { schema: 'pgq', consumer: CONSUMER });
+    this.#steps.push(`watermarks ${marks.map(({ tickId }) => tickId).join(' ')}`);
+  }
+
+  /** A round and its windows. Some are forgotten as if the process had died, some committed only in part. */
+  async #move({ isLast }: { isLast: boolean }): Promise<boolean> {
+    const seen = await runRound(
+      this.#mover,
+      this.#followed.map(({ queue, position }) => ({
+        queue,
+        tickId: position.tick.id,
+        endTickId: position.inside?.end.id,
+        limit: this.#random.pick([1, 5, 1_000]),
+        ticks: position.inside === undefined ? this.#random.pick([2, 5, 50]) : 1_000_000,
+        tick: isLast || !this.#random.oneIn(3),
+      })),
+      { schema: 'pgq', thoroughness: isLast || this.#random.oneIn(3) ? 'exact' : 'quick' },
+    );
+    const found: { followed: Followed; reader: Reader }[] = [];
+    for (const one of seen) {
+      const followed = this.#followed.find(({ queue }) => queue.queue === one.queue) as Followed;
+      const verdict = judge(followed.position, one);
+      if (verdict.kind === 'diverged') throw new Error(`diverged: ${verdict.reason}`);
+      if (verdict.kind === 'nothing') continue;
+      const { start, end, afterEventId } = verdict;
+      const reading = {
+        shard: 's',
+        queue: one.queue,
+        where: undefined,
+        columns: {},
+        origin: 'extra4' as const,
+      };
+      found.push({
+        followed,
+        reader: { window: { queue: followed.queue, start, end, afterEventId }, reading },
+      });
+    }
+    const isDone =
+      found.length === 0 && seen.every(({ uncovered, hasMore }) => uncovered === false && !hasMore);
+    if (found.length > 0) await this.#copy(found, isLast);
+    return !isDone;
+  }
+
+  async #copy(found: readonly { followed: Followed; reader: Reader }[], isLast: boolean): Promise<void> {
+    const cutter = new Cutter();
+    const rows = found.map((): { data: string; id: number }[] => []);
+    const stream = await startCopyOut(
+      this.#mover,
+      found.map(({ reader }) => reader),
+    );
+    for await (const chunk of stream) {
+      for (const { k, bytes } of cutter.push(chunk as Buffer)) {
+        for (const fields of decodeRows(bytes)) {
+          const id = Number(fields[6]?.slice(fields[6].lastIndexOf(':') + 1));
+          rows[k]?.push({ data: fields[2] as string, id });
+        }
+      }
+    }
+    await endCopyOut(this.#mover);
+    if (!cutter.hasEnded) throw new Error('the COPY ended early');
+    for (const [k, { followed, reader }] of found.entries()) {
+      const { start, end } = reader.window;
+      const own = rows[k] as { data: string; id: number }[];
+      const fate = isLast ? 0 : this.#random.below(10);
+      const label = `${followed.queue.queue} (${start.id}, ${end.id}] after ${reader.window.afterEventId ?? 'start'}`;
+      if (fate === 1) {
+        this.#steps.push(`forgot ${label}`);
+        continue;
+      }
+      const at = this.#random.below(own.length + 1);
+      const last = own[at - 1];
+      const isCut = fate === 2 && last !== undefined && own[at]?.id !== last.id;
+      const kept = isCut ? own.slice(0, at) : own;
+      if (reader.window.afterEventId === undefined) followed.window = this.#windows += 1;
+      this.#moved.push(...kept.map((row) => ({ ...row, window: followed.window })));
+      this.#steps.push(`moved ${label}: ${kept.map(({ data }) => data).join(' ')}${isCut ? ' (cut)' : ''}`);
+      followed.position = isCut ? { tick: start, inside: { end, lastEventId: last.id } } : { tick: end };
+    }
+  }
+
+  async #say(connection: Connection, sql: string): Promise<void> {
+    this.#steps.push(`ticker: ${sql}`);
+    await connection.script(sql);
+  }
+}
