@@ -7,7 +7,7 @@ import { packagePath } from '../../src/lifecycle/package-root.ts';
 import { documents } from '../support/documents.ts';
 
 describe('docs/handlers', () => {
-  test('every handler marked as typed compiles', () => {
+  test('every handler marked as typed compiles', { timeout: 60_000 }, () => {
     const handlers = documents().flatMap(({ text }) =>
       [...text.matchAll(/<!-- typed -->\n```ts\n([\s\S]*?)```/g)].map(([, code = '']) => code),
     );

@@ -6,6 +6,7 @@ import { FAIL_POINTS } from '../../src/lifecycle/fail-point.ts';
 import { packagePath } from '../../src/lifecycle/package-root.ts';
 import { type Document, documents, namedCommands, namedPaths } from '../support/documents.ts';
 import { run } from '../support/run-cli.ts';
+import { filesIn } from '../support/source-tree.ts';
 
 const pages = documents();
 const page = (path: string): Document => {
@@ -61,6 +62,19 @@ describe('docs', () => {
     expect(FAIL_POINTS.filter((point) => !text.includes(`\`${point}\``))).toEqual([]);
   });
 
+  test('every function of ours that a page names is in an SQL file', () => {
+    const sql = filesIn('sql', '.sql')
+      .map(({ text }) => text)
+      .join('\n');
+    const unknown = pages.flatMap(({ path, text }) =>
+      [...text.matchAll(/\b(tributary|pgq_coop|pgq)\.([a-z]\w*)/g)]
+        .map(([name]) => name)
+        .filter((name) => !isMadeBy(name, sql))
+        .map((name) => `${path} names ${name}`),
+    );
+    expect(unknown).toEqual([]);
+  });
+
   test('every command and option that a page shows is known to the program', async () => {
     const helps = new Map<string, string>();
     const helpOf = async (command: string) => {
@@ -86,6 +100,11 @@ describe('docs', () => {
     expect(helps.size).toBeGreaterThan(5);
   });
 });
+
+const isMadeBy = (name: string, sql: string): boolean =>
+  new RegExp(
+    `create (or replace )?(function|table|view|schema|sequence)( if not exists)? ${name.replace('.', '\\.')}\\b`,
+  ).test(sql);
 
 function leadsSomewhere(from: string, link: string): boolean {
   const [file = '', heading] = link.split('#');
