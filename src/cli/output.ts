@@ -67,12 +67,15 @@ export function seconds(value: number): string {
     .join(' ');
 }
 
+/** Names and messages come from databases: nothing in them may steer the terminal or break the line. */
+export const plain = (text: string): string =>
+  stripVTControlCharacters(text).replace(/[\p{Cc}\u2028\u2029]+/gu, ' ');
+
 function textOf(cell: Cell): string {
   if (cell === null || cell === undefined || cell === '') return '-';
   if (typeof cell === 'number') return count(cell);
   if (typeof cell === 'boolean') return cell ? 'yes' : 'no';
-  // Names and messages come from databases: nothing in them may steer the terminal or break the line.
-  return stripVTControlCharacters(cell).replace(/[\p{Cc}\u2028\u2029]+/gu, ' ');
+  return plain(cell);
 }
 
 function alignOf(cells: readonly Cell[]): 'left' | 'right' {

@@ -8,9 +8,12 @@ import { type CliContext, type CliIo, makeContext } from './context.ts';
 import { EXIT, Exit, type ExitCode } from './exit.ts';
 import { register as init } from './init.ts';
 import { register as install } from './install.ts';
+import { register as lag } from './lag.ts';
 import { register as mover } from './mover.ts';
+import { register as pause } from './pause.ts';
 import { register as plan } from './plan.ts';
 import { register as repair } from './repair.ts';
+import { register as resume } from './resume.ts';
 import { register as scale } from './scale.ts';
 import { register as send } from './send.ts';
 import { register as shards } from './shards.ts';
@@ -26,9 +29,12 @@ const COMMANDS: readonly Register[] = [
   check,
   init,
   install,
+  lag,
   mover,
+  pause,
   plan,
   repair,
+  resume,
   scale,
   send,
   shards,

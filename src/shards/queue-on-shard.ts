@@ -1,5 +1,5 @@
 // What one shard's queues are called inside: ids, event tables, sequences. Asked once per connection.
-import type { Connection } from '../postgres/connection.ts';
+import type { CallOptions, Connection } from '../postgres/connection.ts';
 import { literal } from '../postgres/quote.ts';
 import { fill, sqlFile } from '../postgres/sql-file.ts';
 import type { Provider } from '../queue/provider.ts';
@@ -19,8 +19,10 @@ export async function resolveQueues(
   shard: Connection,
   schema: string,
   queues: readonly string[],
+  options: CallOptions = {},
 ): Promise<Map<string, QueueOnShard>> {
-  const [rows = []] = await shard.script(fill(RESOLVE, { schema, request: literal(JSON.stringify(queues)) }));
+  const request = literal(JSON.stringify(queues));
+  const [rows = []] = await shard.script(fill(RESOLVE, { schema, request }), options);
   return new Map(
     rows.map((row) => [
       row.queue_name as string,

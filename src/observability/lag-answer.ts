@@ -1,0 +1,68 @@
+// From what a shard says about a position to how far its source is behind. Pure.
+import type { LagPosition, ShardAnswer } from './lag-facts.ts';
+
+/** A row of behind.sql. */
+export interface BehindRow {
+  readonly now_us: number;
+  readonly last_seq: number;
+  /** The position's tick as it is on the shard; null: it is gone. */
+  readonly time_us: number | null;
+  readonly event_seq: number | null;
+  readonly snapshot_md5: string | null;
+  /** The end of a window that was begun; null: it is gone, or there is no such window. */
+  readonly end_tick: number | null;
+  readonly newest_tick: number | null;
+  readonly oldest_tick_us: number | null;
+  readonly rows: number;
+  readonly oldest_event_us: number | null;
+}
+
+/** Up to here rows are counted; see behind.sql. */
+const COUNTED = 10_000;
+
+/** @param row undefined: the queue is gone. @param label `shard:queue`. */
+export function answerOf(
+  { tick, inside }: LagPosition,
+  row: BehindRow | undefined,
+  { label, provider }: { readonly label: string; readonly provider: string | undefined },
+): ShardAnswer {
+  if (row === undefined) return { kind: 'failed', reason: `The queue of source ${label} was just dropped.` };
+  const lastTick = row.newest_tick ?? undefined;
+  const lost = whyLost({ tick, inside }, row);
+  if (lost !== undefined) {
+    const reason = `Tick ${lost}: moving of ${label} cannot go on from there; \`tributary repair ${label} --dry-run\` shows the ways on.`;
+    return { kind: 'lost', ageSeconds: 0, reason, lastTick, provider };
+  }
+  const estimate = row.last_seq - (inside?.lastEventId ?? tick.eventSeq);
+  const isExact = row.rows === 0 || (row.last_seq - tick.eventSeq <= COUNTED && row.rows <= COUNTED);
+  return {
+    kind: 'behind',
+    ageSeconds: 0,
+    eventsBehind: isExact ? row.rows : Math.max(estimate, row.rows),
+    isExact,
+    secondsBehind: secondsBehind(row, isExact),
+    lastTick,
+    provider,
+  };
+}
+
+function whyLost({ tick, inside }: LagPosition, row: BehindRow): string | undefined {
+  if (row.time_us === null)
+    return `${tick.id} does not exist on the shard any more (it was rotated away, or the queue was created anew)`;
+  if (row.time_us !== tick.timeUs || row.event_seq !== tick.eventSeq || row.snapshot_md5 !== tick.md5)
+    return `${tick.id} on the shard is not the one that was moved (the shard was restored or promoted, or the queue was created anew)`;
+  if (inside !== undefined && row.end_tick === null)
+    return `${inside.endTickId}, the end of a window that was begun, does not exist on the shard any more`;
+  return undefined;
+}
+
+/** Age of the oldest tick that the position has not passed; where all rows were seen, no more than the oldest of them. */
+function secondsBehind(
+  { now_us, oldest_tick_us, oldest_event_us, rows }: BehindRow,
+  isExact: boolean,
+): number {
+  if (rows === 0) return 0;
+  const eventUs = Math.min(oldest_event_us ?? now_us, now_us);
+  const sinceUs = isExact ? Math.max(oldest_tick_us ?? eventUs, eventUs) : (oldest_tick_us ?? eventUs);
+  return Math.max(0, (now_us - sinceUs) / 1e6);
+}

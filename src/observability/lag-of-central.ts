@@ -1,0 +1,47 @@
+// How a central queue is doing, judged from central's facts and the file. Pure.
+import type { Queue } from '../config/config.ts';
+import type { CentralQueueFacts } from './lag-facts.ts';
+import type { CentralLag } from './lag-report.ts';
+
+/** @param group the workers' name as a consumer. */
+export function lagOfCentral(queue: Queue, facts: CentralQueueFacts, group: string): CentralLag {
+  const isWorked = queue.workers !== 'none';
+  const wanted = isWorked ? (facts.wanted ?? Number(queue.workers)) : undefined;
+  return {
+    queue: queue.name,
+    workersWanted: wanted,
+    workersRunning: facts.running,
+    eventsBehind: isWorked ? facts.eventsBehind : undefined,
+    isExact: facts.isExact,
+    secondsBehind: isWorked ? facts.secondsBehind : undefined,
+    retrying: facts.retrying,
+    dead: facts.dead,
+    reason: reasonOf({ wanted, facts, group }),
+  };
+}
+
+function reasonOf({
+  wanted,
+  facts,
+  group,
+}: {
+  wanted: number | undefined;
+  facts: CentralQueueFacts;
+  group: string;
+}): string | undefined {
+  const { queue, running } = facts;
+  if (!facts.isThere) return `Queue ${queue} does not exist on central: run \`tributary install\`.`;
+  if (wanted === undefined) return undefined;
+  if (!facts.hasGroup) return `Queue ${queue} has no consumer ${group}: run \`tributary install\`.`;
+  if (facts.tickIsGone)
+    return `A tick of ${group} on queue ${queue} (it stands at ${facts.positionTick}) does not exist any more, so what is behind is not known: move the group to one that does with pgq.register_consumer_at.`;
+  if (wanted === 0)
+    return running === 0 && (facts.eventsBehind ?? 0) === 0
+      ? undefined
+      : `Queue ${queue} is parked and its events wait: \`tributary scale ${queue} N\` gives it workers.`;
+  if (running === 0)
+    return `No worker runs for queue ${queue}: start \`tributary work\` or \`tributary start\`.`;
+  if (running < wanted)
+    return `${running} of ${wanted} workers of queue ${queue} run: see the log of \`tributary work\`, or start it on one more host.`;
+  return undefined;
+}

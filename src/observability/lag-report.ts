@@ -1,0 +1,124 @@
+// What `lag` says, as values: sources, central queues, and who of them is not well. Pure.
+
+/** Sources that move: all others say why not. */
+export type SourceState = 'moving' | 'idle' | 'paused' | 'halted' | 'unreachable' | 'unassigned';
+
+export interface SourceLag {
+  readonly shard: string;
+  readonly queue: string;
+  readonly centralQueue: string;
+  readonly state: SourceState;
+  /** Why it does not move, and what to do. */
+  readonly reason: string | undefined;
+  /** Host of the mover that moves it. */
+  readonly mover: string | undefined;
+  /** Undefined: not known. */
+  readonly eventsBehind: number | undefined;
+  /** Counted; else estimated from sequences. */
+  readonly isExact: boolean;
+  readonly secondsBehind: number | undefined;
+  /** The newest tick of the queue on its shard. */
+  readonly lastTick: number | undefined;
+  /** Events moved since the source was installed. */
+  readonly moved: number;
+  readonly provider: string | undefined;
+  /** Since the figures were seen; undefined: never. */
+  readonly ageSeconds: number | undefined;
+}
+
+export interface CentralLag {
+  readonly queue: string;
+  /** Undefined: forward only. */
+  readonly workersWanted: number | undefined;
+  readonly workersRunning: number;
+  /** Undefined: nobody of ours consumes the queue, or its position is not known. */
+  readonly eventsBehind: number | undefined;
+  readonly isExact: boolean;
+  readonly secondsBehind: number | undefined;
+  readonly retrying: number;
+  readonly dead: number;
+  /** What keeps its workers from working, and what to do. */
+  readonly reason: string | undefined;
+}
+
+export interface LagReport {
+  /** By central's clock. */
+  readonly at: Date;
+  /** By shard and queue, as in the file. */
+  readonly sources: readonly SourceLag[];
+  readonly central: readonly CentralLag[];
+}
+
+/** Behind by more than this is shown among what is not healthy, where nobody said another limit. */
+export const DEFAULT_MAX_SECONDS = 60;
+
+/** The worst first. */
+const SEVERITY: readonly SourceState[] = ['halted', 'unreachable', 'unassigned', 'moving', 'idle', 'paused'];
+
+/** Whether it moves, as far as is known, and is not further behind than `maxSeconds`. */
+export function isHealthy(source: SourceLag, maxSeconds: number): boolean {
+  const isRunning = source.state === 'moving' || source.state === 'idle';
+  return isRunning && source.reason === undefined && !isLate(source.secondsBehind, maxSeconds);
+}
+
+/** What `--max` looks at: a source that somebody paused on purpose counts only once it is behind. */
+export function exceeds(source: SourceLag, maxSeconds: number): boolean {
+  return (
+    ['halted', 'unreachable', 'unassigned'].includes(source.state) || isLate(source.secondsBehind, maxSeconds)
+  );
+}
+
+/** A queue that nobody of ours consumes is never behind. */
+export function centralExceeds(central: CentralLag, maxSeconds: number): boolean {
+  return central.workersWanted !== undefined && isLate(central.secondsBehind, maxSeconds);
+}
+
+/** Those that are not healthy, worst first: what does not move, then by how far it is behind. */
+export function unhealthy(sources: readonly SourceLag[], maxSeconds: number): SourceLag[] {
+  const rank = ({ state }: SourceLag) => SEVERITY.indexOf(state === 'idle' ? 'moving' : state);
+  const behind = ({ secondsBehind }: SourceLag) => secondsBehind ?? Number.POSITIVE_INFINITY;
+  return sources
+    .filter((source) => !isHealthy(source, maxSeconds))
+    .sort((a, b) => rank(a) - rank(b) || (behind(a) === behind(b) ? 0 : behind(b) - behind(a)));
+}
+
+/** What is not known is not well. */
+function isLate(secondsBehind: number | undefined, maxSeconds: number): boolean {
+  return secondsBehind === undefined || secondsBehind > maxSeconds;
+}
+
+/** The document of `lag --json`: keys are only ever added. */
+export function lagJson({ at, sources, central }: LagReport) {
+  return {
+    at: at.toISOString(),
+    sources: sources.map((source) => ({
+      shard: source.shard,
+      queue: source.queue,
+      central_queue: source.centralQueue,
+      state: source.state,
+      reason: source.reason ?? null,
+      mover: source.mover ?? null,
+      events_behind: source.eventsBehind ?? null,
+      seconds_behind: rounded(source.secondsBehind),
+      last_tick: source.lastTick ?? null,
+      moved: source.moved,
+      provider: source.provider ?? null,
+      exact: source.isExact,
+      age_seconds: rounded(source.ageSeconds),
+    })),
+    central: central.map((queue) => ({
+      queue: queue.queue,
+      workers_wanted: queue.workersWanted ?? null,
+      workers_running: queue.workersRunning,
+      events_behind: queue.eventsBehind ?? null,
+      seconds_behind: rounded(queue.secondsBehind),
+      retrying: queue.retrying,
+      dead: queue.dead,
+      exact: queue.isExact,
+      reason: queue.reason ?? null,
+    })),
+  };
+}
+
+const rounded = (seconds: number | undefined): number | null =>
+  seconds === undefined ? null : Math.round(seconds * 1000) / 1000;

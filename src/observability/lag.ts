@@ -1,0 +1,168 @@
+// Reads the lag of everything: central first, then those shards whose figures nobody saw lately.
+//
+// Invariant: a shard is asked at most once at a time. Attempts that take long do not share the limit with the others, and
+// all end within ASK_MS: dead shards delay nobody.
+import pLimit from 'p-limit';
+import { CentralLink } from '../central/central-link.ts';
+import { readIdentity } from '../central/identity.ts';
+import type { Config, Shard } from '../config/config.ts';
+import { wait } from '../lifecycle/wait.ts';
+import { groupName } from '../queue/names.ts';
+import { type CentralAnswer, readCentralLag } from './lag-central.ts';
+import type { CentralQueueFacts, ShardAnswer, StoredLag } from './lag-facts.ts';
+import { lagOfCentral } from './lag-of-central.ts';
+import { lagOfSource, needsAsking, type WantedSource } from './lag-of-source.ts';
+import { type AskedSource, askShard } from './lag-on-shard.ts';
+import type { LagReport, SourceLag } from './lag-report.ts';
+
+export interface LagOptions {
+  /** Ask every shard, also where a mover's figures are fresh. */
+  readonly live?: boolean;
+  /** Give the report after so long, in ms, though shards have not answered yet; they are asked on. */
+  readonly patienceMs?: number;
+}
+
+/** The whole of an ask, in ms. */
+const ASK_MS = 4_500;
+const ASKED_AT_ONCE = 32;
+/** Who takes longer makes room for others. */
+const SLOW_MS = 250;
+/** A later report asks anew where an answer is older than this. */
+const ANSWER_MS = 2_000;
+
+interface Asked {
+  readonly atMs: number;
+  readonly answers: ReadonlyMap<string, ShardAnswer>;
+}
+
+export class LagReader {
+  readonly #config: Config;
+  readonly #link: CentralLink;
+  readonly #wanted: readonly WantedSource[];
+  readonly #limit = pLimit(ASKED_AT_ONCE);
+  readonly #pending = new Map<string, Promise<void>>();
+  readonly #asked = new Map<string, Asked>();
+  #isKnown = false;
+
+  constructor(config: Config) {
+    this.#config = config;
+    this.#link = new CentralLink(config, 'lag');
+    this.#wanted = wantedSources(config);
+  }
+
+  /** @throws TributaryError where central cannot be reached or is not installed. */
+  async read({ live = false, patienceMs = ASK_MS + 500 }: LagOptions = {}): Promise<LagReport> {
+    if (!this.#isKnown) await readIdentity(this.#link, this.#config.name);
+    this.#isKnown = true;
+    const central = await readCentralLag(this.#link, this.#config);
+    await this.#ask(central, { live, patienceMs });
+    return {
+      at: central.at,
+      sources: this.#sources(central.sources, live),
+      central: this.#config.queues.map((queue) => {
+        const facts = central.queues.find((one) => one.queue === queue.name) as CentralQueueFacts;
+        return lagOfCentral(queue, facts, groupName(this.#config));
+      }),
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#link.close();
+  }
+
+  /** The file's sources, in its order, then those that only central knows. */
+  #sources(stored: readonly StoredLag[], live: boolean): SourceLag[] {
+    const byLabel = new Map(stored.map((one) => [label(one), one]));
+    const named = new Set(this.#wanted.map(label));
+    const strangers = stored.filter((one) => !named.has(label(one)));
+    return [...this.#wanted, ...strangers.map(asStranger)].map((wanted) => {
+      const known = byLabel.get(label(wanted));
+      const answer = known !== undefined && (live || needsAsking(known)) ? this.#answerOf(wanted) : undefined;
+      return lagOfSource(wanted, known, { answer, file: this.#config.file });
+    });
+  }
+
+  #answerOf({ shard, queue }: WantedSource): ShardAnswer | undefined {
+    const asked = this.#asked.get(shard);
+    const answer = asked?.answers.get(queue);
+    if (asked === undefined || answer === undefined || answer.kind === 'failed') return answer;
+    return { ...answer, ageSeconds: (Date.now() - asked.atMs) / 1000 };
+  }
+
+  async #ask(
+    { sources }: CentralAnswer,
+    { live, patienceMs }: { readonly live: boolean; readonly patienceMs: number },
+  ): Promise<void> {
+    const named = new Set(this.#wanted.map(label));
+    const asked = new Map<string, AskedSource[]>();
+    const suspects = new Set<string>();
+    for (const one of sources) {
+      if (one.position === undefined || !named.has(label(one)) || !(live || needsAsking(one))) continue;
+      const { queue, position } = one;
+      asked.set(one.shard, [...(asked.get(one.shard) ?? []), { queue, position }]);
+      if (one.report?.state === 'unreachable') suspects.add(one.shard);
+    }
+    // Those that a mover could not reach come last.
+    const shards = this.#config.shards
+      .filter(({ name }) => asked.has(name))
+      .sort((a, b) => Number(suspects.has(a.name)) - Number(suspects.has(b.name)));
+    const deadlineMs = Date.now() + ASK_MS;
+    const all = shards.map((shard) =>
+      this.#askOnce(shard, { sources: asked.get(shard.name) ?? [], deadlineMs }),
+    );
+    const given = new AbortController();
+    await Promise.race([Promise.all(all), wait(patienceMs, given.signal)]);
+    given.abort();
+  }
+
+  /** Never throws; what is under way or was answered just now is not asked again. */
+  #askOnce(
+    shard: Shard,
+    { sources, deadlineMs }: { readonly sources: readonly AskedSource[]; readonly deadlineMs: number },
+  ): Promise<void> {
+    const pending = this.#pending.get(shard.name);
+    if (pending !== undefined) return pending;
+    const last = this.#asked.get(shard.name);
+    if (last !== undefined && Date.now() - last.atMs < ANSWER_MS) return Promise.resolve();
+    const asking = new Promise<void>((resolve) => {
+      void this.#limit(async () => {
+        const done = this.#askShard(shard, { sources, deadlineMs }).then(resolve);
+        const given = new AbortController();
+        await Promise.race([done, wait(SLOW_MS, given.signal)]);
+        given.abort();
+      });
+    }).finally(() => this.#pending.delete(shard.name));
+    this.#pending.set(shard.name, asking);
+    return asking;
+  }
+
+  async #askShard(
+    shard: Shard,
+    { sources, deadlineMs }: { readonly sources: readonly AskedSource[]; readonly deadlineMs: number },
+  ): Promise<void> {
+    const answers = await askShard(shard, sources, {
+      applicationName: `tributary lag ${this.#config.name}`,
+      timeoutMs: Math.max(500, deadlineMs - Date.now()),
+    });
+    this.#asked.set(shard.name, { atMs: Date.now(), answers });
+  }
+}
+
+/** All sources that the file names, in its order. */
+export function wantedSources(config: Config): WantedSource[] {
+  return config.shards.flatMap(({ name: shard, moverHost }) =>
+    config.queues.flatMap(({ name: centralQueue, from }) =>
+      from.map((queue) => ({ shard, queue, centralQueue, moverHost })),
+    ),
+  );
+}
+
+const label = ({ shard, queue }: { readonly shard: string; readonly queue: string }): string =>
+  `${shard}:${queue}`;
+
+const asStranger = ({ shard, queue, centralQueue }: StoredLag): WantedSource => ({
+  shard,
+  queue,
+  centralQueue,
+  moverHost: undefined,
+});
