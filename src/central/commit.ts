@@ -30,7 +30,12 @@ export interface CommitContent {
   readonly chunks: readonly Buffer[] | AsyncIterable<Buffer>;
   readonly steps: readonly PositionStep[];
   /** Events that central refuses: kept as dead events by this commit, which moves the position over them. */
-  readonly dead?: { readonly source: number; readonly events: readonly DeadRow[] };
+  readonly dead?: readonly DeadOfSource[];
+}
+
+export interface DeadOfSource {
+  readonly source: number;
+  readonly events: readonly DeadRow[];
 }
 
 export interface DeadRow {
@@ -60,10 +65,13 @@ const COPY_TRAILER = Buffer.from([0xff, 0xff]);
 /** @returns the transaction's id, which a tick has to cover; undefined where no event was inserted. */
 export async function commitGathered(
   central: Connection,
-  { queue, chunks, steps, dead }: CommitContent,
+  { queue, chunks, steps, dead = [] }: CommitContent,
   { timeoutMs, holdSql }: CommitOptions,
 ): Promise<number | undefined> {
-  const positions = `${dead === undefined ? '' : `${condemnSql(dead)}; `}select tributary.insert_positions(${literal(JSON.stringify(steps.map(stepJson)))}::jsonb)`;
+  const positions = [
+    ...dead.map(condemnSql),
+    `select tributary.insert_positions(${literal(JSON.stringify(steps.map(stepJson)))}::jsonb)`,
+  ].join('; ');
   try {
     if (Array.isArray(chunks) && chunks.length === 0) {
       await central.script(`begin isolation level read committed; ${positions}; commit`, { timeoutMs });
@@ -162,7 +170,7 @@ async function drained(sink: Writable, done: Promise<void>): Promise<void> {
   await Promise.race([once(sink, 'drain'), done]);
 }
 
-function condemnSql({ source, events }: { source: number; events: readonly DeadRow[] }): string {
+function condemnSql({ source, events }: DeadOfSource): string {
   const list = events.map(({ row, origin, error, sqlstate }) => ({
     // NUL is the one character that JSON carries and text does not.
     origin: origin?.replaceAll('\0', '') ?? null,

@@ -1,6 +1,7 @@
 // Puts the pieces of one COPY together into parcels: a whole window each, or a part of one that is larger than `whole`.
 //
 // Invariant: a window is handed on as complete only when a row of a later window, or the stream's trailer, has been seen.
+import type { DeadRow } from '../central/commit.ts';
 import type { Position } from '../central/position.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
 import type { Reader } from '../shards/copy-out.ts';
@@ -22,6 +23,8 @@ export interface AssemblerOptions {
 interface Open {
   readonly source: Source;
   readonly reader: Reader;
+  /** Go with the next parcel. */
+  dead: readonly DeadRow[];
   /** What the next parcel follows. */
   from: Position;
   chunks: Buffer[];
@@ -41,8 +44,12 @@ export class Assembler {
   #next = 0;
   #rows = 0;
 
-  constructor(readers: readonly { source: Source; reader: Reader }[], options: AssemblerOptions) {
-    this.#windows = readers.map(({ source, reader }) => ({
+  constructor(
+    readers: readonly { source: Source; reader: Reader; dead?: readonly DeadRow[] }[],
+    options: AssemblerOptions,
+  ) {
+    this.#windows = readers.map(({ source, reader, dead = [] }) => ({
+      dead,
       source,
       reader,
       from: source.handed as Position,
@@ -202,13 +209,14 @@ export class Assembler {
       return;
     }
     source.ahead = to;
-    if (rows === 0) return;
+    const { from, dead } = window;
+    if (rows === 0 && dead.length === 0) return;
     this.#rows += rows;
-    source.rowBytes = source.rowBytes * 0.8 + (bytes / rows) * 0.2;
-    const { from } = window;
+    if (rows > 0) source.rowBytes = source.rowBytes * 0.8 + (bytes / rows) * 0.2;
+    window.dead = [];
     source.handed = to;
     window.from = to;
-    const { parcel, settled } = makeParcel({ source, from, chunks, bytes, rows, to });
+    const { parcel, settled } = makeParcel({ source, from, chunks, bytes, rows, to, dead });
     this.#settled.push(
       settled.then((error) => {
         this.#claim.free(bytes);

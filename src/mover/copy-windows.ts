@@ -1,6 +1,7 @@
 // Reads some windows of one shard in one COPY and hands them to the gatherers.
 //
 // Fails by: what was complete before a failure is under way all the same; its end comes with the error as `settled`.
+import type { DeadRow } from '../central/commit.ts';
 import { sqlstateOf } from '../errors/sqlstate.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
 import { failPoint } from '../lifecycle/fail-point.ts';
@@ -15,6 +16,8 @@ import type { Source } from './source.ts';
 export interface Found {
   readonly source: Source;
   readonly reader: Reader;
+  /** Events of the window that are not read, and are kept as dead events by the commit that moves over them. */
+  readonly dead?: readonly DeadRow[];
 }
 
 export interface Copied {
@@ -70,7 +73,7 @@ export async function copyWindows(
     // Broken off by us, it still sends: over this connection nothing else can be asked.
     if (sqlstateOf(error) === undefined) connection.destroy(error instanceof Error ? error : undefined);
     assembler.abandon();
-    throw Object.assign(error as Error, { settled: assembler.settled });
+    throw Object.assign(error as Error, { settled: assembler.settled, handedOn: assembler.rows });
   } finally {
     clearTimeout(patience);
   }

@@ -19,8 +19,8 @@ export interface Piece {
 }
 
 export interface CutterOptions {
-  /** A row that needs more than this is handed on in parts. */
-  readonly oversizeBytes: number;
+  /** A row that needs more than this is handed on in parts; default: none does. */
+  readonly oversizeBytes?: number;
 }
 
 const HEADER_BYTES = 19;
@@ -40,7 +40,7 @@ export class Cutter {
   #hasHeader = false;
   #hasEnded = false;
 
-  constructor({ oversizeBytes }: CutterOptions) {
+  constructor({ oversizeBytes = Number.POSITIVE_INFINITY }: CutterOptions = {}) {
     this.#oversizeBytes = oversizeBytes;
   }
 

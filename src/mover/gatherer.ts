@@ -188,6 +188,9 @@ export class Gatherer implements Service {
       queue: this.#queue,
       chunks: chunksOf(parcels),
       steps: [...bySource].map(([source, own]) => stepOf(source, own)),
+      dead: parcels.flatMap(({ source, dead = [] }) =>
+        dead.length === 0 ? [] : [{ source: source.id, events: dead }],
+      ),
     };
   }
 

@@ -1,5 +1,6 @@
 // What all shards of one mover share.
 import type { Config } from '../config/config.ts';
+import type { Condemning } from './condemning.ts';
 import type { Gatherer } from './gatherer.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { OnMoverOccurrence } from './occurrence.ts';
@@ -12,6 +13,7 @@ export interface MoverContext {
   readonly consumer: string;
   readonly budget: MemoryBudget;
   readonly gate: RoundGate;
+  readonly condemning: Condemning;
   readonly onOccurrence: OnMoverOccurrence;
   gathererOf(centralQueue: string): Gatherer;
   /** Halts a source on central, in the background, and at once in memory. */

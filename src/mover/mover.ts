@@ -19,6 +19,7 @@ import { Connection } from '../postgres/connection.ts';
 import { consumerName, shardResource } from '../queue/names.ts';
 import { CentralTicker } from '../upkeep/central-ticker.ts';
 import { CentralUpkeep } from '../upkeep/central-upkeep.ts';
+import { Condemning } from './condemning.ts';
 import { Gatherer } from './gatherer.ts';
 import { lagOf } from './lag-of.ts';
 import { MemoryBudget } from './memory-budget.ts';
@@ -180,6 +181,11 @@ export class Mover implements Service {
       onOccurrence: this.#onOccurrence,
       gathererOf: (queue) => (this.#gatherers.get(queue) as { service: Gatherer }).service,
       halt: (source, reason) => this.#halt(source, { code: 'diverged', what: reason }),
+      condemning: new Condemning({
+        config: this.#config,
+        halt: (source, what) => this.#halt(source, { code: 'poison', what }),
+        onOccurrence: this.#onOccurrence,
+      }),
     };
   }
 
@@ -190,10 +196,7 @@ export class Mover implements Service {
       sortOut: sorterFor({
         link,
         commitOptions: options,
-        onPoison: this.#config.queues.find(({ name }) => name === queue)?.onPoison ?? 'dead',
-        halt: (source, reason) => this.#halt(source, { code: 'poison', what: reason }),
-        onCondemned: ({ shard, queue: sourceQueue }, { origin, error, sqlstate }) =>
-          this.#onOccurrence({ kind: 'condemned', shard, queue: sourceQueue, origin, error, sqlstate }),
+        condemning: (this.#context as MoverContext).condemning,
       }),
       commit: (content) => link.use((central) => commitGathered(central, content, options)),
       onCommitted: (done) => {

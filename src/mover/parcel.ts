@@ -1,4 +1,5 @@
 // A parcel: consecutive events of one source, complete in memory, and the position that they lead to.
+import type { DeadRow } from '../central/commit.ts';
 import type { Position } from '../central/position.ts';
 import type { RowStream } from './row-stream.ts';
 import type { Source } from './source.ts';
@@ -12,6 +13,8 @@ export interface Parcel {
   readonly bytes: number;
   readonly rows: number;
   readonly to: Position;
+  /** Events that stay out, and are kept as dead events by the same commit. */
+  readonly dead?: readonly DeadRow[];
   /** Called once: with nothing when committed, with the error when not. */
   settle(error?: unknown): void;
 }

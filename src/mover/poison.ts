@@ -3,24 +3,16 @@
 // Only a single event that central refused alone, twice, while another event passed in between, is condemned, and only for
 // what can be the event's own fault (SQLSTATE classes 22, 23, 54). A full disk or a shutdown never condemns.
 import type { CentralLink } from '../central/central-link.ts';
-import { type CommitContent, type CommitOptions, tryRows } from '../central/commit.ts';
+import { type CommitContent, type CommitOptions, type DeadRow, tryRows } from '../central/commit.ts';
 import { splitRows, textIn } from '../central/copy-rows.ts';
 import { canBePoison, sqlstateOf } from '../errors/sqlstate.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
+import type { Condemning } from './condemning.ts';
 import type { SortOut } from './gatherer.ts';
-import type { Source } from './source.ts';
-
-/** An event that central refuses. */
-export interface Condemned {
-  readonly row: Buffer;
-  readonly origin: string | undefined;
-  readonly error: string;
-  readonly sqlstate: string;
-}
 
 export interface Sorted {
   readonly good: readonly Buffer[];
-  readonly condemned: readonly Condemned[];
+  readonly condemned: readonly DeadRow[];
 }
 
 export interface SortOptions {
@@ -46,7 +38,7 @@ export async function sortOut(
   const good = rows.filter((row) => !bad.has(row));
   const [neighbour] = good;
   if (suspects.length === 0 || (neighbour === undefined && !options.hasWitness)) throw cause;
-  const condemned: Condemned[] = [];
+  const condemned: DeadRow[] = [];
   for (const { row } of suspects) {
     if (neighbour !== undefined && (await options.tryRows([neighbour])) !== undefined) throw cause;
     const again = await options.tryRows([row]);
@@ -88,51 +80,28 @@ function tooMany(most: number, cause: unknown): TributaryError {
   );
 }
 
-/** A source that has more events refused in an hour is stopped: then it is not the events. */
-const MOST_AN_HOUR = 100;
-const HOUR_MS = 3_600_000;
-
 export interface SorterOptions {
   readonly link: CentralLink;
   readonly commitOptions: CommitOptions;
-  readonly onPoison: 'dead' | 'halt';
-  readonly halt: (source: Source, reason: string) => void;
-  readonly onCondemned: (source: Source, condemned: Condemned) => void;
+  readonly condemning: Condemning;
 }
 
 /** What a gatherer calls when one source's events are refused. */
-export function sorterFor({ link, commitOptions, onPoison, halt, onCondemned }: SorterOptions): SortOut {
+export function sorterFor({ link, commitOptions, condemning }: SorterOptions): SortOut {
   return async (content, { source, error, hasWitness }) => {
-    const nowMs = Date.now();
-    source.condemnedAtMs = source.condemnedAtMs.filter((atMs) => atMs > nowMs - HOUR_MS);
     const { origin } = source.reading;
-    let sorted: Sorted;
-    try {
-      sorted = await sortOut(content.chunks, error, {
+    const sorted = await condemning.search(source, (most) =>
+      sortOut(content.chunks, error, {
         tryRows: (rows) =>
           link.use((central) =>
             tryRows(central, { queue: content.queue, chunks: [Buffer.concat(rows)] }, commitOptions),
           ),
         originColumn: origin === 'none' ? undefined : `ev_${origin}`,
         hasWitness,
-        most: MOST_AN_HOUR - source.condemnedAtMs.length,
-      });
-    } catch (failure) {
-      if (failure instanceof TributaryError && failure.code === 'too-much-poison')
-        halt(source, lowerFirst(failure.message));
-      throw failure;
-    }
-    const [first] = sorted.condemned;
-    if (onPoison === 'halt' && first !== undefined) {
-      halt(
-        source,
-        `central refuses event ${first.origin ?? '(origin not kept)'}: ${first.error} (SQLSTATE ${first.sqlstate}), and the queue says \`on_poison: halt\``,
-      );
-      return undefined;
-    }
-    source.condemnedAtMs.push(...sorted.condemned.map(() => nowMs));
-    for (const one of sorted.condemned) onCondemned(source, one);
-    return withoutCondemned(content, sorted);
+        most,
+      }),
+    );
+    return condemning.accept(source, sorted.condemned) ? withoutCondemned(content, sorted) : undefined;
   };
 }
 
@@ -142,8 +111,6 @@ function withoutCondemned(content: CommitContent, { good, condemned }: Sorted): 
     queue: content.queue,
     chunks: good.length === 0 ? [] : [Buffer.concat(good)],
     steps: [{ ...step, rows: good.length }],
-    dead: { source: step.source, events: condemned },
+    dead: [...(content.dead ?? []), { source: step.source, events: condemned }],
   };
 }
-
-const lowerFirst = (text: string): string => text.charAt(0).toLowerCase() + text.slice(1).replace(/\.$/, '');

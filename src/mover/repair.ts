@@ -203,7 +203,7 @@ async function readWindow(
 ): Promise<{ chunks: Buffer[]; rows: number }> {
   const { reading, onShard } = found;
   const conditions = [reading.where, where].filter((one) => one !== undefined).map((one) => `(${one})`);
-  const cutter = new Cutter({ oversizeBytes: Number.POSITIVE_INFINITY });
+  const cutter = new Cutter();
   const chunks: Buffer[] = [];
   let rows = 0;
   const stream = await startCopyOut(shard, [

@@ -24,6 +24,9 @@ export interface Figures {
   tickless: 'paused' | 'external' | 'silent' | undefined;
 }
 
+/** More in an hour are no bad events: something is wrong with what refuses them. */
+const MOST_CONDEMNED_AN_HOUR = 100;
+const HOUR_MS = 3_600_000;
 const FEWEST_TICKS = 50;
 const MOST_TICKS = 5_000;
 
@@ -62,8 +65,7 @@ export class Source {
   #failures = 0;
   #restsUntilMs = 0;
   #failedAt: 'read' | 'commit' | undefined;
-  /** When events of it were condemned, within the last hour, in ms. */
-  condemnedAtMs: number[] = [];
+  #condemnedAtMs: number[] = [];
   /** How many ticks a round looks at: more while there are more than that. */
   ticks = FEWEST_TICKS;
   /** Average bytes of an event, for the size of the next window. */
@@ -136,6 +138,17 @@ export class Source {
     this.#failedAt = undefined;
     this.#restsUntilMs = 0;
     this.trouble = undefined;
+  }
+
+  /** How many more events of it may be condemned within the hour. */
+  get condemnable(): number {
+    const sinceMs = Date.now() - HOUR_MS;
+    this.#condemnedAtMs = this.#condemnedAtMs.filter((atMs) => atMs > sinceMs);
+    return MOST_CONDEMNED_AN_HOUR - this.#condemnedAtMs.length;
+  }
+
+  condemned(events: number): void {
+    this.#condemnedAtMs.push(...Array.from({ length: events }, () => Date.now()));
   }
 
   /** `hasMore`: there were more ticks than the round looked at. */

@@ -85,9 +85,41 @@ describe('mover/poison', () => {
       { what: 'the halt' },
     );
     expect(halted).toMatch(
-      /^Source s1:orders is halted: central refuses event s1:orders:\d+: .*no_bad.*on_poison: halt/,
+      /^Source s1:orders is halted: event s1:orders:\d+ cannot be moved: .*no_bad.*on_poison: halt/,
     );
     await mover.stop();
     await ended;
+  });
+});
+
+describe('mover/reading-poison', () => {
+  test('an event on which `where:` fails is kept as a dead event, the rest and the other queues are moved', async () => {
+    const given = await givenMover({
+      queues: `  orders: { workers: none, create: true, where: "ev_type <> 'number' or ev_data::int > 0" }
+  emails: { workers: none, create: true }`,
+      shards: 1,
+    });
+    const [one] = given.cluster.shards as [typeof given.cluster.central];
+    await givenEvents(one, 'orders', 20);
+    await one.query(
+      `select pgq.insert_event('orders', 'number', data) from unnest(array['1', 'none', '0', '2']) data`,
+    );
+    await givenEvents(one, 'orders', 20);
+    await givenEvents(one, 'emails', 4);
+    const { mover, ended } = given.start();
+    await until(async () => (await proofOf(given, 'orders')).moved === 42, { what: '42 orders' });
+    await until(async () => (await proofOf(given, 'emails')).moved === 4, { what: '4 emails' });
+    await givenEvents(one, 'orders', 3);
+    await until(async () => (await proofOf(given, 'orders')).moved === 45, { what: 'three more' });
+    await mover.stop();
+    await ended;
+    const proof = await proofOf(given, 'orders');
+    expect([proof.twice, proof.invented, proof.disordered]).toEqual([[], [], []]);
+    const dead = await given.cluster.central.query(
+      `select kind, origin, sqlstate, position('none'::bytea in raw) > 0 as has_data from tributary.dead_event`,
+    );
+    // '0' is passed over by the condition, 'none' is dead: two of what the shard has are not in central.
+    expect(dead).toEqual([{ kind: 'poison', origin: 's1:orders:22', sqlstate: '22P02', has_data: true }]);
+    expect(proof.lost).toHaveLength(2);
   });
 });
