@@ -5,6 +5,8 @@ import { TributaryError } from '../errors/tributary-error.ts';
 import { packageVersion } from '../lifecycle/package-root.ts';
 import { register as check } from './check.ts';
 import { type CliContext, type CliIo, makeContext } from './context.ts';
+import { register as dead } from './dead.ts';
+import { register as demo } from './demo.ts';
 import { EXIT, Exit, type ExitCode } from './exit.ts';
 import { register as init } from './init.ts';
 import { register as install } from './install.ts';
@@ -27,6 +29,8 @@ type Register = (program: Command, context: CliContext) => void;
 // biome-ignore format: one line for each, so that two new commands never meet in one line.
 const COMMANDS: readonly Register[] = [
   check,
+  dead,
+  demo,
   init,
   install,
   lag,

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { givenEvents } from '../support/installation.ts';
 import { type Given, givenMover, proofOf } from '../support/mover.ts';
+import { run } from '../support/run-cli.ts';
 import { until } from '../support/until.ts';
 
 async function refuseBad({ cluster }: Given): Promise<void> {
@@ -43,6 +44,25 @@ describe('mover/poison', () => {
       whole: true,
       has_data: true,
     });
+    const listed = await run(['-c', given.config.file, 'dead', 'list', '--queue', 'orders', '--json']);
+    const { total, events } = JSON.parse(listed.stdout) as {
+      total: number;
+      events: { id: number; origin: string }[];
+    };
+    expect([listed.code, total, events.map(({ origin }) => origin).sort()]).toEqual([
+      0,
+      2,
+      [...proof.lost].sort(),
+    ]);
+    const shown = await run(['-c', given.config.file, 'dead', 'show', String(events[0]?.id)]);
+    expect(shown.stdout).toMatch(/^error: .*no_bad/m);
+    expect(await run(['-c', given.config.file, 'dead', 'show', '999999'])).toMatchObject({
+      code: 1,
+      stderr: 'There is no dead event 999999; `tributary dead list` shows those there are.\n',
+    });
+    expect((await run(['-c', given.config.file, 'dead', 'list', '--queue', 'emails'])).stdout).toBe(
+      'No dead events.\n',
+    );
   });
 
   test('an event that comes alone is condemned only after a neighbour has passed in between', async () => {

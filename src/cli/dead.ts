@@ -1,0 +1,114 @@
+// tributary dead: the events that could not be moved or handled.
+import type { Command } from 'commander';
+import { CentralLink } from '../central/central-link.ts';
+import { type DeadEvent, type DeadFilter, listDead, readDead } from '../central/dead.ts';
+import { parseDuration } from '../config/units.ts';
+import type { CliContext } from './context.ts';
+import { EXIT, Exit } from './exit.ts';
+import { type Column, count, json, table, widthOf } from './output.ts';
+
+interface ListOptions {
+  readonly queue?: string;
+  readonly shard?: string;
+  readonly type?: string;
+  readonly error?: string;
+  readonly olderThan?: string;
+  readonly limit: string;
+  readonly json?: true;
+}
+
+const COLUMNS: readonly Column<DeadEvent>[] = [
+  { title: 'id', value: ({ id }) => String(id), align: 'right' },
+  { title: 'queue', value: ({ queue }) => queue },
+  { title: 'origin', value: ({ origin }) => origin },
+  { title: 'kind', value: ({ kind }) => kind },
+  { title: 'type', value: ({ type }) => type },
+  { title: 'attempts', value: ({ attempts }) => attempts },
+  { title: 'died', value: ({ died }) => died },
+  { title: 'error', value: ({ error }) => error },
+];
+
+export function register(program: Command, context: CliContext): void {
+  const dead = program.command('dead').description('shows events that could not be moved or handled');
+  dead
+    .command('list', { isDefault: true })
+    .description('lists dead events, the newest first')
+    .option('--queue <name>', 'of this central queue')
+    .option('--shard <name>', 'from this shard')
+    .option('--type <type>', 'of this type')
+    .option('--error <text>', 'whose error contains this')
+    .option('--older-than <duration>', 'that died longer ago than this, e.g. 2h')
+    .option('--limit <number>', 'at most so many', '50')
+    .option('--json', 'one JSON document')
+    .action((options: ListOptions) => list(context, options));
+  dead
+    .command('show')
+    .description('shows one dead event with its data and error')
+    .argument('<id>', 'its id, as `dead list` shows it')
+    .option('--json', 'one JSON document')
+    .action((id: string, options: { json?: true }) => show(context, id, options));
+}
+
+async function list(context: CliContext, options: ListOptions): Promise<void> {
+  const limit = wholeNumber(options.limit, '--limit');
+  const { events, total } = await withCentral(context, (central) =>
+    listDead(central, { ...filterOf(options), limit }),
+  );
+  if (options.json) {
+    context.stdout.write(json({ total, events }));
+    return;
+  }
+  if (total === 0) {
+    context.stdout.write('No dead events.\n');
+    return;
+  }
+  context.stdout.write(table(COLUMNS, events, { width: widthOf(context.stdout) }));
+  if (total > events.length)
+    context.stdout.write(`… and ${count(total - events.length)} more; --limit shows more of them.\n`);
+}
+
+async function show(context: CliContext, text: string, { json: asJson }: { json?: true }): Promise<void> {
+  const id = wholeNumber(text, 'the id');
+  const event = await withCentral(context, (central) => readDead(central, id));
+  if (event === undefined)
+    throw new Exit(
+      EXIT.failed,
+      `There is no dead event ${id}; \`tributary dead list\` shows those there are.`,
+    );
+  if (asJson) {
+    context.stdout.write(json(event));
+    return;
+  }
+  const lines = Object.entries(event).flatMap(([key, value]) =>
+    value === null || value === undefined
+      ? []
+      : [`${`${key}:`.padEnd(14)}${typeof value === 'string' ? value : JSON.stringify(value)}`],
+  );
+  context.stdout.write(`${lines.join('\n')}\n`);
+}
+
+function filterOf({ queue, shard, type, error, olderThan }: ListOptions): DeadFilter {
+  let olderThanMs: number | undefined;
+  try {
+    olderThanMs = olderThan === undefined ? undefined : parseDuration(olderThan);
+  } catch (cause) {
+    throw new Exit(EXIT.wrong, `--older-than: ${cause instanceof Error ? cause.message : cause}`);
+  }
+  return { queue, shard, type, error, olderThanMs };
+}
+
+function wholeNumber(text: string, what: string): number {
+  if (!/^\d{1,15}$/.test(text))
+    throw new Exit(EXIT.wrong, `${what} must be a whole number, not \`${text}\`.`);
+  return Number(text);
+}
+
+async function withCentral<T>(context: CliContext, work: (central: CentralLink) => Promise<T>): Promise<T> {
+  const config = await context.loadConfig();
+  const central = new CentralLink(config, 'dead');
+  try {
+    return await work(central);
+  } finally {
+    await central.close();
+  }
+}
