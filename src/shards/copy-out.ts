@@ -78,7 +78,8 @@ function arm({ window, reading }: Reader, k: number, which: 'range' | 'late'): s
     'ev_owner is null',
     which === 'range'
       ? `ev_txid between ${value('low', 'bigint')} and ${value('high', 'bigint')}`
-      : `ev_txid = any (${value('late', 'bigint[]')})`,
+      : // Cast outside: any ((select …)) alone would compare with each row of the select.
+        `ev_txid = any (${value('late', 'bigint[]')}::bigint[])`,
     `txid_visible_in_snapshot(ev_txid, ${value('end', 'txid_snapshot')})`,
     `not txid_visible_in_snapshot(ev_txid, ${value('start', 'txid_snapshot')})`,
     ...(window.afterEventId === undefined ? [] : [`ev_id > ${value('after', 'bigint')}`]),
