@@ -46,6 +46,8 @@ export class Lane {
   readonly #mover: Connection;
   readonly #followed: readonly Followed[];
   #isTickerOpen = false;
+  /** Tables come round quickly in this schedule: only then can a stale writer be overtaken twice. */
+  #isTurning = false;
   #events = 0;
   #windows = 0;
   #committed: string[] = [];
@@ -115,6 +117,7 @@ export class Lane {
     this.#committed = [];
     this.#moved = [];
     this.#steps = [];
+    this.#isTurning = this.#random.oneIn(3);
     for (let step = 0; step < steps; step += 1) await this.#step();
     for (const writer of this.#writers) await writer.end();
     await this.#closeTicker();
@@ -129,11 +132,13 @@ export class Lane {
   }
 
   async #step(): Promise<void> {
-    const dice = this.#random.below(100);
-    if (dice < 60) await this.#random.pick(this.#writers).step();
+    const dice = this.#random.below(this.#isTurning ? 130 : 100);
+    if (dice >= 100) await this.#turn();
+    else if (dice < 60) await this.#random.pick(this.#writers).step();
     else if (dice < 85) await this.#move({ isLast: false });
     else if (dice < 93) await this.#tick();
-    else if (dice < 97) await this.#rotate();
+    else if (dice < 96) await this.#rotate();
+    else if (dice < 98) await this.#burn();
     else await this.#watermarks();
   }
 
@@ -173,6 +178,20 @@ export class Lane {
       onRotation: (name, outcome) => this.#steps.push(`rotation of ${name}: ${outcome}`),
     });
     this.#steps.push(`rotated ${rotated}`);
+  }
+
+  /** So many transactions of others that one which is open now is no neighbour any more when it ends. */
+  async #burn(): Promise<void> {
+    await this.#mover.script('begin; select pg_current_xact_id(); commit;'.repeat(120));
+    this.#steps.push('120 transactions of others');
+  }
+
+  /** All that a table needs to become the next victim. */
+  async #turn(): Promise<void> {
+    await this.#move({ isLast: true });
+    await this.#move({ isLast: true });
+    await this.#watermarks();
+    await this.#rotate();
   }
 
   async #watermarks(): Promise<void> {
@@ -225,25 +244,24 @@ export class Lane {
   }
 
   async #copy(found: readonly { followed: Followed; reader: Reader }[], isLast: boolean): Promise<void> {
-    const cutter = new Cutter();
-    const rows = found.map((): { data: string; id: number }[] => []);
+    // Some rows count as too large to be held: they come in parts.
+    const cutter = new Cutter({ oversizeBytes: this.#random.pick([100, 1_000_000]) });
+    const bytes = found.map((): Buffer[] => []);
     const stream = await startCopyOut(
       this.#mover,
       found.map(({ reader }) => reader),
     );
     for await (const chunk of stream) {
-      for (const { k, bytes } of cutter.push(chunk as Buffer)) {
-        for (const fields of decodeRows(bytes)) {
-          const id = Number(fields[6]?.slice(fields[6].lastIndexOf(':') + 1));
-          rows[k]?.push({ data: fields[2] as string, id });
-        }
-      }
+      for (const piece of cutter.push(chunk as Buffer)) bytes[piece.k]?.push(piece.bytes);
     }
     await endCopyOut(this.#mover);
     if (!cutter.hasEnded) throw new Error('the COPY ended early');
     for (const [k, { followed, reader }] of found.entries()) {
       const { start, end } = reader.window;
-      const own = rows[k] as { data: string; id: number }[];
+      const own = decodeRows(Buffer.concat(bytes[k] as Buffer[])).map((fields) => ({
+        data: fields[2] as string,
+        id: Number(fields[6]?.slice(fields[6].lastIndexOf(':') + 1)),
+      }));
       const fate = isLast ? 0 : this.#random.below(10);
       const label = `${followed.queue.queue} (${start.id}, ${end.id}] after ${reader.window.afterEventId ?? 'start'}`;
       if (fate === 1) {
