@@ -149,9 +149,9 @@ function unassignedReason(
   const { report, holder, freedAgeSeconds } = stored;
   const remedy = `start \`tributary mover --host ${moverHost}\``;
   if (holder !== undefined) {
-    const silent =
-      report === undefined ? 'has not reported yet' : `last reported ${sentenceAge(report.ageSeconds)} ago`;
-    return `The mover on host ${holder} holds shard ${shard} and ${silent}: see its log, or start it again.`;
+    return report === undefined
+      ? `The mover on host ${holder} holds shard ${shard} and has not reported yet: if it is not just starting, see its log.`
+      : `The mover on host ${holder} holds shard ${shard} and last reported ${sentenceAge(report.ageSeconds)} ago: see its log, or start it again.`;
   }
   if (report === undefined) return `No mover has moved shard ${shard} yet: ${remedy}.`;
   if (freedAgeSeconds !== undefined)
