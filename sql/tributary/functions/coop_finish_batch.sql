@@ -51,7 +51,7 @@ begin
     else
         update pgq.subscription
         set sub_last_tick = null, sub_next_tick = null, sub_batch = null, sub_active = clock_timestamp()
-        where sub_queue = v_mine.sub_queue and sub_consumer = v_mine.sub_consumer;
+        where sub_batch = batch_id;
     end if;
     delete from tributary.coop_opening
     where queue_id = v_mine.sub_queue and sub_id = v_mine.sub_id

@@ -40,27 +40,50 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_name      text := tributary.coop_member_name(group_name, member);
-    v_main      pgq.subscription;
-    v_mine      pgq.subscription;
+    v_ids       record;
+    v_main      record;
+    v_mine      record;
     v_other     record;
     v_end       record;
+    -- What this session remembers: queue, main, member, where their rows were, when the look at the others may be next.
+    v_memo      text[] := string_to_array(current_setting('tributary.coop_memo', true), ' ');
+    v_main_at   tid;
+    v_mine_at   tid;
+    v_look_at   timestamptz := '-infinity';
+    v_began     timestamptz;
+    v_found     boolean;
 begin
     loop
-        v_main := tributary.coop_group(queue, group_name);
-        select s.* into v_mine
-        from pgq.consumer c
-        join pgq.subscription s on s.sub_queue = v_main.sub_queue and s.sub_consumer = c.co_id
-        where c.co_name = v_name;
-        if not found or v_mine.sub_id <> v_main.sub_id then
+        select q.queue_id, c.co_id as main_id, m.co_id as mine_id into v_ids
+        from pgq.queue q
+        join pgq.consumer c on c.co_name = coop_next_batch.group_name
+        left join pgq.consumer m on m.co_name = v_name
+        where q.queue_name = coop_next_batch.queue;
+        if v_memo[1:3] = array[v_ids.queue_id, v_ids.main_id, v_ids.mine_id]::text[] then
+            v_main_at := v_memo[4];
+            v_mine_at := v_memo[5];
+            v_look_at := to_timestamp(v_memo[6]::double precision);
+        end if;
+        v_memo := null;
+        select * into v_main from tributary.coop_row(v_ids.queue_id, v_ids.main_id, v_main_at);
+        if v_main.sub_last_tick is null then
+            -- Says what is missing.
+            perform tributary.coop_group(queue, group_name);
+            continue;
+        end if;
+        v_main_at := v_main.at;
+        select * into v_mine from tributary.coop_row(v_ids.queue_id, v_ids.mine_id, v_mine_at);
+        if v_mine.sub_id is distinct from v_main.sub_id then
             perform tributary.coop_register(queue, group_name, member);
             continue;
         end if;
+        v_mine_at := v_mine.at;
 
         if v_mine.sub_batch is not null then
             batch_id := nextval('tributary.coop_token');
             update pgq.subscription
             set sub_batch = batch_id, sub_active = clock_timestamp()
-            where sub_queue = v_mine.sub_queue and sub_consumer = v_mine.sub_consumer and sub_batch = v_mine.sub_batch;
+            where sub_batch = v_mine.sub_batch;
             if not found then
                 continue;
             end if;
@@ -70,25 +93,37 @@ begin
             exit;
         end if;
 
-        -- What others left behind: orphans, and rows that pgq.finish_batch closed in the way of ordinary consumers.
-        select s.sub_consumer, s.sub_batch, c.co_name into v_other
-        from pgq.subscription s
-        join pgq.consumer c on c.co_id = s.sub_consumer
-        where s.sub_queue = v_main.sub_queue and s.sub_id = v_main.sub_id and s.sub_consumer <> v_main.sub_consumer
-            and starts_with(c.co_name, group_name || '.')
-            and s.sub_last_tick is not null
-            and (s.sub_batch is null or s.sub_active <= to_timestamp(0) or s.sub_active < clock_timestamp() - dead_interval)
-        order by s.sub_last_tick, s.sub_consumer
-        limit 1;
-        if found then
+        select * into v_end
+        from tributary.coop_end_tick(v_ids.queue_id, v_main.sub_last_tick, min_lag, min_count, min_interval);
+
+        -- What others left behind: orphans, and rows that pgq.finish_batch closed in the way of ordinary consumers. Where an
+        -- old snapshot is held the versions of all rows pile up and this takes long: then it gets a twentieth of the time,
+        -- and the calls that find no tick.
+        v_found := false;
+        v_began := clock_timestamp();
+        if v_end.end_tick is null or v_began >= v_look_at then
+            select s.sub_consumer, s.sub_batch, c.co_name into v_other
+            from pgq.subscription s
+            join pgq.consumer c on c.co_id = s.sub_consumer
+            where s.sub_queue = v_ids.queue_id and s.sub_id = v_main.sub_id and s.sub_consumer <> v_ids.main_id
+                and starts_with(c.co_name, group_name || '.')
+                and s.sub_last_tick is not null
+                and (s.sub_batch is null or s.sub_active <= to_timestamp(0) or s.sub_active < clock_timestamp() - dead_interval)
+            order by s.sub_last_tick, s.sub_consumer
+            limit 1;
+            v_found := found;
+            v_look_at := case when clock_timestamp() - v_began < interval '0.5 milliseconds' then '-infinity'
+                else clock_timestamp() + 20 * (clock_timestamp() - v_began) end;
+        end if;
+        if v_found then
             if v_other.sub_batch is null then
-                perform tributary.coop_mend(v_main.sub_queue, v_other.sub_consumer, v_other.co_name);
+                perform tributary.coop_mend(v_ids.queue_id, v_other.sub_consumer, v_other.co_name);
                 continue;
             end if;
             select s.sub_consumer, s.sub_batch, s.sub_last_tick, s.sub_next_tick, c.co_name into v_other
             from pgq.subscription s
             join pgq.consumer c on c.co_id = s.sub_consumer
-            where s.sub_queue = v_main.sub_queue and s.sub_id = v_main.sub_id and s.sub_consumer <> v_main.sub_consumer
+            where s.sub_queue = v_ids.queue_id and s.sub_id = v_main.sub_id and s.sub_consumer <> v_ids.main_id
                 and starts_with(c.co_name, group_name || '.')
                 and s.sub_batch is not null
                 and (s.sub_active <= to_timestamp(0) or s.sub_active < clock_timestamp() - dead_interval)
@@ -96,26 +131,23 @@ begin
             limit 1
             for update of s skip locked;
             if found then
-                perform tributary.coop_forget(v_main.sub_queue, v_other.sub_consumer);
+                perform tributary.coop_forget(v_ids.queue_id, v_other.sub_consumer);
                 perform tributary.coop_end_holder(v_other.sub_batch);
                 start_tick := v_other.sub_last_tick;
                 end_tick := v_other.sub_next_tick;
                 taken_over_from := tributary.coop_member_of(group_name, v_other.co_name);
-                batch_id := tributary.coop_open(v_mine, start_tick, end_tick);
+                batch_id := tributary.coop_open(v_mine.at, v_ids.queue_id, v_ids.mine_id, start_tick, end_tick);
                 exit;
             end if;
         end if;
 
         if v_main.sub_batch is not null then
-            perform tributary.coop_part(v_main, group_name);
+            perform tributary.coop_part(v_main.sub_batch, group_name);
             continue;
         end if;
-
-        select * into v_end
-        from tributary.coop_end_tick(v_main.sub_queue, v_main.sub_last_tick, min_lag, min_count, min_interval);
         if not v_end.start_found then
-            perform 1 from pgq.subscription
-            where sub_queue = v_main.sub_queue and sub_consumer = v_main.sub_consumer and sub_last_tick = v_main.sub_last_tick;
+            perform 1 from pgq.subscription s
+            where s.sub_queue = v_ids.queue_id and s.sub_consumer = v_ids.main_id and s.sub_last_tick = v_main.sub_last_tick;
             if not found then
                 continue;
             end if;
@@ -128,27 +160,31 @@ begin
         end if;
 
         -- Whoever moves the group's position from here has the batch. The losers have written nothing and look again.
-        update pgq.subscription
+        update pgq.subscription s
         set sub_last_tick = v_end.end_tick, sub_active = clock_timestamp()
-        where sub_queue = v_main.sub_queue and sub_consumer = v_main.sub_consumer
-            and sub_last_tick = v_main.sub_last_tick and sub_batch is null;
+        where s.ctid = v_main.at and s.sub_queue = v_ids.queue_id and s.sub_consumer = v_ids.main_id
+            and s.sub_last_tick = v_main.sub_last_tick and s.sub_batch is null
+        returning s.ctid into v_main_at;
         if found then
             start_tick := v_main.sub_last_tick;
             end_tick := v_end.end_tick;
             start_time := v_end.start_time;
             end_time := v_end.end_time;
             openings := 1;
-            batch_id := tributary.coop_open(v_mine, start_tick, end_tick);
+            batch_id := tributary.coop_open(v_mine.at, v_ids.queue_id, v_ids.mine_id, start_tick, end_tick);
+            perform set_config('tributary.coop_memo', concat_ws(' ', v_ids.queue_id, v_ids.main_id, v_ids.mine_id,
+                v_main_at, v_mine_at, extract(epoch from v_look_at)), false);
             return;
         end if;
+        v_main_at := v_main.at;
     end loop;
 
     insert into tributary.coop_opening as o (queue_id, sub_id, start_tick, end_tick, openings)
-    values (v_main.sub_queue, v_main.sub_id, coop_next_batch.start_tick, coop_next_batch.end_tick, 2)
+    values (v_ids.queue_id, v_main.sub_id, coop_next_batch.start_tick, coop_next_batch.end_tick, 2)
     on conflict on constraint coop_opening_pkey do update set openings = o.openings + 1
     returning o.openings into openings;
-    select t.tick_time into start_time from pgq.tick t where t.tick_queue = v_main.sub_queue and t.tick_id = start_tick;
-    select t.tick_time into end_time from pgq.tick t where t.tick_queue = v_main.sub_queue and t.tick_id = end_tick;
+    select t.tick_time into start_time from pgq.tick t where t.tick_queue = v_ids.queue_id and t.tick_id = start_tick;
+    select t.tick_time into end_time from pgq.tick t where t.tick_queue = v_ids.queue_id and t.tick_id = end_tick;
 end;
 $$;
 

@@ -1,15 +1,17 @@
 -- ----------------------------------------------------------------------
--- Function: tributary.coop_open(3)
+-- Function: tributary.coop_open(5)
 --
 --      Writes a batch into the row of an idle member, under a fresh token.
 --
 -- Parameters:
---      mine        - the member's row, as it was read
+--      at          - where the member's row was when it was read
+--      queue_id    - queue
+--      consumer_id - the member's consumer
 --      start_tick  - start of the batch
 --      end_tick    - its end
 --
 -- Returns:
---      the token; an error that undoes the caller where the member has a batch by now
+--      the token; an error that undoes the caller where the row was changed since
 --
 -- Writes:
 --      pgq.subscription
@@ -17,7 +19,7 @@
 -- Called by:
 --      tributary.coop_next_batch
 -- ----------------------------------------------------------------------
-create or replace function tributary.coop_open(mine pgq.subscription, start_tick bigint, end_tick bigint)
+create or replace function tributary.coop_open(at tid, queue_id integer, consumer_id integer, start_tick bigint, end_tick bigint)
 returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -25,19 +27,19 @@ as $$
 declare
     v_token bigint := nextval('tributary.coop_token');
 begin
-    update pgq.subscription
+    update pgq.subscription s
     set sub_batch = v_token, sub_last_tick = start_tick, sub_next_tick = end_tick, sub_active = clock_timestamp()
-    where sub_queue = mine.sub_queue and sub_consumer = mine.sub_consumer and sub_id = mine.sub_id and sub_batch is null;
+    where s.ctid = at and s.sub_queue = queue_id and s.sub_consumer = consumer_id and s.sub_batch is null;
     if not found then
         raise exception using errcode = 'serialization_failure', message = format(
             'Consumer %s asked for a batch twice at the same moment, or was unregistered at it: ask again.',
-            (select c.co_name from pgq.consumer c where c.co_id = mine.sub_consumer));
+            (select c.co_name from pgq.consumer c where c.co_id = consumer_id));
     end if;
     return v_token;
 end;
 $$;
 
-revoke all on function tributary.coop_open(pgq.subscription, bigint, bigint) from public;
+revoke all on function tributary.coop_open(tid, integer, integer, bigint, bigint) from public;
 
 -- ----------------------------------------------------------------------
 -- Function: tributary.coop_part(2)
@@ -46,7 +48,7 @@ revoke all on function tributary.coop_open(pgq.subscription, bigint, bigint) fro
 --      and its time, so that the group goes on: whoever opened it may finish it, and else it dies like any member's.
 --
 -- Parameters:
---      main        - the group's row, as it was read
+--      batch       - id of the open batch in the group's row
 --      group_name  - group
 --
 -- Returns:
@@ -58,28 +60,30 @@ revoke all on function tributary.coop_open(pgq.subscription, bigint, bigint) fro
 -- Called by:
 --      tributary.coop_next_batch
 -- ----------------------------------------------------------------------
-create or replace function tributary.coop_part(main pgq.subscription, group_name text)
+create or replace function tributary.coop_part(batch bigint, group_name text)
 returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
     -- No member's name is written so: a % in one is always followed by 25 or 2E.
-    v_name      text := group_name || '.%batch ' || main.sub_batch;
+    v_name      text := group_name || '.%batch ' || batch;
+    v_main      pgq.subscription;
     v_consumer  integer;
 begin
-    update pgq.subscription
-    set sub_last_tick = sub_next_tick, sub_next_tick = null, sub_batch = null
-    where sub_queue = main.sub_queue and sub_consumer = main.sub_consumer and sub_batch = main.sub_batch;
+    select * into v_main from pgq.subscription where sub_batch = batch for update;
     if not found then
         return;
     end if;
+    update pgq.subscription
+    set sub_last_tick = sub_next_tick, sub_next_tick = null, sub_batch = null
+    where sub_batch = batch;
     insert into pgq.consumer as c (co_name) values (v_name)
     on conflict (co_name) do update set co_name = excluded.co_name
     returning c.co_id into v_consumer;
     insert into pgq.subscription (sub_id, sub_queue, sub_consumer, sub_last_tick, sub_active, sub_batch, sub_next_tick)
-    values (main.sub_id, main.sub_queue, v_consumer, main.sub_last_tick, main.sub_active, main.sub_batch, main.sub_next_tick);
+    values (v_main.sub_id, v_main.sub_queue, v_consumer, v_main.sub_last_tick, v_main.sub_active, batch, v_main.sub_next_tick);
 end;
 $$;
 
-revoke all on function tributary.coop_part(pgq.subscription, text) from public;
+revoke all on function tributary.coop_part(bigint, text) from public;
