@@ -19,6 +19,8 @@ export interface Cluster {
   readonly user: string;
   readonly password: string;
   readonly dataDir: string;
+  /** Everything in it goes with the server, however that ends. */
+  readonly folder: string;
   /** Ends the server at once and removes its folder. Safe to call more than once. */
   stop(): Promise<void>;
   /** An immediate shutdown: nothing is written, the next start recovers as after a crash. */
@@ -33,6 +35,10 @@ export interface ClusterOptions {
   readonly settings: Readonly<Record<string, string>>;
   /** False: initdb and server never wait for the disk. */
   readonly durable: boolean;
+  /** Default: a free one. */
+  readonly port?: number | undefined;
+  /** A role that needs no password, from this machine. */
+  readonly trusted?: string | undefined;
 }
 
 const HOST = '127.0.0.1';
@@ -57,7 +63,11 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
     binaries.place();
     folder.writePassword(password);
     await initialise(keeper, folder);
-    const port = await firstStart(keeper, folder);
+    if (options.trusted !== undefined) folder.trust(options.trusted);
+    const port =
+      options.port === undefined
+        ? await firstStart(keeper, folder)
+        : await startOn(options.port, { keeper, folder });
     return runningCluster(keeper, { folder, port, password });
   } catch (error) {
     await keeper.dismiss(TIMEOUT_MS);
@@ -113,6 +123,7 @@ function runningCluster(
     user: USER,
     password,
     dataDir: folder.data,
+    folder: folder.path,
     stop: () => keeper.dismiss(TIMEOUT_MS),
     kill: () => end('QUIT'),
     async restart() {
@@ -138,11 +149,25 @@ async function firstStart(keeper: Keeper, folder: Folder): Promise<number> {
       await start(keeper, folder, port);
       return port;
     } catch (error) {
-      const isTaken = error instanceof Error && /TCP\/IP sockets/.test(error.message);
-      if (!isTaken || attempt === START_ATTEMPTS) throw error;
+      if (!isTaken(error) || attempt === START_ATTEMPTS) throw error;
     }
   }
 }
+
+async function startOn(
+  port: number,
+  { keeper, folder }: { keeper: Keeper; folder: Folder },
+): Promise<number> {
+  try {
+    await start(keeper, folder, port);
+    return port;
+  } catch (error) {
+    if (!isTaken(error)) throw error;
+    throw failure(`Another program listens on ${HOST}:${port}, where the server should be.`);
+  }
+}
+
+const isTaken = (error: unknown): boolean => error instanceof Error && /TCP\/IP sockets/.test(error.message);
 
 async function start(keeper: Keeper, folder: Folder, port: number): Promise<void> {
   keeper.send(`start ${port}`);

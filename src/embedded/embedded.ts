@@ -10,6 +10,10 @@ export interface EmbeddedOptions {
   /** Survive a power cut, at the price of waiting for the disk; default false. */
   readonly durable?: boolean;
   readonly maxConnections?: number;
+  /** Default: a free one. */
+  readonly port?: number | undefined;
+  /** A role, made later, that this machine's users may be without a password: give it nothing that matters. */
+  readonly trusted?: string;
 }
 
 /** @throws TributaryError in one sentence when this platform or installation has no PostgreSQL to start. */
@@ -17,11 +21,15 @@ export async function startEmbedded({
   settings = {},
   durable = false,
   maxConnections = 100,
+  port,
+  trusted,
 }: EmbeddedOptions = {}): Promise<Embedded> {
   const native = findNative();
   return startCluster({
     binaries: (folder, account) => bundledBinaries(native, folder, account),
     settings: { max_connections: String(maxConnections), ...settings },
     durable,
+    port,
+    trusted,
   });
 }

@@ -18,7 +18,7 @@ export interface Verdict {
   readonly committed: number;
   readonly moved: number;
   readonly handled: number;
-  /** How many events are not where they should be, each counted once for every stretch of the way. */
+  /** Events that did not get to the end, or are somewhere once too often, or out of order; each counted once. */
   readonly lost: number;
   readonly twice: number;
   readonly disordered: number;
@@ -33,8 +33,9 @@ const MAX_CULPRITS = 5;
 
 export function judge({ shards, central, handled, expected, isHandledInOrder }: Sides): Verdict {
   const moving = compare(shards, central);
-  const handling = compare(isHandledInOrder ? shards : shards.map(withoutProducer), handled);
-  const both = (kind: FaultKind) => moving[kind].length + handling[kind].length;
+  const handling = compare(isHandledInOrder ? shards : shards.map(withoutTick), handled);
+  const both = (...kinds: FaultKind[]) =>
+    new Set(kinds.flatMap((kind) => [...moving[kind], ...handling[kind]])).size;
   return {
     expected,
     committed: moving.committed,
@@ -42,7 +43,7 @@ export function judge({ shards, central, handled, expected, isHandledInOrder }: 
     handled: handling.moved,
     lost: both('lost'),
     // What nobody committed is there once too often as well.
-    twice: both('twice') + both('invented'),
+    twice: both('twice', 'invented'),
     disordered: both('disordered'),
     split: both('split'),
     holds: holds(moving) && holds(handling) && (expected ?? moving.committed) === moving.committed,
@@ -50,7 +51,8 @@ export function judge({ shards, central, handled, expected, isHandledInOrder }: 
   };
 }
 
-const withoutProducer = ({ origin, id, txid }: ProofRow): ProofRow => ({ origin, id, txid });
+/** So that only the events of one transaction are compared with each other. */
+const withoutTick = ({ origin, id, txid }: ProofRow): ProofRow => ({ origin, id, txid });
 
 const FAULTS = ['lost', 'twice', 'invented', 'split', 'disordered'] as const;
 type FaultKind = (typeof FAULTS)[number];

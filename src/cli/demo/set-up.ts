@@ -1,0 +1,43 @@
+// The first act: a server, databases, and what `tributary install` puts there.
+
+import type { Config } from '../../config/config.ts';
+import { loadConfig } from '../../config/load.ts';
+import { install } from '../../install/install.ts';
+import { EXIT, Exit } from '../exit.ts';
+import { demoFile, FILE_PORT } from './file.ts';
+import { Ledger } from './ledger.ts';
+import { makeDatabases, startServer } from './server.ts';
+import type { Installed, Stage } from './stage.ts';
+
+export async function setUp(stage: Stage): Promise<Installed> {
+  const { options, screen, signal } = stage;
+  const { shards, isKept } = options;
+  screen.line('Starting a PostgreSQL of its own, which never waits for the disk: right for a demo only.');
+  // Not interrupted: it is up in a moment, and only then can it be stopped in order.
+  const server = await startServer({ shards, ...(isKept ? { port: FILE_PORT } : {}) });
+  stage.finally(() => server.stop());
+  signal.throwIfAborted();
+  const config = load(stage, demoFile(server.folder, { port: server.port, shards }));
+  screen.line(`Making ${shards} shards and a central database at ${server.host}:${server.port}.`);
+  await stage.unlessStopped(makeDatabases(server, config));
+  screen.line('Installing, as `tributary install` does: engine, queues, registrations, central schema.');
+  await stage.unlessStopped(installAll(config));
+  const ledger = await stage.unlessStopped(Ledger.open(config));
+  stage.finally(() => ledger.close());
+  return { stage, config, ledger };
+}
+
+function load({ context: { cwd, env } }: Stage, file: string): Config {
+  const { config, problems = [] } = loadConfig(file, { cwd, env });
+  if (config === undefined)
+    throw new Exit(
+      EXIT.failed,
+      problems.map(({ line, sentence }) => `${file}:${line} ${sentence}`).join('\n'),
+    );
+  return config;
+}
+
+async function installAll(config: Config): Promise<void> {
+  const mistakes = (await install(config)).flatMap((row) => row.mistakes);
+  if (mistakes.length > 0) throw new Exit(EXIT.failed, mistakes.join('\n'));
+}

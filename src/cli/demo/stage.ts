@@ -1,0 +1,62 @@
+// What the acts of the demo share: options, screen, when to stop, and what must be let go at the end.
+import { setMaxListeners } from 'node:events';
+import type { Config } from '../../config/config.ts';
+import type { CliContext } from '../context.ts';
+import type { Ledger } from './ledger.ts';
+import type { DemoOptions } from './options.ts';
+import { Screen } from './screen.ts';
+
+/** The acts take it from the first to the last. */
+export class Stage {
+  readonly context: CliContext;
+  readonly options: DemoOptions;
+  readonly screen: Screen;
+  /** Aborted by a stop signal or by `fail`, with the error as its reason. */
+  readonly signal: AbortSignal;
+  readonly #failed = new AbortController();
+  readonly #steps: (() => Promise<unknown>)[] = [];
+
+  constructor(context: CliContext, options: DemoOptions) {
+    this.context = context;
+    this.options = options;
+    this.screen = new Screen(context.stdout);
+    this.signal = AbortSignal.any([context.signal, this.#failed.signal]);
+    // All that runs at a time listens to it, each till among them.
+    setMaxListeners(0, this.signal);
+  }
+
+  /** Something that should go on does not: the demo ends with this error. */
+  fail(error: unknown): void {
+    this.#failed.abort(error);
+  }
+
+  /** What was begun is let go at the end, the last first, whatever happens in between. */
+  finally(step: () => Promise<unknown>): void {
+    this.#steps.push(step);
+  }
+
+  async end(): Promise<void> {
+    for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) {
+      // The others must still be let go; what a broken one leaves ends with the server.
+      await step().catch(() => {});
+    }
+  }
+
+  /** The work's result, or the signal's reason at once; what the work does after that is of no interest. */
+  unlessStopped<T>(work: Promise<T>): Promise<T> {
+    const { signal } = this;
+    return new Promise((resolve, reject) => {
+      const stop = () => reject(signal.reason);
+      if (signal.aborted) stop();
+      signal.addEventListener('abort', stop, { once: true });
+      work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+    });
+  }
+}
+
+/** When the databases are there. */
+export interface Installed {
+  readonly stage: Stage;
+  readonly config: Config;
+  readonly ledger: Ledger;
+}

@@ -1,0 +1,67 @@
+// `tributary start` as the demo runs it: a process of its own, whose warnings are passed on.
+//
+// Invariant: it and all that it forked hold our pipe, so that the pipe's end is the end of all of them.
+// Fails by: our own death, which closes its channel; it then ends, and those that it forked with it.
+import { type ChildProcess, fork } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { packagePath } from '../../lifecycle/package-root.ts';
+
+export interface SupervisedOptions {
+  readonly file: string;
+  readonly host: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** A sentence that it logged as a warning or an error; the same one only once. */
+  readonly onSentence: (sentence: string) => void;
+  /** It ended, and nobody had told it to. */
+  readonly onLost: (code: number | null) => void;
+}
+
+/** What it gets to drain before it is killed. */
+const DRAIN_MS = 15_000;
+
+export class Supervised {
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<void>;
+  #isStopping = false;
+
+  constructor({ file, host, env, onSentence, onLost }: SupervisedOptions) {
+    this.#child = fork(packagePath('dist', 'cli', 'main.js'), ['-c', file, 'start', '--host', host], {
+      env: { ...env, TRIBUTARY_LOG: 'warn' },
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    });
+    this.#ended = new Promise((resolve) => {
+      const end = (code: number | null) => {
+        if (!this.#isStopping) onLost(code);
+        resolve();
+      };
+      this.#child.once('close', end);
+      this.#child.once('error', () => end(null));
+    });
+    const { stderr } = this.#child;
+    const said = new Set<string>();
+    if (stderr === null) return;
+    createInterface(stderr).on('line', (line) => {
+      const sentence = sentenceIn(line);
+      if (!said.has(sentence)) onSentence(sentence);
+      said.add(sentence);
+    });
+  }
+
+  /** Drains; resolves when nothing of it is left. */
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    this.#child.kill('SIGTERM');
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), DRAIN_MS);
+    await this.#ended;
+    clearTimeout(timer);
+  }
+}
+
+/** Logs are JSON lines; a mistake in the file is a plain sentence. */
+function sentenceIn(line: string): string {
+  try {
+    return (JSON.parse(line) as { msg: string }).msg;
+  } catch {
+    return line;
+  }
+}
