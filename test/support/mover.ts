@@ -4,6 +4,7 @@ import { install } from '../../src/install/install.ts';
 import { Mover } from '../../src/mover/mover.ts';
 import type { MoverOccurrence } from '../../src/mover/occurrence.ts';
 import { compare, readCentralEvents, readShardEvents } from '../../src/proof/origins.ts';
+import type { TestDatabase } from './database.ts';
 import { configFor, givenCluster } from './installation.ts';
 
 const movers: Mover[] = [];
@@ -12,9 +13,21 @@ afterAll(() => Promise.all(movers.map((mover) => mover.stop())));
 const QUEUES =
   '  orders: { workers: none, create: true, from: [orders, orders_bulk] }\n  emails: { workers: none, create: true }';
 
-export async function givenMover({ shards = 2, queues = QUEUES, more = '' } = {}) {
+export interface MoverGivens {
+  readonly shards?: number;
+  /** YAML of `queues:`, indented by two spaces. */
+  readonly queues?: string;
+  readonly more?: string;
+  /** Of a pooler through which all databases are reached; default: the server's own. */
+  readonly port?: number;
+}
+
+export async function givenMover({ shards = 2, queues = QUEUES, more = '', port }: MoverGivens = {}) {
   const cluster = await givenCluster({ shards });
-  const config = configFor(cluster, { queues, more });
+  const through = (database: TestDatabase): TestDatabase =>
+    port === undefined ? database : { ...database, url: database.url.replace(/:\d+\//, `:${port}/`) };
+  const reached = { central: through(cluster.central), shards: cluster.shards.map(through) };
+  const config = configFor(reached, { queues, more });
   const rows = await install(config);
   expect(rows.flatMap(({ mistakes }) => mistakes)).toEqual([]);
   const occurrences: MoverOccurrence[] = [];
