@@ -60,15 +60,15 @@ export async function coopNextBatch(
     options.minCount ?? null,
     options.minIntervalMs ?? null,
   ]);
-  if (row === undefined || row['batch_id'] === null) return undefined;
+  if (row === undefined || row.batch_id === null) return undefined;
   return {
-    token: Number(row['batch_id']),
-    startTick: Number(row['start_tick']),
-    endTick: Number(row['end_tick']),
-    startTimeMs: Number(row['start_ms']),
-    endTimeMs: Number(row['end_ms']),
-    openings: Number(row['openings']),
-    takenOverFrom: (row['taken_over_from'] as string | null) ?? undefined,
+    token: Number(row.batch_id),
+    startTick: Number(row.start_tick),
+    endTick: Number(row.end_tick),
+    startTimeMs: Number(row.start_ms),
+    endTimeMs: Number(row.end_ms),
+    openings: Number(row.openings),
+    takenOverFrom: (row.taken_over_from as string | null) ?? undefined,
   };
 }
 
@@ -154,10 +154,10 @@ export async function coopDropGroup(
       kind: 'internal',
     });
   return {
-    members: Number(row['members']),
-    openBatches: Number(row['open_batches']),
-    retries: Number(row['retries']),
+    members: Number(row.members),
+    openBatches: Number(row.open_batches),
+    retries: Number(row.retries),
   };
 }
 
-const isTrue = ([row]: Record<string, unknown>[]): boolean => row?.['answer'] === true;
+const isTrue = ([row]: Record<string, unknown>[]): boolean => row?.answer === true;

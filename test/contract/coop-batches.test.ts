@@ -86,7 +86,7 @@ describe('contract/coop batches', () => {
       await act();
       const [row] = await session.query('select pg_current_xact_id_if_assigned()::text as xid');
       await session.query('commit');
-      return row?.['xid'];
+      return row?.xid;
     };
     expect(await xidAfter(() => take(session, group, 'a', { deadAfterMs: 60_000 }))).toBeNull();
     await produce(db, group, ['1']);
