@@ -4,16 +4,22 @@ import { TributaryError } from '../errors/tributary-error.ts';
 import type { Event, Origin } from './contract.ts';
 import { originHere, parseOrigin } from './origin.ts';
 
-/** The columns of pgq.get_batch_events as text: id, time, txid, retry, type, data, extra1..4. */
-export type EventRow = readonly (string | null)[];
+/** A row of a batch as the database sent it. */
+export interface EventRow {
+  readonly id: number;
+  readonly retry: number;
+  readonly time: Date;
+  /** As PostgreSQL reads it back, to the microsecond. */
+  readonly timeText: string;
+  /** Type, data, extra1..4, by their place: 0..5. */
+  text(place: number): string | null;
+}
 
 /** What is the same for all events of a central queue. */
 export interface EventSource {
   readonly queue: string;
   readonly origin: OriginColumn;
 }
-
-const TIMESTAMP = /^(\d{4,}-\d\d-\d\d) (\d\d:\d\d:\d\d)(\.\d+)?([+-]\d\d)(:?\d\d)?(:\d\d)?$/;
 
 export class BatchEvent implements Event {
   readonly row: EventRow;
@@ -27,44 +33,39 @@ export class BatchEvent implements Event {
   }
 
   get id(): number {
-    return Number(this.row[0]);
+    return this.row.id;
   }
 
   get time(): Date {
-    const text = this.row[1] ?? '';
-    const [, day, clock, fraction = '', hours, minutes = ''] = TIMESTAMP.exec(text) ?? [];
-    if (day === undefined) return new Date(text);
-    // Date knows milliseconds; PostgreSQL leaves out the minutes of a whole-hour offset.
-    const offset = `${hours}:${minutes.replace(':', '') || '00'}`;
-    return new Date(`${day}T${clock}${fraction.slice(0, 4)}${offset}`);
+    return this.row.time;
   }
 
   get type(): string | null {
-    return this.row[4] ?? null;
+    return this.row.text(0);
   }
 
   get data(): string | null {
-    return this.row[5] ?? null;
+    return this.row.text(1);
   }
 
   get extra1(): string | null {
-    return this.row[6] ?? null;
+    return this.row.text(2);
   }
 
   get extra2(): string | null {
-    return this.row[7] ?? null;
+    return this.row.text(3);
   }
 
   get extra3(): string | null {
-    return this.row[8] ?? null;
+    return this.row.text(4);
   }
 
   get extra4(): string | null {
-    return this.row[9] ?? null;
+    return this.row.text(5);
   }
 
   get retry(): number {
-    return Number(this.row[3] ?? 0);
+    return this.row.retry;
   }
 
   get origin(): Origin {

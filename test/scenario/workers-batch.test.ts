@@ -1,7 +1,9 @@
 import { pino } from 'pino';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { Handler } from '../../src/handler/contract.ts';
+import type { Event, Handler } from '../../src/handler/contract.ts';
+import type { BatchEvent } from '../../src/handler/event.ts';
 import { BatchTransaction, TooManySavepoints } from '../../src/workers/child/batch-transaction.ts';
+import { TextRow } from '../../src/workers/child/event-rows.ts';
 import { Worker } from '../../src/workers/child/worker.ts';
 import type { Start, ToPrimary } from '../../src/workers/protocol.ts';
 import { until } from '../support/until.ts';
@@ -300,6 +302,62 @@ describe('workers/child', () => {
     expect(await central.query('select kind, error, origin from tributary.dead_event')).toEqual([
       { kind: 'handler', error: 'of no use', origin: 's:orders:2' },
     ]);
+  });
+
+  test('an event is the same whether it comes by COPY or by cursor', async () => {
+    const central = await givenWorkerCentral();
+    const odd = `select pgq.insert_event_raw('orders', null, t::timestamptz, null, r, $1, $2, e, '', null, 'x')
+      from (values ('2026-11-21 08:15:17.123456+00', null, 'a'), ('1999-12-31 23:59:59.999999+02', 3, null),
+                   ('infinity', 0, 'ü'), ('0044-03-15 12:00:00+00', 1, E'tab\\t')) v (t, r, e)`;
+    await central.query(odd, ['Größe 🎉', '{"a": "ü🎉"}']);
+    await central.query(odd, [null, '']);
+    await central.tick('orders');
+    const seen: Event[] = [];
+    givenWorker(central, { batch: (events) => void seen.push(...events) });
+    await until(() => seen.length === 8, { what: 'all events' });
+    const texts = await central.query<Record<string, string>>(
+      'select ev_id::text, ev_time::text, coalesce(ev_retry, 0)::text as retry, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4 from pgq.event_1 order by ev_id',
+    );
+    seen.forEach((event, at) => {
+      const { ev_id = '', ev_time = '', retry = '', ...rest } = texts[at] ?? {};
+      const { id, type, data, extra1, extra2, extra3, extra4 } = event;
+      expect([id, event.retry, type, data, extra1, extra2, extra3, extra4]).toEqual([
+        Number(ev_id),
+        Number(retry),
+        ...Object.values(rest),
+      ]);
+      const text = new TextRow([ev_id, ev_time]);
+      expect(event.time).toEqual(text.time);
+    });
+    const times = await central.query<{ same: boolean }>(
+      'select every(t::timestamptz = e.ev_time) as same from unnest($1::text[]) with ordinality u (t, n) join (select *, row_number() over (order by ev_id) as n from pgq.event_1) e using (n)',
+      [seen.map((event) => (event as BatchEvent).row.timeText)],
+    );
+    expect(times).toEqual([{ same: true }]);
+  });
+
+  test('a batch of few but giant events, and one of very many, are handled with flat memory', async () => {
+    const central = await givenWorkerCentral();
+    await central.query(
+      "select pgq.insert_event('orders', 'big', repeat('x', 1000000)) from generate_series(1, 60)",
+    );
+    await central.tick('orders');
+    let characters = 0;
+    const calls: number[] = [];
+    const running = givenWorker(central, {
+      batch(events) {
+        calls.push(events.length);
+        for (const { data } of events) characters += data?.length ?? 0;
+      },
+    });
+    await until(() => finished(running).length === 1, { what: 'the giants' });
+    expect(characters).toBe(60_000_000);
+    expect(Math.max(...calls)).toBeLessThanOrEqual(20);
+    calls.length = 0;
+    await central.produce('orders', 25_000);
+    await central.tick('orders');
+    await until(() => finished(running).length === 2, { what: 'the many' });
+    expect(calls.reduce((sum, count) => sum + count, 0)).toBe(25_000);
   });
 
   test('a batch that went to another is rolled back here and finished there', async () => {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { BatchEvent } from '../../src/handler/event.ts';
 import { originHere, parseOrigin } from '../../src/handler/origin.ts';
+import { TextRow } from '../../src/workers/child/event-rows.ts';
 
 const row = (overrides: Partial<Record<number, string | null>> = {}) =>
   [
@@ -15,7 +16,8 @@ const row = (overrides: Partial<Record<number, string | null>> = {}) =>
     null,
     's1:orders:42',
   ].map((value, at) => (overrides[at] === undefined ? value : overrides[at])) as (string | null)[];
-const event = (overrides = {}) => new BatchEvent(row(overrides), { queue: 'orders', origin: 'extra4' });
+const event = (overrides = {}) =>
+  new BatchEvent(new TextRow(row(overrides)), { queue: 'orders', origin: 'extra4' });
 
 describe('handler/event', () => {
   test('the columns come as they are, retry as 0 where it is null', () => {
@@ -64,7 +66,7 @@ describe('handler/event', () => {
   test('an event without an origin has its place on central instead', () => {
     expect(String(event({ 9: null }).origin)).toBe('@central:orders:7');
     expect(String(event({ 9: 'a value of its own' }).origin)).toBe('@central:orders:7');
-    expect(String(new BatchEvent(row(), { queue: 'orders', origin: 'none' }).origin)).toBe(
+    expect(String(new BatchEvent(new TextRow(row()), { queue: 'orders', origin: 'none' }).origin)).toBe(
       '@central:orders:7',
     );
   });

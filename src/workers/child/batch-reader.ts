@@ -1,79 +1,143 @@
-// Reads a batch's events in chunks through a cursor in the batch's transaction, so that memory stays flat.
-import { BatchEvent, type EventRow, type EventSource } from '../../handler/event.ts';
+// Reads a batch's events: a small batch at once, as the bytes of one COPY; a larger one in chunks through a cursor in the
+// batch's transaction. Memory stays flat either way.
+import { BatchEvent, type EventSource } from '../../handler/event.ts';
 import type { BatchTransaction } from './batch-transaction.ts';
+import { BINARY_COLUMNS, binaryRows, TextRow } from './event-rows.ts';
 
 /** As many events as a `batch` handler gets in one call. */
 export const MOST_EVENTS = 2_000;
-/** As much text as a chunk should hold; one event may be larger. */
-const MOST_CHARACTERS = 16_000_000;
+/** What a chunk should hold, and a small batch; a single event may be larger. */
+const MOST_BYTES = 16_000_000;
 /** Rows of the first chunk, before anything is known about their size. */
 const FIRST_ROWS = 200;
+/** By the ticks' sequence numbers, which are an estimate. */
+const SMALL_BATCH = 20_000;
 const CURSOR = 'tributary_events';
 
-/** How many rows to ask for, learned from the events seen so far; kept from batch to batch. */
-export class ChunkSize {
-  #charactersPerRow: number | undefined;
+/** How large events are, learned from those seen so far; kept from batch to batch. */
+export class EventSize {
+  #bytesPerEvent: number | undefined;
 
+  /** How many events to ask for. */
   get rows(): number {
-    if (this.#charactersPerRow === undefined) return FIRST_ROWS;
-    return Math.max(1, Math.min(MOST_EVENTS, Math.floor(MOST_CHARACTERS / (this.#charactersPerRow + 1))));
+    if (this.#bytesPerEvent === undefined) return FIRST_ROWS;
+    return Math.max(1, Math.min(MOST_EVENTS, Math.floor(MOST_BYTES / (this.#bytesPerEvent + 1))));
   }
 
-  /** @returns the characters of the rows. */
-  learn(rows: readonly EventRow[]): number {
-    let characters = 0;
-    for (const row of rows)
-      for (let column = 4; column < 10; column++) characters += row[column]?.length ?? 0;
-    // Half from memory, so that one small chunk among giants does not ask for thousands of giants next.
-    const here = characters / Math.max(1, rows.length);
-    this.#charactersPerRow = Math.max(here, ((this.#charactersPerRow ?? here) + here) / 2);
-    return characters;
+  /** Whether so many events can probably be held in memory. */
+  isSmall(events: number): boolean {
+    return events <= SMALL_BATCH && events * (this.#bytesPerEvent ?? 0) < MOST_BYTES / 2;
+  }
+
+  learn(bytes: number, events: number): void {
+    const here = bytes / Math.max(1, events);
+    // Half from memory, so that a small chunk among giants does not ask for thousands of giants next.
+    this.#bytesPerEvent = Math.max(here, ((this.#bytesPerEvent ?? here) + here) / 2);
   }
 }
 
 export interface ReadOptions {
   readonly source: EventSource;
-  readonly size: ChunkSize;
+  readonly size: EventSize;
   /** Gathers chunks until they fill a call of a `batch` handler. */
   readonly isGathering: boolean;
+  /** Cancels what runs on the transaction's connection, from outside. */
+  cancelStatement(): Promise<void>;
 }
 
 /** Begins the transaction and reads the batch from its first event to its last. */
 export async function* readBatch(
   transaction: BatchTransaction,
   token: number,
+  options: ReadOptions,
+): AsyncGenerator<BatchEvent[]> {
+  const [[estimate] = []] = await transaction.begin(ESTIMATE(token));
+  if (options.size.isSmall(Number(estimate ?? 0))) {
+    const events = await readAtOnce(transaction, token, options);
+    if (events !== undefined) {
+      for (let at = 0; at < events.length; at += MOST_EVENTS) yield events.slice(at, at + MOST_EVENTS);
+      return;
+    }
+    await transaction.rollBack();
+    await transaction.begin();
+  }
+  yield* readChunks(transaction, token, options);
+}
+
+/** Events by the sequence between the batch's ticks; null for a token that is no longer valid. */
+const ESTIMATE = (token: number): string =>
+  `select e.tick_event_seq - s.tick_event_seq from pgq.subscription b
+     join pgq.tick s on s.tick_queue = b.sub_queue and s.tick_id = b.sub_last_tick
+     join pgq.tick e on e.tick_queue = b.sub_queue and e.tick_id = b.sub_next_tick
+    where b.sub_batch = ${token}`;
+
+/** @returns undefined where the batch is larger than it looked. */
+async function readAtOnce(
+  transaction: BatchTransaction,
+  token: number,
+  { source, size, cancelStatement }: ReadOptions,
+): Promise<BatchEvent[] | undefined> {
+  const text = `copy (select ${BINARY_COLUMNS} from pgq.get_batch_events(${token})) to stdout (format binary)`;
+  const { bytes, isWhole } = await transaction.copyOut(text, {
+    mostBytes: MOST_BYTES,
+    cancel: cancelStatement,
+  });
+  const rows = binaryRows(bytes);
+  if (rows.length > 0 || !isWhole) size.learn(bytes.length, rows.length);
+  return isWhole ? rows.map((row) => new BatchEvent(row, source)) : undefined;
+}
+
+async function* readChunks(
+  transaction: BatchTransaction,
+  token: number,
   { source, size, isGathering }: ReadOptions,
 ): AsyncGenerator<BatchEvent[]> {
   let asked = size.rows;
-  let rows = await transaction.begin(cursorSql(token, asked));
+  let texts = await transaction.rows(cursorSql(token, asked));
   let events: BatchEvent[] = [];
-  let characters = 0;
+  let bytes = 0;
   for (;;) {
-    characters += size.learn(rows);
-    for (const row of rows) events.push(new BatchEvent(row, source));
-    const isLast = rows.length < asked;
-    const isFull = events.length >= MOST_EVENTS || characters >= MOST_CHARACTERS;
+    bytes += learn(size, texts);
+    for (const text of texts) events.push(new BatchEvent(new TextRow(text), source));
+    const isLast = texts.length < asked;
+    // Half, because the next chunk would come on top.
+    const isFull = events.length >= MOST_EVENTS || bytes >= MOST_BYTES / 2;
     if (events.length > 0 && (isLast || isFull || !isGathering)) {
       yield events;
       events = [];
-      characters = 0;
+      bytes = 0;
     }
     if (isLast) return;
     asked = Math.max(1, Math.min(size.rows, MOST_EVENTS - events.length));
-    rows = await transaction.rows(`fetch ${asked} from ${CURSOR}`);
+    texts = await transaction.rows(`fetch ${asked} from ${CURSOR}`);
   }
 }
 
-/** Some events of a batch after `afterId`, in a transaction of their own that the caller ends. */
+/** Some events of a batch after `afterId`, in a transaction that the caller ends. */
 export async function readSome(
   transaction: BatchTransaction,
   token: number,
-  { source, limit, afterId }: { source: EventSource; limit: number; afterId: number | undefined },
+  {
+    source,
+    size,
+    limit,
+    afterId,
+  }: { source: EventSource; size: EventSize; limit: number; afterId: number | undefined },
 ): Promise<BatchEvent[]> {
-  const rows = await transaction.begin(
+  const texts = await transaction.begin(
     afterId === undefined ? cursorSql(token, limit) : cursorSql(token, limit, `ev_id > ${afterId}`),
   );
-  return rows.map((row) => new BatchEvent(row, source));
+  learn(size, texts);
+  return texts.map((text) => new BatchEvent(new TextRow(text), source));
+}
+
+/** @returns about how many bytes the rows hold. */
+function learn(size: EventSize, texts: readonly (readonly (string | null)[])[]): number {
+  let characters = 0;
+  for (const text of texts)
+    for (let column = 4; column < 10; column++) characters += text[column]?.length ?? 0;
+  if (texts.length > 0) size.learn(characters, texts.length);
+  return characters;
 }
 
 const cursorSql = (token: number, limit: number, where?: string): string =>

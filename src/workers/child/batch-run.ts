@@ -9,7 +9,7 @@ import type { Handler } from '../../handler/contract.ts';
 import type { BatchEvent, EventSource } from '../../handler/event.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import type { CoopBatch, CoopMember } from '../../queue/coop.ts';
-import { type ChunkSize, readBatch, readSome } from './batch-reader.ts';
+import { type EventSize, readBatch, readSome } from './batch-reader.ts';
 import { BatchTransaction, TooManySavepoints } from './batch-transaction.ts';
 import {
   endNarrowing,
@@ -32,7 +32,7 @@ export interface BatchEnvironment {
   readonly timeoutMs: number;
   readonly retry: Queue['retry'];
   readonly stopNow: AbortSignal;
-  readonly size: ChunkSize;
+  readonly size: EventSize;
   cancelStatement(): Promise<void>;
   /** Called as events are done, for those who watch whether there is progress. */
   onProgress(events: number): void;
@@ -101,11 +101,16 @@ class BatchRun {
   }
 
   async asAWhole(): Promise<BatchResult> {
-    const { handler, source, size } = this.#environment;
+    const { handler, source, size, cancelStatement } = this.#environment;
     const transaction = this.#transaction();
     const runner = this.#runner(transaction);
     const isGathering = handler.batch !== undefined;
-    for await (const events of readBatch(transaction, this.#batch.token, { source, size, isGathering })) {
+    for await (const events of readBatch(transaction, this.#batch.token, {
+      source,
+      size,
+      isGathering,
+      cancelStatement,
+    })) {
       await runner.run(events);
       if (this.#book.size >= MOST_OUTCOMES) await this.#writeOutcomes(transaction);
       this.#progress(events.length);
@@ -169,9 +174,8 @@ class BatchRun {
     const { source, size } = this.#environment;
     for (let limit = size.rows; ; limit *= 2) {
       const transaction = this.#transaction();
-      const events = await readSome(transaction, this.#batch.token, { source, limit, afterId });
+      const events = await readSome(transaction, this.#batch.token, { source, size, limit, afterId });
       await transaction.rollBack();
-      size.learn(events.map(({ row }) => row));
       const end = usable(
         events.map(({ id }) => id),
         events.length < limit,

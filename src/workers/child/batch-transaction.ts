@@ -50,6 +50,34 @@ export class BatchTransaction {
     );
   }
 
+  /**
+   * A whole COPY … TO STDOUT, in the transaction before any statement of a handler.
+   * @returns its beginning where it is longer than `mostBytes`; the transaction is lost then and can only be rolled back.
+   */
+  async copyOut(
+    text: string,
+    { mostBytes, cancel }: { readonly mostBytes: number; cancel(): Promise<void> },
+  ): Promise<{ readonly bytes: Buffer; readonly isWhole: boolean }> {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    let cancelled: Promise<void> | undefined;
+    const timer = setTimeout(() => this.#connection.destroy(), ANSWER_WITHIN_MS);
+    try {
+      for await (const chunk of this.#connection.copyOut(text) as AsyncIterable<Buffer>) {
+        timer.refresh();
+        if (bytes < mostBytes) chunks.push(chunk);
+        else cancelled ??= cancel();
+        bytes += chunk.length;
+      }
+    } catch (error) {
+      if (cancelled === undefined) throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+    await cancelled;
+    return { bytes: Buffer.concat(chunks), isWhole: cancelled === undefined };
+  }
+
   /** One statement of ours between groups of events; ends the mark. @returns rows as arrays of texts. */
   async rows(text: string): Promise<(string | null)[][]> {
     return await this.#texts(`${this.#seal()}${text}`);

@@ -6,8 +6,8 @@ import { backoffMs } from '../../lifecycle/backoff.ts';
 
 /** As `tributary.put_off` and `tributary.bury` read it. */
 interface EventJson {
-  readonly id: string | null | undefined;
-  readonly time: string | null | undefined;
+  readonly id: number;
+  readonly time: string;
   readonly retry: number;
   readonly type: string | null;
   readonly data: string | null;
@@ -36,7 +36,7 @@ export interface Outcomes {
   readonly putOff: readonly PutOff[];
   readonly dead: readonly Dead[];
   /** Ids of events that failed before and are done now. */
-  readonly recovered: readonly string[];
+  readonly recovered: readonly number[];
 }
 
 type Outcome = { readonly putOff: PutOff } | { readonly dead: Dead };
@@ -112,7 +112,7 @@ export class OutcomeBook {
     const taken = {
       putOff: outcomes.flatMap((outcome) => ('putOff' in outcome ? [outcome.putOff] : [])),
       dead: outcomes.flatMap((outcome) => ('dead' in outcome ? [outcome.dead] : [])),
-      recovered: [...this.#recovered].map(({ row }) => row[0] ?? ''),
+      recovered: [...this.#recovered].map(({ id }) => id),
     };
     this.#byEvent.clear();
     this.#recovered.clear();
@@ -121,10 +121,9 @@ export class OutcomeBook {
 }
 
 function jsonOf(event: BatchEvent): EventJson {
-  const { row, type, data, extra1, extra2, extra3, extra4, retry, origin } = event;
-  const [id, time] = row;
+  const { id, row, type, data, extra1, extra2, extra3, extra4, retry, origin } = event;
   return {
-    ...{ id, time, retry, type, data, extra1, extra2, extra3, extra4 },
+    ...{ id, time: row.timeText, retry, type, data, extra1, extra2, extra3, extra4 },
     origin: String(origin),
     attempts: retry,
   };

@@ -21,7 +21,7 @@ import {
   STALE_BATCH_SQLSTATE,
 } from '../../queue/coop.ts';
 import type { Start, ToPrimary } from '../protocol.ts';
-import { ChunkSize } from './batch-reader.ts';
+import { EventSize } from './batch-reader.ts';
 import { runBatch, unmark } from './batch-run.ts';
 
 /** Small ticks are handed out together up to so many events. */
@@ -40,7 +40,7 @@ export class Worker implements Service {
   readonly #start: Start;
   readonly #options: WorkerOptions;
   readonly #membership: CoopMember;
-  readonly #size = new ChunkSize();
+  readonly #size = new EventSize();
   readonly #draining = new AbortController();
   readonly #stopNow = new AbortController();
   #waking = new AbortController();
