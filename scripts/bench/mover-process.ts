@@ -1,4 +1,4 @@
-// The mover as a process of its own, as an operator runs it, with what it costs.
+// The mover, or another command, as a process of its own, as an operator runs it, with what it costs.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -17,10 +17,16 @@ export interface MoverProcess {
 const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const TICKS_PER_SECOND = 100;
 
-export function startMover(file: string, { host = '127.0.0.1', node = [] as string[] } = {}): MoverProcess {
-  const child: ChildProcess = spawn(process.execPath, [...node, CLI, '-c', file, 'mover', '--host', host], {
+export const startMover = (file: string): MoverProcess =>
+  startTributary(['-c', file, 'mover', '--host', '127.0.0.1']);
+
+export function startTributary(
+  args: readonly string[],
+  { env = {} }: { readonly env?: Readonly<Record<string, string>> } = {},
+): MoverProcess {
+  const child: ChildProcess = spawn(process.execPath, [CLI, ...args], {
     stdio: ['ignore', 'inherit', 'inherit'],
-    env: { ...process.env, TRIBUTARY_LOG: process.env.TRIBUTARY_LOG ?? 'warn' },
+    env: { ...process.env, TRIBUTARY_LOG: process.env.TRIBUTARY_LOG ?? 'warn', ...env },
   });
   const proc = (name: string) => readFileSync(`/proc/${child.pid}/${name}`, 'utf8');
   const status = (key: string) =>

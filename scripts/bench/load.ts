@@ -1,0 +1,43 @@
+// Producers at a steady rate: every event carries the moment of its commit, so that a handler can tell how long it took.
+
+import type { Config } from '../../dist/config/config.js';
+import { Connection } from '../../dist/postgres/connection.js';
+
+export interface LoadOptions {
+  readonly queues: readonly string[];
+  /** Events a second over all databases and queues. */
+  readonly rate: number;
+  readonly seconds: number;
+}
+
+/** @returns how many events were committed. */
+export async function produce(config: Config, { queues, rate, seconds }: LoadOptions): Promise<number> {
+  const connections = await Promise.all(
+    config.shards.map((shard) => Connection.open(shard, { applicationName: 'bench load' })),
+  );
+  const endMs = performance.now() + seconds * 1000;
+  const everyMs = (1000 * connections.length) / rate;
+  const lane = async (connection: Connection, at: number): Promise<number> => {
+    let count = 0;
+    // Lanes begin spread over one interval.
+    for (
+      let dueMs = performance.now() + (everyMs * at) / connections.length;
+      dueMs < endMs;
+      dueMs += everyMs
+    ) {
+      const waitMs = dueMs - performance.now();
+      if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+      const queue = queues[(count + at) % queues.length] as string;
+      await connection.query('select pgq.insert_event($1, $2, $3)', [
+        queue,
+        'bench',
+        `${Date.now()} ${'x'.repeat(100)}`,
+      ]);
+      count += 1;
+    }
+    return count;
+  };
+  const counts = await Promise.all(connections.map(lane));
+  await Promise.all(connections.map((connection) => connection.close()));
+  return counts.reduce((sum, count) => sum + count, 0);
+}
