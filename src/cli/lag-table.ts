@@ -129,7 +129,7 @@ function sumOf(sources: readonly SourceLag[]): Figured {
   const known = sources.filter(({ eventsBehind }) => eventsBehind !== undefined);
   return {
     eventsBehind: known.length === 0 ? undefined : sum(known.map(({ eventsBehind }) => eventsBehind ?? 0)),
-    isExact: sources.every(({ isExact }) => isExact),
+    isExact: known.length === sources.length && sources.every(({ isExact }) => isExact),
     secondsBehind:
       known.length === 0 ? undefined : Math.max(...known.map(({ secondsBehind }) => secondsBehind ?? 0)),
   };
@@ -153,8 +153,8 @@ function restOf(
 ): string {
   const rest = sources.filter((source) => !bad.includes(source));
   const hidden = bad.slice(shown);
-  const well = `${rest.length} of ${sources.length} sources are healthy${rest.length === 0 ? '' : `: ${statesOf(rest)}, at most ${secondsOf(sumOf(rest))} behind`}`;
+  const well = `${count(rest.length)} of ${count(sources.length)} sources are healthy${rest.length === 0 ? '' : `: ${statesOf(rest)}, at most ${secondsOf(sumOf(rest))} behind`}`;
   return hidden.length === 0
     ? `${well}.`
-    : `${hidden.length} more are not healthy (${statesOf(hidden)}; --by source lists all), ${well}.`;
+    : `${count(hidden.length)} more are not healthy (${statesOf(hidden)}; --by source lists all), ${well}.`;
 }

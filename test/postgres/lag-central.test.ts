@@ -1,0 +1,143 @@
+import { describe, expect, test } from 'vitest';
+import { loadConfig } from '../../src/config/load.ts';
+import { install } from '../../src/install/install.ts';
+import { LagReader } from '../../src/observability/lag.ts';
+import type { CentralLag } from '../../src/observability/lag-report.ts';
+import { givenFile } from '../support/config-file.ts';
+import type { TestDatabase } from '../support/database.ts';
+import { fileFor, givenCluster, givenEvents } from '../support/installation.ts';
+
+const GROUP = 'workers_shop';
+
+interface Given {
+  readonly central: TestDatabase;
+  lag(): Promise<CentralLag>;
+  /** Commits events into central's queue. */
+  produce(events: number): Promise<void>;
+  tick(): Promise<void>;
+  nextBatch(member: string): Promise<{ id: number }>;
+}
+
+async function given({ workers = '2' } = {}): Promise<Given> {
+  const cluster = await givenCluster();
+  const { central } = cluster;
+  const file = givenFile(
+    fileFor(cluster, { queues: `  orders: { workers: ${workers}, handler: ./orders.js, create: true }` }),
+    { others: { 'orders.js': 'export default { async event() {} };' } },
+  );
+  const { config, problems } = loadConfig(file, { env: { PGUSER: 'ann' } });
+  if (config === undefined) throw new Error(problems.map(({ sentence }) => sentence).join('\n'));
+  expect((await install(config)).flatMap(({ mistakes }) => mistakes)).toEqual([]);
+  return {
+    central,
+    lag: async () => {
+      const reader = new LagReader(config);
+      const { central: queues } = await reader.read();
+      await reader.close();
+      return queues[0] as CentralLag;
+    },
+    produce: (events) => givenEvents(central, 'orders', events),
+    tick: async () => {
+      await central.query("select tributary.tick('orders', null)");
+    },
+    nextBatch: async (member) => {
+      const [row] = await central.query<{ id: number }>(
+        'select batch_id as id from tributary.coop_next_batch($1, $2, $3)',
+        ['orders', GROUP, member],
+      );
+      return row as { id: number };
+    },
+  };
+}
+
+describe('observability/lag of central queues', () => {
+  test('events behind are counted from commit to finish, in open batches too', async () => {
+    const { lag, produce, tick, nextBatch, central } = await given();
+    expect(await lag()).toMatchObject({ eventsBehind: 0, secondsBehind: 0, isExact: true });
+    await produce(3);
+    expect(await lag()).toMatchObject({ eventsBehind: 3, isExact: true });
+    await tick();
+    const behind = await lag();
+    expect(behind).toMatchObject({ eventsBehind: 3, isExact: true });
+    expect(behind.secondsBehind).toBeGreaterThan(0);
+    const { id } = await nextBatch('orders#1');
+    await produce(2);
+    await tick();
+    expect(await lag()).toMatchObject({ eventsBehind: 5, isExact: true });
+    const other = await nextBatch('orders#2');
+    await central.query('select tributary.coop_finish_batch($1)', [other.id]);
+    const open = await lag();
+    expect(open).toMatchObject({ eventsBehind: 3, isExact: true });
+    expect(open.secondsBehind).toBeGreaterThan(behind.secondsBehind as number);
+    await central.query('select tributary.coop_finish_batch($1)', [id]);
+    expect(await lag()).toMatchObject({ eventsBehind: 0, secondsBehind: 0, isExact: true });
+  });
+
+  test('many are estimated from the sequence, and nothing is said only where nothing is found', async () => {
+    const { lag, produce, central } = await given();
+    const [queue] = await central.query<{ sequence: string }>(
+      "select queue_event_seq as sequence from pgq.queue where queue_name = 'orders'",
+    );
+    await central.query('select setval($1, nextval($1) + 20000)', [queue?.sequence]);
+    expect(await lag()).toMatchObject({ eventsBehind: 0, isExact: true });
+    await produce(1);
+    const many = await lag();
+    expect(many.isExact).toBe(false);
+    expect(many.eventsBehind).toBeGreaterThan(20_000);
+  });
+
+  test('retried, dead, wanted and running are counted of this queue alone', async () => {
+    const { lag, produce, tick, nextBatch, central } = await given();
+    await produce(2);
+    await tick();
+    const { id } = await nextBatch('orders#1');
+    await central.query('select pgq.event_retry($1, ev_id, 3600) from pgq.get_batch_events($1) limit 1', [
+      id,
+    ]);
+    await central.query('select tributary.coop_finish_batch($1)', [id]);
+    await central.query(
+      `insert into tributary.dead_event (kind, central_queue, error) values
+         ('handler', 'orders', 'no'), ('poison', 'orders', 'no'), ('handler', 'emails', 'no')`,
+    );
+    await central.query(
+      `select * from tributary.lease_beat(gen_random_uuid(), 'work', 'db01', '{}', '10 s',
+         array['slot:orders#1', 'slot:orders_bulk#1', 'slot:orders#x#1', 'shard:orders#2'], '{}', 9)`,
+    );
+    await central.query("select tributary.worker_pool_set('orders', 3, 'ann')");
+    expect(await lag()).toEqual({
+      queue: 'orders',
+      workersWanted: 3,
+      workersRunning: 1,
+      eventsBehind: 0,
+      isExact: true,
+      secondsBehind: 0,
+      retrying: 1,
+      dead: 2,
+      reason:
+        '1 of 3 workers of queue orders run: see the log of `tributary work`, or start it on one more host.',
+    });
+    await central.query("update tributary.member set until = now() - interval '1 second'");
+    expect(await lag()).toMatchObject({
+      workersRunning: 0,
+      reason: 'No worker runs for queue orders: start `tributary work` or `tributary start`.',
+    });
+  });
+
+  test('a parked queue says so once events wait, one without a position says that nobody can tell', async () => {
+    const { lag, produce, central } = await given({ workers: '0' });
+    expect(await lag()).toMatchObject({ workersWanted: 0, reason: undefined });
+    await produce(1);
+    expect(await lag()).toMatchObject({ eventsBehind: 1, reason: expect.stringMatching(/is parked/) });
+    await central.query('update pgq.subscription set sub_last_tick = sub_last_tick + 1000000');
+    expect(await lag()).toMatchObject({
+      eventsBehind: undefined,
+      secondsBehind: undefined,
+      reason: expect.stringMatching(/does not exist any more, so what is behind is not known/),
+    });
+    await central.query('select tributary.coop_drop_group($1, $2, true)', ['orders', GROUP]);
+    expect(await lag()).toMatchObject({
+      eventsBehind: undefined,
+      reason: `Queue orders has no consumer ${GROUP}: run \`tributary install\`.`,
+    });
+  });
+});
