@@ -1,18 +1,19 @@
-// The blocks of a page that a test runs, each under the mark in the line before it: `<!-- runs: shard -->`.
+// The blocks of a page that a test runs, each under a mark in the line before it: `<!-- runs: shard -->`.
 import { readFileSync } from 'node:fs';
 import { packagePath } from '../../src/lifecycle/package-root.ts';
 
 export interface Block {
-  /** What the mark says. */
+  /** What the mark says behind its word. */
   readonly mark: string;
-  readonly language: string;
   readonly text: string;
 }
 
-/** @param page from the package's root. */
-export function markedBlocks(page: string): Block[] {
+/**
+ * @param page from the package's root.
+ * @param word what the marks begin with.
+ */
+export function markedBlocks(page: string, word = 'runs'): Block[] {
   const text = readFileSync(packagePath(page), 'utf8');
-  return [...text.matchAll(/^ *<!-- runs: (.+?) -->\n *```(\w+)\n([\s\S]*?)^ *```$/gm)].map(
-    ([, mark = '', language = '', block = '']) => ({ mark, language, text: block }),
-  );
+  const marked = new RegExp(`^<!-- ${word}: (.+?) -->\\n\`\`\`\\w+\\n([\\s\\S]*?)^\`\`\`$`, 'gm');
+  return [...text.matchAll(marked)].map(([, mark = '', block = '']) => ({ mark, text: block }));
 }
