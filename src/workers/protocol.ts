@@ -21,6 +21,8 @@ const start = z.object({
   retry: z.object({ attempts: z.number(), firstMs: z.number(), maxMs: z.number() }),
   /** Members that are silent for so long are dead. */
   deadAfterMs: z.number(),
+  /** The slot is the worker's for so long after this message and after each `held`; absent: for ever. */
+  heldForMs: z.number().optional(),
   log: z.object({ level: z.string(), isPretty: z.boolean() }),
 });
 
@@ -28,6 +30,8 @@ export const toWorker = z.discriminatedUnion('type', [
   start,
   /** There may be a batch: look now. */
   z.object({ type: z.literal('wake') }),
+  /** The slot's lease is still held. */
+  z.object({ type: z.literal('held') }),
   /** Take no further batch; end when this one is done. */
   z.object({ type: z.literal('drain') }),
   /** Give the batch up. */

@@ -1,7 +1,9 @@
 import { describe, expect, test } from 'vitest';
+import { givenDatabase } from '../support/database.ts';
 import { isAlive } from '../support/process.ts';
+import { givenServer } from '../support/server.ts';
 import { until } from '../support/until.ts';
-import { givenTicker, givenWorkerHosts, untilWorkers } from '../support/worker-host.ts';
+import { givenTicker, givenWorkerHosts, untilWorkers, WRITING_HANDLER } from '../support/worker-host.ts';
 
 const ORDERS = '  orders: { create: true, workers: 1, handler: ./write.mjs }';
 const numbers = (count: number) => Array.from({ length: count }, (_, at) => at + 1);
@@ -18,7 +20,7 @@ describe('workers as processes', () => {
       const { code, stdout } = await tributary('scale', 'orders', String(wanted));
       expect(stdout).toContain(`→ ${wanted} workers`);
       expect(code).toBe(0);
-      await untilWorkers(hosts, [host], wanted, { timeoutMs: 5_000 });
+      await untilWorkers(hosts, [host], wanted, { timeoutMs: 20_000 });
     }
     await central.produce('orders', 500, { from: 501 });
     await until(async () => (await central.effects()).length >= 1_000, { what: 'all events' });
@@ -86,5 +88,62 @@ describe('workers as processes', () => {
     expect(host.stderr.some((text) => text.includes('died'))).toBe(false);
     host.kill('SIGTERM');
     expect(await host.exit).toEqual({ code: 0, signal: null });
+  });
+
+  test('central stopped like a power cut and started again: nothing is lost, no crash loop', async () => {
+    const server = await givenServer();
+    const [central, shard] = await Promise.all([givenDatabase({ server }), givenDatabase({ server })]);
+    const hosts = await givenWorkerHosts(
+      '  orders: { create: true, workers: 2, handler: ./write.mjs }',
+      { 'write.mjs': WRITING_HANDLER },
+      { central, shards: [shard] },
+    );
+    givenTicker(hosts.central, 'orders');
+    const host = await hosts.startHost('h1');
+    await untilWorkers(hosts, [host], 2);
+    await hosts.central.produce('orders', 500);
+    await server.kill('immediate');
+    await host.waitForLine(/shutting down|refuses connections|Connection terminated|ended the connection/);
+    await server.restart();
+    const count = async () => (await hosts.central.effects().catch(() => [])).length;
+    await until(async () => (await count()) >= 500, { what: 'all events', timeoutMs: 60_000 });
+    await hosts.central.produce('orders', 500, { from: 501 });
+    await until(async () => (await count()) >= 1_000, { what: 'new events', timeoutMs: 60_000 });
+    expect(await hosts.central.effects()).toEqual(numbers(1_000));
+    expect(host.stderr.filter((line) => / died /.test(line))).toEqual([]);
+    // And with central away for good, SIGTERM still ends everything.
+    const pids = [...hosts.workersOf(host).values()];
+    await server.kill('immediate');
+    host.kill('SIGTERM');
+    await host.exit;
+    expect(pids.filter(isAlive)).toEqual([]);
+  });
+
+  test('a frozen host loses its slots; when it wakes, nothing is done twice', async () => {
+    const hosts = await givenWorkerHosts('  orders: { create: true, workers: 2, handler: ./write.mjs }');
+    const { central, workersOf } = hosts;
+    givenTicker(central, 'orders');
+    const one = await hosts.startHost('h1');
+    await untilWorkers(hosts, [one], 2);
+    const frozen = [one.pid, ...workersOf(one).values()];
+    await central.produce('orders', 300);
+    for (const pid of frozen) process.kill(pid, 'SIGSTOP');
+    const two = await hosts.startHost('h2');
+    await until(() => workersOf(two).size === 2, { what: 'the takeover', timeoutMs: 60_000 });
+    await until(async () => (await central.effects()).length >= 300, {
+      what: 'all events',
+      timeoutMs: 60_000,
+    });
+    for (const pid of frozen) process.kill(pid, 'SIGCONT');
+    await central.produce('orders', 300, { from: 301 });
+    await until(async () => (await central.effects()).length >= 600, {
+      what: 'new events',
+      timeoutMs: 60_000,
+    });
+    await until(() => workersOf(one).size === 1 && workersOf(two).size === 1, {
+      what: 'a slot each',
+      timeoutMs: 60_000,
+    });
+    expect(await central.effects()).toEqual(numbers(600));
   });
 });

@@ -33,6 +33,7 @@ process.on('message', (raw) => {
   const message = parsed.data;
   if (message.type === 'start') void begin(message);
   else if (message.type === 'wake') worker?.wake();
+  else if (message.type === 'held') worker?.held();
   else if (message.type === 'drain') drain();
   else worker?.stopNow();
 });

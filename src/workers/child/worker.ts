@@ -1,6 +1,7 @@
 // A worker: one member of a group with a connection of its own. Takes a batch, runs it, takes the next.
 //
-// Invariant: at most one batch is open, and no transaction is open while none is.
+// Invariant: at most one batch is open, and no transaction is open while none is. No batch is asked for while the slot may
+// be another's: two of one name would take each other's batches for ever.
 // Order: register · next batch (a transaction of its own) · the batch's transaction · the next.
 // Fails by: an error of central ends the connection; after a backoff a new one goes on, and the same batch comes again
 // under a fresh token. A token that went to another is not an error: the next batch is asked for.
@@ -45,6 +46,7 @@ export class Worker implements Service {
   readonly #stopNow = new AbortController();
   #waking = new AbortController();
   #connection: Connection | undefined;
+  #heldUntilMs = Number.POSITIVE_INFINITY;
   #toUnmark: CoopBatch | undefined;
   #hasOverrun = false;
 
@@ -53,12 +55,18 @@ export class Worker implements Service {
     this.#start = start;
     this.#options = options;
     this.#membership = { queue: start.queue, group: start.group, member: start.slot };
+    this.held();
     this.#draining.signal.addEventListener('abort', () => this.wake());
   }
 
   /** There may be a batch. */
   wake(): void {
     this.#waking.abort();
+  }
+
+  /** The slot's lease was renewed. */
+  held(): void {
+    this.#heldUntilMs = performance.now() + (this.#start.heldForMs ?? Number.POSITIVE_INFINITY);
   }
 
   async stop(): Promise<void> {
@@ -106,6 +114,7 @@ export class Worker implements Service {
 
   /** @returns whether there was a batch. @throws where central cannot be used. */
   async #work(): Promise<boolean> {
+    if (performance.now() > this.#heldUntilMs) return false;
     const connection = await this.#connected();
     if (this.#toUnmark !== undefined) await unmark(connection, this.#membership, this.#toUnmark);
     this.#toUnmark = undefined;

@@ -40,6 +40,8 @@ type WorkedQueue = Queue & { readonly workers: number };
 const ROUND_MS = 500;
 /** A host that is silent for so long loses its slots. */
 const LEASE_MS = 10_000;
+/** What a worker knows of it without a word from us: with the keeper's own trust, less than the lease. */
+const HELD_FOR_MS = 2_000;
 /** A changed number is carried out within three beats. */
 const BEAT_MS = 400;
 const STOPPING: StopOptions = { drainMs: 20_000, abortMs: 5_000 };
@@ -121,11 +123,13 @@ export class WorkerPool implements Service {
       this.#poke();
     });
     const hearing = this.#bell.run();
+    const tending = setInterval(() => this.#tend(), ROUND_MS);
     while (isHolding) {
       this.#poked = new AbortController();
       await this.#round();
       if (isHolding) await wait(ROUND_MS, this.#poked.signal);
     }
+    clearInterval(tending);
     await this.#bell.stop();
     await Promise.all([holding, hearing]);
     await this.#control.close();
@@ -196,8 +200,15 @@ export class WorkerPool implements Service {
       this.#tell({ kind: 'pool-trouble', error });
     }
     if (!this.#stopped.signal.aborted) this.#fill();
-    for (const slot of this.#slots.all) slot.checkSilence();
     this.#tellParked();
+  }
+
+  /** Not in the rounds, which wait for central. */
+  #tend(): void {
+    for (const slot of this.#slots.all) {
+      if (this.#keeper.holds(slotResource(slot.name))) slot.renew();
+      slot.checkSilence();
+    }
   }
 
   async #readNumbers(): Promise<void> {
@@ -235,6 +246,7 @@ export class WorkerPool implements Service {
       timeoutMs,
       retry,
       deadAfterMs: DEAD_AFTER_MS,
+      heldForMs: HELD_FOR_MS,
       log,
     };
   }

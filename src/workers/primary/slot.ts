@@ -82,6 +82,11 @@ export class Slot {
     this.#process?.send({ type: 'wake' });
   }
 
+  /** The slot's lease is still held. */
+  renew(): void {
+    this.#process?.send({ type: 'held' });
+  }
+
   /** At once; another one follows unless the slot is being emptied. */
   kill(): void {
     this.#process?.kill();
