@@ -120,14 +120,18 @@ export function isPositionMoved(error: unknown): boolean {
   return code === POSITION_MOVED || (code === '23505' && schema === 'tributary');
 }
 
-/** The only caller of current_event_table: the transaction has its id before it asks. */
+/**
+ * The only caller of current_event_table: the transaction has its id before it asks. Positions are locked between two messages:
+ * a process frozen there would hold up every other mover of the source, and all that waits for central in it.
+ */
 async function openCommit(
   central: Connection,
   queue: string,
   { timeoutMs, holdSql }: CommitOptions,
 ): Promise<{ xid: number; table: string }> {
-  const [, [own] = [], , [current] = []] = await central.script(
+  const [, , [own] = [], , [current] = []] = await central.script(
     `begin isolation level read committed;
+     set local idle_in_transaction_session_timeout = '10s';
      select pg_current_xact_id()::text::bigint as xid;
      ${holdSql};
      select pgq.current_event_table(${literal(queue)}) as event_table`,

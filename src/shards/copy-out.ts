@@ -63,6 +63,10 @@ const SETTINGS = [
   ['enable_seqscan', 'off'],
   ['enable_bitmapscan', 'off'],
   ['work_mem', '32MB'],
+  // A reader that is frozen keeps its connection alive and would hold back rotation and vacuum for as long: the first ends a
+  // COPY that is not read, the second a transaction that was read and not ended.
+  ['tcp_user_timeout', '30s'],
+  ['idle_in_transaction_session_timeout', '30s'],
 ] as const;
 
 function setting(name: string, value: string): string {
