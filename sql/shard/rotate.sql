@@ -3,7 +3,8 @@
 -- rotation may have put it there. An empty queue is not rotated: that would cost an idle shard a transaction id.
 -- :queue is the queue's name as a literal, :schema the schema of PgQ.
 begin isolation level read committed;
-select set_config('tributary.queue', :queue, true), set_config('tributary.rotated', 'not due', true);
+select set_config('tributary.queue', :queue, true), set_config('tributary.rotated', 'not due', true),
+    set_config('lock_timeout', '1s', true);
 do $body$
 declare
     q           record;
