@@ -137,6 +137,8 @@ export class Mover implements Service {
     ];
     const begin = (resource: string) => {
       const shard = shards.get(resource);
+      // Whoever asks for the lag wants to hear of it at once.
+      this.#lagAtMs = 0;
       if (shard === undefined) this.#upkeep = start(this.#newUpkeep());
       else this.#roster.begin(shard);
     };

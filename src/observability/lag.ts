@@ -1,7 +1,7 @@
 // Reads the lag of everything: central first, then those shards whose figures nobody saw lately.
 //
-// Invariant: a shard is asked at most once at a time. Attempts that take long do not share the limit with the others, and
-// all end within ASK_MS: dead shards delay nobody.
+// Invariant: a shard is asked at most once at a time. Attempts that take long make room in the limit for others and end
+// after ASK_MS: dead shards delay nobody, and 256 of them the whole by less than six seconds.
 import pLimit from 'p-limit';
 import { CentralLink } from '../central/central-link.ts';
 import { readIdentity } from '../central/identity.ts';
@@ -22,11 +22,11 @@ export interface LagOptions {
   readonly patienceMs?: number;
 }
 
-/** The whole of an ask, in ms. */
-const ASK_MS = 4_500;
+/** One attempt, in ms. */
+const ASK_MS = 4_000;
 const ASKED_AT_ONCE = 32;
 /** Who takes longer makes room for others. */
-const SLOW_MS = 250;
+const SLOW_MS = 200;
 /** A later report asks anew where an answer is older than this. */
 const ANSWER_MS = 2_000;
 
@@ -51,7 +51,7 @@ export class LagReader {
   }
 
   /** @throws TributaryError where central cannot be reached or is not installed. */
-  async read({ live = false, patienceMs = ASK_MS + 500 }: LagOptions = {}): Promise<LagReport> {
+  async read({ live = false, patienceMs }: LagOptions = {}): Promise<LagReport> {
     if (!this.#isKnown) await readIdentity(this.#link, this.#config.name);
     this.#isKnown = true;
     const central = await readCentralLag(this.#link, this.#config);
@@ -91,7 +91,7 @@ export class LagReader {
 
   async #ask(
     { sources }: CentralAnswer,
-    { live, patienceMs }: { readonly live: boolean; readonly patienceMs: number },
+    { live, patienceMs }: { readonly live: boolean; readonly patienceMs: number | undefined },
   ): Promise<void> {
     const named = new Set(this.#wanted.map(label));
     const asked = new Map<string, AskedSource[]>();
@@ -106,46 +106,35 @@ export class LagReader {
     const shards = this.#config.shards
       .filter(({ name }) => asked.has(name))
       .sort((a, b) => Number(suspects.has(a.name)) - Number(suspects.has(b.name)));
-    const deadlineMs = Date.now() + ASK_MS;
-    const all = shards.map((shard) =>
-      this.#askOnce(shard, { sources: asked.get(shard.name) ?? [], deadlineMs }),
-    );
-    const given = new AbortController();
-    await Promise.race([Promise.all(all), wait(patienceMs, given.signal)]);
-    given.abort();
+    const all = Promise.all(shards.map((shard) => this.#askOnce(shard, asked.get(shard.name) ?? [])));
+    await (patienceMs === undefined ? all : atMost(all, patienceMs));
   }
 
   /** Never throws; what is under way or was answered just now is not asked again. */
-  #askOnce(
-    shard: Shard,
-    { sources, deadlineMs }: { readonly sources: readonly AskedSource[]; readonly deadlineMs: number },
-  ): Promise<void> {
+  #askOnce(shard: Shard, sources: readonly AskedSource[]): Promise<void> {
     const pending = this.#pending.get(shard.name);
     if (pending !== undefined) return pending;
     const last = this.#asked.get(shard.name);
     if (last !== undefined && Date.now() - last.atMs < ANSWER_MS) return Promise.resolve();
     const asking = new Promise<void>((resolve) => {
-      void this.#limit(async () => {
-        const done = this.#askShard(shard, { sources, deadlineMs }).then(resolve);
-        const given = new AbortController();
-        await Promise.race([done, wait(SLOW_MS, given.signal)]);
-        given.abort();
-      });
+      void this.#limit(() => atMost(this.#askShard(shard, sources).then(resolve), SLOW_MS));
     }).finally(() => this.#pending.delete(shard.name));
     this.#pending.set(shard.name, asking);
     return asking;
   }
 
-  async #askShard(
-    shard: Shard,
-    { sources, deadlineMs }: { readonly sources: readonly AskedSource[]; readonly deadlineMs: number },
-  ): Promise<void> {
-    const answers = await askShard(shard, sources, {
-      applicationName: `tributary lag ${this.#config.name}`,
-      timeoutMs: Math.max(500, deadlineMs - Date.now()),
-    });
+  async #askShard(shard: Shard, sources: readonly AskedSource[]): Promise<void> {
+    const applicationName = `tributary lag ${this.#config.name}`;
+    const answers = await askShard(shard, sources, { applicationName, timeoutMs: ASK_MS });
     this.#asked.set(shard.name, { atMs: Date.now(), answers });
   }
+}
+
+/** Resolves with `work`, or without it after `ms`. */
+async function atMost(work: Promise<unknown>, ms: number): Promise<void> {
+  const given = new AbortController();
+  await Promise.race([work, wait(ms, given.signal)]);
+  given.abort();
 }
 
 /** All sources that the file names, in its order. */
