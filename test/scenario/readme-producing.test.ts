@@ -4,18 +4,14 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { packagePath } from '../../src/lifecycle/package-root.ts';
-import { markedBlocks } from '../support/blocks.ts';
+import { blockOf, markedBlocks } from '../support/blocks.ts';
 import { givenFolder, writeFile } from '../support/files.ts';
 import { fileFor, givenCluster, provider } from '../support/installation.ts';
 import { runTributary, startTributary } from '../support/process.ts';
 import { until } from '../support/until.ts';
 
 const blocks = markedBlocks('docs/producing.md');
-const textOf = (mark: string): string => {
-  const block = blocks.find((one) => one.mark === mark);
-  if (block === undefined) throw new Error(`docs/producing.md has no block for ${mark}.`);
-  return block.text;
-};
+const textOf = (mark: string) => blockOf(blocks, mark);
 
 describe('docs/producing', () => {
   test('each order becomes one invoice, and everything else that the page produces is passed over', async () => {

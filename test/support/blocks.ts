@@ -14,6 +14,13 @@ export interface Block {
  */
 export function markedBlocks(page: string, word = 'runs'): Block[] {
   const text = readFileSync(packagePath(page), 'utf8');
-  const marked = new RegExp(`^<!-- ${word}: (.+?) -->\\n\`\`\`\\w+\\n([\\s\\S]*?)^\`\`\`$`, 'gm');
+  const marked = new RegExp(`^ *<!-- ${word}: (.+?) -->\\n *\`\`\`\\w+\\n([\\s\\S]*?)^ *\`\`\`$`, 'gm');
   return [...text.matchAll(marked)].map(([, mark = '', block = '']) => ({ mark, text: block }));
+}
+
+/** The text of the one block with this mark. */
+export function blockOf(blocks: readonly Block[], mark: string): string {
+  const block = blocks.find((one) => one.mark === mark);
+  if (block === undefined) throw new Error(`No block of the page is marked \`${mark}\`.`);
+  return block.text;
 }
