@@ -65,6 +65,8 @@ export interface Queue {
   readonly onPoison: 'dead' | 'halt';
   /** How long the shards' watermarks stay behind the position, in ms. */
   readonly keepMs: number;
+  /** Disk that the central queue's event tables may hold before forwarding is slowed and stopped; absent: any. */
+  readonly backlogBytes?: number;
   /** An existing plain consumer of the central queue that becomes the group. */
   readonly adopt?: string;
   /** Limits of the handler, see `docs/handlers.md`. */

@@ -8,7 +8,7 @@ import { either, type Value } from './value.ts';
 
 const KEYS = [
   ...['workers', 'handler', 'from', 'where', 'columns', 'start', 'create', 'origin', 'on_poison'],
-  ...['keep', 'adopt', 'timeout', 'retry'],
+  ...['keep', 'backlog', 'adopt', 'timeout', 'retry'],
 ];
 const COLUMNS = ['type', 'data', 'extra1', 'extra2', 'extra3', 'extra4'] as const;
 const ORIGINS: readonly OriginColumn[] = ['extra1', 'extra2', 'extra3', 'extra4', 'none'];
@@ -54,10 +54,18 @@ function readQueue({ name, entry, section }: Given, { keepMs, feeds }: Others): 
     origin,
     onPoison: section.get('on_poison')?.oneOf(['dead', 'halt']) ?? ('dead' as const),
     keepMs: section.get('keep')?.duration() ?? keepMs,
+    backlogBytes: readBacklog(section.get('backlog')),
     adopt: section.get('adopt')?.text('the name of a consumer'),
     timeoutMs: positive(section.get('timeout')) ?? 5 * 60_000,
     retry: readRetry(section.get('retry')),
   });
+}
+
+function readBacklog(value: Value | undefined): number | undefined {
+  const bytes = value?.size();
+  if (bytes === 0)
+    value?.problem(`${value.name} would let nothing through: say a size such as \`10GB\`, or leave it out.`);
+  return bytes;
 }
 
 function readHandler(section: Section, entry: Value): string | undefined {

@@ -12,6 +12,7 @@ import { TributaryError } from '../errors/tributary-error.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
 import type { Service } from '../lifecycle/service.ts';
 import { wait } from '../lifecycle/wait.ts';
+import type { Backpressure } from './backpressure.ts';
 import type { Parcel } from './parcel.ts';
 import { RowStream } from './row-stream.ts';
 import type { Source } from './source.ts';
@@ -21,6 +22,8 @@ export interface GathererOptions {
   readonly commit: (content: CommitContent) => Promise<number | undefined>;
   /** Takes the poison out of one source's content; undefined where that cannot be told. */
   readonly sortOut?: SortOut;
+  /** Told how much the queue may take; default: all. */
+  readonly backpressure?: Backpressure;
   /** After each commit that inserted events. */
   readonly onCommitted: (done: {
     queue: string;
@@ -64,7 +67,7 @@ export class Gatherer implements Service {
 
   /** False while central does not commit: then nobody should begin to read for it. */
   get isHealthy(): boolean {
-    return !this.#isBackingOff;
+    return !this.#isBackingOff && this.#options.backpressure?.hasStopped !== true;
   }
 
   add(parcel: Parcel): void {
@@ -81,6 +84,8 @@ export class Gatherer implements Service {
       }
       if (!signal.aborted && this.#waiting.every((parcel) => parcel.rows === 0)) await this.#company();
       await this.#commitOnce();
+      const pauseMs = this.#options.backpressure?.pauseMs ?? 0;
+      if (pauseMs > 0) await wait(pauseMs, signal);
       if (this.#failures > 0 && !signal.aborted) {
         this.#isBackingOff = true;
         await wait(backoffMs(this.#failures, { firstMs: 100, maxMs: 5_000 }), signal);

@@ -16,6 +16,8 @@ export interface LagSituation {
   readonly nowMs: number;
   /** Why a central queue takes no events; undefined: it does. */
   centralTrouble(centralQueue: string): string | undefined;
+  /** Why a central queue is filled slowly or not at all, though it could take events. */
+  heldBack(centralQueue: string): string | undefined;
 }
 
 export function lagOf(loop: ShardLoop, situation: LagSituation): LagFigure[] {
@@ -42,7 +44,7 @@ export function lagOf(loop: ShardLoop, situation: LagSituation): LagFigure[] {
 function stateOf(
   loop: ShardLoop,
   source: Source,
-  { nowMs, centralTrouble }: LagSituation,
+  { nowMs, centralTrouble, heldBack }: LagSituation,
 ): { state: string; reason: string | null } {
   const { figures } = source;
   if (source.trouble !== undefined) return source.trouble;
@@ -61,7 +63,7 @@ function stateOf(
   if (trouble !== undefined) return { state: 'unreachable', reason: trouble };
   return {
     state: movedLately || isBehind ? 'moving' : 'idle',
-    reason: ticklessReason(source),
+    reason: (isBehind ? heldBack(source.centralQueue) : undefined) ?? ticklessReason(source),
   };
 }
 

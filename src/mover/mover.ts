@@ -8,7 +8,6 @@ import { CentralLink } from '../central/central-link.ts';
 import { commitGathered } from '../central/commit.ts';
 import { readIdentity } from '../central/identity.ts';
 import { haltSource, readSources } from '../central/positions.ts';
-import { readSourceStates, storeLag } from '../central/source-states.ts';
 import type { Config, Shard } from '../config/config.ts';
 import { LeaseKeeper } from '../coordination/keeper.ts';
 import { type MemberFacts, memberHoldSql } from '../coordination/lease-doors.ts';
@@ -19,9 +18,10 @@ import { Connection } from '../postgres/connection.ts';
 import { consumerName, shardResource } from '../queue/names.ts';
 import { CentralTicker } from '../upkeep/central-ticker.ts';
 import { CentralUpkeep } from '../upkeep/central-upkeep.ts';
+import { Backpressure } from './backpressure.ts';
 import { Condemning } from './condemning.ts';
+import { Control } from './control.ts';
 import { Gatherer } from './gatherer.ts';
-import { lagOf } from './lag-of.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import type { MoverContext } from './mover-context.ts';
 import type { OnMoverOccurrence } from './occurrence.ts';
@@ -41,7 +41,6 @@ export interface MoverOptions {
 
 const COMMIT_TIMEOUT_MS = 30_000;
 const CONTROL_EVERY_MS = 1_000;
-const LAG_EVERY_MS = 2_000;
 const LEASE_MS = 10_000;
 /** More shards asked at once only make each answer later: the servers of one host have so many cores. */
 const ROUNDS_AT_ONCE = 16;
@@ -57,25 +56,23 @@ interface Running {
 export class Mover implements Service {
   readonly name = 'mover';
   readonly #config: Config;
-  readonly #host: string;
   readonly #onOccurrence: OnMoverOccurrence;
   readonly #member: MemberFacts;
-  readonly #control: CentralLink;
+  readonly #link: CentralLink;
+  readonly #control: Control;
   readonly #links: CentralLink[] = [];
   readonly #gatherers = new Map<string, Running & { service: Gatherer }>();
   readonly #roster: Roster;
   readonly #stopped = new AbortController();
   #context: MoverContext | undefined;
   #upkeep: Running | undefined;
-  #lagAtMs = 0;
+  readonly #backpressures = new Map<string, Backpressure>();
   /** Why a central queue takes no events, in a sentence. */
   readonly #queueTrouble = new Map<string, string>();
   /** How often the control connection had been opened when the positions were last known to be central's. */
-  #opened = 1;
 
   constructor({ config, host, version, onOccurrence }: MoverOptions) {
     this.#config = config;
-    this.#host = host;
     this.#onOccurrence = onOccurrence;
     this.#member = {
       id: randomUUID(),
@@ -84,7 +81,14 @@ export class Mover implements Service {
       fileHash: config.hash,
       ...(version === undefined ? {} : { version }),
     };
-    this.#control = this.#newLink('control');
+    this.#link = this.#newLink('control');
+    this.#control = new Control({
+      link: this.#link,
+      host,
+      backpressures: this.#backpressures,
+      queueTrouble: (queue) => this.#queueTrouble.get(queue),
+      onTrouble: (error) => this.#centralTrouble(error),
+    });
     this.#roster = new Roster((shard) => this.#newLoop(shard));
   }
 
@@ -103,7 +107,7 @@ export class Mover implements Service {
    * @throws misconfigured where central is not installed or is another installation's.
    */
   async run(): Promise<void> {
-    const identity = await readIdentity(this.#control, this.#config.name);
+    const identity = await readIdentity(this.#link, this.#config.name);
     const ticker = new CentralTicker(this.#newLink('ticker'), {
       onTrouble: (error) => this.#centralTrouble(error),
     });
@@ -112,7 +116,7 @@ export class Mover implements Service {
     const ticking = start(ticker);
     const keeping = start(this.#newKeeper());
     while (!this.#stopped.signal.aborted) {
-      await this.#controlOnce();
+      await this.#control.runOnce(this.#roster.loops);
       await wait(CONTROL_EVERY_MS, this.#stopped.signal);
     }
     // The keeper ends the loops before it lets go of their leases; what it lost before is still ending.
@@ -120,7 +124,6 @@ export class Mover implements Service {
     await this.#roster.endAll();
     await stopAll([...this.#gatherers.values()]);
     await stopAll([ticking]);
-    this.#lagAtMs = 0;
     await Promise.all(this.#links.map((link) => link.close()));
   }
 
@@ -138,14 +141,13 @@ export class Mover implements Service {
     const begin = (resource: string) => {
       const shard = shards.get(resource);
       // Whoever asks for the lag wants to hear of it at once.
-      this.#lagAtMs = 0;
       if (shard === undefined) this.#upkeep = start(this.#newUpkeep());
       else this.#roster.begin(shard);
     };
     const end = async (resource: string) => {
       const shard = shards.get(resource);
       if (shard !== undefined) {
-        await this.#tellLag(this.#roster.loops.filter((loop) => loop.shard === shard));
+        await this.#control.tellLag(this.#roster.loops.filter((loop) => loop.shard === shard));
         await this.#roster.end(shard.name);
       } else if (this.#upkeep !== undefined) await stopAll([this.#upkeep]);
     };
@@ -169,7 +171,7 @@ export class Mover implements Service {
   #newLoop(shard: Shard): ShardLoop {
     return new ShardLoop(shard, {
       context: this.#context as MoverContext,
-      loadSources: () => this.#control.use((central) => readSources(central, [shard.name])),
+      loadSources: () => this.#link.use((central) => readSources(central, [shard.name])),
     });
   }
 
@@ -194,7 +196,11 @@ export class Mover implements Service {
   #startGatherer(queue: string, ticker: CentralTicker): Running & { service: Gatherer } {
     const link = this.#newLink(`commit ${queue}`);
     const options = { timeoutMs: COMMIT_TIMEOUT_MS, holdSql: memberHoldSql(this.#member.id) };
+    const limitBytes = this.#config.queues.find(({ name }) => name === queue)?.backlogBytes;
+    const backpressure = limitBytes === undefined ? undefined : new Backpressure(queue, limitBytes);
+    if (backpressure !== undefined) this.#backpressures.set(queue, backpressure);
     const gatherer = new Gatherer(queue, {
+      ...(backpressure === undefined ? {} : { backpressure }),
       sortOut: sorterFor({
         link,
         commitOptions: options,
@@ -229,39 +235,9 @@ export class Mover implements Service {
     const reason = `Source ${shard}:${queue} is halted: ${what}. \`tributary repair ${shard}:${queue} --dry-run\` shows the ways on.`;
     source.trouble = { state: 'halted', reason };
     this.#onOccurrence({ kind: 'source-halted', shard, queue, reason });
-    this.#control
+    this.#link
       .use((central) => haltSource(central, source.id, { code, reason }))
       .catch((error: unknown) => this.#centralTrouble(error));
-  }
-
-  /** Takes over what operators changed and tells central how things stand. */
-  async #controlOnce(): Promise<void> {
-    try {
-      const { loops } = this.#roster;
-      const states = await readSourceStates(
-        this.#control,
-        loops.map(({ shard }) => shard.name),
-      );
-      const known = loops.reduce((count, loop) => count + loop.known, 0);
-      // Over a new connection we may be speaking to a central that went back: a source without events would never notice.
-      const isOther = known !== states.total || this.#control.opened !== this.#opened;
-      this.#opened = this.#control.opened;
-      for (const loop of loops) loop.refresh(states.exceptions, isOther);
-      if (Date.now() < this.#lagAtMs) return;
-      this.#lagAtMs = Date.now() + LAG_EVERY_MS;
-      await this.#tellLag(loops);
-    } catch (error) {
-      this.#centralTrouble(error);
-    }
-  }
-
-  async #tellLag(loops: readonly ShardLoop[]): Promise<void> {
-    const situation = {
-      nowMs: Date.now(),
-      centralTrouble: (queue: string) => this.#queueTrouble.get(queue),
-    };
-    const figures = loops.flatMap((loop) => lagOf(loop, situation));
-    await storeLag(this.#control, this.#host, figures).catch((error: unknown) => this.#centralTrouble(error));
   }
 
   #centralTrouble(error: unknown, queue?: string): void {

@@ -1,0 +1,67 @@
+// What a mover exchanges with central once a second: what operators changed, how things stand, how full the queues are.
+import type { CentralLink } from '../central/central-link.ts';
+import { readHeldBytes } from '../central/held.ts';
+import { readSourceStates, storeLag } from '../central/source-states.ts';
+import type { Backpressure } from './backpressure.ts';
+import { lagOf } from './lag-of.ts';
+import type { ShardLoop } from './shard-loop.ts';
+
+export interface ControlOptions {
+  readonly link: CentralLink;
+  /** The mover's name in `lag`. */
+  readonly host: string;
+  readonly backpressures: ReadonlyMap<string, Backpressure>;
+  /** Why a central queue takes no events; undefined: it does. */
+  readonly queueTrouble: (queue: string) => string | undefined;
+  readonly onTrouble: (error: unknown) => void;
+}
+
+const LAG_EVERY_MS = 2_000;
+
+export class Control {
+  readonly #options: ControlOptions;
+  #opened = 0;
+  #lagAtMs = 0;
+
+  constructor(options: ControlOptions) {
+    this.#options = options;
+  }
+
+  async runOnce(loops: readonly ShardLoop[]): Promise<void> {
+    const { link, onTrouble } = this.#options;
+    try {
+      const states = await readSourceStates(
+        link,
+        loops.map(({ shard }) => shard.name),
+      );
+      const known = loops.reduce((count, loop) => count + loop.known, 0);
+      // Over a new connection we may be speaking to a central that went back: a source without events would never notice.
+      const isOther = known !== states.total || link.opened !== this.#opened;
+      this.#opened = link.opened;
+      for (const loop of loops) loop.refresh(states.exceptions, isOther);
+      if (Date.now() < this.#lagAtMs) return;
+      this.#lagAtMs = Date.now() + LAG_EVERY_MS;
+      await this.tellLag(loops);
+      await this.#measureHeld();
+    } catch (error) {
+      onTrouble(error);
+    }
+  }
+
+  async tellLag(loops: readonly ShardLoop[]): Promise<void> {
+    const { link, host, queueTrouble, backpressures, onTrouble } = this.#options;
+    const situation = {
+      nowMs: Date.now(),
+      centralTrouble: queueTrouble,
+      heldBack: (queue: string) => backpressures.get(queue)?.reason,
+    };
+    const figures = loops.flatMap((loop) => lagOf(loop, situation));
+    await storeLag(link, host, figures).catch(onTrouble);
+  }
+
+  async #measureHeld(): Promise<void> {
+    const { link, backpressures } = this.#options;
+    const held = await readHeldBytes(link, [...backpressures.keys()]);
+    for (const [queue, backpressure] of backpressures) backpressure.measured(held.get(queue) ?? 0);
+  }
+}
