@@ -10,6 +10,7 @@ export interface WatchOptions {
   readonly live: boolean;
   readonly isJson: boolean;
   show(report: LagReport): string;
+  readonly everyMs?: number;
 }
 
 const EVERY_MS = 1_000;
@@ -23,8 +24,8 @@ const HOME_AND_ERASE = '\x1b[H\x1b[2J';
  * @throws what the first look throws.
  */
 export async function watchLag(
-  reader: LagReader,
-  { context, live, isJson, show }: WatchOptions,
+  reader: Pick<LagReader, 'read'>,
+  { context, live, isJson, show, everyMs = EVERY_MS }: WatchOptions,
 ): Promise<LagReport | undefined> {
   const { signal, stdout } = context;
   let report: LagReport | undefined;
@@ -39,7 +40,7 @@ export async function watchLag(
       if (isJson) context.stderr.write(`${sentence}\n`);
       else draw(`${sentence}\n`);
     }
-    await wait(Math.max(0, EVERY_MS - (Date.now() - beganMs)), signal);
+    await wait(Math.max(0, everyMs - (Date.now() - beganMs)), signal);
   }
   return report;
 
