@@ -1,0 +1,115 @@
+// An installation whose events are moved by real movers, and the proof that each was moved exactly once.
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Config } from '../../src/config/config.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { install } from '../../src/install/install.ts';
+import {
+  compare,
+  describeProof,
+  holds,
+  type Proof,
+  readCentralEvents,
+  readShardEvents,
+} from '../../src/proof/origins.ts';
+import { givenFile } from './config-file.ts';
+import { type Cluster, fileFor, givenCluster } from './installation.ts';
+import { grantEverybodyEverything } from './leaseless.ts';
+import { type ProcessOptions, startTributary, type TestProcess } from './process.ts';
+
+export const QUEUES = [
+  '  orders: { workers: none, create: true }',
+  '  emails: { workers: none, create: true, from: [email_out, email_bulk] }',
+].join('\n');
+export const SOURCE_QUEUES = ['orders', 'email_out', 'email_bulk'] as const;
+
+export interface ForwardingOptions {
+  readonly shards?: number;
+  /** Databases that exist already. */
+  readonly cluster?: Cluster;
+  /** How the file reaches them, where it is not directly: through proxies. */
+  readonly via?: Cluster;
+  readonly queues?: string;
+  readonly more?: string;
+  /** Whether leases are as they are; default: every mover is granted everything, so that nobody waits. */
+  readonly hasLeases?: boolean;
+}
+
+export interface Forwarding extends Cluster {
+  readonly file: string;
+  readonly config: Config;
+  startMover(options?: ProcessOptions): TestProcess;
+  /** How many events central has from shards now. */
+  moved(): Promise<number>;
+  /** Both sides as they are now, over all central queues. */
+  proof(): Promise<Proof>;
+  /** Waits until all that is committed is moved, then throws where the proof does not hold. */
+  untilProven(options?: { timeoutMs?: number }): Promise<Proof>;
+}
+
+export async function givenForwarding(options: ForwardingOptions = {}): Promise<Forwarding> {
+  const { shards = 4, queues = QUEUES, more = '', hasLeases = false } = options;
+  const cluster = options.cluster ?? (await givenCluster({ shards }));
+  const file = givenFile(fileFor(options.via ?? cluster, { queues, more }));
+  const { config, problems } = loadConfig(file);
+  if (config === undefined) throw new Error(problems.map(({ sentence }) => sentence).join('\n'));
+  const mistakes = (await install(config)).flatMap((row) => row.mistakes);
+  if (mistakes.length > 0) throw new Error(mistakes.join('\n'));
+  if (!hasLeases) await grantEverybodyEverything(cluster.central);
+  const forwarding: Forwarding = {
+    ...cluster,
+    file,
+    config,
+    startMover: (process) =>
+      startTributary(['-c', file, 'mover', '--host', config.shards[0]?.moverHost as string], process),
+    moved: () => movedTo(forwarding),
+    proof: () => proofOf(forwarding),
+    untilProven: (how) => untilProven(forwarding, how),
+  };
+  return forwarding;
+}
+
+async function movedTo({ central, config }: Forwarding): Promise<number> {
+  const [tables] = await central.query<{ list: string[] }>(
+    'select array_agg(queue_data_pfx) as list from pgq.queue where queue_name = any ($1)',
+    [config.queues.map(({ name }) => name)],
+  );
+  const counts = (tables?.list ?? []).map((table) => `(select count(*) from ${table})`);
+  const [row] = await central.query<{ n: number }>(`select ${counts.join(' + ')} as n`);
+  return row?.n ?? 0;
+}
+
+async function proofOf({ central, shards, config }: Forwarding): Promise<Proof> {
+  const sources = config.queues.flatMap(({ from }) => from);
+  const connections = await Promise.all(shards.map((shard) => shard.connect()));
+  const ofCentral = await central.connect();
+  try {
+    const rows = await Promise.all(
+      connections.map(async (connection, at) => {
+        const lists = [];
+        for (const queue of sources)
+          lists.push(await readShardEvents(connection, { shard: `s${at + 1}`, queue }));
+        return lists.flat();
+      }),
+    );
+    const moved = [];
+    for (const { name } of config.queues) moved.push(await readCentralEvents(ofCentral, { queue: name }));
+    return compare(rows.flat(), moved.flat());
+  } finally {
+    await Promise.all([...connections, ofCentral].map((connection) => connection.close()));
+  }
+}
+
+async function untilProven(
+  forwarding: Forwarding,
+  { timeoutMs = 40_000 }: { timeoutMs?: number } = {},
+): Promise<Proof> {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    const proof = await proofOf(forwarding);
+    const isOver = proof.lost.length === 0 || Date.now() > deadline;
+    const isBroken = !holds({ ...proof, lost: [] });
+    if (isBroken || (isOver && proof.lost.length > 0)) throw new Error(describeProof(proof));
+    if (isOver) return proof;
+    await pause(100);
+  }
+}
