@@ -43,7 +43,7 @@ export function sentenceFor(error: unknown, subject: string): string {
   }
   if (/does not support SSL/i.test(message))
     return `${subject} does not offer TLS: set \`tls: off\` or turn it on there.`;
-  if (/timeout expired|timed out/i.test(message)) return `${subject} ${NETWORK['ETIMEDOUT']}`;
+  if (/timeout expired|timed out/i.test(message)) return `${subject} ${NETWORK.ETIMEDOUT}`;
   return `${subject}: ${message.replace(/\.$/, '')}.`;
 }
 
