@@ -48,6 +48,11 @@ export class Control {
     }
   }
 
+  /** Another shard is moved from now on: whoever asks for the lag wants to hear of it at once. */
+  tellSoon(): void {
+    this.#lagAtMs = 0;
+  }
+
   async tellLag(loops: readonly ShardLoop[]): Promise<void> {
     const { link, host, queueTrouble, backpressures, onTrouble } = this.#options;
     const situation = {

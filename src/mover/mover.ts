@@ -140,7 +140,7 @@ export class Mover implements Service {
     ];
     const begin = (resource: string) => {
       const shard = shards.get(resource);
-      // Whoever asks for the lag wants to hear of it at once.
+      this.#control.tellSoon();
       if (shard === undefined) this.#upkeep = start(this.#newUpkeep());
       else this.#roster.begin(shard);
     };
