@@ -1,0 +1,75 @@
+// Chaos: random faults under load, and after every round the proof that each event was moved exactly once.
+// TRIBUTARY_CHAOS_ROUNDS says how many rounds, TRIBUTARY_CHAOS_SEED which faults, TRIBUTARY_CHAOS_FAULTS how many in each.
+import { setTimeout as pause } from 'node:timers/promises';
+import { describe, test } from 'vitest';
+import { Crew } from '../support/crew.ts';
+import { givenDatabase, type TestDatabase } from '../support/database.ts';
+import { strike } from '../support/faults.ts';
+import { givenForwarding, SOURCE_QUEUES } from '../support/forwarding.ts';
+import { startLoad } from '../support/load.ts';
+import { givenProxy, type Proxy as Network } from '../support/proxy.ts';
+import { randomFrom } from '../support/random.ts';
+import { givenServer, type TestServer } from '../support/server.ts';
+import { until } from '../support/until.ts';
+
+const ROUNDS = Number(process.env.TRIBUTARY_CHAOS_ROUNDS ?? 3);
+const FAULTS = Number(process.env.TRIBUTARY_CHAOS_FAULTS ?? 12);
+const random = randomFrom(Number(process.env.TRIBUTARY_CHAOS_SEED ?? Math.floor(Math.random() * 2 ** 31)));
+const say = (line: string) => process.stdout.write(`${line}\n`);
+
+/** The same database as the movers reach it. */
+const through = (database: TestDatabase, proxy: Network): TestDatabase => {
+  const url = new URL(database.url);
+  url.port = String(proxy.port);
+  return { ...database, url: url.href };
+};
+
+/** Writers that lost their server between the two phases have left them. */
+async function endPrepared(shard: TestDatabase): Promise<void> {
+  const rows = await shard.query<{ gid: string }>(
+    'select gid from pg_prepared_xacts where database = current_database()',
+  );
+  for (const { gid } of rows) await shard.query(`commit prepared '${gid}'`);
+}
+
+describe('mover', () => {
+  test(`${ROUNDS} rounds of ${FAULTS} random faults: each event is moved exactly once and in order`, async () => {
+    say(`TRIBUTARY_CHAOS_SEED=${random.seed} TRIBUTARY_CHAOS_ROUNDS=${ROUNDS}`);
+    const servers = await Promise.all([givenServer(), givenServer()]);
+    const [ofShards, ofCentral] = servers as [TestServer, TestServer];
+    const central = await givenDatabase({ server: ofCentral });
+    const shards = [];
+    for (let at = 0; at < 4; at += 1) shards.push(await givenDatabase({ server: ofShards }));
+    const proxies = await Promise.all([ofCentral, ofShards, ofShards].map(givenProxy));
+    const [toCentral, ...toShards] = proxies as [Network, Network, Network];
+    const forwarding = await givenForwarding({
+      cluster: { central, shards },
+      via: {
+        central: through(central, toCentral),
+        shards: shards.map((shard, at) => through(shard, toShards[at % 2] as Network)),
+      },
+    });
+    const crew = new Crew(forwarding);
+    const field = { crew, random, servers, proxies, databases: [central, ...shards] };
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      const load = startLoad(shards, { queues: SOURCE_QUEUES, random });
+      crew.ensureOne();
+      const before = await forwarding.moved();
+      await until(async () => (await forwarding.moved()) > before, {
+        what: 'a first event',
+        timeoutMs: 60_000,
+      });
+      for (let fault = 0; fault < FAULTS; fault += 1) {
+        say(`round ${round}: ${await strike(field)}`);
+        await pause(random.below(1_000));
+      }
+      for (const proxy of proxies) proxy.heal();
+      await load.stop();
+      for (const shard of shards) await endPrepared(shard);
+      crew.ensureOne();
+      const proof = await forwarding.untilProven({ timeoutMs: 60_000 });
+      say(`round ${round}: ${proof.moved} events, each exactly once`);
+      await crew.killAll();
+    }
+  });
+});
