@@ -6,11 +6,12 @@ import { loadConfig } from '../config/load.ts';
 import { EXIT, Exit } from './exit.ts';
 import { makeLog } from './log.ts';
 
-/** A stream to write to; `isTTY` and `columns` are there on a terminal only. */
+/** A stream to write to; `isTTY`, `columns` and `rows` are there on a terminal only. */
 export interface Output {
   write(text: string): unknown;
   readonly isTTY?: boolean;
   readonly columns?: number;
+  readonly rows?: number;
 }
 
 /** The world outside, replaced in tests. */

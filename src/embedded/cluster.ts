@@ -163,7 +163,11 @@ async function startOn(
     return port;
   } catch (error) {
     if (!isTaken(error)) throw error;
-    throw failure(`Another program listens on ${HOST}:${port}, where the server should be.`);
+    throw new TributaryError(`Another program listens on ${HOST}:${port}.`, {
+      code: 'embedded-port',
+      kind: 'misconfigured',
+      cause: error,
+    });
   }
 }
 

@@ -73,7 +73,8 @@ export async function killWorker(
 async function answer(signal: AbortSignal, ask: () => Promise<number | undefined>): Promise<number> {
   for (;;) {
     const seconds = await ask();
-    if (seconds !== undefined || signal.aborted) return seconds ?? Number.NaN;
+    if (seconds !== undefined) return seconds;
+    signal.throwIfAborted();
     await wait(POLL_MS, signal);
   }
 }

@@ -68,8 +68,7 @@ function startSupervised({ stage, config }: Installed): Supervised {
     host: HOST,
     env: stage.context.env,
     onSentence: (sentence) => stage.screen.line(`  start: ${sentence}`),
-    onLost: (code) =>
-      stage.fail(new Exit(EXIT.failed, `\`tributary start\` ended by itself, with exit code ${code}.`)),
+    onLost: (how) => stage.fail(new Exit(EXIT.failed, `\`tributary start\` ended by itself (${how}).`)),
   });
   stage.finally(() => supervised.stop());
   return supervised;

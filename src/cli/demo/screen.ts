@@ -14,16 +14,18 @@ export class Screen {
   }
 
   line(text: string): void {
-    this.#out.write(`${this.#erase()}${text}\n`);
-    if (this.#block !== '') this.#out.write(this.#block);
+    this.#out.write(`${this.#erased()}${text}\n${this.#block}`);
   }
 
   /** Replaces the block before it. */
   block(text: string): void {
-    const erase = this.#erase();
-    const fitted = this.isTerminal ? `\n${narrowed(text, this.#out.columns ?? 80)}` : `\n${text}\n`;
-    this.#out.write(erase + fitted);
-    if (this.isTerminal) this.#block = fitted;
+    if (!this.isTerminal) {
+      this.#out.write(`\n${text}\n`);
+      return;
+    }
+    const erased = this.#erased();
+    this.#block = `\n${fitted(text, this.#out)}`;
+    this.#out.write(erased + this.#block);
   }
 
   /** The block stays where it is. */
@@ -32,15 +34,17 @@ export class Screen {
     this.#block = '';
   }
 
-  #erase(): string {
+  #erased(): string {
     const lines = this.#block.split('\n').length - 1;
     return lines === 0 ? '' : `\x1b[${lines}A\r\x1b[0J`;
   }
 }
 
-/** A line that wraps would be two, and what is above could not be erased. */
-const narrowed = (text: string, columns: number): string =>
-  text
-    .split('\n')
-    .map((line) => line.slice(0, Math.max(1, columns - 1)))
-    .join('\n');
+/** What wraps or scrolls away could not be erased: long lines are cut, and the last ones where there are too many. */
+function fitted(text: string, { columns = 80, rows = 24 }: Output): string {
+  const lines = text.trimEnd().split('\n');
+  // One for the cursor, one above the block, one for what is said meanwhile.
+  const room = Math.max(1, rows - 3);
+  const shown = lines.length <= room ? lines : [...lines.slice(0, room - 1), '…'];
+  return `${shown.map((line) => line.slice(0, Math.max(1, columns - 1))).join('\n')}\n`;
+}

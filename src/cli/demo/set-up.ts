@@ -2,6 +2,7 @@
 
 import type { Config } from '../../config/config.ts';
 import { loadConfig } from '../../config/load.ts';
+import { TributaryError } from '../../errors/tributary-error.ts';
 import { install } from '../../install/install.ts';
 import { EXIT, Exit } from '../exit.ts';
 import { demoFile, FILE_PORT } from './file.ts';
@@ -14,7 +15,7 @@ export async function setUp(stage: Stage): Promise<Installed> {
   const { shards, isKept } = options;
   screen.line('Starting a PostgreSQL of its own, which never waits for the disk: right for a demo only.');
   // Not interrupted: it is up in a moment, and only then can it be stopped in order.
-  const server = await startServer({ shards, ...(isKept ? { port: FILE_PORT } : {}) });
+  const server = await startServer({ shards, ...(isKept ? { port: FILE_PORT } : {}) }).catch(portTaken);
   stage.finally(() => server.stop());
   signal.throwIfAborted();
   const config = load(stage, demoFile(server.folder, { port: server.port, shards }));
@@ -25,6 +26,14 @@ export async function setUp(stage: Stage): Promise<Installed> {
   const ledger = await stage.unlessStopped(Ledger.open(config));
   stage.finally(() => ledger.close());
   return { stage, config, ledger };
+}
+
+function portTaken(error: unknown): never {
+  if (!(error instanceof TributaryError) || error.code !== 'embedded-port') throw error;
+  throw new Exit(
+    EXIT.failed,
+    `${error.message} shards.yaml has the server of \`demo --keep\` there: end the other one, or leave out --keep.`,
+  );
 }
 
 function load({ context: { cwd, env } }: Stage, file: string): Config {

@@ -13,7 +13,7 @@ export interface SupervisedOptions {
   /** A sentence that it logged as a warning or an error; the same one only once. */
   readonly onSentence: (sentence: string) => void;
   /** It ended, and nobody had told it to. */
-  readonly onLost: (code: number | null) => void;
+  readonly onLost: (how: string) => void;
 }
 
 /** What it gets to drain before it is killed. */
@@ -30,12 +30,12 @@ export class Supervised {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });
     this.#ended = new Promise((resolve) => {
-      const end = (code: number | null) => {
-        if (!this.#isStopping) onLost(code);
+      const end = (how: string) => {
+        if (!this.#isStopping) onLost(how);
         resolve();
       };
-      this.#child.once('close', end);
-      this.#child.once('error', () => end(null));
+      this.#child.once('close', (code, signal) => end(signal ?? `exit code ${code}`));
+      this.#child.once('error', ({ message }) => end(message));
     });
     const { stderr } = this.#child;
     const said = new Set<string>();
