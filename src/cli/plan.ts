@@ -40,7 +40,7 @@ function text(
   const lines = changing.flatMap(({ name, did }) => [`${name}:`, ...did.map((what) => `  + ${what}`)]);
   for (const { shard, queue } of leftOver) {
     lines.push(
-      `  - ${shard}:${queue} is no longer in the file and is left as it is: \`tributary drain --shard ${shard} --queue ${queue} --unregister\` lets go of it.`,
+      `  - ${shard}:${queue} is no longer in the file and is left as it is: docs/operating.md tells how to let go of it.`,
     );
   }
   const unchanged = rows.filter(({ did, mistakes }) => did.length + mistakes.length === 0).length;

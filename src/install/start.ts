@@ -50,7 +50,7 @@ export function decideStart(situation: StartSituation): Decision {
   if (fact === undefined) {
     if (isSettled) {
       return mistake(
-        `${place}: queue ${wanted.queue} is gone, though it was moved until now: restore it, or let go of it with \`tributary drain --queue ${wanted.queue} --unregister\`.`,
+        `${place}: queue ${wanted.queue} is gone, though it was moved until now: restore it, or let go of it as docs/operating.md tells.`,
       );
     }
     return decideMissing(situation);

@@ -31,6 +31,8 @@ export interface GathererOptions {
     rows: number;
     bytes: number;
     sources: number;
+    /** How long central took. */
+    ms: number;
   }) => void;
   /** `source`: the one to blame; undefined: central as a whole. */
   readonly onTrouble: (error: unknown, source?: Source) => void;
@@ -201,7 +203,9 @@ export class Gatherer implements Service {
 
   async #commit(parcels: readonly Parcel[], content = this.#contentOf(parcels)): Promise<void> {
     const sources = new Map(parcels.map(({ source }) => [source.id, source]));
+    const beganMs = performance.now();
     const xid = await this.#options.commit(content);
+    const ms = performance.now() - beganMs;
     this.#commits += 1;
     for (const step of content.steps) {
       const source = sources.get(step.source) as Source;
@@ -216,6 +220,7 @@ export class Gatherer implements Service {
       rows: sum(parcels, ({ rows }) => rows),
       bytes: sum(parcels, ({ bytes }) => bytes),
       sources: sources.size,
+      ms,
     });
   }
 

@@ -7,6 +7,8 @@ export type MoverOccurrence =
       readonly rows: number;
       readonly bytes: number;
       readonly sources: number;
+      /** How long central took. */
+      readonly ms: number;
     }
   | { readonly kind: 'central-trouble'; readonly queue: string | undefined; readonly error: unknown }
   | { readonly kind: 'lease-lost'; readonly resource: string; readonly reason: 'ran-out' | 'taken-over' }

@@ -145,7 +145,7 @@ function unassignedReason(
   file: string,
 ): string {
   if (moverHost === undefined)
-    return `Source ${shard}:${queue} is not in ${file}, so no mover moves it: put it back, or let go of it with \`tributary drain --shard ${shard} --unregister\`.`;
+    return `Source ${shard}:${queue} is not in ${file}, so no mover moves it: put it back, or let go of it as docs/operating.md tells.`;
   const { report, holder, freedAgeSeconds } = stored;
   const remedy = `start \`tributary mover --host ${moverHost}\``;
   if (holder !== undefined) {
