@@ -6,6 +6,8 @@ import { isAlive, stateOf, type TestProcess } from './process.ts';
 export class Crew {
   readonly #forwarding: Forwarding;
   #members: TestProcess[] = [];
+  /** Those that will not end by themselves. */
+  readonly #steady = new WeakSet<TestProcess>();
 
   constructor(forwarding: Forwarding) {
     this.#forwarding = forwarding;
@@ -25,12 +27,13 @@ export class Crew {
       failure === undefined ? {} : { TRIBUTARY_FAIL_POINT: `${failure.at}=${failure.action}*${failure.nth}` };
     const member = this.#forwarding.startMover({ env });
     this.#members.push(member);
+    if (failure === undefined) this.#steady.add(member);
     return member;
   }
 
   /** One that has no fail point is needed, or nobody might be left in the end. */
   ensureOne(): void {
-    if (this.running.length === 0) this.start();
+    if (!this.running.some((member) => this.#steady.has(member))) this.start();
   }
 
   async killAll(): Promise<void> {
