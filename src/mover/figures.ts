@@ -11,8 +11,9 @@ import type { Source } from './source.ts';
 export function takeFigures(source: Source, seen: SeenQueue, nowMs: number): void {
   const { figures, position, ahead, handed, sightings } = source;
   const { newest, nowUs } = seen;
-  const waitingMs =
-    newest !== undefined && seen.lastSeq > newest.eventSeq ? (nowUs - newest.timeUs) / 1000 : 0;
+  // The sequence alone does not tell: who commits late took his numbers before the tick.
+  const isWaiting = newest !== undefined && (seen.lastSeq > newest.eventSeq || seen.uncovered === true);
+  const waitingMs = isWaiting ? (nowUs - newest.timeUs) / 1000 : 0;
   if (newest !== undefined && !seen.hasMore)
     source.ticker.saw({ newestId: newest.id, tickedId: seen.ticked, waitingMs }, nowMs);
   if (newest === undefined || position === undefined || ahead === undefined) return;
