@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { describe, test } from 'vitest';
 import { Crew } from '../support/crew.ts';
 import { givenDatabase, type TestDatabase } from '../support/database.ts';
-import { strike } from '../support/faults.ts';
+import { type Battlefield, strike } from '../support/faults.ts';
 import { givenForwarding, SOURCE_QUEUES } from '../support/forwarding.ts';
 import { startLoad } from '../support/load.ts';
 import { givenProxy, type Proxy as Network } from '../support/proxy.ts';
@@ -32,6 +32,21 @@ async function endPrepared(shard: TestDatabase): Promise<void> {
   for (const { gid } of rows) await shard.query(`commit prepared '${gid}'`);
 }
 
+/** Who waits for whom, and what the movers said last. */
+async function diagnosis({ crew, databases }: Battlefield): Promise<string> {
+  const lines = [];
+  for (const database of databases) {
+    const rows = await database.query(
+      `select pid, application_name as who, state, wait_event, pg_blocking_pids(pid)::text as by, age(clock_timestamp(), xact_start)::text as age,
+         left(query, 80) as query
+       from pg_stat_activity where datname = current_database() and state <> 'idle' and pid <> pg_backend_pid()`,
+    );
+    lines.push(database.name, ...rows.map((row) => JSON.stringify(row)));
+  }
+  for (const member of crew.running) lines.push(`mover ${member.pid}`, ...member.stderr.slice(-15));
+  return lines.join('\n');
+}
+
 describe('mover', () => {
   test(`${ROUNDS} rounds of ${FAULTS} random faults: each event is moved exactly once and in order`, async () => {
     say(`TRIBUTARY_CHAOS_SEED=${random.seed} TRIBUTARY_CHAOS_ROUNDS=${ROUNDS}`);
@@ -52,7 +67,7 @@ describe('mover', () => {
     const crew = new Crew(forwarding);
     const field = { crew, random, servers, proxies, databases: [central, ...shards] };
     for (let round = 1; round <= ROUNDS; round += 1) {
-      const load = startLoad(shards, { queues: SOURCE_QUEUES, random });
+      const load = startLoad(shards, { queues: SOURCE_QUEUES, random: randomFrom(random.seed + round) });
       crew.ensureOne();
       const before = await forwarding.moved();
       await until(async () => (await forwarding.moved()) > before, {
@@ -67,7 +82,10 @@ describe('mover', () => {
       await load.stop();
       for (const shard of shards) await endPrepared(shard);
       crew.ensureOne();
-      const proof = await forwarding.untilProven({ timeoutMs: 60_000 });
+      const proof = await forwarding.untilProven({ timeoutMs: 60_000 }).catch(async (error) => {
+        say(await diagnosis(field));
+        throw error;
+      });
       say(`round ${round}: ${proof.moved} events, each exactly once`);
       await crew.killAll();
     }

@@ -4,7 +4,7 @@ import { FAIL_POINTS } from '../../src/lifecycle/fail-point.ts';
 import type { Crew } from './crew.ts';
 import type { TestDatabase } from './database.ts';
 import type { Proxy as Network } from './proxy.ts';
-import type { Random } from './random.ts';
+import { type Random, randomFrom } from './random.ts';
 import type { TestServer } from './server.ts';
 
 export interface Battlefield {
@@ -88,7 +88,9 @@ const FAULTS: readonly Fault[] = [
 
 /** Lets one fault happen; returns what it was. */
 export async function strike(field: Battlefield): Promise<string> {
-  const what = await field.random.pick(FAULTS)(field);
+  // Of its own, so that how much one fault asks does not change the next ones.
+  const random = randomFrom(field.random.below(2 ** 31));
+  const what = await random.pick(FAULTS)({ ...field, random });
   field.crew.ensureOne();
   return what;
 }
