@@ -14,7 +14,7 @@ export interface LatencyOptions {
 }
 
 /** Appends the latencies of a batch, in ms, a line each. */
-const HANDLER = `import { appendFileSync } from 'node:fs';
+export const LATENCY_HANDLER = `import { appendFileSync } from 'node:fs';
 export default {
   async batch(events) {
     const now = Date.now();
@@ -35,7 +35,7 @@ export async function latency(
       .join('\n'),
   });
   const folder = dirname(bench.config.file);
-  writeFileSync(join(folder, 'handler.mjs'), HANDLER);
+  writeFileSync(join(folder, 'handler.mjs'), LATENCY_HANDLER);
   const file = join(folder, 'latencies');
   writeFileSync(file, '');
   const env = { BENCH_LATENCIES: file };
@@ -79,7 +79,7 @@ async function transactions(connection: { query: (text: string) => Promise<unkno
 }
 
 /** Until no more latencies come for two seconds. */
-async function settled(read: () => number[]): Promise<void> {
+export async function settled(read: () => number[]): Promise<void> {
   for (let before = -1, now = read().length; now !== before; before = now, now = read().length) {
     await new Promise((resolve) => setTimeout(resolve, 2_000));
   }

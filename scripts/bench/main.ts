@@ -1,11 +1,15 @@
 // npm run bench -- NAME: measures one thing against its reference in the same run. Needs Debian's psql for the raw pipe.
 import { forward } from './forward.ts';
+import { giant } from './giant.ts';
+import { held } from './held.ts';
 import { idle } from './idle.ts';
 import { latency } from './latency.ts';
 
 const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   forward: () => forward('forward'),
   fleet: () => latency('fleet', { databases: 256, queues: 5, rate: 5_000, seconds: 20 }),
+  giant: () => giant('giant'),
+  held: () => held('held'),
   'host-share': () => latency('host-share', { databases: 16, queues: 5, rate: 1_600, seconds: 20 }),
   idle: () => idle('idle'),
   'small-ticks': () => forward('small-ticks', { eventsPerTick: 500 }),

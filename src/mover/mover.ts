@@ -40,6 +40,8 @@ export interface MoverOptions {
 }
 
 const COMMIT_TIMEOUT_MS = 30_000;
+/** The rest of `mover.memory` is for what is done with and not yet collected as garbage. */
+const HELD_SHARE = 0.75;
 const CONTROL_EVERY_MS = 1_000;
 const LEASE_MS = 10_000;
 /** More shards asked at once only make each answer later: the servers of one host have so many cores. */
@@ -180,7 +182,7 @@ export class Mover implements Service {
     return {
       config: this.#config,
       consumer,
-      budget: new MemoryBudget(memoryBytes, wholeBytes),
+      budget: new MemoryBudget(memoryBytes * HELD_SHARE, wholeBytes),
       gate: new RoundGate({ limit: ROUNDS_AT_ONCE, patienceMs: ROUND_PATIENCE_MS }),
       onOccurrence: this.#onOccurrence,
       gathererOf: (queue) => (this.#gatherers.get(queue) as { service: Gatherer }).service,
