@@ -1,0 +1,97 @@
+// What only the real extension has: its trigger functions under pgbench's load, and pgqd beside us.
+import { describe, expect, inject, test } from 'vitest';
+import { provider, type TestDatabase } from '../support/database.ts';
+import { givenFolder, writeFile } from '../support/files.ts';
+import { givenForwarding, SOURCE_QUEUES } from '../support/forwarding.ts';
+import { startLoad } from '../support/load.ts';
+import { startProcess, type TestProcess } from '../support/process.ts';
+import { randomFrom } from '../support/random.ts';
+import { until } from '../support/until.ts';
+
+const random = randomFrom(Number(process.env.TRIBUTARY_SEED ?? Math.floor(Math.random() * 2 ** 31)));
+process.stdout.write(`TRIBUTARY_SEED=${random.seed}\n`);
+
+function startPgbench({ name }: TestDatabase, args: readonly string[]): TestProcess {
+  const { host, port, user, password } = inject('server');
+  const where = ['-h', host, '-p', String(port), '-U', user, name];
+  return startProcess(['/usr/lib/postgresql/15/bin/pgbench', ...args, ...where], {
+    env: { PGPASSWORD: password },
+  });
+}
+
+/** In the foreground, for one database, ticking five times a second. */
+function startPgqd({ name }: TestDatabase): TestProcess {
+  const { host, port, user, password } = inject('server');
+  const folder = givenFolder();
+  const file = writeFile(folder, 'pgqd.ini', {
+    text: [
+      '[pgqd]',
+      `base_connstr = host=${host} port=${port} user=${user} password=${password}`,
+      'initial_database = postgres',
+      `database_list = ${name}`,
+      `logfile = ${folder}/pgqd.log`,
+      `pidfile = ${folder}/pgqd.pid`,
+      'syslog = 0',
+      'ticker_period = 0.2',
+      'maint_period = 1',
+      'retry_period = 1',
+      '',
+    ].join('\n'),
+  });
+  return startProcess(['/usr/bin/pgqd', file]);
+}
+
+describe.skipIf(provider() !== 'extension')('mover on the extension', () => {
+  test('pgbench on four shards with triggers on its history, the mover killed meanwhile: each row is one event in central', async () => {
+    const forwarding = await givenForwarding({ shards: 4 });
+    for (const shard of forwarding.shards) {
+      expect((await startPgbench(shard, ['-i', '-s', '1', '-q']).exit).code).toBe(0);
+      await shard.query(
+        `create trigger history_events after insert on pgbench_history for each row execute function pgq.jsontriga('orders')`,
+      );
+    }
+    const benches = forwarding.shards.map((shard) =>
+      startPgbench(shard, ['-c', '2', '-T', '6', '-R', '150', '-n']),
+    );
+    for (let kills = 0; kills < 4; kills += 1) {
+      const mover = forwarding.startMover();
+      const goal = (await forwarding.moved()) + 1 + random.below(300);
+      await until(async () => (await forwarding.moved()) > goal, { what: 'more moved events' });
+      mover.kill('SIGKILL');
+      await mover.exit;
+    }
+    const last = forwarding.startMover();
+    for (const bench of benches) expect((await bench.exit).code).toBe(0);
+    const proof = await forwarding.untilProven();
+    const rows = await Promise.all(
+      forwarding.shards.map((shard) =>
+        shard.query<{ n: number }>('select count(*) as n from pgbench_history'),
+      ),
+    );
+    expect(proof.moved).toBe(rows.flat().reduce((total, { n }) => total + n, 0));
+    last.kill('SIGTERM');
+    expect((await last.exit).code).toBe(0);
+  });
+
+  test('pgqd started while we tick, and stopped again: nothing is lost or moved twice, and moving goes on', async () => {
+    const forwarding = await givenForwarding({ shards: 1 });
+    const [shard] = forwarding.shards as [TestDatabase];
+    const mover = forwarding.startMover();
+    const load = startLoad(forwarding.shards, { queues: SOURCE_QUEUES, random });
+    await until(async () => (await forwarding.moved()) > 100, { what: 'moved events' });
+    const pgqd = startPgqd(shard);
+    const ticks = async () =>
+      (await shard.query<{ n: number }>('select max(tick_id) as n from pgq.tick'))[0]?.n ?? 0;
+    const [before, moved] = [await ticks(), await forwarding.moved()];
+    await until(async () => (await ticks()) > before + 30 && (await forwarding.moved()) > moved + 300, {
+      what: 'ticks of both',
+    });
+    pgqd.kill('SIGKILL');
+    await pgqd.exit;
+    await load.stop();
+    const { lost, twice, invented, split } = await forwarding.untilProven();
+    expect({ lost, twice, invented, split }).toEqual({ lost: [], twice: [], invented: [], split: [] });
+    mover.kill('SIGTERM');
+    expect((await mover.exit).code).toBe(0);
+  });
+});
