@@ -51,6 +51,20 @@ describe.skipIf(process.platform !== 'linux')('cli/start', () => {
     expect(await hosts.central.query('select * from tributary.lease where is_held')).toEqual([]);
   });
 
+  test("a terminal's Ctrl-C reaches every process, npm sends it twice, and all is drained once", async () => {
+    const hosts = await givenInstalledHosts({ alpha: 1 });
+    const host = await hosts.startHost('alpha');
+    await givenTransactions(hosts.shards, 10);
+    await untilHandled(hosts, 30);
+    const children = childrenOf(host);
+    process.kill(-host.pid, 'SIGINT');
+    process.kill(-host.pid, 'SIGINT');
+    expect(await host.exit).toEqual({ code: 0, signal: null });
+    expect(children.filter(isAlive)).toEqual([]);
+    expect(host.stderr.filter((line) => /died/.test(line))).toEqual([]);
+    expect(await hosts.central.query('select * from tributary.lease where is_held')).toEqual([]);
+  });
+
   test('a mover killed with SIGKILL is replaced, and the next one need not wait for leases to run out', async () => {
     const hosts = await givenInstalledHosts({ alpha: 2 });
     const host = await hosts.startHost('alpha');

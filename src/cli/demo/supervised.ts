@@ -18,6 +18,7 @@ export interface SupervisedOptions {
 
 /** What it gets to drain before it is killed. */
 const DRAIN_MS = 15_000;
+const MOST_REMEMBERED = 1_000;
 
 export class Supervised {
   readonly #child: ChildProcess;
@@ -43,7 +44,7 @@ export class Supervised {
     createInterface(stderr).on('line', (line) => {
       const sentence = sentenceIn(line);
       if (!said.has(sentence)) onSentence(sentence);
-      said.add(sentence);
+      if (said.size < MOST_REMEMBERED) said.add(sentence);
     });
   }
 
