@@ -148,9 +148,12 @@ async function copyChunks(
 ): Promise<void> {
   const sink = central.copyIn(`copy ${table} (${CENTRAL_COLUMNS}) from stdin (format binary)`);
   const timer = setTimeout(() => central.destroy(), timeoutMs);
+  let isOver = false;
   try {
     const done = finished(sink);
-    done.catch(() => {});
+    done.catch(() => {
+      isOver = true;
+    });
     const write = async (chunk: Buffer) => {
       if (!sink.write(chunk)) await drained(sink, done);
       timer.refresh();
@@ -161,9 +164,9 @@ async function copyChunks(
     sink.end();
     await done;
   } catch (error) {
-    // Where the rows broke off, the COPY must not be taken for complete.
-    if (!sink.destroyed)
-      await new Promise<void>((resolve) => sink.destroy(error as Error).once('close', resolve));
+    // Where the rows broke off, the COPY must not be taken for complete; one that central refused, or that went with its
+    // connection, is over, and would be waited for in vain.
+    if (!isOver) await new Promise<void>((resolve) => sink.destroy(error as Error).once('close', resolve));
     throw error;
   } finally {
     clearTimeout(timer);
