@@ -92,6 +92,30 @@ export async function commitGathered(
   }
 }
 
+export interface RowsContent {
+  readonly queue: string;
+  readonly chunks: readonly Buffer[];
+  /** What else belongs to the transaction. */
+  readonly alongsideSql: string;
+}
+
+/** Stores rows that no source's step brings: events that were kept aside. @throws what central says; nothing is stored then. */
+export async function commitRows(
+  central: Connection,
+  { queue, chunks, alongsideSql }: RowsContent,
+  options: CommitOptions,
+): Promise<void> {
+  try {
+    const { table } = await openCommit(central, queue, options);
+    await copyChunks(central, table, chunks, options.timeoutMs);
+    await central.script(alongsideSql, options);
+    await central.script('commit', options);
+  } catch (error) {
+    if (!central.failed) await central.script('rollback', options).catch(() => {});
+    throw error;
+  }
+}
+
 /**
  * Whether central takes these rows: everything of a commit but the commit itself, deferred constraints included.
  * @returns undefined, or the error.

@@ -1,14 +1,22 @@
 // Doors onto the dead events of central.
 import type { CentralLink } from './central-link.ts';
 
-/** Undefined: any. */
+export type DeadKind = 'poison' | 'handler' | 'killed' | 'conflict';
+
+/** Absent or undefined: any. */
 export interface DeadFilter {
-  readonly queue: string | undefined;
-  readonly shard: string | undefined;
-  readonly type: string | undefined;
+  readonly ids?: readonly number[] | undefined;
+  readonly queue?: string | undefined;
+  readonly shard?: string | undefined;
+  readonly type?: string | undefined;
   /** A part of the error. */
-  readonly error: string | undefined;
-  readonly olderThanMs: number | undefined;
+  readonly error?: string | undefined;
+  readonly olderThanMs?: number | undefined;
+  readonly kind?: DeadKind | undefined;
+  /** Up to this id: what dies later is not meant. */
+  readonly upTo?: number | undefined;
+  /** Also those that were handed out again. */
+  readonly withRedriven?: boolean | undefined;
 }
 
 export interface DeadEvent {
@@ -16,12 +24,14 @@ export interface DeadEvent {
   readonly queue: string;
   readonly origin: string | null;
   /** Why it died: central or the queue's expressions refused it, its handler did, or it killed its workers. */
-  readonly kind: 'poison' | 'handler' | 'killed' | 'conflict';
+  readonly kind: DeadKind;
   readonly type: string | null;
   readonly attempts: number;
   /** ISO 8601. */
   readonly first: string;
   readonly died: string;
+  /** When it was handed out again; null: it is dead. */
+  readonly redriven: string | null;
   readonly sqlstate: string | null;
   readonly error: string;
 }
@@ -44,19 +54,67 @@ export interface WholeDeadEvent extends DeadEvent {
   readonly raw_length: number | null;
 }
 
+/** One queue's and kind's share of what a filter means. */
+export interface DeadCount {
+  readonly queue: string;
+  readonly kind: DeadKind;
+  readonly events: number;
+  /** The greatest id. */
+  readonly newest: number;
+  readonly has_queue: boolean;
+  readonly has_group: boolean;
+}
+
 /** @returns the newest `limit` of those that match, and how many match. */
 export async function listDead(
   link: CentralLink,
-  { queue, shard, type, error, olderThanMs, limit }: DeadFilter & { readonly limit: number },
+  { limit, ...filter }: DeadFilter & { readonly limit: number },
 ): Promise<{ events: DeadEvent[]; total: number }> {
-  const rows = await link.query<DeadEvent & { total: number }>(
-    `select * from tributary.dead_list($1, $2, $3, $4, $5 * interval '1 millisecond', $6)`,
-    [queue ?? null, shard ?? null, type ?? null, error ?? null, olderThanMs ?? null, limit],
-  );
+  const rows = await link.query<DeadEvent & { total: number }>('select * from tributary.dead_list($1, $2)', [
+    jsonOf(filter),
+    limit,
+  ]);
   return { events: rows.map(({ total: _total, ...event }) => event), total: rows[0]?.total ?? 0 };
 }
 
 export async function readDead(link: CentralLink, id: number): Promise<WholeDeadEvent | undefined> {
   const [row] = await link.query<WholeDeadEvent>('select * from tributary.dead_show($1)', [id]);
   return row;
+}
+
+export async function countDead(link: CentralLink, filter: DeadFilter, group: string): Promise<DeadCount[]> {
+  return await link.query<DeadCount>('select * from tributary.dead_count($1, $2)', [jsonOf(filter), group]);
+}
+
+/** The next of those that match, the oldest first. */
+export async function pageDead(
+  link: CentralLink,
+  filter: DeadFilter,
+  { after, limit }: { readonly after: number; readonly limit: number },
+): Promise<{ id: number; queue: string; kind: DeadKind; is_whole: boolean }[]> {
+  return await link.query('select * from tributary.dead_page($1, $2, $3)', [jsonOf(filter), after, limit]);
+}
+
+/** Deletes the oldest `limit` of those that match. @returns how many there were. */
+export async function discardDead(link: CentralLink, filter: DeadFilter, limit: number): Promise<number> {
+  const [row] = await link.query<{ gone: number }>('select tributary.dead_discard($1, $2) as gone', [
+    jsonOf(filter),
+    limit,
+  ]);
+  return row?.gone ?? 0;
+}
+
+function jsonOf({
+  ids,
+  queue,
+  shard,
+  type,
+  error,
+  olderThanMs,
+  kind,
+  upTo,
+  withRedriven,
+}: DeadFilter): string {
+  const names = { older_ms: olderThanMs, upto: upTo, redriven: withRedriven };
+  return JSON.stringify({ ids, queue, shard, type, error, kind, ...names });
 }

@@ -1,18 +1,14 @@
 // tributary dead: the events that could not be moved or handled.
 import type { Command } from 'commander';
 import { CentralLink } from '../central/central-link.ts';
-import { type DeadEvent, type DeadFilter, listDead, readDead } from '../central/dead.ts';
-import { parseDuration } from '../config/units.ts';
+import { type DeadEvent, listDead, readDead } from '../central/dead.ts';
 import type { CliContext } from './context.ts';
+import { register as registerAgain } from './dead-again.ts';
+import { type FilterOptions, filterOf, wholeNumber, withFilters } from './dead-selection.ts';
 import { EXIT, Exit } from './exit.ts';
 import { type Column, count, json, table, widthOf } from './output.ts';
 
-interface ListOptions {
-  readonly queue?: string;
-  readonly shard?: string;
-  readonly type?: string;
-  readonly error?: string;
-  readonly olderThan?: string;
+interface ListOptions extends FilterOptions {
   readonly limit: string;
   readonly json?: true;
 }
@@ -28,16 +24,14 @@ const COLUMNS: readonly Column<DeadEvent>[] = [
   { title: 'error', value: ({ error }) => error },
 ];
 
+const WITH_REDRIVEN = COLUMNS.toSpliced(-1, 0, { title: 'handed out', value: ({ redriven }) => redriven });
+
 export function register(program: Command, context: CliContext): void {
-  const dead = program.command('dead').description('shows events that could not be moved or handled');
-  dead
-    .command('list', { isDefault: true })
-    .description('lists dead events, the newest first')
-    .option('--queue <name>', 'of this central queue')
-    .option('--shard <name>', 'from this shard')
-    .option('--type <type>', 'of this type')
-    .option('--error <text>', 'whose error contains this')
-    .option('--older-than <duration>', 'that died longer ago than this, e.g. 2h')
+  const dead = program
+    .command('dead')
+    .description('shows events that could not be moved or handled, hands them out again, or discards them');
+  withFilters(dead.command('list', { isDefault: true }).description('lists dead events, the newest first'))
+    .option('--redriven', 'also those that were handed out again')
     .option('--limit <number>', 'at most so many', '50')
     .option('--json', 'one JSON document')
     .action((options: ListOptions) => list(context, options));
@@ -47,6 +41,7 @@ export function register(program: Command, context: CliContext): void {
     .argument('<id>', 'its id, as `dead list` shows it')
     .option('--json', 'one JSON document')
     .action((id: string, options: { json?: true }) => show(context, id, options));
+  registerAgain(dead, context);
 }
 
 async function list(context: CliContext, options: ListOptions): Promise<void> {
@@ -62,7 +57,8 @@ async function list(context: CliContext, options: ListOptions): Promise<void> {
     context.stdout.write('No dead events.\n');
     return;
   }
-  context.stdout.write(table(COLUMNS, events, { width: widthOf(context.stdout) }));
+  const columns = options.redriven ? WITH_REDRIVEN : COLUMNS;
+  context.stdout.write(table(columns, events, { width: widthOf(context.stdout) }));
   if (total > events.length)
     context.stdout.write(`… and ${count(total - events.length)} more; --limit shows more of them.\n`);
 }
@@ -85,22 +81,6 @@ async function show(context: CliContext, text: string, { json: asJson }: { json?
       : [`${`${key}:`.padEnd(14)}${typeof value === 'string' ? value : JSON.stringify(value)}`],
   );
   context.stdout.write(`${lines.join('\n')}\n`);
-}
-
-function filterOf({ queue, shard, type, error, olderThan }: ListOptions): DeadFilter {
-  let olderThanMs: number | undefined;
-  try {
-    olderThanMs = olderThan === undefined ? undefined : parseDuration(olderThan);
-  } catch (cause) {
-    throw new Exit(EXIT.wrong, `--older-than: ${cause instanceof Error ? cause.message : cause}`);
-  }
-  return { queue, shard, type, error, olderThanMs };
-}
-
-function wholeNumber(text: string, what: string): number {
-  if (!/^\d{1,15}$/.test(text))
-    throw new Exit(EXIT.wrong, `${what} must be a whole number, not \`${text}\`.`);
-  return Number(text);
 }
 
 async function withCentral<T>(context: CliContext, work: (central: CentralLink) => Promise<T>): Promise<T> {

@@ -42,7 +42,7 @@ export interface NamedCommand {
   readonly options: readonly string[];
 }
 
-/** `tributary COMMAND --option` wherever it stands: in code spans and in blocks of shell commands. */
+/** `tributary COMMAND --option` wherever it stands (the commands of `dead` have two words): in code spans and in blocks of shell commands. */
 export function namedCommands(text: string): NamedCommand[] {
   const spans = [...withoutBlocks(text).matchAll(/`([^`]+)`/g)].map(([, span = '']) => span);
   const blocks = [...text.matchAll(/^```(?:sh|bash|console)[^\n]*\n([\s\S]*?)^```/gm)].map(
@@ -50,7 +50,7 @@ export function namedCommands(text: string): NamedCommand[] {
   );
   const lines = [...spans, ...blocks.flatMap((block) => block.replaceAll('\\\n', ' ').split('\n'))];
   return lines.flatMap((line) =>
-    [...line.matchAll(/\btributary(?: -c \S+)? ([a-z][a-z-]*)([^|;&#>]*)/g)].map(
+    [...line.matchAll(/\btributary(?: -c \S+)? ((?:dead )?[a-z][a-z-]*)([^|;&#>]*)/g)].map(
       ([, command = '', rest = '']) => ({
         command,
         options: [...rest.matchAll(/(?:^|[\s[|])(--[a-z][a-z-]*)/g)].map(([, option = '']) => option),

@@ -80,7 +80,7 @@ describe('docs', () => {
     const helpOf = async (command: string) => {
       const known = helps.get(command);
       if (known !== undefined) return known;
-      const { code, stdout } = await run([command, '--help']);
+      const { code, stdout } = await run([...command.split(' '), '--help']);
       const help = code === 0 && stdout.includes(`tributary ${command}`) ? stdout : '';
       helps.set(command, help);
       return help;

@@ -1,14 +1,43 @@
 -- ----------------------------------------------------------------------
--- Function: tributary.dead_list(6)
+-- Function: tributary.dead_matching(1)
 --
---      Dead events, the newest first. An argument that is null filters nothing.
+--      Ids of the dead events that a filter means. A key that is missing or null filters nothing.
 --
 -- Parameters:
---      x_queue     - central queue
---      x_shard     - shard that it came from
---      x_type      - its type
---      x_error     - a part of its error
---      x_older     - it died longer ago than this
+--      x_filter    - object: ids (array), queue, shard, type, error (a part of it), older_ms (died longer ago than this),
+--                    kind, upto (ids up to this one), redriven (true: also those that were handed out again)
+--
+-- Returns:
+--      ids, in no order
+--
+-- Writes:
+--      none
+--
+-- Called by:
+--      tributary.dead_list, tributary.dead_count, tributary.dead_page, tributary.dead_discard
+-- ----------------------------------------------------------------------
+create or replace function tributary.dead_matching(x_filter jsonb)
+returns setof bigint as $$
+    select d.id
+    from tributary.dead_event d
+    where (d.redriven_at is null or coalesce((x_filter->>'redriven')::boolean, false))
+      and (x_filter->>'ids' is null or d.id = any (array(select jsonb_array_elements_text(x_filter->'ids')::bigint)))
+      and (x_filter->>'queue' is null or d.central_queue = x_filter->>'queue')
+      and (x_filter->>'shard' is null or coalesce(d.shard, split_part(d.origin, ':', 1)) = x_filter->>'shard')
+      and (x_filter->>'type' is null or d.ev_type = x_filter->>'type')
+      and (x_filter->>'error' is null or strpos(d.error, x_filter->>'error') > 0)
+      and (x_filter->>'older_ms' is null or d.died_at < now() - (x_filter->>'older_ms')::float8 * interval '1 millisecond')
+      and (x_filter->>'kind' is null or d.kind = x_filter->>'kind')
+      and (x_filter->>'upto' is null or d.id <= (x_filter->>'upto')::bigint)
+$$ language sql stable set search_path = pg_catalog, pg_temp;
+
+-- ----------------------------------------------------------------------
+-- Function: tributary.dead_list(2)
+--
+--      Dead events, the newest first.
+--
+-- Parameters:
+--      x_filter    - as of tributary.dead_matching
 --      x_limit     - at most so many rows
 --
 -- Returns:
@@ -20,20 +49,76 @@
 -- Called by:
 --      src/central/dead.ts
 -- ----------------------------------------------------------------------
-create or replace function tributary.dead_list(
-    x_queue text, x_shard text, x_type text, x_error text, x_older interval, x_limit integer)
+create or replace function tributary.dead_list(x_filter jsonb, x_limit integer)
 returns table (id bigint, queue text, origin text, kind text, type text, attempts integer, first text, died text,
-    sqlstate text, error text, total bigint) as $$
+    redriven text, sqlstate text, error text, total bigint) as $$
     select d.id, d.central_queue, d.origin, d.kind, d.ev_type, d.attempts,
         to_char(d.first_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
-        to_char(d.died_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), d.sqlstate, d.error, count(*) over ()
+        to_char(d.died_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+        to_char(d.redriven_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), d.sqlstate, d.error, count(*) over ()
     from tributary.dead_event d
-    where (x_queue is null or d.central_queue = x_queue)
-      and (x_shard is null or coalesce(d.shard, split_part(d.origin, ':', 1)) = x_shard)
-      and (x_type is null or d.ev_type = x_type)
-      and (x_error is null or strpos(d.error, x_error) > 0)
-      and (x_older is null or d.died_at < now() - x_older)
+    where d.id in (select tributary.dead_matching(x_filter))
     order by d.id desc
+    limit x_limit
+$$ language sql stable set search_path = pg_catalog, pg_temp;
+
+-- ----------------------------------------------------------------------
+-- Function: tributary.dead_count(2)
+--
+--      How many dead events a filter means, and whether they could be handed out again.
+--
+-- Parameters:
+--      x_filter    - as of tributary.dead_matching
+--      x_group     - the installation's group of workers
+--
+-- Returns:
+--      a row per queue and kind: how many, the greatest id, and whether the queue and the group on it exist
+--
+-- Writes:
+--      none
+--
+-- Called by:
+--      src/central/dead.ts
+-- ----------------------------------------------------------------------
+create or replace function tributary.dead_count(x_filter jsonb, x_group text)
+returns table (queue text, kind text, events bigint, newest bigint, has_queue boolean, has_group boolean) as $$
+    select d.central_queue, d.kind, count(*), max(d.id),
+        exists (select from pgq.queue q where q.queue_name = d.central_queue),
+        exists (select from pgq.queue q
+                join pgq.subscription s on s.sub_queue = q.queue_id
+                join pgq.consumer c on c.co_id = s.sub_consumer
+                where q.queue_name = d.central_queue and c.co_name = x_group)
+    from tributary.dead_event d
+    where d.id in (select tributary.dead_matching(x_filter))
+    group by d.central_queue, d.kind
+    order by d.central_queue, d.kind
+$$ language sql stable set search_path = pg_catalog, pg_temp;
+
+-- ----------------------------------------------------------------------
+-- Function: tributary.dead_page(3)
+--
+--      The next dead events that a filter means, the oldest first.
+--
+-- Parameters:
+--      x_filter    - as of tributary.dead_matching
+--      x_after     - only greater ids
+--      x_limit     - at most so many
+--
+-- Returns:
+--      a row per event; is_whole: all bytes of a poison event are there
+--
+-- Writes:
+--      none
+--
+-- Called by:
+--      src/central/dead.ts
+-- ----------------------------------------------------------------------
+create or replace function tributary.dead_page(x_filter jsonb, x_after bigint, x_limit integer)
+returns table (id bigint, queue text, kind text, is_whole boolean) as $$
+    select d.id, d.central_queue, d.kind, coalesce(length(d.raw) = d.raw_length, false)
+    from tributary.dead_event d
+    where d.id > x_after and d.id in (select tributary.dead_matching(x_filter))
+    order by d.id
     limit x_limit
 $$ language sql stable set search_path = pg_catalog, pg_temp;
 
@@ -57,11 +142,12 @@ $$ language sql stable set search_path = pg_catalog, pg_temp;
 create or replace function tributary.dead_show(x_id bigint)
 returns table (id bigint, queue text, origin text, shard text, source_queue text, kind text, attempts integer, first text,
     died text, sqlstate text, error text, stack text, ev_id bigint, "time" text, type text, data text, extra1 text, extra2 text,
-    extra3 text, extra4 text, raw text, raw_length bigint) as $$
+    extra3 text, extra4 text, raw text, raw_length bigint, redriven text) as $$
     select d.id, d.central_queue, d.origin, d.shard, d.source_queue, d.kind, d.attempts,
         to_char(d.first_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
         to_char(d.died_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), d.sqlstate, d.error, d.stack, d.ev_id,
         to_char(d.ev_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), d.ev_type, d.ev_data, d.ev_extra1, d.ev_extra2,
-        d.ev_extra3, d.ev_extra4, encode(d.raw, 'base64'), d.raw_length
+        d.ev_extra3, d.ev_extra4, encode(d.raw, 'base64'), d.raw_length,
+        to_char(d.redriven_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
     from tributary.dead_event d where d.id = x_id
 $$ language sql stable set search_path = pg_catalog, pg_temp;

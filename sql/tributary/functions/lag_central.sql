@@ -58,7 +58,8 @@ begin
         select count(*) into running from tributary.lease l
         where starts_with(l.resource, 'slot:' || q.name || '#') and l.is_held
             and substr(l.resource, length('slot:' || q.name || '#') + 1) ~ '^[0-9]+$';
-        select count(*) into dead from tributary.dead_event d where d.central_queue = q.name;
+        select count(*) into dead from tributary.dead_event d
+        where d.central_queue = q.name and d.redriven_at is null;
 
         select s.sub_id, s.sub_consumer, s.sub_last_tick, t.tick_id, t.tick_time, t.tick_event_seq, t.tick_snapshot into g
         from pgq.consumer c

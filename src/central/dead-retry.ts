@@ -1,0 +1,111 @@
+// Hands dead events out again, a small transaction at a time.
+//
+// Invariant: an event is marked as handed out in the transaction that hands it out, so it is never handed out twice.
+// Order: the oldest first, and none that died after the beginning.
+// Fails by: what was committed is handed out, the rest is still dead; the same again goes on.
+import { canBePoison, sqlstateOf } from '../errors/sqlstate.ts';
+import { wait } from '../lifecycle/wait.ts';
+import type { CentralLink } from './central-link.ts';
+import { commitRows } from './commit.ts';
+import { type DeadFilter, pageDead } from './dead.ts';
+
+export interface RetryOptions {
+  readonly group: string;
+  /** Undefined: as fast as it goes. */
+  readonly perSecond: number | undefined;
+  /** Stops between two transactions. */
+  readonly signal: AbortSignal;
+}
+
+/** Numbers of events. */
+export interface RetryResult {
+  retried: number;
+  /** Stay dead because an event with the same id waits for a retry. */
+  waiting: number;
+  /** Poison that central refused once more, with its new error. */
+  refused: number;
+  /** Poison of which only the first part was kept. */
+  cut: number;
+}
+
+/** Raised by dead_stored: another command was faster. */
+const TAKEN = '55006';
+
+type Page = Awaited<ReturnType<typeof pageDead>>;
+
+const MOST_IN_TRANSACTION = 50;
+const COMMIT = { timeoutMs: 60_000, holdSql: 'select 1' };
+
+/** @param filter with `upTo`, or what fails at once would be handed out without end. */
+export async function retryDead(
+  link: CentralLink,
+  filter: DeadFilter & { readonly upTo: number },
+  { group, perSecond, signal }: RetryOptions,
+): Promise<RetryResult> {
+  const result = { retried: 0, waiting: 0, refused: 0, cut: 0 };
+  const limit = perSecond === undefined ? MOST_IN_TRANSACTION : pageSize(perSecond);
+  let after = 0;
+  while (!signal.aborted) {
+    const startedMs = Date.now();
+    const page = await pageDead(link, filter, { after, limit });
+    const last = page.at(-1);
+    if (last === undefined) break;
+    await retryPage(link, page, { group, result });
+    after = last.id;
+    if (perSecond !== undefined)
+      await wait((page.length / perSecond) * 1_000 - (Date.now() - startedMs), signal);
+  }
+  return result;
+}
+
+/** A tenth of a second's share. */
+const pageSize = (perSecond: number): number =>
+  Math.min(MOST_IN_TRANSACTION, Math.max(1, Math.floor(perSecond / 10)));
+
+async function retryPage(
+  link: CentralLink,
+  page: Page,
+  { group, result }: { group: string; result: RetryResult },
+): Promise<void> {
+  for (const queue of new Set(page.map((event) => event.queue))) {
+    const events = page.filter((event) => event.queue === queue);
+    const poison = events.filter(({ kind }) => kind === 'poison');
+    const others = events.filter(({ kind }) => kind !== 'poison').map(({ id }) => id);
+    if (others.length > 0) {
+      const rows = await link.query<{ is_out: boolean }>(
+        'select is_out from tributary.dead_retry($1, $2, $3)',
+        [queue, group, others],
+      );
+      const out = rows.filter((row) => row.is_out).length;
+      result.retried += out;
+      result.waiting += rows.length - out;
+    }
+    const whole = poison.filter((event) => event.is_whole).map(({ id }) => id);
+    result.cut += poison.length - whole.length;
+    for (const id of whole) await storeAgain(link, { queue, id, result });
+  }
+}
+
+/** One transaction for each: what central refuses keeps nobody else. */
+async function storeAgain(
+  link: CentralLink,
+  { queue, id, result }: { queue: string; id: number; result: RetryResult },
+): Promise<void> {
+  const [kept] = await link.query<{ raw: string }>('select raw from tributary.dead_raw($1)', [[id]]);
+  if (kept === undefined) return;
+  const content = {
+    queue,
+    chunks: [Buffer.from(kept.raw, 'base64')],
+    alongsideSql: `select tributary.dead_stored(array[${id}]::bigint[])`,
+  };
+  try {
+    await link.use((central) => commitRows(central, content, COMMIT));
+    result.retried += 1;
+  } catch (error) {
+    if (sqlstateOf(error) === TAKEN) return;
+    if (!canBePoison(error)) throw error;
+    const message = error instanceof Error ? error.message : String(error);
+    await link.query('select tributary.dead_refused($1, $2, $3)', [id, message, sqlstateOf(error)]);
+    result.refused += 1;
+  }
+}
