@@ -40,7 +40,12 @@ begin
         perform set_config('tributary.rotated', v_victim || ' holds events that a consumer has not passed', true);
         return;
     end if;
+    -- It returns 0 whether it rotated or not.
     perform :schema.maint_rotate_tables_step1(q.queue_name);
+    if (select queue_cur_table from :schema.queue where queue_id = q.queue_id) = q.queue_cur_table then
+        perform set_config('tributary.rotated', 'a consumer has not passed the last rotation', true);
+        return;
+    end if;
     perform set_config('tributary.rotated', 'rotated', true);
 end
 $body$;
