@@ -20,16 +20,21 @@ async function end(mover: TestProcess): Promise<void> {
   expect((await mover.exit).code).toBe(0);
 }
 
+/** The database behind a proxy of its own. */
+async function givenDetour(database: TestDatabase) {
+  const url = new URL(database.url);
+  const proxy = await givenProxy({ host: url.hostname, port: Number(url.port) });
+  url.port = String(proxy.port);
+  return { proxy, via: { ...database, url: url.href } };
+}
+
 /** An installation that reaches its first shard through a proxy. */
 async function givenProxiedShard() {
   const cluster = await givenCluster({ shards: 2 });
   const [first, second] = cluster.shards as [TestDatabase, TestDatabase];
-  const { hostname, port } = new URL(first.url);
-  const proxy = await givenProxy({ host: hostname, port: Number(port) });
-  const url = new URL(first.url);
-  url.port = String(proxy.port);
-  const via = { central: cluster.central, shards: [{ ...first, url: url.href }, second] };
-  return { proxy, forwarding: await givenForwarding({ cluster, via }) };
+  const { proxy, via } = await givenDetour(first);
+  const shards = [via, second];
+  return { proxy, forwarding: await givenForwarding({ cluster, via: { central: cluster.central, shards } }) };
 }
 
 describe('mover', () => {
@@ -61,6 +66,24 @@ describe('mover', () => {
     proxy.heal();
     expect((await forwarding.untilProven()).moved).toBe(35);
     await end(mover);
+  });
+
+  test('SIGTERM while central is away ends it, and what it had read is moved by the next one', async () => {
+    const cluster = await givenCluster({ shards: 1 });
+    const { proxy, via } = await givenDetour(cluster.central);
+    const forwarding = await givenForwarding({ cluster, via: { central: via, shards: cluster.shards } });
+    const mover = forwarding.startMover();
+    const load = startLoad(forwarding.shards, { queues: SOURCE_QUEUES, random });
+    await untilMoved(forwarding, 50);
+    proxy.drop();
+    await mover.waitForLine(/Central/);
+    mover.kill('SIGTERM');
+    expect((await mover.exit).code).toBe(0);
+    await load.stop();
+    proxy.heal();
+    const next = forwarding.startMover();
+    await forwarding.untilProven();
+    await end(next);
   });
 
   test('two movers of the same shards, each sure of its leases, move each event once, and both live on', async () => {
