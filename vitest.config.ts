@@ -1,4 +1,5 @@
 // Test projects: what each needs is in its name. `unit` needs nothing, `postgres`, `contract` and `scenario` a server.
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 const withServer = {
@@ -13,8 +14,10 @@ const results = process.env.TRIBUTARY_TEST_RESULTS;
 export default defineConfig({
   test: {
     reporters: results === undefined ? ['default'] : ['default', ['json', { outputFile: results }]],
+    // Tests wait more than they compute: two files at once also where there are two cores, for which the default is one.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 30_000 } },
       { test: { name: 'postgres', include: ['test/postgres/**/*.test.ts'], ...withServer } },
       { test: { name: 'contract', include: ['test/contract/**/*.test.ts'], ...withServer } },
       {

@@ -79,7 +79,10 @@ describe('cli/lag', () => {
   test('a stopped server makes its source unreachable, with a reason, and the others stay well', async () => {
     const all = await given({ hasOwnServer: true });
     const mover = all.startMover();
-    await untilSource(all, 's2', { what: 's2 to be moved', is: ({ moved }) => moved === 4 });
+    await untilSource(all, 's2', {
+      what: 's2 to be moved, and seen to be',
+      is: ({ moved, events_behind: behind }) => moved === 4 && behind === 0,
+    });
     await all.server?.stop();
     const unreachable = await untilSource(all, 's2', {
       what: 's2 to be unreachable',
