@@ -1,0 +1,69 @@
+// The hosts of workers in a chaos test: some run, some are frozen for a while with all their workers.
+import { setTimeout as pause } from 'node:timers/promises';
+import { isAlive, type TestProcess } from './process.ts';
+import type { WorkerHosts } from './worker-host.ts';
+
+export class WorkCrew {
+  readonly #hosts: WorkerHosts;
+  readonly #frozen = new Set<TestProcess>();
+  readonly #thaws: Promise<void>[] = [];
+  #members: TestProcess[] = [];
+  #started = 0;
+
+  constructor(hosts: WorkerHosts) {
+    this.#hosts = hosts;
+  }
+
+  /** Those that nobody has killed or frozen. */
+  get running(): readonly TestProcess[] {
+    return this.#members.filter((member) => !this.#frozen.has(member));
+  }
+
+  /** Process ids of their workers. */
+  get workers(): readonly number[] {
+    return this.running.flatMap((host) => [...this.#hosts.workersOf(host).values()]);
+  }
+
+  async start(): Promise<void> {
+    this.#started += 1;
+    this.#members.push(await this.#hosts.startHost(`h${this.#started}`));
+  }
+
+  /** It is forgotten; its workers have to end by themselves. */
+  leave(host: TestProcess, signal: NodeJS.Signals): void {
+    this.#members = this.#members.filter((member) => member !== host);
+    host.kill(signal);
+  }
+
+  /** One process alone for so long. */
+  freezeWorker(pid: number, ms: number): void {
+    send(pid, 'SIGSTOP');
+    this.#thaws.push(pause(ms).then(() => send(pid, 'SIGCONT')));
+  }
+
+  /** A host with all its workers for so long. */
+  freezeHost(host: TestProcess, ms: number): void {
+    this.#frozen.add(host);
+    send(-host.pid, 'SIGSTOP');
+    this.#thaws.push(
+      pause(ms).then(() => {
+        send(-host.pid, 'SIGCONT');
+        this.#frozen.delete(host);
+      }),
+    );
+  }
+
+  /** Waits until nobody is frozen any more. @throws where a host has ended that nobody told to. */
+  async thawed(): Promise<void> {
+    await Promise.all(this.#thaws.splice(0));
+    const gone = this.#members.find(({ pid }) => !isAlive(pid));
+    if (gone !== undefined) throw new Error(`A host ended by itself:\n${gone.stderr.slice(-20).join('\n')}`);
+  }
+}
+
+/** To whom is there no more, nothing is sent. */
+function send(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {}
+}
