@@ -6,42 +6,39 @@ import type { Shard } from '../config/config.ts';
 import { Connection } from '../postgres/connection.ts';
 import { copyWindows, type Found } from './copy-windows.ts';
 import type { MoverContext } from './mover-context.ts';
+import type { Source } from './source.ts';
 
 export class Asides {
   readonly #shard: Shard;
   readonly #context: MoverContext;
-  /** Called when one has ended otherwise than well. */
-  readonly #onTrouble: (error: unknown) => void;
+  /** Called when one has ended, well or not: its source goes on from central's position. */
+  readonly #onEnded: () => void;
   readonly #running = new Set<Promise<void>>();
   readonly #connections = new Set<Connection>();
+  #isEnding = false;
 
-  constructor(
-    shard: Shard,
-    { context, onTrouble }: { context: MoverContext; onTrouble: (error: unknown) => void },
-  ) {
+  constructor(shard: Shard, { context, onEnded }: { context: MoverContext; onEnded: () => void }) {
     this.#shard = shard;
     this.#context = context;
-    this.#onTrouble = onTrouble;
+    this.#onEnded = onEnded;
   }
 
   begin(found: Found): void {
     found.source.isAside = true;
     const running = this.#read(found)
-      .then(
-        () => undefined,
-        (error: unknown) => error,
-      )
-      .then((error) => {
+      .catch((error: unknown) => this.#blame(found.source, error))
+      .then(() => {
         // First free, then told: who begins anew passes over sources that are still aside.
         found.source.isAside = false;
         this.#running.delete(running);
-        if (error !== undefined) this.#onTrouble(error);
+        this.#onEnded();
       });
     this.#running.add(running);
   }
 
   /** Gives up what is being read; what was read whole is committed. Resolves when all has ended. */
   async end(): Promise<void> {
+    this.#isEnding = true;
     for (const connection of this.#connections) connection.destroy();
     await Promise.all(this.#running);
   }
@@ -52,12 +49,15 @@ export class Asides {
       applicationName: `tributary mover ${config.name} aside`,
     });
     this.#connections.add(connection);
+    if (this.#isEnding) connection.destroy();
     try {
       const { settled } = await copyWindows(connection, [found], {
         context: this.#context,
         label: `Source ${this.#shard.name}:${found.source.queue}`,
       });
-      for (const error of await settled) if (error !== undefined) throw error;
+      found.source.succeeded('read');
+      // What central did not take is told by the gatherer.
+      await settled;
     } catch (error) {
       await (error as { settled?: Promise<unknown> }).settled;
       throw error;
@@ -65,5 +65,11 @@ export class Asides {
       this.#connections.delete(connection);
       connection.destroy();
     }
+  }
+
+  #blame(source: Source, error: unknown): void {
+    if (this.#isEnding) return;
+    source.failed(error, 'read');
+    this.#context.onOccurrence({ kind: 'source-trouble', shard: source.shard, queue: source.queue, error });
   }
 }

@@ -59,7 +59,7 @@ export class ShardLoop implements Service {
     this.#options = options;
     this.#asides = new Asides(shard, {
       context: options.context,
-      onTrouble: () => {
+      onEnded: () => {
         this.#isStale = true;
       },
     });
