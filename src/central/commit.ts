@@ -155,7 +155,7 @@ async function openCommit(
 ): Promise<{ xid: number; table: string }> {
   const [, , [own] = [], , [current] = []] = await central.script(
     `begin isolation level read committed;
-     set local idle_in_transaction_session_timeout = '10s';
+     set local idle_in_transaction_session_timeout = '5s';
      select pg_current_xact_id()::text::bigint as xid;
      ${holdSql};
      select pgq.current_event_table(${literal(queue)}) as event_table`,

@@ -12,7 +12,7 @@ import { until } from '../support/until.ts';
 
 const random = randomFrom(Number(process.env.TRIBUTARY_SEED ?? Math.floor(Math.random() * 2 ** 31)));
 process.stdout.write(`TRIBUTARY_SEED=${random.seed}\n`);
-const ROUNDS = 4;
+const ROUNDS = 3;
 
 /** Writes until told to stop; every origin that was committed. */
 async function write(shard: TestDatabase, name: string, signal: AbortSignal): Promise<string[]> {
