@@ -14,6 +14,8 @@ import { until } from '../support/until.ts';
 
 const ROUNDS = Number(process.env.TRIBUTARY_CHAOS_ROUNDS ?? 3);
 const FAULTS = Number(process.env.TRIBUTARY_CHAOS_FAULTS ?? 12);
+/** Every other seed has windows that are cut, so that movers die between their parts. */
+const hasCuts = (seed: number) => seed % 2 === 1;
 const random = randomFrom(Number(process.env.TRIBUTARY_CHAOS_SEED ?? Math.floor(Math.random() * 2 ** 31)));
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
@@ -57,7 +59,9 @@ describe('mover', () => {
     for (let at = 0; at < 4; at += 1) shards.push(await givenDatabase({ server: ofShards }));
     const proxies = await Promise.all([ofCentral, ofShards, ofShards].map(givenProxy));
     const [toCentral, ...toShards] = proxies as [Network, Network, Network];
+    const mayCut = hasCuts(random.seed);
     const forwarding = await givenForwarding({
+      more: mayCut ? 'mover: { memory: 16MB, whole: 16kB }' : '',
       cluster: { central, shards },
       via: {
         central: through(central, toCentral),
@@ -82,7 +86,7 @@ describe('mover', () => {
       await load.stop();
       for (const shard of shards) await endPrepared(shard);
       crew.ensureOne();
-      const proof = await forwarding.untilProven({ timeoutMs: 60_000 }).catch(async (error) => {
+      const proof = await forwarding.untilProven({ timeoutMs: 60_000, mayCut }).catch(async (error) => {
         say(await diagnosis(field));
         throw error;
       });

@@ -28,8 +28,10 @@ const FAULTS: readonly Fault[] = [
     return 'a mover frozen';
   },
   async ({ crew, random }) => {
-    random.pick(crew.frozen)?.kill('SIGCONT');
-    return 'a frozen mover wakes up';
+    const sleeper = random.pick(crew.frozen);
+    sleeper?.kill('SIGCONT');
+    if (sleeper === undefined) random.pick(crew.running)?.kill('SIGSTOP');
+    return sleeper === undefined ? 'a mover frozen' : 'a frozen mover wakes up';
   },
   async ({ crew, random }) => {
     const failure = {
