@@ -99,7 +99,9 @@ describe('cli/lag', () => {
       what: 'figures of s2 older than 10 s',
       is: ({ age_seconds }) => (age_seconds ?? 0) > 10,
     });
-    expect(later).toMatchObject({ state: 'unreachable', events_behind: 0, moved: 4 });
+    expect(later).toMatchObject({ state: 'unreachable', moved: 4 });
+    // The last known figure, of whoever saw it last: the mover, perhaps before its commit.
+    expect([0, 4]).toContain(later.events_behind);
     expect(later.reason).toMatch(/^Shard s2 refuses connections/);
     expect(await all.source('s1', '--live')).toMatchObject({ events_behind: 0, reason: null });
 
