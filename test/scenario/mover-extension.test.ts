@@ -4,20 +4,13 @@ import { provider, type TestDatabase } from '../support/database.ts';
 import { givenFolder, writeFile } from '../support/files.ts';
 import { givenForwarding, SOURCE_QUEUES } from '../support/forwarding.ts';
 import { startLoad } from '../support/load.ts';
+import { givenPgbench, startPgbench } from '../support/pgbench.ts';
 import { startProcess, type TestProcess } from '../support/process.ts';
 import { randomFrom } from '../support/random.ts';
 import { until } from '../support/until.ts';
 
 const random = randomFrom(Number(process.env.TRIBUTARY_SEED ?? Math.floor(Math.random() * 2 ** 31)));
 process.stdout.write(`TRIBUTARY_SEED=${random.seed}\n`);
-
-function startPgbench({ name }: TestDatabase, args: readonly string[]): TestProcess {
-  const { host, port, user, password } = inject('server');
-  const where = ['-h', host, '-p', String(port), '-U', user, name];
-  return startProcess(['/usr/lib/postgresql/15/bin/pgbench', ...args, ...where], {
-    env: { PGPASSWORD: password },
-  });
-}
 
 /** In the foreground, for one database, ticking five times a second. */
 function startPgqd({ name }: TestDatabase): TestProcess {
@@ -45,10 +38,7 @@ describe.skipIf(provider() !== 'extension')('mover on the extension', () => {
   test('pgbench on four shards with triggers on its history, the mover killed meanwhile: each row is one event in central', async () => {
     const forwarding = await givenForwarding({ shards: 4 });
     for (const shard of forwarding.shards) {
-      expect((await startPgbench(shard, ['-i', '-s', '1', '-q']).exit).code).toBe(0);
-      await shard.query(
-        `create trigger history_events after insert on pgbench_history for each row execute function pgq.jsontriga('orders')`,
-      );
+      await givenPgbench(shard, { queue: 'orders' });
     }
     const benches = forwarding.shards.map((shard) =>
       startPgbench(shard, ['-c', '2', '-T', '6', '-R', '150', '-n']),
