@@ -1,9 +1,10 @@
-import { describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import type { Connection } from '../../src/postgres/connection.ts';
 import { maintain } from '../../src/upkeep/maintenance.ts';
 import { moveWatermarks } from '../../src/upkeep/watermarks.ts';
 import { givenDatabase, type TestDatabase } from '../support/database.ts';
 import { givenEvents } from '../support/installation.ts';
+import { givenServer, type TestServer } from '../support/server.ts';
 
 interface Given {
   readonly shard: TestDatabase;
@@ -13,8 +14,14 @@ interface Given {
   tick(): Promise<number>;
 }
 
+// A transaction anywhere on a server holds rotation up: that of another test file must not.
+let server: TestServer;
+beforeAll(async () => {
+  server = await givenServer();
+});
+
 async function givenShard(): Promise<Given> {
-  const shard = await givenDatabase();
+  const shard = await givenDatabase({ server });
   const connection = await shard.connect();
   await shard.query(`select pgq.create_queue('orders')`);
   await shard.query(`select pgq.set_queue_config('orders', 'ticker_max_count', '1')`);
