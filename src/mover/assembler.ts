@@ -120,6 +120,8 @@ export class Assembler {
   /** A row larger than `whole`: what came before it goes first, then it goes alone, chunk by chunk. */
   async #addPart(window: Open, piece: Piece): Promise<void> {
     if (piece.part === 'first') {
+      // A cut between two rows of one id would be taken for moved after a crash, and the second row be lost.
+      if (window.lastEventId === piece.firstEventId) throw this.#twin(window, piece.firstEventId);
       if (window.rows > 0) this.#cut(window);
       this.#leaveOversize = await this.#options.budget.oversize();
       this.#stream = this.#emitStream(window, piece);
@@ -134,10 +136,7 @@ export class Assembler {
     const window = this.#windows[this.#next];
     if (stream === undefined || next.part === 'middle' || next.part === 'last') return;
     if (next.k === this.#next && window?.lastEventId === next.firstEventId) {
-      const error = new TributaryError(
-        `Two events of ${window.source.shard}:${window.source.queue} have the id ${next.firstEventId}, and one is larger than mover.whole.`,
-        { code: 'oversized-twin', kind: 'halting', remedy: 'Raise `mover.whole`.' },
-      );
+      const error = this.#twin(window, next.firstEventId);
       stream.fail(error);
       throw error;
     }
@@ -147,9 +146,22 @@ export class Assembler {
     this.#leaveOversize = undefined;
   }
 
+  /** The source rests, so that the shard's others go on. */
+  #twin({ source }: Open, id: number): TributaryError {
+    const error = new TributaryError(
+      `Two events of ${source.shard}:${source.queue} have the id ${id}, and one is larger than mover.whole.`,
+      { code: 'oversized-twin', kind: 'halting', remedy: 'Raise `mover.whole`.' },
+    );
+    source.failed(error, 'read');
+    return error;
+  }
+
   #emitStream(window: Open, { firstEventId }: Piece): RowStream {
     const stream = new RowStream();
     const { source, from } = window;
+    if (source.handed !== from) {
+      throw new TributaryError('Read before a failed commit.', { code: 'outdated', kind: 'retryable' });
+    }
     const to = this.#insideAt(window, firstEventId);
     window.lastEventId = firstEventId;
     window.from = to;

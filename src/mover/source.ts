@@ -126,6 +126,8 @@ export class Source {
     this.#failures = this.#failedAt === at ? this.#failures + 1 : 1;
     this.#failedAt = at;
     this.#restsUntilMs = Date.now() + backoffMs(this.#failures, { firstMs: 500, maxMs: 60_000 });
+    // Why it was halted or paused is what an operator has to know.
+    if (this.trouble !== undefined && this.trouble.state !== 'unreachable') return;
     this.trouble = {
       state: 'unreachable',
       reason: `${sentenceFor(error, `Source ${this.shard}:${this.queue}`)} It is tried again.`,
@@ -137,7 +139,7 @@ export class Source {
     if (this.#failedAt !== at) return;
     this.#failedAt = undefined;
     this.#restsUntilMs = 0;
-    this.trouble = undefined;
+    if (this.trouble?.state === 'unreachable') this.trouble = undefined;
   }
 
   /** How many more events of it may be condemned within the hour. */

@@ -1,0 +1,86 @@
+import { describe, expect, test } from 'vitest';
+import { Assembler } from '../../src/mover/assembler.ts';
+import type { Piece } from '../../src/mover/cutter.ts';
+import { MemoryBudget } from '../../src/mover/memory-budget.ts';
+import type { Parcel } from '../../src/mover/parcel.ts';
+import { Source } from '../../src/mover/source.ts';
+import type { QueueOnShard } from '../../src/shards/queue-on-shard.ts';
+
+const tick = (id: number) => ({ id, timeUs: id, eventSeq: id, md5: `m${id}`, snapshot: `${id}:${id}:` });
+const reading = { shard: 's1', queue: 'orders', where: undefined, columns: {}, origin: 'extra4' } as const;
+
+function given() {
+  const { snapshot: _snapshot, ...start } = tick(1);
+  const source = new Source(
+    {
+      id: 1,
+      shard: 's1',
+      queue: 'orders',
+      centralQueue: 'orders',
+      state: 'active',
+      haltReason: undefined,
+      paused: false,
+      pauseReason: undefined,
+      position: { tick: start },
+      n: 1,
+      moved: 0,
+    },
+    { reading, tickerMode: 'auto' },
+  );
+  const queue: QueueOnShard = { queue: 'orders', queueId: 1, eventTable: 'pgq.event_1', provider: 'engine' };
+  const window = { queue, start: tick(1), end: tick(2), afterEventId: undefined };
+  const parcels: Parcel[] = [];
+  const assembler = new Assembler([{ source, reader: { window, reading } }], {
+    budget: new MemoryBudget(1_000, 100),
+    wholeBytes: 100,
+    emit: (parcel) => parcels.push(parcel),
+    onCut: () => {},
+    onOriginTaken: () => {},
+  });
+  return { source, assembler, parcels };
+}
+
+const piece = (id: number, part?: Piece['part']): Piece => ({
+  k: 0,
+  bytes: Buffer.from(String(id)),
+  rows: part === undefined || part === 'first' ? 1 : 0,
+  firstEventId: id,
+  lastEventId: id,
+  taken: 0,
+  ...(part === undefined ? {} : { part }),
+});
+
+describe('mover/assembler', () => {
+  test('a large row is not cut from a row of the same id before it: its source rests, and nothing is handed on', async () => {
+    const { source, assembler, parcels } = given();
+    await expect(assembler.add([piece(7), piece(7, 'first')])).rejects.toThrow(
+      'Two events of s1:orders have the id 7, and one is larger than mover.whole. Raise `mover.whole`.',
+    );
+    assembler.abandon();
+    expect(parcels).toEqual([]);
+    expect(source.canMove).toBe(false);
+    expect(source.trouble?.reason).toContain('have the id 7');
+  });
+
+  test('what was read before its source began anew is not handed on', async () => {
+    const { source, assembler, parcels } = given();
+    await assembler.add([piece(7)]);
+    source.handed = { tick: tick(9) };
+    const before = source.ahead;
+    await expect(assembler.add([piece(8, 'first')])).rejects.toThrow('Read before a failed commit.');
+    assembler.abandon();
+    expect(parcels).toEqual([]);
+    expect(source.ahead).toBe(before);
+  });
+});
+
+describe('mover/source', () => {
+  test('a failure does not hide why a source is halted, and its end does not let it go', () => {
+    const { source } = given();
+    source.failed(new Error('no'), 'read');
+    source.trouble = { state: 'halted', reason: 'diverged' };
+    source.failed(new Error('no'), 'read');
+    source.succeeded('read');
+    expect(source.trouble).toEqual({ state: 'halted', reason: 'diverged' });
+  });
+});
