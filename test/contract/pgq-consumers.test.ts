@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { givenDatabase, provider, type TestDatabase } from '../support/database.ts';
+import { givenServer } from '../support/server.ts';
 import { until } from '../support/until.ts';
 import {
   consume,
@@ -18,7 +19,8 @@ import {
 let db: TestDatabase;
 
 beforeAll(async () => {
-  db = await givenDatabase();
+  // Of our own: which ticks a rotation removes depends on the transactions of the whole server.
+  db = await givenDatabase({ server: await givenServer() });
 });
 
 const register = (queue: string | null, consumer: string | null) =>
