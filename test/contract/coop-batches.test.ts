@@ -3,6 +3,7 @@ import type { Connection } from '../../src/postgres/connection.ts';
 import { coopFinish, coopHold, coopTouch, coopUnregister } from '../../src/queue/coop.ts';
 import { givenCentral } from '../support/central-schema.ts';
 import type { TestDatabase } from '../support/database.ts';
+import { givenServer } from '../support/server.ts';
 import { until } from '../support/until.ts';
 import { drain, givenGroup, payloadsOf, produce, rowsOf, silence, take, taken } from './coop.ts';
 import { eventsOf, isWaiting, rotate, scalar, tick } from './pgq.ts';
@@ -10,7 +11,8 @@ import { eventsOf, isWaiting, rotate, scalar, tick } from './pgq.ts';
 let db: TestDatabase;
 
 beforeAll(async () => {
-  db = await givenCentral();
+  // Of our own: a transaction that is open anywhere on a server holds its rotations up.
+  db = await givenCentral({ server: await givenServer() });
 });
 
 const TOKENS_BEGIN = 1_000_000_000_000_000;

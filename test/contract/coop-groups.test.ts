@@ -9,6 +9,7 @@ import {
 } from '../../src/queue/coop.ts';
 import { givenCentral } from '../support/central-schema.ts';
 import type { TestDatabase } from '../support/database.ts';
+import { givenServer } from '../support/server.ts';
 import { until } from '../support/until.ts';
 import { drain, givenGroup, payloadsOf, produce, rowsOf, take, taken } from './coop.ts';
 import { eventsOf, finish, givenQueue, nextBatch, rotate, scalar, tick } from './pgq.ts';
@@ -16,7 +17,8 @@ import { eventsOf, finish, givenQueue, nextBatch, rotate, scalar, tick } from '.
 let db: TestDatabase;
 
 beforeAll(async () => {
-  db = await givenCentral();
+  // Of our own: a transaction that is open anywhere on a server holds its rotations up.
+  db = await givenCentral({ server: await givenServer() });
 });
 
 describe('contract/coop groups', () => {

@@ -3,6 +3,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Connection } from '../../src/postgres/connection.ts';
 import { givenDatabase, provider, type TestDatabase } from '../support/database.ts';
+import { givenServer } from '../support/server.ts';
 import {
   consumeAll,
   dataOf,
@@ -23,7 +24,8 @@ const TRANSACTIONS = 40 * Number(process.env.TRIBUTARY_VISIBILITY_SCHEDULES ?? 1
 let db: TestDatabase;
 
 beforeAll(async () => {
-  db = await givenDatabase();
+  // Of our own: a transaction that is open anywhere on a server holds its rotations up.
+  db = await givenDatabase({ server: await givenServer() });
 });
 
 /** Commits of one producer; on our engine also with old snapshots, and with tables asked for before they are used. */

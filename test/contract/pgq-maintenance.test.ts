@@ -1,16 +1,20 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { givenDatabase, provider, type TestDatabase } from '../support/database.ts';
+import { givenServer, type TestServer } from '../support/server.ts';
 import { givenQueue } from './pgq.ts';
 
+let server: TestServer;
 let db: TestDatabase;
 
 beforeAll(async () => {
-  db = await givenDatabase();
+  // Of our own: a transaction that is open anywhere on a server holds its rotations up.
+  server = await givenServer();
+  db = await givenDatabase({ server });
 });
 
 describe('contract/pgq maintenance', () => {
   test('what is due is listed in its order: rotations by name, step 2, then what queues ask for', async () => {
-    const own = await givenDatabase();
+    const own = await givenDatabase({ server });
     const operations = async () =>
       (await own.query('select * from pgq.maint_operations()')).map((row) => [row.func_name, row.func_arg]);
     for (const queue of ['b', 'a', 'c']) await givenQueue(own, queue);

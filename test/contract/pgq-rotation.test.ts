@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Connection } from '../../src/postgres/connection.ts';
 import { givenDatabase, provider, type TestDatabase } from '../support/database.ts';
+import { givenServer, type TestServer } from '../support/server.ts';
 import { until } from '../support/until.ts';
 import {
   consumeAll,
@@ -14,14 +15,16 @@ import {
   tick,
 } from './pgq.ts';
 
-/** Transactions of other test files, open at a tick, hold rotations too. */
-const PASSED = { what: 'positions after the last switch', timeoutMs: 40_000 };
+const PASSED = { what: 'positions after the last switch' };
 
+let server: TestServer;
 let db: TestDatabase;
 let session: Connection;
 
 beforeAll(async () => {
-  db = await givenDatabase();
+  // Of our own: a transaction that is open anywhere on a server holds its rotations up.
+  server = await givenServer();
+  db = await givenDatabase({ server });
   session = await db.connect();
 });
 
@@ -61,7 +64,6 @@ describe('contract/pgq rotation', () => {
     const tables: number[] = [await currentTable('turns')];
     const got: (string | null)[] = [];
     for (const round of [1, 2, 3, 4]) {
-      // A position from after the last switch, whatever else is open in the cluster.
       await until(() => hasPassedSwitch('turns'), PASSED);
       await insert(db, 'turns', `${round} before`);
       await tick(db, 'turns');
@@ -179,7 +181,7 @@ describe('contract/pgq rotation', () => {
   });
 
   test('a transaction that is open anywhere in the cluster holds the rotation', async () => {
-    const elsewhere = await givenDatabase();
+    const elsewhere = await givenDatabase({ server });
     await givenQueue(db, 'cluster', { consumers: ['c'] });
     await rotateWhenPassed(db, 'cluster');
     const open = await elsewhere.connect();

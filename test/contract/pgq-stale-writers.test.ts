@@ -3,6 +3,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Connection } from '../../src/postgres/connection.ts';
 import { givenDatabase, provider, type TestDatabase } from '../support/database.ts';
+import { givenServer } from '../support/server.ts';
 import { until } from '../support/until.ts';
 import {
   consumeAll,
@@ -21,7 +22,8 @@ let db: TestDatabase;
 let writer: Connection;
 
 beforeAll(async () => {
-  db = await givenDatabase();
+  // Of our own: a transaction that is open anywhere on a server holds its rotations up.
+  db = await givenDatabase({ server: await givenServer() });
   writer = await db.connect();
 });
 

@@ -3,6 +3,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Connection } from '../../src/postgres/connection.ts';
 import { givenDatabase, provider, type TestDatabase } from '../support/database.ts';
+import { givenServer } from '../support/server.ts';
 import { dataOf, eventsOf, finish, givenQueue, nextBatch, rotate, scalar, tick } from './pgq.ts';
 
 const SCHEDULES = Number(process.env.TRIBUTARY_VISIBILITY_SCHEDULES ?? 6);
@@ -13,7 +14,8 @@ const STEPS = 220;
 let db: TestDatabase;
 
 beforeAll(async () => {
-  db = await givenDatabase();
+  // Of our own: a transaction that is open anywhere on a server holds its rotations up.
+  db = await givenDatabase({ server: await givenServer() });
 });
 
 /** mulberry32: small, and the same numbers everywhere for a seed. */
