@@ -4,6 +4,7 @@ import { giant } from './giant.ts';
 import { held } from './held.ts';
 import { idle } from './idle.ts';
 import { latency } from './latency.ts';
+import { work } from './work.ts';
 
 const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   forward: () => forward('forward'),
@@ -13,6 +14,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   'host-share': () => latency('host-share', { databases: 16, queues: 5, rate: 1_600, seconds: 20 }),
   idle: () => idle('idle'),
   'small-ticks': () => forward('small-ticks', { eventsPerTick: 500 }),
+  work: () => work('work'),
 };
 
 const [name = ''] = process.argv.slice(2);

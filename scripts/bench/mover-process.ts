@@ -3,10 +3,13 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { cpuSecondsOfTree } from './processes.ts';
 
 export interface MoverProcess {
   /** CPU seconds so far, user and system. */
   cpuSeconds(): number;
+  /** The same, with those of the processes that it forked and that live. */
+  treeCpuSeconds(): number;
   /** Resident memory now, in MB. */
   rssMb(): number;
   /** Largest resident memory so far, in MB. */
@@ -38,6 +41,7 @@ export function startTributary(
         .split(' ');
       return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
     },
+    treeCpuSeconds: () => cpuSecondsOfTree(child.pid ?? 0),
     rssMb: () => status('VmRSS'),
     peakRssMb: () => status('VmHWM'),
     async stop() {

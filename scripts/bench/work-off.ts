@@ -1,0 +1,75 @@
+// Works a backlog off with `tributary work`, timed from the moment all its workers stand ready.
+import { Connection } from '../../dist/postgres/connection.js';
+import type { BenchCluster } from './cluster.ts';
+import { startTributary } from './mover-process.ts';
+import { serverCpuSeconds } from './processes.ts';
+
+export interface WorkedOff {
+  readonly seconds: number;
+  /** Of the workers and their pool, without starting them. */
+  readonly cpuSeconds: number;
+  readonly serverCpuSeconds: number;
+  /** What central ran meanwhile; the pool's own beats are among them. */
+  readonly transactions: number;
+}
+
+const POLL_MS = 5;
+
+/** The start is a lock on the group's position: no worker gets a first batch before all of them ask for one. */
+export async function workOff(
+  { central, config, server }: BenchCluster,
+  { queue, workers }: { readonly queue: string; readonly workers: number },
+): Promise<WorkedOff> {
+  const gun = await Connection.open(config.central, { applicationName: 'bench start' });
+  await gun.script('begin');
+  await gun.query(
+    `select from pgq.subscription s join pgq.queue q on q.queue_id = s.sub_queue
+      where q.queue_name = $1 and s.sub_last_tick is not null for update of s`,
+    [queue],
+  );
+  const pool = startTributary(['-c', config.file, 'work', '--queue', queue]);
+  try {
+    await poll(async () => {
+      const [row] = await central.query<{ waiting: number }>(
+        `select count(*) as waiting from pg_stat_activity where wait_event_type = 'Lock' and application_name like $1`,
+        [`tributary ${queue}#%`],
+      );
+      return (row?.waiting ?? 0) >= workers;
+    });
+    const cpuBefore = pool.treeCpuSeconds();
+    const serverBefore = serverCpuSeconds(server.dataDir);
+    const transactionsBefore = await transactions(central);
+    const began = performance.now();
+    await gun.script('commit');
+    await poll(async () => {
+      const [row] = await central.query<{ done: boolean }>(DONE, [queue]);
+      return row?.done === true;
+    });
+    const seconds = (performance.now() - began) / 1000;
+    return {
+      seconds,
+      serverCpuSeconds: serverCpuSeconds(server.dataDir) - serverBefore,
+      cpuSeconds: pool.treeCpuSeconds() - cpuBefore,
+      transactions: (await transactions(central)) - transactionsBefore,
+    };
+  } finally {
+    await pool.stop();
+    await gun.close();
+  }
+}
+
+/** The group stands at the last tick and nobody has a batch. */
+const DONE = `select bool_and(s.sub_batch is null)
+     and max(s.sub_last_tick) = (select max(t.tick_id) from pgq.tick t where t.tick_queue = min(s.sub_queue)) as done
+  from pgq.subscription s join pgq.queue q on q.queue_id = s.sub_queue where q.queue_name = $1`;
+
+async function transactions(central: BenchCluster['central']): Promise<number> {
+  const [row] = await central.query<{ count: number }>(
+    'select xact_commit as count from pg_stat_database where datname = current_database()',
+  );
+  return row?.count ?? 0;
+}
+
+async function poll(isDone: () => Promise<boolean>): Promise<void> {
+  while (!(await isDone())) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+}
