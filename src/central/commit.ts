@@ -41,6 +41,8 @@ export interface DeadOfSource {
 export interface DeadRow {
   /** The row as COPY would have got it. */
   readonly row: Buffer;
+  /** Its event id, where it was found on the shard. */
+  readonly id?: number;
   readonly origin: string | undefined;
   readonly error: string;
   readonly sqlstate: string;

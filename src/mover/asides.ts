@@ -6,6 +6,7 @@ import type { Shard } from '../config/config.ts';
 import { Connection } from '../postgres/connection.ts';
 import { copyWindows, type Found } from './copy-windows.ts';
 import type { MoverContext } from './mover-context.ts';
+import { copySorted } from './reading-poison.ts';
 import type { Source } from './source.ts';
 
 export class Asides {
@@ -51,9 +52,10 @@ export class Asides {
     this.#connections.add(connection);
     if (this.#isEnding) connection.destroy();
     try {
-      const { settled } = await copyWindows(connection, [found], {
-        context: this.#context,
-        label: `Source ${this.#shard.name}:${found.source.queue}`,
+      const options = { context: this.#context, label: `Source ${this.#shard.name}:${found.source.queue}` };
+      const { settled } = await copySorted(connection, found, {
+        copy: (one) => copyWindows(connection, [one], options),
+        condemning: this.#context.condemning,
       });
       found.source.succeeded('read');
       // What central did not take is told by the gatherer.

@@ -23,7 +23,7 @@ export interface AssemblerOptions {
 interface Open {
   readonly source: Source;
   readonly reader: Reader;
-  /** Go with the next parcel. */
+  /** Each goes with the parcel that moves the position over it. */
   dead: readonly DeadRow[];
   /** What the next parcel follows. */
   from: Position;
@@ -168,7 +168,8 @@ export class Assembler {
     source.handed = to;
     source.ahead = to;
     this.#rows += 1;
-    const { parcel, settled } = makeParcel({ source, from, chunks: stream, bytes: 0, rows: 1, to });
+    const dead = this.#takeDead(window, to);
+    const { parcel, settled } = makeParcel({ source, from, chunks: stream, bytes: 0, rows: 1, to, dead });
     this.#settled.push(
       settled.then((error) => {
         if (error !== undefined) stream.fail(error);
@@ -177,6 +178,14 @@ export class Assembler {
     );
     this.#options.emit(parcel);
     return stream;
+  }
+
+  /** With an earlier parcel they would be found, and kept, a second time after a crash; with a later one they would be lost. */
+  #takeDead(window: Open, { inside }: Position): readonly DeadRow[] {
+    const { dead } = window;
+    const isDue = ({ id }: DeadRow) => inside === undefined || id === undefined || id <= inside.lastEventId;
+    window.dead = dead.filter((one) => !isDue(one));
+    return dead.filter(isDue);
   }
 
   #insideAt({ reader: { window } }: Open, lastEventId: number): Position {
@@ -221,11 +230,11 @@ export class Assembler {
       return;
     }
     source.ahead = to;
-    const { from, dead } = window;
+    const { from } = window;
+    const dead = this.#takeDead(window, to);
     if (rows === 0 && dead.length === 0) return;
     this.#rows += rows;
     if (rows > 0) source.rowBytes = source.rowBytes * 0.8 + (bytes / rows) * 0.2;
-    window.dead = [];
     source.handed = to;
     window.from = to;
     const { parcel, settled } = makeParcel({ source, from, chunks, bytes, rows, to, dead });

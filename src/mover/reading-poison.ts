@@ -1,5 +1,5 @@
-// Finds the events on which a source's own expressions (`where:`, `columns:`) fail on the shard, keeps them aside as dead
-// events and reads the rest of the window without them.
+// Finds the events on which a source's own expressions (`where:`, `columns:`) fail on the shard, or whose text cannot be said in
+// UTF-8, keeps them aside as dead events and reads the rest of the window without them.
 //
 // As with what central refuses: only a single event that failed alone, twice, while another passed in between, and only
 // with what can be the event's own fault.
@@ -10,13 +10,41 @@ import { TributaryError } from '../errors/tributary-error.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { endCopyOut, type Reader, startCopyOut } from '../shards/copy-out.ts';
 import type { Reading } from '../shards/window.ts';
-import type { Found } from './copy-windows.ts';
+import type { Condemning } from './condemning.ts';
+import type { Copied, Found } from './copy-windows.ts';
 import { Cutter } from './cutter.ts';
+
+/** Bytes that are none of the encoding's, and characters that ours does not have. */
+const NOT_SAYABLE = ['22021', '22P05'];
 
 /** Ids between two, both inclusive. */
 interface Range {
   readonly from: number;
   readonly to: number;
+}
+
+/** What reads one window alone: copyWindows, or anything like it. */
+type Copy = (found: Found) => Promise<Copied>;
+
+/** Reads one window; where it fails for single events, again without them. */
+export async function copySorted(
+  shard: Connection,
+  found: Found,
+  { copy, condemning }: { copy: Copy; condemning: Condemning },
+): Promise<Copied> {
+  try {
+    return await copy(found);
+  } catch (error) {
+    // What was handed on is committed first; then the rest of the window comes again.
+    const { handedOn } = error as { handedOn?: number };
+    if (shard.failed || !canBePoison(error) || handedOn !== 0) throw error;
+    await shard.script('rollback');
+    const sorted = await condemning.search(found.source, (most) =>
+      sortOutReading(shard, found, { cause: error, most }),
+    );
+    if (!condemning.accept(found.source, sorted.dead ?? [])) return { rows: 0, settled: Promise.resolve([]) };
+    return await copy(sorted);
+  }
 }
 
 /**
@@ -30,13 +58,13 @@ export async function sortOutReading(
   { cause, most }: { cause: unknown; most: number },
 ): Promise<Found> {
   const { reader } = found;
-  if (reader.reading.where === undefined && Object.keys(reader.reading.columns).length === 0) throw cause;
-  const ids = await idsIn(shard, reader);
-  const all = rangeOf(ids);
+  const hasExpressions = reader.reading.where !== undefined || Object.keys(reader.reading.columns).length > 0;
+  if (!hasExpressions && !NOT_SAYABLE.includes(sqlstateOf(cause) ?? '')) throw cause;
+  const { all, first } = await idsIn(shard, reader, most);
   if (all === undefined) throw cause;
   const fails = (range: Range) => failureIn(shard, reader, range);
   const culprits = await culpritsIn(all, { fails, most, cause });
-  const neighbour = ids.find((id) => !culprits.has(id));
+  const neighbour = first.find((id) => !culprits.has(id));
   if (culprits.size === 0 || neighbour === undefined) throw cause;
   const dead: DeadRow[] = [];
   for (const id of culprits) {
@@ -77,8 +105,9 @@ async function culpritsIn(
 
 /** Why reading fails for these ids alone; undefined: it does not. */
 async function failureIn(shard: Connection, reader: Reader, { from, to }: Range): Promise<unknown> {
+  const reading = guarded(reader.reading, `ev_id between ${from} and ${to}`);
   try {
-    await drain(shard, { ...reader, reading: guarded(reader.reading, `ev_id between ${from} and ${to}`) });
+    await readThrough(shard, { ...reader, reading }, () => {});
     return undefined;
   } catch (error) {
     if (shard.failed) throw error;
@@ -88,50 +117,67 @@ async function failureIn(shard: Connection, reader: Reader, { from, to }: Range)
   }
 }
 
-/** The rows of one id as they are, without the expressions that fail on them. */
+/** The rows of one id as they are stored, without the expressions that fail on them. */
 async function keep(
   shard: Connection,
   reader: Reader,
   { id, failure }: { id: number; failure: unknown },
 ): Promise<DeadRow[]> {
-  const reading = guarded(withoutExpressions(reader.reading), `ev_id = ${id}`);
-  const chunks = await drain(shard, { ...reader, reading });
+  const reading = guarded({ ...reader.reading, where: undefined, columns: {} }, `ev_id = ${id}`);
+  const chunks: Buffer[] = [];
+  await readThrough(shard, { ...reader, reading }, (bytes) => chunks.push(bytes), { isAsStored: true });
   const { origin } = reading;
   return splitRows(chunks).map((row) => ({
     row,
+    id,
     origin: origin === 'none' ? undefined : textIn(row, `ev_${origin}`),
     error: failure instanceof Error ? failure.message : String(failure),
     sqlstate: sqlstateOf(failure) ?? '',
   }));
 }
 
-/** The ids of all rows, also of those on which the expressions fail. */
-async function idsIn(shard: Connection, reader: Reader): Promise<number[]> {
-  const reading: Reading = { ...reader.reading, where: undefined, columns: { type: 'ev_id', data: 'null' } };
-  const chunks = await drain(shard, { ...reader, reading });
-  return splitRows(chunks).map((row) => Number(textIn(row, 'ev_type')));
+/** The range of all ids, also of those that cannot be read, and the first of them: more than there may be culprits. */
+async function idsIn(
+  shard: Connection,
+  reader: Reader,
+  most: number,
+): Promise<{ all: Range | undefined; first: readonly number[] }> {
+  const reading: Reading = { ...reader.reading, where: undefined, columns: ID_ALONE };
+  const first = new Set<number>();
+  let all: Range | undefined;
+  await readThrough(shard, { ...reader, reading }, (bytes) => {
+    for (const row of splitRows([bytes])) {
+      const id = Number(textIn(row, 'ev_type'));
+      all = { from: Math.min(all?.from ?? id, id), to: Math.max(all?.to ?? id, id) };
+      if (first.size <= most) first.add(id);
+    }
+  });
+  return { all, first: [...first] };
 }
 
-async function drain(shard: Connection, reader: Reader): Promise<Buffer[]> {
+/** No field that could fail. */
+const ID_ALONE: Reading['columns'] = {
+  type: 'ev_id',
+  data: 'null',
+  extra1: 'null',
+  extra2: 'null',
+  extra3: 'null',
+  extra4: 'null',
+};
+
+/** Reads to the end, in pieces of whole rows: a window may be larger than memory. */
+async function readThrough(
+  shard: Connection,
+  reader: Reader,
+  onPiece: (bytes: Buffer) => void,
+  encoding: { readonly isAsStored?: boolean } = {},
+): Promise<void> {
   const cutter = new Cutter();
-  const chunks: Buffer[] = [];
-  for await (const chunk of await startCopyOut(shard, [reader])) {
-    chunks.push(...cutter.push(chunk as Buffer).map(({ bytes }) => bytes));
+  for await (const chunk of await startCopyOut(shard, [reader], encoding)) {
+    for (const { bytes } of cutter.push(chunk as Buffer)) onPiece(bytes);
   }
   await endCopyOut(shard);
-  return chunks;
 }
-
-function rangeOf(ids: readonly number[]): Range | undefined {
-  const [first] = ids;
-  if (first === undefined) return undefined;
-  return ids.reduce<Range>(({ from, to }, id) => ({ from: Math.min(from, id), to: Math.max(to, id) }), {
-    from: first,
-    to: first,
-  });
-}
-
-const withoutExpressions = (reading: Reading): Reading => ({ ...reading, where: undefined, columns: {} });
 
 /** CASE: the expression is not even tried where the condition is false. */
 function guarded(reading: Reading, condition: string): Reading {
@@ -143,7 +189,7 @@ function guarded(reading: Reading, condition: string): Reading {
 
 function tooMany(most: number, cause: unknown): TributaryError {
   return new TributaryError(
-    `Its expressions fail on more than ${most} events an hour (${cause instanceof Error ? cause.message : cause}).`,
+    `Reading fails on more than ${most} events an hour (${cause instanceof Error ? cause.message : cause}).`,
     { code: 'too-much-poison', kind: 'halting', cause },
   );
 }

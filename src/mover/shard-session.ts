@@ -4,7 +4,6 @@
 // gatherers in the order of their source; only central's commit makes them count.
 // Fails by: any error that breaks the connection ends the session; nothing on the shard depends on it.
 import type { Shard } from '../config/config.ts';
-import { canBePoison } from '../errors/sqlstate.ts';
 import { failPoint } from '../lifecycle/fail-point.ts';
 import type { Connection } from '../postgres/connection.ts';
 import type { Reader } from '../shards/copy-out.ts';
@@ -14,7 +13,7 @@ import { type Copied, copyWindows, type Found } from './copy-windows.ts';
 import { takeFigures } from './figures.ts';
 import { judge } from './judge.ts';
 import type { MoverContext } from './mover-context.ts';
-import { sortOutReading } from './reading-poison.ts';
+import { copySorted } from './reading-poison.ts';
 import type { Source } from './source.ts';
 
 /** What one turn did. */
@@ -120,24 +119,13 @@ export class ShardSession {
     return { rows, isBacklogged, hasOpen, settled };
   }
 
-  /** One window alone whose expressions fail on the shard is read without the events that they fail on. */
   async #copy(found: readonly Found[]): Promise<Copied> {
     const options = { context: this.#context, label: `Shard ${this.#shard.name}` };
-    try {
-      return await copyWindows(this.#connection, found, options);
-    } catch (error) {
-      const [only, ...others] = found as [Found];
-      const { handedOn } = error as { handedOn?: number };
-      if (others.length > 0 || this.#connection.failed || !canBePoison(error) || handedOn !== 0) throw error;
-      await this.#connection.script('rollback');
-      const { condemning } = this.#context;
-      const sorted = await condemning.search(only.source, (most) =>
-        sortOutReading(this.#connection, only, { cause: error, most }),
-      );
-      if (!condemning.accept(only.source, sorted.dead ?? []))
-        return { rows: 0, settled: Promise.resolve([]) };
-      return await copyWindows(this.#connection, [sorted], options);
-    }
+    const copy = (some: readonly Found[]) => copyWindows(this.#connection, some, options);
+    const [only, ...others] = found as [Found];
+    if (others.length > 0) return await copy(found);
+    const { condemning } = this.#context;
+    return await copySorted(this.#connection, only, { copy: (one) => copy([one]), condemning });
   }
 
   async #round(sources: readonly Source[], thoroughness: Thoroughness): Promise<SeenQueue[]> {

@@ -23,9 +23,14 @@ const EXTRAS = ['extra1', 'extra2', 'extra3', 'extra4'] as const;
 
 /**
  * Opens a transaction, hands over the windows and starts the COPY. The caller reads the stream to its end and then calls
- * `endCopyOut`; rows come by queue number (index in `readers`), then in event order.
+ * `endCopyOut`; rows come by queue number (index in `readers`), then in event order. `isAsStored`: texts come in the
+ * shard's own encoding, also where they cannot be said in ours.
  */
-export async function startCopyOut(shard: Connection, readers: readonly Reader[]): Promise<Readable> {
+export async function startCopyOut(
+  shard: Connection,
+  readers: readonly Reader[],
+  { isAsStored = false }: { readonly isAsStored?: boolean } = {},
+): Promise<Readable> {
   const bounds = readers.map(({ window }) =>
     txidBounds(parseSnapshot(window.start.snapshot), parseSnapshot(window.end.snapshot)),
   );
@@ -40,8 +45,12 @@ export async function startCopyOut(shard: Connection, readers: readonly Reader[]
       ...(window.afterEventId === undefined ? [] : [setting(`w${k}_after`, String(window.afterEventId))]),
     ];
   });
+  // A shard of SQL_ASCII would not send a window that has bytes in it which are no UTF-8. Central refuses them too, but event by
+  // event: then they are dead events.
   await shard.script(`begin isolation level read committed;
-    select ${SETTINGS.map(([name, value]) => `set_config('${name}', '${value}', true)`).join(', ')};
+    select ${SETTINGS.map(([name, value]) => `set_config('${name}', '${value}', true)`).join(', ')},
+      set_config('client_encoding', case when ${isAsStored} or getdatabaseencoding() = 'SQL_ASCII'
+        then getdatabaseencoding()::text else current_setting('client_encoding') end, true);
     select ${settings.join(', ')}`);
   const arms = readers.flatMap((reader, k) => {
     const isLate = (bounds[k] as (typeof bounds)[number]).late.length > 0;

@@ -150,3 +150,34 @@ describe('mover/reading-poison', () => {
     expect(proof.lost).toHaveLength(2);
   });
 });
+
+describe('mover/asides', () => {
+  test('a large window with an event on which `where:` fails is moved without it, in parts, and keeps it once', async () => {
+    const given = await givenMover({
+      queues: `  orders: { workers: none, create: true, where: "ev_type <> 'number' or ev_data::int > 0" }
+  emails: { workers: none, create: true }`,
+      shards: 1,
+      more: 'mover: { memory: 16MB, whole: 4MB }',
+    });
+    const [one] = given.cluster.shards as [typeof given.cluster.central];
+    await one.query(
+      `select count(pgq.insert_event('orders', case n when 90000 then 'number' else 'big' end, repeat('x', 100)))
+       from generate_series(1, 120000) n`,
+    );
+    await givenEvents(one, 'emails', 3);
+    const { mover, ended } = given.start();
+    await until(async () => (await proofOf(given, 'emails')).moved === 3, { what: '3 emails' });
+    await until(async () => (await proofOf(given, 'orders')).moved === 119_999, {
+      what: '119 999 orders',
+      timeoutMs: 60_000,
+      everyMs: 500,
+    });
+    await mover.stop();
+    await ended;
+    const proof = await proofOf(given, 'orders');
+    expect([proof.twice, proof.invented, proof.disordered]).toEqual([[], [], []]);
+    const dead = await given.cluster.central.query('select origin, sqlstate from tributary.dead_event');
+    expect(dead).toEqual([{ origin: proof.lost[0], sqlstate: '22P02' }]);
+    expect(proof.lost).toHaveLength(1);
+  });
+});

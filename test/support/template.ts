@@ -29,10 +29,15 @@ export function databaseOn(server: ServerAddress, database: string): Database {
 
 /** Makes the template; afterwards nobody is connected to it, or it could not be copied. */
 export async function makeTemplate(server: ServerAddress): Promise<void> {
-  await withConnection(databaseOn(server, 'postgres'), (connection) =>
-    connection.query(`create database ${TEMPLATE}`),
-  );
-  await withConnection(databaseOn(server, TEMPLATE), async (connection) => {
+  await withConnection(databaseOn(server, 'postgres'), async (connection) => {
+    await connection.query(`create database ${TEMPLATE}`);
+  });
+  await loadPgq(databaseOn(server, TEMPLATE));
+}
+
+/** The provider's PgQ into an empty database. */
+export function loadPgq(database: Database): Promise<void> {
+  return withConnection(database, async (connection) => {
     if (provider() === 'extension') await connection.query('create extension pgq');
     else await loadEngine(connection);
   });
@@ -65,7 +70,7 @@ function engineFiles(part: string): string[] {
 
 async function withConnection(
   database: Database,
-  use: (connection: Connection) => Promise<unknown>,
+  use: (connection: Connection) => Promise<void>,
 ): Promise<void> {
   const connection = await Connection.open(database, { applicationName: 'tributary test setup' });
   try {

@@ -9,7 +9,7 @@ import type { QueueOnShard } from '../../src/shards/queue-on-shard.ts';
 const tick = (id: number) => ({ id, timeUs: id, eventSeq: id, md5: `m${id}`, snapshot: `${id}:${id}:` });
 const reading = { shard: 's1', queue: 'orders', where: undefined, columns: {}, origin: 'extra4' } as const;
 
-function given() {
+function given(dead: readonly number[] = []) {
   const { snapshot: _snapshot, ...start } = tick(1);
   const source = new Source(
     {
@@ -30,14 +30,29 @@ function given() {
   const queue: QueueOnShard = { queue: 'orders', queueId: 1, eventTable: 'pgq.event_1', provider: 'engine' };
   const window = { queue, start: tick(1), end: tick(2), afterEventId: undefined };
   const parcels: Parcel[] = [];
-  const assembler = new Assembler([{ source, reader: { window, reading } }], {
+  const buried = dead.map((id) => ({
+    id,
+    row: Buffer.from('x'),
+    origin: `s1:orders:${id}`,
+    error: 'no',
+    sqlstate: '22P02',
+  }));
+  const assembler = new Assembler([{ source, reader: { window, reading }, dead: buried }], {
     budget: new MemoryBudget(1_000, 100),
     wholeBytes: 100,
-    emit: (parcel) => parcels.push(parcel),
+    emit: (parcel) => {
+      parcels.push(parcel);
+      void drain(parcel);
+    },
     onCut: () => {},
     onOriginTaken: () => {},
   });
   return { source, assembler, parcels };
+}
+
+/** As a commit reads a large row that is under way. */
+async function drain({ chunks }: Parcel): Promise<void> {
+  for await (const _ of chunks);
 }
 
 const piece = (id: number, part?: Piece['part']): Piece => ({
@@ -60,6 +75,18 @@ describe('mover/assembler', () => {
     expect(parcels).toEqual([]);
     expect(source.canMove).toBe(false);
     expect(source.trouble?.reason).toContain('have the id 7');
+  });
+
+  test('of a window in parts each dead event goes with the part that moves the position over it', async () => {
+    const { assembler, parcels } = given([3, 8, 12, 20]);
+    const large = { ...piece(5), bytes: Buffer.alloc(101) };
+    await assembler.add([large, piece(9, 'first'), piece(9, 'last'), piece(15)]);
+    assembler.finish();
+    expect(parcels.map(({ to, dead = [] }) => [to.inside?.lastEventId, dead.map(({ id }) => id)])).toEqual([
+      [5, [3]],
+      [9, [8]],
+      [undefined, [12, 20]],
+    ]);
   });
 
   test('what was read before its source began anew is not handed on', async () => {
