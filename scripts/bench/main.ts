@@ -1,4 +1,5 @@
 // npm run bench -- NAME: measures one thing against its reference in the same run. Needs Debian's psql for the raw pipe.
+import { engine } from './engine.ts';
 import { forward } from './forward.ts';
 import { giant } from './giant.ts';
 import { held } from './held.ts';
@@ -7,6 +8,7 @@ import { latency } from './latency.ts';
 import { work } from './work.ts';
 
 const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
+  engine: () => engine('engine'),
   forward: () => forward('forward'),
   fleet: () => latency('fleet', { databases: 256, queues: 5, rate: 5_000, seconds: 20 }),
   giant: () => giant('giant'),

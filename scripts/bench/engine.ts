@@ -1,0 +1,141 @@
+// engine: each operation of the bundled engine against the extension in C, in two databases of one PostgreSQL 15.
+import { existsSync } from 'node:fs';
+import { startCluster } from '../../dist/embedded/cluster.js';
+import { applyEngine } from '../../dist/install/engine.js';
+import { Connection } from '../../dist/postgres/connection.js';
+import { percentile, report } from './report.ts';
+
+const BIN = '/usr/lib/postgresql/15/bin';
+const EXTENSION = '/usr/share/postgresql/15/extension/pgq.control';
+const PROVIDERS = ['engine', 'extension'] as const;
+type Provider = (typeof PROVIDERS)[number];
+
+/** Times in µs of one call (or event), a figure for each round; the best is what counts where others share the machine. */
+type Operation = (connection: Connection, provider: Provider) => Promise<Readonly<Record<string, number>>>;
+
+const EVENT = `'order.placed', rpad('', 110, 'x')`;
+
+export async function engine(name: string, { rounds = 15, calls = 1_000 } = {}): Promise<void> {
+  if (!existsSync(`${BIN}/postgres`) || !existsSync(EXTENSION))
+    throw new Error('This needs PostgreSQL 15 with pgq: apt-get install postgresql-15 postgresql-15-pgq3');
+  const server = await startCluster({
+    binaries: () => ({ initdb: `${BIN}/initdb`, postgres: `${BIN}/postgres`, env: {}, place() {} }),
+    settings: { shared_buffers: '256MB', max_wal_size: '4GB', autovacuum: 'off' },
+    durable: false,
+  });
+  const open = (database: string) =>
+    Connection.open(
+      { ...server, database, tls: { mode: 'off' }, displayUrl: database, ticker: 'never' },
+      { applicationName: 'bench' },
+    );
+  const operations: readonly Operation[] = [
+    (connection) => inserts(connection, calls),
+    (connection, provider) => bulk(connection, { events: 10 * calls, provider }),
+    (connection) => batches(connection, calls / 5),
+  ];
+  try {
+    const admin = await open('postgres');
+    const connections = new Map<Provider, Connection>();
+    for (const provider of PROVIDERS) {
+      await admin.query(`create database ${provider}`);
+      const connection = await open(provider);
+      connections.set(provider, connection);
+      if (provider === 'extension') await connection.query('create extension pgq');
+      else await applyEngine(connection);
+      await connection.script(
+        `select pgq.create_queue('orders'); select pgq.register_consumer('orders', 'reader')`,
+      );
+    }
+    const seen = new Map<string, number[]>();
+    for (let round = 0; round < rounds; round++) {
+      for (const operation of operations) {
+        // In turns, so that what else happens on the machine falls on both.
+        for (const provider of round % 2 === 0 ? PROVIDERS : PROVIDERS.toReversed()) {
+          const times = await operation(connections.get(provider) as Connection, provider);
+          for (const [what, us] of Object.entries(times)) {
+            const key = `${what}|${provider}`;
+            seen.set(key, [...(seen.get(key) ?? []), us]);
+          }
+        }
+      }
+    }
+    const figures: Record<string, string | number> = { rounds };
+    const best = (what: string, provider: Provider) => percentile(seen.get(`${what}|${provider}`) ?? [], 0);
+    for (const what of new Set([...seen.keys()].map((key) => key.split('|')[0] as string))) {
+      for (const provider of PROVIDERS) figures[`${what}, ${provider}, µs`] = best(what, provider);
+      figures[`${what}, ratio`] = best(what, 'engine') / best(what, 'extension');
+    }
+    figures['bulk insert by the engine / one by one by the extension'] =
+      best(BULK, 'engine') / best(BULK, 'extension');
+    report(name, figures);
+    await Promise.all([admin, ...connections.values()].map((connection) => connection.close()));
+  } finally {
+    await server.stop();
+  }
+}
+
+const BULK = 'bulk insert';
+
+async function timed(run: () => Promise<unknown>): Promise<number> {
+  const began = performance.now();
+  await run();
+  return (performance.now() - began) * 1000;
+}
+
+/** As producers call it, a statement and a transaction each; and without the way there and the commit, in one loop. */
+async function inserts(connection: Connection, calls: number) {
+  const alone = await timed(async () => {
+    for (let n = 0; n < calls; n++)
+      await connection.query('select pgq.insert_event($1, $2, $3)', [
+        'orders',
+        'order.placed',
+        'x'.repeat(110),
+      ]);
+  });
+  const inside = await timed(() =>
+    connection.script(
+      `do $$ begin for n in 1..${calls} loop perform pgq.insert_event('orders', ${EVENT}); end loop; end $$`,
+    ),
+  );
+  return { 'insert, a transaction each': alone / calls, 'insert, many in one': inside / calls };
+}
+
+/** The extension knows no other way than one by one. */
+async function bulk(connection: Connection, { events, provider }: { events: number; provider: Provider }) {
+  const text =
+    provider === 'extension'
+      ? `select pgq.insert_event('orders', ${EVENT}) from generate_series(1, ${events})`
+      : `select pgq.insert_events('orders', array_fill('order.placed'::text, array[${events}]), array_fill(rpad('', 110, 'x'), array[${events}]))`;
+  return { [BULK]: (await timed(() => connection.script(text))) / events };
+}
+
+/** Ticks of 100 events, each taken, read and finished by a statement. */
+async function batches(connection: Connection, ticks: number) {
+  // Away with what the inserts left: it would be one batch.
+  await connection.script(`truncate pgq.event_1; select pgq.force_tick('orders')`);
+  await connection.script(`select pgq.ticker('orders')`);
+  await connection.script(
+    `select pgq.register_consumer_at('orders', 'reader', (select max(tick_id) from pgq.tick))`,
+  );
+  const spent = { tick: 0, 'next batch': 0, 'read 100 events': 0, 'finish batch': 0 };
+  for (let n = 0; n < ticks; n++) {
+    await connection.script(
+      `insert into pgq.event_1_0 (ev_id, ev_time, ev_txid, ev_type, ev_data)
+       select nextval('pgq.event_1_id_seq'), now(), txid_current(), ${EVENT} from generate_series(1, 100);
+       update pgq.queue set queue_ticker_max_count = 1`,
+    );
+    spent.tick += await timed(() => connection.query(`select pgq.ticker('orders')`));
+    let opened: { batch: unknown }[] = [];
+    spent['next batch'] += await timed(async () => {
+      opened = await connection.query(`select pgq.next_batch('orders', 'reader') as batch`);
+    });
+    const batch = opened[0]?.batch;
+    let rows: unknown[] = [];
+    spent['read 100 events'] += await timed(async () => {
+      rows = await connection.query('select * from pgq.get_batch_events($1)', [batch]);
+    });
+    if (rows.length !== 100) throw new Error(`A batch of 100 events had ${rows.length}.`);
+    spent['finish batch'] += await timed(() => connection.query('select pgq.finish_batch($1)', [batch]));
+  }
+  return Object.fromEntries(Object.entries(spent).map(([what, us]) => [what, us / ticks]));
+}
