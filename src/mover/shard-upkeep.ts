@@ -50,11 +50,13 @@ export class ShardUpkeep {
   }
 
   async #maintain(connection: Connection, sources: readonly Source[]): Promise<void> {
-    if (this.#shard.ticker === 'never' || sources.some(({ ticker }) => ticker.isForeign(Date.now()))) return;
+    // Queue by queue: another installation's mover keeps its own queues, not those that only we have.
+    const queues = sources.filter(({ ticker }) => !ticker.isForeign(Date.now())).map(({ queue }) => queue);
+    if (this.#shard.ticker === 'never' || queues.length === 0) return;
     const { schema, name } = this.#shard;
     await maintain(connection, {
       schema,
-      queues: sources.map(({ queue }) => queue),
+      queues,
       onRotation: (queue, outcome) =>
         this.#context.onOccurrence({
           kind: 'upkeep',

@@ -86,6 +86,8 @@ export class Source {
 
   /** Takes what central says as the truth; what was read ahead is forgotten. */
   reload(stored: StoredSource): void {
+    // Positions that are not ours: another mover had it, or has it still.
+    if (stored.n > this.n) this.ticker.handedOver(Date.now());
     this.n = stored.n;
     this.moved = stored.moved;
     this.position = stored.position;

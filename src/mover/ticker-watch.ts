@@ -1,11 +1,17 @@
 // Whether we tick a queue, or leave it to another ticker (pgqd shows no name): judged by ticks that we did not make. Pure.
+//
+// Ticks of another mover of ours do not count: it moves the same source, and only around a takeover.
 
-/** How long we keep still once another ticker has been seen, in ms. */
+/** How long we keep still after the last tick of another ticker, in ms. */
 const YIELD_MS = 600_000;
-/** Two ticks of somebody else within this time mean another ticker; one may be a hand at a console. */
+/** Two ticks of somebody else within this time mean another ticker; one may be a hand at a console … */
 const PAIR_MS = 10_000;
+/** … and two at once a mover that was frozen and wakes up. */
+const APART_MS = 400;
 /** An event that waited this long for a tick means that the other ticker is gone. */
 const PATIENCE_MS = 5_000;
+/** A mover of ours that has just lost the source, or takes it, may tick meanwhile: as long as a lease and its end. */
+const HANDOVER_MS = 15_000;
 
 export interface TickSeen {
   /** Newest tick of the queue. */
@@ -19,8 +25,11 @@ export interface TickSeen {
 export class TickerWatch {
   readonly #mode: 'auto' | 'always' | 'never';
   #newestId: number | undefined;
+  /** The first of the foreign ticks that lie close together. */
   #foreignAtMs: number | undefined;
+  #yieldedAtMs = Number.NEGATIVE_INFINITY;
   #yieldUntilMs = 0;
+  #handoverUntilMs = 0;
 
   constructor(mode: 'auto' | 'always' | 'never') {
     this.#mode = mode;
@@ -36,16 +45,30 @@ export class TickerWatch {
     return this.#mode === 'auto' && nowMs < this.#yieldUntilMs;
   }
 
+  /** Another mover of ours had the source until now, or still has it: what was seen of late may have been its ticks. */
+  handedOver(nowMs: number): void {
+    this.#handoverUntilMs = nowMs + HANDOVER_MS;
+    this.#foreignAtMs = undefined;
+    if (nowMs - this.#yieldedAtMs <= HANDOVER_MS) this.#yieldUntilMs = 0;
+  }
+
   saw({ newestId, tickedId, waitingMs }: TickSeen, nowMs: number): void {
     const isNew = this.#newestId !== undefined && newestId > this.#newestId;
     this.#newestId = newestId;
     if (isNew && newestId !== tickedId) {
-      const isPair = this.#foreignAtMs !== undefined && nowMs - this.#foreignAtMs <= PAIR_MS;
-      this.#foreignAtMs = nowMs;
-      if (isPair) this.#yieldUntilMs = nowMs + YIELD_MS;
+      if (nowMs >= this.#handoverUntilMs) this.#sawForeign(nowMs);
     } else if (waitingMs > PATIENCE_MS) {
       this.#yieldUntilMs = 0;
       this.#foreignAtMs = undefined;
     }
+  }
+
+  #sawForeign(nowMs: number): void {
+    const sinceMs = this.#foreignAtMs === undefined ? Number.POSITIVE_INFINITY : nowMs - this.#foreignAtMs;
+    if (sinceMs > PAIR_MS) this.#foreignAtMs = nowMs;
+    const isYielding = nowMs < this.#yieldUntilMs;
+    if (!isYielding && (sinceMs < APART_MS || sinceMs > PAIR_MS)) return;
+    if (!isYielding) this.#yieldedAtMs = nowMs;
+    this.#yieldUntilMs = nowMs + YIELD_MS;
   }
 }

@@ -21,6 +21,44 @@ describe('mover/ticker-watch', () => {
     expect(watch.mayTick(603_000)).toBe(true);
   });
 
+  test('as long as the other one ticks we keep still, however long that is', () => {
+    const watch = new TickerWatch('auto');
+    watch.saw(own(1), 0);
+    watch.saw(foreign(2), 1_000);
+    for (let minute = 0; minute < 60; minute += 1) {
+      watch.saw(foreign(minute + 3), minute * 60_000 + 3_000);
+      expect(watch.mayTick(minute * 60_000 + 62_999)).toBe(false);
+    }
+    expect(watch.mayTick(59 * 60_000 + 603_000)).toBe(true);
+  });
+
+  test('a mover of ours that has just lost the source, or had it meanwhile, is no other ticker', () => {
+    const watch = new TickerWatch('auto');
+    watch.handedOver(0);
+    watch.saw(own(1), 0);
+    for (let id = 2; id < 14; id += 1) watch.saw(foreign(id), id * 1_000);
+    expect(watch.mayTick(14_000)).toBe(true);
+    // Its ticks are seen before what it moved is.
+    watch.saw(foreign(14), 20_000);
+    watch.saw(foreign(15), 21_000);
+    expect(watch.mayTick(21_001)).toBe(false);
+    watch.handedOver(21_500);
+    expect(watch.mayTick(21_501)).toBe(true);
+    watch.saw(foreign(16), 37_000);
+    watch.saw(foreign(17), 38_000);
+    expect(watch.mayTick(38_001)).toBe(false);
+    watch.handedOver(100_000);
+    expect(watch.mayTick(100_001)).toBe(false);
+  });
+
+  test('two ticks at once, of a mover that was frozen and wakes up, are no ticker', () => {
+    const watch = new TickerWatch('auto');
+    watch.saw(own(1), 0);
+    watch.saw(foreign(2), 1_000);
+    watch.saw(foreign(3), 1_050);
+    expect(watch.mayTick(1_051)).toBe(true);
+  });
+
   test('one tick by hand now and then is no ticker', () => {
     const watch = new TickerWatch('auto');
     watch.saw(own(1), 0);
@@ -78,8 +116,9 @@ describe('mover/ticker-watch', () => {
       reading: { shard: 's1', queue: 'orders', where: undefined, columns: {}, origin: 'extra4' },
       tickerMode: 'auto',
     });
-    for (const id of [1, 2, 3]) source.ticker.saw(foreign(id), id);
-    expect(source.ticker.mayTick(10)).toBe(false);
+    const later = Date.now() + 60_000;
+    for (const id of [1, 2, 3]) source.ticker.saw(foreign(id), later + id * 1_000);
+    expect(source.ticker.mayTick(later + 4_000)).toBe(false);
     const seen: SeenQueue = {
       queue: 'orders',
       nowUs: tick.timeUs + 6_000_000,
@@ -95,7 +134,7 @@ describe('mover/ticker-watch', () => {
       tickerPaused: false,
       ticked: undefined,
     };
-    takeFigures(source, seen, 20);
-    expect(source.ticker.mayTick(20)).toBe(true);
+    takeFigures(source, seen, later + 4_000);
+    expect(source.ticker.mayTick(later + 4_000)).toBe(true);
   });
 });
