@@ -72,6 +72,8 @@ export interface Queue {
   /** Limits of the handler, see `docs/handlers.md`. */
   readonly timeoutMs: number;
   readonly retry: { readonly attempts: number; readonly firstMs: number; readonly maxMs: number };
+  /** Events that may start a second, over all workers on all hosts; absent: any number. */
+  readonly ratePerSecond?: number;
 }
 
 export interface Config {

@@ -8,7 +8,7 @@ import { either, type Value } from './value.ts';
 
 const KEYS = [
   ...['workers', 'handler', 'from', 'where', 'columns', 'start', 'create', 'origin', 'on_poison'],
-  ...['keep', 'backlog', 'adopt', 'timeout', 'retry'],
+  ...['keep', 'backlog', 'adopt', 'timeout', 'retry', 'rate'],
 ];
 const COLUMNS = ['type', 'data', 'extra1', 'extra2', 'extra3', 'extra4'] as const;
 const ORIGINS: readonly OriginColumn[] = ['extra1', 'extra2', 'extra3', 'extra4', 'none'];
@@ -58,6 +58,7 @@ function readQueue({ name, entry, section }: Given, { keepMs, feeds }: Others): 
     adopt: section.get('adopt')?.text('the name of a consumer'),
     timeoutMs: positive(section.get('timeout')) ?? 5 * 60_000,
     retry: readRetry(section.get('retry')),
+    ratePerSecond: section.get('rate')?.rate(),
   });
 }
 

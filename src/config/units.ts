@@ -1,4 +1,5 @@
-// Durations and sizes as people write them: `30s`, `1h30m`, `256MB`. A bare number has no meaning here, except 0.
+// Durations, sizes and rates as people write them: `30s`, `1h30m`, `256MB`, `50/s`. A bare number has no meaning here,
+// except 0.
 
 const DURATIONS: readonly (readonly [string, number])[] = [
   ['d', 86_400_000],
@@ -41,6 +42,16 @@ export function parseSize(text: string): number {
     bare: (number) => `needs a unit: write \`${number}MB\` for megabytes or \`${number}kB\` for kilobytes`,
   });
   return total(parts, text);
+}
+
+const PER_SECOND: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600 };
+
+/** `50/s`, `10/m`, `100/h` as a number a second. @throws BadUnit */
+export function parseRate(text: string): number {
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)\s*\/\s*(s|m|h)$/i.exec(text.trim()) ?? [];
+  const perSecond = Number(number) / (PER_SECOND[unit.toLowerCase()] ?? Number.NaN);
+  if (!(perSecond > 0)) throw new BadUnit('must be a rate above 0 such as `50/s`, `10/m` or `100/h`');
+  return perSecond;
 }
 
 /** The shortest text that `parseDuration` reads back as `ms`. */

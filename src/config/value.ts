@@ -3,7 +3,7 @@ import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type Scalar 
 import type { Report } from './report.ts';
 import { Section } from './section.ts';
 import { EnvReference, startOf } from './syntax.ts';
-import { BadUnit, parseDuration, parseSize } from './units.ts';
+import { BadUnit, parseDuration, parseRate, parseSize } from './units.ts';
 
 /** What all values of one file share. */
 export interface Source {
@@ -131,6 +131,11 @@ export class Value {
 
   size(): number | undefined {
     return this.#withUnit('a size such as `256MB`', parseSize);
+  }
+
+  /** Events a second. */
+  rate(): number | undefined {
+    return this.#withUnit('a rate such as `50/s`', parseRate);
   }
 
   oneOf<Word extends string>(words: readonly Word[]): Word | undefined {

@@ -19,6 +19,8 @@ const start = z.object({
   origin: z.enum(['extra1', 'extra2', 'extra3', 'extra4', 'none']),
   timeoutMs: z.number(),
   retry: z.object({ attempts: z.number(), firstMs: z.number(), maxMs: z.number() }),
+  /** Events that may start a second over all workers of the queue; absent: any number. */
+  ratePerSecond: z.number().optional(),
   /** Members that are silent for so long are dead. */
   deadAfterMs: z.number(),
   /** The slot is the worker's for so long after this message and after each `held`; absent: for ever. */

@@ -1,4 +1,5 @@
 // An installation whose central queues are worked on by real processes: `tributary work` with handlers in files.
+import { readFileSync, writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import { givenFile } from './config-file.ts';
@@ -14,6 +15,8 @@ export interface WorkerHosts {
   readonly file: string;
   /** `tributary -c FILE work ARGS`, once its first line is out. */
   startHost(name: string, ...args: string[]): Promise<TestProcess>;
+  /** Changes the shards.yaml, for hosts that are started later. */
+  rewrite(change: (text: string) => string): void;
   /** Runs a command to its end, in this process. */
   tributary(...args: string[]): ReturnType<typeof run>;
   /** Living workers by slot: the pids that their connections belong to are not known, so they are read from the log. */
@@ -43,6 +46,7 @@ export async function givenWorkerHosts(
     central,
     file,
     tributary,
+    rewrite: (change) => writeFileSync(file, change(readFileSync(file, 'utf8'))),
     async startHost(name, ...args) {
       // A worker that runs out of memory shall not take the machine's.
       const env = { NODE_OPTIONS: '--max-old-space-size=96' };

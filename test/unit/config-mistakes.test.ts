@@ -220,6 +220,14 @@ http: { token: x }
     ],
     [{ queues: '{ a: { timeout: 0 } }' }, '3:25 `queues.a.timeout` must be longer than 0.'],
     [
+      { queues: '{ a: { rate: 50 } }' },
+      '3:22 `queues.a.rate` must be a rate above 0 such as `50/s`, `10/m` or `100/h`, not `50`.',
+    ],
+    [
+      { queues: '{ a: { rate: 0/s } }' },
+      '3:22 `queues.a.rate` must be a rate above 0 such as `50/s`, `10/m` or `100/h`, not `0/s`.',
+    ],
+    [
       { queues: '{ a: { retry: { attempts: 0 } } }' },
       '3:35 `queues.a.retry.attempts` must be a whole number of 1 or more, not `0`.',
     ],

@@ -22,6 +22,7 @@ import {
 import { type GroupRunner, InHalves, OneByOne } from './groups.ts';
 import { Abandoned, HandlerCalls } from './handler-call.ts';
 import { OutcomeBook } from './outcomes.ts';
+import type { RateGate } from './rate-gate.ts';
 import { condemned, firstWidth, nextWidth, sliceEnd, usable } from './slices.ts';
 
 export interface BatchEnvironment {
@@ -33,6 +34,8 @@ export interface BatchEnvironment {
   readonly retry: Queue['retry'];
   readonly stopNow: AbortSignal;
   readonly size: EventSize;
+  /** Asked before events start; undefined: any number may. */
+  readonly rate: RateGate | undefined;
   cancelStatement(): Promise<void>;
   /** Called as events are done, for those who watch whether there is progress. */
   onProgress(events: number): void;
@@ -65,6 +68,8 @@ export async function runBatch(
   if (isKiller || (batch.openings > 1 && (await hasNarrowing(connection, environment.membership, batch)))) {
     return await begin().inSlices({ isHunting: true });
   }
+  // No transaction may be open while the rate is waited for, so each part that it allows is one of its own.
+  if (environment.rate !== undefined) return await begin().inSlices({ isHunting: false });
   try {
     return await begin().asAWhole();
   } catch (error) {
@@ -131,7 +136,7 @@ class BatchRun {
       if (events.length === 0) break;
       const ids = events.map(({ id }) => id);
       for (let from = 0; from < events.length; ) {
-        const end = sliceEnd(ids, from, width);
+        const end = sliceEnd(ids, from, await this.#allowed(ids, { from, width }));
         await this.#slice(events.slice(from, end), { isHunting, guilty: condemned(suspect) });
         last = ids[end - 1] as number;
         from = end;
@@ -143,6 +148,20 @@ class BatchRun {
     await endNarrowing(transaction, membership, this.#batch);
     await transaction.commit(`select tributary.coop_finish_batch(${this.#batch.token})`);
     return this.#result();
+  }
+
+  /** The width of the next slice, as soon as the queue's rate allows it. */
+  async #allowed(
+    ids: readonly number[],
+    { from, width }: { readonly from: number; readonly width: number },
+  ): Promise<number> {
+    const { rate, handler } = this.#environment;
+    if (rate === undefined) return width;
+    return await rate.take(this.#connection, {
+      most: sliceEnd(ids, from, width) - from,
+      least: sliceEnd(ids, from, 1) - from,
+      isOneByOne: handler.event !== undefined,
+    });
   }
 
   async #slice(

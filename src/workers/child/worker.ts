@@ -24,8 +24,9 @@ import {
 import type { Start, ToPrimary } from '../protocol.ts';
 import { EventSize } from './batch-reader.ts';
 import { runBatch, unmark } from './batch-run.ts';
+import { HandedBack, RateGate } from './rate-gate.ts';
 
-/** Small ticks are handed out together up to so many events. */
+/** Small ticks are handed out together up to so many events; with a rate up to a second's, or one worker would have all. */
 const EVENTS_TOGETHER = 5_000;
 const IDLE = { firstMs: 50, maxMs: 1_000 };
 const TROUBLE = { firstMs: 200, maxMs: 5_000 };
@@ -42,6 +43,7 @@ export class Worker implements Service {
   readonly #options: WorkerOptions;
   readonly #membership: CoopMember;
   readonly #size = new EventSize();
+  readonly #rate: RateGate | undefined;
   readonly #draining = new AbortController();
   readonly #stopNow = new AbortController();
   #waking = new AbortController();
@@ -55,6 +57,7 @@ export class Worker implements Service {
     this.#start = start;
     this.#options = options;
     this.#membership = { queue: start.queue, group: start.group, member: start.slot };
+    this.#rate = this.#newRateGate();
     this.held();
     this.#draining.signal.addEventListener('abort', () => this.wake());
   }
@@ -121,7 +124,7 @@ export class Worker implements Service {
     const batch = await coopNextBatch(connection, {
       ...this.#membership,
       deadAfterMs: this.#start.deadAfterMs,
-      minCount: EVENTS_TOGETHER,
+      minCount: Math.min(EVENTS_TOGETHER, Math.ceil(this.#start.ratePerSecond ?? EVENTS_TOGETHER)),
     });
     if (batch === undefined) return false;
     const { token, openings, takenOverFrom } = batch;
@@ -137,6 +140,8 @@ export class Worker implements Service {
         await connection.script('rollback');
         return true;
       }
+      // Nothing is open on the connection, and nothing went wrong.
+      if (error instanceof HandedBack) return true;
       this.#toUnmark = batch;
       throw error;
     }
@@ -155,8 +160,20 @@ export class Worker implements Service {
       retry,
       stopNow: this.#stopNow.signal,
       size: this.#size,
+      rate: this.#rate,
       cancelStatement: () => this.#cancel(connection.backendPid),
       onProgress: () => {},
+    });
+  }
+
+  #newRateGate(): RateGate | undefined {
+    const { queue, ratePerSecond } = this.#start;
+    if (ratePerSecond === undefined) return undefined;
+    return new RateGate({
+      queue,
+      perSecond: ratePerSecond,
+      signal: this.#draining.signal,
+      onWaiting: () => {},
     });
   }
 

@@ -234,7 +234,7 @@ export class WorkerPool implements Service {
 
   #startOf({ slot, queue }: WantedSlot): Start {
     const { config, log } = this.#options;
-    const { handler = '', origin, timeoutMs, retry } = this.#queues.get(queue) as WorkedQueue;
+    const { handler = '', origin, timeoutMs, retry, ratePerSecond } = this.#queues.get(queue) as WorkedQueue;
     return {
       type: 'start',
       central: config.central,
@@ -245,6 +245,7 @@ export class WorkerPool implements Service {
       origin,
       timeoutMs,
       retry,
+      ...(ratePerSecond === undefined ? {} : { ratePerSecond }),
       deadAfterMs: DEAD_AFTER_MS,
       heldForMs: HELD_FOR_MS,
       log,

@@ -1,0 +1,90 @@
+// Lets a worker start as many events as the rate of its queue allows, over all workers on all hosts.
+//
+// Invariant: asks in transactions of their own, while no other is open on the connection; only what central has granted
+// starts, and nothing is granted for later.
+// Fails by: a death loses what was granted and not begun, at most what comes in a quarter of a second.
+import { wait } from '../../lifecycle/wait.ts';
+import type { Querier } from '../../queue/coop.ts';
+
+export interface RateGateOptions {
+  readonly queue: string;
+  readonly perSecond: number;
+  /** Ends every wait. */
+  readonly signal: AbortSignal;
+  /** Called before each wait, for those who watch whether there is progress. */
+  onWaiting(): void;
+}
+
+/** The worker was told to end while it waited for the rate: the batch goes back as it is. */
+export class HandedBack extends Error {
+  override readonly name = 'HandedBack';
+}
+
+/** What is granted should have begun within this time, or starts of different moments would come together. */
+const BEGUN_WITHIN_MS = 250;
+/** Where others were quicker, so much longer for each time. */
+const PATIENCE_MS = 50;
+const LONGEST_PATIENCE_MS = 1_000;
+/** Whoever waits longer looks whether it is still there, and says that it lives. */
+const LONGEST_WAIT_MS = 5_000;
+
+const TAKE = 'select granted, wait_ms from tributary.rate_take($1, $2, $3)';
+
+export class RateGate {
+  readonly #options: RateGateOptions;
+  #last: { readonly atMs: number; readonly events: number } | undefined;
+
+  constructor(options: RateGateOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Waits until events may start.
+   * @param range.most how many there are
+   * @param range.least fewer cannot start alone; more than the rate allows at once accumulate.
+   * @param range.isOneByOne they start one after the other, and so many are asked for as begin soon.
+   * @returns between least and most. @throws HandedBack
+   */
+  async take(
+    connection: Querier,
+    { most, least = 1, isOneByOne }: { most: number; least?: number; isOneByOne: boolean },
+  ): Promise<number> {
+    const wanted = Math.max(least, isOneByOne ? Math.min(most, this.#soon()) : most);
+    let taken = 0;
+    for (let lost = 0; taken < least; lost += 1) {
+      if (this.#options.signal.aborted) throw handedBack();
+      const { granted, waitMs } = await this.#ask(connection, wanted - taken);
+      taken += granted;
+      if (granted > 0) lost = 0;
+      else await this.#wait(waitMs, lost);
+    }
+    this.#last = { atMs: performance.now(), events: taken };
+    return taken;
+  }
+
+  async #ask(connection: Querier, wanted: number): Promise<{ granted: number; waitMs: number }> {
+    const { queue, perSecond } = this.#options;
+    const [row] = await connection.query(TAKE, [queue, wanted, perSecond]);
+    return { granted: Number(row?.granted), waitMs: Number(row?.wait_ms) };
+  }
+
+  async #wait(ms: number, lost: number): Promise<void> {
+    const { signal, onWaiting } = this.#options;
+    onWaiting();
+    // Many who wait must not all ask at the same moment, again and again.
+    const patienceMs = Math.random() * Math.min(LONGEST_PATIENCE_MS, PATIENCE_MS * lost);
+    await wait(Math.min(LONGEST_WAIT_MS, ms + patienceMs), signal);
+  }
+
+  /** How many events begin soon, judged by the last ones. */
+  #soon(): number {
+    if (this.#last === undefined) return 1;
+    const msPerEvent = (performance.now() - this.#last.atMs) / this.#last.events;
+    return Math.max(1, Math.floor(BEGUN_WITHIN_MS / Math.max(msPerEvent, 0.01)));
+  }
+}
+
+const handedBack = (): HandedBack =>
+  new HandedBack(
+    'The worker was told to end while the batch waited for the rate of its queue; another one goes on with it.',
+  );
