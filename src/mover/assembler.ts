@@ -109,7 +109,7 @@ export class Assembler {
 
   /** The stream broke: what is not complete is dropped. */
   abandon(): void {
-    this.#stream?.fail(
+    this.#stream?.breakOff(
       new TributaryError('The shard broke off a large event.', { code: 'copy-cut', kind: 'retryable' }),
     );
     this.#leaveOversize?.();
@@ -137,7 +137,7 @@ export class Assembler {
     if (stream === undefined || next.part === 'middle' || next.part === 'last') return;
     if (next.k === this.#next && window?.lastEventId === next.firstEventId) {
       const error = this.#twin(window, next.firstEventId);
-      stream.fail(error);
+      stream.breakOff(error);
       throw error;
     }
     stream.end();
@@ -172,7 +172,7 @@ export class Assembler {
     const { parcel, settled } = makeParcel({ source, from, chunks: stream, bytes: 0, rows: 1, to, dead });
     this.#settled.push(
       settled.then((error) => {
-        if (error !== undefined) stream.fail(error);
+        if (error !== undefined) stream.refuse(error);
         return error;
       }),
     );

@@ -196,22 +196,24 @@ export class Mover implements Service {
   }
 
   #startGatherer(queue: string, ticker: CentralTicker): Running & { service: Gatherer } {
-    const link = this.#newLink(`commit ${queue}`);
     const options = { timeoutMs: COMMIT_TIMEOUT_MS, holdSql: memberHoldSql(this.#member.id) };
+    const { condemning } = this.#context as MoverContext;
     const limitBytes = this.#config.queues.find(({ name }) => name === queue)?.backlogBytes;
     const backpressure = limitBytes === undefined ? undefined : new Backpressure(queue, limitBytes);
     if (backpressure !== undefined) this.#backpressures.set(queue, backpressure);
     const gatherer = new Gatherer(queue, {
       ...(backpressure === undefined ? {} : { backpressure }),
-      sortOut: sorterFor({
-        link,
-        commitOptions: options,
-        condemning: (this.#context as MoverContext).condemning,
-      }),
-      commit: (content) => link.use((central) => commitGathered(central, content, options)),
+      doorOf: (lane) => {
+        const link = this.#newLink(lane === 'quick' ? `commit ${queue}` : `commit ${queue} ${lane}`);
+        return {
+          sortOut: sorterFor({ link, commitOptions: options, condemning }),
+          commit: (content) => link.use((central) => commitGathered(central, content, options)),
+          rest: () => link.close(),
+        };
+      },
       onCommitted: (done) => {
         this.#queueTrouble.delete(queue);
-        ticker.committed(queue, done.xid);
+        ticker.committed(queue, done.xid, done.lane);
         this.#onOccurrence({ kind: 'committed', ...done });
       },
       onTrouble: (error, source) =>

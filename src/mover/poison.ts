@@ -8,7 +8,7 @@ import { splitRows, textIn } from '../central/copy-rows.ts';
 import { canBePoison, sqlstateOf } from '../errors/sqlstate.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
 import type { Condemning } from './condemning.ts';
-import type { SortOut } from './gatherer.ts';
+import type { SortOut } from './parcel-commit.ts';
 
 export interface Sorted {
   readonly good: readonly Buffer[];

@@ -1,18 +1,22 @@
 // The bytes of one oversized row on their way from a shard's COPY into central's: one chunk at a time, never the row.
 import { TributaryError } from '../errors/tributary-error.ts';
+import { Change } from './change.ts';
 
 export class RowStream implements AsyncIterable<Buffer> {
   #chunk: Buffer | undefined;
   #hasEnded = false;
   #failure: unknown;
-  #changed: () => void = () => {};
-  #change = new Promise<void>((resolve) => {
-    this.#changed = resolve;
-  });
+  #isBrokenOff = false;
+  readonly #changed = new Change();
+
+  /** The shard did not send all of it: central is not to blame. */
+  get isBrokenOff(): boolean {
+    return this.#isBrokenOff;
+  }
 
   /** Waits until the reader has taken the chunk before. @throws when the reader has given up. */
   async push(chunk: Buffer): Promise<void> {
-    while (this.#chunk !== undefined && this.#failure === undefined) await this.#change;
+    while (this.#chunk !== undefined && this.#failure === undefined) await this.#changed.next();
     if (this.#failure !== undefined) {
       throw new TributaryError('Central did not take a large event.', {
         code: 'central-refused',
@@ -21,38 +25,37 @@ export class RowStream implements AsyncIterable<Buffer> {
       });
     }
     this.#chunk = chunk;
-    this.#tell();
+    this.#changed.told();
   }
 
   /** All of the row has been pushed. */
   end(): void {
     this.#hasEnded = true;
-    this.#tell();
+    this.#changed.told();
   }
 
-  /** From either side: the other one's next step throws. */
-  fail(error: unknown): void {
+  /** The rest of the row does not come: the reader throws. */
+  breakOff(error: unknown): void {
+    this.#isBrokenOff ||= this.#failure === undefined && !this.#hasEnded;
+    this.refuse(error);
+  }
+
+  /** The row is not taken: the next push throws. */
+  refuse(error: unknown): void {
     this.#failure ??= error;
-    this.#tell();
+    this.#changed.told();
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer> {
     for (;;) {
-      while (this.#chunk === undefined && !this.#hasEnded && this.#failure === undefined) await this.#change;
+      while (this.#chunk === undefined && !this.#hasEnded && this.#failure === undefined)
+        await this.#changed.next();
       if (this.#failure !== undefined) throw this.#failure;
       const chunk = this.#chunk;
       if (chunk === undefined) return;
       this.#chunk = undefined;
-      this.#tell();
+      this.#changed.told();
       yield chunk;
     }
-  }
-
-  #tell(): void {
-    const changed = this.#changed;
-    this.#change = new Promise((resolve) => {
-      this.#changed = resolve;
-    });
-    changed();
   }
 }

@@ -15,8 +15,11 @@ export class CentralTicker implements Service {
   readonly #link: CentralLink;
   readonly #onTrouble: (error: unknown) => void;
   readonly #stopped = new AbortController();
-  /** The newest transaction of each queue that no tick is known to cover. */
-  readonly #pending = new Map<string, number>();
+  /**
+   * By queue and lane: the newest transaction that no tick is known to cover. Commits of one lane follow one another, so that
+   * a tick that covers its newest covers all of it; of another lane's it tells nothing.
+   */
+  readonly #pending = new Map<string, Map<string, number>>();
   #wake: (() => void) | undefined;
 
   constructor(link: CentralLink, { onTrouble }: { onTrouble: (error: unknown) => void }) {
@@ -24,9 +27,10 @@ export class CentralTicker implements Service {
     this.#onTrouble = onTrouble;
   }
 
-  /** Transaction `xid` has committed events into `queue`. */
-  committed(queue: string, xid: number): void {
-    this.#pending.set(queue, Math.max(xid, this.#pending.get(queue) ?? 0));
+  /** Transaction `xid` has committed events into `queue`; `lane`: who commits one after the other. */
+  committed(queue: string, xid: number, lane: string): void {
+    const lanes = this.#pending.get(queue) ?? new Map<string, number>();
+    this.#pending.set(queue, lanes.set(lane, xid));
     this.#wake?.();
   }
 
@@ -54,14 +58,17 @@ export class CentralTicker implements Service {
   }
 
   async #tickPending(): Promise<void> {
-    for (const [queue, xid] of [...this.#pending]) {
-      await failPoint('tick:before');
-      const rows = await this.#link.query<{ covered: boolean }>('select tributary.tick($1, $2) as covered', [
-        queue,
-        xid,
-      ]);
-      await failPoint('tick:after');
-      if (rows[0]?.covered && this.#pending.get(queue) === xid) this.#pending.delete(queue);
+    for (const [queue, lanes] of [...this.#pending]) {
+      for (const [lane, xid] of [...lanes]) {
+        await failPoint('tick:before');
+        const rows = await this.#link.query<{ covered: boolean }>(
+          'select tributary.tick($1, $2) as covered',
+          [queue, xid],
+        );
+        await failPoint('tick:after');
+        if (rows[0]?.covered && lanes.get(lane) === xid) lanes.delete(lane);
+      }
+      if (lanes.size === 0) this.#pending.delete(queue);
     }
   }
 

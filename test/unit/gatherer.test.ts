@@ -1,120 +1,12 @@
 import fc from 'fast-check';
-import { afterEach, describe, expect, test, vi } from 'vitest';
-import type { CommitContent, PositionStep } from '../../src/central/commit.ts';
-import type { Position } from '../../src/central/position.ts';
-import type { StoredSource } from '../../src/central/positions.ts';
-import { Gatherer } from '../../src/mover/gatherer.ts';
-import { makeParcel } from '../../src/mover/parcel.ts';
-import { Source } from '../../src/mover/source.ts';
+import { describe, expect, test, vi } from 'vitest';
+import type { Source } from '../../src/mover/source.ts';
+import { eventsIn, FakeCentral, givenGatherer, givenSource, read, reload } from '../support/gathering.ts';
 
 // Only how long is waited after a failure; that it is waited is seen by the order of things.
 vi.mock('../../src/lifecycle/backoff.ts', () => ({ backoffMs: () => 1 }));
 
-const running: { gatherer: Gatherer; ended: Promise<void> }[] = [];
-afterEach(async () => {
-  for (const { gatherer, ended } of running.splice(0)) {
-    await gatherer.stop();
-    await ended;
-  }
-});
-
-const at = (id: number): Position => ({ tick: { id, timeUs: id * 1_000, eventSeq: id, md5: `m${id}` } });
-
-/** A source at tick 0; the bytes of its events are their names. */
-function givenSource(id: number): Source {
-  const queue = `q${id}`;
-  return new Source(storedAs(id, { n: 1, tick: 0 }), {
-    reading: { shard: 's1', queue, where: undefined, columns: {}, origin: 'extra4' },
-    tickerMode: 'auto',
-  });
-}
-
-const storedAs = (id: number, { n, tick }: { n: number; tick: number }): StoredSource => ({
-  id,
-  shard: 's1',
-  queue: `q${id}`,
-  centralQueue: 'orders',
-  state: 'active',
-  haltReason: undefined,
-  paused: false,
-  pauseReason: undefined,
-  position: at(tick),
-  n,
-  moved: 0,
-});
-
-/** What central would hold: events by source, and each source's newest n and tick. */
-class FakeCentral {
-  readonly events: string[] = [];
-  readonly positions = new Map<number, { n: number; tick: number }>();
-  /** Once: the connection breaks before the commit, or after it. */
-  fault: string = 'none';
-  /** Fails when a commit touches it. */
-  bad: number | undefined;
-  #gate: Promise<void> | undefined;
-  open: () => void = () => {};
-
-  /** The next commits wait until `open`. */
-  hold(): void {
-    this.#gate = new Promise((resolve) => {
-      this.open = resolve;
-    });
-  }
-
-  async commit({ chunks: rows, steps }: CommitContent): Promise<number | undefined> {
-    await this.#gate;
-    const chunks: Buffer[] = [];
-    for await (const chunk of rows) chunks.push(chunk);
-    const { fault } = this;
-    this.fault = 'none';
-    if (fault === 'connection') throw new Error('Connection terminated');
-    if (steps.some(({ source }) => source === this.bad))
-      throw Object.assign(new Error('bad row'), { code: '22021' });
-    for (const step of steps) this.#check(step);
-    for (const { source, n, to } of steps) this.positions.set(source, { n, tick: to.tick.id });
-    this.events.push(...chunks.map((chunk) => chunk.toString()));
-    if (fault === 'unknown') throw new Error('Connection terminated');
-    return chunks.length === 0 ? undefined : 1;
-  }
-
-  #check({ source, n, after }: PositionStep): void {
-    const { n: newest, tick } = this.positions.get(source) ?? { n: 1, tick: 0 };
-    if (n !== newest + 1 || after.tick.id !== tick)
-      throw Object.assign(new Error('position moved'), { code: 'TB010' });
-  }
-}
-
-function givenGatherer(central: FakeCentral) {
-  const troubles: { error: unknown; source: Source | undefined }[] = [];
-  const gatherer = new Gatherer('orders', {
-    commit: (content) => central.commit(content),
-    onCommitted: () => {},
-    onTrouble: (error, source) => troubles.push({ error, source }),
-    idleMs: 5,
-  });
-  running.push({ gatherer, ended: gatherer.run() });
-  return { gatherer, troubles };
-}
-
-/** Every third tick of the model is empty. */
-const eventsIn = (source: Source, from: number, to: number) =>
-  Array.from({ length: Math.max(0, to - from + 1) }, (_, k) => from + k)
-    .filter((tick) => tick % 3 !== 0)
-    .map((tick) => `${source.id}:${tick}`);
-
-/** Reads the next `ticks` ticks, as a shard session does. */
-function read(source: Source, ticks: number) {
-  const from = source.handed as Position;
-  const first = (source.ahead as Position).tick.id + 1;
-  const to = at(first + ticks - 1);
-  source.ahead = to;
-  source.handed = to;
-  const chunks = eventsIn(source, first, to.tick.id).map((event) => Buffer.from(event));
-  return makeParcel({ source, from, chunks, bytes: chunks.length, rows: chunks.length, to });
-}
-
-const reload = (source: Source, central: FakeCentral) =>
-  source.reload(storedAs(source.id, central.positions.get(source.id) ?? { n: 1, tick: 0 }));
+const LARGE = 5 * 1024 * 1024;
 
 describe('mover/gatherer', () => {
   test('parcels of several sources are committed together, each after what it follows', async () => {
@@ -223,6 +115,7 @@ describe('mover/gatherer', () => {
       fault: fc.constantFrom('none', 'none', 'none', 'connection', 'unknown', 'row'),
       reloads: fc.boolean(),
       waits: fc.boolean(),
+      isLarge: fc.boolean(),
     });
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 30 }), async (steps) => {
@@ -230,18 +123,18 @@ describe('mover/gatherer', () => {
         const { gatherer } = givenGatherer(central);
         const sources = [1, 2, 3].map(givenSource);
         const ends: Promise<unknown>[] = [];
-        const add = (source: Source, ticks: number) => {
-          const { parcel, settled } = read(source, ticks);
+        const add = (source: Source, ticks: number, bytes?: number) => {
+          const { parcel, settled } = read(source, ticks, bytes === undefined ? {} : { bytes });
           gatherer.add(parcel);
           ends.push(settled);
           return settled;
         };
-        for (const { source: index, ticks, fault, reloads, waits } of steps) {
+        for (const { source: index, ticks, fault, reloads, waits, isLarge } of steps) {
           const source = sources[index] as Source;
           if (reloads) reload(source, central);
           central.fault = fault;
           central.bad = fault === 'row' ? source.id : undefined;
-          const settled = add(source, ticks);
+          const settled = add(source, ticks, isLarge ? LARGE : undefined);
           if (waits) await settled;
         }
         central.fault = 'none';
