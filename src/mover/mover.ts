@@ -6,12 +6,14 @@
 import { randomUUID } from 'node:crypto';
 import { CentralLink } from '../central/central-link.ts';
 import { commitGathered } from '../central/commit.ts';
-import { readIdentity } from '../central/identity.ts';
+import { type Identity, readIdentity } from '../central/identity.ts';
 import { haltSource, readSources } from '../central/positions.ts';
 import type { Config, Shard } from '../config/config.ts';
 import { LeaseKeeper } from '../coordination/keeper.ts';
 import { type MemberFacts, memberHoldSql } from '../coordination/lease-doors.ts';
 import { sentenceFor } from '../errors/sentence.ts';
+import { kindOf } from '../errors/sqlstate.ts';
+import { backoffMs } from '../lifecycle/backoff.ts';
 import type { Service } from '../lifecycle/service.ts';
 import { wait } from '../lifecycle/wait.ts';
 import { Connection } from '../postgres/connection.ts';
@@ -105,11 +107,15 @@ export class Mover implements Service {
   }
 
   /**
-   * Moves until stopped.
-   * @throws misconfigured where central is not installed or is another installation's.
+   * Moves until stopped; central is waited for.
+   * @throws misconfigured where central is not installed, is another installation's, or refuses us for good.
    */
   async run(): Promise<void> {
-    const identity = await readIdentity(this.#link, this.#config.name);
+    const identity = await this.#identity();
+    if (identity === undefined) {
+      await this.#link.close();
+      return;
+    }
     const ticker = new CentralTicker(this.#newLink('ticker'), {
       onTrouble: (error) => this.#centralTrouble(error),
     });
@@ -132,6 +138,21 @@ export class Mover implements Service {
   /** Finishes what has been read, commits it, ends. */
   async stop(): Promise<void> {
     this.#stopped.abort();
+  }
+
+  /** Central may be away when a mover starts as it may be later; undefined: stopped while it was. */
+  async #identity(): Promise<Identity | undefined> {
+    const { signal } = this.#stopped;
+    for (let failures = 1; !signal.aborted; failures += 1) {
+      try {
+        return await readIdentity(this.#link, this.#config.name);
+      } catch (error) {
+        if (kindOf(error) !== 'retryable') throw error;
+        this.#centralTrouble(error);
+        await wait(backoffMs(failures, { firstMs: 200, maxMs: 5_000 }), signal);
+      }
+    }
+    return undefined;
   }
 
   #newKeeper(): LeaseKeeper {
