@@ -3,16 +3,30 @@ import type { Logger } from 'pino';
 import type { PgClient } from '../postgres/connection.ts';
 
 /** Where an event comes from. `String(origin)` is `shard:queue:id`, the idempotency key of the event. */
+/** One central queue on the way of an event that handlers sent on. */
+export interface OriginStep {
+  readonly queue: string;
+  /** The event's id in that queue. */
+  readonly id: number;
+}
+
+/**
+ * Where an event comes from. `String(origin)` is the idempotency key of the event: `shard:queue:id`, and for an event that
+ * a handler sent `shard:queue:id>queue:id`, with one more `>queue:id` for each further queue that it was sent to.
+ */
 export interface Origin {
   /** The shard's name, or `@central` for an event that was inserted on central directly. */
   readonly shard: string;
   readonly queue: string;
   /** The event's id there. */
   readonly id: number;
+  /** The central queues that it was sent to since, the event itself last; empty where no handler sent it. */
+  readonly steps: readonly OriginStep[];
   toString(): string;
 }
 
-export interface Event {
+/** @typeParam Payload what `json()` gives: your word for it, nothing checks it. */
+export interface Event<Payload = unknown> {
   /** The id in the central queue; it stays the same when the event is retried. */
   readonly id: number;
   /** When the transaction that made the event began, on its shard. */
@@ -29,10 +43,10 @@ export interface Event {
   /** Use `String(event.origin)` as the idempotency key of effects outside the central database. */
   readonly origin: Origin;
   /**
-   * `data` as JSON, parsed once. The type is your word for it: nothing checks it.
+   * `data` as JSON, parsed once.
    * @throws an error that names the event when the data is no JSON.
    */
-  json<T = unknown>(): T;
+  json<T = Payload>(): T;
 }
 
 /**
@@ -46,8 +60,23 @@ export interface RetryOptions {
   readonly after?: string | Date;
 }
 
-export interface Context {
-  readonly client: HandlerClient;
+/** An event that a handler sends. Absent fields are null; `data` that is no text goes in as its JSON. */
+export interface SentEvent {
+  readonly type?: string | null;
+  readonly data?: unknown;
+  readonly extra1?: string | null;
+  readonly extra2?: string | null;
+  readonly extra3?: string | null;
+  readonly extra4?: string | null;
+}
+
+export interface SendOptions {
+  /** The event of this call that the sent ones come from. Needed in a `batch` handler; else it is the event at hand. */
+  readonly from?: Event;
+}
+
+/** The context of a handler that says `transaction: false`. */
+export interface FreeContext {
   /** Bound to queue, slot and batch, and to the event where there is one. */
   readonly log: Logger;
   /** Aborted when the time is up, or when the worker has to stop before the batch is done. */
@@ -58,26 +87,76 @@ export interface Context {
   retry(event: Event, options?: RetryOptions): void;
   /** Makes the event a dead event with this reason. What was written for it stays. */
   dead(event: Event, reason: string): void;
+  /**
+   * Inserts events into a central queue, in the transaction that finishes the event at hand: they exist if and only if
+   * the call is counted as done. They go in when the handler has returned.
+   * @throws where there is no such central queue, or an event cannot be inserted as it is.
+   */
+  send(queue: string, events: SentEvent | readonly SentEvent[], options?: SendOptions): void;
+}
+
+export interface Context extends FreeContext {
+  readonly client: HandlerClient;
 }
 
 /** Called once per event, in order. An event that throws is rolled back and retried alone; the others go on. */
-export interface EventHandler {
-  event(event: Event, context: Context): unknown;
+export interface EventHandler<Payload = unknown> {
+  event(event: Event<Payload>, context: Context): unknown;
+  readonly transaction?: true;
   readonly batch?: never;
+  readonly concurrency?: never;
+  readonly coalesce?: never;
+}
+
+/** As EventHandler, with no transaction open while it runs: for handlers that only call out. */
+export interface FreeEventHandler<Payload = unknown> {
+  event(event: Event<Payload>, context: FreeContext): unknown;
+  readonly transaction: false;
+  /** So many events of a batch at a time; default 1, which keeps their order. */
+  readonly concurrency?: number;
+  readonly batch?: never;
+  readonly coalesce?: never;
+}
+
+/** What `coalesce` may give: null and undefined are no key. */
+export type CoalesceKey = string | number | bigint | boolean | null | undefined;
+
+interface Coalescing<Payload> {
+  /** Of many events of a batch with one key only the last is handed out; the others count as done. */
+  coalesce?(event: Event<Payload>): CoalesceKey;
 }
 
 /**
  * Called with all events of a batch, at most 2,000 at a time; larger batches come in several calls in one transaction.
  * If it throws it is called again with halves, down to the events that throw alone.
  */
-export interface BatchHandler {
-  batch(events: readonly Event[], context: Context): unknown;
+export interface BatchHandler<Payload = unknown> extends Coalescing<Payload> {
+  batch(events: readonly Event<Payload>[], context: Context): unknown;
+  readonly transaction?: true;
   readonly event?: never;
+  readonly concurrency?: never;
 }
 
-export type Handler = EventHandler | BatchHandler;
+/** As BatchHandler, with no transaction open while it runs. */
+export interface FreeBatchHandler<Payload = unknown> extends Coalescing<Payload> {
+  batch(events: readonly Event<Payload>[], context: FreeContext): unknown;
+  readonly transaction: false;
+  readonly event?: never;
+  readonly concurrency?: never;
+}
 
-/** Gives types to a handler and changes nothing: `export default defineHandler({ async event(event, { client }) { … } })`. */
-export function defineHandler<H extends Handler>(handler: H & Handler): H {
+export type Handler<Payload = unknown> =
+  | EventHandler<Payload>
+  | FreeEventHandler<Payload>
+  | BatchHandler<Payload>
+  | FreeBatchHandler<Payload>;
+
+/**
+ * Gives types to a handler and changes nothing: `export default defineHandler({ async event(event, { client }) { … } })`.
+ * `defineHandler<Order>(…)` makes `event.json()` an `Order`.
+ */
+export function defineHandler<H extends Handler>(handler: H & Handler): H;
+export function defineHandler<Payload>(handler: Handler<Payload>): Handler<Payload>;
+export function defineHandler(handler: Handler): Handler {
   return handler;
 }

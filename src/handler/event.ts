@@ -13,6 +13,8 @@ export interface EventRow {
   readonly timeText: string;
   /** Type, data, extra1..4, by their place: 0..5. */
   text(place: number): string | null;
+  /** About how much memory its texts take, in bytes. */
+  readonly size: number;
 }
 
 /** What is the same for all events of a central queue. */
@@ -70,8 +72,8 @@ export class BatchEvent implements Event {
 
   get origin(): Origin {
     const { origin, queue } = this.#source;
-    this.#origin ??=
-      (origin === 'none' ? undefined : parseOrigin(this[origin])) ?? originHere(queue, this.id);
+    const here = { queue, id: this.id };
+    this.#origin ??= (origin === 'none' ? undefined : parseOrigin(this[origin], here)) ?? originHere(here);
     return this.#origin;
   }
 

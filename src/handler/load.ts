@@ -2,6 +2,7 @@
 import { pathToFileURL } from 'node:url';
 import { TributaryError } from '../errors/tributary-error.ts';
 import type { Handler } from './contract.ts';
+import { mistakeIn } from './options.ts';
 
 const HANDLER_SHAPE =
   'Its default export must be an object with either `event` or `batch`, a function: `export default defineHandler({ async event(event, context) { … } })`.';
@@ -28,10 +29,13 @@ export async function loadHandler(path: string): Promise<Handler> {
   const exported = module.default as { default?: unknown } | undefined;
   for (const candidate of [exported, exported?.default]) {
     const verdict = shapeOf(candidate);
-    if (verdict === 'handler') return candidate as Handler;
     if (verdict === 'both') {
       throw unusable(path, 'has both `event` and `batch`.', undefined, 'Keep the one that is meant.');
     }
+    if (verdict === 'other') continue;
+    const mistake = mistakeIn(candidate as Handler);
+    if (mistake !== undefined) throw unusable(path, mistake.what, undefined, mistake.remedy);
+    return candidate as Handler;
   }
   throw unusable(path, 'does not export a handler.', undefined, HANDLER_SHAPE);
 }

@@ -6,6 +6,8 @@ const database = z.custom<Database>(
   (value) => typeof value === 'object' && value !== null && 'host' in value,
 );
 
+const origin = z.enum(['extra1', 'extra2', 'extra3', 'extra4', 'none']);
+
 /** Everything a worker needs to know; the first message to it. */
 const start = z.object({
   type: z.literal('start'),
@@ -16,7 +18,9 @@ const start = z.object({
   slot: z.string(),
   /** Absolute path of the handler's module. */
   handler: z.string(),
-  origin: z.enum(['extra1', 'extra2', 'extra3', 'extra4', 'none']),
+  origin,
+  /** Where its handler may send events: the central queues of the file, each with the column of the origin. */
+  centralQueues: z.record(z.string(), origin).optional(),
   timeoutMs: z.number(),
   retry: z.object({ attempts: z.number(), firstMs: z.number(), maxMs: z.number() }),
   /** Events that may start a second over all workers of the queue; absent: any number. */

@@ -1,52 +1,11 @@
-import { pino } from 'pino';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import type { Event, Handler } from '../../src/handler/contract.ts';
+import { describe, expect, test } from 'vitest';
+import type { Event } from '../../src/handler/contract.ts';
 import type { BatchEvent } from '../../src/handler/event.ts';
 import { BatchTransaction, TooManySavepoints } from '../../src/workers/child/batch-transaction.ts';
 import { TextRow } from '../../src/workers/child/event-rows.ts';
-import { Worker } from '../../src/workers/child/worker.ts';
-import type { Start, ToPrimary } from '../../src/workers/protocol.ts';
+import { finished, givenWorker, numbers } from '../support/child-worker.ts';
 import { until } from '../support/until.ts';
-import { GROUP, givenWorkerCentral, type WorkerCentral } from '../support/worker-central.ts';
-
-interface Running {
-  readonly worker: Worker;
-  readonly messages: ToPrimary[];
-  stop(): Promise<void>;
-}
-
-function givenWorker(central: WorkerCentral, handler: Handler, overrides: Partial<Start> = {}): Running {
-  const messages: ToPrimary[] = [];
-  const worker = new Worker(
-    {
-      type: 'start',
-      central: central.database,
-      queue: 'orders',
-      group: GROUP,
-      slot: 'orders#1',
-      handler: '',
-      origin: 'extra4',
-      timeoutMs: 5_000,
-      retry: { attempts: 3, firstMs: 10, maxMs: 50 },
-      deadAfterMs: 10_000,
-      log: { level: 'silent', isPretty: false },
-      ...overrides,
-    },
-    { handler, log: pino({ level: 'silent' }), send: (message) => messages.push(message) },
-  );
-  const ended = worker.run();
-  const stop = async () => {
-    await worker.stop();
-    await ended;
-  };
-  onTestFinished(stop);
-  return { worker, messages, stop };
-}
-
-const finished = ({ messages }: Running) =>
-  messages.flatMap((message) => (message.type === 'finished' ? [message] : []));
-
-const numbers = (count: number) => Array.from({ length: count }, (_, at) => at + 1);
+import { givenWorkerCentral } from '../support/worker-central.ts';
 
 describe('workers/child', () => {
   test('every event of a batch is handled once, in order, and the effects commit with the batch', async () => {

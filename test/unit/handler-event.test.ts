@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { BatchEvent } from '../../src/handler/event.ts';
-import { originHere, parseOrigin } from '../../src/handler/origin.ts';
+import { originHere, parseOrigin, sentFrom } from '../../src/handler/origin.ts';
 import { TextRow } from '../../src/workers/child/event-rows.ts';
 
 const row = (overrides: Partial<Record<number, string | null>> = {}) =>
@@ -84,7 +84,36 @@ describe('handler/origin', () => {
     },
   );
 
+  test('of an event that was sent: the root, the way, and its own place at the end', () => {
+    const origin = event({ 9: 's1:orders:42>' }).origin;
+    expect({ ...origin, steps: origin.steps, text: String(origin) }).toEqual({
+      ...{ shard: 's1', queue: 'orders', id: 42 },
+      steps: [{ queue: 'orders', id: 7 }],
+      text: 's1:orders:42>orders:7',
+    });
+    const further = event({ 9: 's1:orders:42>mails:8>' }).origin;
+    expect(String(further)).toBe('s1:orders:42>mails:8>orders:7');
+    expect(sentFrom(further)).toBe('s1:orders:42>mails:8>orders:7>');
+    expect(event().origin.steps).toEqual([]);
+    expect(String(event({ 9: '@central:a>b:1>c:d:2>' }).origin)).toBe('@central:a>b:1>c:d:2>orders:7');
+  });
+
+  test.each(['>', 's1:orders>', 's1:orders:42>>', 's1:orders:42>mails>'])(
+    '%j is none that was sent',
+    (text) => {
+      expect(String(event({ 9: text }).origin)).toBe('@central:orders:7');
+    },
+  );
+
+  test('of an event that is sent in circles the root and the last ten steps are kept', () => {
+    let text = 's1:orders:42';
+    for (let id = 1; id <= 30; id++) text = String(parseOrigin(`${text}>`, { queue: 'ring', id }));
+    const steps = Array.from({ length: 10 }, (_, at) => `ring:${at + 21}`);
+    expect(text).toBe(['s1:orders:42', ...steps].join('>'));
+  });
+
   test('its text is read back as what it was', () => {
-    expect(parseOrigin(String(originHere('orders', 5)))).toEqual(originHere('orders', 5));
+    const here = originHere({ queue: 'orders', id: 5 });
+    expect(parseOrigin(String(here))).toEqual(here);
   });
 });

@@ -19,6 +19,42 @@ describe('handler/load', () => {
   });
 
   test.each([
+    '{ transaction: false, event() {} }',
+    '{ transaction: false, concurrency: 20, event() {} }',
+    '{ transaction: true, event() {} }',
+    '{ transaction: false, batch() {}, coalesce: (event) => event.id }',
+    '{ batch() {}, coalesce: (event) => event.id }',
+    '{ event() {}, prices: {}, connection: 7 }',
+  ])('%s is a handler', async (text) => {
+    await expect(loadHandler(handlerFile('h.mjs', `export default ${text};`))).resolves.toBeDefined();
+  });
+
+  test.each([
+    [
+      "{ event() {}, transaction: 'no' }",
+      /has `transaction: 'no'`\. It is `false` for a handler that only calls out/,
+    ],
+    ['{ event() {}, concurrency: 5 }', /has `concurrency` without `transaction: false`\. Events that share/],
+    [
+      '{ event() {}, transaction: false, concurrency: 0 }',
+      /has `concurrency: 0`\. It must be a whole number from 1/,
+    ],
+    [
+      "{ event() {}, transaction: false, concurrency: '4' }",
+      /has `concurrency: '4'`\. It must be a whole number/,
+    ],
+    ['{ batch() {}, transaction: false, concurrency: 4 }', /has `concurrency` and no `event`\./],
+    ['{ event() {}, coalesce: () => 1 }', /has `coalesce` and no `batch`\. Only a `batch` handler/],
+    ["{ batch() {}, coalesce: 'id' }", /has `coalesce: 'id'`\. It must be a function that gives the key/],
+    [
+      '{ event() {}, transaction: false, concurency: 4 }',
+      /has `concurency`, which means nothing\. Write `concurrency`\./,
+    ],
+  ])('%s is refused with a sentence', async (text, sentence) => {
+    await expect(loadHandler(handlerFile('h.mjs', `export default ${text};`))).rejects.toThrow(sentence);
+  });
+
+  test.each([
     ['export const event = () => {};', /h\.mjs does not export a handler\. Its default export must be/],
     ['export default { evnt() {} };', /does not export a handler/],
     [

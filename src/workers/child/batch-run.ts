@@ -21,6 +21,7 @@ import {
 } from './doors.ts';
 import { type GroupRunner, InHalves, OneByOne } from './groups.ts';
 import { Abandoned, HandlerCalls } from './handler-call.ts';
+import type { CentralQueues } from './outbox.ts';
 import { OutcomeBook } from './outcomes.ts';
 import type { RateGate } from './rate-gate.ts';
 import { condemned, firstWidth, nextWidth, sliceEnd, usable } from './slices.ts';
@@ -34,9 +35,12 @@ export interface BatchEnvironment {
   readonly retry: Queue['retry'];
   readonly stopNow: AbortSignal;
   readonly size: EventSize;
+  readonly centralQueues: CentralQueues;
   /** Asked before events start; undefined: any number may. */
   readonly rate: RateGate | undefined;
   cancelStatement(): Promise<void>;
+  /** Events that were sent into a queue by transaction `xid` have been committed: a tick has to cover it. */
+  onSent(queue: string, xid: number): void;
   /** Called as events are done, for those who watch whether there is progress. */
   onProgress(events: number): void;
 }
@@ -215,6 +219,7 @@ class BatchRun {
     return new BatchTransaction(this.#connection, {
       idleLimitMs: this.#environment.timeoutMs + IDLE_SLACK_MS,
       token: this.#batch.token,
+      onSent: this.#environment.onSent,
     });
   }
 

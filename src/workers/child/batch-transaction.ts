@@ -8,6 +8,7 @@
 // Fails by: any error on the connection; the whole transaction is gone then and the batch is handed out again.
 import type { Connection } from '../../postgres/connection.ts';
 import { GuardedClient } from './guarded-client.ts';
+import { SEND, type Sending, sendValues } from './outbox.ts';
 
 const SAVEPOINT = 'tributary_mark';
 const RELEASE = `release savepoint ${SAVEPOINT}`;
@@ -25,20 +26,25 @@ export interface TransactionOptions {
   readonly idleLimitMs: number;
   /** The batch it belongs to: whoever takes that over ends this transaction's backend. */
   readonly token: number;
+  /** Events that were sent into a queue by transaction `xid` have been committed. */
+  onSent?(queue: string, xid: number): void;
 }
 
 export class BatchTransaction {
   readonly #connection: Connection;
   readonly #idleLimitMs: number;
   readonly #token: number;
+  readonly #onSent: TransactionOptions['onSent'];
+  readonly #sent = new Map<string, number>();
   /** `marked`: a savepoint is wanted; `saved`: it is there; `stale`: the last group's is there and a new one is wanted. */
   #state: 'unmarked' | 'marked' | 'saved' | 'stale' = 'unmarked';
   #savepoints = 0;
   /** A statement was sent since the mark, and no savepoint protects what was before. */
   #isBeyondUndoing = false;
 
-  constructor(connection: Connection, { idleLimitMs, token }: TransactionOptions) {
+  constructor(connection: Connection, { idleLimitMs, onSent, token }: TransactionOptions) {
     this.#connection = connection;
+    this.#onSent = onSent;
     this.#token = token;
     this.#idleLimitMs = idleLimitMs;
   }
@@ -127,6 +133,13 @@ export class BatchTransaction {
     await this.#connection.query(text, values);
   }
 
+  /** Inserts what a handler sent; undone with the mark, as its own statements are. */
+  async send(sending: Sending): Promise<void> {
+    this.#save();
+    const [row] = await this.#connection.query(SEND, sendValues(sending));
+    this.#sent.set(sending.queue, Number(row?.xid));
+  }
+
   /** Ends the mark, so that what follows belongs to the transaction itself. */
   async seal(): Promise<void> {
     const text = this.#seal();
@@ -136,6 +149,7 @@ export class BatchTransaction {
   /** `text` and the commit in one message. @throws where the server rolled back instead. */
   async commit(text: string): Promise<void> {
     await this.#connection.script(`${this.#seal()}${text}; commit`);
+    for (const [queue, xid] of this.#sent) this.#onSent?.(queue, xid);
   }
 
   async rollBack(): Promise<void> {

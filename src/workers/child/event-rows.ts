@@ -36,6 +36,10 @@ export class TextRow implements EventRow {
   text(place: number): string | null {
     return this.#texts[4 + place] ?? null;
   }
+
+  get size(): number {
+    return this.#texts.reduce((sum, text) => sum + (text?.length ?? 0), 0);
+  }
 }
 
 /** What BinaryRow reads: the columns of its COPY. */
@@ -86,6 +90,12 @@ export class BinaryRow implements EventRow {
     for (let field = -1; field < place; field++) at += 4 + Math.max(0, this.#bytes.readInt32BE(at));
     const length = this.#bytes.readInt32BE(at);
     return length < 0 ? null : this.#bytes.toString('utf8', at + 4, at + 4 + length);
+  }
+
+  get size(): number {
+    let at = this.#at;
+    for (let field = 0; field < FIELDS; field++) at += 4 + Math.max(0, this.#bytes.readInt32BE(at));
+    return at - this.#at;
   }
 
   get #micros(): bigint {

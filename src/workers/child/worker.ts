@@ -24,12 +24,15 @@ import {
 import type { Start, ToPrimary } from '../protocol.ts';
 import { EventSize } from './batch-reader.ts';
 import { runBatch, unmark } from './batch-run.ts';
+import { SentTicks } from './sent-ticks.ts';
 import { HandedBack, RateGate } from './rate-gate.ts';
 
 /** Small ticks are handed out together up to so many events; with a rate up to a second's, or one worker would have all. */
 const EVENTS_TOGETHER = 5_000;
 const IDLE = { firstMs: 50, maxMs: 1_000 };
 const TROUBLE = { firstMs: 200, maxMs: 5_000 };
+/** A worker that ends tries so often to tick what its handler sent. */
+const LAST_TICKS = 10;
 
 export interface WorkerOptions {
   readonly handler: Handler;
@@ -43,6 +46,7 @@ export class Worker implements Service {
   readonly #options: WorkerOptions;
   readonly #membership: CoopMember;
   readonly #size = new EventSize();
+  readonly #sentTicks = new SentTicks();
   readonly #rate: RateGate | undefined;
   readonly #draining = new AbortController();
   readonly #stopNow = new AbortController();
@@ -100,7 +104,10 @@ export class Worker implements Service {
         } else {
           idle += 1;
           if (idle === 1) this.#options.send({ type: 'idle' });
-          await wait(backoffMs(idle, IDLE), this.#waking.signal);
+          await wait(
+            Math.min(backoffMs(idle, IDLE), this.#sentTicks.dueInMs ?? Infinity),
+            this.#waking.signal,
+          );
           // Woken for nothing it is idle again, and says so.
           if (this.#waking.signal.aborted) idle = 0;
         }
@@ -121,6 +128,7 @@ export class Worker implements Service {
     const connection = await this.#connected();
     if (this.#toUnmark !== undefined) await unmark(connection, this.#membership, this.#toUnmark);
     this.#toUnmark = undefined;
+    await this.#sentTicks.run(connection);
     const batch = await coopNextBatch(connection, {
       ...this.#membership,
       deadAfterMs: this.#start.deadAfterMs,
@@ -149,7 +157,7 @@ export class Worker implements Service {
   }
 
   #run(connection: Connection, batch: CoopBatch) {
-    const { queue, origin, timeoutMs, retry, slot } = this.#start;
+    const { queue, origin, centralQueues = {}, timeoutMs, retry, slot } = this.#start;
     const { handler, log } = this.#options;
     return runBatch(connection, batch, {
       membership: this.#membership,
@@ -160,6 +168,8 @@ export class Worker implements Service {
       retry,
       stopNow: this.#stopNow.signal,
       size: this.#size,
+      centralQueues,
+      onSent: (queue, xid) => this.#sentTicks.committed(queue, xid),
       rate: this.#rate,
       cancelStatement: () => this.#cancel(connection.backendPid),
       onProgress: () => {},
@@ -182,6 +192,9 @@ export class Worker implements Service {
     await this.#dropConnection();
     this.#connection = await this.#open();
     await coopRegister(this.#connection, this.#membership);
+    // A worker may have died between its commit and the tick.
+    for (const queue of Object.keys(this.#start.centralQueues ?? {}))
+      await this.#connection.query('select tributary.tick($1, null)', [queue]);
     this.#options.send({ type: 'ready' });
     return this.#connection;
   }
@@ -222,7 +235,13 @@ export class Worker implements Service {
 
   async #leave(): Promise<void> {
     try {
-      if (this.#connection?.failed === false) await coopUnregister(this.#connection, this.#membership);
+      if (this.#connection?.failed === false) {
+        for (let tries = 0; tries < LAST_TICKS && this.#sentTicks.dueInMs !== undefined; tries++) {
+          await wait(this.#sentTicks.dueInMs);
+          await this.#sentTicks.run(this.#connection);
+        }
+        await coopUnregister(this.#connection, this.#membership);
+      }
     } catch {
       // It is only politeness: an idle member that stays registered holds nothing up.
     }

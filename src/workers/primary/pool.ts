@@ -243,6 +243,7 @@ export class WorkerPool implements Service {
       slot,
       handler,
       origin,
+      centralQueues: Object.fromEntries(config.queues.map((one) => [one.name, one.origin])),
       timeoutMs,
       retry,
       ...(ratePerSecond === undefined ? {} : { ratePerSecond }),
