@@ -5,6 +5,7 @@ import { giant } from './giant.ts';
 import { held } from './held.ts';
 import { idle } from './idle.ts';
 import { latency } from './latency.ts';
+import { sideBySide } from './side-by-side.ts';
 import { work } from './work.ts';
 
 const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
@@ -15,6 +16,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   held: () => held('held'),
   'host-share': () => latency('host-share', { databases: 16, queues: 5, rate: 1_600, seconds: 20 }),
   idle: () => idle('idle'),
+  'side-by-side': () => sideBySide('side-by-side'),
   'small-ticks': () => forward('small-ticks', { eventsPerTick: 500 }),
   work: () => work('work'),
 };
