@@ -33,11 +33,16 @@ interface Open {
   lastEventId: number | undefined;
 }
 
+/** Rows that need less are not asked for beforehand. */
+const LEAST_EXPECTED_BYTES = 256 * 1024;
+
 export class Assembler {
   readonly #windows: Open[];
   readonly #options: AssemblerOptions;
   readonly #claim: Claim;
   readonly #settled: Promise<unknown>[] = [];
+  /** Reserved for a row that is not complete yet. */
+  #expected = 0;
   /** The large row that is under way, and how to let the next one begin. */
   #stream: RowStream | undefined;
   #leaveOversize: (() => void) | undefined;
@@ -72,8 +77,19 @@ export class Assembler {
     return Promise.all(this.#settled);
   }
 
-  /** Takes pieces in the order of the stream; waits where the memory budget says so. */
-  async add(pieces: readonly Piece[]): Promise<void> {
+  /**
+   * Takes pieces in the order of the stream; waits where the memory budget says so.
+   * @param neededBytes of the row that comes next and is not complete yet.
+   */
+  async add(pieces: readonly Piece[], neededBytes = 0): Promise<void> {
+    await this.#take(pieces);
+    if (pieces.length > 0) this.#release(this.#expected);
+    if (neededBytes < LEAST_EXPECTED_BYTES || neededBytes <= this.#expected) return;
+    await this.#claim.reserve(neededBytes - this.#expected);
+    this.#expected = neededBytes;
+  }
+
+  async #take(pieces: readonly Piece[]): Promise<void> {
     for (const piece of pieces) {
       await this.#endStream(piece);
       while (this.#next < piece.k) this.#complete();
@@ -90,7 +106,9 @@ export class Assembler {
       ) {
         this.#cut(window);
       }
-      await this.#claim.reserve(piece.bytes.length);
+      const expected = Math.min(this.#expected, piece.bytes.length);
+      this.#expected -= expected;
+      await this.#claim.reserve(piece.bytes.length - expected);
       window.chunks.push(piece.bytes);
       window.bytes += piece.bytes.length;
       window.rows += piece.rows;
@@ -114,7 +132,13 @@ export class Assembler {
     );
     this.#leaveOversize?.();
     for (const window of this.#windows.slice(this.#next)) this.#claim.free(window.bytes);
+    this.#release(this.#expected);
     this.#claim.complete();
+  }
+
+  #release(bytes: number): void {
+    this.#expected -= bytes;
+    if (bytes > 0) this.#claim.free(bytes);
   }
 
   /** A row larger than `whole`: what came before it goes first, then it goes alone, chunk by chunk. */

@@ -59,7 +59,7 @@ export async function copyWindows(
       found.map(({ reader }) => reader),
     );
     for await (const chunk of stream) {
-      await assembler.add(cutter.push(chunk as Buffer));
+      await assembler.add(cutter.push(chunk as Buffer), cutter.neededBytes);
       patience.refresh();
       await failPoint('copy-out:middle');
     }

@@ -54,6 +54,13 @@ export class Cutter {
     return this.#heldBytes;
   }
 
+  /** Bytes that the row which is not complete yet needs, as far as its lengths have come; 0 where it is handed on in parts. */
+  get neededBytes(): number {
+    const isHeld =
+      this.#heldBytes > 0 && this.#oversized === undefined && this.#needed <= this.#oversizeBytes;
+    return isHeld ? this.#needed : 0;
+  }
+
   /** @returns the rows that are complete now, a piece for each run of rows of one window. */
   push(chunk: Buffer): Piece[] {
     this.#held.push(chunk);

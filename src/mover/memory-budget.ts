@@ -1,11 +1,12 @@
 // How many bytes of events the mover holds over all sources, so that memory stays flat whatever the backlog.
 //
-// Readers reserve bytes as they arrive and free them when they are committed. Nobody can be stuck: when the pool is used
-// up, one reader at a time holds the permit and may finish its window beyond the pool (up to `whole`); the others wait.
-// Invariant: reserved <= pool + what the one permit holder took.
+// Readers reserve bytes as they arrive and free them when they are committed. A reader may hold half as much as is left for
+// all others: one that reads a backlog finds its share used up while there is room for whoever comes next. Nobody can be
+// stuck: the first that waits gets the permit, and may finish its window beyond the pool (up to `whole`).
+// Invariant: reserved <= pool + what the one permit holder took beyond its share.
 
 export interface Claim {
-  /** Resolves when `bytes` more may be held; at once where the pool has room. */
+  /** Resolves when `bytes` more may be held; at once where there is room. */
   reserve(bytes: number): Promise<void> | undefined;
   /** Hands back the permit, if this claim holds it: its window is complete. */
   complete(): void;
@@ -13,18 +14,28 @@ export interface Claim {
   free(bytes: number): void;
 }
 
+interface Held {
+  inPool: number;
+  beyond: number;
+}
+
 interface Waiter {
-  readonly claim: object;
+  readonly held: Held;
   readonly bytes: number;
   readonly go: () => void;
 }
 
+/** Of what is left for all others. With more readers each one's share shrinks, and what is left does not vanish. */
+const SHARE = 0.5;
+
 export class MemoryBudget {
   readonly #pool: number;
-  #used = 0;
+  #inPool = 0;
+  #beyond = 0;
   #oversized: Promise<void> = Promise.resolve();
-  #permit: object | undefined;
-  readonly #waiting: Waiter[] = [];
+  #oversizedWaiting = 0;
+  #permit: Held | undefined;
+  #waiting: Waiter[] = [];
 
   /** @param limit all bytes; @param whole the largest window that is never cut: the pool is what is left beside it. */
   constructor(limit: number, whole: number) {
@@ -32,12 +43,17 @@ export class MemoryBudget {
   }
 
   get used(): number {
-    return this.#used;
+    return this.#inPool + this.#beyond;
   }
 
-  /** True while readers wait for room: then windows should be small. */
-  get isTight(): boolean {
-    return this.#waiting.length > 0;
+  /** What one more reader could hold now. */
+  get room(): number {
+    return SHARE * (this.#pool - this.#inPool);
+  }
+
+  /** True while others wait for the place of a row that is too large to be held. */
+  get isOversizeAwaited(): boolean {
+    return this.#oversizedWaiting > 0;
   }
 
   /** Waits for the one place for a row that is too large to be held; resolves with how to leave it. */
@@ -47,51 +63,71 @@ export class MemoryBudget {
     this.#oversized = new Promise((resolve) => {
       leave = resolve;
     });
+    this.#oversizedWaiting += 1;
     await before;
+    this.#oversizedWaiting -= 1;
     return leave;
   }
 
   claim(): Claim {
-    const claim: Claim = {
+    const held: Held = { inPool: 0, beyond: 0 };
+    return {
       reserve: (bytes) => {
-        if (this.#permit === claim || (this.#waiting.length === 0 && this.#used + bytes <= this.#pool)) {
-          this.#used += bytes;
+        if (this.#fits(held, bytes)) {
+          this.#hold(held, bytes);
+          return undefined;
+        }
+        if (this.#permit === held) {
+          this.#overdraw(held, bytes);
           return undefined;
         }
         return new Promise((resolve) => {
-          this.#waiting.push({
-            claim,
-            bytes,
-            go: () => {
-              this.#used += bytes;
-              resolve();
-            },
-          });
+          this.#waiting.push({ held, bytes, go: resolve });
           this.#admit();
         });
       },
       complete: () => {
-        if (this.#permit === claim) this.#permit = undefined;
+        if (this.#permit === held) this.#permit = undefined;
         this.#admit();
       },
       free: (bytes) => {
-        this.#used -= bytes;
+        const beyond = Math.min(bytes, held.beyond);
+        held.beyond -= beyond;
+        this.#beyond -= beyond;
+        this.#hold(held, beyond - bytes);
         this.#admit();
       },
     };
-    return claim;
   }
 
+  #fits({ inPool }: Held, bytes: number): boolean {
+    return inPool + bytes <= SHARE * (this.#pool - this.#inPool + inPool);
+  }
+
+  #hold(held: Held, bytes: number): void {
+    held.inPool += bytes;
+    this.#inPool += bytes;
+  }
+
+  #overdraw(held: Held, bytes: number): void {
+    held.beyond += bytes;
+    this.#beyond += bytes;
+  }
+
+  /** Whoever fits goes, in the order in which they came; then, while nobody has it, the first one gets the permit. */
   #admit(): void {
-    for (;;) {
-      const next = this.#waiting[0];
-      if (next === undefined) return;
-      const hasRoom = this.#used + next.bytes <= this.#pool;
-      // A permit is given only while the pool is not overdrawn: what the last holder took must be committed first.
-      if (!hasRoom && (this.#permit !== undefined || this.#used > this.#pool)) return;
-      if (!hasRoom) this.#permit = next.claim;
-      this.#waiting.shift();
-      next.go();
-    }
+    this.#waiting = this.#waiting.filter(({ held, bytes, go }) => {
+      if (!this.#fits(held, bytes)) return true;
+      this.#hold(held, bytes);
+      go();
+      return false;
+    });
+    // What the last holder took must be committed first.
+    if (this.#permit !== undefined || this.#beyond > 0) return;
+    const first = this.#waiting.shift();
+    if (first === undefined) return;
+    this.#permit = first.held;
+    this.#overdraw(first.held, first.bytes);
+    first.go();
   }
 }

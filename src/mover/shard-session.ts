@@ -29,6 +29,8 @@ export interface TurnResult {
 
 /** What one window should hold at most, in bytes; ticks further apart make larger ones. */
 const WINDOW_BYTES = 8 * 1024 * 1024;
+/** While memory is short; less would cost more than it saves. */
+const LEAST_WINDOW_BYTES = 256 * 1024;
 
 /** Inside a window that was begun its end must be found, however far it is. */
 const ALL_TICKS = 1_000_000;
@@ -105,7 +107,7 @@ export class ShardSession {
       // One tick that covers so much more than a window should: it must not hold up the shard's other queues.
       if (
         sources.length > 1 &&
-        window.end.eventSeq - window.start.eventSeq > LARGE_WINDOWS * limitOf(source)
+        window.end.eventSeq - window.start.eventSeq > LARGE_WINDOWS * limitOf(source, WINDOW_BYTES)
       ) {
         this.#onLarge(one);
         continue;
@@ -130,13 +132,15 @@ export class ShardSession {
 
   async #round(sources: readonly Source[], thoroughness: Thoroughness): Promise<SeenQueue[]> {
     const nowMs = Date.now();
+    // While others hold much, small windows: many readers that each wait with a part of one would only hold each other up.
+    const windowBytes = Math.max(LEAST_WINDOW_BYTES, Math.min(WINDOW_BYTES, this.#context.budget.room / 2));
     const requests = sources.map((source): RoundRequest => {
       const ahead = source.ahead as NonNullable<Source['ahead']>;
       return {
         queue: this.#queues.get(source.queue) as QueueOnShard,
         tickId: ahead.tick.id,
         endTickId: ahead.inside?.end.id,
-        limit: limitOf(source),
+        limit: limitOf(source, windowBytes),
         ticks: ahead.inside === undefined ? source.ticks : ALL_TICKS,
         tick: source.ticker.mayTick(nowMs),
       };
@@ -166,7 +170,7 @@ export class ShardSession {
   }
 }
 
-/** Most events, by sequence, that the next window of a source should hold. */
-function limitOf(source: Source): number {
-  return Math.max(100, Math.floor(WINDOW_BYTES / source.rowBytes));
+/** Most events, by sequence, that a window of so many bytes should hold. */
+function limitOf(source: Source, bytes: number): number {
+  return Math.max(100, Math.floor(bytes / source.rowBytes));
 }

@@ -9,7 +9,7 @@ import type { QueueOnShard } from '../../src/shards/queue-on-shard.ts';
 const tick = (id: number) => ({ id, timeUs: id, eventSeq: id, md5: `m${id}`, snapshot: `${id}:${id}:` });
 const reading = { shard: 's1', queue: 'orders', where: undefined, columns: {}, origin: 'extra4' } as const;
 
-function given(dead: readonly number[] = []) {
+function given(dead: readonly number[] = [], budget = new MemoryBudget(1_000, 100)) {
   const { snapshot: _snapshot, ...start } = tick(1);
   const source = new Source(
     {
@@ -38,8 +38,8 @@ function given(dead: readonly number[] = []) {
     sqlstate: '22P02',
   }));
   const assembler = new Assembler([{ source, reader: { window, reading }, dead: buried }], {
-    budget: new MemoryBudget(1_000, 100),
-    wholeBytes: 100,
+    budget,
+    wholeBytes: budget.room > 1_000 ? MEGABYTE * 2 : 100,
     emit: (parcel) => {
       parcels.push(parcel);
       void drain(parcel);
@@ -54,6 +54,8 @@ function given(dead: readonly number[] = []) {
 async function drain({ chunks }: Parcel): Promise<void> {
   for await (const _ of chunks);
 }
+
+const MEGABYTE = 1_048_576;
 
 const piece = (id: number, part?: Piece['part']): Piece => ({
   k: 0,
@@ -98,6 +100,29 @@ describe('mover/assembler', () => {
     assembler.abandon();
     expect(parcels).toEqual([]);
     expect(source.ahead).toBe(before);
+  });
+
+  test('a row that comes bit by bit is held within the budget before it is complete, and counted once', async () => {
+    const budget = new MemoryBudget(8 * MEGABYTE, 4 * MEGABYTE);
+    const { assembler, parcels } = given([], budget);
+    await assembler.add([], MEGABYTE / 2);
+    await assembler.add([], MEGABYTE);
+    expect(budget.used).toBe(MEGABYTE);
+    await assembler.add([{ ...piece(7), bytes: Buffer.alloc(MEGABYTE - 100) }], MEGABYTE / 2);
+    expect(budget.used).toBe(MEGABYTE * 1.5 - 100);
+    await assembler.add([{ ...piece(8), bytes: Buffer.alloc(MEGABYTE / 2) }]);
+    assembler.finish();
+    for (const { settle } of parcels) settle();
+    await assembler.settled;
+    expect(budget.used).toBe(0);
+  });
+
+  test('a row that does not come to its end is held no longer', async () => {
+    const budget = new MemoryBudget(8 * MEGABYTE, 4 * MEGABYTE);
+    const { assembler } = given([], budget);
+    await assembler.add([], MEGABYTE);
+    assembler.abandon();
+    expect(budget.used).toBe(0);
   });
 });
 
