@@ -8,6 +8,8 @@ export interface Resource {
   readonly home?: string;
   /** Only members that serve this group hold it; absent: all do. */
   readonly group?: string;
+  /** Shared out on its own: who holds it holds no less of the others. */
+  readonly isApart?: boolean;
 }
 
 export interface Member {
@@ -76,12 +78,13 @@ interface Pool {
   readonly names: readonly string[];
 }
 
-/** Resources with the same possible holders are shared out together. */
+/** Resources with the same possible holders are shared out together, but for those apart. */
 function poolsOf(standings: Standings): Pool[] {
   const pools = new Map<string, { eligible: readonly string[] | undefined; names: string[] }>();
   for (const resource of standings.resources) {
     const eligible = eligibleFor(resource, standings);
-    const key = eligible === undefined ? 'nobody' : JSON.stringify(eligible);
+    const apart = resource.isApart ? resource.name : '';
+    const key = eligible === undefined ? 'nobody' : JSON.stringify([eligible, apart]);
     const pool = pools.get(key) ?? { eligible, names: [] };
     pool.names.push(resource.name);
     pools.set(key, pool);

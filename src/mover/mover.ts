@@ -19,7 +19,7 @@ import { wait } from '../lifecycle/wait.ts';
 import { Connection } from '../postgres/connection.ts';
 import { consumerName, shardResource } from '../queue/names.ts';
 import { CentralTicker } from '../upkeep/central-ticker.ts';
-import { CentralUpkeep } from '../upkeep/central-upkeep.ts';
+import { CENTRAL_RESOURCE, CentralUpkeep } from '../upkeep/central-upkeep.ts';
 import { Backpressure } from './backpressure.ts';
 import { Condemning } from './condemning.ts';
 import { Control } from './control.ts';
@@ -49,8 +49,6 @@ const LEASE_MS = 10_000;
 /** More shards asked at once only make each answer later: the servers of one host have so many cores. */
 const ROUNDS_AT_ONCE = 16;
 const ROUND_PATIENCE_MS = 500;
-/** The lease of central's own upkeep. */
-const CENTRAL_RESOURCE = 'upkeep:central';
 
 interface Running {
   readonly service: Service;

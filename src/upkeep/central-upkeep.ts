@@ -2,7 +2,10 @@
 import type { CentralLink } from '../central/central-link.ts';
 import type { Service } from '../lifecycle/service.ts';
 import { wait } from '../lifecycle/wait.ts';
-import { maintain } from './maintenance.ts';
+import { maintain, moveRetries } from './maintenance.ts';
+
+/** What whoever does it holds: a mover, or a host of workers. */
+export const CENTRAL_RESOURCE = 'upkeep:central';
 
 export interface CentralUpkeepOptions {
   readonly queues: readonly string[];
@@ -40,6 +43,12 @@ export class CentralUpkeep implements Service {
   }
 
   async runOnce(): Promise<void> {
+    // Before the ticks, which hand them out.
+    await this.#guarded('retries', () =>
+      this.#link.use(async (connection) => {
+        await moveRetries(connection, 'pgq');
+      }),
+    );
     for (const queue of this.#options.queues) {
       await this.#guarded(`tick of ${queue}`, async () => {
         await this.#link.query('select tributary.tick($1, null)', [queue]);

@@ -32,15 +32,17 @@ export async function maintain(
   }
   if (rotated > 0 || state?.is_half_done)
     await connection.query(`select ${schema}.maint_rotate_tables_step2()`);
-  let retried = 0;
-  if (state?.has_retries) {
-    for (;;) {
-      const [row] = await connection.query<{ moved: number }>(
-        `select ${schema}.maint_retry_events() as moved`,
-      );
-      if (row === undefined || row.moved === 0) break;
-      retried += row.moved;
-    }
+  return { rotated, retried: state?.has_retries ? await moveRetries(connection, schema) : 0 };
+}
+
+/** Hands events that were put off out again, once their time has come. Only reads where there are none. */
+export async function moveRetries(connection: Connection, schema: string): Promise<number> {
+  const due = `select exists (select from ${schema}.retry_queue where ev_retry_after <= now()) as due`;
+  let moved = 0;
+  while ((await connection.query<{ due: boolean }>(due))[0]?.due) {
+    const [row] = await connection.query<{ moved: number }>(`select ${schema}.maint_retry_events() as moved`);
+    if (row === undefined || row.moved === 0) break;
+    moved += row.moved;
   }
-  return { rotated, retried };
+  return moved;
 }

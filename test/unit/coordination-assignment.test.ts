@@ -134,6 +134,16 @@ describe('coordination/assignment', () => {
     expect(assign({ ...given, holdings: wrong }).release).toEqual(['emails#1']);
   });
 
+  test('who holds something apart holds no less of the others, and nobody takes it from one of another kind', () => {
+    const given = standings({ resources: [...resources(4), { name: 'upkeep', isApart: true }] });
+    const held = (holder: string) => {
+      const { holdings } = settle({ ...given, holdings: [{ resource: 'upkeep', holder }] });
+      return ['a', 'b'].map((id) => holdings.filter((one) => one.holder === id).length);
+    };
+    expect(held('a')).toEqual([3, 2]);
+    expect(held('a mover')).toEqual([2, 2]);
+  });
+
   test('from any beginning they settle, everything is held once, fairly, and nothing moves after', () => {
     const anything = fc.record({
       count: fc.integer({ min: 0, max: 40 }),

@@ -6,20 +6,22 @@
 import { randomUUID } from 'node:crypto';
 import { CentralLink } from '../../central/central-link.ts';
 import { readIdentity } from '../../central/identity.ts';
-import type { Config, Queue } from '../../config/config.ts';
+import type { Config } from '../../config/config.ts';
 import { LeaseKeeper } from '../../coordination/keeper.ts';
 import { readWorkerPools, syncWorkers } from '../../coordination/worker-pool.ts';
 import type { Service } from '../../lifecycle/service.ts';
 import { wait } from '../../lifecycle/wait.ts';
 import { Connection } from '../../postgres/connection.ts';
-import { groupName } from '../../queue/names.ts';
+import { CENTRAL_RESOURCE } from '../../upkeep/central-upkeep.ts';
 import type { Start } from '../protocol.ts';
 import { Bell } from './bell.ts';
-import { DEAD_AFTER_MS, Heartbeat } from './heartbeat.ts';
+import { CentralDuty } from './central-duty.ts';
+import { Heartbeat } from './heartbeat.ts';
 import type { OnWorkerOccurrence, WorkerOccurrence } from './occurrence.ts';
 import type { StopOptions } from './slot.ts';
 import { slotOf, slotResource, slotsOf } from './slot-names.ts';
 import { Slots, type WantedSlot } from './slots.ts';
+import { startOf, type WorkedQueue, workedQueues } from './starts.ts';
 
 export interface WorkerPoolOptions {
   readonly config: Config;
@@ -35,13 +37,9 @@ export interface WorkerPoolOptions {
   readonly stopping?: StopOptions;
 }
 
-type WorkedQueue = Queue & { readonly workers: number };
-
 const ROUND_MS = 500;
 /** A host that is silent for so long loses its slots. */
 const LEASE_MS = 10_000;
-/** What a worker knows of it without a word from us: with the keeper's own trust, less than the lease. */
-const HELD_FOR_MS = 2_000;
 /** A changed number is carried out within three beats. */
 const BEAT_MS = 400;
 const STOPPING: StopOptions = { drainMs: 20_000, abortMs: 5_000 };
@@ -56,6 +54,7 @@ export class WorkerPool implements Service {
   readonly #queues: ReadonlyMap<string, WorkedQueue>;
   readonly #control: CentralLink;
   readonly #heartbeat: Heartbeat;
+  readonly #duty: CentralDuty;
   readonly #bell: Bell;
   readonly #keeper: LeaseKeeper;
   readonly #slots: Slots;
@@ -68,11 +67,18 @@ export class WorkerPool implements Service {
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
-    this.#queues = workedQueues(options);
+    this.#queues = workedQueues(options.config, options.queues);
     this.#control = new CentralLink(options.config, 'workers');
     this.#heartbeat = new Heartbeat(this.#control);
+    this.#duty = new CentralDuty({
+      config: options.config,
+      onTrouble: (error) => this.#tell({ kind: 'pool-trouble', error }),
+    });
     this.#slots = new Slots({
-      startOf: (wanted) => this.#startOf(wanted),
+      startOf: (wanted) => {
+        const queue = this.#queues.get(wanted.queue) as WorkedQueue;
+        return startOf(wanted, { ...options, queue });
+      },
       onOccurrence: options.onOccurrence,
     });
     this.#bell = new Bell(options.config.central, {
@@ -131,7 +137,7 @@ export class WorkerPool implements Service {
     }
     clearInterval(tending);
     await this.#bell.stop();
-    await Promise.all([holding, hearing]);
+    await Promise.all([holding, hearing, this.#duty.end()]);
     await this.#control.close();
   }
 
@@ -162,17 +168,21 @@ export class WorkerPool implements Service {
         ...(version === undefined ? {} : { version }),
       },
       open: () => Connection.open(config.central, { applicationName: `tributary leases ${config.name}` }),
-      resources: () =>
-        this.#wantedSlots().map(({ slot, queue }) => ({ name: slotResource(slot), group: queue })),
+      resources: () => [
+        ...this.#wantedSlots().map(({ slot, queue }) => ({ name: slotResource(slot), group: queue })),
+        { name: CENTRAL_RESOURCE, isApart: true },
+      ],
       details: () => ({ running: this.running, parked: this.parked, pids: this.pids }),
       ttlMs: LEASE_MS,
       adoptAfterMs: 0,
       beatMs: BEAT_MS,
       onTaken: ({ resource }) => {
+        if (resource === CENTRAL_RESOURCE) return this.#duty.begin();
         this.#leaving.delete(slotOf(resource));
         this.#fill();
       },
       onRelease: async ({ resource }) => {
+        if (resource === CENTRAL_RESOURCE) return await this.#duty.end();
         const slot = slotOf(resource);
         this.#leaving.add(slot);
         await this.#slots.empty(
@@ -180,7 +190,8 @@ export class WorkerPool implements Service {
           this.#stopped.signal.aborted ? (this.#options.stopping ?? STOPPING) : LETTING_GO,
         );
       },
-      onLost: ({ resource }) => void this.#slots.empty(slotOf(resource), LOST),
+      onLost: ({ resource }) =>
+        void (resource === CENTRAL_RESOURCE ? this.#duty.end() : this.#slots.empty(slotOf(resource), LOST)),
       onTrouble: (error) => onOccurrence({ kind: 'pool-trouble', error }),
     });
   }
@@ -232,27 +243,6 @@ export class WorkerPool implements Service {
     for (const { name } of this.#slots.all) if (!names.has(name)) void this.#slots.empty(name, LETTING_GO);
   }
 
-  #startOf({ slot, queue }: WantedSlot): Start {
-    const { config, log } = this.#options;
-    const { handler = '', origin, timeoutMs, retry, ratePerSecond } = this.#queues.get(queue) as WorkedQueue;
-    return {
-      type: 'start',
-      central: config.central,
-      queue,
-      group: groupName(config),
-      slot,
-      handler,
-      origin,
-      centralQueues: Object.fromEntries(config.queues.map((one) => [one.name, one.origin])),
-      timeoutMs,
-      retry,
-      ...(ratePerSecond === undefined ? {} : { ratePerSecond }),
-      deadAfterMs: DEAD_AFTER_MS,
-      heldForMs: HELD_FOR_MS,
-      log,
-    };
-  }
-
   #tellParked(): void {
     const { parked } = this;
     for (const [queue, sentence] of Object.entries(parked)) {
@@ -273,11 +263,4 @@ export class WorkerPool implements Service {
   #poke(): void {
     this.#poked.abort();
   }
-}
-
-function workedQueues({ config, queues }: WorkerPoolOptions): ReadonlyMap<string, WorkedQueue> {
-  const worked = config.queues.filter((queue): queue is WorkedQueue => queue.workers !== 'none');
-  return new Map(
-    worked.filter(({ name }) => queues?.includes(name) ?? true).map((queue) => [queue.name, queue]),
-  );
 }

@@ -1,0 +1,39 @@
+// Upkeep of central by a host of workers, where no mover does it: without ticks and moved retries, events that were put off
+// would never come back.
+import { CentralLink } from '../../central/central-link.ts';
+import type { Config } from '../../config/config.ts';
+import { CentralUpkeep } from '../../upkeep/central-upkeep.ts';
+
+export interface CentralDutyOptions {
+  readonly config: Config;
+  onTrouble(error: unknown): void;
+}
+
+/** Begun and ended with the term of `CENTRAL_RESOURCE`. */
+export class CentralDuty {
+  readonly #options: CentralDutyOptions;
+  #running: { readonly upkeep: CentralUpkeep; readonly ended: Promise<void> } | undefined;
+
+  constructor(options: CentralDutyOptions) {
+    this.#options = options;
+  }
+
+  begin(): void {
+    if (this.#running !== undefined) return;
+    const { config, onTrouble } = this.#options;
+    const link = new CentralLink(config, 'upkeep');
+    const upkeep = new CentralUpkeep(link, {
+      queues: config.queues.map(({ name }) => name),
+      onTrouble: (_what, error) => onTrouble(error),
+      onRotation: () => {},
+    });
+    this.#running = { upkeep, ended: upkeep.run().finally(() => link.close()) };
+  }
+
+  async end(): Promise<void> {
+    const running = this.#running;
+    this.#running = undefined;
+    await running?.upkeep.stop();
+    await running?.ended;
+  }
+}
