@@ -31,6 +31,8 @@ export interface CommitContent {
   readonly steps: readonly PositionStep[];
   /** Events that central refuses: kept as dead events by this commit, which moves the position over them. */
   readonly dead?: readonly DeadOfSource[];
+  /** What else becomes true with it. */
+  readonly alongsideSql?: string;
 }
 
 export interface DeadOfSource {
@@ -67,23 +69,26 @@ const COPY_TRAILER = Buffer.from([0xff, 0xff]);
 /** @returns the transaction's id, which a tick has to cover; undefined where no event was inserted. */
 export async function commitGathered(
   central: Connection,
-  { queue, chunks, steps, dead = [] }: CommitContent,
+  { queue, chunks, steps, dead = [], alongsideSql }: CommitContent,
   { timeoutMs, holdSql }: CommitOptions,
 ): Promise<number | undefined> {
-  const positions = [
-    ...dead.map(condemnSql),
-    `select tributary.insert_positions(${literal(JSON.stringify(steps.map(stepJson)))}::jsonb)`,
-  ].join('; ');
+  // Asked for behind the rows: who reads while we copy knows their number only then.
+  const positions = () =>
+    [
+      ...dead.map(condemnSql),
+      `select tributary.insert_positions(${literal(JSON.stringify(steps.map(stepJson)))}::jsonb)`,
+      ...(alongsideSql === undefined ? [] : [alongsideSql]),
+    ].join('; ');
   try {
     if (Array.isArray(chunks) && chunks.length === 0) {
-      await central.script(`begin isolation level read committed; ${positions}; commit`, { timeoutMs });
+      await central.script(`begin isolation level read committed; ${positions()}; commit`, { timeoutMs });
       return undefined;
     }
     const { xid, table } = await openCommit(central, queue, { timeoutMs, holdSql });
     await failPoint('commit:opened');
     await copyChunks(central, table, chunks, timeoutMs);
     await failPoint('commit:copied');
-    await central.script(positions, { timeoutMs });
+    await central.script(positions(), { timeoutMs });
     await failPoint('commit:positioned');
     await central.script('commit', { timeoutMs });
     await failPoint('commit:committed');

@@ -2,6 +2,10 @@
 import { CENTRAL_COLUMNS } from './columns.ts';
 
 const NULL = -1;
+/** PostgreSQL counts from the year 2000, in microseconds. */
+const YEAR_2000_US = 946_684_800_000_000;
+/** Behind the number of fields and the length of the first one, which is the time. */
+const TIME_AT = 6;
 
 /** The single rows of buffers that hold whole ones, without header and trailer. */
 export function splitRows(chunks: readonly Buffer[]): Buffer[] {
@@ -21,6 +25,11 @@ export function textIn(row: Buffer, column: string): string | undefined {
   const index = CENTRAL_COLUMNS.split(', ').indexOf(column);
   const field = fieldsOf(row, 0).fields[index];
   return field === undefined ? undefined : row.toString('utf8', field.from, field.to);
+}
+
+/** The time of the event, in microseconds since 1970; the beginning of the row is enough. */
+export function instantIn(row: Buffer): number {
+  return Number(row.readBigInt64BE(TIME_AT)) + YEAR_2000_US;
 }
 
 function fieldsOf(

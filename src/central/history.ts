@@ -1,6 +1,12 @@
 // What repair needs of central: where a source has been, which of its events central still holds, and letting it move again.
 import type { Connection } from '../postgres/connection.ts';
+import { literal } from '../postgres/quote.ts';
 import type { Fingerprint } from './position.ts';
+
+/** Fetched at a time. */
+const FETCHED = 10_000;
+/** All of a queue's tables are read and sorted before the first comes. */
+const FETCH_TIMEOUT_MS = 300_000;
 
 /** Ticks that the source was moved to, the newest first, as far back as positions are kept. */
 export async function readHistory(central: Connection, source: number): Promise<Fingerprint[]> {
@@ -18,30 +24,80 @@ export async function readHistory(central: Connection, source: number): Promise<
   }));
 }
 
-/** An event of a source that central still holds: ids are given out again after a restore, times are not. */
-export interface HeldEvent {
-  readonly id: number;
-  /** Microseconds since the epoch. */
-  readonly timeUs: number;
+/** Events of a source that central still holds: ids are given out again after a restore, times are not. */
+export class HeldEvents {
+  #ids = new Float64Array(FETCHED);
+  #timesUs = new Float64Array(FETCHED);
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** In the order of ids. */
+  add(id: number, timeUs: number): void {
+    if (this.#size === this.#ids.length) {
+      this.#ids = twice(this.#ids);
+      this.#timesUs = twice(this.#timesUs);
+    }
+    this.#ids[this.#size] = id;
+    this.#timesUs[this.#size] = timeUs;
+    this.#size += 1;
+  }
+
+  has(id: number, timeUs: number): boolean {
+    let [low, high] = [0, this.#size];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#ids[middle] as number) < id) low = middle + 1;
+      else high = middle;
+    }
+    for (; low < this.#size && this.#ids[low] === id; low += 1)
+      if (this.#timesUs[low] === timeUs) return true;
+    return false;
+  }
 }
 
-/** The events of one source in a central queue's tables, as far as rotation has left them. */
+function twice(values: Float64Array): Float64Array<ArrayBuffer> {
+  const larger = new Float64Array(values.length * 2);
+  larger.set(values);
+  return larger;
+}
+
+/** The events of one source, between two ids, in a central queue's tables, as far as rotation has left them. */
 export async function readHeldEvents(
   central: Connection,
-  { queue, column, prefix }: { queue: string; column: string; prefix: string },
-): Promise<HeldEvent[]> {
+  {
+    queue,
+    column,
+    prefix,
+    from,
+    to,
+  }: { queue: string; column: string; prefix: string; from: number; to: number },
+): Promise<HeldEvents> {
+  const held = new HeldEvents();
   const [table] = await central.query<{ name: string }>(
     'select queue_data_pfx as name from pgq.queue where queue_name = $1',
     [queue],
   );
-  if (table === undefined) return [];
-  return await central.query<HeldEvent>(
-    `select substr(${column}, length($1) + 1)::bigint as id, (extract(epoch from ev_time) * 1000000)::bigint as "timeUs"
-     from ${table.name} where starts_with(${column}, $1) and substr(${column}, length($1) + 1) ~ '^[0-9]+$'`,
-    [prefix],
-  );
+  if (table === undefined) return held;
+  const id = `substr(${column}, ${[...prefix].length + 1})`;
+  await central.script(`begin; declare held no scroll cursor for
+    select id, time_us
+    from (
+        select case when ${id} ~ '^[0-9]{1,18}$' then ${id}::bigint end as id,
+            (extract(epoch from ev_time) * 1000000)::bigint as time_us
+        from ${table.name} where starts_with(${column}, ${literal(prefix)})) e
+    where id between ${from} and ${to}
+    order by id`);
+  for (;;) {
+    const [rows = []] = await central.script(`fetch ${FETCHED} from held`, { timeoutMs: FETCH_TIMEOUT_MS });
+    for (const { id: one, time_us } of rows) held.add(one as number, time_us as number);
+    if (rows.length < FETCHED) break;
+  }
+  await central.script('commit');
+  return held;
 }
 
-export async function activateSource(central: Connection, source: number): Promise<void> {
-  await central.query('select tributary.activate_source($1)', [source]);
-}
+/** Lets a halted source go, where it is part of a transaction that moves it to where it may go on. */
+export const activateSourceSql = (source: number): string => `select tributary.activate_source(${source})`;

@@ -1,21 +1,20 @@
 // Repair of a halted source: shows what each way would move or leave out, or goes one of them.
 //
-// Order: events and the new position are committed together, as ever; only then the source is let go. A repair that was
-// ended half-way is simply done again: what central holds by then is left out.
+// Invariant: events, the new position and the end of the halt are one commit. A repair that was ended half-way has done
+// nothing, and is simply done again.
 import { commitGathered } from '../central/commit.ts';
-import { activateSource, type HeldEvent, readHeldEvents, readHistory } from '../central/history.ts';
+import { activateSourceSql, HeldEvents, readHeldEvents, readHistory } from '../central/history.ts';
 import { readSources, type StoredSource } from '../central/positions.ts';
 import type { Config, Queue, Shard } from '../config/config.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { literal } from '../postgres/quote.ts';
 import { fill, sqlFile } from '../postgres/sql-file.ts';
-import { endCopyOut, startCopyOut } from '../shards/copy-out.ts';
 import { type QueueOnShard, resolveQueues } from '../shards/queue-on-shard.ts';
 import { type Tick, toTick } from '../shards/ticks.ts';
 import { type Reading, readingsOf } from '../shards/window.ts';
-import { Cutter } from './cutter.ts';
 import { type Choice, planRepair, type Way } from './repair-plan.ts';
+import { type RepairWindow, rowsWithout, type Survey, survey } from './repair-window.ts';
 
 export interface RepairTarget {
   readonly config: Config;
@@ -47,7 +46,7 @@ interface Case {
   readonly reading: Reading;
   readonly onShard: QueueOnShard;
   readonly ways: readonly Way[];
-  readonly held: readonly HeldEvent[];
+  readonly wholeBytes: number;
 }
 
 const TICKS_OF = sqlFile('shard', 'ticks-of.sql');
@@ -61,7 +60,7 @@ export async function explainRepair(
 ): Promise<RepairOutcome[]> {
   const found = await study(target, connections);
   const outcomes: RepairOutcome[] = [];
-  for (const way of found.ways) outcomes.push(outcomeOf(way, await read(way, found, connections.shard)));
+  for (const way of found.ways) outcomes.push(outcomeOf(way, await measure(way, found, connections)));
   return outcomes;
 }
 
@@ -81,28 +80,42 @@ export async function repair(
       remedy: 'Choose another way; `--dry-run` shows them.',
     });
   }
-  const contents = await read(way, found, connections.shard);
   const { stored, central } = found;
   const { id, timeUs, eventSeq, md5 } = way.end;
+  const { all, held } = await look(way, found, connections);
+  let moves = 0;
+  const events = async function* (start: Tick) {
+    for await (const { bytes, rows } of rowsWithout(
+      held,
+      connections.shard,
+      windowOf(found, start, way.end),
+    )) {
+      moves += rows;
+      yield bytes;
+    }
+  };
   await commitGathered(
     connections.central,
     {
       queue: central.name,
-      chunks: contents.chunks,
+      chunks: way.start === undefined ? [] : events(way.start),
       steps: [
         {
           source: stored.id,
           n: stored.n + 1,
           after: stored.position as NonNullable<StoredSource['position']>,
           to: { tick: { id, timeUs, eventSeq, md5 } },
-          rows: contents.moves,
+          // Known when all of them are copied, which is before it is asked for.
+          get rows() {
+            return moves;
+          },
         },
       ],
+      alongsideSql: activateSourceSql(stored.id),
     },
     { timeoutMs: COMMIT_TIMEOUT_MS, holdSql: HOLD_NOTHING },
   );
-  await activateSource(connections.central, stored.id);
-  return outcomeOf(way, contents);
+  return outcomeOf(way, { moves, leavesOut: all.rows - moves });
 }
 
 async function study({ config, shard, queue }: RepairTarget, connections: RepairConnections): Promise<Case> {
@@ -129,16 +142,14 @@ async function study({ config, shard, queue }: RepairTarget, connections: Repair
   const ways = planRepair(history, ticks);
   if (ways.length === 0)
     throw refusal(`Queue ${queue} on shard ${shard.name} has no tick.`, 'Let a ticker run there first.');
-  const { origin } = found.reading;
-  const held =
-    origin === 'none'
-      ? []
-      : await readHeldEvents(connections.central, {
-          queue: found.central.name,
-          column: `ev_${origin}`,
-          prefix: `${shard.name}:${queue}:`,
-        });
-  return { stored, central: found.central, reading: found.reading, onShard, ways, held };
+  return {
+    stored,
+    central: found.central,
+    reading: found.reading,
+    onShard,
+    ways,
+    wholeBytes: config.mover.wholeBytes,
+  };
 }
 
 /** So that the newest tick covers what is committed; where ticks come from elsewhere theirs must do. */
@@ -168,61 +179,50 @@ async function readTicks(
   );
 }
 
-interface Contents {
-  readonly chunks: readonly Buffer[];
+interface Counts {
   readonly moves: number;
   readonly leavesOut: number;
 }
 
-async function read(way: Way, found: Case, shard: Connection): Promise<Contents> {
+/** How much there is, and what of it central holds. */
+async function look(
+  way: Way,
+  found: Case,
+  { central, shard }: RepairConnections,
+): Promise<{ all: Survey; held: HeldEvents }> {
+  const { reading } = found;
   const oldest = found.ways.find(({ choice }) => choice === 'take-over')?.start as Tick;
-  const all = await readWindow(shard, { found, start: way.start ?? oldest, end: way.end, where: undefined });
-  if (way.start === undefined) return { chunks: [], moves: 0, leavesOut: all.rows };
-  if (!way.leavesOutHeld || found.held.length === 0)
-    return { chunks: all.chunks, moves: all.rows, leavesOut: 0 };
-  const rest = await readWindow(shard, {
-    found,
-    start: way.start,
-    end: way.end,
-    where: notHeldSql(found.held),
+  const all = await survey(shard, windowOf(found, way.start ?? oldest, way.end));
+  if (!way.leavesOutHeld || reading.origin === 'none' || all.rows === 0)
+    return { all, held: new HeldEvents() };
+  const { name: queue } = found.central;
+  const prefix = `${reading.shard}:${reading.queue}:`;
+  const held = await readHeldEvents(central, {
+    queue,
+    column: `ev_${reading.origin}`,
+    prefix,
+    from: all.from,
+    to: all.to,
   });
-  return { chunks: rest.chunks, moves: rest.rows, leavesOut: all.rows - rest.rows };
+  return { all, held };
 }
 
-/** Both id and time must be the same: ids alone are given out again. */
-function notHeldSql(held: readonly HeldEvent[]): string {
-  const ids = held.map(({ id }) => id).join(',');
-  const times = held.map(({ timeUs }) => timeUs).join(',');
-  return `not exists (select from unnest('{${ids}}'::bigint[], '{${times}}'::bigint[]) as held (id, time_us)
-    where held.id = ev_id and held.time_us = (extract(epoch from ev_time) * 1000000)::bigint)`;
+/** What would be moved; nothing is. */
+async function measure(way: Way, found: Case, connections: RepairConnections): Promise<Counts> {
+  const { all, held } = await look(way, found, connections);
+  if (way.start === undefined) return { moves: 0, leavesOut: all.rows };
+  if (held.size === 0) return { moves: all.rows, leavesOut: 0 };
+  let moves = 0;
+  for await (const { rows } of rowsWithout(held, connections.shard, windowOf(found, way.start, way.end)))
+    moves += rows;
+  return { moves, leavesOut: all.rows - moves };
 }
 
-async function readWindow(
-  shard: Connection,
-  { found, start, end, where }: { found: Case; start: Tick; end: Tick; where: string | undefined },
-): Promise<{ chunks: Buffer[]; rows: number }> {
-  const { reading, onShard } = found;
-  const conditions = [reading.where, where].filter((one) => one !== undefined).map((one) => `(${one})`);
-  const cutter = new Cutter();
-  const chunks: Buffer[] = [];
-  let rows = 0;
-  const stream = await startCopyOut(shard, [
-    {
-      window: { queue: onShard, start, end, afterEventId: undefined },
-      reading: { ...reading, where: conditions.length === 0 ? undefined : conditions.join(' and ') },
-    },
-  ]);
-  for await (const chunk of stream) {
-    for (const piece of cutter.push(chunk as Buffer)) {
-      chunks.push(piece.bytes);
-      rows += piece.rows;
-    }
-  }
-  await endCopyOut(shard);
-  return { chunks, rows };
+function windowOf({ onShard, reading, wholeBytes }: Case, start: Tick, end: Tick): RepairWindow {
+  return { window: { queue: onShard, start, end, afterEventId: undefined }, reading, wholeBytes };
 }
 
-function outcomeOf(way: Way, { moves, leavesOut }: Contents): RepairOutcome {
+function outcomeOf(way: Way, { moves, leavesOut }: Counts): RepairOutcome {
   return {
     choice: way.choice,
     moves,

@@ -50,6 +50,8 @@ export class ShardLoop implements Service {
   #connection: Connection | undefined;
   #underWay: Promise<unknown[]>[] = [];
   #isStale = true;
+  /** A queue may have been created anew, with other tables: only a new session knows them. */
+  #isRepaired = false;
   #failures = 0;
   #lastFlushMs = 0;
 
@@ -111,7 +113,10 @@ export class ShardLoop implements Service {
     for (const source of this.#sources) {
       const stored = exceptions.get(source.id) ?? ACTIVE;
       // Somebody repaired or reinstalled it: its position may not be where we left it.
-      if (source.trouble?.state === 'halted' && stored.state === 'active') this.#isStale = true;
+      if (source.trouble?.state === 'halted' && stored.state === 'active') {
+        this.#isStale = true;
+        this.#isRepaired = true;
+      }
       source.refresh(stored);
     }
   }
@@ -123,6 +128,7 @@ export class ShardLoop implements Service {
       applicationName: `tributary mover ${context.config.name}`,
     });
     this.#connection = connection;
+    this.#isRepaired = false;
     const queues = await resolveQueues(
       connection,
       this.shard.schema,
@@ -141,7 +147,7 @@ export class ShardLoop implements Service {
     let idleMs = MIN_INTERVAL_MS;
     let chaseMs = MIN_INTERVAL_MS;
     let exactAtMs = 0;
-    while (!signal.aborted) {
+    while (!signal.aborted && !this.#isRepaired) {
       if (this.#isStale) await this.#refreshSources();
       this.#noteMissing(queues);
       const beganMs = Date.now();

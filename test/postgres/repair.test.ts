@@ -38,6 +38,12 @@ async function givenRestoredShard(): Promise<Given> {
   });
   await givenEvents(one, 'orders', 7);
   await one.query(`select pgq.ticker('orders')`);
+  await haltDiverged(given);
+  return given;
+}
+
+/** Runs a mover until it has found out. */
+async function haltDiverged(given: Given): Promise<void> {
   const { mover, ended } = given.start();
   await until(
     async () =>
@@ -50,7 +56,6 @@ async function givenRestoredShard(): Promise<Given> {
   );
   await mover.stop();
   await ended;
-  return given;
 }
 
 async function connected(given: Given) {
@@ -85,6 +90,46 @@ describe('mover/repair', () => {
     expect(proof.lost).toEqual([]);
     // The five events of the lost branch and the five that took their ids are both there.
     expect(proof.twice).toHaveLength(5);
+  });
+
+  test('rewind leaves out what central holds, large events too, and moves the rest', async () => {
+    const given = await givenMover({ shards: 1, more: 'mover: { memory: 16MB, whole: 16kB }' });
+    const [one] = given.cluster.shards as [typeof given.cluster.central];
+    const insertLarge = () =>
+      one.query(
+        `select pgq.insert_event('orders', 'large', string_agg(md5(n::text), '')) from generate_series(1, 4000) n`,
+      );
+    await givenEvents(one, 'orders', 10);
+    await moveAll(given, 10);
+    const [agreed] = await one.query<{ id: number }>('select max(tick_id) as id from pgq.tick');
+    await givenEvents(one, 'orders', 20);
+    await insertLarge();
+    await givenEvents(one, 'orders', 20);
+    await moveAll(given, 51);
+    // As if the same events had been restored, and ticked at other times.
+    await one.query(`update pgq.tick set tick_time = tick_time + interval '1 ms' where tick_id > $1`, [
+      agreed?.id,
+    ]);
+    await givenEvents(one, 'orders', 6);
+    await insertLarge();
+    await givenEvents(one, 'orders', 1);
+    await haltDiverged(given);
+    const connections = await connected(given);
+    const ways = await explainRepair(targetOf(given), connections);
+    expect(ways.map(({ choice, moves, leavesOut }) => [choice, moves, leavesOut])).toEqual([
+      ['rewind', 8, 41],
+      ['skip', 0, 59],
+      ['take-over', 59, 0],
+    ]);
+    expect(await repair(targetOf(given), connections, 'rewind')).toMatchObject({ moves: 8, leavesOut: 41 });
+    await givenEvents(one, 'orders', 3);
+    await moveAll(given, 62);
+    const { lost, twice, invented } = await proofOf(given, 'orders');
+    expect({ lost, twice, invented }).toEqual({ lost: [], twice: [], invented: [] });
+    const [large] = await given.cluster.central.query<{ n: number; bytes: number }>(
+      `select count(*) as n, sum(length(ev_data)) as bytes from (select * from pgq.event_template) e where ev_type = 'large'`,
+    );
+    expect(large).toEqual({ n: 2, bytes: 2 * 4000 * 32 });
   });
 
   test('skip goes on from what the shard has now', async () => {

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { TestDatabase } from '../support/database.ts';
 import { type Forwarding, givenForwarding } from '../support/forwarding.ts';
 import { givenEvents } from '../support/installation.ts';
-import type { TestProcess } from '../support/process.ts';
+import { runTributary, type TestProcess } from '../support/process.ts';
 import { givenBackup } from '../support/restore.ts';
 import { until } from '../support/until.ts';
 
@@ -81,6 +81,19 @@ describe('mover', () => {
     await givenEvents(two, 'orders', 4);
     await untilMoved(forwarding, 22);
     expect(await haltedIn(forwarding)).toEqual(['s1:orders']);
+    // The same mover goes on with the new queue's tables.
+    const { code, stderr } = await runTributary([
+      '-c',
+      forwarding.file,
+      'repair',
+      's1:orders',
+      '--take-over',
+    ]);
+    expect([code, stderr]).toEqual([0, expect.not.stringContaining('rror')]);
+    await untilMoved(forwarding, 24);
+    await givenEvents(one, 'orders', 3);
+    await untilMoved(forwarding, 27);
+    expect(await haltedIn(forwarding)).toEqual([]);
     await end(mover);
   });
 
