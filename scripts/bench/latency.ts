@@ -5,6 +5,7 @@ import { givenBench } from './cluster.ts';
 import { produce } from './load.ts';
 import { startTributary } from './mover-process.ts';
 import { percentile, report } from './report.ts';
+import { coresBetween, serverCpu } from './server-cpu.ts';
 
 export interface LatencyOptions {
   readonly databases: number;
@@ -47,8 +48,18 @@ export async function latency(
     await settled(read);
     const warm = read().length;
     const cpuBefore = mover.cpuSeconds();
+    const workersBefore = workers.cpuSeconds();
+    const serverBefore = await serverCpu(bench.central);
     const statementsBefore = await transactions(bench.central);
-    const produced = await produce(bench.config, { queues: names, rate, seconds });
+    let server: Record<string, number> = {};
+    const produced = await produce(bench.config, {
+      queues: names,
+      rate,
+      seconds,
+      atEnd: async () => {
+        server = coresBetween(serverBefore, await serverCpu(bench.central), seconds);
+      },
+    });
     const cpu = mover.cpuSeconds() - cpuBefore;
     const statements = (await transactions(bench.central)) - statementsBefore;
     await settled(read);
@@ -65,7 +76,9 @@ export async function latency(
       'max, ms': percentile(latencies, 1),
       'transactions/s on the server': statements / seconds,
       'mover CPU, share of a core': cpu / seconds,
+      'supervisor CPU, share of a core': (workers.cpuSeconds() - workersBefore) / seconds,
       'mover RSS, MB': mover.rssMb(),
+      ...server,
     });
   } finally {
     await Promise.all([mover.stop(), workers.stop()]);

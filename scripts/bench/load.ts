@@ -8,10 +8,15 @@ export interface LoadOptions {
   /** Events a second over all databases and queues. */
   readonly rate: number;
   readonly seconds: number;
+  /** Called before the producers' connections close, while what they cost can still be read. */
+  readonly atEnd?: () => Promise<void>;
 }
 
 /** @returns how many events were committed. */
-export async function produce(config: Config, { queues, rate, seconds }: LoadOptions): Promise<number> {
+export async function produce(
+  config: Config,
+  { queues, rate, seconds, atEnd }: LoadOptions,
+): Promise<number> {
   const connections = await Promise.all(
     config.shards.map((shard) => Connection.open(shard, { applicationName: 'bench load' })),
   );
@@ -38,6 +43,7 @@ export async function produce(config: Config, { queues, rate, seconds }: LoadOpt
     return count;
   };
   const counts = await Promise.all(connections.map(lane));
+  await atEnd?.();
   await Promise.all(connections.map((connection) => connection.close()));
   return counts.reduce((sum, count) => sum + count, 0);
 }

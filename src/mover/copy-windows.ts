@@ -29,20 +29,26 @@ export interface Copied {
 /** A COPY that gives no byte, or is not read, for so long is given up and taken up again later. */
 const COPY_PATIENCE_MS = 15_000;
 
-/** @param label who is read, for errors: `Shard app_017`. */
-export async function copyWindows(
-  connection: Connection,
-  found: readonly Found[],
-  { context, label }: { context: MoverContext; label: string },
-): Promise<Copied> {
+/** Puts these windows together and hands them to the gatherers. */
+export function assemblerOf(found: readonly Found[], context: MoverContext): Assembler {
   const { budget, config, onOccurrence } = context;
-  const assembler = new Assembler(found, {
+  return new Assembler(found, {
     budget,
     wholeBytes: config.mover.wholeBytes,
     emit: (parcel) => context.gathererOf(parcel.source.centralQueue).add(parcel),
     onCut: ({ shard, queue }, bytes) => onOccurrence({ kind: 'window-cut', shard, queue, bytes }),
     onOriginTaken: ({ shard, queue }, rows) => onOccurrence({ kind: 'origin-taken', shard, queue, rows }),
   });
+}
+
+/** @param label who is read, for errors: `Shard app_017`. */
+export async function copyWindows(
+  connection: Connection,
+  found: readonly Found[],
+  { context, label }: { context: MoverContext; label: string },
+): Promise<Copied> {
+  const { config } = context;
+  const assembler = assemblerOf(found, context);
   await failPoint('copy-out:before');
   const patience = setTimeout(() => {
     connection.destroy(

@@ -8,13 +8,15 @@ import type { StoredSource } from '../central/positions.ts';
 import type { SourceState } from '../central/source-states.ts';
 import type { Shard } from '../config/config.ts';
 import { sentenceFor } from '../errors/sentence.ts';
+import { sqlstateOf } from '../errors/sqlstate.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
 import type { Service } from '../lifecycle/service.ts';
 import { wait } from '../lifecycle/wait.ts';
 import { Connection } from '../postgres/connection.ts';
 import type { Provider } from '../queue/provider.ts';
-import { resolveQueues } from '../shards/queue-on-shard.ts';
+import { type QueueOnShard, resolveQueues } from '../shards/queue-on-shard.ts';
+import { PreparedRound } from '../shards/round-statements.ts';
 import { readingsOf } from '../shards/window.ts';
 import { Asides } from './asides.ts';
 import type { MoverContext } from './mover-context.ts';
@@ -140,6 +142,7 @@ export class ShardLoop implements Service {
       connection,
       queues,
       context,
+      prepared: await this.#prepare(connection, queues),
       onLarge: (found) => this.#asides.begin(found),
     });
     context.onOccurrence({ kind: 'shard-connected', shard: this.shard.name });
@@ -171,6 +174,24 @@ export class ShardLoop implements Service {
       await wait(Math.max(0, idleMs * (1 + Math.random() * 0.2) - (Date.now() - beganMs)), signal);
     }
     if (!signal.aborted) await connection.close();
+  }
+
+  /** Where it cannot be done for all queues together, rounds are sent as text, which finds out whose fault it is. */
+  async #prepare(
+    connection: Connection,
+    queues: ReadonlyMap<string, QueueOnShard>,
+  ): Promise<PreparedRound | undefined> {
+    const readers = this.#sources.flatMap(({ queue: name, reading }) => {
+      const queue = queues.get(name);
+      return queue === undefined ? [] : [{ queue, reading }];
+    });
+    if (readers.length === 0 || !(await connection.isDirect())) return undefined;
+    try {
+      return await PreparedRound.on(connection, readers, { schema: this.shard.schema });
+    } catch (error) {
+      if (connection.failed || sqlstateOf(error) === undefined) throw error;
+      return undefined;
+    }
   }
 
   /** Lets the next turn overlap this one's commit, but not run ahead of it any further. */

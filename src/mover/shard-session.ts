@@ -7,10 +7,13 @@ import type { Shard } from '../config/config.ts';
 import { failPoint } from '../lifecycle/fail-point.ts';
 import type { Connection } from '../postgres/connection.ts';
 import type { Reader } from '../shards/copy-out.ts';
+import { isOfWindow } from '../shards/inline-read.ts';
 import type { QueueOnShard } from '../shards/queue-on-shard.ts';
 import { type RoundRequest, runRound, type SeenQueue, type Thoroughness } from '../shards/round.ts';
+import type { PreparedRound } from '../shards/round-statements.ts';
 import { type Copied, copyWindows, type Found } from './copy-windows.ts';
 import { takeFigures } from './figures.ts';
+import { handOnInline, type InlineFound } from './inline-windows.ts';
 import { judge } from './judge.ts';
 import type { MoverContext } from './mover-context.ts';
 import { copySorted } from './reading-poison.ts';
@@ -32,6 +35,8 @@ const WINDOW_BYTES = 8 * 1024 * 1024;
 /** While memory is short; less would cost more than it saves. */
 const LEAST_WINDOW_BYTES = 256 * 1024;
 
+const NOTHING: Copied = { rows: 0, settled: Promise.resolve([]) };
+
 /** Inside a window that was begun its end must be found, however far it is. */
 const ALL_TICKS = 1_000_000;
 /** A window of more than so many times the usual events is large. */
@@ -41,6 +46,8 @@ export interface ShardSessionOptions {
   readonly connection: Connection;
   readonly queues: ReadonlyMap<string, QueueOnShard>;
   readonly context: MoverContext;
+  /** Made on this connection; undefined: a pooler may stand in between. */
+  readonly prepared?: PreparedRound | undefined;
   /** A window that is to be read beside the turns. */
   readonly onLarge: (found: Found) => void;
 }
@@ -51,14 +58,16 @@ export class ShardSession {
   readonly #queues: ReadonlyMap<string, QueueOnShard>;
   readonly #context: MoverContext;
   readonly #onLarge: (found: Found) => void;
+  readonly #prepared: PreparedRound | undefined;
   /** A round or COPY over all queues failed: ask one by one until all succeed again. */
   #isSeparate = false;
 
-  constructor(shard: Shard, { connection, queues, context, onLarge }: ShardSessionOptions) {
+  constructor(shard: Shard, { connection, queues, context, prepared, onLarge }: ShardSessionOptions) {
     this.#shard = shard;
     this.#connection = connection;
     this.#queues = queues;
     this.#context = context;
+    this.#prepared = prepared;
     this.#onLarge = onLarge;
   }
 
@@ -96,6 +105,7 @@ export class ShardSession {
     const seen = await this.#context.gate.through(() => this.#round(sources, thoroughness));
     await failPoint('round:after');
     const found: Found[] = [];
+    const inlined: InlineFound[] = [];
     let isBacklogged = false;
     for (const queue of seen) {
       const source = sources.find(({ queue: name }) => name === queue.queue) as Source;
@@ -104,6 +114,10 @@ export class ShardSession {
       const window = this.#judge(source, queue);
       if (window === undefined) continue;
       const one = { source, reader: { window, reading: source.reading } };
+      if (queue.inline !== undefined && isOfWindow(queue.inline, window.start, window.end)) {
+        inlined.push({ ...one, rows: queue.inline });
+        continue;
+      }
       // One tick that covers so much more than a window should: it must not hold up the shard's other queues.
       if (
         sources.length > 1 &&
@@ -116,9 +130,16 @@ export class ShardSession {
       isBacklogged ||= queue.hasMore || (queue.newest?.id ?? 0) > window.end.id;
     }
     const hasOpen = seen.some(({ newest }) => newest?.open);
-    if (found.length === 0) return { rows: 0, isBacklogged: false, hasOpen, settled: Promise.resolve([]) };
-    const { rows, settled } = await this.#copy(found);
-    return { rows, isBacklogged, hasOpen, settled };
+    const small = inlined.length > 0 ? await handOnInline(inlined, this.#context) : NOTHING;
+    try {
+      const large = found.length > 0 ? await this.#copy(found) : NOTHING;
+      const settled = Promise.all([small.settled, large.settled]).then((lists) => lists.flat());
+      return { rows: small.rows + large.rows, isBacklogged, hasOpen, settled };
+    } catch (error) {
+      const { settled = Promise.resolve([]) } = error as { settled?: Promise<unknown[]> };
+      const both = Promise.all([small.settled, settled]).then((lists) => lists.flat());
+      throw Object.assign(error as Error, { settled: both });
+    }
   }
 
   async #copy(found: readonly Found[]): Promise<Copied> {
@@ -134,6 +155,8 @@ export class ShardSession {
     const nowMs = Date.now();
     // While others hold much, small windows: many readers that each wait with a part of one would only hold each other up.
     const windowBytes = Math.max(LEAST_WINDOW_BYTES, Math.min(WINDOW_BYTES, this.#context.budget.room / 2));
+    // Statements that name every queue of the shard do not help to find the one that fails.
+    const prepared = this.#isSeparate ? undefined : this.#prepared;
     const requests = sources.map((source): RoundRequest => {
       const ahead = source.ahead as NonNullable<Source['ahead']>;
       return {
@@ -143,9 +166,14 @@ export class ShardSession {
         limit: limitOf(source, windowBytes),
         ticks: ahead.inside === undefined ? source.ticks : ALL_TICKS,
         tick: source.ticker.mayTick(nowMs),
+        read: this.#context.gathererOf(source.centralQueue).isHealthy,
       };
     });
-    return await runRound(this.#connection, requests, { schema: this.#shard.schema, thoroughness });
+    return await runRound(this.#connection, requests, {
+      schema: this.#shard.schema,
+      thoroughness,
+      prepared,
+    });
   }
 
   #judge(source: Source, seen: SeenQueue): Reader['window'] | undefined {

@@ -2,7 +2,7 @@
 //
 // Invariant: a connection that failed once (error, timeout, cut) is never used again; `closed` tells why it ended.
 // Nothing here needs a session: no startup parameters but application_name, no named statements, no session locks,
-// so a pooler in transaction mode may stand in between.
+// so a pooler in transaction mode may stand in between. Who wants more asks `isDirect` first.
 import type { Readable, Writable } from 'node:stream';
 import pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
@@ -76,6 +76,12 @@ export class Connection {
 
   get backendPid(): number {
     return (this.#client as unknown as { processID: number }).processID;
+  }
+
+  /** False where a pooler stands in between: it introduces itself with a process id of its own. */
+  async isDirect(): Promise<boolean> {
+    const [row] = await this.query<{ pid: number }>('select pg_backend_pid() as pid');
+    return row?.pid === this.backendPid;
   }
 
   /** One statement, unnamed, with parameters. */

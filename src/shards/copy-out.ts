@@ -99,7 +99,7 @@ function arm({ window, reading }: Reader, k: number, which: 'range' | 'late'): s
     ...(reading.where === undefined ? [] : [`(${reading.where})`]),
   ];
   return `select ${k}::int4 as k, ${takenSql(reading)} as taken, ev_id, ev_time, ${columnSql(reading, 'type')} as ev_type,
-    ${columnSql(reading, 'data')} as ev_data, ${EXTRAS.map((name) => `${columnSql(reading, name)} as ev_${name}`).join(', ')},
+    ${columnSql(reading, 'data')} as ev_data, ${originSql(reading)},
     ev_txid, tableoid as table_id, ctid as row_id
     from ${window.queue.eventTable} where ${conditions.join(' and ')}`;
 }
@@ -109,7 +109,13 @@ function columnSql({ columns, origin, shard, queue }: Reading, name: keyof Readi
   return name === origin ? `coalesce(${own}, ${literal(`${shard}:${queue}:`)} || ev_id)` : own;
 }
 
-function takenSql({ columns, origin }: Reading): string {
+/** The extra columns, with the origin in one of them. */
+export function originSql(reading: Reading): string {
+  return EXTRAS.map((name) => `${columnSql(reading, name)} as ev_${name}`).join(', ');
+}
+
+/** What is added to the queue's number where the origin's column was taken. */
+export function takenSql({ columns, origin }: Reading): string {
   if (origin === 'none') return '0';
   const own = columns[origin] === undefined ? `ev_${origin}` : `(${columns[origin]})::text`;
   return `case when ${own} is null then 0 else ${ORIGIN_TAKEN} end`;

@@ -1,9 +1,15 @@
 // A round of one shard: tick what is due and see how far each queue can be moved, in one message.
 import type { Fingerprint } from '../central/position.ts';
 import type { Connection, Row } from '../postgres/connection.ts';
-import { literal } from '../postgres/quote.ts';
-import { fill, sqlFile } from '../postgres/sql-file.ts';
+import { type InlineRows, toInlineRows } from './inline-read.ts';
 import type { QueueOnShard } from './queue-on-shard.ts';
+import {
+  type PreparedRound,
+  ROUND_PLANNING,
+  ROUND_SETTINGS,
+  type RoundPart,
+  roundTexts,
+} from './round-statements.ts';
 import { chooseEnd, type Tick, toTick } from './ticks.ts';
 
 /** What is asked about one queue. */
@@ -19,6 +25,8 @@ export interface RoundRequest {
   readonly ticks: number;
   /** Whether we may tick it. */
   readonly tick: boolean;
+  /** Whether a small window's events are to be read at once; default: not. */
+  readonly read?: boolean;
 }
 
 /** What the shard says about one queue. */
@@ -48,51 +56,57 @@ export interface SeenQueue {
   readonly tickerPaused: boolean;
   /** The tick that this round made. */
   readonly ticked: number | undefined;
+  /** The events of the window up to the newest tick, where they were asked for and are few. */
+  readonly inline?: InlineRows | undefined;
 }
-
-const ROUND = sqlFile('shard', 'round.sql');
 
 /** Also asks whether events are committed that no tick covers: exact, but dearer by two index look-ups per table. */
 export type Thoroughness = 'quick' | 'exact';
+
+export interface RoundOptions {
+  readonly schema: string;
+  readonly thoroughness: Thoroughness;
+  readonly timeoutMs?: number;
+  /** Made on this connection, for these queues among others; default: the statements are sent as text. */
+  readonly prepared?: PreparedRound | undefined;
+}
 
 /** @returns what is seen, in the order of the queues' names; queues that do not exist are absent. */
 export async function runRound(
   shard: Connection,
   requests: readonly RoundRequest[],
-  {
-    schema,
-    thoroughness,
-    timeoutMs = 15_000,
-  }: { schema: string; thoroughness: Thoroughness; timeoutMs?: number },
+  { schema, thoroughness, timeoutMs = 15_000, prepared }: RoundOptions,
 ): Promise<SeenQueue[]> {
-  const request = literal(JSON.stringify(requests.map(requestJson)));
+  const request = JSON.stringify(requests.map(requestJson));
   const isExact = thoroughness === 'exact';
-  const uncovered = isExact ? uncoveredSql(requests) : 'null::boolean';
-  const covered = isExact ? fill(COVERED, { schema, request, uncovered }) : '';
-  const results = await shard.script(fill(ROUND, { schema, request, uncovered, covered }), { timeoutMs });
-  const ticked = new Map(
-    (results[3] ?? []).map((row) => [row.queue as string, row.tick_id as number | null]),
-  );
-  const left = new Map(
-    isExact ? (results[5] ?? []).map((row) => [row.k as number, row.uncovered as boolean]) : [],
-  );
+  const queues = requests.map(({ queue }) => queue);
+  const statements =
+    prepared?.statements({ request, isExact }) ?? roundTexts(queues, { schema, request, isExact });
+  const before = [
+    'begin isolation level read committed',
+    ...ROUND_SETTINGS,
+    ...(prepared === undefined ? ROUND_PLANNING : []),
+  ];
+  const text = [...before, ...statements.map(({ sql }) => sql), 'commit'].join(';\n');
+  const results = await shard.script(text, { timeoutMs });
+  const rowsOf = (part: RoundPart): Row[] => {
+    const at = statements.findIndex((statement) => statement.part === part);
+    return at < 0 ? [] : (results[before.length + at] ?? []);
+  };
+  const ticked = new Map(rowsOf('tick').map((row) => [row.queue as string, row.tick_id as number | null]));
+  const left = new Map(rowsOf('covered').map((row) => [row.k as number, row.uncovered as boolean]));
+  const inline = new Map(rowsOf('read').map((row) => [row.k as number, toInlineRows(row)]));
   const rows = new Map<number, Row[]>();
-  for (const row of results[4] ?? []) rows.set(row.k as number, [...(rows.get(row.k as number) ?? []), row]);
+  for (const row of rowsOf('see')) rows.set(row.k as number, [...(rows.get(row.k as number) ?? []), row]);
   return [...rows].map(([k, own]) => {
     const asked = requests[k] as RoundRequest;
     return toSeen(asked, own as unknown as readonly RoundRow[], {
       ticked: ticked.get(asked.queue.queue) ?? undefined,
       uncovered: left.get(k),
+      inline: inline.get(k),
     });
   });
 }
-
-/** After the ticks: is anything still in none? */
-const COVERED = `select r.k, :uncovered as uncovered
-  from jsonb_to_recordset(:request::jsonb) as r (k integer, queue text)
-  join :schema.queue q on q.queue_name = r.queue
-  cross join lateral (
-    select t.tick_snapshot from :schema.tick t where t.tick_queue = q.queue_id order by t.tick_id desc limit 1) l;`;
 
 interface RoundRow {
   readonly now_us: number;
@@ -108,27 +122,19 @@ interface RoundRow {
 function requestJson(request: RoundRequest, k: number): Record<string, unknown> {
   return {
     k,
+    id: request.queue.queueId,
     queue: request.queue.queue,
     tick_id: request.tickId,
     ticks: request.ticks,
     tick: request.tick,
+    read: request.read === true && request.endTickId === undefined,
   };
-}
-
-/** For each queue: is there a row that began after the newest tick's snapshot, or was open in it and has ended? */
-function uncoveredSql(requests: readonly RoundRequest[]): string {
-  const cases = requests.map(
-    ({ queue: { eventTable } }, k) => `when ${k} then
-      exists (select from ${eventTable} e where e.ev_txid >= txid_snapshot_xmax(l.tick_snapshot))
-      or exists (select from ${eventTable} e where e.ev_txid = any (array(select txid_snapshot_xip(l.tick_snapshot))))`,
-  );
-  return `case r.k ${cases.join('\n')} end`;
 }
 
 function toSeen(
   asked: RoundRequest,
   rows: readonly RoundRow[],
-  { ticked, uncovered }: { ticked: number | undefined; uncovered: boolean | undefined },
+  { ticked, uncovered, inline }: Pick<SeenQueue, 'ticked' | 'uncovered' | 'inline'>,
 ): SeenQueue {
   const ticks = rows
     .filter((row) => row.tick_id !== null)
@@ -163,6 +169,7 @@ function toSeen(
     external: first.external,
     tickerPaused: first.ticker_paused,
     ticked,
+    inline,
   };
 }
 

@@ -1,29 +1,23 @@
 // Random schedules of writers, tickers and rotations on one shard, and the mover's reading path beside them, step by step.
 import type { Position } from '../../src/central/position.ts';
-import { Cutter } from '../../src/mover/cutter.ts';
 import { judge } from '../../src/mover/judge.ts';
 import type { Connection } from '../../src/postgres/connection.ts';
-import { endCopyOut, type Reader, startCopyOut } from '../../src/shards/copy-out.ts';
+import { isOfWindow } from '../../src/shards/inline-read.ts';
 import { type QueueOnShard, resolveQueues } from '../../src/shards/queue-on-shard.ts';
 import { runRound } from '../../src/shards/round.ts';
+import { PreparedRound } from '../../src/shards/round-statements.ts';
 import { maintain } from '../../src/upkeep/maintenance.ts';
 import { moveWatermarks } from '../../src/upkeep/watermarks.ts';
 import { decodeRows } from './copy-rows.ts';
 import { provider, type TestDatabase } from './database.ts';
 import type { Random } from './random.ts';
+import { type Followed, type Found, readFound, readingOf } from './schedule-reading.ts';
 import { ScheduleWriter } from './schedule-writer.ts';
 import { until } from './until.ts';
 
 const QUEUES = ['emails', 'orders'] as const;
 const WRITERS = 4;
 const CONSUMER = 'mover';
-
-interface Followed {
-  readonly queue: QueueOnShard;
-  position: Position;
-  /** Number of the window that was read last. */
-  window: number;
-}
 
 /** One event as it was read: by `data`, which names it, and the transaction that wrote it. */
 interface Moved {
@@ -44,6 +38,7 @@ export class Lane {
   readonly #writers: readonly ScheduleWriter[];
   readonly #ticker: Connection;
   readonly #mover: Connection;
+  readonly #prepared: PreparedRound;
   readonly #followed: readonly Followed[];
   #isTickerOpen = false;
   /** Tables come round quickly in this schedule: only then can a stale writer be overtaken twice. */
@@ -60,6 +55,7 @@ export class Lane {
       writers: readonly Connection[];
       ticker: Connection;
       mover: Connection;
+      prepared: PreparedRound;
       followed: readonly Followed[];
       name: string;
     },
@@ -81,6 +77,7 @@ export class Lane {
     );
     this.#ticker = parts.ticker;
     this.#mover = parts.mover;
+    this.#prepared = parts.prepared;
     this.#followed = parts.followed;
   }
 
@@ -103,10 +100,16 @@ export class Lane {
         return { queue, position: { tick: tick as Position['tick'] }, window: 0 };
       }),
     );
+    const mover = await database.connect();
     return new Lane(random, {
       writers: await Promise.all(Array.from({ length: WRITERS }, () => database.connect())),
       ticker: await database.connect(),
-      mover: await database.connect(),
+      mover,
+      prepared: await PreparedRound.on(
+        mover,
+        followed.map(({ queue }) => ({ queue, reading: readingOf(queue.queue) })),
+        { schema: 'pgq' },
+      ),
       followed,
       name: database.name,
     });
@@ -215,68 +218,60 @@ export class Lane {
         limit: this.#random.pick([1, 5, 1_000]),
         ticks: position.inside === undefined ? this.#random.pick([2, 5, 50]) : 1_000_000,
         tick: isLast || !this.#random.oneIn(3),
+        read: !this.#random.oneIn(4),
       })),
-      { schema: 'pgq', thoroughness: isLast || this.#random.oneIn(3) ? 'exact' : 'quick' },
+      {
+        schema: 'pgq',
+        thoroughness: isLast || this.#random.oneIn(3) ? 'exact' : 'quick',
+        prepared: this.#random.oneIn(2) ? this.#prepared : undefined,
+      },
     );
-    const found: { followed: Followed; reader: Reader }[] = [];
+    const found: Found[] = [];
     for (const one of seen) {
       const followed = this.#followed.find(({ queue }) => queue.queue === one.queue) as Followed;
       const verdict = judge(followed.position, one);
       if (verdict.kind === 'diverged') throw new Error(`diverged: ${verdict.reason}`);
       if (verdict.kind === 'nothing') continue;
       const { start, end, afterEventId } = verdict;
-      const reading = {
-        shard: 's',
-        queue: one.queue,
-        where: undefined,
-        columns: {},
-        origin: 'extra4' as const,
-      };
+      const isInline = one.inline !== undefined && isOfWindow(one.inline, start, end);
       found.push({
         followed,
-        reader: { window: { queue: followed.queue, start, end, afterEventId }, reading },
+        inline: isInline ? one.inline : undefined,
+        reader: {
+          window: { queue: followed.queue, start, end, afterEventId },
+          reading: readingOf(one.queue),
+        },
       });
     }
     const isDone =
       found.length === 0 && seen.every(({ uncovered, hasMore }) => uncovered === false && !hasMore);
-    if (found.length > 0) await this.#copy(found, isLast);
+    for (const [one, bytes] of await readFound(this.#mover, found, this.#random)) {
+      this.#decide(one, bytes, isLast);
+    }
     return !isDone;
   }
 
-  async #copy(found: readonly { followed: Followed; reader: Reader }[], isLast: boolean): Promise<void> {
-    // Some rows count as too large to be held: they come in parts.
-    const cutter = new Cutter({ oversizeBytes: this.#random.pick([100, 1_000_000]) });
-    const bytes = found.map((): Buffer[] => []);
-    const stream = await startCopyOut(
-      this.#mover,
-      found.map(({ reader }) => reader),
-    );
-    for await (const chunk of stream) {
-      for (const piece of cutter.push(chunk as Buffer)) bytes[piece.k]?.push(piece.bytes);
+  #decide({ followed, reader, inline }: Found, bytes: Buffer, isLast: boolean): void {
+    const { start, end } = reader.window;
+    const own = decodeRows(bytes).map((fields) => ({
+      data: fields[2] as string,
+      id: Number(fields[6]?.slice(fields[6].lastIndexOf(':') + 1)),
+    }));
+    const fate = isLast ? 0 : this.#random.below(10);
+    const how = inline === undefined ? '' : ' inline';
+    const label = `${followed.queue.queue} (${start.id}, ${end.id}]${how} after ${reader.window.afterEventId ?? 'start'}`;
+    if (fate === 1) {
+      this.#steps.push(`forgot ${label}`);
+      return;
     }
-    await endCopyOut(this.#mover);
-    if (!cutter.hasEnded) throw new Error('the COPY ended early');
-    for (const [k, { followed, reader }] of found.entries()) {
-      const { start, end } = reader.window;
-      const own = decodeRows(Buffer.concat(bytes[k] as Buffer[])).map((fields) => ({
-        data: fields[2] as string,
-        id: Number(fields[6]?.slice(fields[6].lastIndexOf(':') + 1)),
-      }));
-      const fate = isLast ? 0 : this.#random.below(10);
-      const label = `${followed.queue.queue} (${start.id}, ${end.id}] after ${reader.window.afterEventId ?? 'start'}`;
-      if (fate === 1) {
-        this.#steps.push(`forgot ${label}`);
-        continue;
-      }
-      const at = this.#random.below(own.length + 1);
-      const last = own[at - 1];
-      const isCut = fate === 2 && last !== undefined && own[at]?.id !== last.id;
-      const kept = isCut ? own.slice(0, at) : own;
-      if (reader.window.afterEventId === undefined) followed.window = this.#windows += 1;
-      this.#moved.push(...kept.map((row) => ({ ...row, window: followed.window })));
-      this.#steps.push(`moved ${label}: ${kept.map(({ data }) => data).join(' ')}${isCut ? ' (cut)' : ''}`);
-      followed.position = isCut ? { tick: start, inside: { end, lastEventId: last.id } } : { tick: end };
-    }
+    const at = this.#random.below(own.length + 1);
+    const last = own[at - 1];
+    const isCut = fate === 2 && last !== undefined && own[at]?.id !== last.id;
+    const kept = isCut ? own.slice(0, at) : own;
+    if (reader.window.afterEventId === undefined) followed.window = this.#windows += 1;
+    this.#moved.push(...kept.map((row) => ({ ...row, window: followed.window })));
+    this.#steps.push(`moved ${label}: ${kept.map(({ data }) => data).join(' ')}${isCut ? ' (cut)' : ''}`);
+    followed.position = isCut ? { tick: start, inside: { end, lastEventId: last.id } } : { tick: end };
   }
 
   async #say(connection: Connection, sql: string): Promise<void> {

@@ -1,0 +1,40 @@
+// What the server's processes cost, by who they work for: read from /proc, so it works where server and bench share a machine.
+import { readFileSync } from 'node:fs';
+import type { Connection } from '../../dist/postgres/connection.js';
+
+const TICKS_PER_SECOND = 100;
+
+/** CPU seconds so far of the backends that live now, by application name; the server's own processes under their type. */
+export async function serverCpu(connection: Connection): Promise<Map<string, number>> {
+  const rows = await connection.query<{ pid: number; who: string }>(
+    `select pid, case when backend_type = 'client backend' then coalesce(nullif(application_name, ''), 'client') else 'server' end as who
+     from pg_stat_activity`,
+  );
+  const total = new Map<string, number>();
+  for (const { pid, who } of rows) total.set(who, (total.get(who) ?? 0) + cpuSeconds(pid));
+  return total;
+}
+
+/** Cores used between two readings, by application name. */
+export function coresBetween(
+  before: ReadonlyMap<string, number>,
+  after: ReadonlyMap<string, number>,
+  seconds: number,
+): Record<string, number> {
+  return Object.fromEntries(
+    [...after].map(([who, cpu]) => [
+      `server CPU for ${who}, cores`,
+      (cpu - (before.get(who) ?? 0)) / seconds,
+    ]),
+  );
+}
+
+function cpuSeconds(pid: number): number {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND;
+  } catch {
+    return 0;
+  }
+}

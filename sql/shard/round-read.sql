@@ -1,0 +1,23 @@
+-- A round, last part, where asked: the events of windows that are small, so that they need no COPY. It takes for granted
+-- that a window ends at the newest tick; who asked compares both ticks with those that he chose, and else reads by COPY.
+-- :arms is a union of selects over the event tables, each conditioned by r.id, with what it reads of s, e and b; :ids are the
+-- queues that it covers: of any other one nothing may be claimed.
+select r.k, s.tick_id as start_id, (extract(epoch from s.tick_time) * 1000000)::bigint as start_us,
+    s.tick_snapshot::text as start_snapshot,
+    e.tick_id as end_id, (extract(epoch from e.tick_time) * 1000000)::bigint as end_us, e.tick_snapshot::text as end_snapshot,
+    d.count, d.fits, d.records
+from jsonb_to_recordset(:request::jsonb) as r (k integer, id integer, tick_id bigint, read boolean)
+join :schema.tick s on s.tick_queue = r.id and s.tick_id = r.tick_id
+cross join lateral (
+    select t.* from :schema.tick t where t.tick_queue = r.id order by t.tick_id desc limit 1) e
+cross join lateral (
+    select greatest(txid_snapshot_xmin(s.tick_snapshot), txid_snapshot_xmax(s.tick_snapshot) - :nearby) as low offset 0) b
+cross join lateral (
+    select count(*)::integer as count, bool_and(w.size <= :bytes) as fits,
+        string_agg(case when w.size <= :bytes then record_send(row(r.k + w.taken, w.ev_id, :columns)) end, ''
+            order by w.ev_id, w.ev_txid, w.table_id, w.row_id) as records
+    from (select a.* from (:arms) a limit :rows + 1) w) d
+where r.read and r.id in (:ids) and e.tick_id > s.tick_id and e.tick_event_seq - s.tick_event_seq <= :rows
+  -- A transaction that was open long before and has ended since: the window is not all in the range.
+  and not exists (
+    select from txid_snapshot_xip(s.tick_snapshot) x where x < b.low and txid_visible_in_snapshot(x, e.tick_snapshot))

@@ -1,0 +1,12 @@
+-- A round, third part: the ticks of each queue from the position's on.
+select r.k, (extract(epoch from clock_timestamp()) * 1000000)::bigint as now_us,
+    q.queue_external_ticker as external, q.queue_ticker_paused as ticker_paused,
+    coalesce(pg_sequence_last_value(q.queue_event_seq::regclass), 0) as last_seq, l.*
+from jsonb_to_recordset(:request::jsonb) as r (k integer, queue text, tick_id bigint, ticks integer)
+join :schema.queue q on q.queue_name = r.queue
+left join lateral (
+    select t.tick_id, (extract(epoch from t.tick_time) * 1000000)::bigint as time_us, t.tick_event_seq as event_seq,
+        t.tick_snapshot::text as snapshot
+    from :schema.tick t where t.tick_queue = q.queue_id and t.tick_id >= r.tick_id
+    order by t.tick_id limit r.ticks) l on true
+order by r.k, l.tick_id;

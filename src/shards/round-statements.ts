@@ -1,0 +1,102 @@
+// The statements of a round: as text for poolers, which know no named statements, or prepared once on a direct connection,
+// where planning them would cost several times what running them does.
+//
+// Invariant: what is prepared belongs to one connection and to the queues it was given; for others the text is used.
+import type { Connection } from '../postgres/connection.ts';
+import { literal } from '../postgres/quote.ts';
+import { fill, sqlFile } from '../postgres/sql-file.ts';
+import { inlineReadSql } from './inline-read.ts';
+import type { QueueOnShard } from './queue-on-shard.ts';
+import type { Reading } from './window.ts';
+
+const DUE = sqlFile('shard', 'round-due.sql');
+const TICK = sqlFile('shard', 'round-tick.sql');
+const SEE = sqlFile('shard', 'round-see.sql');
+const COVERED = sqlFile('shard', 'round-covered.sql');
+
+export type RoundPart = 'due' | 'tick' | 'see' | 'covered' | 'read';
+
+export interface RoundStatement {
+  readonly part: RoundPart;
+  readonly sql: string;
+}
+
+/** Never-analysed event tables make the planner prefer whole reads and just-in-time compilation. */
+const PLANNING = ['enable_seqscan', 'enable_bitmapscan', 'jit'];
+
+/** What goes before the parts, in the same transaction. */
+export const ROUND_SETTINGS = ["set local statement_timeout = '15s'", "set local lock_timeout = '1s'"];
+export const ROUND_PLANNING = PLANNING.map((name) => `set local ${name} = off`);
+
+/** The parts as text, about these queues alone. */
+export function roundTexts(
+  queues: readonly QueueOnShard[],
+  { schema, request, isExact }: { schema: string; request: string; isExact: boolean },
+): RoundStatement[] {
+  const uncovered = isExact ? uncoveredSql(queues) : 'null::boolean';
+  const values = { schema, request: literal(request), uncovered };
+  return [
+    { part: 'due', sql: fill(DUE, values) },
+    { part: 'tick', sql: fill(TICK, values) },
+    { part: 'see', sql: fill(SEE, values) },
+    ...(isExact ? [{ part: 'covered' as const, sql: fill(COVERED, values) }] : []),
+  ];
+}
+
+/** The parts, prepared on a direct connection for all queues that it may be asked about. */
+export class PreparedRound {
+  readonly #canRead: boolean;
+
+  private constructor(canRead: boolean) {
+    this.#canRead = canRead;
+  }
+
+  static async on(
+    connection: Connection,
+    queues: readonly { readonly queue: QueueOnShard; readonly reading: Reading }[],
+    { schema }: { schema: string },
+  ): Promise<PreparedRound> {
+    const values = { schema, request: '$1', uncovered: uncoveredSql(queues.map(({ queue }) => queue)) };
+    const read = inlineReadSql(queues, values);
+    const texts = {
+      due: fill(DUE, { ...values, uncovered: 'null::boolean' }),
+      due_exact: fill(DUE, values),
+      see: fill(SEE, values),
+      covered: fill(COVERED, values),
+      ...(read === undefined ? {} : { read }),
+    };
+    await connection.script(
+      [
+        'set plan_cache_mode = force_generic_plan',
+        ...PLANNING.map((name) => `set ${name} = off`),
+        `prepare tributary_tick as ${fill(TICK, values)}`,
+        ...Object.entries(texts).map(([name, text]) => `prepare tributary_${name} (jsonb) as ${text}`),
+      ].join(';\n'),
+    );
+    return new PreparedRound(read !== undefined);
+  }
+
+  statements({ request, isExact }: { request: string; isExact: boolean }): RoundStatement[] {
+    const run = (part: RoundPart, name: string): RoundStatement => ({
+      part,
+      sql: `execute tributary_${name}(${literal(request)})`,
+    });
+    return [
+      run('due', isExact ? 'due_exact' : 'due'),
+      { part: 'tick', sql: 'execute tributary_tick' },
+      run('see', 'see'),
+      ...(isExact ? [run('covered', 'covered')] : []),
+      ...(this.#canRead ? [run('read', 'read')] : []),
+    ];
+  }
+}
+
+/** For each queue: is there a row that began after the newest tick's snapshot, or was open in it and has ended? */
+function uncoveredSql(queues: readonly QueueOnShard[]): string {
+  const cases = queues.map(
+    ({ queueId, eventTable }) => `when ${queueId} then
+      exists (select from ${eventTable} e where e.ev_txid >= txid_snapshot_xmax(l.tick_snapshot))
+      or exists (select from ${eventTable} e where e.ev_txid = any (array(select txid_snapshot_xip(l.tick_snapshot))))`,
+  );
+  return `case q.queue_id ${cases.join('\n')} end`;
+}
