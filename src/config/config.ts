@@ -74,6 +74,14 @@ export interface Queue {
   readonly retry: { readonly attempts: number; readonly firstMs: number; readonly maxMs: number };
   /** Events that may start a second, over all workers on all hosts; absent: any number. */
   readonly ratePerSecond?: number;
+  /** When a worker's process is replaced by a new one, between two batches. */
+  readonly recycle: Recycle;
+}
+
+export interface Recycle {
+  readonly afterBatches?: number;
+  readonly memoryBytes?: number;
+  readonly ageMs?: number;
 }
 
 export interface Config {

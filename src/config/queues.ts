@@ -1,14 +1,14 @@
 // `queues:` → the central queues, what feeds them and who works them off.
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { ColumnMap, Config, OriginColumn, Queue, Start } from './config.ts';
+import type { ColumnMap, Config, OriginColumn, Queue, Recycle, Start } from './config.ts';
 import { compact } from './database.ts';
 import type { Section } from './section.ts';
 import { either, type Value } from './value.ts';
 
 const KEYS = [
   ...['workers', 'handler', 'from', 'where', 'columns', 'start', 'create', 'origin', 'on_poison'],
-  ...['keep', 'backlog', 'adopt', 'timeout', 'retry', 'rate'],
+  ...['keep', 'backlog', 'adopt', 'timeout', 'retry', 'rate', 'recycle'],
 ];
 const COLUMNS = ['type', 'data', 'extra1', 'extra2', 'extra3', 'extra4'] as const;
 const ORIGINS: readonly OriginColumn[] = ['extra1', 'extra2', 'extra3', 'extra4', 'none'];
@@ -59,6 +59,7 @@ function readQueue({ name, entry, section }: Given, { keepMs, feeds }: Others): 
     timeoutMs: positive(section.get('timeout')) ?? 5 * 60_000,
     retry: readRetry(section.get('retry')),
     ratePerSecond: section.get('rate')?.rate(),
+    recycle: readRecycle(section.get('recycle')),
   });
 }
 
@@ -177,6 +178,32 @@ function readRetry(value: Value | undefined): Queue['retry'] {
   if (firstMs > maxMs)
     max?.problem(`${max.name} is shorter than the first wait: make \`max\` the longer one.`);
   return { attempts, firstMs, maxMs };
+}
+
+/** A process that has only just started takes about so much. */
+const LEAST_MEMORY = 128 * 2 ** 20;
+
+function readRecycle(value: Value | undefined): Recycle {
+  const section = value?.section(['after', 'memory', 'age']);
+  const memory = section?.get('memory');
+  const memoryBytes = memory?.size();
+  if (memoryBytes !== undefined && memoryBytes < LEAST_MEMORY)
+    memory?.problem(`${memory.name} must be at least 128MB: a worker takes about that much from the start.`);
+  return compact({
+    afterBatches: readBatches(section?.get('after')),
+    memoryBytes,
+    ageMs: positive(section?.get('age')),
+  });
+}
+
+/** `10000 batches`; the word may be left out. */
+function readBatches(value: Value | undefined): number | undefined {
+  const wanted = 'a number of batches such as `10000 batches`';
+  const text = value?.scalar(wanted);
+  if (value === undefined || text === undefined) return undefined;
+  const batches = Number(/^(\d{1,12})(?:\s+batch(?:es)?)?$/.exec(text.text.trim())?.[1]);
+  if (batches > 0) return batches;
+  return value.problem(`${value.name} must be ${wanted}, not ${text.shown}.`);
 }
 
 /** A duration that cannot be nothing. */

@@ -57,6 +57,18 @@ export function logWorkers(log: Logger): (occurrence: WorkerOccurrence) => void 
             : `${occurrence.slot} ended`,
         );
         break;
+      case 'worker-replaced':
+        log.info(
+          { slot: occurrence.slot, pid: occurrence.pid },
+          `${occurrence.slot} is replaced ${occurrence.reason}`,
+        );
+        break;
+      case 'worker-kept':
+        log.warn(
+          { slot: occurrence.slot, pid: occurrence.pid },
+          `${occurrence.slot} goes on with its old process: ${occurrence.sentence}`,
+        );
+        break;
       case 'worker-troubled':
         log.warn({ slot: occurrence.slot }, occurrence.sentence);
         break;

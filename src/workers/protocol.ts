@@ -25,6 +25,8 @@ const start = z.object({
   retry: z.object({ attempts: z.number(), firstMs: z.number(), maxMs: z.number() }),
   /** Events that may start a second over all workers of the queue; absent: any number. */
   ratePerSecond: z.number().optional(),
+  /** Another process still works in the slot: load the handler, and begin when told to `go`. */
+  isStandby: z.boolean().optional(),
   /** Members that are silent for so long are dead. */
   deadAfterMs: z.number(),
   /** The slot is the worker's for so long after this message and after each `held`; absent: for ever. */
@@ -34,6 +36,8 @@ const start = z.object({
 
 export const toWorker = z.discriminatedUnion('type', [
   start,
+  /** The slot is free for this process now. */
+  z.object({ type: z.literal('go') }),
   /** There may be a batch: look now. */
   z.object({ type: z.literal('wake') }),
   /** The slot's lease is still held. */
@@ -47,6 +51,8 @@ export const toWorker = z.discriminatedUnion('type', [
 export const toPrimary = z.discriminatedUnion('type', [
   /** The process is up and waits for `start`. */
   z.object({ type: z.literal('up') }),
+  /** The handler is loaded, and the process waits for `go`. */
+  z.object({ type: z.literal('standby') }),
   /** The handler is loaded, central is reached, the member is registered. */
   z.object({ type: z.literal('ready') }),
   /** The handler cannot be loaded: starting again would not help. */
@@ -63,6 +69,8 @@ export const toPrimary = z.discriminatedUnion('type', [
     events: z.number(),
     putOff: z.number(),
     dead: z.number(),
+    /** Of the process, with nothing at hand. */
+    rssBytes: z.number().optional(),
   }),
   /** The batch was not finished, by an error or because another has it now. */
   z.object({ type: z.literal('gaveUp'), token: z.number(), sentence: z.string() }),

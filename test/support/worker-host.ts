@@ -1,5 +1,6 @@
 // An installation whose central queues are worked on by real processes: `tributary work` with handlers in files.
 import { readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import { givenFile } from './config-file.ts';
@@ -17,6 +18,8 @@ export interface WorkerHosts {
   startHost(name: string, ...args: string[]): Promise<TestProcess>;
   /** Changes the shards.yaml, for hosts that are started later. */
   rewrite(change: (text: string) => string): void;
+  /** Puts another handler in a file's place. */
+  rewriteHandler(name: string, text: string): void;
   /** Runs a command to its end, in this process. */
   tributary(...args: string[]): ReturnType<typeof run>;
   /** Living workers by slot: the pids that their connections belong to are not known, so they are read from the log. */
@@ -47,6 +50,7 @@ export async function givenWorkerHosts(
     file,
     tributary,
     rewrite: (change) => writeFileSync(file, change(readFileSync(file, 'utf8'))),
+    rewriteHandler: (name, text) => writeFileSync(join(dirname(file), name), text),
     async startHost(name, ...args) {
       // A worker that runs out of memory shall not take the machine's.
       const env = { NODE_OPTIONS: '--max-old-space-size=96' };

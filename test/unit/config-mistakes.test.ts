@@ -228,6 +228,14 @@ http: { token: x }
       '3:22 `queues.a.rate` must be a rate above 0 such as `50/s`, `10/m` or `100/h`, not `0/s`.',
     ],
     [
+      { queues: '{ a: { recycle: { memory: 1MB } } }' },
+      '3:35 `queues.a.recycle.memory` must be at least 128MB: a worker takes about that much from the start.',
+    ],
+    [
+      { queues: '{ a: { recycle: { after: 0 batches } } }' },
+      '3:34 `queues.a.recycle.after` must be a number of batches such as `10000 batches`, not `0 batches`.',
+    ],
+    [
       { queues: '{ a: { retry: { attempts: 0 } } }' },
       '3:35 `queues.a.retry.attempts` must be a whole number of 1 or more, not `0`.',
     ],

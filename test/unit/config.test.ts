@@ -45,6 +45,7 @@ describe('config/load', () => {
         keepMs: 0,
         timeoutMs: 300_000,
         retry: { attempts: 5, firstMs: 1_000, maxMs: 3_600_000 },
+        recycle: {},
       },
     ]);
   });
@@ -115,7 +116,7 @@ mover: { keep: 10s }
 queues:
   a: { workers: none, start: at-consumer old mover, create: true, origin: extra3, on_poison: halt, adopt: legacy }
   b: { workers: 2, handler: /h.js, keep: 1h30m, timeout: 500ms, rate: 30/m, retry: { attempts: 2, first: 2s, max: 1d } }
-  c: { columns: { type: "upper(ev_type)", extra1: "1" }, from: 7 }
+  c: { recycle: { after: 10000 batches, memory: 512MB, age: 1h }, columns: { type: "upper(ev_type)", extra1: "1" }, from: 7 }
 `);
     expect(queues[0]).toMatchObject({
       workers: 'none',
@@ -134,7 +135,11 @@ queues:
       ratePerSecond: 0.5,
       retry: { attempts: 2, firstMs: 2_000, maxMs: 86_400_000 },
     });
-    expect(queues[2]).toMatchObject({ columns: { type: 'upper(ev_type)', extra1: '1' }, from: ['7'] });
+    expect(queues[2]).toMatchObject({
+      columns: { type: 'upper(ev_type)', extra1: '1' },
+      from: ['7'],
+      recycle: { afterBatches: 10_000, memoryBytes: 512 * 2 ** 20, ageMs: 3_600_000 },
+    });
   });
 
   test('a handler without a number of workers gets one worker', () => {

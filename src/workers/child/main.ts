@@ -25,6 +25,10 @@ function send(message: ToPrimary): void {
 }
 
 let worker: Worker | undefined;
+let release = () => {};
+const released = new Promise<void>((resolve) => {
+  release = resolve;
+});
 
 process.on('message', (raw) => {
   const parsed = toWorker.safeParse(raw);
@@ -32,6 +36,7 @@ process.on('message', (raw) => {
   if (!parsed.success) return;
   const message = parsed.data;
   if (message.type === 'start') void begin(message);
+  else if (message.type === 'go') release();
   else if (message.type === 'wake') worker?.wake();
   else if (message.type === 'held') worker?.held();
   else if (message.type === 'drain') drain();
@@ -54,6 +59,10 @@ async function begin(start: Start): Promise<void> {
   setInterval(() => send({ type: 'pulse', rssBytes: process.memoryUsage.rss() }), PULSE_MS);
   try {
     const handler = await loadHandler(start.handler);
+    if (start.isStandby) {
+      send({ type: 'standby' });
+      await released;
+    }
     worker = new Worker(start, { handler, log, send });
   } catch (error) {
     send({ type: 'unusable', sentence: sentenceFor(error, start.handler) });

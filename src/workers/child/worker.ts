@@ -24,8 +24,8 @@ import {
 import type { Start, ToPrimary } from '../protocol.ts';
 import { EventSize } from './batch-reader.ts';
 import { runBatch, unmark } from './batch-run.ts';
-import { SentTicks } from './sent-ticks.ts';
 import { HandedBack, RateGate } from './rate-gate.ts';
+import { SentTicks } from './sent-ticks.ts';
 
 /** Small ticks are handed out together up to so many events; with a rate up to a second's, or one worker would have all. */
 const EVENTS_TOGETHER = 5_000;
@@ -140,7 +140,7 @@ export class Worker implements Service {
     try {
       const { hasOverrun, ...counts } = await this.#run(connection, batch);
       this.#hasOverrun = hasOverrun;
-      this.#options.send({ type: 'finished', token, ...counts });
+      this.#options.send({ type: 'finished', token, ...counts, rssBytes: process.memoryUsage.rss() });
     } catch (error) {
       const isStale = sqlstateOf(error) === STALE_BATCH_SQLSTATE;
       this.#options.send({ type: 'gaveUp', token, sentence: sentenceFor(error, `Batch ${token}`) });

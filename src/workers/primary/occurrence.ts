@@ -22,6 +22,10 @@ export type OfSlot =
   /** As it was told, or to be replaced after a handler that did not come back. */
   | { readonly kind: 'worker-ended'; readonly isRecycled: boolean }
   | { readonly kind: 'worker-troubled'; readonly sentence: string }
+  /** Another process will take its slot over. */
+  | { readonly kind: 'worker-replaced'; readonly reason: string }
+  /** The other process could not: it goes on. */
+  | { readonly kind: 'worker-kept'; readonly sentence: string }
   | {
       readonly kind: 'batch-opened';
       readonly token: number;

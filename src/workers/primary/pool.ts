@@ -79,6 +79,8 @@ export class WorkerPool implements Service {
         const queue = this.#queues.get(wanted.queue) as WorkedQueue;
         return startOf(wanted, { ...options, queue });
       },
+      recycleOf: (queue) => this.#queues.get(queue)?.recycle ?? {},
+      generationOf: () => 0,
       onOccurrence: options.onOccurrence,
     });
     this.#bell = new Bell(options.config.central, {

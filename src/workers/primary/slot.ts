@@ -2,18 +2,24 @@
 //
 // States: running (a process is there) · resting (it died, the next one starts after a backoff) · parked (its handler cannot
 // be loaded; tried again now and then) · stopping · ended.
-// Invariant: at most one process at a time. A batch that a dead process had open comes to its successor in the same slot,
-// which has the same name.
+// Invariant: at most one process works at a time; while it does, another one may only load the handler (see Successor). A
+// batch that a dead process had open comes to the next one in the same slot, which has the same name.
+// Order of a replacement: the successor has loaded the handler · the old one drains and ends · the successor begins.
+import type { Recycle } from '../../config/config.ts';
 import { backoffMs } from '../../lifecycle/backoff.ts';
 import { ENDED, type Start, type ToPrimary } from '../protocol.ts';
 import type { OfSlot, OnWorkerOccurrence } from './occurrence.ts';
-import { type Ending, WorkerProcess } from './worker-process.ts';
+import { wornOut } from './recycling.ts';
+import { Successor } from './successor.ts';
+import { type Ending, type ProcessListener, WorkerProcess } from './worker-process.ts';
 
 const CRASH_BACKOFF = { firstMs: 100, maxMs: 10_000 };
 /** How often a handler that could not be loaded is tried again. */
 const PARKED_MS = 15_000;
 /** Beyond the handler's own time limit, before a silent process is killed. */
 const SILENCE_SLACK_MS = 3_000;
+/** What a successor gets to load the handler. */
+const LOAD_WITHIN_MS = 60_000;
 
 export interface StopOptions {
   /** What a batch at hand gets to finish, in ms, before its handler's signal is aborted. */
@@ -24,6 +30,9 @@ export interface StopOptions {
 
 export interface SlotOptions {
   readonly start: Start;
+  readonly recycle: Recycle;
+  /** How often all workers of the queue were to be replaced so far. */
+  generation(): number;
   readonly onOccurrence: OnWorkerOccurrence;
 }
 
@@ -31,7 +40,9 @@ export class Slot {
   readonly name: string;
   readonly queue: string;
   readonly #start: Start;
+  readonly #options: SlotOptions;
   readonly #onOccurrence: OnWorkerOccurrence;
+  readonly #luck = Math.random();
   readonly ended: Promise<void>;
   #resolveEnded = () => {};
   #state: 'running' | 'resting' | 'parked' | 'stopping' | 'ended' = 'resting';
@@ -43,11 +54,18 @@ export class Slot {
   #isReady = false;
   #batch: { readonly token: number; readonly sinceMs: number } | undefined;
   #unusable: string | undefined;
+  #batches = 0;
+  #generation = 0;
+  #successor: { readonly process: Successor; readonly generation: number } | undefined;
+  /** After a successor that failed no other one is tried before. */
+  #keptUntilMs = 0;
 
-  constructor({ start, onOccurrence }: SlotOptions) {
+  constructor(options: SlotOptions) {
+    const { start, onOccurrence } = options;
     this.name = start.slot;
     this.queue = start.queue;
     this.#start = start;
+    this.#options = options;
     this.#onOccurrence = onOccurrence;
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
@@ -77,6 +95,33 @@ export class Slot {
     return this.#batch?.token;
   }
 
+  /** Of the process that works in it. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  get isBeingReplaced(): boolean {
+    return this.#successor !== undefined;
+  }
+
+  /** Another process takes the slot over, once it has loaded the handler and this one has finished its batch. */
+  replace(reason: string): void {
+    if (this.#state === 'parked') this.#forkIn(0);
+    if (this.#state !== 'running' || this.isBeingReplaced || performance.now() < this.#keptUntilMs) return;
+    this.#onOccurrence({ kind: 'worker-replaced', ...this.#who(), reason });
+    const process = new Successor({
+      start: this.#start,
+      onReady: () => this.#process?.send({ type: 'drain' }),
+      onFailed: (sentence) => {
+        if (this.#successor?.process !== process) return;
+        this.#successor = undefined;
+        this.#keptUntilMs = performance.now() + PARKED_MS;
+        this.#onOccurrence({ kind: 'worker-kept', ...this.#who(), sentence });
+      },
+    });
+    this.#successor = { process, generation: this.#options.generation() };
+  }
+
   wake(): void {
     this.#isIdle = false;
     this.#process?.send({ type: 'wake' });
@@ -92,8 +137,9 @@ export class Slot {
     this.#process?.kill();
   }
 
-  /** Kills a process that is blocked or stopped beyond what its handler may take. */
+  /** Kills a process that is blocked or stopped beyond what its handler may take, or that does not come up. */
   checkSilence(): void {
+    if (this.#successor?.process.isOverdue(LOAD_WITHIN_MS)) this.#successor.process.kill();
     const silentMs = this.#process?.silentMs ?? 0;
     if (this.#process === undefined || silentMs < this.#start.timeoutMs + SILENCE_SLACK_MS) return;
     this.#onOccurrence({ kind: 'worker-silent', ...this.#who(), silentMs });
@@ -108,6 +154,8 @@ export class Slot {
     this.#drainMs = drainMs;
     this.#state = 'stopping';
     clearTimeout(this.#timer);
+    this.#successor?.process.kill();
+    this.#successor = undefined;
     if (this.#process === undefined) {
       this.#end();
       return;
@@ -121,18 +169,36 @@ export class Slot {
   }
 
   #fork(): void {
-    this.#state = 'running';
-    const process = new WorkerProcess({
-      onMessage: (message) => this.#onMessage(message, process),
-      onEnd: (ending) => this.#onEnd(ending),
-    });
-    this.#process = process;
+    this.#work(new WorkerProcess(this.#listener()), this.#options.generation());
   }
 
-  #onMessage(message: ToPrimary, process: WorkerProcess): void {
-    if (message.type === 'up') process.send(this.#state === 'stopping' ? { type: 'drain' } : this.#start);
+  #work(process: WorkerProcess, generation: number): void {
+    this.#state = 'running';
+    this.#process = process;
+    this.#generation = generation;
+    this.#batches = 0;
+  }
+
+  #listener(): ProcessListener {
+    return {
+      onMessage: (message) => this.#onMessage(message),
+      onEnd: (ending) => this.#onEnd(ending),
+    };
+  }
+
+  #onMessage(message: ToPrimary): void {
+    if (message.type === 'up')
+      this.#process?.send(this.#state === 'stopping' ? { type: 'drain' } : this.#start);
     const occurrence = this.#take(message);
     if (occurrence !== undefined) this.#onOccurrence({ ...this.#who(), ...occurrence });
+    if (message.type === 'finished' || (message.type === 'pulse' && this.#batch === undefined))
+      this.#replaceIfWornOut(message.rssBytes);
+  }
+
+  #replaceIfWornOut(rssBytes: number | undefined): void {
+    const wear = { batches: this.#batches, ageMs: this.#process?.ageMs ?? 0, rssBytes };
+    const reason = wornOut(wear, this.#options.recycle, this.#luck);
+    if (reason !== undefined) this.replace(reason);
   }
 
   /** Takes over what the message says. @returns what those who watch should know. */
@@ -157,6 +223,7 @@ export class Slot {
       case 'finished': {
         const { token, events, putOff, dead } = message;
         this.#crashes = 0;
+        this.#batches += 1;
         return { kind: 'batch-finished', token, events, putOff, dead, ms: this.#close() };
       }
       case 'gaveUp':
@@ -165,6 +232,7 @@ export class Slot {
       case 'troubled':
         return { kind: 'worker-troubled', sentence: message.sentence };
       case 'up':
+      case 'standby':
       case 'pulse':
         return undefined;
     }
@@ -178,8 +246,13 @@ export class Slot {
     this.#close();
     const isOrderly = signal === null && (code === ENDED.drained || code === ENDED.recycled);
     if (isOrderly) this.#onOccurrence({ kind: 'worker-ended', ...who, isRecycled: code === ENDED.recycled });
+    const successor = this.#successor;
+    this.#successor = undefined;
     if (this.#state === 'stopping') {
       this.#end();
+    } else if (successor !== undefined) {
+      if (!isOrderly) this.#onOccurrence({ kind: 'worker-died', ...who, code, signal, restartMs: 0 });
+      this.#work(successor.process.take(this.#listener()), successor.generation);
     } else if (code === ENDED.unusable && this.#unusable !== undefined) {
       this.#state = 'parked';
       this.#forkIn(PARKED_MS);
@@ -195,6 +268,7 @@ export class Slot {
   }
 
   #forkIn(ms: number): void {
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.#fork(), ms);
   }
 

@@ -2,7 +2,7 @@
 //
 // Invariant: a slot is filled only while its term is held, is not being let go, and the slot is wanted; and never while a
 // process of an earlier filling is still there.
-import type { Queue } from '../../config/config.ts';
+import type { Queue, Recycle } from '../../config/config.ts';
 import type { Start } from '../protocol.ts';
 import type { OnWorkerOccurrence } from './occurrence.ts';
 import { Slot, type StopOptions } from './slot.ts';
@@ -15,6 +15,9 @@ export interface WantedSlot {
 export interface SlotsOptions {
   /** The first message to the worker of a slot. */
   startOf(wanted: WantedSlot): Start;
+  recycleOf(queue: string): Recycle;
+  /** How often all workers of a queue were to be replaced so far. */
+  generationOf(queue: string): number;
   readonly onOccurrence: OnWorkerOccurrence;
 }
 
@@ -40,6 +43,8 @@ export class Slots {
       if (this.#slots.has(one.slot)) continue;
       const slot = new Slot({
         start: this.#options.startOf(one),
+        recycle: this.#options.recycleOf(one.queue),
+        generation: () => this.#options.generationOf(one.queue),
         onOccurrence: (occurrence) => {
           this.#options.onOccurrence(occurrence);
           if (occurrence.kind === 'batch-finished' && occurrence.events >= MANY_EVENTS)

@@ -8,7 +8,7 @@ export interface Ending {
   readonly signal: string | null;
 }
 
-export interface WorkerProcessOptions {
+export interface ProcessListener {
   onMessage(message: ToPrimary): void;
   onEnd(ending: Ending): void;
 }
@@ -18,10 +18,13 @@ const CHILD_ENTRY = packagePath('dist', 'workers', 'child', 'main.js');
 
 export class WorkerProcess {
   readonly #worker: ClusterWorker;
+  readonly #startedMs = performance.now();
   #lastSignMs = performance.now();
   #hasEnded = false;
+  #listener: ProcessListener;
 
-  constructor({ onMessage, onEnd }: WorkerProcessOptions) {
+  constructor(listener: ProcessListener) {
+    this.#listener = listener;
     // Settings are the process's, and only those at the time of a fork count.
     cluster.setupPrimary({ exec: CHILD_ENTRY, args: [], serialization: 'advanced' });
     this.#worker = cluster.fork();
@@ -29,18 +32,27 @@ export class WorkerProcess {
       const parsed = toPrimary.safeParse(raw);
       if (!parsed.success || this.#hasEnded) return;
       this.#lastSignMs = performance.now();
-      onMessage(parsed.data);
+      this.#listener.onMessage(parsed.data);
     });
     // Writing to a process that ends at this moment; its end is told by `exit`.
     this.#worker.on('error', () => {});
     this.#worker.on('exit', (code: number | null, signal: string | null) => {
       this.#hasEnded = true;
-      onEnd({ code, signal });
+      this.#listener.onEnd({ code, signal });
     });
   }
 
   get pid(): number | undefined {
     return this.#worker.process.pid;
+  }
+
+  get ageMs(): number {
+    return performance.now() - this.#startedMs;
+  }
+
+  /** From here on another one is told. */
+  listen(listener: ProcessListener): void {
+    this.#listener = listener;
   }
 
   /** Since the last message, in ms. A process that is not blocked says something every second. */
