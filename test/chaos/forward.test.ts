@@ -5,7 +5,7 @@ import { describe, test } from 'vitest';
 import { Crew } from '../support/crew.ts';
 import { givenDatabase, type TestDatabase } from '../support/database.ts';
 import { type Battlefield, strike } from '../support/faults.ts';
-import { givenForwarding, SOURCE_QUEUES } from '../support/forwarding.ts';
+import { endPrepared, givenForwarding, SOURCE_QUEUES } from '../support/forwarding.ts';
 import { startLoad } from '../support/load.ts';
 import { givenProxy, type Proxy as Network } from '../support/proxy.ts';
 import { randomFrom } from '../support/random.ts';
@@ -25,14 +25,6 @@ const through = (database: TestDatabase, proxy: Network): TestDatabase => {
   url.port = String(proxy.port);
   return { ...database, url: url.href };
 };
-
-/** Writers that lost their server between the two phases have left them. */
-async function endPrepared(shard: TestDatabase): Promise<void> {
-  const rows = await shard.query<{ gid: string }>(
-    'select gid from pg_prepared_xacts where database = current_database()',
-  );
-  for (const { gid } of rows) await shard.query(`commit prepared '${gid}'`);
-}
 
 /** Who waits for whom, and what the movers said last. */
 async function diagnosis({ crew, databases }: Battlefield): Promise<string> {

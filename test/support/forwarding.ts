@@ -12,6 +12,7 @@ import {
   readShardEvents,
 } from '../../src/proof/origins.ts';
 import { givenFile } from './config-file.ts';
+import type { TestDatabase } from './database.ts';
 import { type Cluster, fileFor, givenCluster } from './installation.ts';
 import { grantEverybodyEverything } from './leaseless.ts';
 import { type ProcessOptions, startTributary, type TestProcess } from './process.ts';
@@ -73,6 +74,14 @@ export async function givenForwarding(options: ForwardingOptions = {}): Promise<
     untilProven: (how) => untilProven(forwarding, how),
   };
   return forwarding;
+}
+
+/** Writers that lost their server between the two phases have left them. */
+export async function endPrepared(shard: TestDatabase): Promise<void> {
+  const rows = await shard.query<{ gid: string }>(
+    'select gid from pg_prepared_xacts where database = current_database()',
+  );
+  for (const { gid } of rows) await shard.query(`commit prepared '${gid}'`);
 }
 
 async function movedTo({ central, config }: Forwarding): Promise<number> {
