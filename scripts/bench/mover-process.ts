@@ -14,9 +14,13 @@ export interface MoverProcess {
   rssMb(): number;
   /** Largest resident memory so far, in MB. */
   peakRssMb(): number;
+  /** False once it has ended, whatever the reason. */
+  isRunning(): boolean;
   stop(): Promise<void>;
 }
 
+/** For the process and those it forks, e.g. `--cpu-prof --cpu-prof-dir=/tmp/profiles`. */
+const NODE_ARGS = process.env.BENCH_NODE_ARGS?.split(' ') ?? [];
 const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 const TICKS_PER_SECOND = 100;
 
@@ -27,7 +31,7 @@ export function startTributary(
   args: readonly string[],
   { env = {} }: { readonly env?: Readonly<Record<string, string>> } = {},
 ): MoverProcess {
-  const child: ChildProcess = spawn(process.execPath, [CLI, ...args], {
+  const child: ChildProcess = spawn(process.execPath, [...NODE_ARGS, CLI, ...args], {
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...process.env, TRIBUTARY_LOG: process.env.TRIBUTARY_LOG ?? 'warn', ...env },
   });
@@ -44,8 +48,9 @@ export function startTributary(
     treeCpuSeconds: () => cpuSecondsOfTree(child.pid ?? 0),
     rssMb: () => status('VmRSS'),
     peakRssMb: () => status('VmHWM'),
+    isRunning: () => child.exitCode === null && child.signalCode === null,
     async stop() {
-      if (child.exitCode !== null) return;
+      if (child.exitCode !== null || child.signalCode !== null) return;
       child.kill('SIGTERM');
       await once(child, 'close');
     },

@@ -28,6 +28,12 @@ export async function workOff(
     [queue],
   );
   const pool = startTributary(['-c', config.file, 'work', '--queue', queue]);
+  const poll = async (isDone: () => Promise<boolean>) => {
+    while (!(await isDone())) {
+      if (!pool.isRunning()) throw new Error(`The workers of ${queue} ended before their work.`);
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  };
   try {
     await poll(async () => {
       const [row] = await central.query<{ waiting: number }>(
@@ -68,8 +74,4 @@ async function transactions(central: BenchCluster['central']): Promise<number> {
     'select xact_commit as count from pg_stat_database where datname = current_database()',
   );
   return row?.count ?? 0;
-}
-
-async function poll(isDone: () => Promise<boolean>): Promise<void> {
-  while (!(await isDone())) await new Promise((resolve) => setTimeout(resolve, POLL_MS));
 }

@@ -32,7 +32,7 @@ interface Run {
 
 export async function work(
   name: string,
-  { events = 500_000, singles = 50_000, eventsPerTick = 500 } = {},
+  { events = 500_000, singles = 100_000, eventsPerTick = 500 } = {},
 ): Promise<void> {
   const runs: readonly Run[] = [
     ...[1, 2, 4].map((workers) => ({ queue: `noop_${workers}`, handler: 'noop' as const, workers, events })),
