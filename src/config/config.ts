@@ -74,6 +74,8 @@ export interface Queue {
   readonly retry: { readonly attempts: number; readonly firstMs: number; readonly maxMs: number };
   /** Events that may start a second, over all workers on all hosts; absent: any number. */
   readonly ratePerSecond?: number;
+  /** Share of a host's processors against the other queues' workers there; absent counts as 1. */
+  readonly weight?: number;
   /** When a worker's process is replaced by a new one, between two batches. */
   readonly recycle: Recycle;
 }

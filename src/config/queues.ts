@@ -8,7 +8,7 @@ import { either, type Value } from './value.ts';
 
 const KEYS = [
   ...['workers', 'handler', 'from', 'where', 'columns', 'start', 'create', 'origin', 'on_poison'],
-  ...['keep', 'backlog', 'adopt', 'timeout', 'retry', 'rate', 'recycle'],
+  ...['keep', 'backlog', 'adopt', 'timeout', 'retry', 'rate', 'weight', 'recycle'],
 ];
 const COLUMNS = ['type', 'data', 'extra1', 'extra2', 'extra3', 'extra4'] as const;
 const ORIGINS: readonly OriginColumn[] = ['extra1', 'extra2', 'extra3', 'extra4', 'none'];
@@ -59,6 +59,7 @@ function readQueue({ name, entry, section }: Given, { keepMs, feeds }: Others): 
     timeoutMs: positive(section.get('timeout')) ?? 5 * 60_000,
     retry: readRetry(section.get('retry')),
     ratePerSecond: section.get('rate')?.rate(),
+    weight: section.get('weight')?.whole('a whole number from 1 to 1000', { min: 1, max: 1_000 }),
     recycle: readRecycle(section.get('recycle')),
   });
 }

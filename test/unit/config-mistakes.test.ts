@@ -228,6 +228,10 @@ http: { token: x }
       '3:22 `queues.a.rate` must be a rate above 0 such as `50/s`, `10/m` or `100/h`, not `0/s`.',
     ],
     [
+      { queues: '{ a: { weight: 0 } }' },
+      '3:24 `queues.a.weight` must be a whole number from 1 to 1000, not `0`.',
+    ],
+    [
       { queues: '{ a: { recycle: { memory: 1MB } } }' },
       '3:35 `queues.a.recycle.memory` must be at least 128MB: a worker takes about that much from the start.',
     ],

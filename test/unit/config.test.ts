@@ -115,7 +115,7 @@ shards: [postgresql://db1/app]
 mover: { keep: 10s }
 queues:
   a: { workers: none, start: at-consumer old mover, create: true, origin: extra3, on_poison: halt, adopt: legacy }
-  b: { workers: 2, handler: /h.js, keep: 1h30m, timeout: 500ms, rate: 30/m, retry: { attempts: 2, first: 2s, max: 1d } }
+  b: { workers: 2, handler: /h.js, keep: 1h30m, timeout: 500ms, rate: 30/m, weight: 7, retry: { attempts: 2, first: 2s, max: 1d } }
   c: { recycle: { after: 10000 batches, memory: 512MB, age: 1h }, columns: { type: "upper(ev_type)", extra1: "1" }, from: 7 }
 `);
     expect(queues[0]).toMatchObject({
@@ -133,6 +133,7 @@ queues:
       keepMs: 5_400_000,
       timeoutMs: 500,
       ratePerSecond: 0.5,
+      weight: 7,
       retry: { attempts: 2, firstMs: 2_000, maxMs: 86_400_000 },
     });
     expect(queues[2]).toMatchObject({

@@ -18,6 +18,7 @@ import { Bell } from './bell.ts';
 import { CentralDuty } from './central-duty.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { OnWorkerOccurrence, WorkerOccurrence } from './occurrence.ts';
+import { Priorities } from './priorities.ts';
 import type { StopOptions } from './slot.ts';
 import { slotOf, slotResource, slotsOf } from './slot-names.ts';
 import { Slots, type WantedSlot } from './slots.ts';
@@ -55,6 +56,7 @@ export class WorkerPool implements Service {
   readonly #control: CentralLink;
   readonly #heartbeat: Heartbeat;
   readonly #duty: CentralDuty;
+  readonly #priorities: Priorities;
   readonly #bell: Bell;
   readonly #keeper: LeaseKeeper;
   readonly #slots: Slots;
@@ -70,6 +72,7 @@ export class WorkerPool implements Service {
     this.#queues = workedQueues(options.config, options.queues);
     this.#control = new CentralLink(options.config, 'workers');
     this.#heartbeat = new Heartbeat(this.#control);
+    this.#priorities = new Priorities(this.#queues);
     this.#duty = new CentralDuty({
       config: options.config,
       onTrouble: (error) => this.#tell({ kind: 'pool-trouble', error }),
@@ -222,6 +225,7 @@ export class WorkerPool implements Service {
       if (this.#keeper.holds(slotResource(slot.name))) slot.renew();
       slot.checkSilence();
     }
+    this.#priorities.apply(this.#slots.all);
   }
 
   async #readNumbers(): Promise<void> {

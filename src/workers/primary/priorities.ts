@@ -1,0 +1,55 @@
+// Gives the processes of this host the niceness that follows from their queues' weights, while they come and go.
+//
+// Fails by: ordinary users may not take niceness back. A process that is far too nice after its queue has lost workers is
+// replaced: the next one begins where we are.
+import { getPriority, setPriority } from 'node:os';
+import { nicenessOf } from './niceness.ts';
+import type { Slot } from './slot.ts';
+import type { WorkedQueue } from './starts.ts';
+
+/** About half of what the queue should get. */
+const FAR_TOO_NICE = 3;
+
+export class Priorities {
+  readonly #queues: ReadonlyMap<string, WorkedQueue>;
+  readonly #isUsed: boolean;
+  readonly #own = getPriority();
+  readonly #set = new Map<number, number>();
+
+  /** Does nothing where no queue has a weight. */
+  constructor(queues: ReadonlyMap<string, WorkedQueue>) {
+    this.#queues = queues;
+    this.#isUsed = [...queues.values()].some(({ weight }) => weight !== undefined);
+  }
+
+  apply(slots: readonly Slot[]): void {
+    if (!this.#isUsed) return;
+    const niceness = nicenessOf(
+      [...this.#queues.values()].map(({ name, weight = 1 }) => ({
+        queue: name,
+        weight,
+        workers: slots.filter(({ queue, pid }) => queue === name && pid !== undefined).length,
+      })),
+    );
+    const alive = new Set<number>();
+    for (const slot of slots) {
+      // One that has not come up yet would do so slowly.
+      if (slot.pid === undefined || !slot.isRunning) continue;
+      alive.add(slot.pid);
+      this.#give(slot, slot.pid, niceness.get(slot.queue) ?? 0);
+    }
+    for (const pid of this.#set.keys()) if (!alive.has(pid)) this.#set.delete(pid);
+  }
+
+  #give(slot: Slot, pid: number, niceness: number): void {
+    const before = this.#set.get(pid) ?? 0;
+    if (before === niceness) return;
+    try {
+      setPriority(pid, Math.min(19, this.#own + niceness));
+      this.#set.set(pid, niceness);
+    } catch {
+      // It has just ended, or may not be favoured again.
+      if (before - niceness >= FAR_TOO_NICE) slot.replace('to get its share of the processors');
+    }
+  }
+}
