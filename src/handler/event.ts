@@ -8,6 +8,8 @@ import { originHere, parseOrigin } from './origin.ts';
 export interface EventRow {
   readonly id: number;
   readonly retry: number;
+  /** It was put off before, by a failure or by its handler's wish. */
+  readonly wasPutOff: boolean;
   readonly time: Date;
   /** As PostgreSQL reads it back, to the microsecond. */
   readonly timeText: string;

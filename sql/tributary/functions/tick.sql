@@ -15,8 +15,7 @@
 --      pgq.tick, the queue's sequences
 --
 -- Called by:
---      src/upkeep/central-ticker.ts, src/upkeep/central-upkeep.ts, src/workers/child/sent-ticks.ts,
---      src/workers/child/worker.ts
+--      src/upkeep/central-ticker.ts, src/upkeep/central-upkeep.ts, src/workers/child/sent-ticks.ts
 -- ----------------------------------------------------------------------
 create or replace function tributary.tick(x_queue text, x_xid bigint)
 returns boolean as $$

@@ -3,14 +3,13 @@
 // Invariant: the effects of an event, what became of it, and the end of the batch (or of its slice) commit together, under
 // the token; who has lost the token commits nothing.
 // Fails by: any error before the commit leaves nothing; the batch is handed out again and its openings are counted.
-import type { Logger } from 'pino';
-import type { Queue } from '../../config/config.ts';
-import type { Handler } from '../../handler/contract.ts';
-import type { BatchEvent, EventSource } from '../../handler/event.ts';
+import type { BatchEvent } from '../../handler/event.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import type { CoopBatch, CoopMember } from '../../queue/coop.ts';
-import { type EventSize, readBatch, readSome } from './batch-reader.ts';
+import type { BatchEnvironment, BatchResult } from './batch-environment.ts';
+import { readBatch } from './batch-reader.ts';
 import { BatchTransaction, TooManySavepoints } from './batch-transaction.ts';
+import { Gathering, inPieces, type Piece } from './coalesce.ts';
 import {
   endNarrowing,
   hasNarrowing,
@@ -19,39 +18,13 @@ import {
   stepNarrowing,
   writeOutcomes,
 } from './doors.ts';
+import { failureLog, KILLED } from './failure-log.ts';
+import { runFree } from './free/run.ts';
 import { type GroupRunner, InHalves, OneByOne } from './groups.ts';
 import { Abandoned, HandlerCalls } from './handler-call.ts';
-import type { CentralQueues } from './outbox.ts';
 import { OutcomeBook } from './outcomes.ts';
-import type { RateGate } from './rate-gate.ts';
-import { condemned, firstWidth, nextWidth, sliceEnd, usable } from './slices.ts';
-
-export interface BatchEnvironment {
-  readonly membership: CoopMember;
-  readonly source: EventSource;
-  readonly handler: Handler;
-  readonly log: Logger;
-  readonly timeoutMs: number;
-  readonly retry: Queue['retry'];
-  readonly stopNow: AbortSignal;
-  readonly size: EventSize;
-  readonly centralQueues: CentralQueues;
-  /** Asked before events start; undefined: any number may. */
-  readonly rate: RateGate | undefined;
-  cancelStatement(): Promise<void>;
-  /** Events that were sent into a queue by transaction `xid` have been committed: a tick has to cover it. */
-  onSent(queue: string, xid: number): void;
-  /** Called as events are done, for those who watch whether there is progress. */
-  onProgress(events: number): void;
-}
-
-export interface BatchResult {
-  readonly events: number;
-  readonly putOff: number;
-  readonly dead: number;
-  /** Something of the handler may still run in this process, which should be replaced. */
-  readonly hasOverrun: boolean;
-}
+import { readAhead } from './read-ahead.ts';
+import { condemned, firstWidth, nextWidth, sliceEnd } from './slices.ts';
 
 /** Opened so often, a batch is held to kill its workers. */
 const OPENINGS_OF_A_KILLER = 3;
@@ -65,6 +38,7 @@ export async function runBatch(
   batch: CoopBatch,
   environment: BatchEnvironment,
 ): Promise<BatchResult> {
+  if (environment.handler.transaction === false) return await runFree({ connection, batch, environment });
   // Each try has its own book: what one decided is rolled back with it.
   const begin = () => new BatchRun(connection, batch, environment);
   const isKiller = batch.openings >= OPENINGS_OF_A_KILLER;
@@ -114,15 +88,11 @@ class BatchRun {
     const transaction = this.#transaction();
     const runner = this.#runner(transaction);
     const isGathering = handler.batch !== undefined;
-    for await (const events of readBatch(transaction, this.#batch.token, {
-      source,
-      size,
-      isGathering,
-      cancelStatement,
-    })) {
-      await runner.run(events);
+    const chunks = readBatch(transaction, this.#batch.token, { source, size, isGathering, cancelStatement });
+    for await (const { piece, read } of inPieces(chunks, this.#gathering())) {
+      await this.#handle(piece, runner);
       if (this.#book.size >= MOST_OUTCOMES) await this.#writeOutcomes(transaction);
-      this.#progress(events.length);
+      this.#progress(read);
     }
     await this.#writeOutcomes(transaction);
     await transaction.commit(`select tributary.coop_finish_batch(${this.#batch.token})`);
@@ -136,7 +106,7 @@ class BatchRun {
     let last = lastEventId;
     let width = firstWidth(suspect);
     for (;;) {
-      const events = await this.#readAhead(last);
+      const { events } = await this.#readAhead(last);
       if (events.length === 0) break;
       const ids = events.map(({ id }) => id);
       for (let from = 0; from < events.length; ) {
@@ -185,7 +155,8 @@ class BatchRun {
     }
     const transaction = this.#transaction();
     await transaction.begin();
-    if (innocent.length > 0) await this.#runner(transaction).run(innocent);
+    const runner = this.#runner(transaction);
+    for await (const { piece } of inPieces([innocent], this.#gathering())) await this.#handle(piece, runner);
     for (const event of events) if (event.id === guilty) this.#condemn(event);
     await this.#writeOutcomes(transaction);
     await stepNarrowing(transaction, membership, { batch: this.#batch, lastEventId });
@@ -193,26 +164,14 @@ class BatchRun {
     this.#progress(events.length);
   }
 
-  async #readAhead(afterId: number | undefined): Promise<BatchEvent[]> {
+  async #readAhead(afterId: number | undefined) {
     const { source, size } = this.#environment;
-    for (let limit = size.rows; ; limit *= 2) {
-      const transaction = this.#transaction();
-      const events = await readSome(transaction, this.#batch.token, { source, size, limit, afterId });
-      await transaction.rollBack();
-      const end = usable(
-        events.map(({ id }) => id),
-        events.length < limit,
-      );
-      if (end > 0 || events.length < limit) return events.slice(0, end);
-    }
+    const { token } = this.#batch;
+    return await readAhead(() => this.#transaction(), { token, source, size, afterId });
   }
 
   #condemn(event: BatchEvent): void {
-    this.#book.condemned(
-      event,
-      'killed',
-      'The worker died twice while it handled this event alone (exit, out of memory, or an endless loop).',
-    );
+    this.#book.condemned(event, 'killed', KILLED);
   }
 
   #transaction(): BatchTransaction {
@@ -221,6 +180,19 @@ class BatchRun {
       token: this.#batch.token,
       onSent: this.#environment.onSent,
     });
+  }
+
+  #gathering(): Gathering | undefined {
+    const { handler } = this.#environment;
+    if (handler.event !== undefined || handler.coalesce === undefined) return undefined;
+    return new Gathering(handler, (event) => this.#book.done(event));
+  }
+
+  async #handle({ all, failed }: Piece, runner: GroupRunner): Promise<void> {
+    const say = failureLog(this.#environment.log);
+    for (const [event, error] of failed) say(event, this.#book.failed(event, error), error);
+    const events = failed.size === 0 ? all : all.filter((event) => !failed.has(event));
+    if (events.length > 0) await runner.run(events);
   }
 
   #runner(transaction: BatchTransaction): GroupRunner {
@@ -232,11 +204,7 @@ class BatchRun {
       calls,
       transaction,
       book: this.#book,
-      onFailure: (event: BatchEvent, fate: 'put-off' | 'dead', error: unknown) => {
-        const about = { event: event.id, origin: String(event.origin), attempt: event.retry + 1, err: error };
-        if (fate === 'dead') log.error(about, 'the event failed for the last time and is dead now');
-        else log.warn(about, 'the event failed and is put off');
-      },
+      onFailure: failureLog(log),
     };
     return handler.event === undefined ? new InHalves(tools) : new OneByOne(tools);
   }

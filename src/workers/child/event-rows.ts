@@ -20,6 +20,10 @@ export class TextRow implements EventRow {
     return Number(this.#texts[3] ?? 0);
   }
 
+  get wasPutOff(): boolean {
+    return this.#texts[3] != null;
+  }
+
   get timeText(): string {
     return this.#texts[1] ?? '';
   }
@@ -69,6 +73,10 @@ export class BinaryRow implements EventRow {
   get retry(): number {
     const at = this.#at + 24;
     return this.#bytes.readInt32BE(at) < 0 ? 0 : this.#bytes.readInt32BE(at + 4);
+  }
+
+  get wasPutOff(): boolean {
+    return this.#bytes.readInt32BE(this.#at + 24) >= 0;
   }
 
   get time(): Date {

@@ -123,6 +123,6 @@ const wentOn = () =>
   });
 
 /** No disk, no memory, no connection, shutting down: the event is not to blame. */
-function isCentralInTrouble(error: unknown): boolean {
+export function isCentralInTrouble(error: unknown): boolean {
   return /^(08|53|58|57P)/.test(sqlstateOf(error) ?? '');
 }

@@ -61,7 +61,7 @@ export class OutcomeBook {
 
   /** The handler returned. */
   done(event: BatchEvent): void {
-    if (event.retry > 0 && !this.#byEvent.has(event)) this.#recovered.add(event);
+    if (event.row.wasPutOff && !this.#byEvent.has(event)) this.#recovered.add(event);
   }
 
   /** The handler threw: another try with backoff, or dead after the last one. */

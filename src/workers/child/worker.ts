@@ -166,10 +166,12 @@ export class Worker implements Service {
       log: log.child({ queue, slot, batch: batch.token }),
       timeoutMs,
       retry,
+      draining: this.#draining.signal,
       stopNow: this.#stopNow.signal,
       size: this.#size,
       centralQueues,
       onSent: (queue, xid) => this.#sentTicks.committed(queue, xid),
+      tickSent: () => this.#sentTicks.run(connection),
       rate: this.#rate,
       cancelStatement: () => this.#cancel(connection.backendPid),
       onProgress: () => {},
@@ -192,9 +194,6 @@ export class Worker implements Service {
     await this.#dropConnection();
     this.#connection = await this.#open();
     await coopRegister(this.#connection, this.#membership);
-    // A worker may have died between its commit and the tick.
-    for (const queue of Object.keys(this.#start.centralQueues ?? {}))
-      await this.#connection.query('select tributary.tick($1, null)', [queue]);
     this.#options.send({ type: 'ready' });
     return this.#connection;
   }
@@ -236,6 +235,7 @@ export class Worker implements Service {
   async #leave(): Promise<void> {
     try {
       if (this.#connection?.failed === false) {
+        if (this.#toUnmark !== undefined) await unmark(this.#connection, this.#membership, this.#toUnmark);
         for (let tries = 0; tries < LAST_TICKS && this.#sentTicks.dueInMs !== undefined; tries++) {
           await wait(this.#sentTicks.dueInMs);
           await this.#sentTicks.run(this.#connection);

@@ -1,0 +1,40 @@
+// What a batch needs besides its connection, and what comes of it.
+import type { Logger } from 'pino';
+import type { Queue } from '../../config/config.ts';
+import type { Handler } from '../../handler/contract.ts';
+import type { EventSource } from '../../handler/event.ts';
+import type { CoopMember } from '../../queue/coop.ts';
+import type { EventSize } from './batch-reader.ts';
+import type { CentralQueues } from './outbox.ts';
+import type { RateGate } from './rate-gate.ts';
+
+export interface BatchEnvironment {
+  readonly membership: CoopMember;
+  readonly source: EventSource;
+  readonly handler: Handler;
+  readonly log: Logger;
+  readonly timeoutMs: number;
+  readonly retry: Queue['retry'];
+  /** The worker takes no further batch. */
+  readonly draining: AbortSignal;
+  readonly stopNow: AbortSignal;
+  readonly size: EventSize;
+  readonly centralQueues: CentralQueues;
+  /** Asked before events start; undefined: any number may. */
+  readonly rate: RateGate | undefined;
+  cancelStatement(): Promise<void>;
+  /** Events that were sent into a queue by transaction `xid` have been committed: a tick has to cover it. */
+  onSent(queue: string, xid: number): void;
+  /** Ticks what was sent, between transactions. */
+  tickSent(): Promise<void>;
+  /** Called as events are done, for those who watch whether there is progress. */
+  onProgress(events: number): void;
+}
+
+export interface BatchResult {
+  readonly events: number;
+  readonly putOff: number;
+  readonly dead: number;
+  /** Something of the handler may still run in this process, which should be replaced. */
+  readonly hasOverrun: boolean;
+}

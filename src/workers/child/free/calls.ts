@@ -1,0 +1,117 @@
+// One call of a handler that has no transaction, and what came of it.
+//
+// Invariant: what a call decided (put off, dead, sent) is kept beside it, to be written when its events are passed, and goes
+// with it when it fails. A call that fails after the worker was told to stop at once has neither failed nor been done.
+import type { BatchEvent } from '../../../handler/event.ts';
+import type { BatchEnvironment } from '../batch-environment.ts';
+import { CallContext } from '../call-context.ts';
+import { failureLog, KILLED } from '../failure-log.ts';
+import { invoke } from '../invoke.ts';
+import { Outbox } from '../outbox.ts';
+import { OutcomeBook } from '../outcomes.ts';
+
+/** What is to be written of a call. */
+export interface Result {
+  readonly events: readonly BatchEvent[];
+  readonly book: OutcomeBook;
+  readonly outbox: Outbox;
+}
+
+export type CallEnd =
+  /** Without a result where nothing is to be written. */
+  | { readonly end: 'done'; readonly result: Result | undefined }
+  | { readonly end: 'failed'; readonly error: unknown }
+  /** The worker had to stop: whoever goes on with the batch calls it again. */
+  | { readonly end: 'stopped' };
+
+/** What calls get after the worker was told to stop, to come back by themselves; the process is killed a little later. */
+const GRACE_MS = 1_000;
+
+export class FreeCalls {
+  readonly #environment: BatchEnvironment;
+  readonly #atWork = new Set<() => void>();
+  readonly #onStop = () => {
+    this.#timer = setTimeout(() => this.#cut(), GRACE_MS);
+  };
+  #timer: NodeJS.Timeout | undefined;
+  #hasOverrun = false;
+
+  constructor(environment: BatchEnvironment) {
+    this.#environment = environment;
+    const { stopNow } = environment;
+    if (stopNow.aborted) this.#onStop();
+    else stopNow.addEventListener('abort', this.#onStop, { once: true });
+  }
+
+  /** Of the batch. */
+  end(): void {
+    clearTimeout(this.#timer);
+    this.#environment.stopNow.removeEventListener('abort', this.#onStop);
+  }
+
+  /** Something of the handler may still run in this process. */
+  get hasOverrun(): boolean {
+    return this.#hasOverrun;
+  }
+
+  /**
+   * One event to an `event` handler, or several to a `batch` handler. Never throws.
+   * @param passedOver done as well, if these are.
+   */
+  async call(events: readonly BatchEvent[], passedOver: readonly BatchEvent[] = []): Promise<CallEnd> {
+    const { handler, retry, stopNow, timeoutMs } = this.#environment;
+    const book = new OutcomeBook(retry);
+    const context = new CallContext(events, this.#environment, { book });
+    const onOverrun = () => {
+      this.#hasOverrun = true;
+    };
+    const failure = await this.#unlessCut(invoke(events, context, { handler, timeoutMs, onOverrun }));
+    context.end();
+    if (failure === 'cut') return { end: 'stopped' };
+    if (failure !== undefined) return stopNow.aborted ? { end: 'stopped' } : { end: 'failed', ...failure };
+    for (const event of [...events, ...passedOver]) book.done(event);
+    const { outbox } = context;
+    return { end: 'done', result: book.size + outbox.size === 0 ? undefined : { events, book, outbox } };
+  }
+
+  /** The result of an event whose handler threw. */
+  failed(event: BatchEvent, error: unknown): Result {
+    const { centralQueues, retry } = this.#environment;
+    const result = { events: [event], book: new OutcomeBook(retry), outbox: new Outbox(centralQueues) };
+    this.fail(result, error);
+    return result;
+  }
+
+  /** As if the handler had thrown for each of its events. */
+  fail({ book, events }: Result, error: unknown): void {
+    const say = failureLog(this.#environment.log);
+    for (const event of events) {
+      book.forget(event);
+      say(event, book.failed(event, error), error);
+    }
+  }
+
+  /** The result of an event that killed the workers that tried it. */
+  killer(event: BatchEvent): Result {
+    const { centralQueues, retry } = this.#environment;
+    const book = new OutcomeBook(retry);
+    book.condemned(event, 'killed', KILLED);
+    return { events: [event], book, outbox: new Outbox(centralQueues) };
+  }
+
+  async #unlessCut<T>(call: Promise<T>): Promise<T | 'cut'> {
+    return await new Promise((resolve) => {
+      const cut = () => resolve('cut');
+      this.#atWork.add(cut);
+      void call.then((answer) => {
+        this.#atWork.delete(cut);
+        resolve(answer);
+      });
+    });
+  }
+
+  #cut(): void {
+    if (this.#atWork.size > 0) this.#hasOverrun = true;
+    for (const cut of this.#atWork) cut();
+  }
+}

@@ -1,0 +1,44 @@
+// So many at work at a time, and ways to wait until one more may begin, or until all have ended.
+
+export class Lanes {
+  readonly #most: number;
+  readonly #waiting: (() => void)[] = [];
+  #running = 0;
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  /** Without waiting; `free` tells when. */
+  start(work: () => Promise<void>): void {
+    this.#running += 1;
+    work()
+      .catch((error: unknown) => {
+        this.#failure ??= { error };
+      })
+      .finally(() => {
+        this.#running -= 1;
+        for (const resume of this.#waiting.splice(0)) resume();
+      });
+  }
+
+  /** One more may begin. @throws what a piece of work threw, which is an error of ours. */
+  async free(): Promise<void> {
+    while (this.#running >= this.#most) await this.next();
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  /** The next one has ended. @returns false, at once, where none is at work. */
+  async next(): Promise<boolean> {
+    if (this.#running === 0) return false;
+    await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    return true;
+  }
+
+  /** None is at work any more. */
+  async idle(): Promise<void> {
+    while (this.#running > 0) await this.next();
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
+}

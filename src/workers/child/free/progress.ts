@@ -1,0 +1,57 @@
+// Which events of a batch are done where many are at work at a time: only what has nothing undone before it can be passed.
+//
+// Invariant: what `take` gives out is everything up to some event, in order, and no other event has that one's id; so what is
+// not done comes after it, and is found again by its id.
+import type { BatchEvent } from '../../../handler/event.ts';
+
+export interface Done<Result> {
+  readonly event: BatchEvent;
+  readonly result: Result;
+}
+
+export class Progress<Result> {
+  /** In the order of the batch; undefined: not done. */
+  readonly #results = new Map<BatchEvent, { readonly result: Result } | undefined>();
+
+  /** Events that are not passed yet, done or not. */
+  get size(): number {
+    return this.#results.size;
+  }
+
+  /** The next events of the batch, none of them done; all that share an id at once. */
+  read(events: readonly BatchEvent[]): void {
+    for (const event of events) this.#results.set(event, undefined);
+  }
+
+  done(event: BatchEvent, result: Result): void {
+    this.#results.set(event, { result });
+  }
+
+  /** Whether `take` would give something, unless all of it shares one id with what is not done. */
+  get isReady(): boolean {
+    for (const result of this.#results.values()) return result !== undefined;
+    return false;
+  }
+
+  /** Nothing is undone. */
+  get isComplete(): boolean {
+    for (const result of this.#results.values()) if (result === undefined) return false;
+    return true;
+  }
+
+  /** What can be passed now. */
+  take(): Done<Result>[] {
+    const taken: Done<Result>[] = [];
+    let undone: BatchEvent | undefined;
+    for (const [event, done] of this.#results) {
+      if (done === undefined) {
+        undone = event;
+        break;
+      }
+      taken.push({ event, result: done.result });
+    }
+    while (undone !== undefined && taken.at(-1)?.event.id === undone.id) taken.pop();
+    for (const { event } of taken) this.#results.delete(event);
+    return taken;
+  }
+}

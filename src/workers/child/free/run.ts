@@ -1,0 +1,195 @@
+// A batch whose handler says `transaction: false`: no transaction is open while it runs, and its events are passed after it.
+//
+// Invariant: an event is passed only when its call is done, and all before it are; at least once. The connection is used by
+// this loop alone, never by a call.
+// Order: read a part · calls · commit what is done now and then (progress, outcomes, sends) · the next part · the end.
+// Fails by: a death repeats what was done since the last commit. Told to drain, it begins nothing more, waits for what is at
+// work, commits it, and hands the rest back: whoever takes the batch goes on behind the progress.
+import type { BatchEvent } from '../../../handler/event.ts';
+import type { Connection } from '../../../postgres/connection.ts';
+import type { CoopBatch } from '../../../queue/coop.ts';
+import type { BatchEnvironment, BatchResult } from '../batch-environment.ts';
+import { hasNarrowing, markNarrowing, type Narrowing, openNarrowing } from '../doors.ts';
+import { Abandoned } from '../handler-call.ts';
+import { HandedBack } from '../rate-gate.ts';
+import { readAhead } from '../read-ahead.ts';
+import { condemned, firstWidth, nextWidth, sliceEnd } from '../slices.ts';
+import { FreeCalls, type Result } from './calls.ts';
+import { Commits } from './commit.ts';
+import { type Course, courseOf } from './course.ts';
+import { Progress } from './progress.ts';
+
+/** Opened so often, a batch is held to kill its workers. */
+const OPENINGS_OF_A_KILLER = 3;
+/** Progress is committed so often, as long as there is any; a death repeats no more. */
+const COMMIT_EVERY_MS = 2_000;
+/** What was sent and is not committed may hold so much text; where it holds more, nothing begins. */
+const MOST_HELD = 16_000_000;
+/** What an event takes besides its text. */
+const EACH_HELD = 200;
+
+export interface FreeRunOptions {
+  readonly connection: Connection;
+  readonly batch: CoopBatch;
+  readonly environment: BatchEnvironment;
+}
+
+/** @throws HandedBack where the worker was told to drain before the batch was done. */
+export async function runFree({ connection, batch, environment }: FreeRunOptions): Promise<BatchResult> {
+  const isKnown = batch.openings > 1 && (await hasNarrowing(connection, environment.membership, batch));
+  const isHunting = batch.openings >= OPENINGS_OF_A_KILLER;
+  const narrowing =
+    isKnown || isHunting ? await openNarrowing(connection, environment.membership, batch) : undefined;
+  return await new FreeRun({ connection, batch, environment }, narrowing).run();
+}
+
+class FreeRun {
+  readonly #options: FreeRunOptions;
+  readonly #narrowing: Narrowing | undefined;
+  readonly #calls: FreeCalls;
+  readonly #commits: Commits;
+  readonly #course: Course;
+  readonly #progress = new Progress<Result | undefined>();
+  #committedMs = performance.now();
+  #held = 0;
+  #read = 0;
+  #passed = 0;
+
+  constructor(options: FreeRunOptions, narrowing: Narrowing | undefined) {
+    this.#options = options;
+    this.#narrowing = narrowing;
+    this.#calls = new FreeCalls(options.environment);
+    this.#commits = new Commits(
+      { ...options, calls: this.#calls },
+      { hasNarrowing: narrowing !== undefined },
+    );
+    this.#course = courseOf(options.environment.handler, {
+      calls: this.#calls,
+      progress: this.#progress,
+      done: (event, result) => {
+        this.#progress.done(event, result);
+        this.#held += heldBy(result);
+      },
+      before: (most) => this.#before(most),
+      assertGoesOn: () => this.#assertGoesOn(),
+    });
+  }
+
+  async run(): Promise<BatchResult> {
+    try {
+      await this.#work();
+      await this.#commit({ isLast: true });
+    } catch (error) {
+      // Before the batch goes to another: nothing of it may be at work here any more.
+      await this.#course.settle();
+      if (error instanceof HandedBack) await this.#handBack();
+      throw error;
+    } finally {
+      this.#calls.end();
+    }
+    const { dead, putOff } = this.#commits;
+    return { events: this.#read, putOff, dead, hasOverrun: this.#calls.hasOverrun };
+  }
+
+  async #work(): Promise<void> {
+    const { batch, environment } = this.#options;
+    const { source, size } = environment;
+    const suspect = this.#narrowing?.suspect;
+    const isHunting = suspect !== undefined || batch.openings >= OPENINGS_OF_A_KILLER;
+    let afterId = this.#narrowing?.lastEventId;
+    let width = firstWidth(suspect);
+    for (let isAll = false; !isAll; ) {
+      // What is read and not passed stays within what one reading may hold, also behind an event that takes long.
+      await this.#untilLess(() => this.#progress.size >= size.rows);
+      const read = await readAhead(() => this.#commits.newTransaction(), {
+        token: batch.token,
+        source,
+        size,
+        afterId,
+      });
+      isAll = read.isAll;
+      this.#read += read.events.length;
+      const ids = read.events.map(({ id }) => id);
+      for (let from = 0, end = 0; from < ids.length; from = end) {
+        end = isHunting ? sliceEnd(ids, from, width) : ids.length;
+        const slice = read.events.slice(from, end);
+        if (isHunting) await this.#hunt(slice, condemned(suspect));
+        else await this.#course.feed(slice);
+        afterId = ids[end - 1];
+        width = nextWidth(width, afterId ?? 0, suspect);
+      }
+    }
+    await this.#course.finish();
+  }
+
+  /** A slice that is marked while it is at work, so that one that kills its worker is known. */
+  async #hunt(slice: readonly BatchEvent[], guilty: number | undefined): Promise<void> {
+    const { batch, connection, environment } = this.#options;
+    const ids = slice.map(({ id }) => id);
+    const innocent = slice.filter(({ id }) => id !== guilty);
+    const killers = slice.filter(({ id }) => id === guilty);
+    this.#progress.read(killers);
+    for (const event of killers) this.#progress.done(event, this.#calls.killer(event));
+    if (innocent.length > 0) {
+      const marked: readonly [number, number] = [ids[0] ?? 0, ids.at(-1) ?? 0];
+      const events = new Set(ids).size;
+      await markNarrowing(connection, environment.membership, { batch, slice: marked, events });
+      await this.#course.feed(innocent);
+      await this.#course.finish();
+    }
+    await this.#commit({ isLast: false });
+  }
+
+  /** Commits now and then, and waits for the rate of the queue. */
+  async #before(most: number): Promise<number> {
+    const { connection, environment } = this.#options;
+    const { handler, rate } = environment;
+    this.#assertGoesOn();
+    if (this.#progress.isReady && performance.now() - this.#committedMs >= COMMIT_EVERY_MS)
+      await this.#commit({ isLast: false });
+    await this.#untilLess(() => this.#held >= MOST_HELD);
+    if (rate === undefined) return handler.event === undefined ? most : 1;
+    return await rate.take(connection, { most, isOneByOne: handler.event !== undefined });
+  }
+
+  async #untilLess(isTooMuch: () => boolean): Promise<void> {
+    while (isTooMuch()) {
+      this.#assertGoesOn();
+      const before = this.#progress.size;
+      await this.#commit({ isLast: false });
+      if (this.#progress.size === before && !(await this.#course.next())) return;
+    }
+  }
+
+  async #commit({ isLast }: { readonly isLast: boolean }): Promise<void> {
+    const { environment } = this.#options;
+    const done = this.#progress.take();
+    this.#committedMs = performance.now();
+    if (done.length === 0 && !isLast) return;
+    await this.#commits.write(done, { isLast });
+    this.#passed += done.length;
+    this.#held -= done.reduce((sum, { result }) => sum + heldBy(result), 0);
+    environment.onProgress(done.length);
+  }
+
+  async #handBack(): Promise<never> {
+    const { batch, connection, environment } = this.#options;
+    await this.#commit({ isLast: false });
+    // Whoever goes on must not take this end for a death.
+    if (this.#narrowing !== undefined) await markNarrowing(connection, environment.membership, { batch });
+    throw new HandedBack(
+      `The worker was told to end after ${this.#passed} events of the batch; another one goes on with the rest.`,
+    );
+  }
+
+  #assertGoesOn(): void {
+    const { connection, environment } = this.#options;
+    if (connection.failed) throw new Abandoned('The connection to central was lost.');
+    if (environment.draining.aborted || environment.stopNow.aborted) {
+      throw new HandedBack('The worker was told to end before the batch was done.');
+    }
+  }
+}
+
+const heldBy = (result: Result | undefined): number =>
+  result === undefined ? 0 : result.outbox.characters + result.outbox.size * EACH_HELD;
