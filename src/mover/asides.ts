@@ -9,6 +9,9 @@ import type { MoverContext } from './mover-context.ts';
 import { copySorted } from './reading-poison.ts';
 import type { Source } from './source.ts';
 
+/** Ten million events are sorted in this time also by a server that is busy with others. */
+const FIRST_BYTE_MS = 300_000;
+
 export class Asides {
   readonly #shard: Shard;
   readonly #context: MoverContext;
@@ -52,12 +55,14 @@ export class Asides {
     this.#connections.add(connection);
     if (this.#isEnding) connection.destroy();
     try {
-      const options = { context: this.#context, label: `Source ${this.#shard.name}:${found.source.queue}` };
+      const label = `Source ${this.#shard.name}:${found.source.queue}`;
+      const options = { context: this.#context, label, firstByteMs: FIRST_BYTE_MS };
       const { settled } = await copySorted(connection, found, {
         copy: (one) => copyWindows(connection, [one], options),
         condemning: this.#context.condemning,
       });
       found.source.succeeded('read');
+      found.source.isSlow = false;
       // What central did not take is told by the gatherer.
       await settled;
     } catch (error) {

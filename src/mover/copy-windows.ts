@@ -41,23 +41,35 @@ export function assemblerOf(found: readonly Found[], context: MoverContext): Ass
   });
 }
 
-/** @param label who is read, for errors: `Shard app_017`. */
+export interface CopyOptions {
+  readonly context: MoverContext;
+  /** Who is read, for errors: `Shard app_017`. */
+  readonly label: string;
+  /** How long the shard may take until its first byte: it sorts the whole window before it sends any of it. */
+  readonly firstByteMs?: number;
+}
+
 export async function copyWindows(
   connection: Connection,
   found: readonly Found[],
-  { context, label }: { context: MoverContext; label: string },
+  { context, label, firstByteMs = COPY_PATIENCE_MS }: CopyOptions,
 ): Promise<Copied> {
   const { config } = context;
   const assembler = assemblerOf(found, context);
   await failPoint('copy-out:before');
-  const patience = setTimeout(() => {
-    connection.destroy(
-      new TributaryError(`${label}: reading made no progress for ${COPY_PATIENCE_MS / 1000} s.`, {
-        code: 'copy-stalled',
-        kind: 'retryable',
-      }),
-    );
-  }, COPY_PATIENCE_MS);
+  const patienceOf = (ms: number) =>
+    setTimeout(() => {
+      connection.destroy(
+        new TributaryError(`${label}: reading made no progress for ${ms / 1000} s.`, {
+          code: 'copy-stalled',
+          kind: 'retryable',
+        }),
+      );
+      // How many events a window holds is seen only by reading it: of a transaction that was open for long, no tick tells.
+      if (!hasBegun) for (const { source } of found) source.isSlow = true;
+    }, ms);
+  let hasBegun = false;
+  let patience = patienceOf(firstByteMs);
   try {
     const cutter = new Cutter({ oversizeBytes: config.mover.wholeBytes });
     const stream = await startCopyOut(
@@ -65,6 +77,11 @@ export async function copyWindows(
       found.map(({ reader }) => reader),
     );
     for await (const chunk of stream) {
+      if (!hasBegun) {
+        hasBegun = true;
+        clearTimeout(patience);
+        patience = patienceOf(COPY_PATIENCE_MS);
+      }
       await assembler.add(cutter.push(chunk as Buffer), cutter.neededBytes);
       patience.refresh();
       await failPoint('copy-out:middle');

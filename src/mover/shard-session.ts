@@ -119,10 +119,9 @@ export class ShardSession {
         continue;
       }
       // One tick that covers so much more than a window should: it must not hold up the shard's other queues.
-      if (
-        sources.length > 1 &&
-        window.end.eventSeq - window.start.eventSeq > LARGE_WINDOWS * limitOf(source, WINDOW_BYTES)
-      ) {
+      const isLarge =
+        window.end.eventSeq - window.start.eventSeq > LARGE_WINDOWS * limitOf(source, WINDOW_BYTES);
+      if (source.isSlow || (isLarge && sources.length > 1)) {
         this.#onLarge(one);
         continue;
       }

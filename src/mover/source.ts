@@ -49,6 +49,8 @@ export class Source {
   isPaused = false;
   /** A large window of it is being read over a connection of its own. */
   isAside = false;
+  /** Its last window took too long to be read beside those of other queues: the next one is read aside. */
+  isSlow = false;
   /** Why it does not move although the shard answers; undefined: it moves. */
   trouble: { state: 'halted' | 'paused' | 'unreachable' | 'unassigned'; reason: string } | undefined;
   readonly figures: Figures = {
