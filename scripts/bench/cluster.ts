@@ -8,6 +8,7 @@ import { loadConfig } from '../../dist/config/load.js';
 import { type Embedded, startEmbedded } from '../../dist/embedded/embedded.js';
 import { install } from '../../dist/install/install.js';
 import { Connection } from '../../dist/postgres/connection.js';
+import { startDebian } from './debian-server.ts';
 
 export interface BenchCluster {
   readonly server: Embedded;
@@ -25,6 +26,10 @@ export interface BenchOptions {
   readonly queues: string;
   readonly more?: string;
   readonly settings?: Readonly<Record<string, string>>;
+  /** Through which port the n-th shard is reached; default: the server's own. */
+  readonly portOf?: (at: number, server: Embedded) => Promise<number>;
+  /** PostgreSQL 15 with the pgq extension everywhere; default: 18 with the bundled engine. */
+  readonly isExtension?: boolean;
 }
 
 /** Starts the server, creates the databases, installs; all of it is gone after `stop`. */
@@ -33,20 +38,29 @@ export async function givenBench({
   queues,
   more = '',
   settings = {},
+  portOf = async (_, server) => server.port,
+  isExtension = false,
 }: BenchOptions): Promise<BenchCluster> {
-  const server = await startEmbedded({
+  const options = {
     durable: true,
-    maxConnections: 600,
-    settings: { shared_buffers: '512MB', max_wal_size: '8GB', checkpoint_timeout: '30min', ...settings },
-  });
+    settings: {
+      max_connections: '600',
+      shared_buffers: '512MB',
+      max_wal_size: '8GB',
+      checkpoint_timeout: '30min',
+      ...settings,
+    },
+  };
+  const server = await (isExtension ? startDebian(options) : startEmbedded(options));
   const folder = mkdtempSync(join(tmpdir(), 'tributary-bench-'));
-  const url = (database: string) =>
-    `postgres://${server.user}:${server.password}@${server.host}:${server.port}/${database}`;
+  const url = (database: string, port = server.port) =>
+    `postgres://${server.user}:${server.password}@${server.host}:${port}/${database}`;
   const names = Array.from({ length: shards }, (_, at) => `app_${String(at).padStart(3, '0')}`);
+  const urls = await Promise.all(names.map(async (database, at) => url(database, await portOf(at, server))));
   const file = join(folder, 'shards.yaml');
   writeFileSync(
     file,
-    `name: bench\ncentral: '${url('central')}'\nshards:\n${names.map((name) => `  - '${url(name)}'\n`).join('')}defaults: { tls: off }\n${more}\nqueues:\n${queues}\n`,
+    `name: bench\ncentral: '${url('central')}'\nshards:\n${urls.map((one) => `  - '${one}'\n`).join('')}defaults: { tls: off }\n${more}\nqueues:\n${queues}\n`,
     { mode: 0o600 },
   );
   const { config, problems } = loadConfig(file, { env: {}, cwd: folder });
@@ -55,7 +69,16 @@ export async function givenBench({
     { ...config.central, database: 'postgres' },
     { applicationName: 'bench' },
   );
-  for (const name of ['central', ...names]) await admin.query(`create database ${name}`);
+  for (const name of ['central', ...names]) {
+    await admin.query(`create database ${name}`);
+    if (!isExtension) continue;
+    const connection = await Connection.open(
+      { ...config.central, database: name },
+      { applicationName: 'bench' },
+    );
+    await connection.query('create extension pgq');
+    await connection.close();
+  }
   await admin.close();
   const rows = await install(config);
   const mistakes = rows.flatMap((row) => row.mistakes);

@@ -4,6 +4,7 @@ import { forward } from './forward.ts';
 import { giant } from './giant.ts';
 import { held } from './held.ts';
 import { idle } from './idle.ts';
+import { isolation } from './isolation.ts';
 import { latency } from './latency.ts';
 import { sideBySide } from './side-by-side.ts';
 import { work } from './work.ts';
@@ -16,6 +17,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   held: () => held('held'),
   'host-share': () => latency('host-share', { databases: 16, queues: 5, rate: 1_600, seconds: 20 }),
   idle: () => idle('idle'),
+  isolation: () => isolation('isolation'),
   'side-by-side': () => sideBySide('side-by-side'),
   'small-ticks': () => forward('small-ticks', { eventsPerTick: 500 }),
   work: () => work('work'),
