@@ -215,10 +215,11 @@ export class ShardLoop implements Service {
   /** Empty windows move the position too; stored now and then, in company. */
   #flushIdle(): void {
     const nowMs = Date.now();
-    if (nowMs - this.#lastFlushMs < IDLE_FLUSH_MS || this.#underWay.length > 0 || this.#isStale) return;
+    if (nowMs - this.#lastFlushMs < IDLE_FLUSH_MS || this.#isStale) return;
     this.#lastFlushMs = nowMs;
     for (const source of this.#sources) {
-      if (source.ahead === source.position || source.ahead === undefined || !source.canMove) continue;
+      // Others of the shard may be on their way to central all the time: each source follows what it has handed on itself.
+      if (source.ahead === source.handed || source.ahead === undefined || !source.canMove) continue;
       const { ahead: to, handed: from } = source;
       source.handed = to;
       const { parcel, settled } = makeParcel({
