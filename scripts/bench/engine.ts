@@ -1,12 +1,9 @@
 // engine: each operation of the bundled engine against the extension in C, in two databases of one PostgreSQL 15.
-import { existsSync } from 'node:fs';
-import { startCluster } from '../../dist/embedded/cluster.js';
 import { applyEngine } from '../../dist/install/engine.js';
 import { Connection } from '../../dist/postgres/connection.js';
+import { startDebian } from './debian-server.ts';
 import { percentile, report } from './report.ts';
 
-const BIN = '/usr/lib/postgresql/15/bin';
-const EXTENSION = '/usr/share/postgresql/15/extension/pgq.control';
 const PROVIDERS = ['engine', 'extension'] as const;
 type Provider = (typeof PROVIDERS)[number];
 
@@ -16,10 +13,7 @@ type Operation = (connection: Connection, provider: Provider) => Promise<Readonl
 const EVENT = `'order.placed', rpad('', 110, 'x')`;
 
 export async function engine(name: string, { rounds = 15, calls = 1_000 } = {}): Promise<void> {
-  if (!existsSync(`${BIN}/postgres`) || !existsSync(EXTENSION))
-    throw new Error('This needs PostgreSQL 15 with pgq: apt-get install postgresql-15 postgresql-15-pgq3');
-  const server = await startCluster({
-    binaries: () => ({ initdb: `${BIN}/initdb`, postgres: `${BIN}/postgres`, env: {}, place() {} }),
+  const server = await startDebian({
     settings: { shared_buffers: '256MB', max_wal_size: '4GB', autovacuum: 'off' },
     durable: false,
   });

@@ -6,6 +6,7 @@ import { held } from './held.ts';
 import { idle } from './idle.ts';
 import { isolation } from './isolation.ts';
 import { latency } from './latency.ts';
+import { queueMover } from './queue-mover.ts';
 import { sideBySide } from './side-by-side.ts';
 import { work } from './work.ts';
 
@@ -18,6 +19,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   'host-share': () => latency('host-share', { databases: 16, queues: 5, rate: 1_600, seconds: 20 }),
   idle: () => idle('idle'),
   isolation: () => isolation('isolation'),
+  'queue-mover': () => queueMover('queue-mover'),
   'side-by-side': () => sideBySide('side-by-side'),
   'small-ticks': () => forward('small-ticks', { eventsPerTick: 500 }),
   work: () => work('work'),
