@@ -137,6 +137,7 @@ interface QueueRow {
   has_group: boolean;
   wanted: number | null;
   running: number;
+  parked: string | null;
   events_behind: number | null;
   exact: boolean;
   seconds_behind: number | null;
@@ -153,6 +154,7 @@ function toQueue(row: QueueRow): CentralQueueFacts {
     hasGroup: row.has_group,
     wanted: row.wanted ?? undefined,
     running: row.running,
+    parked: row.parked ?? undefined,
     eventsBehind: row.events_behind ?? undefined,
     isExact: row.exact,
     secondsBehind: row.seconds_behind ?? undefined,

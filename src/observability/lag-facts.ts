@@ -71,6 +71,8 @@ export interface CentralQueueFacts {
   /** Undefined: no pool was ever stored. */
   readonly wanted: number | undefined;
   readonly running: number;
+  /** Where slots are held and no worker can run in them, and why: `on HOST: SENTENCE`. */
+  readonly parked: string | undefined;
   readonly eventsBehind: number | undefined;
   readonly isExact: boolean;
   readonly secondsBehind: number | undefined;

@@ -39,6 +39,10 @@ function reasonOf({
     return running === 0 && (facts.eventsBehind ?? 0) === 0
       ? undefined
       : `Queue ${queue} is parked and its events wait: \`tributary scale ${queue} N\` gives it workers.`;
+  if (facts.parked !== undefined) {
+    const whose = running === 0 ? 'No worker' : `${running} of ${wanted} workers run, and no other one`;
+    return `${whose} can run for queue ${queue} ${facts.parked}`;
+  }
   if (running === 0)
     return `No worker runs for queue ${queue}: start \`tributary work\` or \`tributary start\`.`;
   if (running < wanted)

@@ -123,6 +123,28 @@ describe('observability/lag of central queues', () => {
     });
   });
 
+  test('a handler that does not load is told with its host; what runs is what the hosts say', async () => {
+    const { lag, central } = await given({ workers: '2' });
+    const beat = (host: string, slot: string, details: object) =>
+      central.query(
+        "select * from tributary.lease_beat(gen_random_uuid(), 'work', $1, $2, '10 s', array[$3], '{}', 9)",
+        [host, details, slot],
+      );
+    await central.query("select tributary.worker_pool_set('orders', 2, 'ann')");
+    const parked = { orders: 'The handler /x.js does not load: no.' };
+    await beat('db01', 'slot:orders#1', { running: { orders: 0 }, parked });
+    expect(await lag()).toMatchObject({
+      workersRunning: 0,
+      reason: 'No worker can run for queue orders on db01: The handler /x.js does not load: no.',
+    });
+    await beat('db02', 'slot:orders#2', { running: { orders: 1, emails: 7 }, parked: {} });
+    expect(await lag()).toMatchObject({
+      workersRunning: 1,
+      reason:
+        '1 of 2 workers run, and no other one can run for queue orders on db01: The handler /x.js does not load: no.',
+    });
+  });
+
   test('a parked queue says so once events wait, one without a position says that nobody can tell', async () => {
     const { lag, produce, central } = await given({ workers: '0' });
     expect(await lag()).toMatchObject({ workersWanted: 0, reason: undefined });

@@ -68,6 +68,13 @@ describe('handler/load', () => {
     await expect(loadHandler(handlerFile('h.mjs', text))).rejects.toThrow(sentence);
   });
 
+  test('a module that waits for ever at its top level is given up with a sentence', async () => {
+    const path = handlerFile('h.mjs', 'await new Promise(() => {}); export default { event() {} };');
+    await expect(loadHandler(path, { withinMs: 50 })).rejects.toThrow(
+      /h\.mjs is not loaded after 0 s\. See what it waits for at its top level/,
+    );
+  });
+
   test('a file that is not there, and a queue without one', async () => {
     await expect(loadHandler('/no/such/handler.js')).rejects.toThrow(
       /The handler \/no\/such\/handler\.js does not load/,

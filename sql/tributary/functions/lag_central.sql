@@ -13,7 +13,8 @@
 --      a row per queue
 --      is_there, has_group     - whether the queue exists, and the group on it
 --      wanted                  - workers wanted; null where there is no pool
---      running                 - slots that are held now
+--      running                 - workers that are up in slots that are held now
+--      parked                  - where slots are held and no worker can run in them, and why: `on HOST: SENTENCE`
 --      events_behind, exact    - null where there is no group, or its position's tick is gone
 --      seconds_behind          - age of the oldest tick that the position has not passed or, none, of the oldest event
 --      position_tick           - where the group stands
@@ -28,7 +29,7 @@
 -- ----------------------------------------------------------------------
 create or replace function tributary.lag_central(x_queues text[], x_group text)
 returns table (
-    queue text, is_there boolean, has_group boolean, wanted integer, running integer, events_behind bigint,
+    queue text, is_there boolean, has_group boolean, wanted integer, running integer, parked text, events_behind bigint,
     exact boolean, seconds_behind double precision, position_tick bigint, tick_is_gone boolean, retrying bigint,
     dead bigint) as $$
 #variable_conflict use_column
@@ -55,9 +56,16 @@ begin
         seconds_behind := null;
         tick_is_gone := false;
         select p.wanted into wanted from tributary.worker_pool p where p.central_queue = q.name;
-        select count(*) into running from tributary.lease l
-        where starts_with(l.resource, 'slot:' || q.name || '#') and l.is_held
-            and substr(l.resource, length('slot:' || q.name || '#') + 1) ~ '^[0-9]+$';
+        -- A member that does not tell what runs is taken at its slots.
+        select coalesce(sum(least(h.slots, coalesce((m.details -> 'running' ->> q.name)::bigint, h.slots))), 0),
+            min('on ' || m.host || ': ' || (m.details -> 'parked' ->> q.name))
+        into running, parked
+        from (select l.holder, count(*) as slots
+              from tributary.lease l
+              where starts_with(l.resource, 'slot:' || q.name || '#') and l.is_held
+                  and substr(l.resource, length('slot:' || q.name || '#') + 1) ~ '^[0-9]+$'
+              group by l.holder) h
+        join tributary.member m on m.id = h.holder;
         select count(*) into dead from tributary.dead_event d
         where d.central_queue = q.name and d.redriven_at is null;
 

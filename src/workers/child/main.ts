@@ -25,6 +25,8 @@ function send(message: ToPrimary): void {
 }
 
 let worker: Worker | undefined;
+/** What goes wrong while the handler is loaded would go wrong again and again: no crash, but a handler that is of no use. */
+let isLoading = false;
 let release = () => {};
 const released = new Promise<void>((resolve) => {
   release = resolve;
@@ -44,6 +46,7 @@ process.on('message', (raw) => {
 });
 
 function drain(): void {
+  isLoading = false;
   if (worker === undefined) process.exit(ENDED.drained);
   void worker.stop();
 }
@@ -51,7 +54,22 @@ function drain(): void {
 async function begin(start: Start): Promise<void> {
   const log = makeLog(start.log);
   process.title = `tributary ${start.slot}`;
+  isLoading = true;
+  const park = (error: unknown) => {
+    isLoading = false;
+    send({ type: 'unusable', sentence: sentenceFor(error, start.handler) });
+    setTimeout(() => process.exit(ENDED.unusable), 200);
+  };
+  process.once('exit', (code) => {
+    if (!isLoading) return;
+    send({
+      type: 'unusable',
+      sentence: `The handler ${start.handler} ends its process (${code}) while it is loaded.`,
+    });
+    process.exitCode = ENDED.unusable;
+  });
   process.on('uncaughtException', (error) => {
+    if (isLoading) return park(error);
     // Whatever threw outside of a call may have left anything behind: the process ends, the batch is handed out again.
     log.fatal({ err: error, slot: start.slot }, "an error outside of the handler's call ends this worker");
     process.exit(1);
@@ -59,14 +77,15 @@ async function begin(start: Start): Promise<void> {
   setInterval(() => send({ type: 'pulse', rssBytes: process.memoryUsage.rss() }), PULSE_MS);
   try {
     const handler = await loadHandler(start.handler);
+    if (!isLoading) return;
+    isLoading = false;
     if (start.isStandby) {
       send({ type: 'standby' });
       await released;
     }
     worker = new Worker(start, { handler, log, send });
   } catch (error) {
-    send({ type: 'unusable', sentence: sentenceFor(error, start.handler) });
-    setTimeout(() => process.exit(ENDED.unusable), 200);
+    if (isLoading) park(error);
     return;
   }
   await worker.run();
