@@ -26,6 +26,8 @@ export interface CliIo {
   readonly signal: AbortSignal;
   /** The second signal, more than a second after the first: now. */
   readonly hardSignal: AbortSignal;
+  /** From here on SIGHUP means this, and does not end the process; a terminal that goes away ends it all the same. */
+  readonly onHangUp?: (listener: () => void) => void;
 }
 
 export interface CliContext extends CliIo {
@@ -52,6 +54,7 @@ export function makeContext(io: CliIo, configFile: () => string): CliContext {
     get hardSignal() {
       return io.hardSignal;
     },
+    onHangUp: (listener) => io.onHangUp?.(listener),
     get configFile() {
       return configFile();
     },

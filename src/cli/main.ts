@@ -49,5 +49,8 @@ const code = await runCli(process.argv.slice(2), {
   get hardSignal() {
     return stop.hardSignal;
   },
+  onHangUp(listener) {
+    if (!process.stderr.isTTY) process.on('SIGHUP', listener);
+  },
 });
 process.stdout.write('', () => process.exit(code));

@@ -14,6 +14,7 @@ import { register as lag } from './lag.ts';
 import { register as mover } from './mover.ts';
 import { register as pause } from './pause.ts';
 import { register as plan } from './plan.ts';
+import { register as reload } from './reload.ts';
 import { register as repair } from './repair.ts';
 import { register as resume } from './resume.ts';
 import { register as scale } from './scale.ts';
@@ -37,6 +38,7 @@ const COMMANDS: readonly Register[] = [
   mover,
   pause,
   plan,
+  reload,
   repair,
   resume,
   scale,

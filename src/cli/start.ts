@@ -17,6 +17,8 @@ import { type Death, ForkedMover } from './forked-mover.ts';
 /** What `start` runs: it drains, or ends without waiting for anything. */
 interface Supervised extends Service {
   stopNow(): Promise<void>;
+  /** Brings new code into what it runs. */
+  renew?(): void;
 }
 
 export function register(program: Command, context: CliContext): void {
@@ -31,7 +33,10 @@ export function register(program: Command, context: CliContext): void {
       const { signal, hardSignal, log } = context;
       // One sentence from us, before two processes say the same.
       await mustBeInstalled(config);
-      const services = [newMover(config, choice.host, context), ...newWorkers(config, choice.host, context)];
+      const services: Supervised[] = [
+        newMover(config, choice.host, context),
+        ...newWorkers(config, choice.host, context),
+      ];
       const all = (act: (service: Supervised) => Promise<void>) => () => void services.map(act);
       signal.addEventListener(
         'abort',
@@ -43,6 +48,9 @@ export function register(program: Command, context: CliContext): void {
         all((service) => service.stopNow()),
         { once: true },
       );
+      context.onHangUp?.(() => {
+        for (const service of services) service.renew?.();
+      });
       if (signal.aborted) return;
       const { shards } = choice;
       log.info({ shards: shards.length }, `starting: ${shards.length} shards of host ${choice.host}`);

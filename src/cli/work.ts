@@ -32,6 +32,7 @@ export function register(program: Command, context: CliContext): void {
       const { signal, hardSignal } = context;
       signal.addEventListener('abort', () => void pool.stop(), { once: true });
       hardSignal.addEventListener('abort', () => void pool.stopNow(), { once: true });
+      context.onHangUp?.(() => pool.renew());
       if (signal.aborted) return;
       context.log.info({ queues }, `working on ${queues.join(', ')}`);
       await pool.run();

@@ -8,6 +8,8 @@ export interface WorkerPool {
   readonly fileWanted: number;
   /** Who overrode it; undefined: as in the file. */
   readonly setBy: string | undefined;
+  /** How often all its workers were to be replaced so far. */
+  readonly generation: number;
 }
 
 /** Sent with the queue's name as payload whenever a number changes. */
@@ -19,12 +21,16 @@ export async function readWorkerPools(connection: Connection): Promise<WorkerPoo
     wanted: number;
     file_wanted: number;
     set_by: string | null;
-  }>('select central_queue, wanted, file_wanted, set_by from tributary.worker_pool order by central_queue');
+    generation: number;
+  }>(
+    'select central_queue, wanted, file_wanted, set_by, generation from tributary.worker_pool order by central_queue',
+  );
   return rows.map((row) => ({
     queue: row.central_queue,
     wanted: row.wanted,
     fileWanted: row.file_wanted,
     setBy: row.set_by ?? undefined,
+    generation: row.generation,
   }));
 }
 
@@ -53,6 +59,11 @@ export async function syncWorkers(
   return answer(
     await connection.query('select tributary.worker_pool_sync($1, $2) as wanted', [queue, fileWanted]),
   );
+}
+
+/** Asks all hosts to replace the queue's workers. @returns the generation of the new ones. */
+export async function renewWorkers(connection: Connection, queue: string): Promise<number> {
+  return answer(await connection.query('select tributary.worker_pool_renew($1) as wanted', [queue]));
 }
 
 const answer = ([row]: { wanted?: unknown }[]): number => Number(row?.wanted);

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import {
   readWorkerPools,
+  renewWorkers,
   resetWorkers,
   setWorkers,
   syncWorkers,
@@ -19,7 +20,7 @@ describe('tributary/worker_pool', () => {
     expect(await syncWorkers(central, 'orders', 4)).toBe(4);
     expect(await setWorkers(central, 'orders', { wanted: 7, by: 'ann' })).toBe(7);
     expect(await readWorkerPools(central)).toEqual([
-      { queue: 'orders', wanted: 7, fileWanted: 4, setBy: 'ann' },
+      { queue: 'orders', wanted: 7, fileWanted: 4, setBy: 'ann', generation: 0 },
     ]);
   });
 
@@ -27,13 +28,21 @@ describe('tributary/worker_pool', () => {
     expect(await syncWorkers(central, 'orders', 4)).toBe(7);
     expect(await syncWorkers(central, 'orders', 5)).toBe(5);
     expect(await readWorkerPools(central)).toEqual([
-      { queue: 'orders', wanted: 5, fileWanted: 5, setBy: undefined },
+      { queue: 'orders', wanted: 5, fileWanted: 5, setBy: undefined, generation: 0 },
     ]);
   });
 
   test('a reset returns to the file', async () => {
     await setWorkers(central, 'orders', { wanted: 0, by: 'ann' });
     expect(await resetWorkers(central, 'orders')).toBe(5);
+  });
+
+  test('a renewal counts on, and nothing else changes it', async () => {
+    expect(await renewWorkers(central, 'orders')).toBe(1);
+    expect(await renewWorkers(central, 'orders')).toBe(2);
+    await setWorkers(central, 'orders', { wanted: 3, by: 'ann' });
+    expect(await syncWorkers(central, 'orders', 6)).toBe(6);
+    expect((await readWorkerPools(central)).map(({ generation }) => generation)).toEqual([2]);
   });
 
   test('a queue without workers is named', async () => {

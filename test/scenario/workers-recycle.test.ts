@@ -1,31 +1,10 @@
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { givenLoad } from '../support/steady-load.ts';
 import { until } from '../support/until.ts';
 import type { WorkerCentral } from '../support/worker-central.ts';
 import { givenTicker, givenWorkerHosts, untilWorkers, WRITING_HANDLER } from '../support/worker-host.ts';
 
 const numbers = (count: number) => Array.from({ length: count }, (_, at) => at + 1);
-
-/** Inserts a few events again and again until told to stop. @returns how many there are. */
-function givenLoad(central: WorkerCentral): () => Promise<number> {
-  const stopped = new AbortController();
-  let made = 0;
-  const ended = (async () => {
-    while (!stopped.signal.aborted) {
-      await central.produce('orders', 5, { from: made + 1 });
-      made += 5;
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
-  })();
-  const stop = async () => {
-    stopped.abort();
-    await ended;
-    return made;
-  };
-  onTestFinished(async () => {
-    await stop();
-  });
-  return stop;
-}
 
 const processes = (central: WorkerCentral) =>
   central.query<{ slot: string; events: number; first: Date; last: Date }>(
@@ -50,12 +29,12 @@ describe('workers that are recycled', () => {
     givenTicker(central, 'orders');
     const host = await hosts.startHost('h1');
     await untilWorkers(hosts, [host], 1);
-    const stopLoad = givenLoad(central);
+    const load = givenLoad(central, 'orders');
     await until(async () => (await processes(central)).length >= 4, {
       what: 'four processes one after the other',
       timeoutMs: 60_000,
     });
-    await untilAll(central, await stopLoad());
+    await untilAll(central, await load.stop());
     const seen = await processes(central);
     // At most one works at a time, and the next one begins where it ended.
     const gaps = seen
@@ -111,10 +90,10 @@ describe('workers that are recycled', () => {
     const host = await hosts.startHost('h1');
     await untilWorkers(hosts, [host], 1);
     hosts.rewriteHandler('write.mjs', 'export default { evnt() {} };');
-    const stopLoad = givenLoad(central);
+    const load = givenLoad(central, 'orders');
     const line = await host.waitForLine(/goes on with its old process/);
     expect(line).toContain('does not export a handler');
-    const made = await stopLoad();
+    const made = await load.stop();
     await central.produce('orders', 100, { from: made + 1 });
     await untilAll(central, made + 100);
     expect(await processes(central)).toHaveLength(1);

@@ -108,3 +108,35 @@ begin
     return (select p.wanted from tributary.worker_pool p where p.central_queue = queue);
 end;
 $$;
+
+-- ----------------------------------------------------------------------
+-- Function: tributary.worker_pool_renew(1)
+--
+--      Asks all hosts to replace the workers of a central queue by new processes, one slot at a time.
+--
+-- Parameters:
+--      queue   - central queue
+--
+-- Returns:
+--      the generation of the new processes, null where there is no pool
+--
+-- Writes:
+--      tributary.worker_pool
+--
+-- Called by:
+--      src/coordination/worker-pool.ts
+-- ----------------------------------------------------------------------
+create or replace function tributary.worker_pool_renew(queue text)
+returns integer
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_generation    integer;
+begin
+    update tributary.worker_pool set generation = generation + 1 where central_queue = queue
+    returning generation into v_generation;
+    perform pg_notify('tributary_workers', queue);
+    return v_generation;
+end;
+$$;

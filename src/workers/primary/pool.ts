@@ -19,6 +19,7 @@ import { CentralDuty } from './central-duty.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { OnWorkerOccurrence, WorkerOccurrence } from './occurrence.ts';
 import { Priorities } from './priorities.ts';
+import { Renewal } from './renewal.ts';
 import type { StopOptions } from './slot.ts';
 import { slotOf, slotResource, slotsOf } from './slot-names.ts';
 import { Slots, type WantedSlot } from './slots.ts';
@@ -57,6 +58,7 @@ export class WorkerPool implements Service {
   readonly #heartbeat: Heartbeat;
   readonly #duty: CentralDuty;
   readonly #priorities: Priorities;
+  readonly #renewal = new Renewal();
   readonly #bell: Bell;
   readonly #keeper: LeaseKeeper;
   readonly #slots: Slots;
@@ -83,7 +85,7 @@ export class WorkerPool implements Service {
         return startOf(wanted, { ...options, queue });
       },
       recycleOf: (queue) => this.#queues.get(queue)?.recycle ?? {},
-      generationOf: () => 0,
+      generationOf: (queue) => this.#renewal.generationOf(queue),
       onOccurrence: options.onOccurrence,
     });
     this.#bell = new Bell(options.config.central, {
@@ -161,6 +163,11 @@ export class WorkerPool implements Service {
     await stopping;
   }
 
+  /** Replaces the workers of this host by new processes, one slot at a time. */
+  renew(): void {
+    this.#renewal.wantAll();
+  }
+
   #newKeeper(): LeaseKeeper {
     const { config, host, version, onOccurrence } = this.#options;
     return new LeaseKeeper({
@@ -177,7 +184,12 @@ export class WorkerPool implements Service {
         ...this.#wantedSlots().map(({ slot, queue }) => ({ name: slotResource(slot), group: queue })),
         { name: CENTRAL_RESOURCE, isApart: true },
       ],
-      details: () => ({ running: this.running, parked: this.parked, pids: this.pids }),
+      details: () => ({
+        running: this.running,
+        parked: this.parked,
+        pids: this.pids,
+        ...this.#renewal.of(this.#slots.all),
+      }),
       ttlMs: LEASE_MS,
       adoptAfterMs: 0,
       beatMs: BEAT_MS,
@@ -226,11 +238,13 @@ export class WorkerPool implements Service {
       slot.checkSilence();
     }
     this.#priorities.apply(this.#slots.all);
+    if (!this.#stopped.signal.aborted) this.#renewal.runOnce(this.#slots.all);
   }
 
   async #readNumbers(): Promise<void> {
-    for (const { queue, wanted } of await this.#control.use(readWorkerPools)) {
+    for (const { queue, wanted, generation } of await this.#control.use(readWorkerPools)) {
       if (!this.#queues.has(queue)) continue;
+      this.#renewal.want(queue, generation);
       const before = this.#wanted.get(queue);
       this.#wanted.set(queue, wanted);
       if (before !== undefined && before !== wanted)

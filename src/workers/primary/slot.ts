@@ -10,7 +10,7 @@ import { backoffMs } from '../../lifecycle/backoff.ts';
 import { ENDED, type Start, type ToPrimary } from '../protocol.ts';
 import type { OfSlot, OnWorkerOccurrence } from './occurrence.ts';
 import { wornOut } from './recycling.ts';
-import { Successor } from './successor.ts';
+import { Replacement } from './replacement.ts';
 import { type Ending, type ProcessListener, WorkerProcess } from './worker-process.ts';
 
 const CRASH_BACKOFF = { firstMs: 100, maxMs: 10_000 };
@@ -18,8 +18,6 @@ const CRASH_BACKOFF = { firstMs: 100, maxMs: 10_000 };
 const PARKED_MS = 15_000;
 /** Beyond the handler's own time limit, before a silent process is killed. */
 const SILENCE_SLACK_MS = 3_000;
-/** What a successor gets to load the handler. */
-const LOAD_WITHIN_MS = 60_000;
 
 export interface StopOptions {
   /** What a batch at hand gets to finish, in ms, before its handler's signal is aborted. */
@@ -56,9 +54,7 @@ export class Slot {
   #unusable: string | undefined;
   #batches = 0;
   #generation = 0;
-  #successor: { readonly process: Successor; readonly generation: number } | undefined;
-  /** After a successor that failed no other one is tried before. */
-  #keptUntilMs = 0;
+  readonly #replacement: Replacement;
 
   constructor(options: SlotOptions) {
     const { start, onOccurrence } = options;
@@ -67,6 +63,11 @@ export class Slot {
     this.#start = start;
     this.#options = options;
     this.#onOccurrence = onOccurrence;
+    this.#replacement = new Replacement({
+      start,
+      onReady: () => this.#process?.send({ type: 'drain' }),
+      onKept: (sentence) => onOccurrence({ kind: 'worker-kept', ...this.#who(), sentence }),
+    });
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
@@ -100,26 +101,25 @@ export class Slot {
     return this.#generation;
   }
 
-  get isBeingReplaced(): boolean {
-    return this.#successor !== undefined;
+  /** When the process that works in it began. */
+  get bornMs(): number {
+    return performance.now() - (this.#process?.ageMs ?? 0);
   }
 
-  /** Another process takes the slot over, once it has loaded the handler and this one has finished its batch. */
-  replace(reason: string): void {
+  get replacement(): Pick<Replacement, 'ageMs' | 'kept'> {
+    return this.#replacement;
+  }
+
+  /**
+   * Another process takes the slot over, once it has loaded the handler and this one has finished its batch.
+   * @returns whether it was begun.
+   */
+  replace(reason: string): boolean {
     if (this.#state === 'parked') this.#forkIn(0);
-    if (this.#state !== 'running' || this.isBeingReplaced || performance.now() < this.#keptUntilMs) return;
+    if (this.#state !== 'running' || !this.#replacement.isPossible) return false;
     this.#onOccurrence({ kind: 'worker-replaced', ...this.#who(), reason });
-    const process = new Successor({
-      start: this.#start,
-      onReady: () => this.#process?.send({ type: 'drain' }),
-      onFailed: (sentence) => {
-        if (this.#successor?.process !== process) return;
-        this.#successor = undefined;
-        this.#keptUntilMs = performance.now() + PARKED_MS;
-        this.#onOccurrence({ kind: 'worker-kept', ...this.#who(), sentence });
-      },
-    });
-    this.#successor = { process, generation: this.#options.generation() };
+    this.#replacement.begin(this.#options.generation());
+    return true;
   }
 
   wake(): void {
@@ -139,7 +139,7 @@ export class Slot {
 
   /** Kills a process that is blocked or stopped beyond what its handler may take, or that does not come up. */
   checkSilence(): void {
-    if (this.#successor?.process.isOverdue(LOAD_WITHIN_MS)) this.#successor.process.kill();
+    this.#replacement.check();
     const silentMs = this.#process?.silentMs ?? 0;
     if (this.#process === undefined || silentMs < this.#start.timeoutMs + SILENCE_SLACK_MS) return;
     this.#onOccurrence({ kind: 'worker-silent', ...this.#who(), silentMs });
@@ -154,8 +154,7 @@ export class Slot {
     this.#drainMs = drainMs;
     this.#state = 'stopping';
     clearTimeout(this.#timer);
-    this.#successor?.process.kill();
-    this.#successor = undefined;
+    this.#replacement.cancel();
     if (this.#process === undefined) {
       this.#end();
       return;
@@ -246,13 +245,12 @@ export class Slot {
     this.#close();
     const isOrderly = signal === null && (code === ENDED.drained || code === ENDED.recycled);
     if (isOrderly) this.#onOccurrence({ kind: 'worker-ended', ...who, isRecycled: code === ENDED.recycled });
-    const successor = this.#successor;
-    this.#successor = undefined;
+    const next = this.#replacement.take(this.#listener());
     if (this.#state === 'stopping') {
       this.#end();
-    } else if (successor !== undefined) {
+    } else if (next !== undefined) {
       if (!isOrderly) this.#onOccurrence({ kind: 'worker-died', ...who, code, signal, restartMs: 0 });
-      this.#work(successor.process.take(this.#listener()), successor.generation);
+      this.#work(next.process, next.generation);
     } else if (code === ENDED.unusable && this.#unusable !== undefined) {
       this.#state = 'parked';
       this.#forkIn(PARKED_MS);

@@ -38,6 +38,10 @@ export class Successor {
     return this.#process;
   }
 
+  get ageMs(): number {
+    return this.#process.ageMs;
+  }
+
   /** It ought to have loaded the handler by now. */
   isOverdue(limitMs: number): boolean {
     return !this.#isReady && this.#process.ageMs > limitMs;

@@ -1,0 +1,54 @@
+// Replaces workers by new processes, one slot at a time, so that new handler code goes live without a gap.
+//
+// Level-triggered: a process that is of an older generation than is wanted, or that began before the last hang-up, is
+// replaced, however often its successor fails.
+import type { Slot } from './slot.ts';
+
+/** The next slot's turn, also where the old process of this one is not done with its batch by then. */
+const PATIENCE_MS = 10_000;
+
+export interface Renewing {
+  /** By queue: the oldest generation of the processes here. */
+  readonly generations: Readonly<Record<string, number>>;
+  /** By queue: why an old process goes on. */
+  readonly kept: Readonly<Record<string, string>>;
+}
+
+export class Renewal {
+  readonly #generations = new Map<string, number>();
+  #bornBeforeMs = Number.NEGATIVE_INFINITY;
+
+  /** How often all workers of the queue were to be replaced so far. */
+  generationOf(queue: string): number {
+    return this.#generations.get(queue) ?? 0;
+  }
+
+  want(queue: string, generation: number): void {
+    this.#generations.set(queue, generation);
+  }
+
+  /** All processes of this host that are there now. */
+  wantAll(): void {
+    this.#bornBeforeMs = performance.now();
+  }
+
+  /** Begins with the next one, where it is somebody's turn. */
+  runOnce(slots: readonly Slot[]): void {
+    if (slots.some(({ replacement: { ageMs } }) => ageMs !== undefined && ageMs < PATIENCE_MS)) return;
+    slots.some((slot) => this.#isOld(slot) && slot.replace('by new code'));
+  }
+
+  of(slots: readonly Slot[]): Renewing {
+    const generations: Record<string, number> = {};
+    const kept: Record<string, string> = {};
+    for (const slot of slots) {
+      generations[slot.queue] = Math.min(slot.generation, generations[slot.queue] ?? slot.generation);
+      if (slot.replacement.kept !== undefined) kept[slot.queue] = slot.replacement.kept;
+    }
+    return { generations, kept };
+  }
+
+  #isOld(slot: Slot): boolean {
+    return slot.generation < this.generationOf(slot.queue) || slot.bornMs < this.#bornBeforeMs;
+  }
+}
