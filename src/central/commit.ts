@@ -1,7 +1,7 @@
 // The gathered commit: windows of many sources and their positions, in one transaction on central.
 //
 // Order: the transaction owns its id, then asks for the event table (the other way round a rotation in between loses the
-// events), then COPY, then positions (their locks last milliseconds), then commit.
+// events), then COPY, then positions (their locks last milliseconds), commit and a tick.
 // Fails by: an error anywhere rolls everything back; an error on commit itself leaves it unknown whether it happened, so
 // the caller reads the positions again before it goes on.
 import { once } from 'node:events';
@@ -66,12 +66,20 @@ const COPY_HEADER = Buffer.concat([Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1'), 
 const MOST_RAW_BYTES = 1024 * 1024;
 const COPY_TRAILER = Buffer.from([0xff, 0xff]);
 
-/** @returns the transaction's id, which a tick has to cover; undefined where no event was inserted. */
+/** A transaction that inserted events. */
+export interface Committed {
+  /** A tick has to cover it. */
+  readonly xid: number;
+  /** One does already. */
+  readonly isCovered: boolean;
+}
+
+/** @returns undefined where no event was inserted. */
 export async function commitGathered(
   central: Connection,
   { queue, chunks, steps, dead = [], alongsideSql }: CommitContent,
   { timeoutMs, holdSql }: CommitOptions,
-): Promise<number | undefined> {
+): Promise<Committed | undefined> {
   // Asked for behind the rows: who reads while we copy knows their number only then.
   const positions = () =>
     [
@@ -88,11 +96,13 @@ export async function commitGathered(
     await failPoint('commit:opened');
     await copyChunks(central, table, chunks, timeoutMs);
     await failPoint('commit:copied');
-    await central.script(positions(), { timeoutMs });
-    await failPoint('commit:positioned');
-    await central.script('commit', { timeoutMs });
+    // In one message: nobody can be frozen while positions are locked, and workers need not wait for another turn.
+    const results = await central.script(
+      `${positions()}; commit; select tributary.tick_after_commit(${literal(queue)}, ${xid}) as covered`,
+      { timeoutMs },
+    );
     await failPoint('commit:committed');
-    return xid;
+    return { xid, isCovered: results.at(-1)?.[0]?.covered === true };
   } catch (error) {
     if (!central.failed) await central.script('rollback', { timeoutMs }).catch(() => {});
     throw error;
@@ -189,9 +199,12 @@ async function copyChunks(
       if (!sink.write(chunk)) await drained(sink, done);
       timer.refresh();
     };
-    await write(COPY_HEADER);
-    for await (const chunk of chunks) await write(chunk);
-    await write(COPY_TRAILER);
+    if (isSmall(chunks)) sink.write(Buffer.concat([COPY_HEADER, ...chunks, COPY_TRAILER]));
+    else {
+      await write(COPY_HEADER);
+      for await (const chunk of chunks) await write(chunk);
+      await write(COPY_TRAILER);
+    }
     sink.end();
     await done;
   } catch (error) {
@@ -202,6 +215,13 @@ async function copyChunks(
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Few bytes cost more by the piece than by a copy. */
+const SMALL_BYTES = 32 * 1024;
+
+function isSmall(chunks: CommitContent['chunks']): chunks is readonly Buffer[] {
+  return Array.isArray(chunks) && chunks.reduce((sum, { length }) => sum + length, 0) <= SMALL_BYTES;
 }
 
 async function drained(sink: Writable, done: Promise<void>): Promise<void> {

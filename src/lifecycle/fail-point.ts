@@ -21,7 +21,6 @@ export const FAIL_POINTS = [
   'copy-out:after',
   'commit:opened',
   'commit:copied',
-  'commit:positioned',
   'commit:committed',
   'tick:before',
   'tick:after',

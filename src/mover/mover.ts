@@ -232,7 +232,7 @@ export class Mover implements Service {
       },
       onCommitted: (done) => {
         this.#queueTrouble.delete(queue);
-        ticker.committed(queue, done.xid, done.lane);
+        if (!done.isCovered) ticker.committed(queue, done.xid, done.lane);
         this.#onOccurrence({ kind: 'committed', ...done });
       },
       onTrouble: (error, source) =>

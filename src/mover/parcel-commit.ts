@@ -3,7 +3,7 @@
 // Invariant: a parcel is committed onto the position that it follows, or not at all.
 // Fails by: a lost connection or a timeout leaves it unknown whether the commit happened and says nothing about a source:
 // it is thrown. Any other error is one source's fault.
-import { type CommitContent, isPositionMoved, type PositionStep } from '../central/commit.ts';
+import { type CommitContent, type Committed, isPositionMoved, type PositionStep } from '../central/commit.ts';
 import type { Position } from '../central/position.ts';
 import { canBePoison, kindOf } from '../errors/sqlstate.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
@@ -14,8 +14,8 @@ import type { Source } from './source.ts';
 
 /** A connection to central as one lane uses it; it reconnects by itself. */
 export interface CommitDoor {
-  /** Commits on central and says which transaction a tick has to cover. */
-  readonly commit: (content: CommitContent) => Promise<number | undefined>;
+  /** Commits on central and says which transaction a tick has to cover, if any. */
+  readonly commit: (content: CommitContent) => Promise<Committed | undefined>;
   /** Takes the poison out of one source's content; undefined where that cannot be told. */
   readonly sortOut?: SortOut;
   /** Lets the connection go until it is needed again. */
@@ -28,10 +28,9 @@ export type SortOut = (
   about: { readonly source: Source; readonly error: unknown; readonly hasWitness: boolean },
 ) => Promise<CommitContent | undefined>;
 
-export interface Done {
+export interface Done extends Committed {
   readonly queue: string;
   readonly lane: LaneName;
-  readonly xid: number;
   readonly rows: number;
   readonly bytes: number;
   readonly sources: number;
@@ -163,7 +162,7 @@ export class ParcelCommit {
     const { queue, lane, door, witnesses, onCommitted } = this.#options;
     const sources = new Map(parcels.map(({ source }) => [source.id, source]));
     const beganMs = performance.now();
-    const xid = await door.commit(content);
+    const committed = await door.commit(content);
     const ms = performance.now() - beganMs;
     witnesses.committed();
     for (const step of content.steps) {
@@ -172,10 +171,10 @@ export class ParcelCommit {
       if (source.position === step.after) source.committed({ n: step.n, position: step.to, rows: step.rows });
     }
     for (const parcel of parcels) parcel.settle();
-    if (xid === undefined) return;
+    if (committed === undefined) return;
     const rows = sum(parcels, (parcel) => parcel.rows);
     const bytes = sum(parcels, (parcel) => parcel.bytes);
-    onCommitted({ queue, lane, xid, rows, bytes, sources: sources.size, ms });
+    onCommitted({ ...committed, queue, lane, rows, bytes, sources: sources.size, ms });
   }
 }
 

@@ -171,7 +171,7 @@ export class ShardLoop implements Service {
       )
         break;
       if (result.isBacklogged) continue;
-      await wait(Math.max(0, idleMs * (1 + Math.random() * 0.2) - (Date.now() - beganMs)), signal);
+      await wait(pauseMs(idleMs, beganMs), signal);
     }
     if (!signal.aborted) await connection.close();
   }
@@ -272,4 +272,14 @@ export class ShardLoop implements Service {
       );
     }
   }
+}
+
+/** Hundreds of idle shards are asked in company: the process wakes up ten times a second for all of them. */
+const IDLE_COMPANY_MS = 100;
+
+function pauseMs(idleMs: number, beganMs: number): number {
+  const nowMs = Date.now();
+  const dueMs = Math.max(nowMs, beganMs + idleMs * (1 + Math.random() * 0.2));
+  if (idleMs < IDLE_INTERVAL_MS) return dueMs - nowMs;
+  return Math.ceil(dueMs / IDLE_COMPANY_MS) * IDLE_COMPANY_MS - nowMs;
 }

@@ -53,13 +53,39 @@ const positionsIn = async (central: TestDatabase) =>
 describe('central/commit', () => {
   test('events and positions come together, with the transaction that a tick has to cover', async () => {
     const { central, connection, source } = await givenSource();
-    const xid = await commitGathered(connection, contentFor(source, [row('a'), row('b')], 2), OPTIONS);
+    const committed = await commitGathered(connection, contentFor(source, [row('a'), row('b')], 2), OPTIONS);
     expect(await eventsIn(central)).toEqual(['a', 'b']);
     expect(await positionsIn(central)).toEqual([1, 2]);
     const [stored] = await central.query<{ txid: number }>('select max(ev_txid) as txid from pgq.event_1');
-    expect(stored?.txid).toBe(xid);
+    expect(stored?.txid).toBe(committed?.xid);
     const [moved] = await readSources(connection, ['s1']);
     expect(moved).toMatchObject({ n: 2, moved: 2 });
+  });
+
+  test('a tick comes with the commit, unless one was made just before; one that fails is no failure of the commit', async () => {
+    const { central, connection, source } = await givenSource();
+    await central.query(`update pgq.tick set tick_time = tick_time - interval '1 minute'`);
+    const first = await commitGathered(connection, contentFor(source, [row('a')]), OPTIONS);
+    expect(first?.isCovered).toBe(true);
+    const covered = await central.query<{ covered: boolean }>(
+      'select txid_visible_in_snapshot($1, tick_snapshot) as covered from pgq.tick order by tick_id desc limit 1',
+      [first?.xid],
+    );
+    expect(covered).toEqual([{ covered: true }]);
+    await central.query(`update pgq.tick set tick_time = now() + interval '1 minute'`);
+    const [next] = await readSources(connection, ['s1']);
+    const soon = await commitGathered(connection, contentFor(next as typeof source, [row('b')]), OPTIONS);
+    expect(soon?.isCovered).toBe(false);
+    await central.query(`update pgq.tick set tick_time = now() - interval '1 minute'`);
+    await central.query('alter table pgq.tick add constraint no_more check (tick_id < 0) not valid');
+    const [last] = await readSources(connection, ['s1']);
+    const untickable = await commitGathered(
+      connection,
+      contentFor(last as typeof source, [row('c')]),
+      OPTIONS,
+    );
+    expect(untickable?.isCovered).toBe(false);
+    expect(await eventsIn(central)).toEqual(['a', 'b', 'c']);
   });
 
   test('a window without events moves the position alone, and needs no tick', async () => {

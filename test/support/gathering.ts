@@ -1,6 +1,6 @@
 // Sources, parcels and a central in memory, for the tests of the gatherer.
 import { onTestFinished } from 'vitest';
-import type { CommitContent, PositionStep } from '../../src/central/commit.ts';
+import type { CommitContent, Committed, PositionStep } from '../../src/central/commit.ts';
 import type { Position } from '../../src/central/position.ts';
 import type { StoredSource } from '../../src/central/positions.ts';
 import { Gatherer } from '../../src/mover/gatherer.ts';
@@ -60,7 +60,7 @@ export class FakeCentral {
     for (const open of this.#open.splice(0)) open();
   }
 
-  async commit({ chunks: rows, steps }: CommitContent, lane: LaneName): Promise<number | undefined> {
+  async commit({ chunks: rows, steps }: CommitContent, lane: LaneName): Promise<Committed | undefined> {
     this.tried.push({ lane, sources: steps.map(({ source }) => source) });
     await this.#gates.get(lane);
     const chunks: Buffer[] = [];
@@ -74,7 +74,7 @@ export class FakeCentral {
     for (const { source, n, to } of steps) this.positions.set(source, { n, tick: to.tick.id });
     this.events.push(...chunks.map((chunk) => chunk.toString()));
     if (fault === 'unknown') throw new Error('Connection terminated');
-    return chunks.length === 0 ? undefined : 1;
+    return chunks.length === 0 ? undefined : { xid: 1, isCovered: false };
   }
 
   #check({ source, n, after }: PositionStep): void {
