@@ -68,7 +68,7 @@ export async function readShardEvents(
   });
 }
 
-/** All events of one central queue that came from shards, in event order. */
+/** All events of one central queue that came from shards, in event order; those that handlers sent end in `>`. */
 export async function readCentralEvents(
   central: Connection,
   { queue, column = 'ev_extra4' }: { queue: string; column?: string },
@@ -76,7 +76,7 @@ export async function readCentralEvents(
   const table = await eventTable(central, queue, 'pgq');
   return await central.query<ProofRow>(
     `select ${column} as origin, ev_id as id, ev_txid as txid
-     from ${table} where ev_owner is null and ${column} is not null order by ev_id`,
+     from ${table} where ev_owner is null and ${column} not like '%>' order by ev_id`,
   );
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { readCentralEvents } from '../../src/proof/origins.ts';
 import { finished, givenWorker, numbers } from '../support/child-worker.ts';
 import { until } from '../support/until.ts';
 import { givenWorkerCentral, type WorkerCentral } from '../support/worker-central.ts';
@@ -58,6 +59,10 @@ describe('workers/child send', () => {
     expect(new Set(got.map(({ origin }) => origin)).size).toBe(9);
     expect(got.map(({ root }) => root)).toEqual(rows.map(({ extra4 }) => String(extra4).slice(0, -1)));
     expect(rows[0]).toMatchObject({ type: 'first', data: '{"n":10}', extra1: null });
+    // A proof compares with the shards, where these have never been.
+    const connection = await central.connect();
+    expect(await readCentralEvents(connection, { queue: 'emails' })).toEqual([]);
+    expect(await readCentralEvents(connection, { queue: 'orders' })).toHaveLength(3);
   });
 
   test('the chain goes on from queue to queue, in the column of each', async () => {
