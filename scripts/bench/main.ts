@@ -1,5 +1,6 @@
 // npm run bench -- NAME: measures one thing against its reference in the same run. Needs Debian's psql for the raw pipe.
 import { engine } from './engine.ts';
+import { failing } from './failing.ts';
 import { forward } from './forward.ts';
 import { giant } from './giant.ts';
 import { held } from './held.ts';
@@ -12,6 +13,7 @@ import { work } from './work.ts';
 
 const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   engine: () => engine('engine'),
+  failing: () => failing('failing'),
   forward: () => forward('forward'),
   fleet: () => latency('fleet', { databases: 256, queues: 5, rate: 5_000, seconds: 20 }),
   giant: () => giant('giant'),

@@ -15,6 +15,8 @@ export interface EventRow {
   readonly timeText: string;
   /** Type, data, extra1..4, by their place: 0..5. */
   text(place: number): string | null;
+  /** The transaction that brought it to central. */
+  readonly txid: string;
   /** About how much memory its texts take, in bytes. */
   readonly size: number;
 }

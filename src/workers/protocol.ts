@@ -1,10 +1,21 @@
-// What the primary and its workers say to each other. The only file that both sides share.
+// What the primary and its workers say to each other. With last-call.ts the only file that both sides share.
 import { z } from 'zod';
 import type { Database } from '../config/config.ts';
 
 const database = z.custom<Database>(
   (value) => typeof value === 'object' && value !== null && 'host' in value,
 );
+
+/** What the worker before this one was called with when it died. */
+const suspect = z.object({
+  startTick: z.number(),
+  endTick: z.number(),
+  first: z.number(),
+  last: z.number(),
+  events: z.number(),
+  /** It ended itself or gave no sign of life; else somebody may have killed it at any moment. */
+  isCertain: z.boolean(),
+});
 
 const origin = z.enum(['extra1', 'extra2', 'extra3', 'extra4', 'none']);
 
@@ -31,6 +42,7 @@ const start = z.object({
   deadAfterMs: z.number(),
   /** The slot is the worker's for so long after this message and after each `held`; absent: for ever. */
   heldForMs: z.number().optional(),
+  suspect: suspect.optional(),
   log: z.object({ level: z.string(), isPretty: z.boolean() }),
 });
 
@@ -72,6 +84,8 @@ export const toPrimary = z.discriminatedUnion('type', [
     /** Of the process, with nothing at hand. */
     rssBytes: z.number().optional(),
   }),
+  /** A part of the batch was committed. */
+  z.object({ type: z.literal('advanced') }),
   /** The batch was not finished, by an error or because another has it now. */
   z.object({ type: z.literal('gaveUp'), token: z.number(), sentence: z.string() }),
   /** Central cannot be used now; the worker tries again by itself. */
@@ -82,6 +96,7 @@ export const toPrimary = z.discriminatedUnion('type', [
   z.object({ type: z.literal('pulse'), rssBytes: z.number() }),
 ]);
 
+export type Suspect = z.infer<typeof suspect>;
 export type Start = z.infer<typeof start>;
 export type ToWorker = z.infer<typeof toWorker>;
 export type ToPrimary = z.infer<typeof toPrimary>;

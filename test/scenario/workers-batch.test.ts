@@ -105,7 +105,7 @@ describe('workers/child', () => {
     expect(await central.effects()).toEqual(numbers(64).filter((n) => n !== 7 && n !== 40));
   });
 
-  test('a batch with more failures than a transaction has savepoints for is finished in slices', async () => {
+  test('a batch with more failures than a transaction has savepoints for is finished in parts', async () => {
     const central = await givenWorkerCentral();
     await central.produce('orders', 400);
     const running = givenWorker(

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { groupSize } from '../../src/workers/child/groups.ts';
 import {
   condemned,
   firstWidth,
+  nextSlice,
   nextWidth,
   type Suspect,
   sliceEnd,
@@ -82,10 +82,22 @@ describe('workers/child/slices', () => {
       ),
     );
   });
-});
 
-describe('workers/child/groups', () => {
-  test('small batches are protected in small groups, large ones in ever larger', () => {
-    expect([0, 10, 25, 26, 27, 30].map(groupSize)).toEqual([20, 20, 20, 40, 80, 640]);
+  test('where the call is known that a worker died in, only its events are handled in slices', () => {
+    const ids = [1, 2, 3, 5, 5, 6, 8, 9];
+    const suspect: Suspect = { first: 5, last: 6, events: 3, deaths: 0 };
+    const options = { width: 1, suspect, isRecorded: true };
+    expect(nextSlice(ids, 0, options)).toEqual({ end: 3, isMarked: false });
+    expect(nextSlice(ids, 3, options)).toEqual({ end: 5, isMarked: true });
+    expect(nextSlice(ids, 5, { ...options, width: 8 })).toEqual({ end: 6, isMarked: true });
+    expect(nextSlice(ids, 6, options)).toEqual({ end: 8, isMarked: false });
+  });
+
+  test('where it is not known every slice may hold the killer', () => {
+    const ids = [1, 2, 3, 4];
+    const suspect: Suspect = { first: 2, last: 3, events: 2, deaths: 1 };
+    const marked = { end: 2, isMarked: true };
+    expect(nextSlice(ids, 0, { width: 2, suspect: undefined, isRecorded: true })).toEqual(marked);
+    expect(nextSlice(ids, 0, { width: 2, suspect, isRecorded: false })).toEqual(marked);
   });
 });

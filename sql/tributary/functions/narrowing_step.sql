@@ -1,8 +1,8 @@
 -- ----------------------------------------------------------------------
 -- Function: tributary.narrowing_step(5)
 --
---      Notes in the transaction of a slice's effects that the slice is done. Refuses a worker whose batch has gone to
---      another, so that its effects roll back.
+--      Notes in the transaction of a slice's effects that the batch is done up to here. Refuses a worker whose batch has gone
+--      to another, so that its effects roll back.
 --
 -- Parameters:
 --      x_batch     - the worker's token
@@ -29,8 +29,9 @@ begin
     if not found then
         raise exception 'batch % has gone to another worker', x_batch using errcode = 'TB001';
     end if;
-    update tributary.narrowing n
-    set last_event_id = x_last, running_events = null, deaths = 0, at = now()
-    where n.central_queue = x_queue and n.group_name = x_group and n.start_tick = x_ticks[1] and n.end_tick = x_ticks[2];
+    insert into tributary.narrowing as n (central_queue, group_name, start_tick, end_tick, last_event_id)
+    values (x_queue, x_group, x_ticks[1], x_ticks[2], x_last)
+    on conflict on constraint narrowing_pkey do update
+    set last_event_id = excluded.last_event_id, running_events = null, deaths = 0, at = now();
 end;
 $$ language plpgsql set search_path = pg_catalog, pg_temp;

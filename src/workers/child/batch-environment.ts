@@ -4,7 +4,10 @@ import type { Queue } from '../../config/config.ts';
 import type { Handler } from '../../handler/contract.ts';
 import type { EventSource } from '../../handler/event.ts';
 import type { CoopMember } from '../../queue/coop.ts';
+import type { CallRecorder } from '../last-call.ts';
+import type { Suspect } from '../protocol.ts';
 import type { EventSize } from './batch-reader.ts';
+import type { FailureRate } from './failure-rate.ts';
 import type { CentralQueues } from './outbox.ts';
 import type { RateGate } from './rate-gate.ts';
 
@@ -19,6 +22,11 @@ export interface BatchEnvironment {
   readonly draining: AbortSignal;
   readonly stopNow: AbortSignal;
   readonly size: EventSize;
+  readonly failureRate: FailureRate;
+  /** Notes each call where it outlives this process. */
+  readonly recorder: CallRecorder | undefined;
+  /** What the worker before this one died in. */
+  readonly suspect: Suspect | undefined;
   readonly centralQueues: CentralQueues;
   /** Asked before events start; undefined: any number may. */
   readonly rate: RateGate | undefined;
@@ -29,6 +37,8 @@ export interface BatchEnvironment {
   tickSent(): Promise<void>;
   /** Called as events are done, for those who watch whether there is progress. */
   onProgress(events: number): void;
+  /** Called when a part of a batch has been committed. */
+  onAdvanced(): void;
 }
 
 export interface BatchResult {

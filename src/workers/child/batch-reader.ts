@@ -3,6 +3,7 @@
 import { BatchEvent, type EventSource } from '../../handler/event.ts';
 import type { BatchTransaction } from './batch-transaction.ts';
 import { BINARY_COLUMNS, binaryRows, TextRow } from './event-rows.ts';
+import { usable } from './slices.ts';
 
 /** As many events as a `batch` handler gets in one call. */
 export const MOST_EVENTS = 2_000;
@@ -41,20 +42,29 @@ export interface ReadOptions {
   readonly size: EventSize;
   /** Gathers chunks until they fill a call of a `batch` handler. */
   readonly isGathering: boolean;
+  /** Only what comes after this event. */
+  readonly afterId?: number | undefined;
   /** Cancels what runs on the transaction's connection, from outside. */
   cancelStatement(): Promise<void>;
+  /** Called with how many events the batch probably holds. */
+  onEstimate?(events: number): void;
 }
 
-/** Begins the transaction and reads the batch from its first event to its last. */
+/**
+ * Begins the transaction and reads the batch from its first event to its last, also where the transaction is committed and
+ * begun again in between.
+ */
 export async function* readBatch(
   transaction: BatchTransaction,
   token: number,
   options: ReadOptions,
 ): AsyncGenerator<BatchEvent[]> {
   const [[estimate] = []] = await transaction.begin(ESTIMATE(token));
-  if (options.size.isSmall(Number(estimate ?? 0))) {
+  options.onEstimate?.(Number(estimate ?? 0));
+  if (options.afterId === undefined && options.size.isSmall(Number(estimate ?? 0))) {
     const events = await readAtOnce(transaction, token, options);
     if (events !== undefined) {
+      options.onEstimate?.(events.length);
       for (let at = 0; at < events.length; at += MOST_EVENTS) yield events.slice(at, at + MOST_EVENTS);
       return;
     }
@@ -87,29 +97,45 @@ async function readAtOnce(
   return isWhole ? rows.map((row) => new BatchEvent(row, source)) : undefined;
 }
 
+/** Chunks never end between two events of one id: after a cut the cursor goes on behind the last id. */
 async function* readChunks(
   transaction: BatchTransaction,
   token: number,
-  { source, size, isGathering }: ReadOptions,
+  { source, size, isGathering, afterId }: ReadOptions,
 ): AsyncGenerator<BatchEvent[]> {
   let asked = size.rows;
-  let texts = await transaction.rows(cursorSql(token, asked));
+  let lastId = afterId;
+  let texts = await transaction.rows(cursorSql(token, asked, lastId));
+  let { generation } = transaction;
   let events: BatchEvent[] = [];
   let bytes = 0;
   for (;;) {
     bytes += learn(size, texts);
     for (const text of texts) events.push(new BatchEvent(new TextRow(text), source));
     const isLast = texts.length < asked;
+    const end = usable(
+      events.map(({ id }) => id),
+      isLast,
+    );
     // Half, because the next chunk would come on top.
     const isFull = events.length >= MOST_EVENTS || bytes >= MOST_BYTES / 2;
-    if (events.length > 0 && (isLast || isFull || !isGathering)) {
+    if (end > 0 && (isLast || isFull || !isGathering)) {
+      const rest = events.splice(end);
+      lastId = events.at(-1)?.id;
       yield events;
-      events = [];
+      events = rest;
       bytes = 0;
     }
     if (isLast) return;
-    asked = Math.max(1, Math.min(size.rows, MOST_EVENTS - events.length));
-    texts = await transaction.rows(`fetch ${asked} from ${CURSOR}`);
+    if (generation !== transaction.generation) {
+      generation = transaction.generation;
+      events = [];
+      asked = size.rows;
+      texts = await transaction.rows(cursorSql(token, asked, lastId));
+    } else {
+      asked = Math.max(1, Math.min(size.rows, MOST_EVENTS - events.length));
+      texts = await transaction.rows(`fetch ${asked} from ${CURSOR}`);
+    }
   }
 }
 
@@ -124,9 +150,7 @@ export async function readSome(
     afterId,
   }: { source: EventSource; size: EventSize; limit: number; afterId: number | undefined },
 ): Promise<BatchEvent[]> {
-  const texts = await transaction.begin(
-    afterId === undefined ? cursorSql(token, limit) : cursorSql(token, limit, `ev_id > ${afterId}`),
-  );
+  const texts = await transaction.begin(cursorSql(token, limit, afterId));
   learn(size, texts);
   return texts.map((text) => new BatchEvent(new TextRow(text), source));
 }
@@ -140,5 +164,5 @@ function learn(size: EventSize, texts: readonly (readonly (string | null)[])[]):
   return characters;
 }
 
-const cursorSql = (token: number, limit: number, where?: string): string =>
-  `select * from pgq.get_batch_cursor(${token}, '${CURSOR}', ${limit}${where === undefined ? '' : `, '${where}'`})`;
+const cursorSql = (token: number, limit: number, afterId: number | undefined): string =>
+  `select * from pgq.get_batch_cursor(${token}, '${CURSOR}', ${limit}${afterId === undefined ? '' : `, 'ev_id > ${afterId}'`})`;

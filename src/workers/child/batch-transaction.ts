@@ -36,9 +36,13 @@ export class BatchTransaction {
   readonly #token: number;
   readonly #onSent: TransactionOptions['onSent'];
   readonly #sent = new Map<string, number>();
-  /** `marked`: a savepoint is wanted; `saved`: it is there; `stale`: the last group's is there and a new one is wanted. */
-  #state: 'unmarked' | 'marked' | 'saved' | 'stale' = 'unmarked';
+  /**
+   * `marked`: a savepoint is wanted; `saved`: it is there; `stale`: the last group's is there and a new one is wanted;
+   * `clean`: it is there, and nothing has been done since.
+   */
+  #state: 'unmarked' | 'marked' | 'saved' | 'stale' | 'clean' = 'unmarked';
   #savepoints = 0;
+  #generation = 0;
   /** A statement was sent since the mark, and no savepoint protects what was before. */
   #isBeyondUndoing = false;
 
@@ -49,8 +53,18 @@ export class BatchTransaction {
     this.#idleLimitMs = idleLimitMs;
   }
 
-  /** Begins; `text` runs in the same message. @returns the rows of the last statement, as arrays of texts. */
+  /** How many transactions this one has begun: cursors of those before are gone. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Begins, also again after a commit; `text` runs in the same message. @returns the rows of the last statement, as arrays of texts. */
   async begin(text = 'select'): Promise<(string | null)[][]> {
+    this.#generation += 1;
+    this.#state = 'unmarked';
+    this.#savepoints = 0;
+    this.#isBeyondUndoing = false;
+    this.#sent.clear();
     return await this.#texts(
       `begin isolation level read committed; set local idle_in_transaction_session_timeout = ${Math.ceil(this.#idleLimitMs)}; set local datestyle = iso; select tributary.coop_hold(${this.#token}); ${text}`,
     );
@@ -106,10 +120,9 @@ export class BatchTransaction {
   async rollBackToMark(): Promise<boolean> {
     if (this.#isBeyondUndoing) throw new TooManySavepoints();
     if (this.#state !== 'saved') return false;
-    // Rolled back and released: the next statement takes a fresh one, and this one counts no more.
-    await this.#connection.script(`rollback to savepoint ${SAVEPOINT}; ${RELEASE}`);
-    this.#savepoints -= 1;
-    this.#state = 'marked';
+    // It stays, for what comes next; what was undone counts no more, so it is still the same one.
+    await this.#connection.script(`rollback to savepoint ${SAVEPOINT}`);
+    this.#state = 'clean';
     return true;
   }
 
@@ -157,7 +170,7 @@ export class BatchTransaction {
   }
 
   #seal(): string {
-    const hasSavepoint = this.#state === 'saved' || this.#state === 'stale';
+    const hasSavepoint = ['saved', 'stale', 'clean'].includes(this.#state);
     const text = hasSavepoint ? `${RELEASE}; ` : '';
     this.#state = 'unmarked';
     return text;
@@ -165,6 +178,7 @@ export class BatchTransaction {
 
   /** Queued in front of the handler's statement; if it fails, so does that one. */
   #save(): void {
+    if (this.#state === 'clean') this.#state = 'saved';
     if (this.#state !== 'marked' && this.#state !== 'stale') return;
     const release = this.#state === 'stale' ? [RELEASE] : [];
     const isProtected = this.#savepoints < MOST_SAVEPOINTS;

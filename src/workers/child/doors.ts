@@ -23,14 +23,30 @@ export async function hasNarrowing(connection: Connection, { queue, group }: Coo
   return rows.length > 0;
 }
 
+/** @returns the last event of the batch that is done, where a part of it was committed before. */
+export async function progressOf(
+  connection: Connection,
+  { queue, group }: CoopMember,
+  batch: CoopBatch,
+): Promise<number | undefined> {
+  const [row] = await connection.query(
+    `select last_event_id from tributary.narrowing
+      where central_queue = $1 and group_name = $2 and start_tick = $3 and end_tick = $4`,
+    [queue, group, batch.startTick, batch.endTick],
+  );
+  return row?.last_event_id == null ? undefined : Number(row.last_event_id);
+}
+
+/** @param call the call of the handler that the last worker died in, where that is known. */
 export async function openNarrowing(
   connection: Connection,
   { queue, group }: CoopMember,
   batch: CoopBatch,
+  call?: { readonly first: number; readonly last: number; readonly events: number } | undefined,
 ): Promise<Narrowing> {
   const [row = {}] = await connection.query<Record<string, string | number | null>>(
-    'select * from tributary.narrowing_open($1, $2, $3, $4)',
-    [queue, group, batch.startTick, batch.endTick],
+    'select * from tributary.narrowing_open($1, $2, $3, $4, $5)',
+    [queue, group, batch.startTick, batch.endTick, call ? [call.first, call.last, call.events] : null],
   );
   const number = (name: string) => Number(row[name]);
   return {

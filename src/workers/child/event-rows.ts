@@ -41,6 +41,10 @@ export class TextRow implements EventRow {
     return this.#texts[4 + place] ?? null;
   }
 
+  get txid(): string {
+    return this.#texts[2] ?? '';
+  }
+
   get size(): number {
     return this.#texts.reduce((sum, text) => sum + (text?.length ?? 0), 0);
   }
@@ -48,9 +52,9 @@ export class TextRow implements EventRow {
 
 /** What BinaryRow reads: the columns of its COPY. */
 export const BINARY_COLUMNS =
-  'ev_id, ev_time, ev_retry, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4';
+  'ev_id, ev_time, ev_retry, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4, ev_txid';
 
-const FIELDS = 9;
+const FIELDS = 10;
 const HEADER_BYTES = 19;
 /** PostgreSQL counts from 2000-01-01. */
 const EPOCH_MS = Date.UTC(2000, 0, 1);
@@ -98,6 +102,12 @@ export class BinaryRow implements EventRow {
     for (let field = -1; field < place; field++) at += 4 + Math.max(0, this.#bytes.readInt32BE(at));
     const length = this.#bytes.readInt32BE(at);
     return length < 0 ? null : this.#bytes.toString('utf8', at + 4, at + 4 + length);
+  }
+
+  get txid(): string {
+    let at = this.#at;
+    for (let field = 0; field < FIELDS - 1; field++) at += 4 + Math.max(0, this.#bytes.readInt32BE(at));
+    return String(this.#bytes.readBigInt64BE(at + 4));
   }
 
   get size(): number {

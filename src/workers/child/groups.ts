@@ -1,112 +1,232 @@
 // Runs events through the handler in groups that share one savepoint, and finds the event that throws.
 //
-// Invariant: when `run` has resolved, each event is either done, its effects in the transaction, or in the book as put off
-// or dead, with none of its effects there.
-// Order: mark · events · on a throw: roll back to the mark, book the event, run again those of the group that had written.
+// Invariant: when `run` has resolved, each event is either done, its effects in the transaction (or in one before it, which a
+// cut has committed), or in the book as put off or dead, with none of its effects there.
+// Order: mark · events · on a throw: roll back to the mark, book the event, run again those of the group that had written;
+// then a fresh mark, so that none of these is repeated for a later failure. A cut comes between two groups.
+// Fails by: `Abandoned`, or `TooManySavepoints` where no cut was possible in time.
 import { sqlstateOf } from '../../errors/sqlstate.ts';
 import type { BatchEvent } from '../../handler/event.ts';
 import type { BatchTransaction } from './batch-transaction.ts';
+import { cleanCuts } from './clean-cuts.ts';
+import { FailureRate } from './failure-rate.ts';
+import { callSize, groupSize, mustCut, type Progress } from './group-size.ts';
 import type { CallResult, HandlerCalls } from './handler-call.ts';
 import type { OutcomeBook } from './outcomes.ts';
 
-/** Events per savepoint, at first. */
-const FIRST_GROUP = 20;
-/** From so many savepoints on the groups double, so that their number stays far below 64 in batches of any size. */
-const SAVEPOINTS_BEFORE_GROWTH = 25;
 /** A deadlock or serialization failure says nothing about the event: it is run again at once, so often. */
 const RERUNS = 2;
-
-export function groupSize(savepoints: number): number {
-  return FIRST_GROUP * 2 ** Math.max(0, savepoints - SAVEPOINTS_BEFORE_GROWTH);
-}
 
 export interface GroupRunner {
   /** @throws Abandoned, TooManySavepoints */
   run(events: readonly BatchEvent[]): Promise<void>;
 }
 
-interface Tools {
-  readonly calls: HandlerCalls;
-  readonly transaction: BatchTransaction;
+export interface GroupTools {
+  readonly calls: Pick<HandlerCalls, 'call'>;
+  readonly transaction: Pick<BatchTransaction, 'mark' | 'rollBackToMark' | 'savepoints'>;
   readonly book: OutcomeBook;
+  /** Kept from batch to batch where it is given. */
+  readonly rate?: FailureRate;
+  /** The batch failed before it came here: it may be cut at once. */
+  readonly isFailing?: boolean;
+  /** How many events of the batch are still to come behind those that are run, as far as is known. */
+  behind?(): number;
+  /** Called before each call of the handler, for those who have to know what a dead worker was at. */
+  onCall?(events: readonly BatchEvent[]): void;
+  /** Commits everything up to this event and goes on in a fresh transaction; absent: the batch cannot be cut. */
+  cut?(last: BatchEvent): Promise<void>;
   /** Called for each event that the handler failed on. */
   onFailure(event: BatchEvent, fate: 'put-off' | 'dead', error: unknown): void;
 }
 
+/** What both kinds of handlers share: one attempt, and the decision where a transaction ends. */
+class Attempts {
+  readonly tools: GroupTools;
+  readonly rate: FailureRate;
+  #hasFailed: boolean;
+  /** The last event that is settled in this transaction. */
+  #last: BatchEvent | undefined;
+
+  constructor(tools: GroupTools) {
+    this.tools = tools;
+    this.rate = tools.rate ?? new FailureRate();
+    this.#hasFailed = tools.isFailing ?? false;
+  }
+
+  async call(events: readonly BatchEvent[]): Promise<CallResult> {
+    const { book, calls, onCall } = this.tools;
+    for (const event of events) book.forget(event);
+    onCall?.(events);
+    const result = await calls.call(events);
+    if (result.ok) for (const event of events) book.done(event);
+    else this.#hasFailed = true;
+    return result;
+  }
+
+  giveUp(event: BatchEvent, error: unknown): void {
+    const { book, onFailure } = this.tools;
+    this.rate.note(event, true);
+    onFailure(event, book.failed(event, error), error);
+  }
+
+  /** Everything up to this event is settled. */
+  settled(event: BatchEvent | undefined): void {
+    this.#last = event ?? this.#last;
+  }
+
+  /** Ends the transaction in front of the event at `at` where it must not grow any further. */
+  async cutIfNeeded(events: readonly BatchEvent[], at: number, isClean: (at: number) => boolean) {
+    const { cut, transaction } = this.tools;
+    const last = this.#last;
+    if (cut === undefined || last === undefined || last.id === events[at]?.id) return;
+    const { savepoints } = transaction;
+    if (!mustCut({ savepoints, hasFailed: this.#hasFailed }, () => isClean(at))) return;
+    this.#last = undefined;
+    await cut(last);
+  }
+
+  /** What decides about the size of the next group or call. */
+  progress(events: readonly BatchEvent[], at: number): Progress {
+    const { behind, transaction } = this.tools;
+    const event = events[at];
+    return {
+      savepoints: transaction.savepoints,
+      hasFailed: this.#hasFailed,
+      remaining: events.length - at + (behind?.() ?? 0),
+      rate: event === undefined ? 0 : this.rate.of(event),
+      isSure: event !== undefined && this.rate.isSureOf(event),
+    };
+  }
+}
+
 /** For handlers with `event`: one call each, in order. */
 export class OneByOne implements GroupRunner {
-  readonly #tools: Tools;
+  readonly #attempts: Attempts;
 
-  constructor(tools: Tools) {
-    this.#tools = tools;
+  constructor(tools: GroupTools) {
+    this.#attempts = new Attempts(tools);
   }
 
   async run(events: readonly BatchEvent[]): Promise<void> {
-    const { transaction } = this.#tools;
+    const attempts = this.#attempts;
+    const isClean = cleanCuts(events);
     for (let at = 0; at < events.length; ) {
-      const size = groupSize(transaction.savepoints);
-      transaction.mark();
-      await this.#group(events.slice(at, at + size));
-      at += size;
+      await attempts.cutIfNeeded(events, at, isClean);
+      const end = endOfKind(events, at, groupSize(attempts.progress(events, at)));
+      attempts.tools.transaction.mark();
+      at += await this.#group(events.slice(at, end), { isRepeat: false });
+      attempts.settled(events[at - 1]);
     }
   }
 
-  async #group(group: readonly BatchEvent[]): Promise<void> {
-    const { book, transaction, onFailure } = this.#tools;
-    const waiting = [...group].reverse();
+  /** @returns how many are handled: a failure ends the group. */
+  async #group(group: readonly BatchEvent[], { isRepeat }: { readonly isRepeat: boolean }): Promise<number> {
+    const { rate, tools } = this.#attempts;
     const written: BatchEvent[] = [];
-    const reruns = new Map<BatchEvent, number>();
-    for (let event = waiting.pop(); event !== undefined; event = waiting.pop()) {
-      book.forget(event);
-      const result = await this.#tools.calls.call([event]);
+    for (const [at, event] of group.entries()) {
+      const result = await this.#attempts.call([event]);
       if (result.ok) {
-        book.done(event);
+        if (!isRepeat) rate.note(event, false);
         if (result.touched) written.push(event);
         continue;
       }
-      const wasUndone = await transaction.rollBackToMark();
-      const count = reruns.get(event) ?? 0;
-      if (isCollision(result) && count < RERUNS) {
-        reruns.set(event, count + 1);
-        waiting.push(event);
+      if (await tools.transaction.rollBackToMark()) await this.#repeat(written);
+      await this.#settle(event, result);
+      return at + 1;
+    }
+    return group.length;
+  }
+
+  /** Those that were undone with a neighbour: they went well a moment ago. */
+  async #repeat(events: readonly BatchEvent[]): Promise<void> {
+    const { transaction } = this.#attempts.tools;
+    for (let at = 0; at < events.length; ) {
+      transaction.mark();
+      at += await this.#group(events.slice(at), { isRepeat: true });
+    }
+  }
+
+  /** An event that failed, with nothing of it left in the transaction. */
+  async #settle(event: BatchEvent, first: CallResult): Promise<void> {
+    const { transaction } = this.#attempts.tools;
+    let result = first;
+    for (let rerun = 0; isCollision(result) && rerun < RERUNS; rerun += 1) {
+      transaction.mark();
+      result = await this.#attempts.call([event]);
+      if (!result.ok) await transaction.rollBackToMark();
+    }
+    if (!result.ok) this.#attempts.giveUp(event, result.error);
+  }
+}
+
+/** A piece of a call that failed; it begins where the one before it ends. */
+interface Piece {
+  readonly end: number;
+  /** It holds a failing event, if all before it in the same call goes well. */
+  isBad: boolean;
+}
+
+/** For handlers with `batch`: many at once; after a throw in halves, down to the events that throw alone. */
+export class InHalves implements GroupRunner {
+  readonly #attempts: Attempts;
+
+  constructor(tools: GroupTools) {
+    this.#attempts = new Attempts(tools);
+  }
+
+  async run(events: readonly BatchEvent[]): Promise<void> {
+    const attempts = this.#attempts;
+    const isClean = cleanCuts(events);
+    /** Last first. */
+    const pieces: Piece[] = [];
+    for (let at = 0; at < events.length; ) {
+      await attempts.cutIfNeeded(events, at, isClean);
+      const size = callSize(attempts.progress(events, at));
+      const piece = pieces.pop() ?? { end: endOfKind(events, at, size), isBad: false };
+      const length = piece.end - at;
+      const part = Math.min(size, piece.isBad && length > 1 ? length >>> 1 : length);
+      if (part < length) {
+        pieces.push(piece, { end: at + part, isBad: false });
+      } else if (await this.#piece(events.slice(at, piece.end))) {
+        at = piece.end;
+        attempts.settled(events[at - 1]);
       } else {
-        onFailure(event, book.failed(event, result.error), result.error);
+        // What follows was only held to be bad because this was held to be good.
+        const next = pieces.at(-1);
+        if (next !== undefined) next.isBad = false;
+        pieces.push({ end: piece.end, isBad: true });
       }
-      // Those before it in the group were undone with it, and come first now.
-      if (wasUndone) waiting.push(...written.splice(0).reverse());
+    }
+  }
+
+  /** @returns whether these are settled; else nothing of them is in the transaction. */
+  async #piece(events: readonly BatchEvent[]): Promise<boolean> {
+    const { rate } = this.#attempts;
+    const { transaction } = this.#attempts.tools;
+    for (let rerun = 0; ; rerun += 1) {
+      transaction.mark();
+      const result = await this.#attempts.call(events);
+      if (result.ok) {
+        rate.noteDone(events);
+        return true;
+      }
+      await transaction.rollBackToMark();
+      if (isCollision(result) && rerun < RERUNS) continue;
+      const [event] = events;
+      if (event === undefined || events.length > 1) return false;
+      this.#attempts.giveUp(event, result.error);
+      return true;
     }
   }
 }
 
-/** For handlers with `batch`: all at once; after a throw in halves, down to the events that throw alone. */
-export class InHalves implements GroupRunner {
-  readonly #tools: Tools;
-
-  constructor(tools: Tools) {
-    this.#tools = tools;
-  }
-
-  async run(events: readonly BatchEvent[], reruns = 0): Promise<void> {
-    const { book, calls, onFailure, transaction } = this.#tools;
-    for (const event of events) book.forget(event);
-    transaction.mark();
-    const result = await calls.call(events);
-    if (result.ok) {
-      for (const event of events) book.done(event);
-      return;
-    }
-    await transaction.rollBackToMark();
-    const [event] = events;
-    if (isCollision(result) && reruns < RERUNS) return await this.run(events, reruns + 1);
-    if (event === undefined) return;
-    if (events.length === 1) {
-      onFailure(event, book.failed(event, result.error), result.error);
-      return;
-    }
-    const middle = events.length >>> 1;
-    await this.run(events.slice(0, middle));
-    await this.run(events.slice(middle));
-  }
+/** At most `size` events: those that failed before are not mixed with others, of which far fewer fail. */
+function endOfKind(events: readonly BatchEvent[], at: number, size: number): number {
+  const isRetried = (events[at]?.retry ?? 0) > 0;
+  let end = at + 1;
+  while (end < events.length && end - at < size && (events[end]?.retry ?? 0) > 0 === isRetried) end += 1;
+  return end;
 }
 
 function isCollision(result: CallResult): boolean {

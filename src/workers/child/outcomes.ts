@@ -106,17 +106,23 @@ export class OutcomeBook {
     return this.#byEvent.size + this.#recovered.size;
   }
 
-  /** Everything so far; the book is empty afterwards. */
-  take(): Outcomes {
-    const outcomes = [...this.#byEvent.values()];
-    const taken = {
-      putOff: outcomes.flatMap((outcome) => ('putOff' in outcome ? [outcome.putOff] : [])),
-      dead: outcomes.flatMap((outcome) => ('dead' in outcome ? [outcome.dead] : [])),
-      recovered: [...this.#recovered].map(({ id }) => id),
-    };
-    this.#byEvent.clear();
-    this.#recovered.clear();
-    return taken;
+  /** Everything so far, of events up to `lastEventId` where it is given; the book no longer has it. */
+  take(lastEventId = Number.POSITIVE_INFINITY): Outcomes {
+    const putOff: PutOff[] = [];
+    const dead: Dead[] = [];
+    const recovered: number[] = [];
+    for (const [event, outcome] of this.#byEvent) {
+      if (event.id > lastEventId) continue;
+      if ('putOff' in outcome) putOff.push(outcome.putOff);
+      else dead.push(outcome.dead);
+      this.#byEvent.delete(event);
+    }
+    for (const event of this.#recovered) {
+      if (event.id > lastEventId) continue;
+      recovered.push(event.id);
+      this.#recovered.delete(event);
+    }
+    return { putOff, dead, recovered };
   }
 }
 

@@ -2,8 +2,8 @@
 
 /** Events of a slice when nothing is known yet. */
 export const WIDEST = 64;
-/** A slice that killed its worker is cut into so many. */
-const NARROWING = 8;
+/** A slice that killed its worker is cut into so many: a commit each costs less than one more worker. */
+const NARROWING = 64;
 /** An event is condemned after it died alone so often. */
 const DEATHS_ALONE = 2;
 
@@ -38,6 +38,38 @@ export function sliceEnd(ids: readonly number[], from: number, width: number): n
   let end = Math.min(ids.length, from + width);
   while (end < ids.length && ids[end] === ids[end - 1]) end += 1;
   return end;
+}
+
+export interface Slice {
+  readonly end: number;
+  /** Noted before it is run, so that it is known if it kills its worker. */
+  readonly isMarked: boolean;
+}
+
+export interface SliceOptions {
+  readonly width: number;
+  readonly suspect: Suspect | undefined;
+  /** Whoever dies leaves word of the call that it was in: what is not under suspicion can be handled in one go. */
+  readonly isRecorded: boolean;
+}
+
+/** The slice that begins at `from`, of events that were read, where a killer is looked for. */
+export function nextSlice(
+  ids: readonly number[],
+  from: number,
+  { width, suspect, isRecorded }: SliceOptions,
+): Slice {
+  const end = sliceEnd(ids, from, width);
+  if (suspect === undefined || !isRecorded) return { end, isMarked: true };
+  const id = ids[from] as number;
+  if (id < suspect.first) return { end: firstFrom(ids, suspect.first), isMarked: false };
+  if (id > suspect.last) return { end: ids.length, isMarked: false };
+  return { end: Math.min(end, firstFrom(ids, suspect.last + 1)), isMarked: true };
+}
+
+function firstFrom(ids: readonly number[], id: number): number {
+  const at = ids.findIndex((other) => other >= id);
+  return at < 0 ? ids.length : at;
 }
 
 /**

@@ -21,9 +21,11 @@ import {
   coopUnregister,
   STALE_BATCH_SQLSTATE,
 } from '../../queue/coop.ts';
+import { CallRecorder } from '../last-call.ts';
 import type { Start, ToPrimary } from '../protocol.ts';
 import { EventSize } from './batch-reader.ts';
 import { runBatch, unmark } from './batch-run.ts';
+import { FailureRate } from './failure-rate.ts';
 import { HandedBack, RateGate } from './rate-gate.ts';
 import { SentTicks } from './sent-ticks.ts';
 
@@ -46,6 +48,8 @@ export class Worker implements Service {
   readonly #options: WorkerOptions;
   readonly #membership: CoopMember;
   readonly #size = new EventSize();
+  readonly #failureRate = new FailureRate();
+  readonly #recorder = CallRecorder.inherited();
   readonly #sentTicks = new SentTicks();
   readonly #rate: RateGate | undefined;
   readonly #draining = new AbortController();
@@ -138,7 +142,9 @@ export class Worker implements Service {
     const { token, openings, takenOverFrom } = batch;
     this.#options.send({ type: 'opened', token, openings, ...(takenOverFrom && { takenOverFrom }) });
     try {
-      const { hasOverrun, ...counts } = await this.#run(connection, batch);
+      const { hasOverrun, ...counts } = await this.#run(connection, batch).finally(() =>
+        this.#recorder?.clear(),
+      );
       this.#hasOverrun = hasOverrun;
       this.#options.send({ type: 'finished', token, ...counts, rssBytes: process.memoryUsage.rss() });
     } catch (error) {
@@ -169,12 +175,16 @@ export class Worker implements Service {
       draining: this.#draining.signal,
       stopNow: this.#stopNow.signal,
       size: this.#size,
+      failureRate: this.#failureRate,
       centralQueues,
       onSent: (queue, xid) => this.#sentTicks.committed(queue, xid),
       tickSent: () => this.#sentTicks.run(connection),
       rate: this.#rate,
       cancelStatement: () => this.#cancel(connection.backendPid),
+      recorder: this.#recorder,
+      suspect: this.#start.suspect,
       onProgress: () => {},
+      onAdvanced: () => this.#options.send({ type: 'advanced' }),
     });
   }
 

@@ -6,14 +6,13 @@
 // batch that a dead process had open comes to the next one in the same slot, which has the same name.
 // Order of a replacement: the successor has loaded the handler · the old one drains and ends · the successor begins.
 import type { Recycle } from '../../config/config.ts';
-import { backoffMs } from '../../lifecycle/backoff.ts';
-import { ENDED, type Start, type ToPrimary } from '../protocol.ts';
+import { ENDED, type Start, type Suspect, type ToPrimary } from '../protocol.ts';
 import type { OfSlot, OnWorkerOccurrence } from './occurrence.ts';
 import { wornOut } from './recycling.ts';
 import { Replacement } from './replacement.ts';
+import { restartMs } from './restart.ts';
 import { type Ending, type ProcessListener, WorkerProcess } from './worker-process.ts';
 
-const CRASH_BACKOFF = { firstMs: 100, maxMs: 10_000 };
 /** How often a handler that could not be loaded is tried again. */
 const PARKED_MS = 15_000;
 /** Beyond the handler's own time limit, before a silent process is killed. */
@@ -52,6 +51,7 @@ export class Slot {
   #isReady = false;
   #batch: { readonly token: number; readonly sinceMs: number } | undefined;
   #unusable: string | undefined;
+  #suspect: Suspect | undefined;
   #batches = 0;
   #generation = 0;
   readonly #replacement: Replacement;
@@ -143,7 +143,7 @@ export class Slot {
     const silentMs = this.#process?.silentMs ?? 0;
     if (this.#process === undefined || silentMs < this.#start.timeoutMs + SILENCE_SLACK_MS) return;
     this.#onOccurrence({ kind: 'worker-silent', ...this.#who(), silentMs });
-    this.#process.kill();
+    this.#process.kill({ isSilent: true });
   }
 
   /** Drains, then aborts, then kills; resolves when no process is left. */
@@ -187,7 +187,9 @@ export class Slot {
 
   #onMessage(message: ToPrimary): void {
     if (message.type === 'up')
-      this.#process?.send(this.#state === 'stopping' ? { type: 'drain' } : this.#start);
+      this.#process?.send(
+        this.#state === 'stopping' ? { type: 'drain' } : { ...this.#start, suspect: this.#suspect },
+      );
     const occurrence = this.#take(message);
     if (occurrence !== undefined) this.#onOccurrence({ ...this.#who(), ...occurrence });
     if (message.type === 'finished' || (message.type === 'pulse' && this.#batch === undefined))
@@ -222,6 +224,7 @@ export class Slot {
       case 'finished': {
         const { token, events, putOff, dead } = message;
         this.#crashes = 0;
+        this.#suspect = undefined;
         this.#batches += 1;
         return { kind: 'batch-finished', token, events, putOff, dead, ms: this.#close() };
       }
@@ -230,6 +233,9 @@ export class Slot {
         return { kind: 'batch-given-up', token: message.token, sentence: message.sentence };
       case 'troubled':
         return { kind: 'worker-troubled', sentence: message.sentence };
+      case 'advanced':
+        this.#crashes = 0;
+        return undefined;
       case 'up':
       case 'standby':
       case 'pulse':
@@ -237,7 +243,7 @@ export class Slot {
     }
   }
 
-  #onEnd({ code, signal }: Ending): void {
+  #onEnd({ code, signal, suspect }: Ending): void {
     const who = this.#who();
     this.#process = undefined;
     this.#isReady = false;
@@ -258,10 +264,11 @@ export class Slot {
       this.#fork();
     } else {
       this.#crashes += 1;
+      this.#suspect = suspect ?? this.#suspect;
       this.#state = 'resting';
-      const restartMs = this.#crashes === 1 ? 0 : backoffMs(this.#crashes - 1, CRASH_BACKOFF);
-      this.#onOccurrence({ kind: 'worker-died', ...who, code, signal, restartMs });
-      this.#forkIn(restartMs);
+      const waitMs = restartMs(this.#crashes, suspect);
+      this.#onOccurrence({ kind: 'worker-died', ...who, code, signal, restartMs: waitMs });
+      this.#forkIn(waitMs);
     }
   }
 

@@ -1,17 +1,23 @@
 // One forked worker process as the primary sees it: typed messages in and out, signs of life, and its end.
 import cluster, { type Worker as ClusterWorker } from 'node:cluster';
 import { packagePath } from '../../lifecycle/package-root.ts';
-import { type ToPrimary, type ToWorker, toPrimary } from '../protocol.ts';
+import { CallRecord } from '../last-call.ts';
+import { type Suspect, type ToPrimary, type ToWorker, toPrimary } from '../protocol.ts';
 
 export interface Ending {
   readonly code: number | null;
   readonly signal: string | null;
+  /** What the handler was called with when the process died. */
+  readonly suspect: Suspect | undefined;
 }
 
 export interface ProcessListener {
   onMessage(message: ToPrimary): void;
   onEnd(ending: Ending): void;
 }
+
+/** Signals by which somebody else ends a process, at a moment that says nothing about the event at hand. */
+const FROM_OUTSIDE = ['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'];
 
 /** Always the compiled file: workers of the sources in tests run from `dist` as well. */
 const CHILD_ENTRY = packagePath('dist', 'workers', 'child', 'main.js');
@@ -21,13 +27,16 @@ export class WorkerProcess {
   readonly #startedMs = performance.now();
   #lastSignMs = performance.now();
   #hasEnded = false;
+  #wasSilent = false;
   #listener: ProcessListener;
 
   constructor(listener: ProcessListener) {
     this.#listener = listener;
     // Settings are the process's, and only those at the time of a fork count.
-    cluster.setupPrimary({ exec: CHILD_ENTRY, args: [], serialization: 'advanced' });
-    this.#worker = cluster.fork();
+    const record = new CallRecord();
+    const { env, stdio } = record.inheritance;
+    cluster.setupPrimary({ exec: CHILD_ENTRY, args: [], serialization: 'advanced', stdio });
+    this.#worker = cluster.fork(env);
     this.#worker.on('message', (raw: unknown) => {
       const parsed = toPrimary.safeParse(raw);
       if (!parsed.success || this.#hasEnded) return;
@@ -38,7 +47,9 @@ export class WorkerProcess {
     this.#worker.on('error', () => {});
     this.#worker.on('exit', (code: number | null, signal: string | null) => {
       this.#hasEnded = true;
-      this.#listener.onEnd({ code, signal });
+      const call = record.take();
+      const isCertain = this.#wasSilent || !FROM_OUTSIDE.includes(signal ?? '');
+      this.#listener.onEnd({ code, signal, suspect: call && { ...call, isCertain } });
     });
   }
 
@@ -64,8 +75,9 @@ export class WorkerProcess {
     if (!this.#hasEnded && this.#worker.isConnected()) this.#worker.send(message, () => {});
   }
 
-  /** At once, also where it is stopped or blocked. */
-  kill(): void {
+  /** At once, also where it is stopped or blocked. @param isSilent it has given no sign of life. */
+  kill({ isSilent = false } = {}): void {
+    this.#wasSilent ||= isSilent;
     if (!this.#hasEnded) this.#worker.process.kill('SIGKILL');
   }
 }
