@@ -33,11 +33,12 @@ export async function produce(
       const waitMs = dueMs - performance.now();
       if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
       const queue = queues[(count + at) % queues.length] as string;
-      await connection.query('select pgq.insert_event($1, $2, $3)', [
-        queue,
-        'bench',
-        `${Date.now()} ${'x'.repeat(100)}`,
-      ]);
+      // As an application's driver does it: prepared once.
+      await connection.client.query({
+        name: 'insert_event',
+        text: 'select pgq.insert_event($1, $2, $3)',
+        values: [queue, 'bench', `${Date.now()} ${'x'.repeat(100)}`],
+      });
       count += 1;
     }
     return count;

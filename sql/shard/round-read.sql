@@ -11,13 +11,14 @@ join :schema.tick s on s.tick_queue = r.id and s.tick_id = r.tick_id
 cross join lateral (
     select t.* from :schema.tick t where t.tick_queue = r.id order by t.tick_id desc limit 1) e
 cross join lateral (
-    select greatest(txid_snapshot_xmin(s.tick_snapshot), txid_snapshot_xmax(s.tick_snapshot) - :nearby) as low offset 0) b
+    -- The range begins with the oldest transaction that was open at the start and has ended since.
+    select least(txid_snapshot_xmax(s.tick_snapshot), min(x)) as low
+    from txid_snapshot_xip(s.tick_snapshot) x where txid_visible_in_snapshot(x, e.tick_snapshot)) b
 cross join lateral (
     select count(*)::integer as count, bool_and(w.size <= :bytes) as fits,
         string_agg(case when w.size <= :bytes then record_send(row(r.k + w.taken, w.ev_id, :columns)) end, ''
             order by w.ev_id, w.ev_txid, w.table_id, w.row_id) as records
     from (select a.* from (:arms) a limit :rows + 1) w) d
 where r.read and r.id in (:ids) and e.tick_id > s.tick_id and e.tick_event_seq - s.tick_event_seq <= :rows
-  -- A transaction that was open long before and has ended since: the window is not all in the range.
-  and not exists (
-    select from txid_snapshot_xip(s.tick_snapshot) x where x < b.low and txid_visible_in_snapshot(x, e.tick_snapshot))
+  -- Others' transactions count too, so most ranges reach back a little; a long way is left to COPY, which looks for such one by one.
+  and txid_snapshot_xmax(s.tick_snapshot) - b.low <= :nearby

@@ -29,8 +29,8 @@ const READ = sqlFile('shard', 'round-read.sql');
 const MOST_ROWS = 200;
 /** Larger events are, too: what the server collects for one answer stays small. */
 const MOST_BYTES = 2_000;
-/** Transactions that were open so far below the range are looked for by COPY. */
-const NEARBY = 100;
+/** Transactions of the server; one that was open at the start and ended so many later is left to COPY. */
+const NEARBY = 10_000;
 
 /** Expressions of the file may raise on a single event, which must not fail the whole round. */
 function canReadInline({ where, columns }: Reading): boolean {

@@ -174,7 +174,7 @@ describe('shards/inline-read', () => {
     const writer = await database.connect();
     await writer.script(`begin; select pgq.insert_event('orders', 'late', 'event')`);
     const other = await database.connect();
-    await other.script('begin; select pg_current_xact_id(); commit;'.repeat(150));
+    await other.script('begin; select pg_current_xact_id(); commit;'.repeat(10_100));
     await tick(database, 'orders');
     await follow();
     await writer.script('commit');
