@@ -52,12 +52,16 @@ export async function latency(
     const serverBefore = await serverCpu(bench.central);
     const statementsBefore = await transactions(bench.central);
     let server: Record<string, number> = {};
+    let connections = 0;
     const produced = await produce(bench.config, {
       queues: names,
       rate,
       seconds,
       atEnd: async () => {
         server = coresBetween(serverBefore, await serverCpu(bench.central), seconds);
+        [{ count: connections }] = (await bench.central.query<{ count: number }>(
+          "select count(*) from pg_stat_activity where application_name like 'tributary mover%'",
+        )) as [{ count: number }];
       },
     });
     const cpu = mover.cpuSeconds() - cpuBefore;
@@ -74,6 +78,7 @@ export async function latency(
       'p95, ms': percentile(latencies, 0.95),
       'p99, ms': percentile(latencies, 0.99),
       'max, ms': percentile(latencies, 1),
+      'connections of the mover to shards': connections,
       'transactions/s on the server': statements / seconds,
       'mover CPU, share of a core': cpu / seconds,
       'supervisor CPU, share of a core': (workers.cpuSeconds() - workersBefore) / seconds,

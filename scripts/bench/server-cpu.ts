@@ -4,10 +4,10 @@ import type { Connection } from '../../dist/postgres/connection.js';
 
 const TICKS_PER_SECOND = 100;
 
-/** CPU seconds so far of the backends that live now, by application name; the server's own processes under their type. */
+/** CPU seconds so far of the backends that live now, by application name without the queue's; the server's own as `server`. */
 export async function serverCpu(connection: Connection): Promise<Map<string, number>> {
   const rows = await connection.query<{ pid: number; who: string }>(
-    `select pid, case when backend_type = 'client backend' then coalesce(nullif(application_name, ''), 'client') else 'server' end as who
+    `select pid, case when backend_type = 'client backend' then coalesce(nullif(regexp_replace(application_name, ' ?queue_[0-9]+(#[0-9]+)?( bench)?', ''), ''), 'client') else 'server' end as who
      from pg_stat_activity`,
   );
   const total = new Map<string, number>();
