@@ -29,9 +29,12 @@ export const startMover = (file: string): MoverProcess =>
 
 export function startTributary(
   args: readonly string[],
-  { env = {} }: { readonly env?: Readonly<Record<string, string>> } = {},
+  {
+    env = {},
+    node = process.execPath,
+  }: { readonly env?: Readonly<Record<string, string>>; readonly node?: string } = {},
 ): MoverProcess {
-  const child: ChildProcess = spawn(process.execPath, [...NODE_ARGS, CLI, ...args], {
+  const child: ChildProcess = spawn(node, [...NODE_ARGS, CLI, ...args], {
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...process.env, TRIBUTARY_LOG: process.env.TRIBUTARY_LOG ?? 'warn', ...env },
   });

@@ -1,4 +1,4 @@
-// side-by-side: Tributary's workers, pg-boss and graphile-worker on one server, with the same payload and handlers.
+// side-by-side: Tributary's workers, pg-boss and graphile-worker on one server and one Node, with the same payload and handlers.
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type BenchCluster, givenBench } from './cluster.ts';
@@ -79,7 +79,7 @@ export async function sideBySide(name: string, { events = 100_000, rows = 30_000
       const { who, handler, processes } = one;
       const result =
         who === 'Tributary'
-          ? await ofTributary(bench, { ...one, queue: queueOf(one) })
+          ? await ofTributary(bench, { ...one, queue: queueOf(one), node })
           : await ofPeer(bench, { ...one, who, node });
       await check(bench, one);
       figures[`${WHAT[handler]}, ${processes} process${processes === 1 ? '' : 'es'}, ${who}`] = {
@@ -99,7 +99,7 @@ export async function sideBySide(name: string, { events = 100_000, rows = 30_000
 
 async function ofTributary(
   bench: BenchCluster,
-  { queue, processes, events }: { queue: string; processes: number; events: number },
+  { queue, processes, events, node }: { queue: string; processes: number; events: number; node: string },
 ): Promise<Result> {
   const { central } = bench;
   const began = performance.now();
@@ -118,7 +118,7 @@ async function ofTributary(
   const fillSeconds = (performance.now() - began) / 1000;
   await settle(bench);
   const before = await statements(bench);
-  const result = await workOff(bench, { queue, workers: processes });
+  const result = await workOff(bench, { queue, workers: processes, node });
   return { ...result, fillSeconds, statements: (await statements(bench)) - before };
 }
 

@@ -18,7 +18,7 @@ const POLL_MS = 5;
 /** The start is a lock on the group's position: no worker gets a first batch before all of them ask for one. */
 export async function workOff(
   { central, config, server }: BenchCluster,
-  { queue, workers }: { readonly queue: string; readonly workers: number },
+  { queue, workers, node }: { readonly queue: string; readonly workers: number; readonly node?: string },
 ): Promise<WorkedOff> {
   const gun = await Connection.open(config.central, { applicationName: 'bench start' });
   await gun.script('begin');
@@ -27,7 +27,9 @@ export async function workOff(
       where q.queue_name = $1 and s.sub_last_tick is not null for update of s`,
     [queue],
   );
-  const pool = startTributary(['-c', config.file, 'work', '--queue', queue]);
+  const pool = startTributary(['-c', config.file, 'work', '--queue', queue], {
+    ...(node === undefined ? {} : { node }),
+  });
   const poll = async (isDone: () => Promise<boolean>) => {
     while (!(await isDone())) {
       if (!pool.isRunning()) throw new Error(`The workers of ${queue} ended before their work.`);
