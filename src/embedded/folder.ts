@@ -13,7 +13,7 @@ export interface Folder {
   removePassword(): void;
   /** Lets a role in without a password, from this machine; before the server starts. */
   trust(role: string): void;
-  /** Whether the server with this process id takes connections. */
+  /** Whether the server with this process id takes connections, be it a standby. */
   saysReady(pid: number): boolean;
   /** The last complaint of initdb or the server. */
   lastWords(): string;
@@ -50,7 +50,7 @@ export function makeFolder(account: Account | undefined): Folder {
     saysReady(pid) {
       // Its first line is the server's process id, the eighth its state.
       const lines = read(join(data, 'postmaster.pid')).split('\n');
-      return lines[0] === String(pid) && lines[7]?.trim() === 'ready';
+      return lines[0] === String(pid) && ['ready', 'standby'].includes(lines[7]?.trim() ?? '');
     },
     lastWords() {
       const lines = read(join(path, LOG_FILE)).trim().split('\n');
