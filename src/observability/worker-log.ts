@@ -49,6 +49,14 @@ export function logWorkers(log: Logger): (occurrence: WorkerOccurrence) => void 
         );
         break;
       }
+      case 'worker-stalled': {
+        const { slot, pid, stalledMs } = occurrence;
+        log.error(
+          { slot, pid },
+          `${slot} made no progress for ${Math.round(stalledMs / 1000)} s and is killed: its handler or its connection hangs`,
+        );
+        break;
+      }
       case 'worker-ended':
         log.info(
           { slot: occurrence.slot, pid: occurrence.pid },

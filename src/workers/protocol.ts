@@ -92,8 +92,8 @@ export const toPrimary = z.discriminatedUnion('type', [
   z.object({ type: z.literal('troubled'), sentence: z.string() }),
   /** Nothing to do. */
   z.object({ type: z.literal('idle') }),
-  /** Once a second: the process is not blocked. */
-  z.object({ type: z.literal('pulse'), rssBytes: z.number() }),
+  /** Once a second: the process is not blocked; and for how long it has done nothing although there was something to do. */
+  z.object({ type: z.literal('pulse'), rssBytes: z.number(), stalledMs: z.number() }),
 ]);
 
 export type Suspect = z.infer<typeof suspect>;

@@ -8,6 +8,7 @@ import type { CallRecorder } from '../last-call.ts';
 import type { Suspect } from '../protocol.ts';
 import type { EventSize } from './batch-reader.ts';
 import type { FailureRate } from './failure-rate.ts';
+import type { LifeSigns } from './life-signs.ts';
 import type { CentralQueues } from './outbox.ts';
 import type { RateGate } from './rate-gate.ts';
 
@@ -35,10 +36,10 @@ export interface BatchEnvironment {
   onSent(queue: string, xid: number): void;
   /** Ticks what was sent, between transactions. */
   tickSent(): Promise<void>;
-  /** Called as events are done, for those who watch whether there is progress. */
-  onProgress(events: number): void;
   /** Called when a part of a batch has been committed. */
   onAdvanced(): void;
+  /** For those who watch whether there is progress. */
+  readonly signs: LifeSigns;
 }
 
 export interface BatchResult {

@@ -81,7 +81,9 @@ async function runSlice(
   const transaction = work.transaction();
   await transaction.begin();
   const runner = work.runner(transaction);
+  const begunMs = performance.now();
   for await (const { piece } of inPieces([innocent], work.gathering())) await work.handle(piece, runner);
+  work.environment.rate?.ran(innocent.length, performance.now() - begunMs);
   for (const event of events) if (event.id === guilty) work.condemn(event);
   await work.commitPart(transaction, lastEventId);
   if (innocent.length > 0) work.environment.onAdvanced();

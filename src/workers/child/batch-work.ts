@@ -106,7 +106,7 @@ export class BatchWork {
 
   progress(events: number): void {
     this.#events += events;
-    this.environment.onProgress(events);
+    this.environment.signs.progress();
     if (this.environment.stopNow.aborted) throw new Abandoned('The worker was told to stop at once.');
   }
 

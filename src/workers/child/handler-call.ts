@@ -11,6 +11,7 @@ import type { BatchTransaction } from './batch-transaction.ts';
 import { CallContext, type ContextEnvironment } from './call-context.ts';
 import type { GuardedClient } from './guarded-client.ts';
 import { invoke } from './invoke.ts';
+import type { LifeSigns } from './life-signs.ts';
 import type { OutcomeBook } from './outcomes.ts';
 
 /** The batch is given up as it is: everything of it is rolled back, and it is handed out again. */
@@ -28,6 +29,7 @@ export type CallResult =
 
 export interface CallEnvironment extends ContextEnvironment {
   readonly timeoutMs: number;
+  readonly signs: LifeSigns;
   /** Cancels the statement that runs on the batch's connection, from outside. */
   cancelStatement(): Promise<void>;
 }
@@ -56,12 +58,12 @@ export class HandlerCalls {
 
   /** One event to an `event` handler, or several to a `batch` handler. Never throws but `Abandoned`. */
   async call(events: readonly BatchEvent[]): Promise<CallResult> {
-    const { handler, stopNow, timeoutMs } = this.#environment;
+    const { handler, signs, stopNow, timeoutMs } = this.#environment;
     const context = new CallContext(events, this.#environment, {
       book: this.#book,
       lend: () => this.#transaction.lend(),
     });
-    let failure = await invoke(events, context, { handler, timeoutMs, onOverrun: this.#onOverrun });
+    let failure = await invoke(events, context, { handler, timeoutMs, signs, onOverrun: this.#onOverrun });
     const client = context.end();
     let touched = client?.isUsed ?? false;
     let isOurs = client?.isOurs(failure?.error) ?? false;

@@ -3,10 +3,12 @@ import { TributaryError } from '../../errors/tributary-error.ts';
 import type { Handler } from '../../handler/contract.ts';
 import type { BatchEvent } from '../../handler/event.ts';
 import type { CallContext } from './call-context.ts';
+import type { LifeSigns } from './life-signs.ts';
 
 export interface InvokeOptions {
   readonly handler: Handler;
   readonly timeoutMs: number;
+  readonly signs: LifeSigns;
   /** The call did not come back in time, so something of the handler may still run in this process. */
   onOverrun(): void;
 }
@@ -20,13 +22,16 @@ export async function invoke(
   context: CallContext,
   options: InvokeOptions,
 ): Promise<{ readonly error: unknown } | undefined> {
+  let failure: { readonly error: unknown } | undefined;
   try {
     const answer = start(events, context, options.handler);
     if (answer instanceof Promise) await inTime(answer, context, options);
-    return undefined;
   } catch (error) {
-    return { error };
+    failure = { error };
   }
+  const breath = options.signs.afterCall();
+  if (breath !== undefined) await breath;
+  return failure;
 }
 
 function start(events: readonly BatchEvent[], context: CallContext, handler: Handler): unknown {

@@ -74,7 +74,10 @@ async function begin(start: Start): Promise<void> {
     log.fatal({ err: error, slot: start.slot }, "an error outside of the handler's call ends this worker");
     process.exit(1);
   });
-  setInterval(() => send({ type: 'pulse', rssBytes: process.memoryUsage.rss() }), PULSE_MS);
+  setInterval(() => {
+    const stalledMs = worker?.signs.stalledMs ?? 0;
+    send({ type: 'pulse', rssBytes: process.memoryUsage.rss(), stalledMs });
+  }, PULSE_MS);
   try {
     const handler = await loadHandler(start.handler);
     if (!isLoading) return;

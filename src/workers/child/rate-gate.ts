@@ -33,6 +33,7 @@ const TAKE = 'select granted, wait_ms from tributary.rate_take($1, $2, $3)';
 export class RateGate {
   readonly #options: RateGateOptions;
   #last: { readonly atMs: number; readonly events: number } | undefined;
+  #msPerEvent: number | undefined;
 
   constructor(options: RateGateOptions) {
     this.#options = options;
@@ -62,6 +63,11 @@ export class RateGate {
     return taken;
   }
 
+  /** Events began one after the other within this time; who never says so is judged by when it asks again. */
+  ran(events: number, ms: number): void {
+    this.#msPerEvent = ms / Math.max(1, events);
+  }
+
   async #ask(connection: Querier, wanted: number): Promise<{ granted: number; waitMs: number }> {
     const { queue, perSecond } = this.#options;
     const [row] = await connection.query(TAKE, [queue, wanted, perSecond]);
@@ -79,7 +85,8 @@ export class RateGate {
   /** How many events begin soon, judged by the last ones. */
   #soon(): number {
     if (this.#last === undefined) return 1;
-    const msPerEvent = (performance.now() - this.#last.atMs) / this.#last.events;
+    const msPerEvent =
+      this.#msPerEvent ?? (performance.now() - this.#last.atMs) / Math.max(1, this.#last.events);
     return Math.max(1, Math.floor(BEGUN_WITHIN_MS / Math.max(msPerEvent, 0.01)));
   }
 }

@@ -26,6 +26,7 @@ import type { Start, ToPrimary } from '../protocol.ts';
 import { EventSize } from './batch-reader.ts';
 import { runBatch, unmark } from './batch-run.ts';
 import { FailureRate } from './failure-rate.ts';
+import { LifeSigns } from './life-signs.ts';
 import { HandedBack, RateGate } from './rate-gate.ts';
 import { SentTicks } from './sent-ticks.ts';
 
@@ -44,6 +45,7 @@ export interface WorkerOptions {
 
 export class Worker implements Service {
   readonly name: string;
+  readonly signs = new LifeSigns();
   readonly #start: Start;
   readonly #options: WorkerOptions;
   readonly #membership: CoopMember;
@@ -99,6 +101,7 @@ export class Worker implements Service {
     let idle = 0;
     let trouble = 0;
     while (!this.#draining.signal.aborted && !this.#hasOverrun) {
+      this.signs.progress();
       // Before the look: a wake that comes during it must not be lost.
       this.#waking = new AbortController();
       if (this.#draining.signal.aborted) break;
@@ -183,8 +186,8 @@ export class Worker implements Service {
       cancelStatement: () => this.#cancel(connection.backendPid),
       recorder: this.#recorder,
       suspect: this.#start.suspect,
-      onProgress: () => {},
       onAdvanced: () => this.#options.send({ type: 'advanced' }),
+      signs: this.signs,
     });
   }
 
@@ -195,7 +198,7 @@ export class Worker implements Service {
       queue,
       perSecond: ratePerSecond,
       signal: this.#draining.signal,
-      onWaiting: () => {},
+      onWaiting: () => this.signs.progress(),
     });
   }
 

@@ -19,6 +19,8 @@ export type OfSlot =
     }
   /** It gave no sign of life beyond its time limit, and was killed. */
   | { readonly kind: 'worker-silent'; readonly silentMs: number }
+  /** It lives and gets on with nothing, beyond its time limit, and was killed. */
+  | { readonly kind: 'worker-stalled'; readonly stalledMs: number }
   /** As it was told, or to be replaced after a handler that did not come back. */
   | { readonly kind: 'worker-ended'; readonly isRecycled: boolean }
   | { readonly kind: 'worker-troubled'; readonly sentence: string }

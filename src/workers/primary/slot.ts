@@ -7,6 +7,7 @@
 // Order of a replacement: the successor has loaded the handler · the old one drains and ends · the successor begins.
 import type { Recycle } from '../../config/config.ts';
 import { ENDED, type Start, type Suspect, type ToPrimary } from '../protocol.ts';
+import { silence, stall } from './health.ts';
 import type { OfSlot, OnWorkerOccurrence } from './occurrence.ts';
 import { wornOut } from './recycling.ts';
 import { Replacement } from './replacement.ts';
@@ -15,9 +16,6 @@ import { type Ending, type ProcessListener, WorkerProcess } from './worker-proce
 
 /** How often a handler that could not be loaded is tried again. */
 const PARKED_MS = 15_000;
-/** Beyond the handler's own time limit, before a silent process is killed. */
-const SILENCE_SLACK_MS = 3_000;
-
 export interface StopOptions {
   /** What a batch at hand gets to finish, in ms, before its handler's signal is aborted. */
   readonly drainMs: number;
@@ -140,10 +138,7 @@ export class Slot {
   /** Kills a process that is blocked or stopped beyond what its handler may take, or that does not come up. */
   checkSilence(): void {
     this.#replacement.check();
-    const silentMs = this.#process?.silentMs ?? 0;
-    if (this.#process === undefined || silentMs < this.#start.timeoutMs + SILENCE_SLACK_MS) return;
-    this.#onOccurrence({ kind: 'worker-silent', ...this.#who(), silentMs });
-    this.#process.kill({ isSilent: true });
+    this.#killIf(silence(this.#process?.silentMs ?? 0, this.#start.timeoutMs));
   }
 
   /** Drains, then aborts, then kills; resolves when no process is left. */
@@ -192,8 +187,15 @@ export class Slot {
       );
     const occurrence = this.#take(message);
     if (occurrence !== undefined) this.#onOccurrence({ ...this.#who(), ...occurrence });
+    if (message.type === 'pulse') this.#killIf(stall(message.stalledMs, this.#start.timeoutMs));
     if (message.type === 'finished' || (message.type === 'pulse' && this.#batch === undefined))
       this.#replaceIfWornOut(message.rssBytes);
+  }
+
+  #killIf(reason: OfSlot | undefined): void {
+    if (reason === undefined) return;
+    this.#onOccurrence({ ...this.#who(), ...reason });
+    this.#process?.kill();
   }
 
   #replaceIfWornOut(rssBytes: number | undefined): void {

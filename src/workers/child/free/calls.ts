@@ -59,13 +59,13 @@ export class FreeCalls {
    * @param passedOver done as well, if these are.
    */
   async call(events: readonly BatchEvent[], passedOver: readonly BatchEvent[] = []): Promise<CallEnd> {
-    const { handler, retry, stopNow, timeoutMs } = this.#environment;
+    const { handler, retry, signs, stopNow, timeoutMs } = this.#environment;
     const book = new OutcomeBook(retry);
     const context = new CallContext(events, this.#environment, { book });
     const onOverrun = () => {
       this.#hasOverrun = true;
     };
-    const failure = await this.#unlessCut(invoke(events, context, { handler, timeoutMs, onOverrun }));
+    const failure = await this.#unlessCut(invoke(events, context, { handler, timeoutMs, signs, onOverrun }));
     context.end();
     if (failure === 'cut') return { end: 'stopped' };
     if (failure !== undefined) return stopNow.aborted ? { end: 'stopped' } : { end: 'failed', ...failure };

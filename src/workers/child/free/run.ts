@@ -169,7 +169,7 @@ class FreeRun {
     await this.#commits.write(done, { isLast });
     this.#passed += done.length;
     this.#held -= done.reduce((sum, { result }) => sum + heldBy(result), 0);
-    environment.onProgress(done.length);
+    environment.signs.progress();
   }
 
   async #handBack(): Promise<never> {

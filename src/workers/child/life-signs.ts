@@ -1,0 +1,31 @@
+// Whether a worker gets on, for those who watch from outside.
+//
+// Invariant: as long as calls of the handler end, timers and messages have their turn, also where the handler never waits
+// for anything: a busy worker is not taken for a blocked one.
+import { setImmediate as turn } from 'node:timers/promises';
+
+const BREATH_EVERY_MS = 250;
+
+export class LifeSigns {
+  #progressMs = performance.now();
+  #breathMs = performance.now();
+
+  /** Something was done, or there is nothing to do. */
+  progress(): void {
+    this.#progressMs = performance.now();
+  }
+
+  /** For how long nothing was done. */
+  get stalledMs(): number {
+    return performance.now() - this.#progressMs;
+  }
+
+  /** The handler has come back. @returns undefined where nobody has waited for a turn for long. */
+  afterCall(): Promise<void> | undefined {
+    this.progress();
+    if (this.#progressMs - this.#breathMs < BREATH_EVERY_MS) return undefined;
+    return turn().then(() => {
+      this.#breathMs = performance.now();
+    });
+  }
+}
