@@ -14,7 +14,7 @@ const REST_MS = 10_000;
 
 export async function giant(
   name: string,
-  { events = 2_000_000, bytes = 480, largeMb = 200 } = {},
+  { events = Number(process.env.BENCH_EVENTS ?? 2_000_000), bytes = 480, largeMb = 200 } = {},
 ): Promise<void> {
   const bench = await givenBench({
     shards: OTHERS + 1,

@@ -64,6 +64,8 @@ const POSITION_MOVED = 'TB010';
 const COPY_HEADER = Buffer.concat([Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1'), Buffer.alloc(8)]);
 /** So much of a refused event is kept; its whole length is kept beside it. */
 const MOST_RAW_BYTES = 1024 * 1024;
+/** At least so fast central is with what it has got. */
+const CENTRAL_BYTES_PER_MS = 1024;
 const COPY_TRAILER = Buffer.from([0xff, 0xff]);
 
 /** A transaction that inserted events. */
@@ -188,7 +190,9 @@ async function copyChunks(
   timeoutMs: number,
 ): Promise<void> {
   const sink = central.copyIn(`copy ${table} (${CENTRAL_COLUMNS}) from stdin (format binary)`);
-  const timer = setTimeout(() => central.destroy(), timeoutMs);
+  const giveUp = () => central.destroy();
+  let timer = setTimeout(giveUp, timeoutMs);
+  let bytes = 0;
   let isOver = false;
   try {
     const done = finished(sink);
@@ -197,6 +201,7 @@ async function copyChunks(
     });
     const write = async (chunk: Buffer) => {
       if (!sink.write(chunk)) await drained(sink, done);
+      bytes += chunk.length;
       timer.refresh();
     };
     if (isSmall(chunks)) sink.write(Buffer.concat([COPY_HEADER, ...chunks, COPY_TRAILER]));
@@ -206,6 +211,9 @@ async function copyChunks(
       await write(COPY_TRAILER);
     }
     sink.end();
+    // A large event is compressed and written only now that central has all of it.
+    clearTimeout(timer);
+    timer = setTimeout(giveUp, timeoutMs + bytes / CENTRAL_BYTES_PER_MS);
     await done;
   } catch (error) {
     // Where the rows broke off, the COPY must not be taken for complete; one that central refused, or that went with its

@@ -5,6 +5,7 @@
 import type { Shard } from '../config/config.ts';
 import { Connection } from '../postgres/connection.ts';
 import { copyWindows, type Found } from './copy-windows.ts';
+import { handOnEmpty } from './empty-windows.ts';
 import type { MoverContext } from './mover-context.ts';
 import { copySorted } from './reading-poison.ts';
 import type { Source } from './source.ts';
@@ -64,7 +65,9 @@ export class Asides {
       found.source.succeeded('read');
       found.source.isSlow = false;
       // What central did not take is told by the gatherer.
-      await settled;
+      const errors = await settled;
+      // Begun anew it would be read once more, for ever: the events of a window may be those of a transaction that is still open.
+      if (errors.every((error) => error === undefined)) await handOnEmpty(found.source, this.#context);
     } catch (error) {
       await (error as { settled?: Promise<unknown> }).settled;
       throw error;

@@ -3,7 +3,6 @@
 // Invariant: turns follow one another; at most two turns' parcels are under way to central. After any failure all that is
 // under way is awaited and the positions are read from central before the next turn.
 
-import type { Position } from '../central/position.ts';
 import type { StoredSource } from '../central/positions.ts';
 import type { SourceState } from '../central/source-states.ts';
 import type { Shard } from '../config/config.ts';
@@ -19,8 +18,8 @@ import { type QueueOnShard, resolveQueues } from '../shards/queue-on-shard.ts';
 import { PreparedRound } from '../shards/round-statements.ts';
 import { readingsOf } from '../shards/window.ts';
 import { Asides } from './asides.ts';
+import { handOnEmpty } from './empty-windows.ts';
 import type { MoverContext } from './mover-context.ts';
-import { makeParcel } from './parcel.ts';
 import { ShardSession, type TurnResult } from './shard-session.ts';
 import { ShardUpkeep } from './shard-upkeep.ts';
 import { Source } from './source.ts';
@@ -219,21 +218,10 @@ export class ShardLoop implements Service {
     this.#lastFlushMs = nowMs;
     for (const source of this.#sources) {
       // Others of the shard may be on their way to central all the time: each source follows what it has handed on itself.
-      if (source.ahead === source.handed || source.ahead === undefined || !source.canMove) continue;
-      const { ahead: to, handed: from } = source;
-      source.handed = to;
-      const { parcel, settled } = makeParcel({
-        source,
-        from: from as Position,
-        chunks: [],
-        bytes: 0,
-        rows: 0,
-        to,
-      });
-      void settled.then((error) => {
+      if (!source.canMove) continue;
+      void handOnEmpty(source, this.#options.context)?.then((error) => {
         if (error !== undefined) this.#isStale = true;
       });
-      this.#options.context.gathererOf(source.centralQueue).add(parcel);
     }
   }
 

@@ -113,14 +113,14 @@ export class ShardSession {
       source.noteTicks(queue.hasMore);
       const window = this.#judge(source, queue);
       if (window === undefined) continue;
+      const events = source.lateWriters.mostEventsIn(window);
       const one = { source, reader: { window, reading: source.reading } };
       if (queue.inline !== undefined && isOfWindow(queue.inline, window.start, window.end)) {
         inlined.push({ ...one, rows: queue.inline });
         continue;
       }
       // One tick that covers so much more than a window should: it must not hold up the shard's other queues.
-      const isLarge =
-        window.end.eventSeq - window.start.eventSeq > LARGE_WINDOWS * limitOf(source, WINDOW_BYTES);
+      const isLarge = events > LARGE_WINDOWS * limitOf(source, WINDOW_BYTES);
       if (source.isSlow || (isLarge && sources.length > 1)) {
         this.#onLarge(one);
         continue;

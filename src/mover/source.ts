@@ -8,6 +8,7 @@ import type { SourceState } from '../central/source-states.ts';
 import { sentenceFor } from '../errors/sentence.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
 import type { Reading } from '../shards/window.ts';
+import { LateWriters } from './late-writers.ts';
 import { Sightings } from './sightings.ts';
 import { TickerWatch } from './ticker-watch.ts';
 
@@ -62,6 +63,7 @@ export class Source {
     tickless: undefined,
   };
   readonly sightings = new Sightings();
+  readonly lateWriters = new LateWriters();
   /** When there last was a reason not to look at it, ms. */
   excusedAtMs = Date.now();
   #failures = 0;
