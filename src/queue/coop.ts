@@ -90,6 +90,11 @@ export async function coopTouch(connection: Querier, token: number): Promise<boo
   return isTrue(await connection.query('select tributary.coop_touch($1::int8) as answer', [token]));
 }
 
+/** Before a member that ends in good order is unregistered: this opening of its batch does not count. @returns whether the token is still valid. */
+export async function coopHandBack(connection: Querier, token: number): Promise<boolean> {
+  return isTrue(await connection.query('select tributary.coop_hand_back($1::int8) as answer', [token]));
+}
+
 /** Registers the group, too, where it is missing. @returns whether the member is new. */
 export async function coopRegister(
   connection: Querier,

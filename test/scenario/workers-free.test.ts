@@ -236,6 +236,41 @@ describe('workers/child without a transaction', () => {
     expect(await central.query('select * from tributary.attempt')).toEqual([]);
   });
 
+  test('handed back again and again, a batch is not taken for one that kills its workers', async () => {
+    const central = await givenWorkerCentral();
+    await central.produce('orders', 500);
+    await central.tick('orders');
+    const openings: number[] = [];
+    const seen: number[] = [];
+    for (let round = 1; round <= 5; round++) {
+      const before = seen.length;
+      const running = givenWorker(
+        central,
+        {
+          transaction: false,
+          concurrency: 20,
+          async event(event, { signal }) {
+            void signal;
+            await sleep(1);
+            seen.push(numberOf(event));
+          },
+        },
+        { slot: `orders#${round}` },
+      );
+      await until(() => seen.length > before + 30, { what: 'some events' });
+      await running.stop();
+      for (const message of running.messages) if (message.type === 'opened') openings.push(message.openings);
+    }
+    expect(openings).toEqual([1, 2, 2, 2, 2]);
+    const last = givenWorker(
+      central,
+      { transaction: false, event: (event) => void seen.push(numberOf(event)) },
+      { slot: 'orders#9' },
+    );
+    await until(() => finished(last).length === 1, { what: 'the rest' });
+    expect(seen.sort((a, b) => a - b)).toEqual(numbers(500));
+  });
+
   test('told to stop at once, what does not come back has not failed and is not done', async () => {
     const central = await givenWorkerCentral();
     await central.produce('orders', 10);

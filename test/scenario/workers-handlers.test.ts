@@ -180,6 +180,8 @@ describe('handlers in worker processes', () => {
       { what: 'the killer found', timeoutMs: 120_000 },
     );
     expect(dead).toEqual({ kind: 'killed', origin: 's:orders:77' });
+    // Once among others, then twice alone.
+    expect(host.stderr.filter((line) => / died/.test(line)).length).toBeLessThanOrEqual(4);
     expect(distinct(notedBy(hosts))).toEqual(numbers(300).filter((n) => n !== 77));
     await until(async () => (await central.query('select 1 from tributary.narrowing')).length === 0, {
       what: 'the end of the search',

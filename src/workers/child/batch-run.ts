@@ -7,7 +7,6 @@
 // on behind the last part.
 import type { Connection } from '../../postgres/connection.ts';
 import type { CoopBatch, CoopMember } from '../../queue/coop.ts';
-import type { Suspect } from '../protocol.ts';
 import type { BatchEnvironment, BatchResult } from './batch-environment.ts';
 import { readBatch } from './batch-reader.ts';
 import { inSlices } from './batch-slices.ts';
@@ -16,9 +15,7 @@ import { BatchWork } from './batch-work.ts';
 import { inPieces } from './coalesce.ts';
 import { markNarrowing, progressOf } from './doors.ts';
 import { runFree } from './free/run.ts';
-
-/** Opened so often, a batch is held to kill its workers. */
-const OPENINGS_OF_A_KILLER = 3;
+import { suspicionOf } from './suspicion.ts';
 
 export async function runBatch(
   connection: Connection,
@@ -28,9 +25,8 @@ export async function runBatch(
   if (environment.handler.transaction === false) return await runFree({ connection, batch, environment });
   // Each try has its own book: what one decided is rolled back with it.
   const begin = () => new BatchWork(connection, batch, environment);
-  const call = suspectOf(batch, environment);
-  if (batch.openings >= OPENINGS_OF_A_KILLER || call !== undefined)
-    return await inSlices(begin(), { isHunting: true, call });
+  const { isKiller, call } = suspicionOf(batch, environment.suspect);
+  if (isKiller) return await inSlices(begin(), { isHunting: true, call });
   // No transaction may be open while the rate is waited for, so each part that it allows is one of its own.
   if (environment.rate !== undefined) return await inSlices(begin(), { isHunting: false });
   const progress = () => progressOf(connection, environment.membership, batch);
@@ -85,11 +81,4 @@ async function asAWhole(work: BatchWork, { afterId, isFailing }: WholeOptions): 
   }
   await work.finish(transaction);
   return work.result();
-}
-
-/** The call that the last worker died in, where it says enough to look for a killer there. */
-function suspectOf(batch: CoopBatch, { suspect }: BatchEnvironment): Suspect | undefined {
-  const isOfBatch =
-    batch.openings > 1 && suspect?.startTick === batch.startTick && suspect.endTick === batch.endTick;
-  return isOfBatch && (suspect.isCertain || batch.openings >= OPENINGS_OF_A_KILLER) ? suspect : undefined;
 }

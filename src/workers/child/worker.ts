@@ -5,6 +5,7 @@
 // Order: register · next batch (a transaction of its own) · the batch's transaction · the next.
 // Fails by: an error of central ends the connection; after a backoff a new one goes on, and the same batch comes again
 // under a fresh token. A token that went to another is not an error: the next batch is asked for.
+import { setMaxListeners } from 'node:events';
 import type { Logger } from 'pino';
 import { sentenceFor } from '../../errors/sentence.ts';
 import { sqlstateOf } from '../../errors/sqlstate.ts';
@@ -16,6 +17,7 @@ import { Connection } from '../../postgres/connection.ts';
 import {
   type CoopBatch,
   type CoopMember,
+  coopHandBack,
   coopNextBatch,
   coopRegister,
   coopUnregister,
@@ -69,6 +71,8 @@ export class Worker implements Service {
     this.#membership = { queue: start.queue, group: start.group, member: start.slot };
     this.#rate = this.#newRateGate();
     this.held();
+    // One listener for each call that is at work.
+    setMaxListeners(0, this.#stopNow.signal);
     this.#draining.signal.addEventListener('abort', () => this.wake());
   }
 
@@ -158,7 +162,10 @@ export class Worker implements Service {
         return true;
       }
       // Nothing is open on the connection, and nothing went wrong.
-      if (error instanceof HandedBack) return true;
+      if (error instanceof HandedBack) {
+        await coopHandBack(connection, token);
+        return true;
+      }
       this.#toUnmark = batch;
       throw error;
     }

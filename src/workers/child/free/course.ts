@@ -7,6 +7,13 @@ import type { FreeCalls, Result } from './calls.ts';
 import { Lanes } from './lanes.ts';
 import type { Progress } from './progress.ts';
 
+/** Events between two ids that are, or have lately been, in calls of the handler. */
+export interface AtWork {
+  readonly first: number;
+  readonly last: number;
+  readonly events: number;
+}
+
 export interface CourseTools {
   readonly calls: FreeCalls;
   readonly progress: Pick<Progress<Result | undefined>, 'read' | 'isComplete'>;
@@ -16,7 +23,9 @@ export interface CourseTools {
    * @throws where the batch cannot go on here, or must not.
    */
   before(most: number): Promise<number>;
-  /** Throws the same, without waiting. */
+  /** Called before each call, with all that is at work then. */
+  note(atWork: AtWork): void;
+  /** Throws the same as `before`, without waiting. */
   assertGoesOn(): void;
 }
 
@@ -44,6 +53,8 @@ type BatchHandlers = Exclude<Handler, EventHandlers>;
 class OverLanes implements Course {
   readonly #tools: CourseTools;
   readonly #lanes: Lanes;
+  /** Ids, in the order in which they began. */
+  readonly #atWork = new Set<number>();
   #allowed = 0;
 
   constructor(concurrency: number, tools: CourseTools) {
@@ -77,8 +88,12 @@ class OverLanes implements Course {
   }
 
   async #one(event: BatchEvent): Promise<void> {
-    const { calls, done } = this.#tools;
+    const { calls, done, note } = this.#tools;
+    this.#atWork.add(event.id);
+    const [first = event.id] = this.#atWork;
+    note({ first, last: event.id, events: this.#atWork.size });
     const end = await calls.call([event]);
+    this.#atWork.delete(event.id);
     if (end.end === 'done') done(event, end.result);
     if (end.end === 'failed') done(event, calls.failed(event, end.error));
   }
@@ -125,9 +140,10 @@ class InPieces implements Course {
   }
 
   async #call(events: readonly BatchEvent[]): Promise<void> {
-    const { assertGoesOn, calls, done } = this.#tools;
-    const end = await calls.call(events, this.#passedOver);
+    const { assertGoesOn, calls, done, note } = this.#tools;
     const [first] = events as [BatchEvent];
+    note({ first: first.id, last: events.at(-1)?.id ?? first.id, events: events.length });
+    const end = await calls.call(events, this.#passedOver);
     if (end.end === 'done') {
       this.#passedOver = [];
       // What was decided stands with the first: all of one call are passed together.

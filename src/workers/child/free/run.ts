@@ -13,14 +13,13 @@ import { hasNarrowing, markNarrowing, type Narrowing, openNarrowing } from '../d
 import { Abandoned } from '../handler-call.ts';
 import { HandedBack } from '../rate-gate.ts';
 import { readAhead } from '../read-ahead.ts';
-import { condemned, firstWidth, nextWidth, sliceEnd } from '../slices.ts';
+import { condemned, firstWidth, nextSlice, nextWidth } from '../slices.ts';
+import { suspicionOf } from '../suspicion.ts';
 import { FreeCalls, type Result } from './calls.ts';
 import { Commits } from './commit.ts';
-import { type Course, courseOf } from './course.ts';
+import { type AtWork, type Course, courseOf } from './course.ts';
 import { Progress } from './progress.ts';
 
-/** Opened so often, a batch is held to kill its workers. */
-const OPENINGS_OF_A_KILLER = 3;
 /** Progress is committed so often, as long as there is any; a death repeats no more. */
 const COMMIT_EVERY_MS = 2_000;
 /** What was sent and is not committed may hold so much text; where it holds more, nothing begins. */
@@ -36,16 +35,24 @@ export interface FreeRunOptions {
 
 /** @throws HandedBack where the worker was told to drain before the batch was done. */
 export async function runFree({ connection, batch, environment }: FreeRunOptions): Promise<BatchResult> {
-  const isKnown = batch.openings > 1 && (await hasNarrowing(connection, environment.membership, batch));
-  const isHunting = batch.openings >= OPENINGS_OF_A_KILLER;
+  const { membership } = environment;
+  const { isKiller, call } = suspicionOf(batch, environment.suspect);
+  const isKnown = batch.openings > 1 && (await hasNarrowing(connection, membership, batch));
   const narrowing =
-    isKnown || isHunting ? await openNarrowing(connection, environment.membership, batch) : undefined;
-  return await new FreeRun({ connection, batch, environment }, narrowing).run();
+    isKnown || isKiller ? await openNarrowing(connection, membership, batch, call) : undefined;
+  const isHunting = isKiller || narrowing?.suspect !== undefined;
+  return await new FreeRun({ connection, batch, environment }, { isHunting, narrowing }).run();
+}
+
+interface Past {
+  /** The batch has killed a worker. */
+  readonly isHunting: boolean;
+  readonly narrowing: Narrowing | undefined;
 }
 
 class FreeRun {
   readonly #options: FreeRunOptions;
-  readonly #narrowing: Narrowing | undefined;
+  readonly #past: Past;
   readonly #calls: FreeCalls;
   readonly #commits: Commits;
   readonly #course: Course;
@@ -55,13 +62,13 @@ class FreeRun {
   #read = 0;
   #passed = 0;
 
-  constructor(options: FreeRunOptions, narrowing: Narrowing | undefined) {
+  constructor(options: FreeRunOptions, past: Past) {
     this.#options = options;
-    this.#narrowing = narrowing;
+    this.#past = past;
     this.#calls = new FreeCalls(options.environment);
     this.#commits = new Commits(
       { ...options, calls: this.#calls },
-      { hasNarrowing: narrowing !== undefined },
+      { hasNarrowing: past.narrowing !== undefined },
     );
     this.#course = courseOf(options.environment.handler, {
       calls: this.#calls,
@@ -71,6 +78,7 @@ class FreeRun {
         this.#held += heldBy(result);
       },
       before: (most) => this.#before(most),
+      note: (call) => this.#note(call),
       assertGoesOn: () => this.#assertGoesOn(),
     });
   }
@@ -93,10 +101,11 @@ class FreeRun {
 
   async #work(): Promise<void> {
     const { batch, environment } = this.#options;
-    const { source, size } = environment;
-    const suspect = this.#narrowing?.suspect;
-    const isHunting = suspect !== undefined || batch.openings >= OPENINGS_OF_A_KILLER;
-    let afterId = this.#narrowing?.lastEventId;
+    const { recorder, source, size } = environment;
+    const { isHunting, narrowing } = this.#past;
+    const suspect = narrowing?.suspect;
+    const isRecorded = recorder !== undefined;
+    let afterId = narrowing?.lastEventId;
     let width = firstWidth(suspect);
     for (let isAll = false; !isAll; ) {
       // What is read and not passed stays within what one reading may hold, also behind an event that takes long.
@@ -111,10 +120,13 @@ class FreeRun {
       this.#read += read.events.length;
       const ids = read.events.map(({ id }) => id);
       for (let from = 0, end = 0; from < ids.length; from = end) {
-        end = isHunting ? sliceEnd(ids, from, width) : ids.length;
-        const slice = read.events.slice(from, end);
-        if (isHunting) await this.#hunt(slice, condemned(suspect));
-        else await this.#course.feed(slice);
+        const slice = isHunting
+          ? nextSlice(ids, from, { width, suspect, isRecorded })
+          : { end: ids.length, isMarked: false };
+        end = slice.end;
+        const events = read.events.slice(from, end);
+        if (slice.isMarked) await this.#hunt(events, condemned(suspect));
+        else await this.#course.feed(events);
         afterId = ids[end - 1];
         width = nextWidth(width, afterId ?? 0, suspect);
       }
@@ -122,9 +134,11 @@ class FreeRun {
     await this.#course.finish();
   }
 
-  /** A slice that is marked while it is at work, so that one that kills its worker is known. */
+  /** A slice that is marked while nothing else is at work, so that one that kills its worker is known. */
   async #hunt(slice: readonly BatchEvent[], guilty: number | undefined): Promise<void> {
     const { batch, connection, environment } = this.#options;
+    await this.#course.finish();
+    await this.#commit({ isLast: false });
     const ids = slice.map(({ id }) => id);
     const innocent = slice.filter(({ id }) => id !== guilty);
     const killers = slice.filter(({ id }) => id === guilty);
@@ -138,6 +152,13 @@ class FreeRun {
       await this.#course.finish();
     }
     await this.#commit({ isLast: false });
+  }
+
+  /** What is at work, where it outlives this process. */
+  #note({ first, last, events }: AtWork): void {
+    const { batch, environment } = this.#options;
+    const { startTick, endTick } = batch;
+    environment.recorder?.note({ startTick, endTick, first, last, events });
   }
 
   /** Commits now and then, and waits for the rate of the queue. */
@@ -170,13 +191,15 @@ class FreeRun {
     this.#passed += done.length;
     this.#held -= done.reduce((sum, { result }) => sum + heldBy(result), 0);
     environment.signs.progress();
+    if (!isLast) environment.onAdvanced();
   }
 
   async #handBack(): Promise<never> {
     const { batch, connection, environment } = this.#options;
     await this.#commit({ isLast: false });
     // Whoever goes on must not take this end for a death.
-    if (this.#narrowing !== undefined) await markNarrowing(connection, environment.membership, { batch });
+    if (this.#past.narrowing !== undefined)
+      await markNarrowing(connection, environment.membership, { batch });
     throw new HandedBack(
       `The worker was told to end after ${this.#passed} events of the batch; another one goes on with the rest.`,
     );
