@@ -1,14 +1,16 @@
-// How much disk the central queues hold.
+// How much the central queues hold.
 import type { CentralLink } from './central-link.ts';
 
-/** Bytes of the event tables, by central queue. */
-export async function readHeldBytes(
-  link: CentralLink,
-  queues: readonly string[],
-): Promise<Map<string, number>> {
+export interface Held {
+  /** Disk of the event tables. */
+  readonly bytes: number;
+  /** Events that wait for the slowest consumer, by sequence. */
+  readonly waiting: number;
+}
+
+/** By central queue. */
+export async function readHeld(link: CentralLink, queues: readonly string[]): Promise<Map<string, Held>> {
   if (queues.length === 0) return new Map();
-  const rows = await link.query<{ queue: string; bytes: number }>('select * from tributary.held_bytes($1)', [
-    queues,
-  ]);
-  return new Map(rows.map(({ queue, bytes }) => [queue, bytes]));
+  const rows = await link.query<Held & { queue: string }>('select * from tributary.held($1)', [queues]);
+  return new Map(rows.map(({ queue, bytes, waiting }) => [queue, { bytes, waiting }]));
 }

@@ -67,6 +67,8 @@ export interface Queue {
   readonly keepMs: number;
   /** Disk that the central queue's event tables may hold before forwarding is slowed and stopped; absent: any. */
   readonly backlogBytes?: number;
+  /** Events that may wait for the queue's consumers before forwarding is slowed and stopped; absent: any number. */
+  readonly mostWaiting?: number;
   /** An existing plain consumer of the central queue that becomes the group. */
   readonly adopt?: string;
   /** Limits of the handler, see `docs/handlers.md`. */

@@ -1,6 +1,6 @@
 // What a mover exchanges with central once a second: what operators changed, how things stand, how full the queues are.
 import type { CentralLink } from '../central/central-link.ts';
-import { readHeldBytes } from '../central/held.ts';
+import { readHeld } from '../central/held.ts';
 import { readSourceStates, storeLag } from '../central/source-states.ts';
 import type { Backpressure } from './backpressure.ts';
 import { lagOf } from './lag-of.ts';
@@ -66,7 +66,8 @@ export class Control {
 
   async #measureHeld(): Promise<void> {
     const { link, backpressures } = this.#options;
-    const held = await readHeldBytes(link, [...backpressures.keys()]);
-    for (const [queue, backpressure] of backpressures) backpressure.measured(held.get(queue) ?? 0);
+    const held = await readHeld(link, [...backpressures.keys()]);
+    for (const [queue, backpressure] of backpressures)
+      backpressure.measured(held.get(queue) ?? { bytes: 0, waiting: 0 });
   }
 }

@@ -20,7 +20,7 @@ import { Connection } from '../postgres/connection.ts';
 import { consumerName, shardResource } from '../queue/names.ts';
 import { CentralTicker } from '../upkeep/central-ticker.ts';
 import { CENTRAL_RESOURCE, CentralUpkeep } from '../upkeep/central-upkeep.ts';
-import { Backpressure } from './backpressure.ts';
+import { type Backpressure, backpressureOf } from './backpressure.ts';
 import { Condemning } from './condemning.ts';
 import { Control } from './control.ts';
 import { Gatherer } from './gatherer.ts';
@@ -217,8 +217,7 @@ export class Mover implements Service {
   #startGatherer(queue: string, ticker: CentralTicker): Running & { service: Gatherer } {
     const options = { timeoutMs: COMMIT_TIMEOUT_MS, holdSql: memberHoldSql(this.#member.id) };
     const { condemning } = this.#context as MoverContext;
-    const limitBytes = this.#config.queues.find(({ name }) => name === queue)?.backlogBytes;
-    const backpressure = limitBytes === undefined ? undefined : new Backpressure(queue, limitBytes);
+    const backpressure = backpressureOf(this.#config.queues.find(({ name }) => name === queue));
     if (backpressure !== undefined) this.#backpressures.set(queue, backpressure);
     const gatherer = new Gatherer(queue, {
       ...(backpressure === undefined ? {} : { backpressure }),
