@@ -62,6 +62,8 @@ export class LeaseKeeper implements Service {
   #connection: Connection | undefined;
   #renewedAtMs = Number.NEGATIVE_INFINITY;
   #watch: NodeJS.Timeout | undefined;
+  #pause = new AbortController();
+  #isHurried = false;
   #plan: Assignment = NOTHING;
   #beats = 0;
   #ended: Promise<void> | undefined;
@@ -90,9 +92,16 @@ export class LeaseKeeper implements Service {
     return this.#ended;
   }
 
+  /** What there is to hold has changed: looks at once, and takes at once. */
+  hurry(): void {
+    this.#isHurried = true;
+    this.#pause.abort();
+  }
+
   /** Ends the work for all that is held, lets go of it, leaves. */
   async stop(): Promise<void> {
     this.#stopped.abort();
+    this.#pause.abort();
     await this.#ended;
   }
 
@@ -100,12 +109,16 @@ export class LeaseKeeper implements Service {
     let failures = 0;
     while (!this.#stopped.signal.aborted) {
       const startedMs = performance.now();
+      const isHurried = this.#isHurried;
+      this.#isHurried = false;
+      this.#pause = new AbortController();
       try {
-        await this.#beatOnce();
+        await this.#beatOnce({ isLooking: isHurried });
         failures = 0;
-        // A plan that waits for nothing is carried out at once: at the start, or when a neighbour has gone.
-        const isEager = this.#beats === 1 && this.#plan.take.length > 0;
-        if (!isEager) await wait(this.#beatMs - (performance.now() - startedMs), this.#stopped.signal);
+        // A plan that waits for nothing is carried out at once: at the start, or when there is more to hold.
+        const isEager = (this.#beats === 1 || isHurried) && this.#plan.take.length > 0;
+        if (!isEager && !this.#stopped.signal.aborted)
+          await wait(this.#beatMs - (performance.now() - startedMs), this.#pause.signal);
       } catch (error) {
         failures += 1;
         this.#options.onTrouble?.(error);
@@ -116,7 +129,7 @@ export class LeaseKeeper implements Service {
     await this.#leave();
   }
 
-  async #beatOnce(): Promise<void> {
+  async #beatOnce({ isLooking = false } = {}): Promise<void> {
     const timeoutMs = Math.max(500, Math.min(5_000, this.#options.ttlMs / 3));
     this.#connection ??= await this.#options.open();
     const connection = this.#connection;
@@ -133,7 +146,7 @@ export class LeaseKeeper implements Service {
     this.#beats += 1;
     for (const name of release) this.#letGo(name);
     await this.#settle(held, startedMs, connection);
-    if (this.#beats % LOOK_EVERY_BEATS === 1 || this.#plan.take.length > 0)
+    if (isLooking || this.#beats % LOOK_EVERY_BEATS === 1 || this.#plan.take.length > 0)
       await this.#look(connection, timeoutMs);
   }
 

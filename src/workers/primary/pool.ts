@@ -249,6 +249,7 @@ export class WorkerPool implements Service {
       this.#wanted.set(queue, wanted);
       if (before !== undefined && before !== wanted)
         this.#tell({ kind: 'pool-scaled', queue, wanted, before });
+      if (before !== wanted) this.#keeper.hurry();
     }
   }
 
