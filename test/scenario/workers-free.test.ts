@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Event } from '../../src/handler/contract.ts';
 import { finished, givenWorker, numbers } from '../support/child-worker.ts';
 import { until } from '../support/until.ts';
-import { givenWorkerCentral, type WorkerCentral } from '../support/worker-central.ts';
+import { GROUP, givenWorkerCentral, type WorkerCentral } from '../support/worker-central.ts';
 
 const ONCE = { retry: { attempts: 1, firstMs: 10, maxMs: 50 } };
 const centralQueues = { orders: 'extra4', emails: 'extra4' } as const;
@@ -162,6 +162,63 @@ describe('workers/child without a transaction', () => {
     open();
     await until(() => finished(running).length === 1, { what: 'the batch' });
     expect(done).toBe(2_999);
+  });
+
+  test('what is done is noted while the last one takes long', async () => {
+    const central = await givenWorkerCentral();
+    await central.produce('orders', 10);
+    const { opened, open } = gate();
+    const running = givenWorker(central, {
+      transaction: false,
+      concurrency: 3,
+      event: (event) => (numberOf(event) === 10 ? opened : undefined),
+    });
+    await central.tick('orders');
+    await until(
+      async () => {
+        const rows = await central.query<{ left: number }>(
+          `select (select count(*)::int from pgq.event_1 e where e.ev_id > n.last_event_id) as left
+             from tributary.narrowing n`,
+        );
+        return rows[0]?.left === 1;
+      },
+      { what: 'nine noted' },
+    );
+    open();
+    await until(() => finished(running).length === 1, { what: 'the batch' });
+    expect(finished(running)[0]).toMatchObject({ events: 10 });
+  });
+
+  test('while a killer is looked for, a slice keeps its mark until all of it is done', async () => {
+    const central = await givenWorkerCentral();
+    await central.produce('orders', 20);
+    await central.tick('orders');
+    // Opened twice before, by workers that died.
+    for (let opening = 1; opening <= 2; opening++)
+      await central.query("select tributary.coop_next_batch('orders', $1, 'orders#1')", [GROUP]);
+    const { opened, open } = gate();
+    let begun = 0;
+    const running = givenWorker(central, {
+      transaction: false,
+      concurrency: 3,
+      event: (event) => (++begun && numberOf(event) === 20 ? opened : undefined),
+    });
+    await until(() => begun === 20, { what: 'all at work' });
+    const from = performance.now();
+    const marked = await until(
+      async () => {
+        const rows = await central.query(
+          'select running_events as events, last_event_id as last from tributary.narrowing',
+        );
+        // Longer than what else would be noted in the meantime.
+        return performance.now() - from > 3_500 && rows;
+      },
+      { what: 'some seconds of it' },
+    );
+    expect(marked).toEqual([{ events: 20, last: null }]);
+    open();
+    await until(() => finished(running).length === 1, { what: 'the batch' });
+    expect(await central.query('select * from tributary.narrowing')).toEqual([]);
   });
 
   test('a handler beyond its time fails alone, the others of its batch go on, the worker is replaced', async () => {

@@ -44,7 +44,7 @@ describe('workers/child/free/lanes', () => {
     let atWork = 0;
     const most: number[] = [];
     for (let n = 0; n < 20; n++) {
-      await lanes.free();
+      while (!lanes.isFree) await lanes.next();
       lanes.start(async () => {
         most.push(++atWork);
         await sleep(n % 3);
@@ -63,5 +63,17 @@ describe('workers/child/free/lanes', () => {
       throw new Error('ours');
     });
     await expect(lanes.idle()).rejects.toThrow('ours');
+    expect(() => lanes.isFree).toThrow('ours');
+  });
+
+  test('whoever waits is back in time although nothing has ended', async () => {
+    const lanes = new Lanes(1);
+    let end = () => {};
+    lanes.start(() => new Promise((resolve) => (end = resolve)));
+    expect(await lanes.next(5)).toBe(true);
+    expect(lanes.isFree).toBe(false);
+    end();
+    await lanes.idle();
+    expect(lanes.isFree).toBe(true);
   });
 });

@@ -23,6 +23,8 @@ export interface CourseTools {
    * @throws where the batch cannot go on here, or must not.
    */
   before(most: number): Promise<number>;
+  /** Commits what is done, if it is time to. */
+  passDone(): Promise<void>;
   /** Called before each call, with all that is at work then. */
   note(atWork: AtWork): void;
   /** Throws the same as `before`, without waiting. */
@@ -39,6 +41,9 @@ export interface Course {
   /** Something that is at work has ended. @returns false where nothing is. */
   next(): Promise<boolean>;
 }
+
+/** Who waits looks so often whether something can be passed. */
+const NOTE_EVERY_MS = 1_000;
 
 export function courseOf(handler: Handler, tools: CourseTools): Course {
   return handler.event === undefined
@@ -67,7 +72,7 @@ class OverLanes implements Course {
     progress.read(events);
     for (const [at, event] of events.entries()) {
       if (this.#allowed === 0) this.#allowed = await before(events.length - at);
-      await this.#lanes.free();
+      while (!this.#lanes.isFree) await this.#wait();
       assertGoesOn();
       this.#allowed -= 1;
       this.#lanes.start(() => this.#one(event));
@@ -75,6 +80,7 @@ class OverLanes implements Course {
   }
 
   async finish(): Promise<void> {
+    while (await this.#wait());
     await this.#lanes.idle();
     if (!this.#tools.progress.isComplete) this.#tools.assertGoesOn();
   }
@@ -85,6 +91,13 @@ class OverLanes implements Course {
 
   async next(): Promise<boolean> {
     return await this.#lanes.next();
+  }
+
+  /** What is done meanwhile is noted, however long the others take. */
+  async #wait(): Promise<boolean> {
+    const isAtWork = await this.#lanes.next(NOTE_EVERY_MS);
+    await this.#tools.passDone();
+    return isAtWork;
   }
 
   async #one(event: BatchEvent): Promise<void> {

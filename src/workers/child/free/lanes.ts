@@ -24,21 +24,26 @@ export class Lanes {
   }
 
   /** One more may begin. @throws what a piece of work threw, which is an error of ours. */
-  async free(): Promise<void> {
-    while (this.#running >= this.#most) await this.next();
+  get isFree(): boolean {
     if (this.#failure !== undefined) throw this.#failure.error;
+    return this.#running < this.#most;
   }
 
-  /** The next one has ended. @returns false, at once, where none is at work. */
-  async next(): Promise<boolean> {
+  /** The next one has ended, or so much time is over. @returns false, at once, where none is at work. */
+  async next(withinMs?: number): Promise<boolean> {
     if (this.#running === 0) return false;
-    await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      this.#waiting.push(resolve);
+      if (withinMs !== undefined) timer = setTimeout(resolve, withinMs);
+    });
+    clearTimeout(timer);
     return true;
   }
 
-  /** None is at work any more. */
+  /** None is at work any more. @throws as above. */
   async idle(): Promise<void> {
-    while (this.#running > 0) await this.next();
+    while (await this.next());
     if (this.#failure !== undefined) throw this.#failure.error;
   }
 }

@@ -58,6 +58,8 @@ class FreeRun {
   readonly #course: Course;
   readonly #progress = new Progress<Result | undefined>();
   #committedMs = performance.now();
+  /** A slice is at work that a commit would take the mark off. */
+  #isMarked = false;
   #held = 0;
   #read = 0;
   #passed = 0;
@@ -78,6 +80,7 @@ class FreeRun {
         this.#held += heldBy(result);
       },
       before: (most) => this.#before(most),
+      passDone: () => this.#passDone(),
       note: (call) => this.#note(call),
       assertGoesOn: () => this.#assertGoesOn(),
     });
@@ -148,8 +151,10 @@ class FreeRun {
       const marked: readonly [number, number] = [ids[0] ?? 0, ids.at(-1) ?? 0];
       const events = new Set(ids).size;
       await markNarrowing(connection, environment.membership, { batch, slice: marked, events });
+      this.#isMarked = true;
       await this.#course.feed(innocent);
       await this.#course.finish();
+      this.#isMarked = false;
     }
     await this.#commit({ isLast: false });
   }
@@ -166,15 +171,20 @@ class FreeRun {
     const { connection, environment } = this.#options;
     const { handler, rate } = environment;
     this.#assertGoesOn();
-    if (this.#progress.isReady && performance.now() - this.#committedMs >= COMMIT_EVERY_MS)
-      await this.#commit({ isLast: false });
+    await this.#passDone();
     await this.#untilLess(() => this.#held >= MOST_HELD);
     if (rate === undefined) return handler.event === undefined ? most : 1;
     return await rate.take(connection, { most, isOneByOne: handler.event !== undefined });
   }
 
+  async #passDone(): Promise<void> {
+    if (this.#isMarked) return;
+    if (this.#progress.isReady && performance.now() - this.#committedMs >= COMMIT_EVERY_MS)
+      await this.#commit({ isLast: false });
+  }
+
   async #untilLess(isTooMuch: () => boolean): Promise<void> {
-    while (isTooMuch()) {
+    while (!this.#isMarked && isTooMuch()) {
       this.#assertGoesOn();
       const before = this.#progress.size;
       await this.#commit({ isLast: false });
