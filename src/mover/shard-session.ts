@@ -35,6 +35,8 @@ const WINDOW_BYTES = 8 * 1024 * 1024;
 /** While memory is short; less would cost more than it saves. */
 const LEAST_WINDOW_BYTES = 256 * 1024;
 
+/** Looking for events in the round itself costs a quiet shard more than a COPY now and then. */
+const BUSY_MS = 5_000;
 const NOTHING: Copied = { rows: 0, settled: Promise.resolve([]) };
 
 /** Inside a window that was begun its end must be found, however far it is. */
@@ -61,6 +63,7 @@ export class ShardSession {
   readonly #prepared: PreparedRound | undefined;
   /** A round or COPY over all queues failed: ask one by one until all succeed again. */
   #isSeparate = false;
+  #movedAtMs = 0;
 
   constructor(shard: Shard, { connection, queues, context, prepared, onLarge }: ShardSessionOptions) {
     this.#shard = shard;
@@ -92,8 +95,10 @@ export class ShardSession {
     }
     const isNew = hasFailed && !this.#isSeparate;
     this.#isSeparate = hasFailed;
+    const moved = results.reduce((total, { rows }) => total + rows, 0);
+    if (moved > 0) this.#movedAtMs = Date.now();
     return {
-      rows: results.reduce((total, { rows }) => total + rows, 0),
+      rows: moved,
       isBacklogged: isNew || results.some(({ isBacklogged }) => isBacklogged),
       hasOpen: results.some(({ hasOpen }) => hasOpen),
       settled: Promise.all(results.map(({ settled }) => settled)).then((lists) => lists.flat()),
@@ -154,6 +159,7 @@ export class ShardSession {
     const nowMs = Date.now();
     // While others hold much, small windows: many readers that each wait with a part of one would only hold each other up.
     const windowBytes = Math.max(LEAST_WINDOW_BYTES, Math.min(WINDOW_BYTES, this.#context.budget.room / 2));
+    const isBusy = nowMs - this.#movedAtMs < BUSY_MS;
     // Statements that name every queue of the shard do not help to find the one that fails.
     const prepared = this.#isSeparate ? undefined : this.#prepared;
     const requests = sources.map((source): RoundRequest => {
@@ -165,7 +171,7 @@ export class ShardSession {
         limit: limitOf(source, windowBytes),
         ticks: ahead.inside === undefined ? source.ticks : ALL_TICKS,
         tick: source.ticker.mayTick(nowMs),
-        read: this.#context.gathererOf(source.centralQueue).isHealthy,
+        read: isBusy && this.#context.gathererOf(source.centralQueue).isHealthy,
       };
     });
     return await runRound(this.#connection, requests, {

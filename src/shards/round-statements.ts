@@ -76,7 +76,15 @@ export class PreparedRound {
     return new PreparedRound(read !== undefined);
   }
 
-  statements({ request, isExact }: { request: string; isExact: boolean }): RoundStatement[] {
+  statements({
+    request,
+    isExact,
+    isReading,
+  }: {
+    request: string;
+    isExact: boolean;
+    isReading: boolean;
+  }): RoundStatement[] {
     const run = (part: RoundPart, name: string): RoundStatement => ({
       part,
       sql: `execute tributary_${name}(${literal(request)})`,
@@ -86,7 +94,7 @@ export class PreparedRound {
       { part: 'tick', sql: 'execute tributary_tick' },
       run('see', 'see'),
       ...(isExact ? [run('covered', 'covered')] : []),
-      ...(this.#canRead ? [run('read', 'read')] : []),
+      ...(this.#canRead && isReading ? [run('read', 'read')] : []),
     ];
   }
 }

@@ -80,8 +80,9 @@ export async function runRound(
   const request = JSON.stringify(requests.map(requestJson));
   const isExact = thoroughness === 'exact';
   const queues = requests.map(({ queue }) => queue);
+  const isReading = requests.some(({ read }) => read === true);
   const statements =
-    prepared?.statements({ request, isExact }) ?? roundTexts(queues, { schema, request, isExact });
+    prepared?.statements({ request, isExact, isReading }) ?? roundTexts(queues, { schema, request, isExact });
   const before = [
     'begin isolation level read committed',
     ...ROUND_SETTINGS,
