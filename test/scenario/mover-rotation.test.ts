@@ -3,11 +3,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { Connection } from '../../src/postgres/connection.ts';
-import { maintain } from '../../src/upkeep/maintenance.ts';
-import { moveWatermarks } from '../../src/upkeep/watermarks.ts';
 import type { TestDatabase } from '../support/database.ts';
-import { type Forwarding, givenForwarding, SOURCE_QUEUES } from '../support/forwarding.ts';
+import { givenForwarding, SOURCE_QUEUES } from '../support/forwarding.ts';
 import { randomFrom } from '../support/random.ts';
+import { followPositions, rotate } from '../support/rotation.ts';
 import { until } from '../support/until.ts';
 
 const random = randomFrom(Number(process.env.TRIBUTARY_SEED ?? Math.floor(Math.random() * 2 ** 31)));
@@ -48,28 +47,6 @@ async function consume(central: Connection, queue: string): Promise<string[]> {
     );
     origins.push(...events.map(({ origin }) => origin));
     await central.query('select pgq.finish_batch($1)', [row.batch]);
-  }
-}
-
-/** Rotates what is due on one database; returns how many rotations there were. */
-async function rotate(connection: Connection, queues: readonly string[]): Promise<number> {
-  const { rotated } = await maintain(connection, { schema: 'pgq', queues, onRotation: () => {} });
-  return rotated;
-}
-
-/** As the mover's own upkeep does every few seconds. */
-async function followPositions(forwarding: Forwarding, connections: readonly Connection[]): Promise<void> {
-  for (const [at, connection] of connections.entries()) {
-    const [consumer] = await connection.query<{ name: string }>('select co_name as name from pgq.consumer');
-    const positions = await forwarding.central.query<{ queue: string; tick: number }>(
-      'select queue, tick_id as tick from tributary.sources_of($1)',
-      [[`s${at + 1}`]],
-    );
-    await moveWatermarks(
-      connection,
-      positions.map(({ queue, tick }) => ({ queue, tickId: tick, keepMs: 0 })),
-      { schema: 'pgq', consumer: consumer?.name as string },
-    );
   }
 }
 

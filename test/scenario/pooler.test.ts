@@ -1,10 +1,32 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, inject, test } from 'vitest';
+import { Connection } from '../../src/postgres/connection.ts';
 import { holds } from '../../src/proof/origins.ts';
-import { givenEvents } from '../support/installation.ts';
+import { type Forwarding, givenForwarding, SOURCE_QUEUES } from '../support/forwarding.ts';
+import { givenCluster, givenEvents } from '../support/installation.ts';
+import { startLoad } from '../support/load.ts';
 import { givenMover, proofOf } from '../support/mover.ts';
 import { givenPgbouncer, hasPgbouncer } from '../support/pgbouncer.ts';
 import { provider } from '../support/provider.ts';
+import { randomFrom } from '../support/random.ts';
+import { databaseOn } from '../support/template.ts';
 import { until } from '../support/until.ts';
+
+const random = randomFrom(Number(process.env.TRIBUTARY_SEED ?? Math.floor(Math.random() * 2 ** 31)));
+process.stdout.write(`TRIBUTARY_SEED=${random.seed}\n`);
+
+/** The pooler's connections to these databases' server, of which each is ended with a chance of one in two. */
+async function endSome({ central, shards }: Forwarding): Promise<number> {
+  const admin = await Connection.open(databaseOn(inject('server'), 'postgres'), { applicationName: 'test' });
+  const backends = await admin.query<{ pid: number }>(
+    `select pid from pg_stat_activity where datname = any ($1) and application_name like 'tributary %'
+       and application_name not like 'tributary test%'`,
+    [[central, ...shards].map(({ name }) => name)],
+  );
+  const victims = backends.filter(() => random.oneIn(2));
+  for (const { pid } of victims) await admin.query('select pg_terminate_backend($1)', [pid]);
+  await admin.close();
+  return victims.length;
+}
 
 describe.skipIf(!hasPgbouncer && provider() === 'engine')('behind pgbouncer in transaction mode', () => {
   test('shards and central are installed and moved as without it', async () => {
@@ -20,5 +42,37 @@ describe.skipIf(!hasPgbouncer && provider() === 'engine')('behind pgbouncer in t
     expect(holds(await proofOf(given, 'orders'))).toBe(true);
     expect(holds(await proofOf(given, 'emails'))).toBe(true);
     expect(given.occurrences.filter(({ kind }) => kind.endsWith('trouble'))).toEqual([]);
+  });
+
+  test('two movers under load, whose servers end connections again and again, move each event once', async () => {
+    const port = await givenPgbouncer({ poolSize: 8 });
+    const cluster = await givenCluster({ shards: 3 });
+    const through = (database: (typeof cluster)['central']) => {
+      const url = new URL(database.url);
+      url.port = String(port);
+      return { ...database, url: url.href };
+    };
+    const via = { central: through(cluster.central), shards: cluster.shards.map(through) };
+    const forwarding = await givenForwarding({ cluster, via });
+    const { config } = forwarding;
+    expect([config.central, ...config.shards].map((database) => database.port)).toEqual(Array(4).fill(port));
+    const movers = [forwarding.startMover(), forwarding.startMover()];
+    const load = startLoad(forwarding.shards, { queues: SOURCE_QUEUES, random, bulk: 200 });
+    let ended = 0;
+    for (let round = 0; round < 8; round += 1) {
+      const before = await forwarding.moved();
+      await until(async () => (await forwarding.moved()) > before, {
+        what: 'more moved events',
+        timeoutMs: 40_000,
+      });
+      ended += await endSome(forwarding);
+    }
+    expect(ended).toBeGreaterThan(8);
+    await load.stop();
+    await forwarding.untilProven({ timeoutMs: 60_000 });
+    for (const mover of movers) {
+      mover.kill('SIGTERM');
+      expect((await mover.exit).code).toBe(0);
+    }
   });
 });
