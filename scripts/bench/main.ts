@@ -3,6 +3,7 @@ import { engine } from './engine.ts';
 import { failing } from './failing.ts';
 import { forward } from './forward.ts';
 import { giant } from './giant.ts';
+import { goodput } from './goodput.ts';
 import { held } from './held.ts';
 import { idle } from './idle.ts';
 import { isolation } from './isolation.ts';
@@ -17,6 +18,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   forward: () => forward('forward'),
   fleet: () => latency('fleet', { databases: 256, queues: 5, rate: 5_000, seconds: 20 }),
   giant: () => giant('giant'),
+  goodput: () => goodput('goodput'),
   held: () => held('held'),
   'host-share': () => latency('host-share', { databases: 16, queues: 5, rate: 1_600, seconds: 20 }),
   idle: () => idle('idle'),

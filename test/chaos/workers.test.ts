@@ -2,14 +2,14 @@
 // handled exactly once, in the table that its handler writes to, or is dead exactly once.
 // TRIBUTARY_CHAOS_ROUNDS says how many rounds, TRIBUTARY_CHAOS_SEED which faults, TRIBUTARY_CHAOS_FAULTS how many in each.
 import { setTimeout as pause } from 'node:timers/promises';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { givenDatabase } from '../support/database.ts';
 import { randomFrom } from '../support/random.ts';
 import { givenServer } from '../support/server.ts';
 import { until } from '../support/until.ts';
 import { WorkCrew } from '../support/work-crew.ts';
 import { strikeWork } from '../support/work-faults.ts';
-import type { WorkerCentral } from '../support/worker-central.ts';
+import { isSettled, NEVER_WORKS, Numbers, startWorkLoad, wrongFates } from '../support/work-load.ts';
 import { givenTicker, givenWorkerHosts } from '../support/worker-host.ts';
 
 const ROUNDS = Number(process.env.TRIBUTARY_CHAOS_ROUNDS ?? 3);
@@ -20,7 +20,6 @@ const randomOfLoad = randomFrom(random.seed + 1);
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
 /** Some events never work, some do at the second try, and some take a while. */
-const NEVER_WORKS = 7;
 const HANDLER = `export default { async event(event, { client, attempt }) {
   const { n } = event.json();
   await client.query('insert into effect (n, slot) values ($1, $2)', [n, String(process.pid)]);
@@ -33,70 +32,6 @@ const QUEUE =
 const SETTLED_WITHIN_MS = 60_000;
 const FILLED_WITHIN_MS = 30_000;
 
-interface Fate {
-  readonly n: number;
-  readonly made: number;
-  readonly handled: number;
-  readonly dead: number;
-  readonly kinds: string | null;
-}
-
-/** Inserts events until stopped. What was committed is asked of the queue itself. */
-function startLoad(central: WorkerCentral): { stop(): Promise<void> } {
-  const stopped = new AbortController();
-  onTestFinished(() => stopped.abort());
-  const ended = (async () => {
-    while (!stopped.signal.aborted) {
-      const count = randomOfLoad.oneIn(40) ? 100 : 1 + randomOfLoad.below(5);
-      // Also after an error: nobody knows whether it was committed.
-      next += count;
-      await central.produce('orders', count, { from: next - count }).catch(() => pause(100));
-      await pause(randomOfLoad.below(60));
-    }
-  })();
-  return {
-    async stop() {
-      stopped.abort();
-      await ended;
-    },
-  };
-}
-let next = 1;
-
-/** Every event with what became of it, where that is not exactly one thing. */
-async function wrongFates(central: WorkerCentral): Promise<Fate[]> {
-  return await central.query<Fate>(
-    `with made as (select (ev_data::json->>'n')::int as n, count(*)::int as times
-                     from ${await tableOf(central)} where ev_owner is null group by 1),
-          handled as (select n, count(*)::int as times from effect group by n),
-          dead as (select split_part(origin, ':', 3)::int as n, count(*)::int as times, string_agg(kind, ',') as kinds
-                     from tributary.dead_event group by 1)
-     select n, coalesce(made.times, 0) as made, coalesce(handled.times, 0) as handled, coalesce(dead.times, 0) as dead, kinds
-       from made full join handled using (n) full join dead using (n)
-      where coalesce(made.times, 0) <> 1 or coalesce(handled.times, 0) + coalesce(dead.times, 0) <> 1
-         or (n % 100 = ${NEVER_WORKS}) and dead.times is null
-      order by n`,
-  );
-}
-
-async function tableOf(central: WorkerCentral): Promise<string> {
-  const [row] = await central.query<{ name: string }>(
-    `select queue_data_pfx as name from pgq.queue where queue_name = 'orders'`,
-  );
-  return row?.name as string;
-}
-
-/** Nothing waits: neither unread, nor for another try, nor in the search for a killer. */
-async function isSettled(central: WorkerCentral): Promise<boolean> {
-  const unfinished = (await wrongFates(central)).some(({ made, handled, dead }) => made > handled + dead);
-  if (unfinished) return false;
-  const [left] = await central.query<{ n: number }>(
-    `select (select count(*) from pgq.retry_queue) + (select count(*) from tributary.attempt)
-          + (select count(*) from tributary.narrowing) as n`,
-  );
-  return left?.n === 0;
-}
-
 describe('workers', () => {
   test(`${ROUNDS} rounds of ${FAULTS} random faults: each event is handled exactly once, or dead exactly once`, async () => {
     say(`TRIBUTARY_CHAOS_SEED=${random.seed} TRIBUTARY_CHAOS_ROUNDS=${ROUNDS}`);
@@ -106,6 +41,7 @@ describe('workers', () => {
     const { central } = hosts;
     givenTicker(central, 'orders');
     const crew = new WorkCrew(hosts);
+    const numbers = new Numbers();
     const scale = async (workers: number) => {
       const ran = await hosts.tributary('scale', 'orders', String(workers));
       expect(ran.code, ran.stderr).toBe(0);
@@ -113,7 +49,7 @@ describe('workers', () => {
     await crew.start();
     await crew.start();
     for (let round = 1; round <= ROUNDS; round += 1) {
-      const load = startLoad(central);
+      const load = startWorkLoad(central, numbers, randomOfLoad);
       await until(() => crew.workers.length > 0, { what: 'a worker', timeoutMs: FILLED_WITHIN_MS });
       for (let fault = 0; fault < FAULTS; fault += 1) {
         say(`round ${round}: ${await strikeWork({ crew, random, server, central, scale })}`);

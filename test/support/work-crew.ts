@@ -1,6 +1,6 @@
 // The hosts of workers in a chaos test: some run, some are frozen for a while with all their workers.
 import { setTimeout as pause } from 'node:timers/promises';
-import { isAlive, type TestProcess } from './process.ts';
+import { isAlive, stateOf, type TestProcess } from './process.ts';
 import type { WorkerHosts } from './worker-host.ts';
 
 export class WorkCrew {
@@ -22,6 +22,16 @@ export class WorkCrew {
   /** Process ids of their workers. */
   get workers(): readonly number[] {
     return this.running.flatMap((host) => [...this.#hosts.workersOf(host).values()]);
+  }
+
+  /** What each host said last, for whoever has to find out what went wrong. */
+  get lastWords(): string {
+    return this.#members
+      .map(
+        ({ pid, stderr }) =>
+          `host ${pid} ${isAlive(pid) ? stateOf(pid) : 'dead'}\n${stderr.slice(-40).join('\n')}`,
+      )
+      .join('\n\n');
   }
 
   async start(): Promise<void> {

@@ -138,7 +138,7 @@ export class Slot {
   /** Kills a process that is blocked or stopped beyond what its handler may take, or that does not come up. */
   checkSilence(): void {
     this.#replacement.check();
-    this.#killIf(silence(this.#process?.silentMs ?? 0, this.#start.timeoutMs));
+    this.#killIf(silence(this.#process?.silentMs ?? 0, this.#start.timeoutMs, this.#isReady));
   }
 
   /** Drains, then aborts, then kills; resolves when no process is left. */
@@ -195,7 +195,7 @@ export class Slot {
   #killIf(reason: OfSlot | undefined): void {
     if (reason === undefined) return;
     this.#onOccurrence({ ...this.#who(), ...reason });
-    this.#process?.kill();
+    this.#process?.kill({ isSilent: true });
   }
 
   #replaceIfWornOut(rssBytes: number | undefined): void {
