@@ -40,7 +40,7 @@ async function sharedOut({ central }: Forwarding, movers: readonly TestProcess[]
 describe('mover', () => {
   test('of two gathered commits that overlap on a quiet queue, the one that ends last is ticked as well', async () => {
     const forwarding = await givenForwarding({ shards: 4, hasLeases: true });
-    const slow = forwarding.startMover({ env: { TRIBUTARY_FAIL_POINT: 'commit:positioned=stop' } });
+    const slow = forwarding.startMover({ env: { TRIBUTARY_FAIL_POINT: 'commit:copied=stop' } });
     const quick = forwarding.startMover();
     const [ofSlow, ofQuick] = (await sharedOut(forwarding, [slow, quick])).map(
       (name) => forwarding.shards[Number(name.slice(1)) - 1] as TestDatabase,
@@ -73,7 +73,7 @@ describe('mover', () => {
     );
     for (const [point, nth] of [
       ['commit:committed', 1],
-      ['commit:positioned', 2],
+      ['commit:copied', 2],
       ['commit:committed', 3],
     ]) {
       const dying = forwarding.startMover({ env: { TRIBUTARY_FAIL_POINT: `${point}=kill*${nth}` } });
