@@ -6,6 +6,7 @@ import { readIdentity } from '../central/identity.ts';
 import type { Config } from '../config/config.ts';
 import { chooseHost } from '../config/host.ts';
 import { sentenceFor } from '../errors/sentence.ts';
+import { kindOf } from '../errors/sqlstate.ts';
 import { packageVersion } from '../lifecycle/package-root.ts';
 import type { Service } from '../lifecycle/service.ts';
 import { logWorkers } from '../observability/worker-log.ts';
@@ -32,7 +33,7 @@ export function register(program: Command, context: CliContext): void {
       if (choice.problem !== undefined) throw new Exit(EXIT.wrong, choice.problem);
       const { signal, hardSignal, log } = context;
       // One sentence from us, before two processes say the same.
-      await mustBeInstalled(config);
+      await mustBeInstalled(config, log);
       const services: Supervised[] = [
         newMover(config, choice.host, context),
         ...newWorkers(config, choice.host, context),
@@ -59,10 +60,14 @@ export function register(program: Command, context: CliContext): void {
     });
 }
 
-async function mustBeInstalled(config: Config): Promise<void> {
+async function mustBeInstalled(config: Config, log: CliContext['log']): Promise<void> {
   const link = new CentralLink(config, 'start');
   try {
     await readIdentity(link, config.name);
+  } catch (error) {
+    if (kindOf(error) !== 'retryable') throw error;
+    // Mover and workers wait for it.
+    log.warn(sentenceFor(error, 'Central'));
   } finally {
     await link.close();
   }

@@ -27,7 +27,7 @@ const HANDLER = `export default { async event(event, { client, attempt }) {
   if (n % 100 === ${NEVER_WORKS} || (n % 200 === 13 && attempt === 1)) throw new Error('not this one');
 } };`;
 const QUEUE =
-  '  orders: { create: true, workers: 3, handler: ./write.mjs, timeout: 5s, retry: { attempts: 2, first: 50ms, max: 50ms } }';
+  '  orders: { create: true, workers: 3, handler: ./write.mjs, timeout: 5s, recycle: { after: 100 batches }, retry: { attempts: 2, first: 50ms, max: 50ms } }';
 /** A host that is frozen for good would keep its slots for a lease, and its batches a little longer. */
 const SETTLED_WITHIN_MS = 60_000;
 const FILLED_WITHIN_MS = 30_000;

@@ -104,6 +104,22 @@ describe('the pool of workers', () => {
     expect(pids.filter(isAlive)).toEqual([]);
   });
 
+  test('hosts that are started while central is away wait for it', async () => {
+    const server = await givenServer();
+    const cluster = { central: await givenDatabase({ server }), shards: [await givenDatabase({ server })] };
+    const hosts = await givenWorkerHosts(ORDERS, { 'write.mjs': WRITING_HANDLER }, cluster);
+    await server.kill('immediate');
+    const [one, two] = [await hosts.startHost('h1'), await hosts.startHost('h2')];
+    await Promise.all([one, two].map((host) => host.waitForLine(/refuses connections/)));
+    // One is told to stop before central is there.
+    two.kill('SIGTERM');
+    expect((await two.exit).code).toBe(0);
+    await server.restart();
+    await untilWorkers(hosts, [one], 1);
+    await hosts.central.produce('orders', 20);
+    await untilAll(hosts.central, 20);
+  });
+
   test.skipIf(!hasPgbouncer && provider() === 'engine')(
     'behind a pooler in transaction mode nobody is woken, and the queue is polled',
     async () => {

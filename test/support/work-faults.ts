@@ -61,6 +61,10 @@ const FAULTS: readonly Fault[] = [
     await scale(workers);
     return `scaled to ${workers}`;
   },
+  async ({ central }) => {
+    await central.query("select tributary.worker_pool_renew('orders')");
+    return 'all workers to be replaced';
+  },
   async ({ central, random }) => {
     const rows = await central.query<{ pid: number }>(
       `select pid from pg_stat_activity where datname = current_database()

@@ -5,15 +5,15 @@
 // Order of stopping: workers drain while heartbeats and leases go on; then the leases go; then the connections.
 import { randomUUID } from 'node:crypto';
 import { CentralLink } from '../../central/central-link.ts';
-import { readIdentity } from '../../central/identity.ts';
 import type { Config } from '../../config/config.ts';
 import { LeaseKeeper } from '../../coordination/keeper.ts';
-import { readWorkerPools, syncWorkers } from '../../coordination/worker-pool.ts';
+import { readWorkerPools } from '../../coordination/worker-pool.ts';
 import type { Service } from '../../lifecycle/service.ts';
 import { wait } from '../../lifecycle/wait.ts';
 import { Connection } from '../../postgres/connection.ts';
 import { CENTRAL_RESOURCE } from '../../upkeep/central-upkeep.ts';
 import type { Start } from '../protocol.ts';
+import { begin } from './beginning.ts';
 import { Bell } from './bell.ts';
 import { CentralDuty } from './central-duty.ts';
 import { Heartbeat } from './heartbeat.ts';
@@ -119,17 +119,12 @@ export class WorkerPool implements Service {
     );
   }
 
-  /** @throws misconfigured where central is not installed or is another installation's. */
+  /**
+   * Works until stopped; central is waited for.
+   * @throws misconfigured where central is not installed, is another installation's, or refuses us for good.
+   */
   async run(): Promise<void> {
-    try {
-      await readIdentity(this.#control, this.#options.config.name);
-      await this.#control.use(async (connection) => {
-        for (const { name, workers } of this.#queues.values()) await syncWorkers(connection, name, workers);
-      });
-    } catch (error) {
-      await this.#control.close();
-      throw error;
-    }
+    if (!(await this.#begin())) return;
     let isHolding = true;
     const holding = this.#keeper.run().finally(() => {
       isHolding = false;
@@ -146,6 +141,21 @@ export class WorkerPool implements Service {
     await this.#bell.stop();
     await Promise.all([holding, hearing, this.#duty.end()]);
     await this.#control.close();
+  }
+
+  async #begin(): Promise<boolean> {
+    let isBegun = false;
+    try {
+      isBegun = await begin(this.#control, {
+        config: this.#options.config,
+        queues: [...this.#queues.values()],
+        signal: this.#stopped.signal,
+        onTrouble: (error) => this.#tell({ kind: 'pool-trouble', error }),
+      });
+    } finally {
+      if (!isBegun) await this.#control.close();
+    }
+    return isBegun;
   }
 
   /** Drains: the batches at hand are finished, within limits. */
