@@ -9,6 +9,7 @@ import { backoffMs } from '../lifecycle/backoff.ts';
 import type { Service } from '../lifecycle/service.ts';
 import { wait } from '../lifecycle/wait.ts';
 import type { Backpressure } from './backpressure.ts';
+import { GiveWay } from './give-way.ts';
 import type { Parcel } from './parcel.ts';
 import { type CommitDoor, type Done, ParcelCommit, Witnesses } from './parcel-commit.ts';
 import { type LaneName, ParcelQueue } from './parcel-queue.ts';
@@ -17,6 +18,8 @@ import type { Source } from './source.ts';
 export interface GathererOptions {
   /** A connection of its own for each lane. */
   readonly doorOf: (lane: LaneName) => CommitDoor;
+  /** Shared with the gatherers of other queues; default: its own. */
+  readonly giveWay?: GiveWay;
   /** Told how much the queue may take; default: all. */
   readonly backpressure?: Backpressure;
   /** After each commit that inserted events. */
@@ -43,12 +46,14 @@ export class Gatherer implements Service {
   readonly #stopped = new AbortController();
   readonly #waiting: ParcelQueue;
   readonly #witnesses = new Witnesses();
+  readonly #giveWay: GiveWay;
   readonly #lanes: readonly Lane[];
   readonly #backingOff = new Set<LaneName>();
 
   constructor(queue: string, options: GathererOptions) {
     this.name = `gatherer ${queue}`;
     this.#options = options;
+    this.#giveWay = options.giveWay ?? new GiveWay();
     this.#waiting = new ParcelQueue({ idleMs: options.idleMs ?? 1_000 });
     this.#lanes = LANES.map((name) => {
       const door = options.doorOf(name);
@@ -122,6 +127,7 @@ export class Gatherer implements Service {
       lane,
       door,
       witnesses: this.#witnesses,
+      giveWay: this.#giveWay,
       onCommitted,
       onTrouble,
       onRefused: (source) => this.#waiting.suspect(source),

@@ -24,6 +24,7 @@ import { type Backpressure, backpressureOf } from './backpressure.ts';
 import { Condemning } from './condemning.ts';
 import { Control } from './control.ts';
 import { Gatherer } from './gatherer.ts';
+import { GiveWay } from './give-way.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import type { MoverContext } from './mover-context.ts';
 import type { OnMoverOccurrence } from './occurrence.ts';
@@ -68,6 +69,7 @@ export class Mover implements Service {
   readonly #stopped = new AbortController();
   #context: MoverContext | undefined;
   #upkeep: Running | undefined;
+  readonly #giveWay = new GiveWay();
   readonly #backpressures = new Map<string, Backpressure>();
   /** Why a central queue takes no events, in a sentence. */
   readonly #queueTrouble = new Map<string, string>();
@@ -221,6 +223,7 @@ export class Mover implements Service {
     if (backpressure !== undefined) this.#backpressures.set(queue, backpressure);
     const gatherer = new Gatherer(queue, {
       ...(backpressure === undefined ? {} : { backpressure }),
+      giveWay: this.#giveWay,
       doorOf: (lane) => {
         const link = this.#newLink(lane === 'quick' ? `commit ${queue}` : `commit ${queue} ${lane}`);
         return {

@@ -7,8 +7,9 @@ import { type CommitContent, type Committed, isPositionMoved, type PositionStep 
 import type { Position } from '../central/position.ts';
 import { canBePoison, kindOf } from '../errors/sqlstate.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
+import type { GiveWay } from './give-way.ts';
 import type { Parcel } from './parcel.ts';
-import type { LaneName } from './parcel-queue.ts';
+import { LARGE_BYTES, type LaneName } from './parcel-queue.ts';
 import { RowStream } from './row-stream.ts';
 import type { Source } from './source.ts';
 
@@ -64,6 +65,7 @@ export interface ParcelCommitOptions {
   readonly lane: LaneName;
   readonly door: CommitDoor;
   readonly witnesses: Witnesses;
+  readonly giveWay: GiveWay;
   readonly onCommitted: (done: Done) => void;
   readonly onTrouble: (error: unknown, source: Source) => void;
   /** Central refused something of it. */
@@ -159,10 +161,13 @@ export class ParcelCommit {
     parcels: readonly Parcel[],
     content = contentOf(this.#options.queue, parcels),
   ): Promise<void> {
-    const { queue, lane, door, witnesses, onCommitted } = this.#options;
+    const { queue, lane, door, witnesses, giveWay, onCommitted } = this.#options;
     const sources = new Map(parcels.map(({ source }) => [source.id, source]));
     const beganMs = performance.now();
-    const committed = await door.commit(content);
+    const isLarge = content.chunks instanceof RowStream || sum(parcels, ({ bytes }) => bytes) > LARGE_BYTES;
+    const committed = isLarge
+      ? await door.commit({ ...content, chunks: giveWay.large(content.chunks) })
+      : await giveWay.small(() => door.commit(content));
     const ms = performance.now() - beganMs;
     witnesses.committed();
     for (const step of content.steps) {

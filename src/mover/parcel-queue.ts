@@ -19,7 +19,7 @@ export interface ParcelQueueOptions {
 }
 
 /** Central takes less than this in some ten milliseconds. */
-const LARGE_BYTES = 1024 * 1024;
+export const LARGE_BYTES = 1024 * 1024;
 /** Most that goes in one commit; a single larger parcel goes alone. */
 const MOST_BYTES: Readonly<Record<LaneName, number>> = {
   quick: 4 * LARGE_BYTES,
