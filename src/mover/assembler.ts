@@ -36,6 +36,10 @@ interface Open {
 /** Rows that need less are not asked for beforehand. */
 const LEAST_EXPECTED_BYTES = 256 * 1024;
 
+/** A large row that after so long comes more slowly than this leaves its place to others that wait for it. */
+const SLOW_AFTER_MS = 30_000;
+const LEAST_BYTES_PER_MS = 256;
+
 export class Assembler {
   readonly #windows: Open[];
   readonly #options: AssemblerOptions;
@@ -46,6 +50,7 @@ export class Assembler {
   /** The large row that is under way, and how to let the next one begin. */
   #stream: RowStream | undefined;
   #leaveOversize: (() => void) | undefined;
+  #streamed = { bytes: 0, sinceMs: 0 };
   #next = 0;
   #rows = 0;
 
@@ -148,10 +153,25 @@ export class Assembler {
       if (window.lastEventId === piece.firstEventId) throw this.#twin(window, piece.firstEventId);
       if (window.rows > 0) this.#cut(window);
       this.#leaveOversize = await this.#options.budget.oversize();
+      this.#streamed = { bytes: 0, sinceMs: performance.now() };
       this.#stream = this.#emitStream(window, piece);
     }
     if (piece.taken > 0) this.#options.onOriginTaken(window.source, piece.taken);
     await this.#stream?.push(piece.bytes);
+    this.#streamed.bytes += piece.bytes.length;
+    this.#leaveWhereSlow(window);
+  }
+
+  /** There is one place for large rows: one that hardly comes must not keep it for ever. */
+  #leaveWhereSlow({ source }: Open): void {
+    const { bytes, sinceMs } = this.#streamed;
+    const ms = performance.now() - sinceMs;
+    if (ms < SLOW_AFTER_MS || bytes / ms > LEAST_BYTES_PER_MS || !this.#options.budget.isOversizeAwaited)
+      return;
+    throw new TributaryError(
+      `A large event of ${source.shard}:${source.queue} comes at ${Math.round(bytes / ms)} kB/s while others wait for its place; it is tried again.`,
+      { code: 'stream-slow', kind: 'retryable' },
+    );
   }
 
   /** Ends the large row when what follows it is known: another row of its id would be taken for moved after a crash. */

@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { Assembler } from '../../src/mover/assembler.ts';
 import type { Piece } from '../../src/mover/cutter.ts';
 import { MemoryBudget } from '../../src/mover/memory-budget.ts';
@@ -42,7 +42,7 @@ function given(dead: readonly number[] = [], budget = new MemoryBudget(1_000, 10
     wholeBytes: budget.room > 1_000 ? MEGABYTE * 2 : 100,
     emit: (parcel) => {
       parcels.push(parcel);
-      void drain(parcel);
+      drain(parcel).catch(() => {});
     },
     onCut: () => {},
     onOriginTaken: () => {},
@@ -115,6 +115,22 @@ describe('mover/assembler', () => {
     for (const { settle } of parcels) settle();
     await assembler.settled;
     expect(budget.used).toBe(0);
+  });
+
+  test('a large row that hardly comes leaves its place where others wait for it, and keeps it where nobody does', async () => {
+    vi.useFakeTimers();
+    const budget = new MemoryBudget(1_000, 100);
+    const { assembler } = given([], budget);
+    await assembler.add([piece(7, 'first')]);
+    vi.advanceTimersByTime(60_000);
+    await assembler.add([piece(7, 'middle')]);
+    const next = budget.oversize();
+    await expect(assembler.add([piece(7, 'middle')])).rejects.toThrow(
+      'A large event of s1:orders comes at 0 kB/s while others wait for its place; it is tried again.',
+    );
+    assembler.abandon();
+    (await next)();
+    vi.useRealTimers();
   });
 
   test('a row that does not come to its end is held no longer', async () => {
