@@ -68,6 +68,12 @@ const MOST_RAW_BYTES = 1024 * 1024;
 const CENTRAL_BYTES_PER_MS = 1024;
 const COPY_TRAILER = Buffer.from([0xff, 0xff]);
 
+/**
+ * Beside a tick that is a transaction of its own: whoever hands out its batch commits behind it and flushes both, so that
+ * waiting for the disk here would only hold the lock that all who notify on the server take in turn.
+ */
+export const LAZILY = "set_config('synchronous_commit', 'off', true)";
+
 /** A transaction that inserted events. */
 export interface Committed {
   /** A tick has to cover it. */
@@ -100,7 +106,7 @@ export async function commitGathered(
     await failPoint('commit:copied');
     // In one message: nobody can be frozen while positions are locked, and workers need not wait for another turn.
     const results = await central.script(
-      `${positions()}; commit; select tributary.tick_after_commit(${literal(queue)}, ${xid}) as covered`,
+      `${positions()}; commit; select ${LAZILY}, tributary.tick_after_commit(${literal(queue)}, ${xid}) as covered`,
       { timeoutMs },
     );
     await failPoint('commit:committed');

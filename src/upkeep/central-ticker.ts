@@ -3,6 +3,7 @@
 // Invariant: whoever committed asks until a tick covers it; a queue is ticked at most every 20 ms.
 
 import type { CentralLink } from '../central/central-link.ts';
+import { LAZILY } from '../central/commit.ts';
 import { failPoint } from '../lifecycle/fail-point.ts';
 import type { Service } from '../lifecycle/service.ts';
 import { wait } from '../lifecycle/wait.ts';
@@ -62,7 +63,7 @@ export class CentralTicker implements Service {
       for (const [lane, xid] of [...lanes]) {
         await failPoint('tick:before');
         const rows = await this.#link.query<{ covered: boolean }>(
-          'select tributary.tick($1, $2) as covered',
+          `select ${LAZILY}, tributary.tick($1, $2) as covered`,
           [queue, xid],
         );
         await failPoint('tick:after');
