@@ -151,6 +151,46 @@ describe('mover/reading-poison', () => {
   });
 });
 
+describe('mover/reading-poison on a busy shard', () => {
+  test.each([
+    ['an expression that fails', `'number', 'none'`, undefined],
+    ['a byte that is no text', String.raw`'test', E'\xff'`, 'SQL_ASCII'],
+  ] as const)(
+    '%s stops neither its queue nor the others, which move all the time',
+    async (_, event, encoding) => {
+      const given = await givenMover({
+        queues: `  orders: { workers: none, create: true, where: "ev_type <> 'number' or ev_data::int > 0" }
+  emails: { workers: none, create: true }`,
+        shards: 1,
+        ...(encoding === undefined ? {} : { encoding }),
+      });
+      const [one] = given.cluster.shards as [typeof given.cluster.central];
+      const { mover, ended } = given.start();
+      const stopped = new AbortController();
+      const busy = (async () => {
+        while (!stopped.signal.aborted) await givenEvents(one, 'emails', 1);
+      })();
+      const deaths = async () =>
+        (await given.cluster.central.query('select from tributary.dead_event')).length;
+      const other = await one.connect();
+      for (let n = 1; n <= 3; n += 1) {
+        await other.query(`select pgq.insert_event('orders', ${event})`);
+        await other.query(`select pgq.insert_event('orders', 'test', 'good')`);
+        await until(async () => (await deaths()) === n, { what: `dead event ${n}` });
+        await until(async () => (await goodIn(given)) === n, { what: `good event ${n}` });
+      }
+      stopped.abort();
+      await busy;
+      await mover.stop();
+      await ended;
+    },
+  );
+});
+
+async function goodIn({ cluster }: Given): Promise<number> {
+  return (await cluster.central.query(`select from pgq.event_template where ev_data = 'good'`)).length;
+}
+
 describe('mover/asides', () => {
   test('a large window with an event on which `where:` fails is moved without it, in parts, and keeps it once', async () => {
     const given = await givenMover({

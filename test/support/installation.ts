@@ -2,7 +2,7 @@
 import type { Config } from '../../src/config/config.ts';
 import type { InstallRow } from '../../src/install/report.ts';
 import { givenConfig } from './config-file.ts';
-import { givenDatabase, provider, type TestDatabase } from './database.ts';
+import { type GivenDatabaseOptions, givenDatabase, provider, type TestDatabase } from './database.ts';
 
 export interface Cluster {
   readonly central: TestDatabase;
@@ -10,9 +10,17 @@ export interface Cluster {
 }
 
 /** Databases for an installation, with the provider's PgQ in them. */
-export async function givenCluster({ shards = 1 } = {}): Promise<Cluster> {
+export async function givenCluster({
+  shards = 1,
+  encoding,
+}: {
+  readonly shards?: number;
+  /** Of the shards; default: UTF8. */
+  readonly encoding?: GivenDatabaseOptions['encoding'] | undefined;
+} = {}): Promise<Cluster> {
+  const ofShards = encoding === undefined ? {} : { encoding };
   const [central, ...rest] = await Promise.all(
-    Array.from({ length: shards + 1 }, () => givenDatabase({ pgq: true })),
+    Array.from({ length: shards + 1 }, (_, at) => givenDatabase(at === 0 ? {} : ofShards)),
   );
   return { central: central as TestDatabase, shards: rest };
 }

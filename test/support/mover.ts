@@ -4,7 +4,7 @@ import { install } from '../../src/install/install.ts';
 import { Mover } from '../../src/mover/mover.ts';
 import type { MoverOccurrence } from '../../src/mover/occurrence.ts';
 import { compare, readCentralEvents, readShardEvents } from '../../src/proof/origins.ts';
-import type { TestDatabase } from './database.ts';
+import type { GivenDatabaseOptions, TestDatabase } from './database.ts';
 import { configFor, givenCluster } from './installation.ts';
 
 const movers: Mover[] = [];
@@ -20,10 +20,18 @@ export interface MoverGivens {
   readonly more?: string;
   /** Of a pooler through which all databases are reached; default: the server's own. */
   readonly port?: number;
+  /** Of the shards; default: UTF8. */
+  readonly encoding?: GivenDatabaseOptions['encoding'];
 }
 
-export async function givenMover({ shards = 2, queues = QUEUES, more = '', port }: MoverGivens = {}) {
-  const cluster = await givenCluster({ shards });
+export async function givenMover({
+  shards = 2,
+  queues = QUEUES,
+  more = '',
+  port,
+  encoding,
+}: MoverGivens = {}) {
+  const cluster = await givenCluster({ shards, encoding });
   const through = (database: TestDatabase): TestDatabase =>
     port === undefined ? database : { ...database, url: database.url.replace(/:\d+\//, `:${port}/`) };
   const reached = { central: through(cluster.central), shards: cluster.shards.map(through) };
