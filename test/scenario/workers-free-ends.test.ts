@@ -179,7 +179,7 @@ describe('workers/child without a transaction: time, progress, and the end of a 
 
   test('handed back again and again, a batch is not taken for one that kills its workers', async () => {
     const central = await givenWorkerCentral();
-    await central.produce('orders', 500);
+    await central.produce('orders', 5_000);
     await central.tick('orders');
     const openings: number[] = [];
     const seen: number[] = [];
@@ -190,8 +190,7 @@ describe('workers/child without a transaction: time, progress, and the end of a 
         {
           transaction: false,
           concurrency: 20,
-          async event(event, { signal }) {
-            void signal;
+          async event(event) {
             await sleep(1);
             seen.push(numberOf(event));
           },
@@ -209,7 +208,7 @@ describe('workers/child without a transaction: time, progress, and the end of a 
       { slot: 'orders#9' },
     );
     await until(() => finished(last).length === 1, { what: 'the rest' });
-    expect(seen.sort((a, b) => a - b)).toEqual(numbers(500));
+    expect(seen.sort((a, b) => a - b)).toEqual(numbers(5_000));
   });
 
   test('told to stop at once, what does not come back has not failed and is not done', async () => {
@@ -249,5 +248,79 @@ describe('workers/child without a transaction: time, progress, and the end of a 
     );
     await until(() => finished(two).length === 1, { what: 'the rest' });
     expect(second).toEqual(numbers(10).slice(1));
+  });
+
+  test('a connection that is cut in the middle: calls at work end before the batch begins anew, behind what is noted', async () => {
+    const central = await givenWorkerCentral(['orders', 'emails']);
+    await central.produce('orders', 400);
+    const seen = new Set<number>();
+    let atWork = 0;
+    let most = 0;
+    let calls = 0;
+    const running = givenWorker(
+      central,
+      {
+        transaction: false,
+        concurrency: 6,
+        async event(event, { send }) {
+          calls += 1;
+          most = Math.max(most, ++atWork);
+          await sleep(20);
+          seen.add(numberOf(event));
+          send('emails', { data: event.data });
+          atWork -= 1;
+        },
+      },
+      { centralQueues: { emails: 'extra4' } },
+    );
+    await central.tick('orders');
+    for (const part of [60, 150, 250]) {
+      await until(() => seen.size > part, { what: `${part} events` });
+      await central.query(
+        "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name = 'tributary orders#1'",
+      );
+    }
+    await until(() => finished(running).length === 1, { what: 'the batch' });
+    expect(seen.size).toBe(400);
+    expect(most).toBe(6);
+    expect(calls).toBeLessThan(1_600);
+    const [sent] = await central.query(
+      'select count(*)::int as events, count(distinct ev_extra4)::int as roots from pgq.event_2',
+    );
+    expect(sent).toEqual({ events: 400, roots: 400 });
+  });
+
+  test('a batch that went to another worker: nothing that this one decides counts any more', async () => {
+    const central = await givenWorkerCentral(['orders', 'emails']);
+    await central.produce('orders', 3);
+    const { opened, open } = gate();
+    const centralQueues = { emails: 'extra4' } as const;
+    const slow = givenWorker(
+      central,
+      {
+        transaction: false,
+        async event(event, { send, dead }) {
+          send('emails', { type: 'slow' });
+          dead(event, 'not mine');
+          await opened;
+        },
+      },
+      { centralQueues },
+    );
+    await central.tick('orders');
+    await until(() => slow.messages.some(({ type }) => type === 'opened'), { what: 'the batch' });
+    const other = givenWorker(
+      central,
+      { transaction: false, event: (_event, { send }) => send('emails', { type: 'other' }) },
+      { slot: 'orders#2', deadAfterMs: 1, centralQueues },
+    );
+    await until(() => finished(other).length === 1, { what: 'the takeover' });
+    open();
+    await until(() => slow.messages.some(({ type }) => type === 'gaveUp'), { what: 'the loser' });
+    expect(await central.query('select ev_type as type from pgq.event_2')).toEqual(
+      Array.from({ length: 3 }, () => ({ type: 'other' })),
+    );
+    expect(await central.query('select * from tributary.dead_event')).toEqual([]);
+    expect(await central.query('select * from tributary.narrowing')).toEqual([]);
   });
 });

@@ -155,9 +155,8 @@ describe('handlers in worker processes', () => {
     });
     const repeated = notedBy(hosts).length - 2_000;
     expect(last?.last).toBeGreaterThan(0);
-    // Two seconds of four lanes of 20 ms, and what the loaded machine adds.
-    expect(repeated).toBeLessThan(atDeath);
-    expect(repeated).toBeLessThan(600);
+    // Two seconds of four lanes of 20 ms, and what a loaded machine adds; not all that was done.
+    expect(repeated).toBeLessThan(atDeath - 100);
     await until(async () => (await central.query('select 1 from tributary.narrowing')).length === 0, {
       what: 'the end of the batch',
     });
@@ -195,7 +194,7 @@ describe('handlers in worker processes', () => {
       'call.mjs': NOTING('await wait(30);', 'concurrency: 5,'),
     });
     const { central, workersOf } = hosts;
-    await central.produce('orders', 600);
+    await central.produce('orders', 2_000);
     await central.tick('orders');
     for (const name of ['h1', 'h2', 'h3', 'h4']) {
       const before = notedBy(hosts).length;
@@ -208,9 +207,9 @@ describe('handlers in worker processes', () => {
       expect(pids.filter(isAlive)).toEqual([]);
     }
     await hosts.startHost('h5');
-    await until(() => distinct(notedBy(hosts)).length === 600, { what: 'all events', timeoutMs: 60_000 });
+    await until(() => distinct(notedBy(hosts)).length === 2_000, { what: 'all events', timeoutMs: 60_000 });
     // Nothing was lost, and nothing begun twice.
-    expect(notedBy(hosts).sort((a, b) => a - b)).toEqual(numbers(600));
+    expect(notedBy(hosts).sort((a, b) => a - b)).toEqual(numbers(2_000));
     expect(await central.query('select * from tributary.dead_event')).toEqual([]);
   });
 });

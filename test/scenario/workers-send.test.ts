@@ -65,6 +65,27 @@ describe('workers/child send', () => {
     expect(await readCentralEvents(connection, { queue: 'orders' })).toHaveLength(3);
   });
 
+  test('one event may become very many', async () => {
+    const central = await givenQueues();
+    await central.produce('orders', 1);
+    const running = givenWorker(
+      central,
+      {
+        event(_event, { send }) {
+          send(
+            'emails',
+            Array.from({ length: 10_000 }, (_, at) => ({ type: String(at), data: 'x'.repeat(1_000) })),
+          );
+        },
+      },
+      { centralQueues },
+    );
+    await central.tick('orders');
+    await until(() => finished(running).length === 1, { what: 'the batch' });
+    const types = (await contents(central, 'emails')).map(({ type }) => Number(type));
+    expect(types).toEqual(Array.from({ length: 10_000 }, (_, at) => at));
+  });
+
   test('the chain goes on from queue to queue, in the column of each', async () => {
     const central = await givenQueues();
     await central.produce('orders', 1);
