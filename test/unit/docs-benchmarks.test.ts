@@ -5,7 +5,7 @@ import { packagePath } from '../../src/lifecycle/package-root.ts';
 
 describe('docs/benchmarks', () => {
   test('its table has a row for every bench that can be run, and only for those', () => {
-    const list = /const BENCHES[^=]*= \{\n(.*?)\n\};/s.exec(
+    const list = /const BENCHES[^\n]* = \{\n(.*?)\n\};/s.exec(
       readFileSync(packagePath('scripts/bench/main.ts'), 'utf8'),
     );
     const known = [...(list?.[1] ?? '').matchAll(/^ {2}'?([\w-]+)'?: /gm)].map(([, name]) => name);
