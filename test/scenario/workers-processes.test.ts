@@ -9,26 +9,6 @@ const ORDERS = '  orders: { create: true, workers: 1, handler: ./write.mjs }';
 const numbers = (count: number) => Array.from({ length: count }, (_, at) => at + 1);
 
 describe('workers as processes', () => {
-  test('scale takes effect while they run: 1, 6, 0, 2', async () => {
-    const hosts = await givenWorkerHosts(ORDERS);
-    const { central, tributary } = hosts;
-    givenTicker(central, 'orders');
-    const host = await hosts.startHost('h1');
-    await untilWorkers(hosts, [host], 1);
-    await central.produce('orders', 500);
-    for (const wanted of [6, 0, 2]) {
-      const { code, stdout } = await tributary('scale', 'orders', String(wanted));
-      expect(stdout).toContain(`→ ${wanted} workers`);
-      expect(code).toBe(0);
-      await untilWorkers(hosts, [host], wanted, { timeoutMs: 20_000 });
-    }
-    await central.produce('orders', 500, { from: 501 });
-    await until(async () => (await central.effects()).length >= 1_000, { what: 'all events' });
-    expect(await central.effects()).toEqual(numbers(1_000));
-    expect((await tributary('scale', 'orders', '--reset')).stdout).toContain('2 → 1 workers');
-    await untilWorkers(hosts, [host], 1);
-  });
-
   test('SIGTERM drains: the batch at hand is finished, no process is left, the slots are free', async () => {
     const hosts = await givenWorkerHosts(ORDERS, {
       'write.mjs': `export default { async event(event, { client }) {
