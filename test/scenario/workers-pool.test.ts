@@ -41,7 +41,7 @@ async function untilAll(central: WorkerCentral, count: number): Promise<void> {
 describe('the pool of workers', () => {
   test('scaled 1, 8, 3, 0, 2 under load: lag and processes follow, nothing is lost, a restart changes nothing', async () => {
     const hosts = await givenWorkerHosts(ORDERS);
-    const { central, tributary, workersOf } = hosts;
+    const { central, tributary } = hosts;
     givenTicker(central, 'orders');
     let host = await hosts.startHost('h1');
     await untilWorkers(hosts, [host], 1);

@@ -86,7 +86,10 @@ export class WorkerPool implements Service {
       },
       recycleOf: (queue) => this.#queues.get(queue)?.recycle ?? {},
       generationOf: (queue) => this.#renewal.generationOf(queue),
-      onOccurrence: options.onOccurrence,
+      onOccurrence: (occurrence) => {
+        options.onOccurrence(occurrence);
+        if (occurrence.kind === 'worker-ready') this.#keeper.hurry();
+      },
     });
     this.#bell = new Bell(options.config.central, {
       applicationName: `tributary bell ${options.config.name}`,
