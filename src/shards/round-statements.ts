@@ -21,12 +21,17 @@ export interface RoundStatement {
   readonly sql: string;
 }
 
-/** Never-analysed event tables make the planner prefer whole reads and just-in-time compilation. */
-const PLANNING = ['enable_seqscan', 'enable_bitmapscan', 'jit'];
+/** Never-analysed event tables make the planner prefer whole reads, just-in-time compilation and parallel workers. */
+const PLANNING = [
+  'enable_seqscan = off',
+  'enable_bitmapscan = off',
+  'jit = off',
+  'max_parallel_workers_per_gather = 0',
+];
 
 /** What goes before the parts, in the same transaction. */
 export const ROUND_SETTINGS = ["set local statement_timeout = '15s'", "set local lock_timeout = '1s'"];
-export const ROUND_PLANNING = PLANNING.map((name) => `set local ${name} = off`);
+export const ROUND_PLANNING = PLANNING.map((setting) => `set local ${setting}`);
 
 /** The parts as text, about these queues alone. */
 export function roundTexts(
@@ -68,7 +73,7 @@ export class PreparedRound {
     await connection.script(
       [
         'set plan_cache_mode = force_generic_plan',
-        ...PLANNING.map((name) => `set ${name} = off`),
+        ...PLANNING.map((setting) => `set ${setting}`),
         `prepare tributary_tick as ${fill(TICK, values)}`,
         ...Object.entries(texts).map(([name, text]) => `prepare tributary_${name} (jsonb) as ${text}`),
       ].join(';\n'),

@@ -60,4 +60,5 @@ begin
 end;
 $$ language plpgsql
    -- Event tables are never analysed; without these the planner would read a whole table to find that it holds nothing new.
-   set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off;
+   set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off
+   set max_parallel_workers_per_gather = 0;
