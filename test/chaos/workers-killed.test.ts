@@ -31,7 +31,8 @@ const QUEUE = `  orders: { create: true, workers: ${WORKERS}, handler: ./write.m
 const PAST_LEASE_MS = 11_500;
 /** A lease, or the longest wait after a crash and a process that is frozen while it starts; and the start of the next one. */
 const EMPTY_AT_MOST_MS = 40_000;
-const SETTLED_WITHIN_MS = 120_000;
+/** On a busy machine each worker that an event has killed takes seconds to be replaced. */
+const SETTLED_WITHIN_MS = 300_000;
 
 /** An event may kill its worker: always, or only the first one. */
 const handlerIn = (folder: string) => `

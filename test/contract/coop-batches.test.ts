@@ -291,4 +291,41 @@ describe('contract/coop batches', () => {
     expect(await payloadsOf(db, batch)).toEqual(['1']);
     await coopFinish(db, batch.token);
   });
+
+  test('versions of a member’s row do not pile up by one key while a snapshot is held; every event comes once', async () => {
+    const group = await givenGroup(db, 'renewed', ['once', 'twice']);
+    const consumers = new Set<number>();
+    const payloads = Array.from({ length: 400 }, (_, n) => String(n));
+    const seen: (string | null)[] = [];
+    for (const payload of payloads) {
+      await produce(db, group, [payload]);
+      const batch = await taken(db, group, seen.length % 3 === 0 ? 'twice' : 'once');
+      seen.push(...(await payloadsOf(db, batch)));
+      const [row] = await db.query<{ id: number; name: string }>(
+        'select c.co_id as id, c.co_name as name from pgq.subscription s join pgq.consumer c on c.co_id = s.sub_consumer where s.sub_batch = $1',
+        [batch.token],
+      );
+      expect(['g.once', 'g.twice']).toContain(row?.name);
+      consumers.add(row?.id ?? 0);
+      await coopFinish(db, batch.token);
+    }
+    expect(seen).toEqual(payloads);
+    // One more for every 128 batches.
+    expect(consumers.size).toBeGreaterThanOrEqual(5);
+    expect((await rowsOf(db, group)).map(({ consumer }) => consumer)).toEqual(['g', 'g.once', 'g.twice']);
+    await coopUnregister(db, { ...group, member: 'once' });
+    expect((await rowsOf(db, group)).map(({ consumer }) => consumer)).toEqual(['g', 'g.twice']);
+  });
+
+  test('a member whose name is in use on another queue keeps its row', async () => {
+    const [one, two] = [await givenGroup(db, 'kept-1', ['a']), await givenGroup(db, 'kept-2', ['a'])];
+    await produce(db, two, ['x']);
+    const open = await taken(db, two, 'a');
+    for (let n = 0; n < 130; n += 1) await produce(db, one, [String(n)]);
+    const rows = () => db.query("select co_id from pgq.consumer where co_name = 'g.a'");
+    const before = await rows();
+    expect(await drain(db, one, 'a')).toHaveLength(130);
+    expect(await rows()).toEqual(before);
+    await coopFinish(db, open.token);
+  });
 });

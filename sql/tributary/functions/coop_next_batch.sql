@@ -171,6 +171,12 @@ begin
             start_time := v_end.start_time;
             end_time := v_end.end_time;
             openings := 1;
+            -- Now and then, by a number that needs no memory.
+            if (select last_value % 128 = 0 from tributary.coop_token) then
+                select r.at, r.consumer_id into v_mine_at, v_ids.mine_id
+                from tributary.coop_renew(v_mine.at, v_ids.queue_id, v_ids.mine_id, v_name) r;
+                v_mine.at := v_mine_at;
+            end if;
             batch_id := tributary.coop_open(v_mine.at, v_ids.queue_id, v_ids.mine_id, start_tick, end_tick);
             perform set_config('tributary.coop_memo', concat_ws(' ', v_ids.queue_id, v_ids.main_id, v_ids.mine_id,
                 v_main_at, v_mine_at, extract(epoch from v_look_at)), false);

@@ -42,6 +42,61 @@ $$;
 revoke all on function tributary.coop_open(tid, integer, integer, bigint, bigint) from public;
 
 -- ----------------------------------------------------------------------
+-- Function: tributary.coop_renew(4)
+--
+--      Gives an idle member a fresh row under a fresh consumer id; its name and its group stay. Opening and finishing a batch
+--      change sub_batch, which is indexed, so each change is checked against all versions of the row by its key. While an old
+--      snapshot is held these pile up, and a batch would cost the more the more there were before it.
+--
+-- Parameters:
+--      at              - where the member's row was when it was read
+--      queue_id        - queue
+--      consumer_id     - the member's consumer
+--      consumer_name   - its name
+--
+-- Returns:
+--      consumer_id, at - of the fresh row; as they were where the name is in use on another queue as well, or somebody is
+--                        using it at this moment
+--
+-- Writes:
+--      pgq.subscription, pgq.consumer
+--
+-- Called by:
+--      tributary.coop_next_batch
+-- ----------------------------------------------------------------------
+create or replace function tributary.coop_renew(
+    inout at tid, queue_id integer, inout consumer_id integer, consumer_name text)
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_old   pgq.subscription;
+begin
+    perform 1 from pgq.consumer where co_id = consumer_id for update skip locked;
+    if not found then
+        return;
+    end if;
+    perform 1 from pgq.subscription s where s.sub_consumer = consumer_id and s.sub_queue <> coop_renew.queue_id;
+    if found then
+        return;
+    end if;
+    delete from pgq.subscription s
+    where s.ctid = at and s.sub_queue = queue_id and s.sub_consumer = consumer_id and s.sub_batch is null
+    returning s.* into v_old;
+    if not found then
+        return;
+    end if;
+    delete from pgq.consumer where co_id = consumer_id;
+    insert into pgq.consumer (co_name) values (consumer_name) returning co_id into consumer_id;
+    insert into pgq.subscription as s (sub_id, sub_queue, sub_consumer, sub_last_tick, sub_active)
+    values (v_old.sub_id, v_old.sub_queue, consumer_id, null, v_old.sub_active)
+    returning s.ctid into at;
+end;
+$$;
+
+revoke all on function tributary.coop_renew(tid, integer, integer, text) from public;
+
+-- ----------------------------------------------------------------------
 -- Function: tributary.coop_part(2)
 --
 --      A batch that somebody opened on the group itself with pgq.next_batch is given a member's row of its own, with its id
