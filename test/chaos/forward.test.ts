@@ -5,7 +5,7 @@ import { describe, test } from 'vitest';
 import { Crew } from '../support/crew.ts';
 import { givenDatabase, type TestDatabase } from '../support/database.ts';
 import { type Battlefield, strike } from '../support/faults.ts';
-import { endPrepared, givenForwarding, SOURCE_QUEUES } from '../support/forwarding.ts';
+import { endPrepared, type Forwarding, givenForwarding, SOURCE_QUEUES } from '../support/forwarding.ts';
 import { startLoad } from '../support/load.ts';
 import { givenProxy, type Proxy as Network } from '../support/proxy.ts';
 import { randomFrom } from '../support/random.ts';
@@ -25,6 +25,43 @@ const through = (database: TestDatabase, proxy: Network): TestDatabase => {
   url.port = String(proxy.port);
   return { ...database, url: url.href };
 };
+
+/** Of transactions that arrived in parts: which events in which transaction of central, and what positions there were. */
+async function partsOf(forwarding: Forwarding, split: readonly string[]): Promise<string[]> {
+  const { central, shards } = forwarding;
+  const lines = (await central.query('select * from tributary.position where end_tick_id is not null')).map(
+    (row) => JSON.stringify(row),
+  );
+  for (const key of split.slice(0, 3)) {
+    const [source = '', txid] = key.split(' ');
+    const [name, queue] = source.split(':');
+    const shard = shards[Number(name?.slice(1)) - 1] as TestDatabase;
+    const [table] = await shard.query<{ name: string }>(
+      'select queue_data_pfx as name from pgq.queue where queue_name = $1',
+      [queue],
+    );
+    const ids = await shard.query<{ origin: string }>(
+      `select '${source}:' || ev_id as origin from ${table?.name} where ev_txid = $1`,
+      [txid],
+    );
+    const rows = await central.query(
+      'select ev_txid, ev_extra4, ev_time, ev_id from pgq.event_template where ev_extra4 = any ($1) order by ev_id',
+      [ids.map(({ origin }) => origin)],
+    );
+    // An id that the shard gave to two transactions would look like one transaction in two parts.
+    const twins = await shard.query(
+      `select ev_id, array_agg(ev_txid)::text as txids from ${table?.name} group by ev_id having count(*) > 1`,
+    );
+    lines.push(key, ...[...rows, ...twins].map((row) => JSON.stringify(row)));
+    const ticks = await shard.query(
+      `select t.*, txid_visible_in_snapshot($2, tick_snapshot) as sees from pgq.tick t join pgq.queue q on q.queue_id = t.tick_queue
+       where q.queue_name = $1 order by abs(txid_snapshot_xmax(tick_snapshot) - $2) limit 20`,
+      [queue, txid],
+    );
+    lines.push(...ticks.map((row) => JSON.stringify(row)));
+  }
+  return lines;
+}
 
 /** Who waits for whom, and what the movers said last. */
 async function diagnosis({ crew, databases }: Battlefield): Promise<string> {
@@ -80,6 +117,7 @@ describe('mover', () => {
       crew.ensureOne();
       const proof = await forwarding.untilProven({ timeoutMs: 60_000, mayCut }).catch(async (error) => {
         say(await diagnosis(field));
+        say((await partsOf(forwarding, (await forwarding.proof()).split)).join('\n'));
         throw error;
       });
       say(`round ${round}: ${proof.moved} events, each exactly once`);
