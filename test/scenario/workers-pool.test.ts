@@ -88,7 +88,10 @@ describe('the pool of workers', () => {
     const { central, workersOf } = hosts;
     givenTicker(central, 'orders');
     const started = [await hosts.startHost('h1'), await hosts.startHost('h2')];
-    await until(() => started.every((host) => workersOf(host).size === 2), { what: 'two workers each' });
+    await until(() => started.every((host) => workersOf(host).size === 2), {
+      what: 'two workers each',
+      timeoutMs: 60_000,
+    });
     const pids = started.flatMap((host) => [...workersOf(host).values()]);
     for (let round = 0; round < 3; round++) {
       await central.produce('orders', 300, { from: round * 300 + 1 });

@@ -25,8 +25,11 @@ describe('tributary reload --workers', () => {
     const { central, tributary } = hosts;
     givenTicker(central, 'orders');
     const started = [await hosts.startHost('h1'), await hosts.startHost('h2')];
-    await untilWorkers(hosts, started, 4);
-    await until(() => started.every((host) => hosts.workersOf(host).size === 2), { what: 'two slots each' });
+    await untilWorkers(hosts, started, 4, { timeoutMs: 60_000 });
+    await until(() => started.every((host) => hosts.workersOf(host).size === 2), {
+      what: 'two slots each',
+      timeoutMs: 60_000,
+    });
     const terms = 'select resource, holder, epoch from tributary.term order by resource';
     const before = await central.query(terms);
     const load = givenLoad(central, 'orders');
@@ -48,7 +51,7 @@ describe('tributary reload --workers', () => {
     const { central, tributary } = hosts;
     givenTicker(central, 'orders');
     const host = await hosts.startHost('h1');
-    await untilWorkers(hosts, [host], 4);
+    await untilWorkers(hosts, [host], 4, { timeoutMs: 60_000 });
     const pids = [...hosts.workersOf(host).values()];
     hosts.rewriteHandler('write.mjs', 'export default { evnt() {} };');
     const { code, stdout } = await tributary('reload', '--workers', '--queue', 'orders');
@@ -66,12 +69,15 @@ describe('tributary reload --workers', () => {
     const { central, workersOf } = hosts;
     givenTicker(central, 'orders');
     const [one, two] = [await hosts.startHost('h1'), await hosts.startHost('h2')];
-    await until(() => workersOf(one).size === 2 && workersOf(two).size === 2, { what: 'two slots each' });
+    await until(() => workersOf(one).size === 2 && workersOf(two).size === 2, {
+      what: 'two slots each',
+      timeoutMs: 60_000,
+    });
     const [ofOne, ofTwo] = [workersOf(one), workersOf(two)];
     process.kill(one.pid, 'SIGHUP');
     await until(
       () => workersOf(one).size === 2 && [...workersOf(one)].every(([slot, pid]) => ofOne.get(slot) !== pid),
-      { what: 'two other processes' },
+      { what: 'two other processes', timeoutMs: 60_000 },
     );
     expect(workersOf(two)).toEqual(ofTwo);
     expect([...workersOf(one).keys()].sort()).toEqual([...ofOne.keys()].sort());

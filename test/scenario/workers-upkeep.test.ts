@@ -35,7 +35,7 @@ describe('workers without a mover', () => {
     expect(await central.query('select * from tributary.attempt')).toEqual([]);
 
     const two = await hosts.startHost('h2');
-    await until(() => workersOf(two).size === 1, { what: 'a slot on the other host' });
+    await until(() => workersOf(two).size === 1, { what: 'a slot on the other host', timeoutMs: 60_000 });
     one.kill('SIGKILL');
     await central.produce('orders', 10, { from: 51 });
     await handled(59);
