@@ -30,7 +30,7 @@ const QUEUE = `  orders: { create: true, workers: ${WORKERS}, handler: ./write.m
 /** Longer than the lease of a host. */
 const PAST_LEASE_MS = 11_500;
 /** A lease, or the longest wait after a crash and a process that is frozen while it starts; and the start of the next one. */
-const EMPTY_AT_MOST_MS = 40_000;
+const EMPTY_AT_MOST_MS = 60_000;
 /** On a busy machine each worker that an event has killed takes seconds to be replaced. */
 const SETTLED_WITHIN_MS = 300_000;
 

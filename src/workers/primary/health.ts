@@ -4,7 +4,7 @@ import type { OfSlot } from './occurrence.ts';
 /** Beyond the handler's own time limit, before a silent process is killed. */
 const SILENCE_SLACK_MS = 3_000;
 /** What a process gets besides until it is ready, on a busy machine: killed too early it would never come up. */
-const STARTING_MS = 12_000;
+const STARTING_MS = 27_000;
 /** The same for one that lives and gets on with nothing; it should have ended what takes too long by itself. */
 const STALL_SLACK_MS = 30_000;
 
