@@ -38,6 +38,9 @@ const IDLE_FLUSH_MS = 5_000;
 /** A queue that did not exist is looked for again this often. */
 const MISSING_QUEUE_MS = 10_000;
 const MOST_TURNS_UNDER_WAY = 2;
+const CONNECT_TIMEOUT_MS = 5_000;
+/** After a failure, which told why: a shard two seconds away needs some six to log in. */
+const PATIENT_TIMEOUT_MS = 20_000;
 const ACTIVE: SourceState = { state: 'active', haltReason: undefined, paused: false, pauseReason: undefined };
 
 export class ShardLoop implements Service {
@@ -90,6 +93,8 @@ export class ShardLoop implements Service {
         await this.#refreshSources();
         await this.#session();
       } catch (error) {
+        // Whoever waits for a connection is not kept by it.
+        if (signal.aborted) break;
         this.#failures += 1;
         const retryMs = backoffMs(this.#failures, { firstMs: 200, maxMs: 10_000 });
         this.trouble = sentenceFor(error, `Shard ${this.shard.name}`);
@@ -127,6 +132,8 @@ export class ShardLoop implements Service {
     const { context } = this.#options;
     const connection = await Connection.open(this.shard, {
       applicationName: `tributary mover ${context.config.name}`,
+      connectTimeoutMs: this.#failures === 0 ? CONNECT_TIMEOUT_MS : PATIENT_TIMEOUT_MS,
+      signal,
     });
     this.#connection = connection;
     this.#isRepaired = false;

@@ -19,6 +19,8 @@ export interface ConnectOptions {
   /** Shown in pg_stat_activity. */
   readonly applicationName: string;
   readonly connectTimeoutMs?: number;
+  /** Gives up connecting. */
+  readonly signal?: AbortSignal;
   /** Use `database.admin` where the file gives one. */
   readonly asAdmin?: boolean;
   /** Types as plain pg gives them (int8 as text, timestamps as Date); default: our own, see types.ts. */
@@ -51,11 +53,15 @@ export class Connection {
   static async open(database: Database, options: ConnectOptions): Promise<Connection> {
     const client = new pg.Client(clientConfig(database, options));
     const connection = new Connection(client);
+    const giveUp = () => connection.destroy();
+    options.signal?.addEventListener('abort', giveUp, { once: true });
     try {
       await client.connect();
     } catch (error) {
       connection.destroy();
       throw error;
+    } finally {
+      options.signal?.removeEventListener('abort', giveUp);
     }
     return connection;
   }
