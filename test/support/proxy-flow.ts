@@ -23,9 +23,12 @@ export function pass(from: Socket, to: Socket, flow: Flow): void {
     from.destroy();
     to.destroy();
   };
+  // What comes behind a cut is lost too: no network leaves a gap in the middle of a stream.
+  let isCut = false;
   from.on('data', (chunk: Buffer) => {
-    if (flow.isSwallowed) return;
+    if (flow.isSwallowed || isCut) return;
     const allowed = take(flow, chunk.length);
+    isCut = allowed < chunk.length;
     later(() => {
       if (to.destroyed || flow.isSwallowed) return;
       flow.passed += allowed;
