@@ -14,12 +14,17 @@ export interface LatencyOptions {
   readonly seconds: number;
 }
 
-/** Appends the latencies of a batch, in ms, a line each. */
-export const LATENCY_HANDLER = `import { appendFileSync } from 'node:fs';
+const WARM_SECONDS = 6;
+
+/** Appends of each event of a batch when it was sent and how long it took, in ms, a line each. */
+const LATENCY_HANDLER = `import { appendFileSync } from 'node:fs';
 export default {
   async batch(events) {
     const now = Date.now();
-    appendFileSync(process.env.BENCH_LATENCIES, events.map(({ data }) => (now - Number.parseInt(data, 10)) + '\\n').join(''));
+    appendFileSync(process.env.BENCH_LATENCIES, events.map(({ data }) => {
+      const sent = Number.parseInt(data, 10);
+      return sent + ' ' + (now - sent) + '\\n';
+    }).join(''));
   },
 };
 `;
@@ -42,48 +47,57 @@ export async function latency(
   const env = { BENCH_LATENCIES: file };
   const mover = startTributary(['-c', bench.config.file, 'mover', '--host', '127.0.0.1'], { env });
   const workers = startTributary(['-c', bench.config.file, 'work'], { env });
-  const read = () => readFileSync(file, 'utf8').split('\n').filter(Boolean).map(Number);
+  const read = () => readFileSync(file, 'utf8').split('\n').filter(Boolean);
   try {
-    await produce(bench.config, { queues: names, rate: Math.min(rate, databases * 2), seconds: 5 });
-    await settled(read);
-    const warm = read().length;
-    const cpuBefore = mover.cpuSeconds();
-    const workersBefore = workers.cpuSeconds();
-    const serverBefore = await serverCpu(bench.central);
-    const statementsBefore = await transactions(bench.central);
-    let server: Record<string, number> = {};
+    let server: ReadonlyMap<string, number> = new Map();
     let connections = 0;
-    const produced = await produce(bench.config, {
+    let endedMs = 0;
+    const producing = produce(bench.config, {
       queues: names,
       rate,
-      seconds,
+      seconds: WARM_SECONDS + seconds,
       atEnd: async () => {
-        server = coresBetween(serverBefore, await serverCpu(bench.central), seconds);
+        endedMs = Date.now();
+        server = await serverCpu(bench.central);
         [{ count: connections }] = (await bench.central.query<{ count: number }>(
           "select count(*) from pg_stat_activity where application_name like 'tributary mover%'",
         )) as [{ count: number }];
       },
     });
+    // What is measured is a steady load: the first event of an idle shard waits for up to a second.
+    while (read().length < rate) await new Promise((resolve) => setTimeout(resolve, 100));
+    await new Promise((resolve) => setTimeout(resolve, (WARM_SECONDS * 1000) / 2));
+    const beganMs = Date.now();
+    const cpuBefore = mover.cpuSeconds();
+    const workersBefore = workers.treeCpuSeconds();
+    const serverBefore = await serverCpu(bench.central);
+    const statementsBefore = await transactions(bench.central);
+    const produced = await producing;
+    const measured = (endedMs - beganMs) / 1000;
     const cpu = mover.cpuSeconds() - cpuBefore;
+    const workersCpu = workers.treeCpuSeconds() - workersBefore;
     const statements = (await transactions(bench.central)) - statementsBefore;
     await settled(read);
-    const latencies = read().slice(warm);
+    const latencies = read()
+      .map((line) => line.split(' ').map(Number) as [number, number])
+      .filter(([sentMs]) => sentMs >= beganMs)
+      .map(([, ms]) => ms);
     report(name, {
       databases,
       queues,
       'events/s asked': rate,
-      'events/s made': produced / seconds,
+      'events/s made': produced / (WARM_SECONDS + seconds),
       handled: latencies.length,
       'p50, ms': percentile(latencies, 0.5),
       'p95, ms': percentile(latencies, 0.95),
       'p99, ms': percentile(latencies, 0.99),
       'max, ms': percentile(latencies, 1),
       'connections of the mover to shards': connections,
-      'transactions/s on the server': statements / seconds,
-      'mover CPU, share of a core': cpu / seconds,
-      'supervisor CPU, share of a core': (workers.cpuSeconds() - workersBefore) / seconds,
+      'transactions/s on the server': statements / measured,
+      'mover CPU, share of a core': cpu / measured,
+      'workers CPU, cores': workersCpu / measured,
       'mover RSS, MB': mover.rssMb(),
-      ...server,
+      ...coresBetween(serverBefore, server, measured),
     });
   } finally {
     await Promise.all([mover.stop(), workers.stop()]);
@@ -97,7 +111,7 @@ async function transactions(connection: { query: (text: string) => Promise<unkno
 }
 
 /** Until no more latencies come for two seconds. */
-export async function settled(read: () => number[]): Promise<void> {
+async function settled(read: () => unknown[]): Promise<void> {
   for (let before = -1, now = read().length; now !== before; before = now, now = read().length) {
     await new Promise((resolve) => setTimeout(resolve, 2_000));
   }
