@@ -14,7 +14,8 @@ export interface LatencyOptions {
   readonly seconds: number;
 }
 
-const WARM_SECONDS = 6;
+/** Long enough for hundreds of shards to be connected and the events that waited meanwhile to be moved. */
+const warmSeconds = (databases: number) => Math.max(6, databases / 8);
 
 /** Appends of each event of a batch when it was sent and how long it took, in ms, a line each. */
 const LATENCY_HANDLER = `import { appendFileSync } from 'node:fs';
@@ -33,6 +34,7 @@ export async function latency(
   name: string,
   { databases, queues, rate, seconds }: LatencyOptions,
 ): Promise<void> {
+  const warm = warmSeconds(databases);
   const names = Array.from({ length: queues }, (_, at) => `queue_${at + 1}`);
   const bench = await givenBench({
     shards: databases,
@@ -55,7 +57,7 @@ export async function latency(
     const producing = produce(bench.config, {
       queues: names,
       rate,
-      seconds: WARM_SECONDS + seconds,
+      seconds: warm + seconds,
       atEnd: async () => {
         endedMs = Date.now();
         server = await serverCpu(bench.central);
@@ -66,7 +68,7 @@ export async function latency(
     });
     // What is measured is a steady load: the first event of an idle shard waits for up to a second.
     while (read().length < rate) await new Promise((resolve) => setTimeout(resolve, 100));
-    await new Promise((resolve) => setTimeout(resolve, (WARM_SECONDS * 1000) / 2));
+    await new Promise((resolve) => setTimeout(resolve, warm * 800));
     const beganMs = Date.now();
     const cpuBefore = mover.cpuSeconds();
     const workersBefore = workers.treeCpuSeconds();
@@ -86,7 +88,7 @@ export async function latency(
       databases,
       queues,
       'events/s asked': rate,
-      'events/s made': produced / (WARM_SECONDS + seconds),
+      'events/s made': produced / (warm + seconds),
       handled: latencies.length,
       'p50, ms': percentile(latencies, 0.5),
       'p95, ms': percentile(latencies, 0.95),
