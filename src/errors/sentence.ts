@@ -26,7 +26,10 @@ const SQLSTATE: Readonly<Record<string, string>> = {
  * @returns one sentence, ending in a full stop.
  */
 export function sentenceFor(error: unknown, subject: string): string {
-  if (error instanceof TributaryError) return error.message;
+  if (error instanceof TributaryError) {
+    // Who waits for an answer does not know whose it is.
+    return error.code === 'timeout' ? `${subject}: ${decapitalised(error.message)}` : error.message;
+  }
   const network = networkCodeOf(error);
   if (network !== undefined) return `${subject} ${NETWORK[network] ?? `lost its connection (${network}).`}`;
   const sqlstate = sqlstateOf(error);
@@ -45,6 +48,10 @@ export function sentenceFor(error: unknown, subject: string): string {
     return `${subject} does not offer TLS: set \`tls: off\` or turn it on there.`;
   if (/timeout expired|timed out/i.test(message)) return `${subject} ${NETWORK.ETIMEDOUT}`;
   return `${subject}: ${message.replace(/\.$/, '')}.`;
+}
+
+function decapitalised(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
 }
 
 function firstLine(error: unknown): string {

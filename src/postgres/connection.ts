@@ -143,7 +143,7 @@ export class Connection {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_resolve, reject) => {
       timer = setTimeout(() => {
-        const error = new TributaryError(`No answer within ${timeoutMs} ms.`, {
+        const error = new TributaryError(`No answer within ${Math.round(timeoutMs / 100) / 10} s.`, {
           code: 'timeout',
           kind: 'retryable',
         });

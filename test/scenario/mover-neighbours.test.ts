@@ -57,7 +57,7 @@ describe('mover', () => {
     await untilMoved(forwarding, 20);
     proxy.blackhole();
     await givenEvents(forwarding.shards[0] as TestDatabase, 'orders', 5);
-    const noticed = mover.waitForLine(/No answer within|made no progress/);
+    const noticed = mover.waitForLine(/no answer within|made no progress/i);
     for (let n = 1; n <= 10; n += 1) {
       await givenEvents(forwarding.shards[1] as TestDatabase, 'email_out', 1);
       await untilMoved(forwarding, 20 + n, 3_000);
