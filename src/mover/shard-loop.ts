@@ -40,7 +40,7 @@ const MISSING_QUEUE_MS = 10_000;
 const MOST_TURNS_UNDER_WAY = 2;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** After a failure, which told why: a shard two seconds away needs some six to log in. */
-const PATIENT_TIMEOUT_MS = 20_000;
+const PATIENT_TIMEOUT_MS = 10_000;
 const ACTIVE: SourceState = { state: 'active', haltReason: undefined, paused: false, pauseReason: undefined };
 
 export class ShardLoop implements Service {
