@@ -1,13 +1,24 @@
 // What the mover's upkeep does every few seconds, at once: watermarks that follow the positions, and rotations.
+import { kindOf } from '../../src/errors/sqlstate.ts';
 import type { Connection } from '../../src/postgres/connection.ts';
 import { maintain } from '../../src/upkeep/maintenance.ts';
 import { moveWatermarks } from '../../src/upkeep/watermarks.ts';
 import type { Forwarding } from './forwarding.ts';
 
-/** Rotates what is due on one database; returns how many rotations there were. */
+/**
+ * Rotates what is due on one database; returns how many rotations there were. Somebody in the way for too long is no error:
+ * the next time is soon.
+ */
 export async function rotate(connection: Connection, queues: readonly string[]): Promise<number> {
-  const { rotated } = await maintain(connection, { schema: 'pgq', queues, onRotation: () => {} });
-  return rotated;
+  try {
+    const { rotated } = await maintain(connection, { schema: 'pgq', queues, onRotation: () => {} });
+    return rotated;
+  } catch (error) {
+    await connection.script('rollback');
+    if (kindOf(error) !== 'retryable') throw error;
+    process.stdout.write(`rotation put off: ${(error as Error).message}\n`);
+    return 0;
+  }
 }
 
 /** As the mover's own upkeep does every few seconds. */
