@@ -1,17 +1,17 @@
 // The gathered commit: windows of many sources and their positions, in one transaction on central.
 //
 // Order: the transaction owns its id, then asks for the event table (the other way round a rotation in between loses the
-// events), then COPY, then positions (their locks last milliseconds), commit and a tick.
+// events), then COPY, then positions (their locks last milliseconds), commit and a tick. What is small goes in one message
+// (one-message.ts), what is not in steps.
 // Fails by: an error anywhere rolls everything back; an error on commit itself leaves it unknown whether it happened, so
 // the caller reads the positions again before it goes on.
-import { once } from 'node:events';
-import type { Writable } from 'node:stream';
-import { finished } from 'node:stream/promises';
-import { failPoint } from '../lifecycle/fail-point.ts';
+import { failPoint, isArmed } from '../lifecycle/fail-point.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { literal } from '../postgres/quote.ts';
-import { CENTRAL_COLUMNS } from './columns.ts';
+import { copyIn } from './copy-in.ts';
+import { commitInOneMessage, fitsOneMessage, noteTable } from './one-message.ts';
 import type { Position } from './position.ts';
+import { tickSql } from './tick-sql.ts';
 
 /** One source's step in a commit. */
 export interface PositionStep {
@@ -60,19 +60,8 @@ export interface CommitOptions {
 /** Raised by insert_positions: the position is not where the mover left it. */
 const POSITION_MOVED = 'TB010';
 
-/** Signature, flags, length of the header's extension. */
-const COPY_HEADER = Buffer.concat([Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1'), Buffer.alloc(8)]);
 /** So much of a refused event is kept; its whole length is kept beside it. */
 const MOST_RAW_BYTES = 1024 * 1024;
-/** At least so fast central is with what it has got. */
-const CENTRAL_BYTES_PER_MS = 1024;
-const COPY_TRAILER = Buffer.from([0xff, 0xff]);
-
-/**
- * Beside a tick that is a transaction of its own: whoever hands out its batch commits behind it and flushes both, so that
- * waiting for the disk here would only hold the lock that all who notify on the server take in turn.
- */
-export const LAZILY = "set_config('synchronous_commit', 'off', true)";
 
 /** A transaction that inserted events. */
 export interface Committed {
@@ -89,7 +78,7 @@ export async function commitGathered(
   { timeoutMs, holdSql }: CommitOptions,
 ): Promise<Committed | undefined> {
   // Asked for behind the rows: who reads while we copy knows their number only then.
-  const positions = () =>
+  const positions = (): string =>
     [
       ...dead.map(condemnSql),
       `select tributary.insert_positions(${literal(JSON.stringify(steps.map(stepJson)))}::jsonb)`,
@@ -100,21 +89,47 @@ export async function commitGathered(
       await central.script(`begin isolation level read committed; ${positions()}; commit`, { timeoutMs });
       return undefined;
     }
-    const { xid, table } = await openCommit(central, queue, { timeoutMs, holdSql });
-    await failPoint('commit:opened');
-    await copyChunks(central, table, chunks, timeoutMs);
-    await failPoint('commit:copied');
-    // In one message: nobody can be frozen while positions are locked, and workers need not wait for another turn.
-    const results = await central.script(
-      `${positions()}; commit; select ${LAZILY}, tributary.tick_after_commit(${literal(queue)}, ${xid}) as covered`,
-      { timeoutMs },
-    );
+    const committed =
+      (await inOneMessage(central, { queue, chunks, holdSql, behindSql: positions }, timeoutMs)) ??
+      (await inSteps(central, { queue, chunks, holdSql, behindSql: positions }, timeoutMs));
     await failPoint('commit:committed');
-    return { xid, isCovered: results.at(-1)?.[0]?.covered === true };
+    return committed;
   } catch (error) {
     if (!central.failed) await central.script('rollback', { timeoutMs }).catch(() => {});
     throw error;
   }
+}
+
+interface InTransaction {
+  readonly queue: string;
+  readonly chunks: CommitContent['chunks'];
+  readonly holdSql: string;
+  readonly behindSql: () => string;
+}
+
+/** Where a process is to be stopped between the steps, there have to be steps. */
+async function inOneMessage(
+  central: Connection,
+  { chunks, behindSql, ...what }: InTransaction,
+  timeoutMs: number,
+): Promise<Committed | undefined> {
+  if (!fitsOneMessage(chunks) || isArmed('commit:opened') || isArmed('commit:copied')) return undefined;
+  return await commitInOneMessage(central, { ...what, chunks, behindSql: behindSql() }, timeoutMs);
+}
+
+async function inSteps(
+  central: Connection,
+  { queue, chunks, holdSql, behindSql }: InTransaction,
+  timeoutMs: number,
+): Promise<Committed> {
+  const { xid, table } = await openCommit(central, queue, { timeoutMs, holdSql });
+  await failPoint('commit:opened');
+  await copyIn(central, { table, chunks }, timeoutMs);
+  await failPoint('commit:copied');
+  // In one message: nobody can be frozen while positions are locked, and workers need not wait for another turn.
+  const results = await central.script(`${behindSql()}; commit; ${tickSql(queue, xid)}`, { timeoutMs });
+  noteTable(central, queue, table);
+  return { xid, isCovered: results.at(-1)?.[0]?.covered === true };
 }
 
 export interface RowsContent {
@@ -132,7 +147,7 @@ export async function commitRows(
 ): Promise<void> {
   try {
     const { table } = await openCommit(central, queue, options);
-    await copyChunks(central, table, chunks, options.timeoutMs);
+    await copyIn(central, { table, chunks }, options.timeoutMs);
     await central.script(alongsideSql, options);
     await central.script('commit', options);
   } catch (error) {
@@ -152,7 +167,7 @@ export async function tryRows(
 ): Promise<unknown> {
   try {
     const { table } = await openCommit(central, queue, options);
-    await copyChunks(central, table, chunks, options.timeoutMs);
+    await copyIn(central, { table, chunks }, options.timeoutMs);
     await central.script('set constraints all immediate', options);
     return undefined;
   } catch (error) {
@@ -187,59 +202,6 @@ async function openCommit(
     { timeoutMs },
   );
   return { xid: own?.xid as number, table: current?.event_table as string };
-}
-
-async function copyChunks(
-  central: Connection,
-  table: string,
-  chunks: CommitContent['chunks'],
-  timeoutMs: number,
-): Promise<void> {
-  const sink = central.copyIn(`copy ${table} (${CENTRAL_COLUMNS}) from stdin (format binary)`);
-  const giveUp = () => central.destroy();
-  let timer = setTimeout(giveUp, timeoutMs);
-  let bytes = 0;
-  let isOver = false;
-  try {
-    const done = finished(sink);
-    done.catch(() => {
-      isOver = true;
-    });
-    const write = async (chunk: Buffer) => {
-      if (!sink.write(chunk)) await drained(sink, done);
-      bytes += chunk.length;
-      timer.refresh();
-    };
-    if (isSmall(chunks)) sink.write(Buffer.concat([COPY_HEADER, ...chunks, COPY_TRAILER]));
-    else {
-      await write(COPY_HEADER);
-      for await (const chunk of chunks) await write(chunk);
-      await write(COPY_TRAILER);
-    }
-    sink.end();
-    // A large event is compressed and written only now that central has all of it.
-    clearTimeout(timer);
-    timer = setTimeout(giveUp, timeoutMs + bytes / CENTRAL_BYTES_PER_MS);
-    await done;
-  } catch (error) {
-    // Where the rows broke off, the COPY must not be taken for complete; one that central refused, or that went with its
-    // connection, is over, and would be waited for in vain.
-    if (!isOver) await new Promise<void>((resolve) => sink.destroy(error as Error).once('close', resolve));
-    throw error;
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** Few bytes cost more by the piece than by a copy. */
-const SMALL_BYTES = 32 * 1024;
-
-function isSmall(chunks: CommitContent['chunks']): chunks is readonly Buffer[] {
-  return Array.isArray(chunks) && chunks.reduce((sum, { length }) => sum + length, 0) <= SMALL_BYTES;
-}
-
-async function drained(sink: Writable, done: Promise<void>): Promise<void> {
-  await Promise.race([once(sink, 'drain'), done]);
 }
 
 function condemnSql({ source, events }: DeadOfSource): string {

@@ -36,6 +36,11 @@ export function failPoint(name: FailPoint): Promise<void> {
   return fire(parsed);
 }
 
+/** Whether this process is to stop there. */
+export function isArmed(name: FailPoint): boolean {
+  return parsed?.name === name;
+}
+
 async function fire(armed: Armed): Promise<void> {
   armed.left -= 1;
   if (armed.left !== 0) return;

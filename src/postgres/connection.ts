@@ -8,6 +8,7 @@ import pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import type { Database } from '../config/config.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
+import { CopyScript } from './copy-script.ts';
 import { internalTypes } from './types.ts';
 
 export type Row = Record<string, unknown>;
@@ -107,6 +108,18 @@ export class Connection {
   async script(text: string, options: CallOptions = {}): Promise<Row[][]> {
     const results = await this.#bounded<unknown>(() => this.#client.query(text), options);
     return (Array.isArray(results) ? results : [results]).map((result) => (result as pg.QueryResult).rows);
+  }
+
+  /** The same, where one of them is a `COPY … FROM STDIN`, whose data is sent along with them: nothing is waited for in between. */
+  async copyScript(text: string, chunks: readonly Buffer[], options: CallOptions = {}): Promise<Row[][]> {
+    const results = await this.#bounded<pg.QueryResult[]>(
+      () =>
+        new Promise((resolve, reject) => {
+          this.#client.query(new CopyScript(text, chunks, { resolve, reject }));
+        }),
+      options,
+    );
+    return results.map(({ rows }) => rows);
   }
 
   /** `COPY … TO STDOUT`, alone in its message. */

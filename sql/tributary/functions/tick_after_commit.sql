@@ -15,7 +15,7 @@
 --      pgq.tick, the queue's sequences
 --
 -- Called by:
---      src/central/commit.ts
+--      src/central/tick-sql.ts
 -- ----------------------------------------------------------------------
 create or replace function tributary.tick_after_commit(x_queue text, x_xid bigint)
 returns boolean as $$

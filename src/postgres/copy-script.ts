@@ -1,0 +1,40 @@
+// A query of several statements, one of them a COPY FROM STDIN, that sends the COPY's data right behind its text.
+//
+// The server reads the data when it gets to the COPY. Where a statement before it fails, it passes over data that it did not
+// ask for, as the protocol has it.
+import type { Writable } from 'node:stream';
+import pg from 'pg';
+
+/** int8 'd', int32 length of itself and the data. */
+const COPY_DATA = 'd'.charCodeAt(0);
+const FRAME_BYTES = 5;
+/** int8 'c', int32 length of itself. */
+const COPY_DONE = Buffer.from([...Buffer.from('c'), 0, 0, 0, 4]);
+
+export interface CopyScriptEnd {
+  resolve(results: pg.QueryResult[]): void;
+  reject(error: Error): void;
+}
+
+export class CopyScript extends pg.Query {
+  /** @param chunks together less than 2^31 bytes. */
+  constructor(text: string, chunks: readonly Buffer[], { resolve, reject }: CopyScriptEnd) {
+    super(text, (error, results) => {
+      if (error === undefined || error === null) resolve(results as unknown as pg.QueryResult[]);
+      else reject(error);
+    });
+    const frame = Buffer.alloc(FRAME_BYTES);
+    frame.writeInt8(COPY_DATA);
+    frame.writeInt32BE(FRAME_BYTES - 1 + chunks.reduce((sum, { length }) => sum + length, 0), 1);
+    this.submit = (connection) => {
+      const { stream } = connection as unknown as { stream: Writable };
+      stream.cork();
+      connection.query(text);
+      for (const bytes of [frame, ...chunks, COPY_DONE]) stream.write(bytes);
+      stream.uncork();
+    };
+  }
+
+  /** It is on its way. */
+  handleCopyInResponse(): void {}
+}
