@@ -15,6 +15,12 @@ const SHARDS = 4;
 const random = randomFrom(Number(process.env.TRIBUTARY_CHAOS_SEED ?? Math.floor(Math.random() * 2 ** 31)));
 const say = (line: string) => process.stdout.write(`${line}\n`);
 
+/** Watermarks are moved every five seconds, all else many times a second. */
+function failureOf(action: 'kill' | 'stop') {
+  const at = random.pick(FAIL_POINTS);
+  return { at, action, nth: at.startsWith('watermark') ? 1 + random.below(6) : 20 + random.below(40) };
+}
+
 /** The shards that each process holds. */
 async function holdings({ central }: Forwarding): Promise<Map<number, number>> {
   const rows = await central.query<{ pid: number; shards: number }>(
@@ -47,9 +53,7 @@ describe('mover', () => {
       const [first] = crew.running as [TestProcess];
       // Every other one is to die in the middle of something, when it has moved for a while.
       const action = random.pick(['kill', 'stop'] as const);
-      const failure = random.oneIn(2)
-        ? { at: random.pick(FAIL_POINTS), action, nth: 20 + random.below(40) }
-        : undefined;
+      const failure = random.oneIn(2) ? failureOf(action) : undefined;
       const second = crew.start(failure);
       if (failure === undefined) {
         await until(isShared, { what: 'shared leases', timeoutMs: 60_000 });
