@@ -6,6 +6,8 @@ import { produce } from './load.ts';
 import { startTributary } from './mover-process.ts';
 import { percentile, report } from './report.ts';
 import { coresBetween, serverCpu } from './server-cpu.ts';
+import { type Stages, stagesOf } from './stages.ts';
+import { VISIBLE_SETTINGS } from './visible.ts';
 
 export interface LatencyOptions {
   readonly databases: number;
@@ -17,14 +19,13 @@ export interface LatencyOptions {
 /** Long enough for hundreds of shards to be connected and the events that waited meanwhile to be moved. */
 const warmSeconds = (databases: number) => Math.max(6, databases / 8);
 
-/** Appends of each event of a batch when it was sent and how long it took, in ms, a line each. */
+/** Appends of each event its queue, its id in central and when the handler began, in ms, a line each. */
 const LATENCY_HANDLER = `import { appendFileSync } from 'node:fs';
 export default {
   async batch(events) {
     const now = Date.now();
-    appendFileSync(process.env.BENCH_LATENCIES, events.map(({ data }) => {
-      const sent = Number.parseInt(data, 10);
-      return sent + ' ' + (now - sent) + '\\n';
+    appendFileSync(process.env.BENCH_LATENCIES, events.map(({ id, origin }) => {
+      return origin.queue + ' ' + id + ' ' + now + '\\n';
     }).join(''));
   },
 };
@@ -41,6 +42,7 @@ export async function latency(
     queues: names
       .map((queue) => `  ${queue}: { workers: 1, handler: ./handler.mjs, create: true }`)
       .join('\n'),
+    settings: VISIBLE_SETTINGS,
   });
   const folder = dirname(bench.config.file);
   writeFileSync(join(folder, 'handler.mjs'), LATENCY_HANDLER);
@@ -80,10 +82,21 @@ export async function latency(
     const workersCpu = workers.treeCpuSeconds() - workersBefore;
     const statements = (await transactions(bench.central)) - statementsBefore;
     await settled(read);
-    const latencies = read()
-      .map((line) => line.split(' ').map(Number) as [number, number])
-      .filter(([sentMs]) => sentMs >= beganMs)
-      .map(([, ms]) => ms);
+    const handled = read().map((line) => line.split(' ') as [string, string, string]);
+    const stages: Stages[] = [];
+    for (const queue of names) {
+      const own = handled.filter(([of]) => of === queue);
+      stages.push(
+        ...(await stagesOf(
+          bench.central,
+          queue,
+          own.map(([, id, atMs]) => ({ id: Number(id), atMs: Number(atMs) })),
+        )),
+      );
+    }
+    const measuredStages = stages.filter(({ madeMs }) => madeMs >= beganMs && madeMs < endedMs);
+    const latencies = measuredStages.map(({ madeMs, handledMs }) => handledMs - madeMs);
+    const medianOf = (ms: (stage: Stages) => number) => percentile(measuredStages.map(ms), 0.5);
     report(name, {
       databases,
       queues,
@@ -94,6 +107,9 @@ export async function latency(
       'p95, ms': percentile(latencies, 0.95),
       'p99, ms': percentile(latencies, 0.99),
       'max, ms': percentile(latencies, 1),
+      'until committed in central, p50, ms': medianOf(({ madeMs, movedMs }) => movedMs - madeMs),
+      'until ticked there, p50, ms': medianOf(({ movedMs, tickedMs }) => tickedMs - movedMs),
+      'until handled, p50, ms': medianOf(({ tickedMs, handledMs }) => handledMs - tickedMs),
       'connections of the mover to shards': connections,
       'transactions/s on the server': statements / measured,
       'mover CPU, share of a core': cpu / measured,

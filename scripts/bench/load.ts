@@ -1,4 +1,4 @@
-// Producers at a steady rate: every event carries the moment of its commit, so that a handler can tell how long it took.
+// Producers at a steady rate: every event carries its transaction, so that the server can tell when it was committed.
 
 import type { Config } from '../../dist/config/config.js';
 import { Connection } from '../../dist/postgres/connection.js';
@@ -36,8 +36,8 @@ export async function produce(
       // As an application's driver does it: prepared once.
       await connection.client.query({
         name: 'insert_event',
-        text: 'select pgq.insert_event($1, $2, $3)',
-        values: [queue, 'bench', `${Date.now()} ${'x'.repeat(100)}`],
+        text: 'select pgq.insert_event($1, $2, $3, pg_current_xact_id()::text, null, null, null)',
+        values: [queue, 'bench', 'x'.repeat(114)],
       });
       count += 1;
     }

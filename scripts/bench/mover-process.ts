@@ -21,7 +21,7 @@ export interface MoverProcess {
 
 /** For the process and those it forks, e.g. `--cpu-prof --cpu-prof-dir=/tmp/profiles`. */
 const NODE_ARGS = process.env.BENCH_NODE_ARGS?.split(' ') ?? [];
-const CLI = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const CLI = fileURLToPath(new URL('../../dist/run/tributary.js', import.meta.url));
 const TICKS_PER_SECOND = 100;
 
 export const startMover = (file: string): MoverProcess =>

@@ -33,7 +33,7 @@ export interface ForkedMoverOptions {
 }
 
 /** Always the compiled file, as for workers. */
-const PROGRAM = packagePath('dist', 'cli', 'main.js');
+const PROGRAM = packagePath('dist', 'run', 'tributary.js');
 const CRASH_BACKOFF = { firstMs: 500, maxMs: 10_000 };
 /** One that lived so long did not die of its start. */
 const STEADY_MS = 10_000;

@@ -19,7 +19,7 @@ interface Child {
 
 /** Unlike `startTributary`, with a stdin that stays open. */
 function start(args: readonly string[]): Child {
-  const child = spawn(process.execPath, [packagePath('dist', 'cli', 'main.js'), ...args]);
+  const child = spawn(process.execPath, [packagePath('dist', 'run', 'tributary.js'), ...args]);
   onTestFinished(() => void child.kill('SIGKILL'));
   const output = { stdout: '', stderr: '' };
   child.stdout.on('data', (text) => {

@@ -25,7 +25,7 @@ describe('README', () => {
     if (first === undefined || second === undefined) throw new Error('no shards');
     const folder = givenFolder();
     const bin = writeFile(folder, 'bin/npx', {
-      text: `#!/bin/sh\nshift\nexec '${process.execPath}' '${packagePath('dist', 'cli', 'main.js')}' "$@"\n`,
+      text: `#!/bin/sh\nshift\nexec '${process.execPath}' '${packagePath('dist', 'run', 'tributary.js')}' "$@"\n`,
     });
     chmodSync(bin, 0o755);
     const env = {

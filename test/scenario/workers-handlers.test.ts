@@ -122,7 +122,15 @@ describe('handlers in worker processes', () => {
     const { central, file } = hosts;
     givenTicker(central, 'orders');
     await central.produce('orders', 20);
-    startProcess([node as string, packagePath('dist', 'cli', 'main.js'), '-c', file, 'work', '--host', 'h1']);
+    startProcess([
+      node as string,
+      packagePath('dist', 'run', 'tributary.js'),
+      '-c',
+      file,
+      'work',
+      '--host',
+      'h1',
+    ]);
     await until(async () => (await central.effects()).length === 20, {
       what: 'the events',
       timeoutMs: 60_000,

@@ -46,7 +46,7 @@ afterAll(async () => {
 
 /** `tributary ARGS` as built in dist/; killed with all its children after the test file. */
 export function startTributary(args: readonly string[], options: ProcessOptions = {}): TestProcess {
-  return startProcess([process.execPath, packagePath('dist', 'cli', 'main.js'), ...args], options);
+  return startProcess([process.execPath, packagePath('dist', 'run', 'tributary.js'), ...args], options);
 }
 
 /** Runs `tributary ARGS` to its end. */

@@ -26,7 +26,7 @@ export class Supervised {
   #isStopping = false;
 
   constructor({ file, host, env, onSentence, onLost }: SupervisedOptions) {
-    this.#child = fork(packagePath('dist', 'cli', 'main.js'), ['-c', file, 'start', '--host', host], {
+    this.#child = fork(packagePath('dist', 'run', 'tributary.js'), ['-c', file, 'start', '--host', host], {
       env: { ...env, TRIBUTARY_LOG: 'warn' },
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     });

@@ -1,15 +1,13 @@
 // The process of one worker. One of the two files that catch signals.
 //
 // A terminal's Ctrl-C reaches every process of its group; only the primary decides what it means, so signals are ignored
-// here and messages obeyed. When the primary is gone, the channel closes and this process ends: the batch at hand is handed
-// out again.
+// here and messages obeyed. When the primary is gone, the channel closes and this process ends, or is ended where it is too
+// busy to see that (primary/orphan-guard.ts): the batch at hand is handed out again.
 import { constants } from 'node:os';
-import { pino } from 'pino';
-import { prettyFactory } from 'pino-pretty';
+import { type Logger, pino } from 'pino';
 import { sentenceFor } from '../../errors/sentence.ts';
 import { loadHandler } from '../../handler/load.ts';
 import { ENDED, type Start, type ToPrimary, toWorker } from '../protocol.ts';
-import { watchParent } from './parent-watch.ts';
 import { Worker } from './worker.ts';
 
 const PULSE_MS = 1_000;
@@ -17,7 +15,6 @@ const PULSE_MS = 1_000;
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 process.on('disconnect', () => process.exit(128 + constants.signals.SIGHUP));
-watchParent();
 
 function send(message: ToPrimary): void {
   // A channel that closes at this moment is told by `disconnect`.
@@ -52,7 +49,7 @@ function drain(): void {
 }
 
 async function begin(start: Start): Promise<void> {
-  const log = makeLog(start.log);
+  const log = await makeLog(start.log);
   process.title = `tributary ${start.slot}`;
   isLoading = true;
   const park = (error: unknown) => {
@@ -95,9 +92,11 @@ async function begin(start: Start): Promise<void> {
   process.exit(worker.hasOverrun ? ENDED.recycled : ENDED.drained);
 }
 
-function makeLog({ level, isPretty }: Start['log']) {
+/** What writes for people is loaded only where there are some. */
+async function makeLog({ level, isPretty }: Start['log']): Promise<Logger> {
   const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
   if (!isPretty) return pino(options, pino.destination({ dest: 2, sync: true }));
+  const { prettyFactory } = await import('pino-pretty');
   const pretty = prettyFactory({
     colorize: true,
     ignore: 'pid,hostname',

@@ -3,6 +3,7 @@ import cluster, { type Worker as ClusterWorker } from 'node:cluster';
 import { packagePath } from '../../lifecycle/package-root.ts';
 import { CallRecord } from '../last-call.ts';
 import { type Suspect, type ToPrimary, type ToWorker, toPrimary } from '../protocol.ts';
+import { OrphanGuard } from './orphan-guard.ts';
 
 export interface Ending {
   readonly code: number | null;
@@ -20,7 +21,10 @@ export interface ProcessListener {
 const FROM_OUTSIDE = ['SIGKILL', 'SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT'];
 
 /** Always the compiled file: workers of the sources in tests run from `dist` as well. */
-const CHILD_ENTRY = packagePath('dist', 'workers', 'child', 'main.js');
+const CHILD_ENTRY = packagePath('dist', 'run', 'worker.js');
+
+/** One for all workers of this process, as node:cluster is. */
+const orphans = new OrphanGuard();
 
 export class WorkerProcess {
   readonly #worker: ClusterWorker;
@@ -37,6 +41,8 @@ export class WorkerProcess {
     const { env, stdio } = record.inheritance;
     cluster.setupPrimary({ exec: CHILD_ENTRY, args: [], serialization: 'advanced', stdio });
     this.#worker = cluster.fork(env);
+    const { pid } = this.#worker.process;
+    if (pid !== undefined) orphans.guard(pid);
     this.#worker.on('message', (raw: unknown) => {
       const parsed = toPrimary.safeParse(raw);
       if (!parsed.success || this.#hasEnded) return;
@@ -47,6 +53,7 @@ export class WorkerProcess {
     this.#worker.on('error', () => {});
     this.#worker.on('exit', (code: number | null, signal: string | null) => {
       this.#hasEnded = true;
+      if (pid !== undefined) orphans.release(pid);
       const call = record.take();
       const isCertain = this.#wasSilent || !FROM_OUTSIDE.includes(signal ?? '');
       this.#listener.onEnd({ code, signal, suspect: call && { ...call, isCertain } });
