@@ -11,6 +11,8 @@ const RATE = 300;
 const QUIET_MS = 20_000;
 /** Events of a gigabyte are made beforehand; what that leaves the server with to do should be over. */
 const REST_MS = 10_000;
+/** Of 16 MB each: more than all of it needs. */
+const WAL_FILES = 350;
 
 export async function giant(
   name: string,
@@ -19,8 +21,9 @@ export async function giant(
   const bench = await givenBench({
     shards: OTHERS + 1,
     queues: '  orders: { workers: none, create: true, from: [orders, bulk] }',
-    settings: VISIBLE_SETTINGS,
+    settings: { ...VISIBLE_SETTINGS, min_wal_size: '6GB' },
   });
+  await makeWal(bench);
   const others = bench.config.shards.slice(0, OTHERS);
   const own = bench.config.shards.slice(OTHERS);
   const mover = startTributary(['-c', bench.config.file, 'mover', '--host', '127.0.0.1']);
@@ -97,6 +100,17 @@ export async function giant(
 }
 
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+/**
+ * A server that has run for long writes into the files that its log left behind. One that is new makes each of them first, and
+ * all who commit wait for that, some fifty milliseconds every 16 MB.
+ */
+async function makeWal({ central }: BenchCluster): Promise<void> {
+  for (let file = 0; file < WAL_FILES; file += 1)
+    await central.script("select pg_logical_emit_message(false, 'bench', ''); select pg_switch_wal()");
+  // What was before the last but one may be used again.
+  for (let time = 0; time < 2; time += 1) await central.query('checkpoint', [], { timeoutMs: 120_000 });
+}
 
 /** @returns how to commit it. */
 async function insertGiant(
