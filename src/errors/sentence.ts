@@ -39,6 +39,8 @@ export function sentenceFor(error: unknown, subject: string): string {
     if (known !== undefined) return `${subject} ${known}`;
     if (sqlstate === '42501')
       return `${subject}: ${message}: run \`tributary install\` with an admin role, which grants what is needed.`;
+    if (sqlstate === '42883' && message.includes(' tributary.'))
+      return `${subject}: ${message}: run \`tributary install\`, which brings central up to this version.`;
     return `${subject}: ${message} (SQLSTATE ${sqlstate}).`;
   }
   if (/SASL|client password must be a string/i.test(message)) {

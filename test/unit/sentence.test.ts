@@ -22,4 +22,16 @@ describe('errors/sentence', () => {
       'Shard app_017 refuses connections: is the server running, and are host and port right?',
     );
   });
+
+  test('a central that an older version installed is told what to run', () => {
+    const missing = Object.assign(
+      new Error('function tributary.begin_commit(unknown, unknown) does not exist'),
+      {
+        code: '42883',
+      },
+    );
+    expect(sentenceFor(missing, 'Central')).toBe(
+      'Central: function tributary.begin_commit(unknown, unknown) does not exist: run `tributary install`, which brings central up to this version.',
+    );
+  });
 });
