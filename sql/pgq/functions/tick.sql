@@ -54,7 +54,7 @@ as $$
 declare
     v_last  pgq.tick;
     v_prev  pgq.tick;
-    v_now   txid_snapshot := txid_current_snapshot();
+    v_now   txid_snapshot;
     v_seq   bigint;
     v_new   bigint;
     v_lag   interval;
@@ -64,6 +64,8 @@ begin
         return true;
     end if;
 
+    -- Taken behind the look: a tick that somebody else made in between would seem to come from the future.
+    v_now := txid_current_snapshot();
     if txid_snapshot_xmin(v_last.tick_snapshot) > txid_snapshot_xmax(v_now) then
         raise exception 'Invalid PgQ state: old xmin=%, old xmax=%, cur txid=%',
             txid_snapshot_xmin(v_last.tick_snapshot), txid_snapshot_xmax(v_last.tick_snapshot), txid_snapshot_xmax(v_now)
