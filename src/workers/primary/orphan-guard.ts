@@ -4,24 +4,29 @@
 // Invariant: we hold the other end of that input, and nobody else does; it closes however we end, also by SIGKILL. A process
 // id is told before its process can have ended, and taken back once it has.
 // Fails by: a machine without /bin/sh; then a worker still ends by itself as soon as its loop turns.
-import { type ChildProcess, spawn } from 'node:child_process';
-import type { Writable } from 'node:stream';
+import { spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
 
-/** A line each: `+ PID` and `- PID`. Signals to our terminal or group are meant for us. */
+/**
+ * A line each on descriptor 3: `+ PID` and `- PID`. Signals to our terminal or group are meant for us. In the background of
+ * a shell that ends at once: it is none of our children, which are workers.
+ */
 const SCRIPT = `
-trap '' INT TERM HUP PIPE
-pids=' '
-while read -r what pid; do
-  case $what in
-  +) pids="$pids$pid " ;;
-  -) case $pids in *" $pid "*) pids="\${pids%% $pid *} \${pids#* $pid }" ;; esac ;;
-  esac
-done
-for pid in $pids; do kill -s KILL "$pid"; done
+(
+  trap '' INT TERM HUP PIPE
+  pids=' '
+  while read -r what pid <&3; do
+    case $what in
+    +) pids="$pids$pid " ;;
+    -) case $pids in *" $pid "*) pids="\${pids%% $pid *} \${pids#* $pid }" ;; esac ;;
+    esac
+  done
+  for pid in $pids; do kill -s KILL "$pid"; done
+) &
 `;
 
 export class OrphanGuard {
-  #shell: (ChildProcess & { readonly stdin: Writable }) | undefined;
+  #input: Socket | undefined;
 
   guard(pid: number): void {
     this.#tell(`+ ${pid}`);
@@ -33,21 +38,24 @@ export class OrphanGuard {
   }
 
   #tell(line: string): void {
-    this.#shell ??= start();
-    this.#shell.stdin.write(`${line}\n`);
+    this.#input ??= start();
+    this.#input.write(`${line}\n`);
   }
 }
 
-function start(): ChildProcess & { readonly stdin: Writable } {
+/** @returns the other end of its input. */
+function start(): Socket {
   const shell = spawn('/bin/sh', ['-c', SCRIPT, 'tributary-workers'], {
     cwd: '/',
     detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
+    // Not its stdin: that would be closed for us when the first shell ends.
+    stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
   });
+  const input = shell.stdio[3] as Socket;
   shell.on('error', () => {});
-  shell.stdin.on('error', () => {});
+  input.on('error', () => {});
   // It is there for our end, and must not delay it.
   shell.unref();
-  (shell.stdin as unknown as { unref(): void }).unref();
-  return shell;
+  input.unref();
+  return input;
 }
