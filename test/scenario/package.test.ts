@@ -1,6 +1,6 @@
 // What a user gets: the packed tarball in an empty project, a typed handler compiled with `strict`, and it runs.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -119,7 +119,8 @@ describe('the package', () => {
   });
 
   test('its command line runs from there', () => {
-    const main = join(project, 'node_modules', 'tributary', 'dist', 'cli', 'main.js');
+    const { bin } = JSON.parse(readFileSync(packagePath('package.json'), 'utf8'));
+    const main = join(project, 'node_modules', 'tributary', bin.tributary);
     const { status, output } = run(process.execPath, [main, '--version'], project);
     expect({ status, output: output.trim() }).toEqual({ status: 0, output: '0.1.0' });
   });
@@ -130,7 +131,8 @@ describe('the package', () => {
     expect(files).toEqual(
       expect.arrayContaining([
         'dist/index.d.ts',
-        'dist/workers/child/main.js',
+        'dist/run/tributary.js',
+        'dist/run/worker.js',
         'sql/migrations/0001_central.sql',
       ]),
     );
