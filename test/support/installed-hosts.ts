@@ -1,7 +1,14 @@
 // An installation whose hosts run `tributary start`: shards that belong to hosts, handlers that write down what they saw.
 
+import type { Connection } from '../../src/postgres/connection.ts';
 import { readHandled } from '../../src/proof/handled.ts';
-import { readCentralEvents, readShardEvents } from '../../src/proof/origins.ts';
+import {
+  compare,
+  type Proof,
+  type ProofRow,
+  readCentralEvents,
+  readShardEvents,
+} from '../../src/proof/origins.ts';
 import { judge, type Verdict } from '../../src/proof/verdict.ts';
 import { givenFile } from './config-file.ts';
 import type { TestDatabase } from './database.ts';
@@ -23,6 +30,8 @@ export interface InstalledHosts extends Cluster {
   startHost(name: string): Promise<TestProcess>;
   /** Of the queue `orders`, from the databases as they are now. */
   verdict(): Promise<Verdict>;
+  /** The same for the way into central alone. */
+  proof(): Promise<Proof>;
   handled(): Promise<number>;
   /** Process ids of the living movers, as central knows them. */
   movers(): Promise<number[]>;
@@ -31,10 +40,10 @@ export interface InstalledHosts extends Cluster {
 /** @param hosts how many shards belong to each host; shards are named s1, s2, … */
 export async function givenInstalledHosts(
   hosts: Readonly<Record<string, number>>,
-  { workers = 2 } = {},
+  { workers = 2, cluster: given }: { readonly workers?: number; readonly cluster?: Cluster } = {},
 ): Promise<InstalledHosts> {
   const owners = Object.entries(hosts).flatMap(([name, shards]) => Array<string>(shards).fill(name));
-  const cluster = await givenCluster({ shards: owners.length });
+  const cluster = given ?? (await givenCluster({ shards: owners.length }));
   const file = givenFile(
     [
       `central: '${cluster.central.url}'`,
@@ -46,7 +55,7 @@ export async function givenInstalledHosts(
     ].join('\n'),
     { others: { 'write.mjs': HANDLER } },
   );
-  const { central, shards } = cluster;
+  const { central } = cluster;
   await central.query(
     'create table handled (no bigint generated always as identity, txid bigint default txid_current(), origin text, queue text)',
   );
@@ -60,23 +69,15 @@ export async function givenInstalledHosts(
       await host.waitForLine(/starting: /);
       return host;
     },
-    async verdict() {
-      const connections = await Promise.all([central, ...shards].map((database) => database.connect()));
-      const [first, ...rest] = connections as [(typeof connections)[0], ...typeof connections];
-      try {
-        const rows = await Promise.all(
-          rest.map((shard, at) => readShardEvents(shard, { shard: `s${at + 1}`, queue: 'orders' })),
-        );
-        return judge({
-          shards: rows.flat(),
-          central: await readCentralEvents(first, { queue: 'orders' }),
-          handled: await readHandled(first, 'handled'),
+    verdict: () =>
+      withSides(cluster, async (sides, connection) =>
+        judge({
+          ...sides,
+          handled: await readHandled(connection, 'handled'),
           isHandledInOrder: workers === 1,
-        });
-      } finally {
-        await Promise.all(connections.map((connection) => connection.close()));
-      }
-    },
+        }),
+      ),
+    proof: () => withSides(cluster, async (sides) => compare(sides.shards, sides.central)),
     async handled() {
       return (await central.query<{ n: number }>('select count(*) as n from handled'))[0]?.n ?? 0;
     },
@@ -87,6 +88,26 @@ export async function givenInstalledHosts(
       return rows.map(({ pid }) => pid);
     },
   };
+}
+
+/** Reads both sides of the queue `orders`. */
+async function withSides<T>(
+  { central, shards }: Cluster,
+  work: (sides: { shards: ProofRow[]; central: ProofRow[] }, ofCentral: Connection) => Promise<T>,
+): Promise<T> {
+  const connections = await Promise.all([central, ...shards].map((database) => database.connect()));
+  const [first, ...rest] = connections as [Connection, ...Connection[]];
+  try {
+    const rows = await Promise.all(
+      rest.map((shard, at) => readShardEvents(shard, { shard: `s${at + 1}`, queue: 'orders' })),
+    );
+    return await work(
+      { shards: rows.flat(), central: await readCentralEvents(first, { queue: 'orders' }) },
+      first,
+    );
+  } finally {
+    await Promise.all(connections.map((connection) => connection.close()));
+  }
 }
 
 /** Transactions of three events each, spread over the shards. */

@@ -1,0 +1,86 @@
+// Chaos: whole hosts that run `tributary start` lose their power, their supervisor, their mover, a worker, or freeze past their
+// leases, and servers are shut down at once, all under load. After every round what was committed on the shards has arrived
+// in central, in order and unsplit, and was handled, each event once.
+// TRIBUTARY_CHAOS_ROUNDS says how many rounds, TRIBUTARY_CHAOS_SEED which faults, TRIBUTARY_CHAOS_FAULTS how many in each.
+import { setTimeout as pause } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { givenDatabase, type TestDatabase } from '../support/database.ts';
+import { endPrepared } from '../support/forwarding.ts';
+import { strikeHosts } from '../support/host-faults.ts';
+import { HostPark } from '../support/host-park.ts';
+import { givenInstalledHosts } from '../support/installed-hosts.ts';
+import { startLoad } from '../support/load.ts';
+import { randomFrom } from '../support/random.ts';
+import { givenServer, type TestServer } from '../support/server.ts';
+import { until } from '../support/until.ts';
+
+const ROUNDS = Number(process.env.TRIBUTARY_CHAOS_ROUNDS ?? 3);
+const FAULTS = Number(process.env.TRIBUTARY_CHAOS_FAULTS ?? 8);
+const random = randomFrom(Number(process.env.TRIBUTARY_CHAOS_SEED ?? Math.floor(Math.random() * 2 ** 31)));
+const say = (line: string) => process.stdout.write(`${line}\n`);
+
+/** Leases of the dead, batches of the frozen, and on a busy machine processes that start. */
+const SETTLED_WITHIN_MS = 120_000;
+
+describe('hosts', () => {
+  test(`${ROUNDS} rounds of ${FAULTS} random faults: each event is moved and handled exactly once`, async () => {
+    say(`TRIBUTARY_CHAOS_SEED=${random.seed} TRIBUTARY_CHAOS_ROUNDS=${ROUNDS}`);
+    const servers = (await Promise.all([givenServer(), givenServer()])) as [TestServer, TestServer];
+    const [ofCentral, ofShards] = servers;
+    const central = await givenDatabase({ server: ofCentral });
+    const shards: TestDatabase[] = [];
+    for (let at = 0; at < 4; at += 1) shards.push(await givenDatabase({ server: ofShards }));
+    const hosts = await givenInstalledHosts(
+      { alpha: 2, beta: 2 },
+      { workers: 3, cluster: { central, shards } },
+    );
+    const park = new HostPark(hosts, ['alpha', 'beta']);
+    await park.ensureAll();
+    for (let round = 1; round <= ROUNDS; round += 1) {
+      const load = startLoad(shards, {
+        queues: ['orders'],
+        random: randomFrom(random.seed + round),
+        bulk: 300,
+      });
+      const before = await hosts.handled();
+      await until(async () => (await hosts.handled()) > before, { what: 'work', timeoutMs: 60_000 });
+      for (let fault = 0; fault < FAULTS; fault += 1) {
+        say(`round ${round}: ${await strikeHosts({ park, random, servers, central })}`);
+        await pause(random.below(1_000));
+      }
+      await load.stop();
+      for (const shard of shards) await endPrepared(shard);
+      await park.thawed();
+      await park.ensureAll();
+      const isDone = async () => {
+        const { committed, handled } = await hosts.verdict();
+        return handled >= committed;
+      };
+      await until(isDone, {
+        what: 'the end of all events',
+        timeoutMs: SETTLED_WITHIN_MS,
+        everyMs: 500,
+      }).catch(async (error: unknown) => {
+        say(park.lastWords);
+        throw new Error(
+          `${error instanceof Error ? error.message : error} ${JSON.stringify(await hosts.verdict())}`,
+        );
+      });
+      const { lost, twice, disordered, handled, culprits } = await hosts.verdict();
+      expect({
+        lost,
+        twice,
+        disordered,
+        culprits: culprits.filter((one) => !one.includes('split in handling')),
+      }).toEqual({
+        lost: 0,
+        twice: 0,
+        disordered: 0,
+        culprits: [],
+      });
+      expect((await hosts.proof()).split).toEqual([]);
+      say(`round ${round}: ${handled} events moved and handled, each exactly once`);
+    }
+    await park.stopAll();
+  });
+});
