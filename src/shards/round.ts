@@ -10,7 +10,7 @@ import {
   type RoundPart,
   roundTexts,
 } from './round-statements.ts';
-import { chooseEnd, type Tick, toTick } from './ticks.ts';
+import { chooseEnd, type PlainTick, type Tick, toTick } from './ticks.ts';
 
 /** What is asked about one queue. */
 export interface RoundRequest {
@@ -139,15 +139,15 @@ function toSeen(
 ): SeenQueue {
   const ticks = rows
     .filter((row) => row.tick_id !== null)
-    .map((row) =>
-      toTick({
+    .map(
+      (row): PlainTick => ({
         id: row.tick_id as number,
         timeUs: row.time_us,
         eventSeq: row.event_seq,
         snapshot: row.snapshot,
       }),
     );
-  const start = ticks[0]?.id === asked.tickId ? ticks[0] : undefined;
+  const start = ticks[0]?.id === asked.tickId ? toTick(ticks[0]) : undefined;
   const later = start === undefined ? ticks : ticks.slice(1);
   const newest = ticks.at(-1);
   const [first] = rows as [RoundRow];
@@ -174,10 +174,13 @@ function toSeen(
   };
 }
 
-function endOf(asked: RoundRequest, start: Tick | undefined, later: readonly Tick[]): Tick | undefined {
+function endOf(asked: RoundRequest, start: Tick | undefined, later: readonly PlainTick[]): Tick | undefined {
   if (start === undefined) return undefined;
-  if (asked.endTickId !== undefined) return later.find(({ id }) => id === asked.endTickId);
-  return chooseEnd(start, later, asked.limit);
+  const end =
+    asked.endTickId === undefined
+      ? chooseEnd(start, later, asked.limit)
+      : later.find(({ id }) => id === asked.endTickId);
+  return end && toTick(end);
 }
 
 function hasOpen(snapshot: string): boolean {

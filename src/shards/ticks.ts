@@ -8,17 +8,10 @@ export interface Tick extends Fingerprint {
   readonly snapshot: string;
 }
 
-export function toTick({
-  id,
-  timeUs,
-  eventSeq,
-  snapshot,
-}: {
-  id: number;
-  timeUs: number;
-  eventSeq: number;
-  snapshot: string;
-}): Tick {
+/** A tick as it was read: of most of those that are looked at nobody asks for the fingerprint. */
+export type PlainTick = Omit<Tick, 'md5'>;
+
+export function toTick({ id, timeUs, eventSeq, snapshot }: PlainTick): Tick {
   return { id, timeUs, eventSeq, snapshot, md5: createHash('md5').update(snapshot).digest('hex') };
 }
 
@@ -36,9 +29,13 @@ export function contains(end: Snapshot, start: Snapshot): boolean {
  * The end of the next window: the newest usable tick with at most `limit` events by sequence, else the first usable one.
  * @param later the ticks after `start`, ascending.
  */
-export function chooseEnd(start: Tick, later: readonly Tick[], limit: number): Tick | undefined {
+export function chooseEnd<T extends PlainTick>(
+  start: PlainTick,
+  later: readonly T[],
+  limit: number,
+): T | undefined {
   const from = parseSnapshot(start.snapshot);
-  const isUsable = (tick: Tick) => contains(parseSnapshot(tick.snapshot), from);
+  const isUsable = (tick: T) => contains(parseSnapshot(tick.snapshot), from);
   const within = later.findLast((tick) => tick.eventSeq <= start.eventSeq + limit && isUsable(tick));
   return within ?? later.find(isUsable);
 }
