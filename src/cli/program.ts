@@ -31,12 +31,18 @@ const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly register: Register 
   ['work', () => import('./work.ts')],
 ]);
 
+/** They run until they are told to stop, and drain. */
+const SERVICES: readonly string[] = ['mover', 'start', 'work'];
+
 /** Runs one command to its end. Never throws; prints errors as one sentence. */
 export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCode> {
   const program = makeProgram(io);
   const context = makeContext(io, () => program.opts<{ config: string }>().config);
   try {
-    for (const { register } of await commandsFor(argv)) register(program, context);
+    const named = commandIn(argv);
+    // Told to stop before it has been loaded, it has nothing to drain: that is no failure.
+    if (named !== undefined && SERVICES.includes(named)) void io.signal;
+    for (const { register } of await commandsFor(named)) register(program, context);
     await program.parseAsync([...argv], { from: 'user' });
     return EXIT.done;
   } catch (error) {
@@ -44,10 +50,15 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCo
   }
 }
 
-/** The command that the line names; all of them where it names none, for help and for what was meant. */
-async function commandsFor(argv: readonly string[]): Promise<{ readonly register: Register }[]> {
-  const named = argv.find((word, at) => !word.startsWith('-') && !TAKES_A_VALUE.test(argv[at - 1] ?? ''));
-  const load = COMMANDS.get(named ?? '');
+/** The command that the line names, if there is such a one. */
+function commandIn(argv: readonly string[]): string | undefined {
+  const first = argv.find((word, at) => !word.startsWith('-') && !TAKES_A_VALUE.test(argv[at - 1] ?? ''));
+  return first !== undefined && COMMANDS.has(first) ? first : undefined;
+}
+
+/** The command that was named; all of them where none was, for help and for what was meant. */
+async function commandsFor(named: string | undefined): Promise<{ readonly register: Register }[]> {
+  const load = named === undefined ? undefined : COMMANDS.get(named);
   return await Promise.all((load === undefined ? [...COMMANDS.values()] : [load]).map((one) => one()));
 }
 

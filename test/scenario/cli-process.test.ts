@@ -1,6 +1,7 @@
 // The command line as a process: exit codes, closed pipes, signals; what cannot be seen from inside.
 import { spawn } from 'node:child_process';
 import { createServer, type Server, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { packagePath } from '../../src/lifecycle/package-root.ts';
 import { givenFile } from '../support/config-file.ts';
@@ -79,6 +80,22 @@ describe('cli/main', () => {
     child.kill('SIGINT');
     expect(await child.exit).toBe(1);
     expect(child.output).toEqual({ stdout: '', stderr: '' });
+  });
+
+  test('a service that is told to stop while it is loaded has not failed', async () => {
+    const cluster = await givenCluster();
+    const file = givenFile(fileFor(cluster, { queues: '  orders: { workers: none, create: true }' }));
+    for (const command of ['mover', 'work', 'start']) {
+      for (let ms = 60; ms <= 300; ms += 20) {
+        const child = start(['-c', file, command, '--host', '127.0.0.1']);
+        await sleep(ms);
+        child.kill('SIGTERM');
+        const code = await child.exit;
+        // Before it can hear anything it is simply ended; told later, it may have seen that central is not installed, or
+        // that nothing in the file has workers.
+        expect([null, 0, 2], `${command} after ${ms} ms: ${child.output.stderr}`).toContain(code);
+      }
+    }
   });
 
   test('SIGTERM lets a command finish what it began', async () => {

@@ -51,6 +51,7 @@ describe.skipIf(provider() !== 'extension')('mover on the extension', () => {
       await mover.exit;
     }
     const last = forwarding.startMover();
+    await last.waitForLine(/moving 4 shards/);
     for (const bench of benches) expect((await bench.exit).code).toBe(0);
     const proof = await forwarding.untilProven();
     const rows = await Promise.all(
@@ -60,7 +61,7 @@ describe.skipIf(provider() !== 'extension')('mover on the extension', () => {
     );
     expect(proof.moved).toBe(rows.flat().reduce((total, { n }) => total + n, 0));
     last.kill('SIGTERM');
-    expect((await last.exit).code).toBe(0);
+    expect((await last.exit).code, last.stderr.join('\n')).toBe(0);
   });
 
   test('pgqd started while we tick, and stopped again: nothing is lost or moved twice, and moving goes on', async () => {
