@@ -1,6 +1,7 @@
 // Faults that hit hosts with all that runs on them, and servers, chosen at random; each host is there again afterwards.
 import type { TestDatabase } from './database.ts';
-import { type HostPark, send } from './host-park.ts';
+import { send } from './freezer.ts';
+import type { HostPark } from './host-park.ts';
 import { type Random, randomFrom } from './random.ts';
 import type { TestServer } from './server.ts';
 

@@ -1,5 +1,5 @@
 // The hosts of a chaos test, each a `tributary start` with all that it forks: they are struck, and there again afterwards.
-import { setTimeout as pause } from 'node:timers/promises';
+import { Freezer, send } from './freezer.ts';
 import type { InstalledHosts } from './installed-hosts.ts';
 import { isAlive, stateOf, type TestProcess } from './process.ts';
 
@@ -7,8 +7,7 @@ export class HostPark {
   readonly #hosts: InstalledHosts;
   readonly #names: readonly string[];
   readonly #running = new Map<string, TestProcess>();
-  readonly #frozen = new Set<TestProcess>();
-  readonly #thaws: Promise<void>[] = [];
+  readonly #freezer = new Freezer();
 
   constructor(hosts: InstalledHosts, names: readonly string[]) {
     this.#hosts = hosts;
@@ -17,7 +16,7 @@ export class HostPark {
 
   /** Those that run and are not frozen, by name. */
   get running(): readonly (readonly [name: string, host: TestProcess])[] {
-    return [...this.#running].filter(([, host]) => isAlive(host.pid) && !this.#frozen.has(host));
+    return [...this.#running].filter(([, host]) => isAlive(host.pid) && !this.#freezer.has(host));
   }
 
   /** What each host said last, for whoever has to find out what went wrong. */
@@ -57,19 +56,11 @@ export class HostPark {
   /** The whole host for so long. */
   freeze(name: string, ms: number): void {
     const host = this.#running.get(name);
-    if (host === undefined) return;
-    this.#frozen.add(host);
-    send(-host.pid, 'SIGSTOP');
-    this.#thaws.push(
-      pause(ms).then(() => {
-        send(-host.pid, 'SIGCONT');
-        this.#frozen.delete(host);
-      }),
-    );
+    if (host !== undefined) this.#freezer.group(host, ms);
   }
 
   async thawed(): Promise<void> {
-    await Promise.all(this.#thaws.splice(0));
+    await this.#freezer.thawed();
   }
 
   /** @throws where one of them does not end well. */
@@ -81,11 +72,4 @@ export class HostPark {
       if (code !== 0) throw new Error(`A host ended with ${code}:\n${host.stderr.slice(-20).join('\n')}`);
     }
   }
-}
-
-/** To whom is there no more, nothing is sent. */
-export function send(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch {}
 }

@@ -1,12 +1,11 @@
 // The hosts of workers in a chaos test: some run, some are frozen for a while with all their workers.
-import { setTimeout as pause } from 'node:timers/promises';
+import { Freezer } from './freezer.ts';
 import { isAlive, stateOf, type TestProcess } from './process.ts';
 import type { WorkerHosts } from './worker-host.ts';
 
 export class WorkCrew {
   readonly #hosts: WorkerHosts;
-  readonly #frozen = new Set<TestProcess>();
-  readonly #thaws: Promise<void>[] = [];
+  readonly #freezer = new Freezer();
   #members: TestProcess[] = [];
   #started = 0;
 
@@ -16,7 +15,7 @@ export class WorkCrew {
 
   /** Those that nobody has killed or frozen. */
   get running(): readonly TestProcess[] {
-    return this.#members.filter((member) => !this.#frozen.has(member));
+    return this.#members.filter((member) => !this.#freezer.has(member));
   }
 
   /** Process ids of their workers. */
@@ -47,33 +46,18 @@ export class WorkCrew {
 
   /** One process alone for so long. */
   freezeWorker(pid: number, ms: number): void {
-    send(pid, 'SIGSTOP');
-    this.#thaws.push(pause(ms).then(() => send(pid, 'SIGCONT')));
+    this.#freezer.one(pid, ms);
   }
 
   /** A host with all its workers for so long. */
   freezeHost(host: TestProcess, ms: number): void {
-    this.#frozen.add(host);
-    send(-host.pid, 'SIGSTOP');
-    this.#thaws.push(
-      pause(ms).then(() => {
-        send(-host.pid, 'SIGCONT');
-        this.#frozen.delete(host);
-      }),
-    );
+    this.#freezer.group(host, ms);
   }
 
   /** Waits until nobody is frozen any more. @throws where a host has ended that nobody told to. */
   async thawed(): Promise<void> {
-    await Promise.all(this.#thaws.splice(0));
+    await this.#freezer.thawed();
     const gone = this.#members.find(({ pid }) => !isAlive(pid));
     if (gone !== undefined) throw new Error(`A host ended by itself:\n${gone.stderr.slice(-20).join('\n')}`);
   }
-}
-
-/** To whom is there no more, nothing is sent. */
-function send(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal);
-  } catch {}
 }
