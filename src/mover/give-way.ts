@@ -33,14 +33,20 @@ export class GiveWay {
   /** When what was sent so far should have been sent. */
   #dueMs = 0;
   #largeUnderWay = 0;
+  #smallUnderWay = 0;
 
   /** Runs a small commit, and takes its time. */
   async small<T>(commit: () => Promise<T>): Promise<T> {
     const wasBeside = this.#largeUnderWay > 0;
     const beganMs = performance.now();
-    const done = await commit();
-    this.took(performance.now() - beganMs, { isBeside: wasBeside || this.#largeUnderWay > 0 });
-    return done;
+    this.#smallUnderWay += 1;
+    try {
+      const done = await commit();
+      this.took(performance.now() - beganMs, { isBeside: wasBeside || this.#largeUnderWay > 0 });
+      return done;
+    } finally {
+      this.#smallUnderWay -= 1;
+    }
   }
 
   /** Hands on the rows of a large commit, with pauses. */
@@ -59,7 +65,8 @@ export class GiveWay {
 
   /** Bytes a ms that all large commits together may send; undefined: as fast as central takes them. */
   get pace(): number | undefined {
-    return performance.now() - this.#smallAtMs > QUIET_MS ? undefined : this.#pace;
+    const isQuiet = this.#smallUnderWay === 0 && performance.now() - this.#smallAtMs > QUIET_MS;
+    return isQuiet ? undefined : this.#pace;
   }
 
   /** A small commit took so long, beside a large one or alone. */

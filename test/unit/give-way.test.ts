@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { GiveWay } from '../../src/mover/give-way.ts';
 import { randomFrom } from '../support/random.ts';
 
@@ -45,6 +45,19 @@ describe('mover/give-way', () => {
     const { way } = given(10);
     for (let n = 0; n < 1_000; n += 1) way.took(random.oneIn(4) ? 200 : about(5), { isBeside: true });
     expect(way.pace).toBeLessThan(2 * LEAST);
+  });
+
+  test('where no small one comes for a second nobody is given way to; one that takes long keeps it slow', async () => {
+    const { way, beside } = given(10);
+    beside(20, 300);
+    let end = () => {};
+    const small = way.small(() => new Promise<void>((resolve) => (end = resolve)));
+    await new Promise((resolve) => setTimeout(resolve, 1_050));
+    expect(way.pace).toBeLessThan(1.3 * LEAST);
+    end();
+    await small;
+    expect(way.pace).toBeLessThan(1.3 * LEAST);
+    await vi.waitFor(() => expect(way.pace).toBeUndefined(), { timeout: 5_000 });
   });
 
   test('without small ones to compare with it goes at full speed', () => {
