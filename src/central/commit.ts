@@ -185,7 +185,8 @@ export function isPositionMoved(error: unknown): boolean {
 }
 
 /**
- * The only caller of current_event_table: the transaction has its id before it asks. Positions are locked between two messages:
+ * Besides begin_commit, which does it inside the server, the only one that asks for the event table: the transaction has its id
+ * before it does. Positions are locked between two messages:
  * a process frozen there would hold up every other mover of the source, and all that waits for central in it.
  */
 async function openCommit(

@@ -48,16 +48,19 @@ describe('mover/give-way', () => {
   });
 
   test('where no small one comes for a second nobody is given way to; one that takes long keeps it slow', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
     const { way, beside } = given(10);
     beside(20, 300);
     let end = () => {};
     const small = way.small(() => new Promise<void>((resolve) => (end = resolve)));
-    await new Promise((resolve) => setTimeout(resolve, 1_050));
+    vi.advanceTimersByTime(1_050);
     expect(way.pace).toBeLessThan(1.3 * LEAST);
     end();
     await small;
     expect(way.pace).toBeLessThan(1.3 * LEAST);
-    await vi.waitFor(() => expect(way.pace).toBeUndefined(), { timeout: 5_000 });
+    vi.advanceTimersByTime(1_050);
+    expect(way.pace).toBeUndefined();
+    vi.useRealTimers();
   });
 
   test('without small ones to compare with it goes at full speed', () => {

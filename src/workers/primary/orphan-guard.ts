@@ -2,7 +2,7 @@
 // shell that knows their process ids and waits for the end of its input.
 //
 // Invariant: we hold the other end of that input, and nobody else does; it closes however we end, also by SIGKILL. A process
-// id is told before its process can have ended, and taken back once it has.
+// id is told before we can have reaped its process, and taken back once we have: meanwhile nobody else can have it.
 // Fails by: a machine without /bin/sh; then a worker still ends by itself as soon as its loop turns.
 import { spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
