@@ -3,6 +3,7 @@ import { haltSource, readSources } from '../../src/central/positions.ts';
 import { install } from '../../src/install/install.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { configFor, givenCluster } from '../support/installation.ts';
+import { until } from '../support/until.ts';
 
 const QUEUES = ['orders', 'emails'].map((name) => `  ${name}: { workers: none, create: true }`).join('\n');
 
@@ -24,12 +25,16 @@ async function step(central: TestDatabase, source: number, moved: number): Promi
   );
 }
 
-const rotate = async (central: TestDatabase, period = '0') =>
+const rotateOnce = async (central: TestDatabase, period = '0') =>
   (
     await central.query<{ done: boolean }>('select tributary.rotate_positions($1::interval) as done', [
       period,
     ])
   )[0]?.done;
+
+/** What the first call carries over, the second one finds in the other table. */
+const rotate = async (central: TestDatabase, period = '0') =>
+  (await rotateOnce(central, period)) || (await rotateOnce(central, period));
 
 const sourcesOf = async (central: TestDatabase) => {
   const connection = await central.connect();
@@ -83,6 +88,87 @@ describe('central/positions', () => {
     expect(await rotate(central)).toBe(true);
     await step(central, emails?.id as number, 1);
     expect((await sourcesOf(central))[0]).toMatchObject({ n: 2 });
+  });
+
+  test('who reads positions while a rotation is not committed yet misses none of them afterwards', async () => {
+    const central = await givenCentral();
+    const before = await sourcesOf(central);
+    await rotate(central);
+    expect(await rotateOnce(central)).toBe(false);
+    const rotation = await central.connect();
+    await rotation.script(`begin; select tributary.rotate_positions('0')`);
+    const [moved, lag] = [await central.connect(), await central.connect()];
+    const reading = [
+      readSources(moved, ['s1']),
+      lag.query<{ n: number | null }>('select n from tributary.lag_sources()'),
+    ] as const;
+    await until(
+      async () =>
+        (
+          await rotation.query(
+            `select from pg_locks where not granted and relation = any (array['tributary.position_0', 'tributary.position_1']::regclass[])`,
+          )
+        ).length === 2,
+      { what: 'two readers that wait' },
+    );
+    await rotation.script('commit');
+    expect(await reading[0]).toEqual(before);
+    expect((await reading[1]).map(({ n }) => n)).toEqual([1, 1]);
+  });
+
+  test('positions are carried over while commits go on, and the lock that keeps them out is not needed for it', async () => {
+    const central = await givenCentral();
+    const [emails] = await sourcesOf(central);
+    await rotate(central);
+    const commit = await central.connect();
+    await commit.script('begin; select pg_advisory_xact_lock_shared(1414678850, -1)');
+    const countIn = async () =>
+      (
+        await central.query<{ n: number }>(
+          `select case t.current when 0 then (select count(*) from tributary.position_0)
+             else (select count(*) from tributary.position_1) end as n from tributary.position_table t`,
+        )
+      )[0]?.n;
+    expect(await countIn()).toBe(0);
+    expect(await rotateOnce(central)).toBe(false);
+    expect(await countIn()).toBe(2);
+    await commit.script('rollback');
+    await step(central, emails?.id as number, 1);
+    expect(await rotateOnce(central)).toBe(true);
+    expect((await sourcesOf(central))[0]).toMatchObject({ n: 2, moved: 1 });
+  });
+
+  test('inside a window a position follows only the place in it that the mover knows', async () => {
+    const central = await givenCentral();
+    const [emails] = await sourcesOf(central);
+    const tick = emails?.position?.tick;
+    const place = (n: number, after: number | null, last: number) =>
+      central.query('select tributary.insert_positions($1::jsonb)', [
+        JSON.stringify([
+          {
+            source: emails?.id,
+            n,
+            after_tick_id: tick?.id,
+            after_tick_time_us: tick?.timeUs,
+            after_end_tick_id: after === null ? null : 9,
+            after_last_event_id: after,
+            tick_id: tick?.id,
+            tick_time_us: tick?.timeUs,
+            tick_event_seq: 1,
+            tick_snapshot_md5: 'm',
+            end_tick_id: 9,
+            end_tick_time_us: 9,
+            end_tick_event_seq: 9,
+            end_snapshot_md5: 'e',
+            last_event_id: last,
+            moved: 1,
+          },
+        ]),
+      ]);
+    await place(2, null, 10);
+    await expect(place(3, null, 20)).rejects.toMatchObject({ code: 'TB010' });
+    await expect(place(3, 11, 20)).rejects.toMatchObject({ code: 'TB010' });
+    await place(3, 10, 20);
   });
 
   test('the same position cannot be taken twice, also with a rotation in between', async () => {

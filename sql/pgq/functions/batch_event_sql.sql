@@ -81,6 +81,9 @@ $$;
 create or replace function pgq._batch_tables(i_queue pgq.queue, i_start txid_snapshot, i_end txid_snapshot)
 returns setof text
 language plpgsql
+-- Event tables are never analysed; without these the planner would read a whole table to find that it holds nothing.
+set enable_seqscan = off
+set jit = off
 as $$
 declare
     v_where     text := '(' || array_to_string(pgq._batch_arms(i_start, i_end), ') or (') || ')';

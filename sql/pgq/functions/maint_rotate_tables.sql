@@ -28,6 +28,10 @@
 create or replace function pgq.maint_rotate_tables_step1(i_queue_name text)
 returns integer
 language plpgsql
+-- Event tables are never analysed; without these the planner would read the whole table under the lock.
+set enable_seqscan = off
+set enable_bitmapscan = off
+set jit = off
 as $$
 declare
     v_queue     pgq.queue;

@@ -5,9 +5,11 @@
 --      follows; where that is not the newest one (another mover was faster, central was restored) everything rolls back.
 --
 -- Parameters:
---      x_positions     - json array of {source, n, after_tick_id, after_tick_time_us, tick_id, tick_time_us,
---                        tick_event_seq, tick_snapshot_md5, end_tick_id, end_tick_time_us, end_tick_event_seq,
---                        end_snapshot_md5, last_event_id, moved}; moved is the number of events moved now
+--      x_positions     - json array of {source, n, after_tick_id, after_tick_time_us, after_end_tick_id,
+--                        after_last_event_id, tick_id, tick_time_us, tick_event_seq, tick_snapshot_md5, end_tick_id,
+--                        end_tick_time_us, end_tick_event_seq, end_snapshot_md5, last_event_id, moved}; after_end_tick_id
+--                        and after_last_event_id are null where the position before is not inside a window; moved is the
+--                        number of events moved now
 --
 -- Returns:
 --      number of positions stored; raises TB010 where one does not follow the newest
@@ -35,15 +37,19 @@ begin
             r.end_tick_id, r.end_tick_time_us, r.end_tick_event_seq, r.end_snapshot_md5,
             r.last_event_id, newest.moved + r.moved
         from jsonb_to_recordset($1) as r (source integer, n bigint, after_tick_id bigint, after_tick_time_us bigint,
+                after_end_tick_id bigint, after_last_event_id bigint,
                 tick_id bigint, tick_time_us bigint, tick_event_seq bigint, tick_snapshot_md5 text,
                 end_tick_id bigint, end_tick_time_us bigint, end_tick_event_seq bigint, end_snapshot_md5 text,
                 last_event_id bigint, moved bigint)
         cross join lateral (
-            select p.n, p.tick_id, p.tick_time_us, p.moved from tributary.position p
+            select p.n, p.tick_id, p.tick_time_us, p.end_tick_id, p.last_event_id, p.moved from tributary.position p
             where p.source = r.source order by p.n desc limit 1) newest
         where newest.n = r.n - 1
           and newest.tick_id = r.after_tick_id
           and newest.tick_time_us = r.after_tick_time_us
+          -- Inside one window positions differ by these alone.
+          and newest.end_tick_id is not distinct from r.after_end_tick_id
+          and newest.last_event_id is not distinct from r.after_last_event_id
         order by r.source
         -- Another mover that is just moving it is waited for, and then counts as the faster one, not as a broken constraint.
         on conflict (source, n) do nothing

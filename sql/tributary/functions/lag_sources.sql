@@ -44,4 +44,6 @@ returns table (
     left join tributary.lease e on e.resource = 'shard:' || s.shard
     where s.state <> 'retired'
     order by s.shard, s.queue
-$$ language sql stable set search_path = pg_catalog, pg_temp;
+$$ language sql stable
+   -- Position tables are never vacuumed, hence hardly known to the planner, who would read them whole.
+   set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off;

@@ -1,14 +1,18 @@
 -- ----------------------------------------------------------------------
+-- ----------------------------------------------------------------------
 -- Function: tributary.rotate_positions(1)
 --
---      Empties the older of the two position tables by TRUNCATE and makes it the current one. The newest position of every
---      source is carried over first where only the older table holds it.
+--      Empties the older of the two position tables by TRUNCATE and makes it the current one, in two calls. The first one
+--      carries over the newest position of every source that only the older table holds, beside all commits. A later one
+--      finds nothing left to carry over and empties the table: the lock that keeps commits out is held for a moment,
+--      however much the table holds, and who began to read before that finds each source in the other table.
 --
 -- Parameters:
 --      x_period    - how old the last switch must be; so long at least the history of fingerprints reaches back
 --
 -- Returns:
---      true where it switched; false where it is not due, or where somebody is in the way (then it is tried again later)
+--      true where it switched; false where it is not due, where it has carried positions over, or where somebody is in the
+--      way (then it is to be called again later)
 --
 -- Writes:
 --      tributary.position_0, tributary.position_1, tributary.position_table
@@ -21,17 +25,35 @@ returns boolean as $$
 declare
     v_current   integer;
     v_switched  timestamptz;
+    v_carried   integer;
 begin
+    select switched_at into v_switched from tributary.position_table;
+    if v_switched > now() - x_period then
+        return false;
+    end if;
+    -- Shared, as commits hold it: the tables do not change their parts while positions are carried over.
+    perform pg_advisory_xact_lock_shared(1414678850, -1);
     select current, switched_at into v_current, v_switched from tributary.position_table;
     if v_switched > now() - x_period then
+        return false;
+    end if;
+    -- The newest row of each by its key: the older table may hold millions.
+    execute format($sql$
+        insert into tributary.position_%1$s
+        select newest.*
+        from tributary.source s
+        left join lateral (
+            select true as is_there from tributary.position_%1$s new where new.source = s.id limit 1) new on true
+        cross join lateral (
+            select old.* from tributary.position_%2$s old where old.source = s.id order by old.n desc limit 1) newest
+        where new.is_there is null
+        $sql$, v_current, 1 - v_current);
+    get diagnostics v_carried = row_count;
+    if v_carried > 0 then
         return false;
     end if;
     -- Exclusive, but never waited for: a commit in progress holds it shared, and who waits would hold up all commits.
     if not pg_try_advisory_xact_lock(1414678850, -1) then
-        return false;
-    end if;
-    select current, switched_at into v_current, v_switched from tributary.position_table;
-    if v_switched > now() - x_period then
         return false;
     end if;
     begin
@@ -39,14 +61,10 @@ begin
     exception when lock_not_available then
         return false;
     end;
-    execute format($sql$
-        insert into tributary.position_%1$s
-        select distinct on (source) old.* from tributary.position_%2$s old
-        where not exists (select from tributary.position_%1$s new where new.source = old.source)
-        order by source, n desc
-        $sql$, v_current, 1 - v_current);
     execute format('truncate tributary.position_%s', 1 - v_current);
     update tributary.position_table set current = 1 - v_current, switched_at = now();
     return true;
 end;
-$$ language plpgsql set search_path = pg_catalog, pg_temp;
+$$ language plpgsql
+   -- Position tables are never vacuumed, hence hardly known to the planner, who would read them whole.
+   set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off;

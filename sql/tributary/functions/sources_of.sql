@@ -30,4 +30,6 @@ returns table (
         select * from tributary.position p where p.source = s.id order by p.n desc limit 1) p on true
     where s.shard = any (x_shards) and s.state <> 'retired'
     order by s.shard, s.queue
-$$ language sql stable set search_path = pg_catalog, pg_temp;
+$$ language sql stable
+   -- Position tables are never vacuumed, hence hardly known to the planner, who would read them whole.
+   set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off;
