@@ -12,7 +12,5 @@ export function register(program: Command, context: CliContext): void {
     .option('--rate <number>', 'events a second, over all shards', DEFAULTS.rate)
     .option('--for <duration>', 'how long events are produced', DEFAULTS.for)
     .option('--keep', 'leave everything running after the proof, until Ctrl-C')
-    .action((options: RawOptions) =>
-      runDemo(readOptions(options), { context, commands: program.commands.map((command) => command.name()) }),
-    );
+    .action((options: RawOptions) => runDemo(readOptions(options), context));
 }

@@ -6,6 +6,7 @@ import {
   type SourceState,
   unhealthy,
 } from '../observability/lag-report.ts';
+import { wrapped } from './fit.ts';
 import { type Column, count, plain, seconds, table } from './output.ts';
 
 export type Grouping = 'shard' | 'queue' | 'source';
@@ -22,14 +23,15 @@ const MOST_SHOWN = 20;
 const AGED_SECONDS = 10;
 
 export function lagText(report: LagReport, { by, maxSeconds, width }: LagTableOptions): string {
-  const central = withNotes(table(CENTRAL, report.central, { width }), report.central);
+  const central = withNotes(table(CENTRAL, report.central, { width }), report.central, width);
   if (by === 'source')
-    return `${central}\n${withNotes(table(SOURCE, report.sources, { width }), report.sources)}`;
+    return `${central}\n${withNotes(table(SOURCE, report.sources, { width }), report.sources, width)}`;
   if (by !== undefined) return `${central}\n${groups(report.sources, { by, width })}`;
   const bad = unhealthy(report.sources, maxSeconds);
   const shown = bad.slice(0, MOST_SHOWN);
-  const list = shown.length === 0 ? '' : `\n${withNotes(table(SOURCE, shown, { width }), shown)}`;
-  return `${central}${list}\n${restOf(report.sources, { bad, shown: shown.length })}\n`;
+  const list = shown.length === 0 ? '' : `\n${withNotes(table(SOURCE, shown, { width }), shown, width)}`;
+  const rest = wrapped(restOf(report.sources, { bad, shown: shown.length }), width);
+  return `${central}${list}\n${rest}\n`;
 }
 
 const CENTRAL: readonly Column<CentralLag>[] = [
@@ -77,11 +79,17 @@ function secondsOf({ secondsBehind }: Figured): string | undefined {
 }
 
 /** Under each row its reason, in full, unless the row above has the same one. */
-function withNotes(text: string, rows: readonly { readonly reason: string | undefined }[]): string {
+function withNotes(
+  text: string,
+  rows: readonly { readonly reason: string | undefined }[],
+  width: number | undefined,
+): string {
   const [title = '', ...lines] = text.trimEnd().split('\n');
   const noted = lines.flatMap((line, at) => {
     const reason = rows[at]?.reason;
-    return reason === undefined || reason === rows[at - 1]?.reason ? [line] : [line, `  ${plain(reason)}`];
+    return reason === undefined || reason === rows[at - 1]?.reason
+      ? [line]
+      : [line, wrapped(`  ${plain(reason)}`, width)];
   });
   return `${[title, ...noted].join('\n')}\n`;
 }
@@ -121,7 +129,7 @@ function groups(
   const noted = rows.map(({ sources: own }) => ({
     reason: unhealthy(own, Number.POSITIVE_INFINITY)[0]?.reason,
   }));
-  return withNotes(table(columns, rows, { width }), noted);
+  return withNotes(table(columns, rows, { width }), noted, width);
 }
 
 /** What is not known of one is not known of the sum; seconds are those of the one furthest behind. */

@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import { FILE_PORT } from '../../src/cli/demo/file.ts';
 import { packagePath } from '../../src/lifecycle/package-root.ts';
 import { startDemo } from '../support/demo.ts';
-import { runTributary } from '../support/process.ts';
+import { runTributary, startProcess } from '../support/process.ts';
 import { until } from '../support/until.ts';
 
 const SMALL = ['--shards', '2', '--rate', '200', '--for', '3s'];
@@ -53,21 +53,34 @@ describe.skipIf(process.platform !== 'linux')('cli/demo', () => {
     }
   });
 
-  test('with --keep the shards.yaml of the package works as it stands, until Ctrl-C', async () => {
+  test('with --keep every command that it prints works as printed, until Ctrl-C', async () => {
     const demo = startDemo('--rate', '200', '--for', '2s', '--keep');
     await demo.process.waitForLine(/Ctrl-C ends it/, { timeoutMs: 90_000 });
     expect(demo.process.stdout.join('\n')).toContain('Proved: ');
-    const file = packagePath('shards.yaml');
-    const lag = await runTributary(['-c', file, 'lag', '--json']);
-    expect(lag).toMatchObject({ code: 0, stderr: '' });
+    const printed = demo.process.stdout.flatMap(
+      (line) => /^ {2}(npx tributary .*?)\s+# /.exec(line)?.[1] ?? [],
+    );
+    const said = new Map<string, string>();
+    for (const command of printed) {
+      const shell = startProcess(['sh', '-c', command], { cwd: packagePath() });
+      const end = await shell.exit;
+      expect({ command, ...end, stderr: shell.stderr }).toEqual({
+        ...{ command, code: 0, signal: null, stderr: [] },
+      });
+      said.set(command.replace(/^npx tributary (-c \S+ )?/, ''), shell.stdout.join('\n'));
+    }
+    expect([...new Set([...said.keys()].map((command) => command.split(' ')[0]))]).toEqual(
+      expect.arrayContaining(['lag', 'shards', 'scale', 'send', 'dead', 'pause', 'resume', 'check']),
+    );
+    expect(said.get('lag')).toContain('sources are healthy');
+    expect(said.get('scale orders 6')).toBe('orders: 3 → 6 workers, 3 in the file.');
+    expect(said.get('pause --shard shop_8')).toBe('Paused 3 sources.');
+    const lag = await runTributary(['-c', packagePath('shards.yaml'), 'lag', '--json']);
     const { sources, central } = JSON.parse(lag.stdout) as { sources: unknown[]; central: unknown[] };
     expect([sources.length, central.length]).toEqual([24, 3]);
-    const scaled = await runTributary(['-c', file, 'scale', 'orders', '4']);
-    expect(scaled).toMatchObject({ code: 0, stdout: 'orders: 3 → 4 workers, 3 in the file.' });
-    const sent = ['-c', file, 'send', 'orders', '--shard', 'shop_8', '--data', '{"order":1,"cents":4200}'];
-    expect(await runTributary(sent)).toMatchObject({ code: 0, stdout: '1 event sent to orders on shop_8.' });
     demo.process.kill('SIGINT');
     expect(await demo.process.exit).toEqual({ code: 0, signal: null });
+    expect(demo.process.stdout.at(-1)).toMatch(/^Stopped: /);
     expect(demo.leftovers()).toEqual([]);
   });
 

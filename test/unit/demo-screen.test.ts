@@ -53,7 +53,21 @@ describe('cli/demo/screen', () => {
     screen.block(Array.from({ length: 30 }, (_, at) => `line ${at} ${'x'.repeat(30)}`).join('\n'));
     expect(terminal.lines).toHaveLength(8);
     expect(terminal.lines.at(-1)).toBe('…');
-    expect(Math.max(...terminal.lines.map((line) => line.length))).toBe(19);
+    expect(Math.max(...terminal.lines.map((line) => line.length))).toBe(20);
+  });
+
+  test('a sentence is broken between words, a table is not', () => {
+    const terminal = new Terminal();
+    const screen = new Screen(terminal);
+    screen.line('The shop is open: about 2,000 events a second.');
+    screen.line('a table that is as wide\nas it is');
+    expect(terminal.lines).toEqual([
+      'The shop is open:',
+      'about 2,000 events a',
+      'second.',
+      'a table that is as wide',
+      'as it is',
+    ]);
   });
 
   test('elsewhere than on a terminal blocks follow one another', () => {

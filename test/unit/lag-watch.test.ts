@@ -1,3 +1,4 @@
+import { PassThrough } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import type { CliContext } from '../../src/cli/context.ts';
 import { watchLag } from '../../src/cli/lag-watch.ts';
@@ -8,12 +9,16 @@ const gone = new TributaryError('Central refuses connections.', { code: 'central
 const report = (n: number): LagReport => ({ at: new Date(n), sources: [], central: [] });
 
 /** Watches reports of `answers` (an error is thrown) until they have run out. */
-async function watch(answers: (LagReport | Error)[], { isTTY = false, isJson = false } = {}) {
+async function watch(
+  answers: (LagReport | Error)[],
+  { isTTY = false, isJson = false, size = {}, picture = undefined as string | undefined, keyboard = {} } = {},
+) {
   const stop = new AbortController();
   const written = { stdout: [] as string[], stderr: [] as string[] };
   const context = {
     signal: stop.signal,
-    stdout: { isTTY, write: (text: string) => written.stdout.push(text) },
+    stdin: keyboard,
+    stdout: { isTTY, ...size, write: (text: string) => written.stdout.push(text) },
     stderr: { write: (text: string) => written.stderr.push(text) },
   } as unknown as CliContext;
   const reader = {
@@ -24,7 +29,7 @@ async function watch(answers: (LagReport | Error)[], { isTTY = false, isJson = f
       return answer;
     },
   };
-  const show = ({ at }: LagReport) => `report ${at.getTime()}\n`;
+  const show = ({ at }: LagReport) => picture ?? `report ${at.getTime()}\n`;
   const last = await watchLag(reader, { context, live: false, isJson, show, everyMs: 1 });
   return { ...written, last };
 }
@@ -43,6 +48,31 @@ describe('cli/lag-watch', () => {
     const { stdout } = await watch([report(1)], { isTTY: true });
     expect(stdout[0]?.startsWith('\x1b[H\x1b[2J')).toBe(true);
     expect(stdout[0]?.endsWith('report 1\n')).toBe(true);
+  });
+
+  test('a small terminal shows the beginning of what there is, and nothing wraps or scrolls', async () => {
+    const picture = Array.from({ length: 30 }, (_, at) => `row ${at} ${'x'.repeat(60)}`).join('\n');
+    const { stdout } = await watch([report(1)], { isTTY: true, size: { columns: 40, rows: 12 }, picture });
+    const lines = stdout[0]?.replace('\x1b[H\x1b[2J', '').trimEnd().split('\n') ?? [];
+    expect(lines).toHaveLength(11);
+    expect(lines[2]).toBe(`row 0 ${'x'.repeat(34)}`);
+    expect(lines.at(-1)).toBe('…');
+  });
+
+  test.each(['q', '\x03'])('the key %j ends it, and gives the keyboard back', async (key) => {
+    const modes: boolean[] = [];
+    const keyboard = Object.assign(new PassThrough(), {
+      isTTY: true,
+      setRawMode: (isRaw: boolean) => modes.push(isRaw),
+    });
+    keyboard.write(key);
+    const { last } = await watch(
+      Array.from({ length: 1_000 }, (_, at) => report(at)),
+      { isTTY: true, keyboard },
+    );
+    expect(last?.at.getTime()).toBeLessThan(999);
+    expect(modes).toEqual([true, false]);
+    expect(keyboard.listenerCount('data')).toBe(0);
   });
 
   test('a central that goes away meanwhile is said and asked again; at the first look it ends the watch', async () => {

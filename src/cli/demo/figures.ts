@@ -24,6 +24,7 @@ export class Figures {
       ledger.counts(),
       this.#reader.read({ patienceMs: PATIENCE_MS }),
     ]);
+    const width = widthOf(stage.context.stdout);
     const ends = table(
       [
         { title: 'events of', value: ([queue]) => queue },
@@ -31,11 +32,12 @@ export class Figures {
         { title: 'handled in central', value: ([, { handled }]) => handled },
       ],
       [...counts],
+      { width },
     );
     const lag = lagText(report, {
       by: config.shards.length > MOST_SHARDS ? undefined : 'shard',
       maxSeconds: DEFAULT_MAX_SECONDS,
-      width: widthOf(stage.context.stdout),
+      width,
     });
     return `${ends}\n${lag}`;
   }

@@ -20,17 +20,14 @@ const HOST = 'demo';
 /** What goes on after the proof is for looking at. */
 const KEPT_SHARE = 0.1;
 
-/** @param commands names of the commands there are. @throws Exit where the proof fails or the demo is interrupted. */
-export async function runDemo(
-  options: DemoOptions,
-  { context, commands }: { readonly context: CliContext; readonly commands: readonly string[] },
-): Promise<void> {
+/** @throws Exit where the proof fails or the demo is interrupted. */
+export async function runDemo(options: DemoOptions, context: CliContext): Promise<void> {
   const stage = new Stage(context, options);
   let isHolding = false;
   try {
     const installed = await setUp(stage);
     isHolding = await perform(installed);
-    if (options.isKept) await keepRunning(installed, commands);
+    if (options.isKept) await keepRunning(installed);
   } catch (error) {
     stage.screen.keep();
     if (!context.signal.aborted) throw error;
@@ -90,11 +87,12 @@ async function prove({ stage, ledger }: Installed): Promise<boolean> {
 }
 
 /** Until a stop signal. */
-async function keepRunning(installed: Installed, commands: readonly string[]): Promise<void> {
+async function keepRunning(installed: Installed): Promise<void> {
   const { stage, config } = installed;
-  stage.screen.line(toTry(config, { commands, cwd: stage.context.cwd }));
+  stage.screen.line(toTry(config, stage.context));
   await openShop(installed, stage.options.rate * KEPT_SHARE);
   await draw(installed, stage.signal);
   stage.screen.keep();
   if (!stage.context.signal.aborted) throw stage.signal.reason;
+  stage.screen.line('Stopped: the demo ends its processes and takes its folder away.');
 }

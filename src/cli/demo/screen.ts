@@ -1,5 +1,10 @@
 // What the demo prints: lines that stay, and under them a block that is redrawn on a terminal, or repeated elsewhere.
 import type { Output } from '../context.ts';
+import { fitted, wrapped } from '../fit.ts';
+import { widthOf } from '../output.ts';
+
+/** Rows beside the block: one for the cursor, one above it, one for what is said meanwhile. */
+const BESIDES = 3;
 
 export class Screen {
   readonly #out: Output;
@@ -13,8 +18,10 @@ export class Screen {
     return this.#out.isTTY === true;
   }
 
+  /** A sentence is broken between words; what has several lines is laid out already. */
   line(text: string): void {
-    this.#out.write(`${this.#erased()}${text}\n${this.#block}`);
+    const shown = text.includes('\n') ? text : wrapped(text, widthOf(this.#out));
+    this.#out.write(`${this.#erased()}${shown}\n${this.#block}`);
   }
 
   /** Replaces the block before it. */
@@ -24,7 +31,7 @@ export class Screen {
       return;
     }
     const erased = this.#erased();
-    this.#block = `\n${fitted(text, this.#out)}`;
+    this.#block = `\n${fitted(text, this.#out, BESIDES)}`;
     this.#out.write(erased + this.#block);
   }
 
@@ -38,13 +45,4 @@ export class Screen {
     const lines = this.#block.split('\n').length - 1;
     return lines === 0 ? '' : `\x1b[${lines}A\r\x1b[0J`;
   }
-}
-
-/** What wraps or scrolls away could not be erased: long lines are cut, and the last ones where there are too many. */
-function fitted(text: string, { columns = 80, rows = 24 }: Output): string {
-  const lines = text.trimEnd().split('\n');
-  // One for the cursor, one above the block, one for what is said meanwhile.
-  const room = Math.max(1, rows - 3);
-  const shown = lines.length <= room ? lines : [...lines.slice(0, room - 1), '…'];
-  return `${shown.map((line) => line.slice(0, Math.max(1, columns - 1))).join('\n')}\n`;
 }
