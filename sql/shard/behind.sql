@@ -2,7 +2,8 @@
 -- Rows after the position are counted up to 10 000 where the sequence does not say that there are more; else only whether
 -- there is one at all. Inside a window that was cut, rows up to :last_event_id have been moved.
 -- :queue is the queue's name as a literal, :event_table the parent of its event tables, :schema the schema of PgQ,
--- :tick_id the position's tick, :end_tick_id and :last_event_id null where no window was cut.
+-- :tick_id the position's tick, :end_tick_id and :last_event_id null where no window was cut; :xmax, :xip and :visible are the
+-- functions of its snapshots.
 select (extract(epoch from clock_timestamp()) * 1000000)::bigint as now_us,
     coalesce(pg_sequence_last_value(q.queue_event_seq::regclass), 0) as last_seq,
     (extract(epoch from s.tick_time) * 1000000)::bigint as time_us, s.tick_event_seq as event_seq,
@@ -23,12 +24,12 @@ left join lateral (
         select e.ev_time
         from (
             select e.ev_id, e.ev_time, e.ev_txid, e.ev_owner from :event_table e
-            where e.ev_txid >= txid_snapshot_xmax(s.tick_snapshot)
+            where e.ev_txid >= :xmax(s.tick_snapshot)
             union all
             select e.ev_id, e.ev_time, e.ev_txid, e.ev_owner from :event_table e
-            where e.ev_txid = any (array(select txid_snapshot_xip(s.tick_snapshot)))) e
+            where e.ev_txid = any (array(select :xip(s.tick_snapshot)))) e
         where e.ev_owner is null
-          and (c.tick_id is null or e.ev_id > :last_event_id or not txid_visible_in_snapshot(e.ev_txid, c.tick_snapshot))
+          and (c.tick_id is null or e.ev_id > :last_event_id or not :visible(e.ev_txid, c.tick_snapshot))
         limit case when pg_sequence_last_value(q.queue_event_seq::regclass) - s.tick_event_seq > 10000 then 1 else 10001 end) w) r
     on true
 where q.queue_name = :queue

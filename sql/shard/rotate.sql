@@ -1,7 +1,8 @@
 -- Rotation, step 1, of one queue, in a transaction of its own. Before it truncates, the victim is locked without waiting
 -- and left alone if it holds a row that the slowest watermark has not passed: a writer that was overtaken by an earlier
 -- rotation may have put it there. An empty queue is not rotated: that would cost an idle shard a transaction id.
--- :queue is the queue's name as a literal, :schema the schema of PgQ.
+-- :queue is the queue's name as a literal, :schema the schema of PgQ, :xid the type of its transaction ids, :xmin the function of
+-- its snapshots.
 begin isolation level read committed;
 select set_config('tributary.queue', :queue, true), set_config('tributary.rotated', 'not due', true),
     set_config('lock_timeout', '1s', true);
@@ -12,7 +13,7 @@ do $body$
 declare
     q           record;
     v_victim    text;
-    v_low       bigint;
+    v_low       :xid;
     v_found     boolean;
 begin
     select * into q from :schema.queue
@@ -34,10 +35,12 @@ begin
         perform set_config('tributary.rotated', 'somebody reads or writes ' || v_victim, true);
         return;
     end;
-    select min(txid_snapshot_xmin(t.tick_snapshot)) into v_low
+    select :xmin(t.tick_snapshot) into v_low
     from :schema.subscription s
     join :schema.tick t on t.tick_queue = s.sub_queue and t.tick_id = s.sub_last_tick
-    where s.sub_queue = q.queue_id;
+    where s.sub_queue = q.queue_id
+    order by 1
+    limit 1;
     execute format('select exists (select from %s where ev_txid >= $1)', v_victim) into v_found using v_low;
     if v_found then
         perform set_config('tributary.rotated', v_victim || ' holds events that a consumer has not passed', true);

@@ -1,7 +1,7 @@
 -- A round, last part, where asked: the events of windows that are small, so that they need no COPY. It takes for granted
 -- that a window ends at the newest tick; who asked compares both ticks with those that he chose, and else reads by COPY.
 -- :arms is a union of selects over the event tables, each conditioned by r.id, with what it reads of s, e and b; :ids are the
--- queues that it covers: of any other one nothing may be claimed.
+-- queues that it covers: of any other one nothing may be claimed. :xmax, :xip and :visible are the functions of its snapshots.
 select r.k, s.tick_id as start_id, (extract(epoch from s.tick_time) * 1000000)::bigint as start_us,
     s.tick_snapshot::text as start_snapshot,
     e.tick_id as end_id, (extract(epoch from e.tick_time) * 1000000)::bigint as end_us, e.tick_snapshot::text as end_snapshot,
@@ -12,8 +12,8 @@ cross join lateral (
     select t.* from :schema.tick t where t.tick_queue = r.id order by t.tick_id desc limit 1) e
 cross join lateral (
     -- The range begins with the oldest transaction that was open at the start and has ended since.
-    select least(txid_snapshot_xmax(s.tick_snapshot), min(x)) as low
-    from txid_snapshot_xip(s.tick_snapshot) x where txid_visible_in_snapshot(x, e.tick_snapshot)) b
+    select coalesce((select x from :xip(s.tick_snapshot) x where :visible(x, e.tick_snapshot) order by x limit 1),
+        :xmax(s.tick_snapshot)) as low) b
 cross join lateral (
     select count(*)::integer as count, bool_and(w.size <= :bytes) as fits,
         string_agg(case when w.size <= :bytes then record_send(row(r.k + w.taken, w.ev_id, :columns)) end, ''
@@ -21,4 +21,4 @@ cross join lateral (
     from (select a.* from (:arms) a limit :rows + 1) w) d
 where r.read and r.id in (:ids) and e.tick_id > s.tick_id and e.tick_event_seq - s.tick_event_seq <= :rows
   -- Others' transactions count too, so most ranges reach back a little; a long way is left to COPY, which looks for such one by one.
-  and txid_snapshot_xmax(s.tick_snapshot) - b.low <= :nearby
+  and :xmax(s.tick_snapshot)::text::bigint - b.low::text::bigint <= :nearby

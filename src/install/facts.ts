@@ -2,7 +2,8 @@
 import type { Database } from '../config/config.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { literal } from '../postgres/quote.ts';
-import { ENGINE_MARK, type PgqSchema } from '../queue/provider.ts';
+import { type Dialect, dialectOf, snapshotTypeSql } from '../queue/dialect.ts';
+import { adminRoleOf, ENGINE_MARK, type PgqSchema } from '../queue/provider.ts';
 import { type QueueFacts, readQueues } from './queue-facts.ts';
 
 export interface ServerFacts {
@@ -18,7 +19,7 @@ export interface ServerFacts {
   /** Who asked. */
   readonly role: string;
   readonly isSuperuser: boolean;
-  /** Inherits pgq_admin. */
+  /** Inherits the admin role of PgQ. */
   readonly isPgqAdmin: boolean;
   readonly mayCreateRole: boolean;
   readonly mayCreateSchema: boolean;
@@ -34,6 +35,9 @@ export interface PgqFacts {
   /** What `version()` in the schema that we use says; undefined also where an engine in plain SQL says nothing. */
   readonly version: string | undefined;
   readonly isOurEngine: boolean;
+  readonly dialect: Dialect;
+  /** The role whose members may tick, register and rotate. */
+  readonly adminRole: string;
   /** What an install left on `version()`, see sql-files.ts. */
   readonly mark: string | undefined;
   readonly ownsSchema: boolean;
@@ -44,7 +48,7 @@ export interface PgqFacts {
 export interface RuntimeRoleFacts {
   readonly name: string;
   readonly exists: boolean;
-  /** A member of pgq_admin, or a superuser. */
+  /** A member of the admin role of PgQ, or a superuser. */
   readonly isPgqAdmin: boolean;
   readonly hasPgqAdminRole: boolean;
   /** Whether who asked may make it a member. */
@@ -87,7 +91,8 @@ interface FirstRow {
   extension: string | null;
   has_pgq: boolean;
   has_pgque: boolean;
-  has_version: boolean;
+  snapshot_type: string | null;
+  may_ask_version: boolean;
   mark: string | null;
   owns_schema: boolean;
   runtime_exists: boolean;
@@ -106,11 +111,12 @@ select current_setting('server_version') as version, current_setting('server_ver
     (extract(epoch from clock_timestamp()) * 1000)::float8 as now_ms,
     (select extversion from pg_extension where extname = 'pgq') as extension,
     to_regnamespace('pgq') is not null as has_pgq, to_regnamespace('pgque') is not null as has_pgque,
-    to_regprocedure('${schema}.version()') is not null as has_version,
+    ${snapshotTypeSql(schema)} as snapshot_type,
+    coalesce(has_function_privilege(to_regprocedure('${schema}.version()'), 'execute'), false) as may_ask_version,
     obj_description(to_regprocedure('${schema}.version()'), 'pg_proc') as mark,
     coalesce((select pg_has_role(nspowner, 'usage') from pg_namespace where nspname = '${schema}'), false) as owns_schema,
     to_regrole(quote_ident(${literal(runtimeRole)})) is not null as runtime_exists,
-    to_regrole('pgq_admin') is not null as has_pgq_admin,
+    to_regrole('${adminRoleOf(schema)}') is not null as has_pgq_admin,
     coalesce(has_database_privilege(to_regrole(quote_ident(${literal(runtimeRole)})), d.oid, 'connect'), false) as may_connect
 from pg_database d, pg_roles r
 where d.datname = current_database() and r.rolname = current_user`;
@@ -122,14 +128,19 @@ export async function readFacts(connection: Connection, options: FactsOptions): 
   const [rows] = await connection.script(firstSql(options));
   const answeredMs = Date.now();
   const first = rows?.[0] as unknown as FirstRow;
+  const dialect = dialectOf(first.snapshot_type);
   const schemaIsThere = schema === 'pgq' ? first.has_pgq : first.has_pgque;
 
   const pieces = [
     first.may_read_control
       ? 'select system_identifier::text as cluster from pg_catalog.pg_control_system()'
       : 'select null as cluster',
-    first.has_pgq_admin ? membershipSql(first.runtime_exists ? runtimeRole : first.role) : 'select null',
-    schemaIsThere && first.has_version ? `select ${schema}.version() as version` : 'select null as version',
+    first.has_pgq_admin
+      ? membershipSql(first.runtime_exists ? runtimeRole : first.role, adminRoleOf(schema))
+      : 'select null',
+    schemaIsThere && first.may_ask_version
+      ? `select ${schema}.version() as version`
+      : 'select null as version',
     schemaIsThere ? sequencesSql(schema) : 'select null where false',
     first.runtime_exists ? statsSql(runtimeRole) : 'select null where false',
   ];
@@ -160,6 +171,8 @@ export async function readFacts(connection: Connection, options: FactsOptions): 
       hasPgque: first.has_pgque,
       version: versionText,
       isOurEngine: first.extension === null && versionText?.includes(ENGINE_MARK) === true,
+      dialect,
+      adminRole: adminRoleOf(schema),
       mark: first.mark ?? undefined,
       ownsSchema: first.owns_schema,
       sequencesBehind: (sequences ?? []).map((row) => String(row.sequence)),
@@ -177,7 +190,9 @@ export async function readFacts(connection: Connection, options: FactsOptions): 
       maySeeStats: stats?.[0]?.may_see === true,
       statsMayBeGranted: first.is_superuser || stats?.[0]?.may_grant === true,
     },
-    queues: schemaIsThere ? await readQueues(connection, options) : { all: [], wanted: new Map() },
+    queues: schemaIsThere
+      ? await readQueues(connection, { ...options, dialect })
+      : { all: [], wanted: new Map() },
   };
 }
 
@@ -192,11 +207,11 @@ interface Membership {
   is_grantor: boolean;
 }
 
-const membershipSql = (role: string): string => `
-select pg_has_role(${literal(role)}, 'pgq_admin', 'usage') as is_member,
-    pg_has_role(current_user, 'pgq_admin', 'usage') as asker_is_member,
+const membershipSql = (role: string, admin: string): string => `
+select pg_has_role(${literal(role)}, '${admin}', 'usage') as is_member,
+    pg_has_role(current_user, '${admin}', 'usage') as asker_is_member,
     (select rolsuper from pg_roles where rolname = ${literal(role)}) as is_super,
-    pg_has_role(current_user, 'pgq_admin', 'member with admin option') as is_grantor`;
+    pg_has_role(current_user, '${admin}', 'member with admin option') as is_grantor`;
 
 const statsSql = (role: string): string => `
 select pg_has_role(${literal(role)}, 'pg_read_all_stats', 'usage') as may_see,

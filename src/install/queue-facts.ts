@@ -1,6 +1,7 @@
 // What is there of queues: which exist, how they are ticked, where they begin and end, who consumes them.
 import type { Connection } from '../postgres/connection.ts';
 import { literal } from '../postgres/quote.ts';
+import type { Dialect } from '../queue/dialect.ts';
 import type { PgqSchema } from '../queue/provider.ts';
 
 export interface QueueFact {
@@ -56,10 +57,11 @@ interface QueueRow {
 /** One message. */
 export async function readQueues(
   connection: Connection,
-  { schema, queues }: { readonly schema: PgqSchema; readonly queues: readonly string[] },
+  options: { readonly schema: PgqSchema; readonly dialect: Dialect; readonly queues: readonly string[] },
 ): Promise<QueueFacts> {
+  const { queues } = options;
   const names = queues.length === 0 ? 'null' : queues.map(literal).join(', ');
-  const [rows = []] = await connection.script(queuesSql(schema, names));
+  const [rows = []] = await connection.script(queuesSql({ ...options, names }));
   const wanted = (rows as unknown as QueueRow[]).filter((row) => row.wanted);
   return {
     all: rows.map((row) => String(row.queue_name)),
@@ -67,10 +69,17 @@ export async function readQueues(
   };
 }
 
+export interface CountOptions {
+  readonly schema: PgqSchema;
+  readonly dialect: Dialect;
+  readonly queue: QueueFact;
+  readonly limit: number;
+}
+
 /** How many events a queue holds from its oldest tick on, counted up to `limit` + 1. */
 export async function countWaiting(
   connection: Connection,
-  { schema, queue, limit }: { readonly schema: PgqSchema; readonly queue: QueueFact; readonly limit: number },
+  { schema, dialect, queue, limit }: CountOptions,
 ): Promise<number> {
   const [row] = await connection.query<{ waiting: number }>(
     `select count(*) as waiting from (
@@ -78,7 +87,7 @@ export async function countWaiting(
        left join ${schema}.queue q on q.queue_name = $1
        left join lateral (select tick_snapshot as s from ${schema}.tick where tick_queue = q.queue_id
                           order by tick_id limit 1) o on true
-       where e.ev_owner is null and (o.s is null or not txid_visible_in_snapshot(e.ev_txid, o.s))
+       where e.ev_owner is null and (o.s is null or not ${dialect.visible}(e.ev_txid, o.s))
        limit ${limit + 1}) some_of_them`,
     [queue.name],
   );
@@ -108,12 +117,20 @@ function factOf(row: QueueRow): QueueFact {
   };
 }
 
-const queuesSql = (schema: PgqSchema, names: string): string => `
+const queuesSql = ({
+  schema,
+  dialect: { xmin, xmax, current_snapshot },
+  names,
+}: {
+  schema: PgqSchema;
+  dialect: Dialect;
+  names: string;
+}): string => `
 select q.queue_name, q.queue_name in (${names}) as wanted, q.queue_external_ticker as external,
     q.queue_ticker_paused as paused, q.queue_disable_insert as disabled, q.queue_ticker_max_count as max_count,
     q.queue_data_pfx as data_pfx, o.oldest, n.tick_id as newest,
     extract(epoch from clock_timestamp() - n.tick_time)::float8 as age_seconds,
-    txid_snapshot_xmin(n.tick_snapshot) > txid_snapshot_xmax(txid_current_snapshot()) as future,
+    ${xmin}(n.tick_snapshot) > ${xmax}(${current_snapshot}()) as future,
     x.recent::int, x.out_of_order, c.consumers
 from ${schema}.queue q
 left join lateral (
@@ -125,9 +142,9 @@ left join lateral (
 left join lateral (
     select count(*) filter (where h.tick_time > clock_timestamp() - interval '3 minutes') as recent,
         max(h.tick_id) filter (where h.tick_time > clock_timestamp() - interval '10 minutes'
-            and txid_snapshot_xmax(h.tick_snapshot) < h.before_xmax) as out_of_order
+            and ${xmax}(h.tick_snapshot) < h.before_xmax) as out_of_order
     from (select l.tick_id, l.tick_time, l.tick_snapshot,
-              lag(txid_snapshot_xmax(l.tick_snapshot)) over (order by l.tick_id) as before_xmax
+              lag(${xmax}(l.tick_snapshot)) over (order by l.tick_id) as before_xmax
           from (select t.* from ${schema}.tick t where t.tick_queue = n.tick_queue
                 order by t.tick_id desc limit 1000) l) h) x on n.tick_id is not null
 left join lateral (

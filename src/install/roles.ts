@@ -13,7 +13,7 @@ export function installHindrance(
   { willInstall }: { readonly willInstall: boolean },
 ): string | undefined {
   if (server.isSuperuser || server.isPgqAdmin || pgq.ownsSchema || willInstall) return undefined;
-  return `${place}: role ${server.role} may not administer PgQ: an administrator runs \`grant pgq_admin to ${identifier(server.role)}\`, or give install an \`admin:\` role.`;
+  return `${place}: role ${server.role} may not administer PgQ: an administrator runs \`grant ${pgq.adminRole} to ${identifier(server.role)}\`, or give install an \`admin:\` role.`;
 }
 
 export type RolePlan = { readonly steps: readonly Step[] } | { readonly mistake: string };
@@ -39,7 +39,7 @@ export function planRuntimeRole(
   const isOwner = runtime.name === server.role && (pgq.ownsSchema || willInstall);
   if (runtime.isPgqAdmin || isOwner || (runtime.name === server.role && server.isSuperuser))
     return { steps: stats };
-  const sql = `grant pgq_admin to ${name}`;
+  const sql = `grant ${pgq.adminRole} to ${name}`;
   if (runtime.hasPgqAdminRole && !runtime.mayBeGranted) {
     return {
       mistake: `${place}: role ${runtime.name} may not administer PgQ, and role ${server.role} may not let it: an administrator runs \`${sql}\`.`,
@@ -47,7 +47,7 @@ export function planRuntimeRole(
   }
   if (!runtime.hasPgqAdminRole && !(willInstall && server.mayCreateRole) && !server.isSuperuser) {
     return {
-      mistake: `${place} has no role pgq_admin, and role ${server.role} may not create it: an administrator runs \`create role pgq_admin; ${sql}\`, or give install an \`admin:\` role that may create roles.`,
+      mistake: `${place} has no role ${pgq.adminRole}, and role ${server.role} may not create it: an administrator runs \`create role ${pgq.adminRole}; ${sql}\`, or give install an \`admin:\` role that may create roles.`,
     };
   }
   return { steps: [{ what: `let role ${runtime.name} administer PgQ`, sql }, ...stats] };

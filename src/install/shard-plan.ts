@@ -68,10 +68,7 @@ export function planShard(situation: ShardSituation): ShardPlan {
     (willInstall ? engineHindrance(facts, place) : undefined) ??
     installHindrance(facts, place, { willInstall });
   if (hindrance !== undefined) return { ...refused(hindrance), provider, version };
-  const role =
-    shard.schema === 'pgq'
-      ? planRuntimeRole(facts, place, { willInstall })
-      : { steps: [] as readonly Step[] };
+  const role = planRuntimeRole(facts, place, { willInstall });
   if ('mistake' in role) return { ...refused(role.mistake), provider, version };
 
   const decided = situation.wanted.map((wanted) => ({

@@ -88,7 +88,7 @@ export async function surveyShard(
   const situation: ShardSituation = { shard, facts, wanted, known, consumer, waiting: new Map() };
   const waiting = new Map<string, number>();
   for (const queue of queuesToCount(situation)) {
-    const options = { schema: shard.schema, queue, limit: COUNT_LIMIT };
+    const options = { schema: shard.schema, dialect: facts.pgq.dialect, queue, limit: COUNT_LIMIT };
     waiting.set(queue.name, await countWaiting(connection, options));
   }
   return { shard, known, facts, plan: planShard({ ...situation, waiting }) };

@@ -109,16 +109,18 @@ async function ask(
     enable_seqscan: 'off',
     enable_bitmapscan: 'off',
   }).map(([name, value]) => `set_config('${name}', '${value}', true)`);
-  const statements = sources.map(({ queue, position: { tick, inside } }) =>
-    fill(BEHIND, {
+  const statements = sources.map(({ queue, position: { tick, inside } }) => {
+    const { dialect, eventTable } = queues.get(queue) as QueueOnShard;
+    return fill(BEHIND, {
+      ...dialect,
       schema: shard.schema,
       queue: literal(queue),
-      event_table: (queues.get(queue) as QueueOnShard).eventTable,
+      event_table: eventTable,
       tick_id: String(tick.id),
       end_tick_id: String(inside?.endTickId ?? 'null'),
       last_event_id: String(inside?.lastEventId ?? 'null'),
-    }),
-  );
+    });
+  });
   const results = await connection.script(
     [
       'begin isolation level read committed read only',

@@ -47,7 +47,7 @@ export async function readShardEvents(
 ): Promise<ProofRow[]> {
   const table = await eventTable(shard, queue, schema);
   const rows = await shard.query<ProofRow>(
-    `select $1 || ':' || $2 || ':' || ev_id as origin, ev_id as id, ev_txid as txid
+    `select $1 || ':' || $2 || ':' || ev_id as origin, ev_id as id, ev_txid::text::bigint as txid
      from ${table} where ev_owner is null order by ev_txid, ev_id`,
     [name, queue],
   );

@@ -11,5 +11,8 @@ export type Provider = 'extension' | 'engine' | 'plain' | 'pgque';
 /** The schema that holds the PgQ functions of a database. */
 export type PgqSchema = 'pgq' | 'pgque';
 
+/** The role that each PgQ makes for whoever ticks, registers and rotates. */
+export const adminRoleOf = (schema: PgqSchema): string => `${schema}_admin`;
+
 /** What our engine's `pgq.version()` contains, and nobody else's. */
 export const ENGINE_MARK = 'tributary';

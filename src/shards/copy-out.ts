@@ -85,16 +85,17 @@ function setting(name: string, value: string): string {
 /** One queue's rows: those of transactions in the range, or the late ones below it. */
 function arm({ window, reading }: Reader, k: number, which: 'range' | 'late'): string {
   // Each in a sub-select of its own: read once, not parsed again for every row.
+  const { xid, snapshot, visible } = window.queue.dialect;
   const value = (name: string, type: string) =>
     `(select current_setting('tributary.w${k}_${name}')::${type})`;
   const conditions = [
     'ev_owner is null',
     which === 'range'
-      ? `ev_txid between ${value('low', 'bigint')} and ${value('high', 'bigint')}`
+      ? `ev_txid between ${value('low', xid)} and ${value('high', xid)}`
       : // Cast outside: any ((select …)) alone would compare with each row of the select.
-        `ev_txid = any (${value('late', 'bigint[]')}::bigint[])`,
-    `txid_visible_in_snapshot(ev_txid, ${value('end', 'txid_snapshot')})`,
-    `not txid_visible_in_snapshot(ev_txid, ${value('start', 'txid_snapshot')})`,
+        `ev_txid = any (${value('late', `${xid}[]`)}::${xid}[])`,
+    `${visible}(ev_txid, ${value('end', snapshot)})`,
+    `not ${visible}(ev_txid, ${value('start', snapshot)})`,
     ...(window.afterEventId === undefined ? [] : [`ev_id > ${value('after', 'bigint')}`]),
     ...(reading.where === undefined ? [] : [`(${reading.where})`]),
   ];

@@ -43,12 +43,13 @@ export function inlineReadSql(
   { schema, request }: { schema: string; request: string },
 ): string | undefined {
   const readable = queues.filter(({ reading }) => canReadInline(reading));
-  if (readable.length === 0) return undefined;
+  const [first] = readable;
+  if (first === undefined) return undefined;
   const ids = readable.map(({ queue }) => queue.queueId).join(', ');
   const arms = readable.map(arm).join('\nunion all\n');
   const columns = CENTRAL_COLUMNS.replaceAll('ev_', 'w.ev_');
   const limits = { rows: String(MOST_ROWS), bytes: String(MOST_BYTES), nearby: String(NEARBY) };
-  return fill(READ, { schema, request, ids, arms, columns, ...limits });
+  return fill(READ, { ...first.queue.dialect, schema, request, ids, arms, columns, ...limits });
 }
 
 /** @returns undefined where the window is not small after all. */
@@ -78,12 +79,13 @@ function tickOf(id: unknown, timeUs: unknown, snapshot: unknown): InlineTick {
 
 function arm({ queue, reading }: { queue: QueueOnShard; reading: Reading }): string {
   const texts = ['ev_type', 'ev_data', 'ev_extra1', 'ev_extra2', 'ev_extra3', 'ev_extra4'];
+  const { xmax, visible } = queue.dialect;
   const size = texts.map((name) => `coalesce(octet_length(${name}), 0)`).join(' + ');
   return `select ${takenSql(reading)} as taken, ${size} as size, ev_id, ev_time, ev_type, ev_data,
     ${originSql(reading)}, ev_txid, tableoid as table_id, ctid as row_id
     from ${queue.eventTable}
     where r.id = ${queue.queueId} and ev_owner is null
-      and ev_txid between b.low and txid_snapshot_xmax(e.tick_snapshot) - 1
-      and txid_visible_in_snapshot(ev_txid, e.tick_snapshot)
-      and not txid_visible_in_snapshot(ev_txid, s.tick_snapshot)`;
+      and ev_txid >= b.low and ev_txid < ${xmax}(e.tick_snapshot)
+      and ${visible}(ev_txid, e.tick_snapshot)
+      and not ${visible}(ev_txid, s.tick_snapshot)`;
 }

@@ -2,6 +2,7 @@
 import type { CallOptions, Connection } from '../postgres/connection.ts';
 import { literal } from '../postgres/quote.ts';
 import { fill, sqlFile } from '../postgres/sql-file.ts';
+import { type Dialect, dialectOf, snapshotTypeSql } from '../queue/dialect.ts';
 import type { Provider } from '../queue/provider.ts';
 
 export interface QueueOnShard {
@@ -10,6 +11,7 @@ export interface QueueOnShard {
   /** The parent of the rotating event tables, schema-qualified and quoted where needed. */
   readonly eventTable: string;
   readonly provider: Provider;
+  readonly dialect: Dialect;
 }
 
 const RESOLVE = sqlFile('shard', 'resolve.sql');
@@ -22,7 +24,10 @@ export async function resolveQueues(
   options: CallOptions = {},
 ): Promise<Map<string, QueueOnShard>> {
   const request = literal(JSON.stringify(queues));
-  const [rows = []] = await shard.script(fill(RESOLVE, { schema, request }), options);
+  const [rows = []] = await shard.script(
+    fill(RESOLVE, { schema, request, snapshot_type: snapshotTypeSql(schema) }),
+    options,
+  );
   return new Map(
     rows.map((row) => [
       row.queue_name as string,
@@ -31,6 +36,7 @@ export async function resolveQueues(
         queueId: row.queue_id as number,
         eventTable: row.queue_data_pfx as string,
         provider: row.provider as Provider,
+        dialect: dialectOf(row.snapshot_type),
       },
     ]),
   );

@@ -107,9 +107,9 @@ export class PreparedRound {
 /** For each queue: is there a row that began after the newest tick's snapshot, or was open in it and has ended? */
 function uncoveredSql(queues: readonly QueueOnShard[]): string {
   const cases = queues.map(
-    ({ queueId, eventTable }) => `when ${queueId} then
-      exists (select from ${eventTable} e where e.ev_txid >= txid_snapshot_xmax(l.tick_snapshot))
-      or exists (select from ${eventTable} e where e.ev_txid = any (array(select txid_snapshot_xip(l.tick_snapshot))))`,
+    ({ queueId, eventTable, dialect: { xmax, xip } }) => `when ${queueId} then
+      exists (select from ${eventTable} e where e.ev_txid >= ${xmax}(l.tick_snapshot))
+      or exists (select from ${eventTable} e where e.ev_txid = any (array(select ${xip}(l.tick_snapshot))))`,
   );
   return `case q.queue_id ${cases.join('\n')} end`;
 }

@@ -5,6 +5,7 @@
 import type { Connection } from '../postgres/connection.ts';
 import { literal } from '../postgres/quote.ts';
 import { fill, sqlFile } from '../postgres/sql-file.ts';
+import { dialectOf, snapshotTypeSql } from '../queue/dialect.ts';
 
 const DUE = sqlFile('shard', 'rotation-due.sql');
 const ROTATE = sqlFile('shard', 'rotate.sql');
@@ -22,10 +23,13 @@ export async function maintain(
   { schema, queues, onRotation }: MaintenanceOptions,
 ): Promise<{ rotated: number; retried: number }> {
   const request = literal(JSON.stringify(queues));
-  const [[state] = []] = await connection.script(fill(DUE, { schema, request }));
+  const [[state] = []] = await connection.script(
+    fill(DUE, { schema, request, snapshot_type: snapshotTypeSql(schema) }),
+  );
+  const names = { ...dialectOf(state?.snapshot_type), schema };
   let rotated = 0;
   for (const queue of (state?.due ?? []) as string[]) {
-    const results = await connection.script(fill(ROTATE, { schema, queue: literal(queue) }));
+    const results = await connection.script(fill(ROTATE, { ...names, queue: literal(queue) }));
     const outcome = results.flat().find((row) => row.outcome !== undefined)?.outcome as string;
     if (outcome === 'rotated') rotated += 1;
     if (outcome !== 'empty') onRotation(queue, outcome);

@@ -1,18 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { check } from '../../src/install/check/check.ts';
-import { engineFiles } from '../../src/install/engine.ts';
 import { install } from '../../src/install/install.ts';
-import { givenDatabase, type TestDatabase } from '../support/database.ts';
 import { configFor, givenCluster } from '../support/installation.ts';
-
-/** An engine under PgQue's name: the same functions and tables in schema pgque. */
-async function givenPgque(): Promise<TestDatabase> {
-  const database = await givenDatabase({ pgq: false });
-  const connection = await database.connect();
-  const texts = engineFiles({ isUpgrade: false }).map(({ text }) => text.replaceAll(/\bpgq\b/g, 'pgque'));
-  await connection.script(`begin; set local check_function_bodies = off;\n${texts.join('\n')}\ncommit`);
-  return database;
-}
+import { givenPgque } from '../support/pgque.ts';
 
 describe('install/provider', () => {
   test('a shard that says `schema: pgque` is installed and checked there', async () => {
@@ -28,9 +18,7 @@ describe('install/provider', () => {
 
     expect(rows.flatMap(({ mistakes }) => mistakes)).toEqual([]);
     expect(rows[1]).toMatchObject({ provider: 'pgque', outcome: 'installed', sources: 1 });
-    expect(await shard.query('select queue_name, last_tick from pgque.get_consumer_info()')).toEqual([
-      { queue_name: 'orders', last_tick: 1 },
-    ]);
+    expect(await shard.query('select sub_last_tick as tick from pgque.subscription')).toEqual([{ tick: 1 }]);
     expect(await shard.query("select to_regnamespace('pgq') is null as absent")).toEqual([{ absent: true }]);
     expect((await install(config))[1]?.outcome).toBe('unchanged');
     expect((await check(config)).problems).toEqual([]);

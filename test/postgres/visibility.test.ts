@@ -1,7 +1,8 @@
 // The visibility proof: random schedules of writers, ticks, rotations, late committers, savepoints and prepared transactions
 // against the mover's reading path. TRIBUTARY_SCHEDULES says how many, TRIBUTARY_SEED which.
 import { describe, expect, test } from 'vitest';
-import { givenDatabase } from '../support/database.ts';
+import { givenDatabase, provider } from '../support/database.ts';
+import { givenPgque } from '../support/pgque.ts';
 import { randomFrom } from '../support/random.ts';
 import { Lane, type ScheduleOutcome } from '../support/schedule.ts';
 
@@ -27,24 +28,31 @@ function faultsOf({ committed, moved }: ScheduleOutcome): Record<string, readonl
 }
 
 describe('shards/copy-out', () => {
-  test(`${SCHEDULES} random schedules: every committed event is read exactly once, none is invented`, {
-    timeout: 60_000 + SCHEDULES * 1_000,
-  }, async () => {
-    const { seed } = randomFrom(Number(process.env.TRIBUTARY_SEED ?? Math.floor(Math.random() * 2 ** 31)));
-    process.stdout.write(`TRIBUTARY_SEED=${seed} TRIBUTARY_SCHEDULES=${SCHEDULES}\n`);
-    let events = 0;
-    const runLane = async (lane: number) => {
-      const random = randomFrom(seed + lane);
-      const shard = await Lane.open(await givenDatabase(), random);
-      for (let schedule = lane; schedule < SCHEDULES; schedule += LANES) {
-        const outcome = await shard.run(STEPS);
-        events += outcome.moved.length;
-        const none = { lost: [], invented: [], twice: [], disordered: [] };
-        const history = outcome.steps.slice(-200).join('\n');
-        expect(faultsOf(outcome), `seed ${seed}, schedule ${schedule}:\n${history}`).toEqual(none);
-      }
-    };
-    await Promise.all(Array.from({ length: LANES }, (_, lane) => runLane(lane)));
-    expect(events).toBeGreaterThan(SCHEDULES);
-  });
+  test.each([
+    { what: provider(), given: () => givenDatabase(), isGuarded: provider() === 'engine' },
+    { what: 'columns of xid8 and pg_snapshot', given: () => givenPgque({ schema: 'pgq' }), isGuarded: false },
+  ])(
+    `${SCHEDULES} random schedules on $what: every committed event is read exactly once, none is invented`,
+    {
+      timeout: 60_000 + SCHEDULES * 1_000,
+    },
+    async ({ given, isGuarded }) => {
+      const { seed } = randomFrom(Number(process.env.TRIBUTARY_SEED ?? Math.floor(Math.random() * 2 ** 31)));
+      process.stdout.write(`TRIBUTARY_SEED=${seed} TRIBUTARY_SCHEDULES=${SCHEDULES}\n`);
+      let events = 0;
+      const runLane = async (lane: number) => {
+        const random = randomFrom(seed + lane);
+        const shard = await Lane.open(await given(), random, isGuarded);
+        for (let schedule = lane; schedule < SCHEDULES; schedule += LANES) {
+          const outcome = await shard.run(STEPS);
+          events += outcome.moved.length;
+          const none = { lost: [], invented: [], twice: [], disordered: [] };
+          const history = outcome.steps.slice(-200).join('\n');
+          expect(faultsOf(outcome), `seed ${seed}, schedule ${schedule}:\n${history}`).toEqual(none);
+        }
+      };
+      await Promise.all(Array.from({ length: LANES }, (_, lane) => runLane(lane)));
+      expect(events).toBeGreaterThan(SCHEDULES);
+    },
+  );
 });

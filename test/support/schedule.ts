@@ -9,7 +9,7 @@ import { PreparedRound } from '../../src/shards/round-statements.ts';
 import { maintain } from '../../src/upkeep/maintenance.ts';
 import { moveWatermarks } from '../../src/upkeep/watermarks.ts';
 import { decodeRows } from './copy-rows.ts';
-import { provider, type TestDatabase } from './database.ts';
+import type { TestDatabase } from './database.ts';
 import type { Random } from './random.ts';
 import { type Followed, type Found, readFound, readingOf } from './schedule-reading.ts';
 import { ScheduleWriter } from './schedule-writer.ts';
@@ -40,6 +40,7 @@ export class Lane {
   readonly #mover: Connection;
   readonly #prepared: PreparedRound;
   readonly #followed: readonly Followed[];
+  readonly #isGuarded: boolean;
   #isTickerOpen = false;
   /** Tables come round quickly in this schedule: only then can a stale writer be overtaken twice. */
   #isTurning = false;
@@ -58,6 +59,7 @@ export class Lane {
       prepared: PreparedRound;
       followed: readonly Followed[];
       name: string;
+      isGuarded: boolean;
     },
   ) {
     this.#random = random;
@@ -79,9 +81,11 @@ export class Lane {
     this.#mover = parts.mover;
     this.#prepared = parts.prepared;
     this.#followed = parts.followed;
+    this.#isGuarded = parts.isGuarded;
   }
 
-  static async open(database: TestDatabase, random: Random): Promise<Lane> {
+  /** @param isGuarded its ticker refuses a snapshot older than the last tick's. */
+  static async open(database: TestDatabase, random: Random, isGuarded: boolean): Promise<Lane> {
     const setup = await database.connect();
     for (const queue of QUEUES) {
       await setup.query('select pgq.create_queue($1)', [queue]);
@@ -111,6 +115,7 @@ export class Lane {
         { schema: 'pgq' },
       ),
       followed,
+      isGuarded,
       name: database.name,
     });
   }
@@ -145,14 +150,14 @@ export class Lane {
     else await this.#watermarks();
   }
 
-  /** Somebody else's tick: at once, or on the extension with a snapshot or a commit that comes late. */
+  /** Somebody else's tick: at once, or where the ticker takes it with a snapshot or a commit that comes late. */
   async #tick(): Promise<void> {
     const queue = this.#random.pick(QUEUES);
     const nudged = `nextval((select queue_event_seq from pgq.queue where queue_name = '${queue}')::regclass)`;
     if (this.#isTickerOpen) {
       await this.#say(this.#ticker, `select ${nudged}; select pgq.ticker('${queue}')`);
       if (this.#random.oneIn(2)) await this.#closeTicker();
-    } else if (provider() === 'extension' && this.#random.oneIn(3)) {
+    } else if (!this.#isGuarded && this.#random.oneIn(3)) {
       await this.#say(this.#ticker, 'begin isolation level repeatable read; select 1 from pgq.queue');
       this.#isTickerOpen = true;
     } else {

@@ -4,6 +4,7 @@ import type { Piece } from '../../src/mover/cutter.ts';
 import { MemoryBudget } from '../../src/mover/memory-budget.ts';
 import type { Parcel } from '../../src/mover/parcel.ts';
 import { Source } from '../../src/mover/source.ts';
+import { dialectOf } from '../../src/queue/dialect.ts';
 import type { QueueOnShard } from '../../src/shards/queue-on-shard.ts';
 
 const tick = (id: number) => ({ id, timeUs: id, eventSeq: id, md5: `m${id}`, snapshot: `${id}:${id}:` });
@@ -27,7 +28,13 @@ function given(dead: readonly number[] = [], budget = new MemoryBudget(1_000, 10
     },
     { reading, tickerMode: 'auto' },
   );
-  const queue: QueueOnShard = { queue: 'orders', queueId: 1, eventTable: 'pgq.event_1', provider: 'engine' };
+  const queue: QueueOnShard = {
+    queue: 'orders',
+    queueId: 1,
+    eventTable: 'pgq.event_1',
+    provider: 'engine',
+    dialect: dialectOf('txid_snapshot'),
+  };
   const window = { queue, start: tick(1), end: tick(2), afterEventId: undefined };
   const parcels: Parcel[] = [];
   const buried = dead.map((id) => ({

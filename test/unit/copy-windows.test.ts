@@ -4,6 +4,7 @@ import { copyWindows } from '../../src/mover/copy-windows.ts';
 import { MemoryBudget } from '../../src/mover/memory-budget.ts';
 import type { MoverContext } from '../../src/mover/mover-context.ts';
 import type { Connection } from '../../src/postgres/connection.ts';
+import { dialectOf } from '../../src/queue/dialect.ts';
 import type { QueueOnShard } from '../../src/shards/queue-on-shard.ts';
 import { givenSource } from '../support/gathering.ts';
 
@@ -25,7 +26,13 @@ const tick = (id: number) => ({
 function given({ firstByteMs }: { firstByteMs?: number } = {}) {
   vi.useFakeTimers();
   const source = givenSource(1);
-  const queue: QueueOnShard = { queue: 'q1', queueId: 1, eventTable: 'pgq.event_1', provider: 'engine' };
+  const queue: QueueOnShard = {
+    queue: 'q1',
+    queueId: 1,
+    eventTable: 'pgq.event_1',
+    provider: 'engine',
+    dialect: dialectOf('txid_snapshot'),
+  };
   const window = { queue, start: tick(1), end: tick(2), afterEventId: undefined };
   const bytes = new PassThrough();
   const connection = {

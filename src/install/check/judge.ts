@@ -70,13 +70,13 @@ export function judgeMissing(
 
 export function judgePrivileges(
   missing: readonly string[],
-  { server }: DatabaseFacts,
+  { server, pgq }: DatabaseFacts,
   { place }: Pick<Place, 'place'>,
 ): string[] {
   if (missing.length === 0) return [];
   const more = missing.length > 3 ? ` and ${missing.length - 3} more` : '';
   return [
-    `${place}: role ${server.role} lacks ${missing.slice(0, 3).join(', ')}${more}: run \`tributary install\` with an \`admin:\` role, or \`grant pgq_admin to ${identifier(server.role)}\`.`,
+    `${place}: role ${server.role} lacks ${missing.slice(0, 3).join(', ')}${more}: run \`tributary install\` with an \`admin:\` role, or \`grant ${pgq.adminRole} to ${identifier(server.role)}\`.`,
   ];
 }
 
