@@ -1,6 +1,7 @@
 // Any error as one sentence for an operator: what happened to which database, and what to do. Never a stack, never a secret.
 import { networkCodeOf, sqlstateOf } from './sqlstate.ts';
-import { TributaryError } from './tributary-error.ts';
+import { describeThrown } from './thrown.ts';
+import { isOurs } from './tributary-error.ts';
 
 const NETWORK: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'refuses connections: is the server running, and are host and port right?',
@@ -26,7 +27,7 @@ const SQLSTATE: Readonly<Record<string, string>> = {
  * @returns one sentence, ending in a full stop.
  */
 export function sentenceFor(error: unknown, subject: string): string {
-  if (error instanceof TributaryError) {
+  if (isOurs(error)) {
     // Who waits for an answer does not know whose it is.
     return error.code === 'timeout' ? `${subject}: ${decapitalised(error.message)}` : error.message;
   }
@@ -57,6 +58,6 @@ function decapitalised(text: string): string {
 }
 
 function firstLine(error: unknown): string {
-  const text = error instanceof Error ? error.message : String(error);
-  return (text.split('\n')[0] ?? '').trim() || 'an error without a message';
+  const { message } = describeThrown(error, 'A program');
+  return (message.split('\n')[0] ?? '').trim() || 'an error without a message';
 }

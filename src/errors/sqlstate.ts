@@ -43,8 +43,10 @@ export function sqlstateOf(error: unknown): string | undefined {
 export function networkCodeOf(error: unknown): string | undefined {
   const code = codeOf(error);
   if (code !== undefined && NETWORK_CODES.has(code)) return code;
-  if (error instanceof AggregateError)
-    return error.errors.map(networkCodeOf).find((found) => found !== undefined);
+  try {
+    if (error instanceof AggregateError)
+      return error.errors.map(networkCodeOf).find((found) => found !== undefined);
+  } catch {}
   return undefined;
 }
 
@@ -68,7 +70,12 @@ export function canBePoison(error: unknown): boolean {
   return ['22', '23', '54'].includes(sqlstateOf(error)?.slice(0, 2) ?? '');
 }
 
+/** What was thrown may be anything, also an object that throws when it is looked at. */
 function codeOf(error: unknown): string | undefined {
-  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
-  return typeof error.code === 'string' ? error.code : undefined;
+  try {
+    const code: unknown = (error as { readonly code?: unknown } | null | undefined)?.code;
+    return typeof code === 'string' ? code : undefined;
+  } catch {
+    return undefined;
+  }
 }

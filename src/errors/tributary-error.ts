@@ -32,3 +32,12 @@ export class TributaryError extends Error {
     this.remedy = remedy;
   }
 }
+
+/** Also asked of what cannot be looked at. */
+export function isOurs(error: unknown): error is TributaryError {
+  try {
+    return error instanceof TributaryError;
+  } catch {
+    return false;
+  }
+}

@@ -36,6 +36,8 @@ export class BatchEvent implements Event {
   constructor(row: EventRow, source: EventSource) {
     this.row = row;
     this.#source = source;
+    // What a handler sets on it must not stand for what the row says.
+    Object.freeze(this);
   }
 
   get id(): number {

@@ -59,7 +59,7 @@ export function givenBatch(
       savepoints = 0;
       isMarked = false;
       isWanted = false;
-      fake.failed.push(...book.take().dead.map(({ id }) => id));
+      fake.failed.push(...book.take().dead.map(({ event }) => event.id));
     },
     tools: {
       ...(rate === undefined ? {} : { rate }),

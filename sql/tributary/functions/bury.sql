@@ -16,7 +16,7 @@
 --      tributary.dead_event, tributary.attempt
 --
 -- Called by:
---      src/workers/child/doors.ts
+--      src/workers/child/write-outcomes.ts
 -- ----------------------------------------------------------------------
 create or replace function tributary.bury(x_queue text, x_group text, x_events json)
 returns integer as $$

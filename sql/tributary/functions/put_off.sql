@@ -18,7 +18,7 @@
 --      pgq.retry_queue, tributary.attempt, tributary.dead_event
 --
 -- Called by:
---      src/workers/child/doors.ts
+--      src/workers/child/write-outcomes.ts
 -- ----------------------------------------------------------------------
 create or replace function tributary.put_off(x_queue text, x_group text, x_events json)
 returns integer as $$

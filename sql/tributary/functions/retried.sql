@@ -15,7 +15,7 @@
 --      tributary.attempt
 --
 -- Called by:
---      src/workers/child/doors.ts
+--      src/workers/child/write-outcomes.ts
 -- ----------------------------------------------------------------------
 create or replace function tributary.retried(x_queue text, x_group text, x_ids bigint[])
 returns void as $$

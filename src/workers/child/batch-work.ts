@@ -7,14 +7,16 @@ import type { CoopBatch } from '../../queue/coop.ts';
 import type { BatchEnvironment, BatchResult } from './batch-environment.ts';
 import { BatchTransaction } from './batch-transaction.ts';
 import { Gathering, type Piece } from './coalesce.ts';
-import { endNarrowing, stepNarrowing, writeOutcomes } from './doors.ts';
+import { endNarrowing, stepNarrowing } from './doors.ts';
 import { failureLog, KILLED } from './failure-log.ts';
 import { type GroupRunner, type GroupTools, InHalves, OneByOne } from './groups.ts';
 import { Abandoned, HandlerCalls } from './handler-call.ts';
 import { OutcomeBook } from './outcomes.ts';
+import { writeOutcomes } from './write-outcomes.ts';
 
 /** Outcomes in memory before they are written. */
 const MOST_OUTCOMES = 200;
+const MOST_OUTCOME_BYTES = 8_000_000;
 /** What the server grants a transaction beyond the handler's own time. */
 const IDLE_SLACK_MS = 15_000;
 
@@ -101,7 +103,8 @@ export class BatchWork {
 
   /** Writes outcomes before they take much memory. */
   async writeManyOutcomes(transaction: BatchTransaction): Promise<void> {
-    if (this.#book.size >= MOST_OUTCOMES) await this.#writeOutcomes(transaction);
+    const { bytes, size } = this.#book;
+    if (size >= MOST_OUTCOMES || bytes >= MOST_OUTCOME_BYTES) await this.#writeOutcomes(transaction);
   }
 
   progress(events: number): void {

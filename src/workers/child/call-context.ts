@@ -18,6 +18,8 @@ import type { GuardedClient } from './guarded-client.ts';
 import { type CentralQueues, Outbox } from './outbox.ts';
 import type { OutcomeBook } from './outcomes.ts';
 
+const MOST_AFTER_MS = 100 * 365 * 86_400_000;
+
 export interface ContextEnvironment {
   readonly handler: Handler;
   readonly log: Logger;
@@ -135,7 +137,16 @@ export class CallContext implements Context {
 }
 
 function msUntil(after: string | Date): number {
-  if (after instanceof Date) return Math.max(0, after.getTime() - Date.now());
+  const ms = after instanceof Date ? Math.max(0, after.getTime() - Date.now()) : durationOf(after);
+  if (ms <= MOST_AFTER_MS) return ms;
+  throw mistake(
+    Number.isNaN(ms)
+      ? '`after` is a date without a time (Invalid Date).'
+      : '`after` is more than a hundred years away.',
+  );
+}
+
+function durationOf(after: string): number {
   try {
     return parseDuration(after);
   } catch (error) {

@@ -3,7 +3,6 @@
 import type { Connection } from '../../postgres/connection.ts';
 import type { CoopBatch, CoopMember } from '../../queue/coop.ts';
 import type { BatchTransaction } from './batch-transaction.ts';
-import type { Outcomes } from './outcomes.ts';
 
 export interface Narrowing {
   readonly lastEventId: number | undefined;
@@ -102,21 +101,4 @@ export async function endNarrowing(
     group,
     [batch.startTick, batch.endTick],
   ]);
-}
-
-/** Writes what became of single events, in the batch's transaction. */
-export async function writeOutcomes(
-  transaction: BatchTransaction,
-  { queue, group }: CoopMember,
-  { putOff, dead, recovered }: Outcomes,
-): Promise<void> {
-  if (putOff.length > 0) {
-    await transaction.query('select tributary.put_off($1, $2, $3)', [queue, group, JSON.stringify(putOff)]);
-  }
-  if (dead.length > 0) {
-    await transaction.query('select tributary.bury($1, $2, $3)', [queue, group, JSON.stringify(dead)]);
-  }
-  if (recovered.length > 0) {
-    await transaction.query('select tributary.retried($1, $2, $3)', [queue, group, recovered]);
-  }
 }

@@ -1,5 +1,6 @@
 // What is said of events that the handler failed on.
 import type { Logger } from 'pino';
+import { describeThrown } from '../../errors/thrown.ts';
 import type { BatchEvent } from '../../handler/event.ts';
 
 export type OnFailure = (event: BatchEvent, fate: 'put-off' | 'dead', error: unknown) => void;
@@ -10,8 +11,16 @@ export const KILLED =
 /** Says of each such event what becomes of it. */
 export function failureLog(log: Logger): OnFailure {
   return (event, fate, error) => {
-    const about = { event: event.id, origin: String(event.origin), attempt: event.retry + 1, err: error };
-    if (fate === 'dead') log.error(about, 'the event failed for the last time and is dead now');
-    else log.warn(about, 'the event failed and is put off');
+    const about = { event: event.id, origin: String(event.origin), attempt: event.retry + 1 };
+    const say = (err: unknown) => {
+      if (fate === 'dead') log.error({ ...about, err }, 'the event failed for the last time and is dead now');
+      else log.warn({ ...about, err }, 'the event failed and is put off');
+    };
+    try {
+      say(error);
+    } catch {
+      // Its parts are looked at as well, and may be anything.
+      say(describeThrown(error, 'The handler'));
+    }
   };
 }

@@ -37,7 +37,8 @@ export async function invoke(
 function start(events: readonly BatchEvent[], context: CallContext, handler: Handler): unknown {
   const answer =
     handler.event === undefined
-      ? handler.batch(events, context)
+      ? // Its own array: what the handler does to it changes nothing here.
+        handler.batch([...events], context)
       : handler.event(events[0] as BatchEvent, context);
   // Somebody else's kind of promise counts as well.
   return typeof (answer as { then?: unknown } | undefined)?.then === 'function'

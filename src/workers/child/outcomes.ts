@@ -1,30 +1,23 @@
 // What becomes of the events of a batch that are not simply done: put off, or dead. Pure until they are written.
 import type { Queue } from '../../config/config.ts';
-import { sqlstateOf } from '../../errors/sqlstate.ts';
+import { describeThrown } from '../../errors/thrown.ts';
 import type { BatchEvent } from '../../handler/event.ts';
 import { backoffMs } from '../../lifecycle/backoff.ts';
 
-/** As `tributary.put_off` and `tributary.bury` read it. */
-interface EventJson {
-  readonly id: number;
-  readonly time: string;
+/** What is said of an event besides its fields, which stay in its row until they are written. */
+interface Fate {
+  readonly event: BatchEvent;
+  /** As it will be handed out, or was. */
   readonly retry: number;
-  readonly type: string | null;
-  readonly data: string | null;
-  readonly extra1: string | null;
-  readonly extra2: string | null;
-  readonly extra3: string | null;
-  readonly extra4: string | null;
-  readonly origin: string;
   readonly attempts: number;
 }
 
-export interface PutOff extends EventJson {
-  readonly after_ms: number;
+export interface PutOff extends Fate {
+  readonly afterMs: number;
   readonly error?: string;
 }
 
-export interface Dead extends EventJson {
+export interface Dead extends Fate {
   readonly kind: 'handler' | 'killed';
   readonly error: string;
   readonly sqlstate?: string | undefined;
@@ -64,42 +57,45 @@ export class OutcomeBook {
     if (event.row.wasPutOff && !this.#byEvent.has(event)) this.#recovered.add(event);
   }
 
-  /** The handler threw: another try with backoff, or dead after the last one. */
-  failed(event: BatchEvent, error: unknown): 'put-off' | 'dead' {
+  /** Its handling failed: another try with backoff, or dead after the last one. */
+  failed(event: BatchEvent, thrown: unknown): 'put-off' | 'dead' {
     const attempts = event.retry + 1;
-    const message = cut(messageOf(error));
+    const { message, sqlstate, stack } = describeThrown(thrown, 'The handler');
+    const error = cut(message);
     if (attempts >= this.#retry.attempts) {
-      const stack = error instanceof Error && error.stack !== undefined ? cut(error.stack) : undefined;
-      this.#byEvent.set(event, {
-        dead: {
-          ...jsonOf(event),
-          kind: 'handler',
-          attempts,
-          error: message,
-          sqlstate: sqlstateOf(error),
-          stack,
-        },
-      });
+      const fate = { event, retry: event.retry, attempts, kind: 'handler', error, sqlstate } as const;
+      this.#byEvent.set(event, { dead: { ...fate, stack: stack === undefined ? undefined : cut(stack) } });
       return 'dead';
     }
-    const after_ms = backoffMs(attempts, this.#retry);
-    this.#byEvent.set(event, {
-      putOff: { ...jsonOf(event), retry: attempts, attempts, after_ms, error: message },
-    });
+    const afterMs = backoffMs(attempts, this.#retry);
+    this.#byEvent.set(event, { putOff: { event, retry: attempts, attempts, afterMs, error } });
     return 'put-off';
   }
 
   /** The handler asked for another time. */
   postponed(event: BatchEvent, afterMs: number | undefined): void {
-    const after_ms = afterMs ?? backoffMs(event.retry + 1, this.#retry);
-    this.#byEvent.set(event, { putOff: { ...jsonOf(event), attempts: event.retry, after_ms } });
+    const { retry } = event;
+    const putOff = { event, retry, attempts: retry, afterMs: afterMs ?? backoffMs(retry + 1, this.#retry) };
+    this.#byEvent.set(event, { putOff });
   }
 
   /** The handler gave it up, or it killed its workers. */
   condemned(event: BatchEvent, kind: Dead['kind'], reason: string): void {
-    this.#byEvent.set(event, {
-      dead: { ...jsonOf(event), kind, attempts: event.retry + 1, error: cut(reason) },
-    });
+    const { retry } = event;
+    this.#byEvent.set(event, { dead: { event, retry, attempts: retry + 1, kind, error: cut(reason) } });
+  }
+
+  /** Whatever was decided is void. */
+  clear(): void {
+    this.#byEvent.clear();
+    this.#recovered.clear();
+  }
+
+  /** About how much memory the events hold that are put off or dead. */
+  get bytes(): number {
+    let bytes = 0;
+    for (const event of this.#byEvent.keys()) bytes += event.row.size;
+    return bytes;
   }
 
   get size(): number {
@@ -124,20 +120,6 @@ export class OutcomeBook {
     }
     return { putOff, dead, recovered };
   }
-}
-
-function jsonOf(event: BatchEvent): EventJson {
-  const { id, row, type, data, extra1, extra2, extra3, extra4, retry, origin } = event;
-  return {
-    ...{ id, time: row.timeText, retry, type, data, extra1, extra2, extra3, extra4 },
-    origin: String(origin),
-    attempts: retry,
-  };
-}
-
-function messageOf(error: unknown): string {
-  if (error instanceof Error) return error.message === '' ? error.name : error.message;
-  return `The handler threw ${String(error)}.`;
 }
 
 /** PostgreSQL's text cannot hold the character 0, nor half a surrogate pair. */

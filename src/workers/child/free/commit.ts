@@ -9,11 +9,12 @@ import type { Connection } from '../../../postgres/connection.ts';
 import type { CoopBatch } from '../../../queue/coop.ts';
 import type { BatchEnvironment } from '../batch-environment.ts';
 import { BatchTransaction } from '../batch-transaction.ts';
-import { endNarrowing, openNarrowing, stepNarrowing, writeOutcomes } from '../doors.ts';
+import { endNarrowing, openNarrowing, stepNarrowing } from '../doors.ts';
 import { isCentralInTrouble } from '../handler-call.ts';
 import { Outbox } from '../outbox.ts';
 import type { Outcomes } from '../outcomes.ts';
 import { sliceEnd } from '../slices.ts';
+import { writeOutcomes } from '../write-outcomes.ts';
 import type { FreeCalls, Result } from './calls.ts';
 import type { Done } from './progress.ts';
 
