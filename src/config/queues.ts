@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { ColumnMap, Config, OriginColumn, Queue, Recycle, Start } from './config.ts';
 import { compact } from './database.ts';
+import { whyUnfit } from './expression.ts';
 import type { Section } from './section.ts';
 import { either, type Value } from './value.ts';
 
@@ -47,7 +48,7 @@ function readQueue({ name, entry, section }: Given, { keepMs, feeds }: Others): 
     workers: readWorkers(section, { handler, entry }),
     handler,
     from: readFrom(section.get('from') ?? entry, { name, feeds }),
-    where: section.get('where')?.text('an SQL condition'),
+    where: readExpression(section.get('where'), 'an SQL condition'),
     columns,
     start: readStart(section.get('start')),
     create: section.get('create')?.yesOrNo() ?? false,
@@ -146,7 +147,7 @@ function readColumns(value: Value | undefined, origin: OriginColumn): ColumnMap 
   const columns: Partial<Record<(typeof COLUMNS)[number], string>> = {};
   for (const column of COLUMNS) {
     const expression = section?.get(column);
-    const text = expression?.text('an SQL expression');
+    const text = readExpression(expression, 'an SQL expression');
     if (expression === undefined || text === undefined) continue;
     columns[column] = text;
     if (column === origin) {
@@ -156,6 +157,14 @@ function readColumns(value: Value | undefined, origin: OriginColumn): ColumnMap 
     }
   }
   return columns;
+}
+
+/** It stands in brackets in the statement that reads the shard, and must stay there. */
+function readExpression(value: Value | undefined, wanted: string): string | undefined {
+  const text = value?.text(wanted);
+  const unfit = text === undefined ? undefined : whyUnfit(text);
+  if (unfit !== undefined) value?.problem(`${value.name} ${unfit}.`);
+  return text;
 }
 
 function readStart(value: Value | undefined): Start | undefined {

@@ -9,7 +9,7 @@ import { canBePoison, sqlstateOf } from '../errors/sqlstate.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { endCopyOut, type Reader, startCopyOut } from '../shards/copy-out.ts';
-import type { Reading } from '../shards/window.ts';
+import { bracketed, type Reading } from '../shards/window.ts';
 import type { Condemning } from './condemning.ts';
 import type { Copied, Found } from './copy-windows.ts';
 import { Cutter } from './cutter.ts';
@@ -183,7 +183,7 @@ async function readThrough(
 function guarded(reading: Reading, condition: string): Reading {
   return {
     ...reading,
-    where: `case when ${condition} then ${reading.where === undefined ? 'true' : `(${reading.where})`} else false end`,
+    where: `case when ${condition} then ${reading.where === undefined ? 'true' : bracketed(reading.where)} else false end`,
   };
 }
 

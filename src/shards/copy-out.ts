@@ -8,7 +8,7 @@ import { CENTRAL_COLUMNS } from '../central/columns.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { literal } from '../postgres/quote.ts';
 import { parseSnapshot, txidBounds } from './snapshot.ts';
-import type { Reading, Window } from './window.ts';
+import { bracketed, type Reading, type Window } from './window.ts';
 
 /** Set in the queue number of a row whose origin column was taken by the event itself. */
 export const ORIGIN_TAKEN = 0x10000;
@@ -97,7 +97,7 @@ function arm({ window, reading }: Reader, k: number, which: 'range' | 'late'): s
     `${visible}(ev_txid, ${value('end', snapshot)})`,
     `not ${visible}(ev_txid, ${value('start', snapshot)})`,
     ...(window.afterEventId === undefined ? [] : [`ev_id > ${value('after', 'bigint')}`]),
-    ...(reading.where === undefined ? [] : [`(${reading.where})`]),
+    ...(reading.where === undefined ? [] : [bracketed(reading.where)]),
   ];
   return `select ${k}::int4 as k, ${takenSql(reading)} as taken, ev_id, ev_time, ${columnSql(reading, 'type')} as ev_type,
     ${columnSql(reading, 'data')} as ev_data, ${originSql(reading)},
@@ -106,7 +106,7 @@ function arm({ window, reading }: Reader, k: number, which: 'range' | 'late'): s
 }
 
 function columnSql({ columns, origin, shard, queue }: Reading, name: keyof Reading['columns']): string {
-  const own = columns[name] === undefined ? `ev_${name}` : `(${columns[name]})::text`;
+  const own = columns[name] === undefined ? `ev_${name}` : `${bracketed(columns[name])}::text`;
   return name === origin ? `coalesce(${own}, ${literal(`${shard}:${queue}:`)} || ev_id)` : own;
 }
 
@@ -118,6 +118,6 @@ export function originSql(reading: Reading): string {
 /** What is added to the queue's number where the origin's column was taken. */
 export function takenSql({ columns, origin }: Reading): string {
   if (origin === 'none') return '0';
-  const own = columns[origin] === undefined ? `ev_${origin}` : `(${columns[origin]})::text`;
+  const own = columns[origin] === undefined ? `ev_${origin}` : `${bracketed(columns[origin])}::text`;
   return `case when ${own} is null then 0 else ${ORIGIN_TAKEN} end`;
 }

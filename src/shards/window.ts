@@ -20,6 +20,9 @@ export interface Reading {
   readonly origin: Queue['origin'];
 }
 
+/** An expression of the file in brackets of its own: a newline before the closing one, so that nothing in it reaches that far. */
+export const bracketed = (expression: string): string => `(${expression}\n)`;
+
 /** The readings of one shard by source queue, and the central queue that each feeds. */
 export function readingsOf(config: Config, shard: Shard): Map<string, { reading: Reading; central: Queue }> {
   const entries = config.queues.flatMap((central) =>

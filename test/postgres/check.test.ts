@@ -323,4 +323,24 @@ describe('cli/plan', () => {
     const { stdout } = await run(['-c', other, 'plan', '--json']);
     expect(JSON.parse(stdout)).toMatchObject({ left_over: [{ shard: 's1', queue: 'orders' }] });
   });
+
+  test('an expression that a shard refuses is a problem of that shard, named with what it says', async () => {
+    const cluster = await givenCluster({ shards: 2 });
+    for (const shard of cluster.shards) await givenQueue(shard, 'orders');
+    await cluster.shards[0]?.query('create function public.is_wanted(text) returns boolean return true');
+    const queues = `  orders: { workers: none, where: "public.is_wanted(ev_type)", columns: { data: "upper(ev_data)" } }`;
+
+    const { rows } = await check(configFor(cluster, { queues }));
+
+    expect(rowOf(rows, 's1').problems.join()).not.toContain('refused');
+    expect(rowOf(rows, 's2').problems).toContainEqual(
+      expect.stringMatching(
+        /`where` of queue orders is refused over queue orders: function public.is_wanted/,
+      ),
+    );
+    const wrong = `  orders: { workers: none, columns: { data: "ev_dta || 'x'" } }`;
+    expect(rowOf((await check(configFor(cluster, { queues: wrong }))).rows, 's1').problems).toContainEqual(
+      expect.stringMatching(/`columns.data` of queue orders .* column "ev_dta" does not exist/),
+    );
+  });
 });

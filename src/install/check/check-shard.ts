@@ -6,6 +6,7 @@ import type { ShardLease } from '../leases.ts';
 import { placeOfShard } from '../shard-plan.ts';
 import { wantedSources } from '../sources.ts';
 import type { CentralView } from './central-view.ts';
+import { refusedExpressions } from './expressions.ts';
 import { judgeMissing, judgePrivileges, judgeServer, judgeTicking } from './judge.ts';
 import { missingPrivileges } from './privileges.ts';
 import type { CheckRow } from './row.ts';
@@ -15,6 +16,8 @@ export interface ShardReading {
   readonly facts: DatabaseFacts;
   /** Rights that the runtime role lacks. */
   readonly lacking: readonly string[];
+  /** Expressions of the file that it does not understand, in sentences. */
+  readonly refused: readonly string[];
 }
 
 export async function readShard(
@@ -26,9 +29,13 @@ export async function readShard(
   const queues = wantedSources(config).map(({ queue }) => queue);
   const facts = await readFacts(connection, { schema, queues, runtimeRole: shard.user });
   const hasPgq = schema === 'pgq' ? facts.pgq.hasPgq : facts.pgq.hasPgque;
+  const lacking = hasPgq ? await missingPrivileges(connection, { schema, queues, isCentral: false }) : [];
   return {
     facts,
-    lacking: hasPgq ? await missingPrivileges(connection, { schema, queues, isCentral: false }) : [],
+    lacking,
+    // Who may not read the event tables is told that, and not what the server says of each expression.
+    refused:
+      lacking.length > 0 ? [] : await refusedExpressions(connection, shard, { config, queues: facts.queues }),
   };
 }
 
@@ -38,7 +45,7 @@ interface ShardFindings extends ShardReading {
   readonly view: CentralView | undefined;
 }
 
-export function judgeShard(shard: Shard, { facts, lacking, config, view }: ShardFindings): CheckRow {
+export function judgeShard(shard: Shard, { facts, lacking, refused, config, view }: ShardFindings): CheckRow {
   const wanted = wantedSources(config).map(({ queue }) => queue);
   const place = placeOfShard(shard);
   const server = judgeServer(facts, { place, schema: shard.schema });
@@ -66,6 +73,7 @@ export function judgeShard(shard: Shard, { facts, lacking, config, view }: Shard
       ...server.problems,
       ...judgePrivileges(lacking, facts, { place }),
       ...judgeMissing(missing, facts, { place }),
+      ...refused,
       ...ticking.problems,
       ...sources.problems,
     ],
