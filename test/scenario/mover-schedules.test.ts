@@ -63,10 +63,11 @@ describe('mover', () => {
     const forwarding = await givenForwarding({
       shards: 1,
       queues: '  orders: { workers: none, create: true }',
-      more: 'mover: { memory: 16MB, whole: 16kB }',
+      // One commit takes no more than a reader may hold, here a third of a megabyte: no mover gets through before it dies.
+      more: 'mover: { memory: 1MB, whole: 16kB }',
     });
     const [shard] = forwarding.shards as [TestDatabase];
-    // 6 MB in one transaction: seven rows of each id, in parts of about 16 kB.
+    // 7 MB in one transaction: seven rows of each id, in parts of about 16 kB.
     await shard.query(
       `select count(pgq.insert_event_raw('orders', 1000 + n / 7, now(), null, null, 'test', n || repeat(' ', 200), null, null, null, null))
        from generate_series(0, ${ROWS - 1}) n`,
