@@ -1,7 +1,8 @@
 -- ----------------------------------------------------------------------
 -- Function: pgq_coop.register_subconsumer(3)
 --
---      Registers a member, and its group where it does not exist.
+--      Registers a member, and its group where it does not exist; not the group of an installation's own workers, which
+--      `tributary install` makes.
 --
 -- Parameters:
 --      i_queue_name        - queue
@@ -13,7 +14,7 @@
 --      0 - it was there
 --
 -- Writes:
---      see tributary.coop_register
+--      see tributary.coop_register, tributary.coop_register_group
 --
 -- Called by:
 --      users
@@ -25,6 +26,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
+    perform tributary.coop_register_group(i_queue_name, i_consumer_name);
     return tributary.coop_register(i_queue_name, i_consumer_name, i_subconsumer_name);
 end;
 $$;

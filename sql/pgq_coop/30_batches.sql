@@ -1,7 +1,7 @@
 -- ----------------------------------------------------------------------
 -- Function: pgq_coop.next_batch_custom(7)
 --
---      Hands out a batch; registers the member and the group where they are missing. The id is a fresh one at every
+--      Hands out a batch; registers the member and the group where they are missing (see pgq_coop.register_subconsumer). The id is a fresh one at every
 --      call that returns a batch, and the id before it is no longer valid.
 --
 -- Parameters:
@@ -29,14 +29,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    perform 1
-    from pgq.queue q
-    join pgq.subscription s on s.sub_queue = q.queue_id
-    join pgq.consumer c on c.co_id = s.sub_consumer
-    where q.queue_name = i_queue_name and c.co_name = i_consumer_name;
-    if not found then
-        perform tributary.coop_register(i_queue_name, i_consumer_name, i_subconsumer_name);
-    end if;
+    perform tributary.coop_register_group(i_queue_name, i_consumer_name);
     return (select b.batch_id from tributary.coop_next_batch(
         i_queue_name, i_consumer_name, i_subconsumer_name, i_dead_interval, i_min_lag, i_min_count, i_min_interval) b);
 end;

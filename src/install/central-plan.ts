@@ -223,8 +223,9 @@ function schemaHindrance({ facts, central }: CentralSituation, place: string): s
   return `${place}: schema tributary needs an upgrade or grants for ${runtime.name}, and role ${server.role} does not own it: run install with the role that does as \`admin:\`.`;
 }
 
-function warningsFor({ config, facts }: CentralSituation, place: string): string[] {
-  return config.queues.flatMap(({ name, workers }) => {
+function warningsFor({ config, facts, central }: CentralSituation, place: string): string[] {
+  const group = groupName(config);
+  return config.queues.flatMap(({ name, workers, adopt }) => {
     const fact = facts.queues.wanted.get(name);
     const warnings: string[] = [];
     if (fact?.isExternal)
@@ -236,6 +237,16 @@ function warningsFor({ config, facts }: CentralSituation, place: string): string
     }
     if (fact?.insertsDisabled)
       warnings.push(`${place}: queue ${name} refuses events (queue_disable_insert).`);
+    if (
+      workers !== 'none' &&
+      adopt === undefined &&
+      central.pools.has(name) &&
+      fact?.consumers.has(group) === false
+    ) {
+      warnings.push(
+        `${place}: group ${group} of queue ${name} is gone and begins anew at the newest tick. What it had not handled is handled only after \`select pgq.register_consumer_at('${name}', '${group}', TICK)\`, with a tick from pgq.tick.`,
+      );
+    }
     if (workers === 'none' && (fact?.consumers.size ?? 0) === 0) {
       warnings.push(
         `${place}: queue ${name} has \`workers: none\` and no consumer: its events go with the rotation, unread.`,

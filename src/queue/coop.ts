@@ -35,6 +35,8 @@ export interface NextBatchOptions {
   readonly minIntervalMs?: number;
   /** Only what is at least so old. */
   readonly minLagMs?: number;
+  /** The caller goes on behind what is done of a batch; for others the rest of such a batch is put back. */
+  readonly knowsProgress?: boolean;
 }
 
 /** What PostgreSQL says when a token is no longer valid. */
@@ -44,7 +46,7 @@ const NEXT_BATCH = `select batch_id, start_tick, end_tick, openings, taken_over_
     extract(epoch from start_time)::float8 * 1000 as start_ms, extract(epoch from end_time)::float8 * 1000 as end_ms
 from tributary.coop_next_batch($1, $2, $3, dead_interval => $4::float8 * interval '1 millisecond',
     min_lag => $5::float8 * interval '1 millisecond', min_count => $6::int4,
-    min_interval => $7::float8 * interval '1 millisecond')`;
+    min_interval => $7::float8 * interval '1 millisecond', knows_progress => $8)`;
 
 /** In a transaction of its own. @returns undefined where there is nothing to do; that call wrote nothing. */
 export async function coopNextBatch(
@@ -59,6 +61,7 @@ export async function coopNextBatch(
     options.minLagMs ?? null,
     options.minCount ?? null,
     options.minIntervalMs ?? null,
+    options.knowsProgress ?? false,
   ]);
   if (row === undefined || row.batch_id === null) return undefined;
   return {
@@ -90,12 +93,12 @@ export async function coopTouch(connection: Querier, token: number): Promise<boo
   return isTrue(await connection.query('select tributary.coop_touch($1::int8) as answer', [token]));
 }
 
-/** Before a member that ends in good order is unregistered: this opening of its batch does not count. @returns whether the token is still valid. */
+/** By a member that lives and has not finished its batch: this opening does not count, no slice is at work. @returns whether the token is still valid. */
 export async function coopHandBack(connection: Querier, token: number): Promise<boolean> {
   return isTrue(await connection.query('select tributary.coop_hand_back($1::int8) as answer', [token]));
 }
 
-/** Registers the group, too, where it is missing. @returns whether the member is new. */
+/** @returns whether the member is new. @throws where there is no such group: only `install` makes one. */
 export async function coopRegister(
   connection: Querier,
   { queue, group, member }: CoopMember,
@@ -119,6 +122,25 @@ export async function coopUnregister(
       queue,
       group,
       member,
+    ]),
+  );
+}
+
+/**
+ * The goodbye of a process; the batch that another one has under the same name by now is left alone.
+ * @param token of the last batch that it took.
+ */
+export async function coopLeave(
+  connection: Querier,
+  { queue, group, member }: CoopMember,
+  token: number | undefined,
+): Promise<boolean> {
+  return isTrue(
+    await connection.query('select tributary.coop_leave($1, $2, $3, $4) = 1 as answer', [
+      queue,
+      group,
+      member,
+      token ?? null,
     ]),
   );
 }

@@ -1,7 +1,7 @@
 // The known defects of upstream's pgq_coop, by their numbers in docs/pgq, against our functions of the same names.
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Connection } from '../../src/postgres/connection.ts';
-import { coopFinish, coopRegister, coopTouch } from '../../src/queue/coop.ts';
+import { coopFinish, coopTouch } from '../../src/queue/coop.ts';
 import { givenCentral } from '../support/central-schema.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { type Group, produce, rowsOf, silence, take, taken } from './coop.ts';
@@ -24,8 +24,8 @@ const finish = (on: Queryable, batch: number | null) =>
   scalar<number>(on, 'select pgq_coop.finish_batch($1)', [batch]);
 const unregister = ({ queue, group }: Group, member: string, mode: number) =>
   scalar<number>(db, 'select pgq_coop.unregister_subconsumer($1, $2, $3, $4)', [queue, group, member, mode]);
-const register = ({ queue, group }: Group, member: string) =>
-  scalar<number>(db, 'select pgq_coop.register_subconsumer($1, $2, $3)', [queue, group, member]);
+const register = ({ queue, group }: Group, member: string, on: Queryable = db) =>
+  scalar<number>(on, 'select pgq_coop.register_subconsumer($1, $2, $3)', [queue, group, member]);
 const payloads = async (batch: number | null) => dataOf(await eventsOf(db, batch));
 
 async function givenMembers(queue: string, ...members: string[]): Promise<Group> {
@@ -220,11 +220,11 @@ describe('contract/coop defects of upstream', () => {
     const sessions: Connection[] = await Promise.all(Array.from({ length: 8 }, () => db.connect()));
     const answers = await Promise.all(
       sessions.flatMap((session, n) => [
-        coopRegister(session, { queue: 'd9d', group: 'new', member: `m${n % 4}` }),
+        register({ queue: 'd9d', group: 'new' }, `m${n % 4}`, session),
         scalar(session, "select pgq_coop.next_batch('d9d', 'newer', $1)", [`m${n % 4}`]),
       ]),
     );
-    expect(answers.filter((answer) => answer === true)).toHaveLength(4);
+    expect(answers.filter((answer) => answer === 1)).toHaveLength(4);
     expect(
       await rowsOf(db, { queue: 'd9d', group: 'new' }).then((rows) => rows.map((row) => row.consumer)),
     ).toEqual([

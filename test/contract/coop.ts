@@ -13,6 +13,10 @@ export interface Group {
   readonly group: string;
 }
 
+/** As install does: at the newest tick. */
+export const registerGroup = (db: Queryable, { queue, group }: Group) =>
+  db.query('select pgq.register_consumer($1, $2)', [queue, group]);
+
 /** A queue that ticks at every call, with group `g` and its members. */
 export async function givenGroup(
   db: Queryable,
@@ -20,6 +24,7 @@ export async function givenGroup(
   members: readonly string[] = ['a', 'b'],
 ): Promise<Group> {
   await givenQueue(db, queue);
+  await registerGroup(db, { queue, group: 'g' });
   for (const member of members) await coopRegister(db, { queue, group: 'g', member });
   return { queue, group: 'g' };
 }

@@ -18,8 +18,7 @@ export async function givenWorkerCentral(queues: readonly string[] = ['orders'])
   for (const queue of queues) {
     await database.query('select pgq.create_queue($1)', [queue]);
     await database.query("select pgq.set_queue_config($1, 'ticker_max_count', '1')", [queue]);
-    await database.query('select tributary.coop_register($1, $2, $3)', [queue, GROUP, 'first']);
-    await database.query('select tributary.coop_unregister($1, $2, $3)', [queue, GROUP, 'first']);
+    await database.query('select pgq.register_consumer($1, $2)', [queue, GROUP]);
   }
   return await withVerbs(database);
 }

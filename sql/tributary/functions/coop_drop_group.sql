@@ -15,7 +15,7 @@
 --      retries         - how many events waited to be tried again
 --
 -- Writes:
---      pgq.subscription, pgq.retry_queue, pgq.consumer, tributary.coop_opening
+--      pgq.subscription, pgq.retry_queue, pgq.consumer, tributary.coop_opening, tributary.narrowing, tributary.attempt
 --
 -- Called by:
 --      src/queue/coop.ts
@@ -51,6 +51,8 @@ begin
     delete from pgq.retry_queue where ev_queue = v_main.sub_queue and ev_owner = v_main.sub_id;
     get diagnostics retries = row_count;
     delete from tributary.coop_opening where queue_id = v_main.sub_queue and sub_id = v_main.sub_id;
+    delete from tributary.narrowing n where n.central_queue = queue and n.group_name = coop_drop_group.group_name;
+    delete from tributary.attempt a where a.central_queue = queue and a.group_name = coop_drop_group.group_name;
     if not coalesce(force, false) and open_batches + retries > 0 then
         raise exception using errcode = 'object_in_use', message = format(
             'Group %s of queue %s has %s open batches and %s events that wait to be tried again: let its workers finish, or force it and lose them.',

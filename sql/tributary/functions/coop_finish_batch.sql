@@ -2,7 +2,8 @@
 -- Function: tributary.coop_finish_batch(1)
 --
 --      Closes a batch under its token, in the transaction that holds the handler's effects. A token that is no longer valid
---      is an error, so that these effects are rolled back.
+--      is an error, so that these effects are rolled back. What was noted of the batch goes with it: its openings, what was
+--      done of it; and, where a member of another make finishes it, the attempts at events that are handled now.
 --
 -- Parameters:
 --      batch_id    - token
@@ -11,10 +12,10 @@
 --      1; SQLSTATE TB001 where the batch was taken over or is finished already
 --
 -- Writes:
---      pgq.subscription, pgq.consumer, tributary.coop_opening
+--      pgq.subscription, pgq.consumer, tributary.coop_opening, tributary.narrowing, tributary.attempt
 --
 -- Called by:
---      src/queue/coop.ts, pgq_coop.finish_batch
+--      src/queue/coop.ts, pgq_coop.finish_batch, tributary.coop_put_back
 -- ----------------------------------------------------------------------
 create or replace function tributary.coop_finish_batch(batch_id bigint)
 returns integer
@@ -46,6 +47,10 @@ begin
         end if;
     end if;
 
+    -- Whoever does not know of progress does not know of attempts.
+    if batch_id < 1000000000000000 or batch_id >= 5000000000000000 then
+        perform tributary.coop_forget_attempts(batch_id);
+    end if;
     if v_mine.sub_active <= to_timestamp(0) or v_name like '%.\%batch %' then
         perform tributary.coop_forget(v_mine.sub_queue, v_mine.sub_consumer);
     else
@@ -56,6 +61,13 @@ begin
     delete from tributary.coop_opening
     where queue_id = v_mine.sub_queue and sub_id = v_mine.sub_id
         and start_tick = v_mine.sub_last_tick and end_tick = v_mine.sub_next_tick;
+    delete from tributary.narrowing n
+    using pgq.queue q
+    where q.queue_id = v_mine.sub_queue and n.central_queue = q.queue_name
+        and n.start_tick = v_mine.sub_last_tick and n.end_tick = v_mine.sub_next_tick
+        and exists (
+            select from pgq.subscription g join pgq.consumer c on c.co_id = g.sub_consumer
+            where c.co_name = n.group_name and g.sub_queue = v_mine.sub_queue and g.sub_id = v_mine.sub_id);
     return 1;
 end;
 $$;
@@ -68,3 +80,50 @@ begin
     end if;
 end;
 $$;
+
+-- ----------------------------------------------------------------------
+-- Function: tributary.coop_forget_attempts(1)
+--
+--      Forgets the attempts at events of a batch that do not wait for another one: a member that does not keep account of
+--      attempts has handled them.
+--
+-- Parameters:
+--      batch_id    - token, before the batch is closed
+--
+-- Returns:
+--      nothing
+--
+-- Writes:
+--      tributary.attempt
+--
+-- Called by:
+--      tributary.coop_finish_batch
+-- ----------------------------------------------------------------------
+create or replace function tributary.coop_forget_attempts(batch_id bigint)
+returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_batch record;
+begin
+    -- A look first: nearly always there is none.
+    select q.queue_name, g.co_name, b.sub_id into v_batch
+    from pgq.subscription b
+    join pgq.queue q on q.queue_id = b.sub_queue
+    join pgq.subscription s on s.sub_queue = b.sub_queue and s.sub_id = b.sub_id and s.sub_consumer <> b.sub_consumer
+    join pgq.consumer g on g.co_id = s.sub_consumer
+    where b.sub_batch = batch_id
+        and exists (select from tributary.attempt a where a.central_queue = q.queue_name and a.group_name = g.co_name)
+    limit 1;
+    if not found then
+        return;
+    end if;
+    delete from tributary.attempt a
+    using pgq.get_batch_events(batch_id) e
+    where a.central_queue = v_batch.queue_name and a.group_name = v_batch.co_name and a.ev_id = e.ev_id
+        and not exists (select from pgq.retry_queue r where r.ev_owner = v_batch.sub_id and r.ev_id = e.ev_id);
+end;
+$$;
+
+revoke all on function tributary.coop_forget_attempts(bigint) from public;

@@ -14,7 +14,8 @@
 --      none
 --
 -- Called by:
---      tributary.coop_next_batch, tributary.coop_unregister, tributary.coop_drop_group
+--      tributary.coop_next_batch, tributary.coop_register, tributary.coop_register_group, tributary.coop_unregister,
+--      tributary.coop_leave, tributary.coop_drop_group
 -- ----------------------------------------------------------------------
 create or replace function tributary.coop_group(queue text, group_name text)
 returns pgq.subscription
@@ -43,6 +44,7 @@ begin
             'Queue %s does not exist: create it with `tributary install`, or with pgq.create_queue.', coalesce(queue, 'NULL'));
     end if;
     raise exception using errcode = 'undefined_object', message = format(
-        'Queue %s has no group %s: register it with `tributary install`, or with tributary.coop_register.', queue, coalesce(group_name, 'NULL'));
+        'Queue %s has no group %s: `tributary install` registers it; where somebody removed it, what waits is handled only if '
+        'it is then moved back with pgq.register_consumer_at.', queue, coalesce(group_name, 'NULL'));
 end;
 $$;

@@ -1,8 +1,9 @@
 -- ----------------------------------------------------------------------
 -- Function: tributary.coop_hand_back(1)
 --
---      A member that ends in good order gives its batch back before it is done: that opening of the batch does not count, for
---      nothing went wrong. The batch stays the member's until it is unregistered.
+--      A member that lives gives its batch back before it is done, because it ends in good order or because central was in
+--      trouble: that opening of the batch does not count, for the batch did no harm, and no slice of it is at work any more.
+--      The batch stays the member's until it asks again or is unregistered.
 --
 -- Parameters:
 --      batch_id    - token
@@ -11,7 +12,7 @@
 --      true - the batch is still the caller's; false - it was taken over or finished
 --
 -- Writes:
---      tributary.coop_opening
+--      tributary.coop_opening, tributary.narrowing
 --
 -- Called by:
 --      src/queue/coop.ts
@@ -33,6 +34,14 @@ begin
     insert into tributary.coop_opening as o (queue_id, sub_id, start_tick, end_tick, openings)
     values (v_mine.sub_queue, v_mine.sub_id, v_mine.sub_last_tick, v_mine.sub_next_tick, 1)
     on conflict on constraint coop_opening_pkey do update set openings = greatest(o.openings - 1, 1);
+    update tributary.narrowing n
+    set running_events = null
+    from pgq.queue q
+    where q.queue_id = v_mine.sub_queue and n.central_queue = q.queue_name and n.running_events is not null
+        and n.start_tick = v_mine.sub_last_tick and n.end_tick = v_mine.sub_next_tick
+        and exists (
+            select from pgq.subscription g join pgq.consumer c on c.co_id = g.sub_consumer
+            where c.co_name = n.group_name and g.sub_queue = v_mine.sub_queue and g.sub_id = v_mine.sub_id);
     return true;
 end;
 $$;

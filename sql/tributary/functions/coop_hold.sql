@@ -30,7 +30,8 @@ $$;
 -- ----------------------------------------------------------------------
 -- Function: tributary.coop_end_holder(1)
 --
---      Ends the backends whose transaction is tied to a token. Where the owner of this function may not end them, they stay:
+--      Ends the backends whose transaction is tied to a token. The small ids that PgQ itself gives are nobody's tie: a lock on
+--      one of them is an application's own. Where the owner of this function may not end them, they stay:
 --      their finish is refused all the same.
 --
 -- Parameters:
@@ -56,7 +57,7 @@ declare
 begin
     for v_pid in
         select l.pid from pg_locks l
-        where l.locktype = 'advisory' and l.granted and l.objsubid = 1
+        where batch_id >= 1000000000000000 and l.locktype = 'advisory' and l.granted and l.objsubid = 1
             and l.database = (select d.oid from pg_database d where d.datname = current_database())
             and l.classid::bigint = batch_id >> 32 and l.objid::bigint = batch_id & 4294967295
             and l.pid <> pg_backend_pid()

@@ -1,11 +1,14 @@
 -- ----------------------------------------------------------------------
--- Function: tributary.coop_next_batch(7)
+-- Function: tributary.coop_next_batch(8)
 --
 --      Hands a batch to a member of a group: its own open one, else an orphan (of a member that was unregistered or is
 --      dead), oldest first, else the next one of the group. To be called in a transaction of its own.
 --
 --      The batch id is a fresh token at every hand-out, also of a batch that the member has open: the token before it is
 --      dead at that moment, and the backend that works under it (see tributary.coop_hold) is ended.
+--
+--      Where a part of a batch is done already (tributary.narrowing), only a member that knows of this gets it; for others
+--      the rest is put back, to come again in a later batch (see tributary.coop_put_back).
 --
 --      A call that finds nothing writes nothing and assigns no transaction id.
 --
@@ -16,6 +19,7 @@
 --      dead_interval   - members that neither took nor touched a batch for so long are dead; null: nobody is. Their open
 --                        batch goes to the caller and they are no longer registered. Idle members are left alone.
 --      min_lag, min_count, min_interval    - which ticks make a batch: see tributary.coop_end_tick
+--      knows_progress  - the caller goes on behind what is done of a batch, and notes what it does
 --
 -- Returns:
 --      batch_id            - token; null: there is nothing to do
@@ -24,7 +28,7 @@
 --      taken_over_from     - member that had it; null unless it was taken over
 --
 -- Writes:
---      pgq.subscription, pgq.consumer, tributary.coop_opening
+--      pgq.subscription, pgq.consumer, tributary.coop_opening, tributary.narrowing, and what tributary.coop_put_back writes
 --
 -- Called by:
 --      src/queue/coop.ts, pgq_coop.next_batch_custom
@@ -32,6 +36,7 @@
 create or replace function tributary.coop_next_batch(
     queue text, group_name text, member text, dead_interval interval default null,
     min_lag interval default null, min_count integer default null, min_interval interval default null,
+    knows_progress boolean default false,
     out batch_id bigint, out start_tick bigint, out end_tick bigint, out start_time timestamptz, out end_time timestamptz,
     out openings integer, out taken_over_from text)
 language plpgsql
@@ -54,6 +59,10 @@ declare
     v_found     boolean;
 begin
     loop
+        batch_id := null;
+        start_tick := null;
+        end_tick := null;
+        taken_over_from := null;
         select q.queue_id, c.co_id as main_id, m.co_id as mine_id into v_ids
         from pgq.queue q
         join pgq.consumer c on c.co_name = coop_next_batch.group_name
@@ -80,7 +89,7 @@ begin
         v_mine_at := v_mine.at;
 
         if v_mine.sub_batch is not null then
-            batch_id := nextval('tributary.coop_token');
+            batch_id := tributary.coop_new_token(knows_progress);
             update pgq.subscription
             set sub_batch = batch_id, sub_active = clock_timestamp()
             where sub_batch = v_mine.sub_batch;
@@ -90,7 +99,8 @@ begin
             perform tributary.coop_end_holder(v_mine.sub_batch);
             start_tick := v_mine.sub_last_tick;
             end_tick := v_mine.sub_next_tick;
-            exit;
+            exit when knows_progress or not tributary.coop_put_back(batch_id, queue, group_name);
+            continue;
         end if;
 
         select * into v_end
@@ -136,8 +146,10 @@ begin
                 start_tick := v_other.sub_last_tick;
                 end_tick := v_other.sub_next_tick;
                 taken_over_from := tributary.coop_member_of(group_name, v_other.co_name);
-                batch_id := tributary.coop_open(v_mine.at, v_ids.queue_id, v_ids.mine_id, start_tick, end_tick);
-                exit;
+                batch_id := tributary.coop_open(v_mine.at, v_ids.queue_id, v_ids.mine_id,
+                    array[start_tick, end_tick], knows_progress);
+                exit when knows_progress or not tributary.coop_put_back(batch_id, queue, group_name);
+                continue;
             end if;
         end if;
 
@@ -172,12 +184,20 @@ begin
             end_time := v_end.end_time;
             openings := 1;
             -- Now and then, by a number that needs no memory.
-            if (select last_value % 128 = 0 from tributary.coop_token) then
+            if (select (a.last_value + b.last_value) % 128 = 0 from tributary.coop_token a, tributary.coop_plain_token b) then
                 select r.at, r.consumer_id into v_mine_at, v_ids.mine_id
                 from tributary.coop_renew(v_mine.at, v_ids.queue_id, v_ids.mine_id, v_name) r;
                 v_mine.at := v_mine_at;
             end if;
-            batch_id := tributary.coop_open(v_mine.at, v_ids.queue_id, v_ids.mine_id, start_tick, end_tick);
+            batch_id := tributary.coop_open(v_mine.at, v_ids.queue_id, v_ids.mine_id,
+                array[start_tick, end_tick], knows_progress);
+            -- The position was moved back, or the batch was ended with pgq.finish_batch: what was noted of it is of another time.
+            delete from tributary.narrowing n
+            where n.central_queue = queue and n.group_name = coop_next_batch.group_name
+                and n.start_tick = v_main.sub_last_tick and n.end_tick = v_end.end_tick;
+            delete from tributary.coop_opening o
+            where o.queue_id = v_ids.queue_id and o.sub_id = v_main.sub_id
+                and o.start_tick = v_main.sub_last_tick and o.end_tick = v_end.end_tick;
             perform set_config('tributary.coop_memo', concat_ws(' ', v_ids.queue_id, v_ids.main_id, v_ids.mine_id,
                 v_main_at, v_mine_at, extract(epoch from v_look_at)), false);
             return;
@@ -194,11 +214,11 @@ begin
 end;
 $$;
 
-revoke all on function tributary.coop_next_batch(text, text, text, interval, interval, integer, interval) from public;
+revoke all on function tributary.coop_next_batch(text, text, text, interval, interval, integer, interval, boolean) from public;
 do $$
 begin
     if to_regrole('pgq_reader') is not null then
-        grant execute on function tributary.coop_next_batch(text, text, text, interval, interval, integer, interval) to pgq_reader;
+        grant execute on function tributary.coop_next_batch(text, text, text, interval, interval, integer, interval, boolean) to pgq_reader;
     end if;
 end;
 $$;

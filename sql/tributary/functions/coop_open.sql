@@ -1,4 +1,31 @@
 -- ----------------------------------------------------------------------
+-- Function: tributary.coop_new_token(1)
+--
+--      A batch id that was never used. In which of two ranges it lies says whether its holder knows of the progress inside a
+--      batch.
+--
+-- Parameters:
+--      knows_progress  - it does
+--
+-- Returns:
+--      the token: below 5000000000000000 where the holder knows
+--
+-- Writes:
+--      none
+--
+-- Called by:
+--      tributary.coop_next_batch, tributary.coop_open
+-- ----------------------------------------------------------------------
+create or replace function tributary.coop_new_token(knows_progress boolean)
+returns bigint
+language sql
+as $$
+    select case when knows_progress then nextval('tributary.coop_token') else nextval('tributary.coop_plain_token') end
+$$;
+
+revoke all on function tributary.coop_new_token(boolean) from public;
+
+-- ----------------------------------------------------------------------
 -- Function: tributary.coop_open(5)
 --
 --      Writes a batch into the row of an idle member, under a fresh token.
@@ -7,8 +34,8 @@
 --      at          - where the member's row was when it was read
 --      queue_id    - queue
 --      consumer_id - the member's consumer
---      start_tick  - start of the batch
---      end_tick    - its end
+--      ticks       - start of the batch and its end
+--      knows_progress  - as in tributary.coop_new_token
 --
 -- Returns:
 --      the token; an error that undoes the caller where the row was changed since
@@ -19,16 +46,17 @@
 -- Called by:
 --      tributary.coop_next_batch
 -- ----------------------------------------------------------------------
-create or replace function tributary.coop_open(at tid, queue_id integer, consumer_id integer, start_tick bigint, end_tick bigint)
+create or replace function tributary.coop_open(
+    at tid, queue_id integer, consumer_id integer, ticks bigint[], knows_progress boolean)
 returns bigint
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_token bigint := nextval('tributary.coop_token');
+    v_token bigint := tributary.coop_new_token(knows_progress);
 begin
     update pgq.subscription s
-    set sub_batch = v_token, sub_last_tick = start_tick, sub_next_tick = end_tick, sub_active = clock_timestamp()
+    set sub_batch = v_token, sub_last_tick = ticks[1], sub_next_tick = ticks[2], sub_active = clock_timestamp()
     where s.ctid = at and s.sub_queue = queue_id and s.sub_consumer = consumer_id and s.sub_batch is null;
     if not found then
         raise exception using errcode = 'serialization_failure', message = format(
@@ -39,7 +67,7 @@ begin
 end;
 $$;
 
-revoke all on function tributary.coop_open(tid, integer, integer, bigint, bigint) from public;
+revoke all on function tributary.coop_open(tid, integer, integer, bigint[], boolean) from public;
 
 -- ----------------------------------------------------------------------
 -- Function: tributary.coop_renew(4)

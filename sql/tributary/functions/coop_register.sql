@@ -1,12 +1,12 @@
 -- ----------------------------------------------------------------------
 -- Function: tributary.coop_register(3)
 --
---      Registers a member of a group, and the group itself (at the newest tick) where it does not exist. A member that was
---      unregistered with an open batch and comes back finds it.
+--      Registers a member of a group. A member that was unregistered with an open batch and comes back finds it. The group
+--      has to be there: made here it would begin at the newest tick, and what waited would be lost without a word.
 --
 -- Parameters:
 --      queue       - central queue
---      group_name  - group
+--      group_name  - group; an error that names what is missing
 --      member      - member, e.g. orders#3
 --
 -- Returns:
@@ -38,13 +38,7 @@ begin
     for v_try in 1 .. 20 loop
         -- A look first: whoever is registered writes nothing.
         select q.queue_id into v_queue from pgq.queue q where q.queue_name = coop_register.queue;
-        perform 1 from pgq.subscription s join pgq.consumer c on c.co_id = s.sub_consumer
-        where s.sub_queue = v_queue and c.co_name = coop_register.group_name;
         begin
-            if v_queue is not null and not found then
-                insert into pgq.consumer (co_name) values (group_name) on conflict (co_name) do nothing;
-                perform pgq.register_consumer(queue, group_name);
-            end if;
             v_main := tributary.coop_group(queue, group_name);
             select s.* into v_mine
             from pgq.consumer c join pgq.subscription s on s.sub_queue = v_queue and s.sub_consumer = c.co_id
@@ -93,3 +87,63 @@ begin
     end if;
 end;
 $$;
+
+-- ----------------------------------------------------------------------
+-- Function: tributary.coop_register_group(2)
+--
+--      Registers a group, at the newest tick, where it does not exist. Not the group of this installation's workers: where
+--      that one begins is for `tributary install` to say, and it goes only by an explicit command.
+--
+-- Parameters:
+--      queue       - queue
+--      group_name  - group
+--
+-- Returns:
+--      1 - registered
+--      0 - it was there
+--
+-- Writes:
+--      pgq.consumer, pgq.subscription
+--
+-- Called by:
+--      pgq_coop.register_subconsumer, pgq_coop.next_batch_custom
+-- ----------------------------------------------------------------------
+create or replace function tributary.coop_register_group(queue text, group_name text)
+returns integer
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+    if coalesce(group_name, '') = '' then
+        raise exception using errcode = 'invalid_parameter_value', message = 'A group needs a name.';
+    end if;
+    for v_try in 1 .. 20 loop
+        -- A queue that does not exist: the member's registration says so.
+        perform 1 from pgq.queue q where q.queue_name = coop_register_group.queue
+            and not exists (
+                select from pgq.subscription s join pgq.consumer c on c.co_id = s.sub_consumer
+                where s.sub_queue = q.queue_id and c.co_name = coop_register_group.group_name);
+        if not found then
+            return 0;
+        end if;
+        perform 1 from tributary.identity i where 'workers_' || i.name = group_name;
+        if found then
+            -- Says what to do.
+            perform tributary.coop_group(queue, group_name);
+        end if;
+        begin
+            insert into pgq.consumer (co_name) values (group_name) on conflict (co_name) do nothing;
+            return pgq.register_consumer(queue, group_name);
+        exception
+            -- Somebody registers the same name at this moment, or removes its unused consumer row: look again.
+            when unique_violation or foreign_key_violation then
+                if v_try = 20 then
+                    raise;
+                end if;
+        end;
+    end loop;
+    return 0;
+end;
+$$;
+
+revoke all on function tributary.coop_register_group(text, text) from public;

@@ -6,14 +6,14 @@
 // Fails by: any error before the commit leaves nothing; the batch is handed out again, its openings are counted, and it goes
 // on behind the last part.
 import type { Connection } from '../../postgres/connection.ts';
-import type { CoopBatch, CoopMember } from '../../queue/coop.ts';
+import type { CoopBatch } from '../../queue/coop.ts';
 import type { BatchEnvironment, BatchResult } from './batch-environment.ts';
 import { readBatch } from './batch-reader.ts';
 import { inSlices } from './batch-slices.ts';
 import { TooManySavepoints } from './batch-transaction.ts';
 import { BatchWork } from './batch-work.ts';
 import { inPieces } from './coalesce.ts';
-import { markNarrowing, progressOf } from './doors.ts';
+import { progressOf } from './doors.ts';
 import { runFree } from './free/run.ts';
 import { suspicionOf } from './suspicion.ts';
 
@@ -38,15 +38,6 @@ export async function runBatch(
     await connection.script('rollback');
     return await asAWhole(begin(), { afterId: await progress(), isFailing: true });
   }
-}
-
-/** Takes the mark of a running slice off, by a worker that has lived through what went wrong. */
-export async function unmark(
-  connection: Connection,
-  membership: CoopMember,
-  batch: CoopBatch,
-): Promise<void> {
-  await markNarrowing(connection, membership, { batch });
 }
 
 interface WholeOptions {

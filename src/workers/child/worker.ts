@@ -3,8 +3,8 @@
 // Invariant: at most one batch is open, and no transaction is open while none is. No batch is asked for while the slot may
 // be another's: two of one name would take each other's batches for ever.
 // Order: register · next batch (a transaction of its own) · the batch's transaction · the next.
-// Fails by: an error of central ends the connection; after a backoff a new one goes on, and the same batch comes again
-// under a fresh token. A token that went to another is not an error: the next batch is asked for.
+// Fails by: any error ends the connection; after a backoff a new one hands the batch back, so that this opening of it does
+// not count, and takes it again under a fresh token. A token that went to another is not an error: the next batch is asked for.
 import { setMaxListeners } from 'node:events';
 import type { Logger } from 'pino';
 import { sentenceFor } from '../../errors/sentence.ts';
@@ -18,15 +18,15 @@ import {
   type CoopBatch,
   type CoopMember,
   coopHandBack,
+  coopLeave,
   coopNextBatch,
   coopRegister,
-  coopUnregister,
   STALE_BATCH_SQLSTATE,
 } from '../../queue/coop.ts';
 import { CallRecorder } from '../last-call.ts';
 import type { Start, ToPrimary } from '../protocol.ts';
 import { EventSize } from './batch-reader.ts';
-import { runBatch, unmark } from './batch-run.ts';
+import { runBatch } from './batch-run.ts';
 import { FailureRate } from './failure-rate.ts';
 import { LifeSigns } from './life-signs.ts';
 import { HandedBack, RateGate } from './rate-gate.ts';
@@ -61,7 +61,10 @@ export class Worker implements Service {
   #waking = new AbortController();
   #connection: Connection | undefined;
   #heldUntilMs = Number.POSITIVE_INFINITY;
-  #toUnmark: CoopBatch | undefined;
+  /** Of the last batch that was taken. */
+  #token: number | undefined;
+  /** Taken and not finished, by an error that this process has lived through. */
+  #isToHandBack = false;
   #hasOverrun = false;
 
   constructor(start: Start, options: WorkerOptions) {
@@ -125,7 +128,8 @@ export class Worker implements Service {
         trouble = 0;
       } catch (error) {
         trouble += 1;
-        await this.#recover();
+        // Not only where it is broken: a session may have become useless in other ways, read-only for one.
+        await this.#dropConnection();
         this.#options.send({ type: 'troubled', sentence: sentenceFor(error, 'The central database') });
         await wait(backoffMs(trouble, TROUBLE), this.#draining.signal);
       }
@@ -137,16 +141,17 @@ export class Worker implements Service {
   async #work(): Promise<boolean> {
     if (performance.now() > this.#heldUntilMs) return false;
     const connection = await this.#connected();
-    if (this.#toUnmark !== undefined) await unmark(connection, this.#membership, this.#toUnmark);
-    this.#toUnmark = undefined;
+    await this.#handBack(connection);
     await this.#sentTicks.run(connection);
     const batch = await coopNextBatch(connection, {
       ...this.#membership,
       deadAfterMs: this.#start.deadAfterMs,
+      knowsProgress: true,
       minCount: Math.min(EVENTS_TOGETHER, Math.ceil(this.#start.ratePerSecond ?? EVENTS_TOGETHER)),
     });
     if (batch === undefined) return false;
     const { token, openings, takenOverFrom } = batch;
+    this.#token = token;
     this.#options.send({ type: 'opened', token, openings, ...(takenOverFrom && { takenOverFrom }) });
     try {
       const { hasOverrun, ...counts } = await this.#run(connection, batch).finally(() =>
@@ -161,15 +166,18 @@ export class Worker implements Service {
         await connection.script('rollback');
         return true;
       }
+      this.#isToHandBack = true;
       // Nothing is open on the connection, and nothing went wrong.
-      if (error instanceof HandedBack) {
-        await coopHandBack(connection, token);
-        return true;
-      }
-      this.#toUnmark = batch;
-      throw error;
+      if (error instanceof HandedBack) await this.#handBack(connection);
+      else throw error;
     }
     return true;
+  }
+
+  /** What was not finished by a worker that lives is no batch that kills workers. */
+  async #handBack(connection: Connection): Promise<void> {
+    if (this.#isToHandBack && this.#token !== undefined) await coopHandBack(connection, this.#token);
+    this.#isToHandBack = false;
   }
 
   #run(connection: Connection, batch: CoopBatch) {
@@ -234,16 +242,6 @@ export class Worker implements Service {
     }
   }
 
-  /** After an error: out of the transaction, on a connection that works or on none. */
-  async #recover(): Promise<void> {
-    try {
-      if (this.#connection?.failed === false) await this.#connection.script('rollback');
-    } catch {
-      // It was not known to have failed; it is now, or is closed here.
-      await this.#dropConnection();
-    }
-  }
-
   async #dropConnection(): Promise<void> {
     const connection = this.#connection;
     this.#connection = undefined;
@@ -254,13 +252,17 @@ export class Worker implements Service {
 
   async #leave(): Promise<void> {
     try {
+      if (this.#isToHandBack && this.#connection?.failed !== false) {
+        await this.#dropConnection();
+        this.#connection = await this.#open();
+      }
       if (this.#connection?.failed === false) {
-        if (this.#toUnmark !== undefined) await unmark(this.#connection, this.#membership, this.#toUnmark);
+        await this.#handBack(this.#connection);
         for (let tries = 0; tries < LAST_TICKS && this.#sentTicks.dueInMs !== undefined; tries++) {
           await wait(this.#sentTicks.dueInMs);
           await this.#sentTicks.run(this.#connection);
         }
-        await coopUnregister(this.#connection, this.#membership);
+        await coopLeave(this.#connection, this.#membership, this.#token);
       }
     } catch {
       // It is only politeness: an idle member that stays registered holds nothing up.
