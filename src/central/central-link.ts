@@ -54,6 +54,7 @@ export class CentralLink {
     if (current !== undefined && !current.failed) return current;
     this.#connection = Connection.open(this.#config.central, {
       applicationName: `tributary ${this.#purpose} ${this.#config.name}`,
+      owner: 'Central',
     });
     const opened = await this.#connection;
     this.#opened += 1;

@@ -20,6 +20,11 @@ export function splitRows(chunks: readonly Buffer[]): Buffer[] {
   });
 }
 
+/** The first row of a buffer that holds whole ones. */
+export function firstRow(chunk: Buffer): Buffer {
+  return chunk.subarray(0, fieldsOf(chunk, 0).end);
+}
+
 /** The text of one of central's columns in a row, e.g. `ev_extra4`; invalid bytes are shown as they can be. */
 export function textIn(row: Buffer, column: string): string | undefined {
   const index = CENTRAL_COLUMNS.split(', ').indexOf(column);

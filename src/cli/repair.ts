@@ -88,10 +88,11 @@ async function run(context: CliContext, name: string, options: Options): Promise
 }
 
 async function opened(database: Database, label: string): Promise<Connection> {
+  const owner = `${label} (${placeOf(database)})`;
   try {
-    return await Connection.open(database, { applicationName: 'tributary repair' });
+    return await Connection.open(database, { applicationName: 'tributary repair', owner });
   } catch (error) {
-    throw new Exit(EXIT.failed, sentenceFor(error, `${label} (${placeOf(database)})`));
+    throw new Exit(EXIT.failed, sentenceFor(error, owner));
   }
 }
 

@@ -22,11 +22,20 @@ const SQLSTATE: Readonly<Record<string, string>> = {
   '53100': 'has no disk space left: free some.',
 };
 
+/** Whose errors they are, where whoever catches them may take them for somebody else's. */
+const owners = new WeakMap<object, string>();
+
+/** Notes that `error` came from `owner`, e.g. `Central`: its sentence names it, whatever it is told to whom. */
+export function cameFrom(owner: string, error: unknown): void {
+  if (typeof error === 'object' && error !== null && !owners.has(error)) owners.set(error, owner);
+}
+
 /**
- * @param subject who it happened to, without secrets, e.g. `shard app_017 (db02:5432)`.
+ * @param about who it happened to, without secrets, e.g. `Shard app_017`; an error that is known to be another's is told as that one's.
  * @returns one sentence, ending in a full stop.
  */
-export function sentenceFor(error: unknown, subject: string): string {
+export function sentenceFor(error: unknown, about: string): string {
+  const subject = ownerOf(error) ?? about;
   if (isOurs(error)) {
     // Who waits for an answer does not know whose it is.
     return error.code === 'timeout' ? `${subject}: ${decapitalised(error.message)}` : error.message;
@@ -51,6 +60,16 @@ export function sentenceFor(error: unknown, subject: string): string {
     return `${subject} does not offer TLS: set \`tls: off\` or turn it on there.`;
   if (/timeout expired|timed out/i.test(message)) return `${subject} ${NETWORK.ETIMEDOUT}`;
   return `${subject}: ${message.replace(/\.$/, '')}.`;
+}
+
+/** The same, where it also has to be said what it stopped: `rotation of orders on central: central has no disk space left …` */
+export function sentenceAbout(error: unknown, about: string): string {
+  const sentence = sentenceFor(error, about);
+  return ownerOf(error) === undefined ? sentence : `${about}: ${decapitalised(sentence)}`;
+}
+
+function ownerOf(error: unknown): string | undefined {
+  return typeof error === 'object' && error !== null ? owners.get(error) : undefined;
 }
 
 function decapitalised(text: string): string {

@@ -45,7 +45,7 @@ export async function install(
   };
   let central: Connection | undefined;
   try {
-    central = await Connection.open(config.central, APPLICATION);
+    central = await Connection.open(config.central, { ...APPLICATION, owner: placeOfCentral(config) });
     const survey = await installCentral(central, config);
     report(rowOfCentral(config, survey));
     if (survey.plan.mistakes.length > 0) return rows;

@@ -20,7 +20,7 @@ export class Condemning {
   }
 
   /** Notes events that the next commit keeps as dead ones; false where the queue says to halt instead, which it then does. */
-  accept(source: Source, dead: readonly DeadRow[]): boolean {
+  accept(source: Source, dead: readonly DeadRow[], by: 'central' | 'shard'): boolean {
     const { config, halt, onOccurrence } = this.#options;
     const [first] = dead;
     const queue = config.queues.find(({ name }) => name === source.centralQueue);
@@ -33,7 +33,8 @@ export class Condemning {
     }
     source.condemned(dead.length);
     for (const { origin, error, sqlstate } of dead) {
-      onOccurrence({ kind: 'condemned', shard: source.shard, queue: source.queue, origin, error, sqlstate });
+      const { shard, queue } = source;
+      onOccurrence({ kind: 'condemned', shard, queue, by, origin, error, sqlstate });
     }
     return true;
   }

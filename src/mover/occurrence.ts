@@ -35,6 +35,8 @@ export type MoverOccurrence =
       readonly kind: 'condemned';
       readonly shard: string;
       readonly queue: string;
+      /** Who does not take it: central, or the shard, which cannot read it out. */
+      readonly by: 'central' | 'shard';
       readonly origin: string | undefined;
       readonly error: string;
       readonly sqlstate: string;

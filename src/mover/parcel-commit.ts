@@ -4,6 +4,7 @@
 // Fails by: a lost connection or a timeout leaves it unknown whether the commit happened and says nothing about a source:
 // it is thrown. Any other error is one source's fault.
 import { type CommitContent, type Committed, isPositionMoved, type PositionStep } from '../central/commit.ts';
+import { firstRow } from '../central/copy-rows.ts';
 import type { Position } from '../central/position.ts';
 import { canBePoison, kindOf } from '../errors/sqlstate.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
@@ -23,10 +24,10 @@ export interface CommitDoor {
   readonly rest?: () => Promise<void>;
 }
 
-/** `hasWitness`: other commits have passed since the source's events were first refused. */
+/** `witness`: rows that central has taken since the source's events were first refused; undefined: none. */
 export type SortOut = (
   content: CommitContent & { readonly chunks: readonly Buffer[] },
-  about: { readonly source: Source; readonly error: unknown; readonly hasWitness: boolean },
+  about: { readonly source: Source; readonly error: unknown; readonly witness: Buffer | undefined },
 ) => Promise<CommitContent | undefined>;
 
 export interface Done extends Committed {
@@ -39,24 +40,36 @@ export interface Done extends Committed {
   readonly ms: number;
 }
 
-/** Commits so far over all lanes of a queue, and how many there had been when a source's events were first refused. */
+/** More than this is not kept in memory for later. */
+const MOST_WITNESS_BYTES = LARGE_BYTES;
+
+/**
+ * Commits of events so far over all lanes of a queue, and how many there had been when a source's events were first refused. A
+ * commit that only moves positions says nothing about what becomes of events.
+ */
 export class Witnesses {
   #commits = 0;
+  /** Of the last commit, or the last whose first row is not large. */
+  #rows: Buffer | undefined;
   readonly #refusedAt = new WeakMap<Source, number>();
 
-  committed(): void {
+  committed(chunks: CommitContent['chunks']): void {
     this.#commits += 1;
+    const [rows] = Array.isArray(chunks) ? (chunks as readonly Buffer[]) : [];
+    if (rows === undefined) return;
+    if (rows.buffer.byteLength <= MOST_WITNESS_BYTES) this.#rows = rows;
+    else if (firstRow(rows).length <= MOST_WITNESS_BYTES) this.#rows = Buffer.from(firstRow(rows));
   }
 
   accepted(source: Source): void {
     this.#refusedAt.delete(source);
   }
 
-  /** @returns whether others have passed since it was refused for the first time. */
-  refused(source: Source): boolean {
+  /** @returns rows that have passed since it was refused for the first time. */
+  refused(source: Source): Buffer | undefined {
     const refusedAt = this.#refusedAt.get(source);
     if (refusedAt === undefined) this.#refusedAt.set(source, this.#commits);
-    return refusedAt !== undefined && this.#commits > refusedAt;
+    return refusedAt !== undefined && this.#commits > refusedAt ? this.#rows : undefined;
   }
 }
 
@@ -113,13 +126,13 @@ export class ParcelCommit {
     let cause = error;
     if (!isPositionMoved(error)) {
       onRefused(source);
-      const hasWitness = witnesses.refused(source);
+      const witness = witnesses.refused(source);
       if (handOver !== undefined) {
         handOver(parcels);
         return;
       }
       try {
-        const content = await this.#withoutPoison(source, parcels, { error, hasWitness });
+        const content = await this.#withoutPoison(source, parcels, { error, witness });
         if (content !== undefined) {
           await this.#commitTogether(parcels, content);
           witnesses.accepted(source);
@@ -149,12 +162,12 @@ export class ParcelCommit {
   async #withoutPoison(
     source: Source,
     parcels: readonly Parcel[],
-    { error, hasWitness }: { error: unknown; hasWitness: boolean },
+    { error, witness }: { error: unknown; witness: Buffer | undefined },
   ): Promise<CommitContent | undefined> {
     const { sortOut } = this.#options.door;
     const content = contentOf(this.#options.queue, parcels);
     if (!canBePoison(error) || sortOut === undefined || !Array.isArray(content.chunks)) return undefined;
-    return await sortOut({ ...content, chunks: content.chunks }, { source, error, hasWitness });
+    return await sortOut({ ...content, chunks: content.chunks }, { source, error, witness });
   }
 
   async #commitTogether(
@@ -169,7 +182,7 @@ export class ParcelCommit {
       ? await door.commit({ ...content, chunks: giveWay.large(content.chunks) })
       : await giveWay.small(() => door.commit(content));
     const ms = performance.now() - beganMs;
-    witnesses.committed();
+    if (committed !== undefined) witnesses.committed(content.chunks);
     for (const step of content.steps) {
       const source = sources.get(step.source) as Source;
       // A source that was reloaded meanwhile has central's word; if that was from before this commit, the next one is refused.

@@ -1,10 +1,11 @@
 // Finds the events of one source that central refuses, so that they can be kept aside and their neighbours moved.
 //
-// Only a single event that central refused alone, twice, while another event passed in between, is condemned, and only for
-// what can be the event's own fault (SQLSTATE classes 22, 23, 54). A full disk or a shutdown never condemns.
+// An event is condemned only where central refuses what it takes without the event, twice, while a neighbour passes before,
+// between and after, and only for what can be the event's own fault (SQLSTATE classes 22, 23, 54). A full disk or a shutdown
+// never condemns.
 import type { CentralLink } from '../central/central-link.ts';
 import { type CommitContent, type CommitOptions, type DeadRow, tryRows } from '../central/commit.ts';
-import { splitRows, textIn } from '../central/copy-rows.ts';
+import { firstRow, splitRows, textIn } from '../central/copy-rows.ts';
 import { canBePoison, sqlstateOf } from '../errors/sqlstate.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
 import type { Condemning } from './condemning.ts';
@@ -20,11 +21,20 @@ export interface SortOptions {
   readonly tryRows: (rows: readonly Buffer[]) => Promise<unknown>;
   /** Column that holds the origin, e.g. `ev_extra4`; undefined: none does. */
   readonly originColumn: string | undefined;
-  /** Another source's event has passed since the first refusal: a witness where no row of this one is good. */
-  readonly hasWitness: boolean;
+  /** Rows that have passed since the first refusal: the neighbour where no row of this source is good. */
+  readonly witness: Buffer | undefined;
   /** More culprits than this are not a few bad events but a wrong constraint. */
   readonly most: number;
 }
+
+/** A row, and those of the same source without which central takes it: none where it is refused alone. */
+interface Suspect {
+  readonly row: Buffer;
+  readonly behind: readonly Buffer[];
+}
+
+/** Central has it already, so a unique index may refuse it: whoever says just that does take events. */
+const DUPLICATE = '23505';
 
 /** @throws the error that central gave where no single event can be blamed for it; halting where too many can. */
 export async function sortOut(
@@ -32,16 +42,14 @@ export async function sortOut(
   cause: unknown,
   options: SortOptions,
 ): Promise<Sorted> {
-  const rows = splitRows(chunks);
-  const suspects = await suspectsIn(rows, options);
-  const bad = new Set(suspects.map(({ row }) => row));
-  const good = rows.filter((row) => !bad.has(row));
-  const [neighbour] = good;
-  if (suspects.length === 0 || (neighbour === undefined && !options.hasWitness)) throw cause;
+  const { suspects, good } = await suspectsIn(splitRows(chunks), options);
+  if (suspects.length === 0) throw cause;
+  const neighbourPasses = passing(good[0], options);
   const condemned: DeadRow[] = [];
-  for (const { row } of suspects) {
-    if (neighbour !== undefined && (await options.tryRows([neighbour])) !== undefined) throw cause;
-    const again = await options.tryRows([row]);
+  for (const { row, behind } of suspects) {
+    if (!(await neighbourPasses())) throw cause;
+    if (behind.length > 0 && (await options.tryRows(behind)) !== undefined) throw cause;
+    const again = await options.tryRows([...behind, row]);
     if (!canBePoison(again)) throw again ?? cause;
     condemned.push({
       row,
@@ -50,26 +58,71 @@ export async function sortOut(
       sqlstate: sqlstateOf(again) ?? '',
     });
   }
+  if (!(await neighbourPasses())) throw cause;
   return { good, condemned };
 }
 
+/** Whether central takes an event that nothing is wrong with, just now. */
+function passing(good: Buffer | undefined, { witness, tryRows: tries }: SortOptions): () => Promise<boolean> {
+  if (good !== undefined) return async () => (await tries([good])) === undefined;
+  if (witness === undefined) return async () => false;
+  const taken = firstRow(witness);
+  return async () => {
+    const refusal = await tries([taken]);
+    return refusal === undefined || sqlstateOf(refusal) === DUPLICATE;
+  };
+}
+
+/** Those that are refused alone, then those that are refused only behind what is left. */
+async function suspectsIn(
+  rows: readonly Buffer[],
+  options: SortOptions,
+): Promise<{ suspects: readonly Suspect[]; good: readonly Buffer[] }> {
+  const alone = await search(rows, options, { behind: () => [], most: options.most });
+  const bad = new Set(alone.map(({ row }) => row));
+  const left = rows.filter((row) => !bad.has(row));
+  const good: Buffer[] = [];
+  const most = options.most - alone.length;
+  const together = await search(left, options, {
+    behind: () => good,
+    onGood: (part) => good.push(...part),
+    most,
+  });
+  return { suspects: [...alone, ...together], good };
+}
+
+interface SearchOptions {
+  /** What central has got before, in the same try. */
+  readonly behind: () => readonly Buffer[];
+  readonly onGood?: (part: readonly Buffer[]) => void;
+  readonly most: number;
+}
+
 /** Halves until each culprit stands alone. */
-async function suspectsIn(rows: readonly Buffer[], options: SortOptions): Promise<{ row: Buffer }[]> {
-  const found: { row: Buffer }[] = [];
-  const search = async (part: readonly Buffer[]): Promise<void> => {
+async function search(
+  rows: readonly Buffer[],
+  options: SortOptions,
+  { behind, onGood, most }: SearchOptions,
+): Promise<Suspect[]> {
+  const found: Suspect[] = [];
+  const look = async (part: readonly Buffer[]): Promise<void> => {
     if (part.length === 0) return;
-    const refusal = await options.tryRows(part);
-    if (refusal === undefined) return;
-    if (!canBePoison(refusal)) throw refusal;
-    if (part.length > 1) {
-      await search(part.slice(0, part.length >> 1));
-      await search(part.slice(part.length >> 1));
+    const before = [...behind()];
+    const refusal = await options.tryRows([...before, ...part]);
+    if (refusal === undefined) {
+      onGood?.(part);
       return;
     }
-    found.push({ row: part[0] as Buffer });
-    if (found.length > options.most) throw tooMany(options.most, refusal);
+    if (!canBePoison(refusal)) throw refusal;
+    if (part.length > 1) {
+      await look(part.slice(0, part.length >> 1));
+      await look(part.slice(part.length >> 1));
+      return;
+    }
+    found.push({ row: part[0] as Buffer, behind: before });
+    if (found.length > most) throw tooMany(options.most, refusal);
   };
-  await search(rows);
+  await look(rows);
   return found;
 }
 
@@ -88,7 +141,7 @@ export interface SorterOptions {
 
 /** What a gatherer calls when one source's events are refused. */
 export function sorterFor({ link, commitOptions, condemning }: SorterOptions): SortOut {
-  return async (content, { source, error, hasWitness }) => {
+  return async (content, { source, error, witness }) => {
     const { origin } = source.reading;
     const sorted = await condemning.search(source, (most) =>
       sortOut(content.chunks, error, {
@@ -97,11 +150,13 @@ export function sorterFor({ link, commitOptions, condemning }: SorterOptions): S
             tryRows(central, { queue: content.queue, chunks: [Buffer.concat(rows)] }, commitOptions),
           ),
         originColumn: origin === 'none' ? undefined : `ev_${origin}`,
-        hasWitness,
+        witness,
         most,
       }),
     );
-    return condemning.accept(source, sorted.condemned) ? withoutCondemned(content, sorted) : undefined;
+    return condemning.accept(source, sorted.condemned, 'central')
+      ? withoutCondemned(content, sorted)
+      : undefined;
   };
 }
 

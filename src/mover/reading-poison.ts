@@ -23,6 +23,13 @@ interface Range {
   readonly to: number;
 }
 
+/** One row of a shard: ids are not unique. */
+interface Row {
+  readonly id: number;
+  /** True of this row alone, as SQL. */
+  readonly condition: string;
+}
+
 /** What reads one window alone: copyWindows, or anything like it. */
 type Copy = (found: Found) => Promise<Copied>;
 
@@ -42,7 +49,8 @@ export async function copySorted(
     const sorted = await condemning.search(found.source, (most) =>
       sortOutReading(shard, found, { cause: error, most }),
     );
-    if (!condemning.accept(found.source, sorted.dead ?? [])) return { rows: 0, settled: Promise.resolve([]) };
+    if (!condemning.accept(found.source, sorted.dead ?? [], 'shard'))
+      return { rows: 0, settled: Promise.resolve([]) };
     return await copy(sorted);
   }
 }
@@ -62,50 +70,69 @@ export async function sortOutReading(
   if (!hasExpressions && !NOT_SAYABLE.includes(sqlstateOf(cause) ?? '')) throw cause;
   const { all, first } = await idsIn(shard, reader, most);
   if (all === undefined) throw cause;
-  const fails = (range: Range) => failureIn(shard, reader, range);
-  const culprits = await culpritsIn(all, { fails, most, cause });
-  const neighbour = first.find((id) => !culprits.has(id));
-  if (culprits.size === 0 || neighbour === undefined) throw cause;
+  const fails = (condition: string) => failureIn(shard, reader, condition);
+  const ids = await culpritsIn(all, { fails, most, cause });
+  const culprits: Row[] = [];
+  const neighbour = first.find((id) => !ids.has(id));
+  for (const id of ids) culprits.push(...(await failingRows(shard, reader, { id, fails })));
+  if (culprits.length === 0 || neighbour === undefined) throw cause;
+  if (culprits.length > most) throw tooMany(most, cause);
+  const passes = async () => (await fails(`ev_id = ${neighbour}`)) === undefined;
   const dead: DeadRow[] = [];
-  for (const id of culprits) {
-    if ((await fails({ from: neighbour, to: neighbour })) !== undefined) throw cause;
-    const again = await fails({ from: id, to: id });
+  for (const row of culprits) {
+    if (!(await passes())) throw cause;
+    const again = await fails(row.condition);
     if (again === undefined) throw cause;
-    dead.push(...(await keep(shard, reader, { id, failure: again })));
+    dead.push(await keep(shard, reader, { row, failure: again }));
   }
-  return {
-    ...found,
-    dead,
-    reader: {
-      ...reader,
-      reading: guarded(reader.reading, `ev_id <> all ('{${[...culprits].join(',')}}'::bigint[])`),
-    },
-  };
+  if (!(await passes())) throw cause;
+  const condition = culprits.map((row) => `not (${row.condition})`).join(' and ');
+  return { ...found, dead, reader: { ...reader, reading: guarded(reader.reading, condition) } };
 }
 
 async function culpritsIn(
   all: Range,
-  { fails, most, cause }: { fails: (range: Range) => Promise<unknown>; most: number; cause: unknown },
+  { fails, most, cause }: { fails: (condition: string) => Promise<unknown>; most: number; cause: unknown },
 ): Promise<Set<number>> {
   const culprits = new Set<number>();
-  const search = async (range: Range): Promise<void> => {
-    if ((await fails(range)) === undefined) return;
-    if (range.from === range.to) {
-      culprits.add(range.from);
+  const search = async ({ from, to }: Range): Promise<void> => {
+    if ((await fails(`ev_id between ${from} and ${to}`)) === undefined) return;
+    if (from === to) {
+      culprits.add(from);
       if (culprits.size > most) throw tooMany(most, cause);
       return;
     }
-    const middle = range.from + Math.floor((range.to - range.from) / 2);
-    await search({ from: range.from, to: middle });
-    await search({ from: middle + 1, to: range.to });
+    const middle = from + Math.floor((to - from) / 2);
+    await search({ from, to: middle });
+    await search({ from: middle + 1, to });
   };
   await search(all);
   return culprits;
 }
 
-/** Why reading fails for these ids alone; undefined: it does not. */
-async function failureIn(shard: Connection, reader: Reader, { from, to }: Range): Promise<unknown> {
-  const reading = guarded(reader.reading, `ev_id between ${from} and ${to}`);
+/** Those of one id that fail alone: its other rows are other events. */
+async function failingRows(
+  shard: Connection,
+  reader: Reader,
+  { id, fails }: { id: number; fails: (condition: string) => Promise<unknown> },
+): Promise<Row[]> {
+  const places: string[] = [];
+  const reading = guarded(unconditional(reader.reading, PLACE_ALONE), `ev_id = ${id}`);
+  await readThrough(shard, { ...reader, reading }, (bytes) => {
+    for (const row of splitRows([bytes])) places.push(textIn(row, 'ev_type') as string);
+  });
+  const rows = places.map((place): Row => {
+    const [table, ctid] = place.split(' ');
+    return { id, condition: `ev_id = ${id} and tableoid = ${table} and ctid = '${ctid}'` };
+  });
+  const failing: Row[] = [];
+  for (const row of rows) if ((await fails(row.condition)) !== undefined) failing.push(row);
+  return failing;
+}
+
+/** Why reading fails for these rows alone; undefined: it does not. */
+async function failureIn(shard: Connection, reader: Reader, condition: string): Promise<unknown> {
+  const reading = guarded(reader.reading, condition);
   try {
     await readThrough(shard, { ...reader, reading }, () => {});
     return undefined;
@@ -117,23 +144,26 @@ async function failureIn(shard: Connection, reader: Reader, { from, to }: Range)
   }
 }
 
-/** The rows of one id as they are stored, without the expressions that fail on them. */
+/** The row as it is stored, without the expressions that fail on it. */
 async function keep(
   shard: Connection,
   reader: Reader,
-  { id, failure }: { id: number; failure: unknown },
-): Promise<DeadRow[]> {
-  const reading = guarded({ ...reader.reading, where: undefined, columns: {} }, `ev_id = ${id}`);
+  { row: { id, condition }, failure }: { row: Row; failure: unknown },
+): Promise<DeadRow> {
+  const reading = guarded(unconditional(reader.reading, {}), condition);
   const chunks: Buffer[] = [];
   await readThrough(shard, { ...reader, reading }, (bytes) => chunks.push(bytes), { isAsStored: true });
+  const [row] = splitRows(chunks);
+  // Gone, or somewhere else by now: what is named next time is still there.
+  if (row === undefined) throw failure;
   const { origin } = reading;
-  return splitRows(chunks).map((row) => ({
+  return {
     row,
     id,
     origin: origin === 'none' ? undefined : textIn(row, `ev_${origin}`),
     error: failure instanceof Error ? failure.message : String(failure),
     sqlstate: sqlstateOf(failure) ?? '',
-  }));
+  };
 }
 
 /** The range of all ids, also of those that cannot be read, and the first of them: more than there may be culprits. */
@@ -142,7 +172,7 @@ async function idsIn(
   reader: Reader,
   most: number,
 ): Promise<{ all: Range | undefined; first: readonly number[] }> {
-  const reading: Reading = { ...reader.reading, where: undefined, columns: ID_ALONE };
+  const reading = unconditional(reader.reading, ID_ALONE);
   const first = new Set<number>();
   let all: Range | undefined;
   await readThrough(shard, { ...reader, reading }, (bytes) => {
@@ -155,6 +185,12 @@ async function idsIn(
   return { all, first: [...first] };
 }
 
+const unconditional = (reading: Reading, columns: Reading['columns']): Reading => ({
+  ...reading,
+  where: undefined,
+  columns,
+});
+
 /** No field that could fail. */
 const ID_ALONE: Reading['columns'] = {
   type: 'ev_id',
@@ -164,6 +200,8 @@ const ID_ALONE: Reading['columns'] = {
   extra3: 'null',
   extra4: 'null',
 };
+/** Where a row is: in which table, and where in it. */
+const PLACE_ALONE: Reading['columns'] = { ...ID_ALONE, type: `tableoid::bigint || ' ' || ctid::text` };
 
 /** Reads to the end, in pieces of whole rows: a window may be larger than memory. */
 async function readThrough(

@@ -91,7 +91,11 @@ export class Source {
   /** Takes what central says as the truth; what was read ahead is forgotten. */
   reload(stored: StoredSource): void {
     // Positions that are not ours: another mover had it, or has it still.
-    if (stored.n > this.n) this.ticker.handedOver(Date.now());
+    if (stored.n > this.n) {
+      this.ticker.handedOver(Date.now());
+      // A commit whose answer did not come had happened.
+      this.succeeded('commit');
+    }
     this.n = stored.n;
     this.moved = stored.moved;
     this.position = stored.position;
@@ -169,8 +173,8 @@ export class Source {
     this.n = n;
     this.position = position;
     this.moved += rows;
-    if (rows === 0) return;
-    this.movedAtMs = Date.now();
+    if (rows > 0) this.movedAtMs = Date.now();
+    // Also where nothing is left to insert: what central refused was kept as dead events.
     this.succeeded('commit');
   }
 

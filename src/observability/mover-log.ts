@@ -1,6 +1,6 @@
 // What a mover's occurrences look like in the log. One line each; what happens often is summed up.
 import type { Logger } from 'pino';
-import { sentenceFor } from '../errors/sentence.ts';
+import { sentenceAbout, sentenceFor } from '../errors/sentence.ts';
 import type { MoverOccurrence } from '../mover/occurrence.ts';
 
 const SUMMARY_EVERY_MS = 10_000;
@@ -44,7 +44,7 @@ export function logMover(log: Logger): (occurrence: MoverOccurrence) => void {
       case 'source-trouble':
         return log.warn(
           { shard: occurrence.shard, queue: occurrence.queue },
-          sentenceFor(occurrence.error, `Source ${occurrence.shard}:${occurrence.queue}`),
+          sentenceAbout(occurrence.error, `Source ${occurrence.shard}:${occurrence.queue}`),
         );
       case 'source-halted':
         return log.error({ shard: occurrence.shard, queue: occurrence.queue }, occurrence.reason);
@@ -56,7 +56,7 @@ export function logMover(log: Logger): (occurrence: MoverOccurrence) => void {
             origin: occurrence.origin,
             sqlstate: occurrence.sqlstate,
           },
-          `central refuses event ${occurrence.origin ?? 'without an origin'}: ${occurrence.error}; it is kept as a dead event, see \`tributary dead list\``,
+          `${occurrence.by === 'central' ? 'central refuses' : `shard ${occurrence.shard} cannot read`} event ${occurrence.origin ?? 'without an origin'}: ${occurrence.error}; it is kept as a dead event, see \`tributary dead list\``,
         );
       case 'window-cut':
         return log.warn(
@@ -80,7 +80,7 @@ export function logMover(log: Logger): (occurrence: MoverOccurrence) => void {
       case 'upkeep-trouble':
         return log.warn(
           { database: occurrence.database },
-          sentenceFor(occurrence.error, `${occurrence.what} on ${occurrence.database}`),
+          sentenceAbout(occurrence.error, `${occurrence.what} on ${occurrence.database}`),
         );
     }
   };

@@ -7,6 +7,7 @@ import type { Readable, Writable } from 'node:stream';
 import pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import type { Database } from '../config/config.ts';
+import { cameFrom } from '../errors/sentence.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
 import { CopyScript } from './copy-script.ts';
 import { internalTypes } from './types.ts';
@@ -19,6 +20,8 @@ export type PgClient = pg.ClientBase;
 export interface ConnectOptions {
   /** Shown in pg_stat_activity. */
   readonly applicationName: string;
+  /** Whose errors these are, e.g. `Central`, whoever tells of them: for those who work with several databases. */
+  readonly owner?: string;
   readonly connectTimeoutMs?: number;
   /** Gives up connecting. */
   readonly signal?: AbortSignal;
@@ -38,12 +41,14 @@ const CALL_TIMEOUT_MS = 30_000;
 
 export class Connection {
   readonly #client: pg.Client;
+  readonly #owner: string | undefined;
   #failure: Error | undefined;
   #last: Promise<unknown> = Promise.resolve();
   readonly #closed: Promise<Error | undefined>;
 
-  private constructor(client: pg.Client) {
+  private constructor(client: pg.Client, owner: string | undefined) {
     this.#client = client;
+    this.#owner = owner;
     this.#closed = new Promise((resolve) => client.once('end', () => resolve(this.#failure)));
     client.on('error', (error) => {
       this.#failure ??= error;
@@ -53,14 +58,14 @@ export class Connection {
   /** @throws what pg throws when the server cannot be reached or refuses; see errors/sentence.ts. */
   static async open(database: Database, options: ConnectOptions): Promise<Connection> {
     const client = new pg.Client(clientConfig(database, options));
-    const connection = new Connection(client);
+    const connection = new Connection(client, options.owner);
     const giveUp = () => connection.destroy();
     options.signal?.addEventListener('abort', giveUp, { once: true });
     try {
       await client.connect();
     } catch (error) {
       connection.destroy();
-      throw error;
+      throw connection.#owned(error);
     } finally {
       options.signal?.removeEventListener('abort', giveUp);
     }
@@ -124,12 +129,12 @@ export class Connection {
 
   /** `COPY … TO STDOUT`, alone in its message. */
   copyOut(text: string): Readable {
-    return this.#client.query(copyTo(text)) as unknown as Readable;
+    return this.#watched(this.#client.query(copyTo(text)) as unknown as Readable);
   }
 
   /** `COPY … FROM STDIN`, alone in its message. */
   copyIn(text: string): Writable {
-    return this.#client.query(copyFrom(text)) as unknown as Writable;
+    return this.#watched(this.#client.query(copyFrom(text)) as unknown as Writable);
   }
 
   /** Says goodbye to the server; resolves when the socket is closed, within two seconds at most. */
@@ -168,9 +173,22 @@ export class Connection {
     answer.catch(() => {});
     try {
       return await Promise.race([answer, late]);
+    } catch (error) {
+      throw this.#owned(error);
     } finally {
       clearTimeout(timer);
     }
+  }
+
+  #owned(error: unknown): unknown {
+    if (this.#owner !== undefined) cameFrom(this.#owner, error);
+    return error;
+  }
+
+  /** Before anybody else hears of its error. */
+  #watched<S extends Readable | Writable>(stream: S): S {
+    if (this.#owner !== undefined) stream.prependListener('error', (error) => this.#owned(error));
+    return stream;
   }
 }
 
