@@ -9,12 +9,15 @@ select (extract(epoch from clock_timestamp()) * 1000000)::bigint as now_us,
     (extract(epoch from s.tick_time) * 1000000)::bigint as time_us, s.tick_event_seq as event_seq,
     md5(s.tick_snapshot::text) as snapshot_md5, c.tick_id as end_tick, n.tick_id as newest_tick,
     (extract(epoch from o.tick_time) * 1000000)::bigint as oldest_tick_us,
+    greatest(0, split_part(n.tick_snapshot::text, ':', 2)::bigint - (select pg_snapshot_xmax(pg_current_snapshot())::text::bigint))
+        as missing_xids,
     r.rows, (extract(epoch from r.oldest) * 1000000)::bigint as oldest_event_us
 from :schema.queue q
 left join :schema.tick s on s.tick_queue = q.queue_id and s.tick_id = :tick_id
 left join :schema.tick c on c.tick_queue = q.queue_id and c.tick_id = :end_tick_id
 left join lateral (
-    select t.tick_id from :schema.tick t where t.tick_queue = q.queue_id order by t.tick_id desc limit 1) n on true
+    select t.tick_id, t.tick_snapshot from :schema.tick t
+    where t.tick_queue = q.queue_id order by t.tick_id desc limit 1) n on true
 left join lateral (
     select t.tick_time from :schema.tick t
     where t.tick_queue = q.queue_id and t.tick_id > s.tick_id order by t.tick_id limit 1) o on true

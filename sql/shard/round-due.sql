@@ -19,6 +19,8 @@ from (
             where t.tick_queue = q.queue_id order by t.tick_id desc limit 1) l
         where r.tick and not q.queue_external_ticker and not q.queue_ticker_paused
           and l.tick_time <= now() - interval '20 ms'
+          -- Beyond a tick from the future PgQ makes none, and raises; round-see.sql tells of it.
+          and split_part(l.tick_snapshot::text, ':', 2)::bigint <= (select pg_snapshot_xmax(pg_current_snapshot())::text::bigint)
         order by q.queue_name
         offset 0) d
     where case when not d.nudge or d.uncovered then pg_try_advisory_xact_lock(1414678850, d.queue_id) else false end) d;

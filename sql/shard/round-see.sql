@@ -1,7 +1,9 @@
--- A round, third part: the ticks of each queue from the position's on.
+-- A round, third part: the ticks of each queue from the position's on, and which transaction id the server gives out next:
+-- none of its own ticks can know a higher one.
 select r.k, (extract(epoch from clock_timestamp()) * 1000000)::bigint as now_us,
     q.queue_external_ticker as external, q.queue_ticker_paused as ticker_paused,
-    coalesce(pg_sequence_last_value(q.queue_event_seq::regclass), 0) as last_seq, l.*
+    coalesce(pg_sequence_last_value(q.queue_event_seq::regclass), 0) as last_seq,
+    (select pg_snapshot_xmax(pg_current_snapshot())::text::bigint) as next_xid, l.*
 from jsonb_to_recordset(:request::jsonb) as r (k integer, queue text, tick_id bigint, ticks integer)
 join :schema.queue q on q.queue_name = r.queue
 left join lateral (

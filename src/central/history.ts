@@ -24,6 +24,15 @@ export async function readHistory(central: Connection, source: number): Promise<
   }));
 }
 
+/** Why it was halted, as a short stable name; undefined: it is not. */
+export async function readHaltCode(central: Connection, source: number): Promise<string | undefined> {
+  const [row] = await central.query<{ halt_code: string | null }>(
+    'select halt_code from tributary.source where id = $1',
+    [source],
+  );
+  return row?.halt_code ?? undefined;
+}
+
 /** Events of a source that central still holds: ids are given out again after a restore, times are not. */
 export class HeldEvents {
   #ids = new Float64Array(FETCHED);

@@ -119,7 +119,7 @@ function factOf(row: QueueRow): QueueFact {
 
 const queuesSql = ({
   schema,
-  dialect: { xmin, xmax, current_snapshot },
+  dialect: { xmax, current_snapshot },
   names,
 }: {
   schema: PgqSchema;
@@ -130,7 +130,7 @@ select q.queue_name, q.queue_name in (${names}) as wanted, q.queue_external_tick
     q.queue_ticker_paused as paused, q.queue_disable_insert as disabled, q.queue_ticker_max_count as max_count,
     q.queue_data_pfx as data_pfx, o.oldest, n.tick_id as newest,
     extract(epoch from clock_timestamp() - n.tick_time)::float8 as age_seconds,
-    ${xmin}(n.tick_snapshot) > ${xmax}(${current_snapshot}()) as future,
+    ${xmax}(n.tick_snapshot) > ${xmax}(${current_snapshot}()) as future,
     x.recent::int, x.out_of_order, c.consumers
 from ${schema}.queue q
 left join lateral (

@@ -18,7 +18,7 @@ export function takeFigures(source: Source, seen: SeenQueue, nowMs: number): voi
     source.ticker.saw({ newestId: newest.id, tickedId: seen.ticked, waitingMs }, nowMs);
   if (newest === undefined || position === undefined || ahead === undefined) return;
   // A shard that went back in time says nothing about our position.
-  if (seen.start === undefined || !sameTick(seen.start, ahead.tick)) return;
+  if (seen.start === undefined || !sameTick(seen.start, ahead.tick) || seen.missingXids > 0) return;
   if (seen.oldestTickUs !== undefined) sightings.saw(ahead.tick.id, seen.oldestTickUs);
   sightings.passed(position.tick.id);
   const isReadToEnd = seen.end === undefined && !seen.hasMore && ahead.inside === undefined;

@@ -1,5 +1,6 @@
 // What to do with one source now: a pure function of central's position and of what the shard says about its ticks.
 import { type Fingerprint, type Position, sameTick } from '../central/position.ts';
+import { fewerXids } from '../queue/ahead.ts';
 import type { SeenQueue } from '../shards/round.ts';
 import type { Tick } from '../shards/ticks.ts';
 
@@ -11,7 +12,10 @@ export type Verdict =
       readonly end: Tick;
       readonly afterEventId: number | undefined;
     }
-  | { readonly kind: 'diverged'; readonly reason: string };
+  | { readonly kind: 'diverged'; readonly code: DivergenceCode; readonly reason: string };
+
+/** How it is stored: on a younger server new events have to be looked for by their ids, see repair.ts. */
+export type DivergenceCode = 'diverged' | 'younger-server';
 
 /**
  * The start is always central's position; the shard only says how far one can go. A tick that is gone, or that bears the
@@ -34,6 +38,13 @@ export function judge(position: Position, seen: SeenQueue): Verdict {
       `tick ${tick.id} on the shard is not the tick that was moved (${difference(tick, seen.start)}): the shard was restored, or the queue was created anew`,
     );
   }
+  // What is inserted from here on would count as moved: its transactions are older than those that the tick knows as ended.
+  if (seen.missingXids > 0)
+    return {
+      kind: 'diverged',
+      code: 'younger-server',
+      reason: `${fewerXids(seen.missingXids)}, then take \`--rewind\``,
+    };
   if (inside !== undefined) {
     if (seen.end === undefined) {
       return diverged(
@@ -56,7 +67,7 @@ export function judge(position: Position, seen: SeenQueue): Verdict {
 }
 
 function diverged(reason: string): Verdict {
-  return { kind: 'diverged', reason };
+  return { kind: 'diverged', code: 'diverged', reason };
 }
 
 function difference(stored: Fingerprint, found: Fingerprint): string {

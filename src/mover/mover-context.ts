@@ -2,6 +2,7 @@
 import type { Config } from '../config/config.ts';
 import type { Condemning } from './condemning.ts';
 import type { Gatherer } from './gatherer.ts';
+import type { DivergenceCode } from './judge.ts';
 import type { MemoryBudget } from './memory-budget.ts';
 import type { OnMoverOccurrence } from './occurrence.ts';
 import type { RoundGate } from './round-gate.ts';
@@ -17,5 +18,5 @@ export interface MoverContext {
   readonly onOccurrence: OnMoverOccurrence;
   gathererOf(centralQueue: string): Gatherer;
   /** Halts a source on central, in the background, and at once in memory. */
-  halt(source: Source, reason: string): void;
+  halt(source: Source, why: { readonly code: DivergenceCode; readonly reason: string }): void;
 }

@@ -207,7 +207,7 @@ export class Mover implements Service {
       gate: new RoundGate({ limit: ROUNDS_AT_ONCE, patienceMs: ROUND_PATIENCE_MS }),
       onOccurrence: this.#onOccurrence,
       gathererOf: (queue) => (this.#gatherers.get(queue) as { service: Gatherer }).service,
-      halt: (source, reason) => this.#halt(source, { code: 'diverged', what: reason }),
+      halt: (source, { code, reason }) => this.#halt(source, { code, what: reason }),
       condemning: new Condemning({
         config: this.#config,
         halt: (source, what) => this.#halt(source, { code: 'poison', what }),

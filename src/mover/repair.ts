@@ -3,13 +3,20 @@
 // Invariant: events, the new position and the end of the halt are one commit. A repair that was ended half-way has done
 // nothing, and is simply done again.
 import { commitGathered } from '../central/commit.ts';
-import { activateSourceSql, HeldEvents, readHeldEvents, readHistory } from '../central/history.ts';
+import {
+  activateSourceSql,
+  HeldEvents,
+  readHaltCode,
+  readHeldEvents,
+  readHistory,
+} from '../central/history.ts';
 import { readSources, type StoredSource } from '../central/positions.ts';
 import type { Config, Queue, Shard } from '../config/config.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { literal } from '../postgres/quote.ts';
 import { fill, sqlFile } from '../postgres/sql-file.ts';
+import { fewerXids, missingXidsSql } from '../queue/ahead.ts';
 import { type QueueOnShard, resolveQueues } from '../shards/queue-on-shard.ts';
 import { type Tick, toTick } from '../shards/ticks.ts';
 import { type Reading, readingsOf } from '../shards/window.ts';
@@ -47,6 +54,8 @@ interface Case {
   readonly onShard: QueueOnShard;
   readonly ways: readonly Way[];
   readonly wholeBytes: number;
+  /** Events may be there whose transactions count as moved: see judge.ts. */
+  readonly isThorough: boolean;
 }
 
 const TICKS_OF = sqlFile('shard', 'ticks-of.sql');
@@ -132,6 +141,11 @@ async function study({ config, shard, queue }: RepairTarget, connections: Repair
   const onShard = (await resolveQueues(connections.shard, shard.schema, [queue])).get(queue);
   if (onShard === undefined)
     throw refusal(`Queue ${queue} does not exist on shard ${shard.name}.`, 'Create it there first.');
+  const [ids] = await connections.shard.query<{ missing: number }>(
+    `select ${missingXidsSql(shard.schema)} as missing`,
+  );
+  if (ids !== undefined && ids.missing > 0)
+    throw refusal(`${label} cannot be repaired yet: ${fewerXids(ids.missing)}.`);
   await tickNow(connections.shard, shard, queue);
   const history = await readHistory(connections.central, stored.id);
   const ticks = await readTicks(connections.shard, {
@@ -149,6 +163,7 @@ async function study({ config, shard, queue }: RepairTarget, connections: Repair
     onShard,
     ways,
     wholeBytes: config.mover.wholeBytes,
+    isThorough: (await readHaltCode(connections.central, stored.id)) === 'younger-server',
   };
 }
 
@@ -218,8 +233,8 @@ async function measure(way: Way, found: Case, connections: RepairConnections): P
   return { moves, leavesOut: all.rows - moves };
 }
 
-function windowOf({ onShard, reading, wholeBytes }: Case, start: Tick, end: Tick): RepairWindow {
-  return { window: { queue: onShard, start, end, afterEventId: undefined }, reading, wholeBytes };
+function windowOf({ onShard, reading, wholeBytes, isThorough }: Case, start: Tick, end: Tick): RepairWindow {
+  return { window: { queue: onShard, start, end, afterEventId: undefined, isThorough }, reading, wholeBytes };
 }
 
 function outcomeOf(way: Way, { moves, leavesOut }: Counts): RepairOutcome {

@@ -184,7 +184,7 @@ export class ShardSession {
   #judge(source: Source, seen: SeenQueue): Reader['window'] | undefined {
     const verdict = judge(source.ahead as NonNullable<Source['ahead']>, seen);
     if (verdict.kind === 'diverged') {
-      this.#context.halt(source, verdict.reason);
+      this.#context.halt(source, verdict);
       return undefined;
     }
     if (verdict.kind === 'nothing' || !this.#context.gathererOf(source.centralQueue).isHealthy)

@@ -50,8 +50,11 @@ export class ShardUpkeep {
   }
 
   async #maintain(connection: Connection, sources: readonly Source[]): Promise<void> {
-    // Queue by queue: another installation's mover keeps its own queues, not those that only we have.
-    const queues = sources.filter(({ ticker }) => !ticker.isForeign(Date.now())).map(({ queue }) => queue);
+    // Queue by queue: another installation's mover keeps its own queues, not those that only we have. What is halted keeps all
+    // that a repair may want.
+    const queues = sources
+      .filter(({ ticker, trouble }) => !ticker.isForeign(Date.now()) && trouble?.state !== 'halted')
+      .map(({ queue }) => queue);
     if (this.#shard.ticker === 'never' || queues.length === 0) return;
     const { schema, name } = this.#shard;
     await maintain(connection, {

@@ -1,4 +1,5 @@
 // From what a shard says about a position to how far its source is behind. Pure.
+import { fewerXids } from '../queue/ahead.ts';
 import type { LagPosition, ShardAnswer } from './lag-facts.ts';
 
 /** A row of behind.sql. */
@@ -12,6 +13,8 @@ export interface BehindRow {
   /** The end of a window that was begun; null: it is gone, or there is no such window. */
   readonly end_tick: number | null;
   readonly newest_tick: number | null;
+  /** Transaction ids that the newest tick knows and the server has not given out yet; null: there is no tick. */
+  readonly missing_xids: number | null;
   readonly oldest_tick_us: number | null;
   readonly rows: number;
   readonly oldest_event_us: number | null;
@@ -30,7 +33,7 @@ export function answerOf(
   const lastTick = row.newest_tick ?? undefined;
   const lost = whyLost({ tick, inside }, row);
   if (lost !== undefined) {
-    const reason = `Tick ${lost}: moving of ${label} cannot go on from there; \`tributary repair ${label} --dry-run\` shows the ways on.`;
+    const reason = `${lost}: moving of ${label} cannot go on from there; \`tributary repair ${label} --dry-run\` shows the ways on.`;
     return { kind: 'lost', ageSeconds: 0, reason, lastTick, provider };
   }
   const estimate = row.last_seq - (inside?.lastEventId ?? tick.eventSeq);
@@ -48,11 +51,13 @@ export function answerOf(
 
 function whyLost({ tick, inside }: LagPosition, row: BehindRow): string | undefined {
   if (row.time_us === null)
-    return `${tick.id} does not exist on the shard any more (it was rotated away, or the queue was created anew)`;
+    return `Tick ${tick.id} does not exist on the shard any more (it was rotated away, or the queue was created anew)`;
   if (row.time_us !== tick.timeUs || row.event_seq !== tick.eventSeq || row.snapshot_md5 !== tick.md5)
-    return `${tick.id} on the shard is not the one that was moved (the shard was restored or promoted, or the queue was created anew)`;
+    return `Tick ${tick.id} on the shard is not the one that was moved (the shard was restored or promoted, or the queue was created anew)`;
   if (inside !== undefined && row.end_tick === null)
-    return `${inside.endTickId}, the end of a window that was begun, does not exist on the shard any more`;
+    return `Tick ${inside.endTickId}, the end of a window that was begun, does not exist on the shard any more`;
+  const missing = row.missing_xids ?? 0;
+  if (missing > 0) return `Tick ${tick.id} is of another server: ${fewerXids(missing)}`;
   return undefined;
 }
 

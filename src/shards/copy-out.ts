@@ -7,7 +7,7 @@ import type { Readable } from 'node:stream';
 import { CENTRAL_COLUMNS } from '../central/columns.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { literal } from '../postgres/quote.ts';
-import { parseSnapshot, txidBounds } from './snapshot.ts';
+import { parseSnapshot, type TxidBounds, txidBounds } from './snapshot.ts';
 import { bracketed, type Reading, type Window } from './window.ts';
 
 /** Set in the queue number of a row whose origin column was taken by the event itself. */
@@ -31,9 +31,7 @@ export async function startCopyOut(
   readers: readonly Reader[],
   { isAsStored = false }: { readonly isAsStored?: boolean } = {},
 ): Promise<Readable> {
-  const bounds = readers.map(({ window }) =>
-    txidBounds(parseSnapshot(window.start.snapshot), parseSnapshot(window.end.snapshot)),
-  );
+  const bounds = readers.map(({ window }) => boundsOf(window));
   const settings = readers.flatMap(({ window }, k) => {
     const bound = bounds[k] as (typeof bounds)[number];
     return [
@@ -42,6 +40,7 @@ export async function startCopyOut(
       setting(`w${k}_low`, String(bound.low)),
       setting(`w${k}_high`, String(bound.high)),
       ...(bound.late.length > 0 ? [setting(`w${k}_late`, `{${bound.late.join(',')}}`)] : []),
+      ...(window.isThorough === true ? [setting(`w${k}_seq`, String(window.start.eventSeq))] : []),
       ...(window.afterEventId === undefined ? [] : [setting(`w${k}_after`, String(window.afterEventId))]),
     ];
   });
@@ -78,6 +77,12 @@ const SETTINGS = [
   ['idle_in_transaction_session_timeout', '30s'],
 ] as const;
 
+function boundsOf({ start, end, isThorough }: Window): TxidBounds {
+  const last = parseSnapshot(end.snapshot);
+  if (isThorough === true) return { low: 0n, high: last.xmax - 1n, late: [] };
+  return txidBounds(parseSnapshot(start.snapshot), last);
+}
+
 function setting(name: string, value: string): string {
   return `set_config('tributary.${name}', ${literal(value)}, true)`;
 }
@@ -95,7 +100,9 @@ function arm({ window, reading }: Reader, k: number, which: 'range' | 'late'): s
       : // Cast outside: any ((select …)) alone would compare with each row of the select.
         `ev_txid = any (${value('late', `${xid}[]`)}::${xid}[])`,
     `${visible}(ev_txid, ${value('end', snapshot)})`,
-    `not ${visible}(ev_txid, ${value('start', snapshot)})`,
+    window.isThorough === true
+      ? `(ev_id > ${value('seq', 'bigint')} or not ${visible}(ev_txid, ${value('start', snapshot)}))`
+      : `not ${visible}(ev_txid, ${value('start', snapshot)})`,
     ...(window.afterEventId === undefined ? [] : [`ev_id > ${value('after', 'bigint')}`]),
     ...(reading.where === undefined ? [] : [bracketed(reading.where)]),
   ];

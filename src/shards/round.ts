@@ -51,6 +51,8 @@ export interface SeenQueue {
   readonly lastSeq: number;
   /** Whether an event is committed that no tick covers; undefined: not asked. */
   readonly uncovered: boolean | undefined;
+  /** What the server's transaction ids lack to those that its ticks know: it was restored with fewer. */
+  readonly missingXids: number;
   /** Ticks come from somebody else, or are paused, by the queue's own settings. */
   readonly external: boolean;
   readonly tickerPaused: boolean;
@@ -118,6 +120,7 @@ interface RoundRow {
   readonly time_us: number;
   readonly event_seq: number;
   readonly snapshot: string;
+  readonly next_xid: number;
 }
 
 function requestJson(request: RoundRequest, k: number): Record<string, unknown> {
@@ -167,6 +170,7 @@ function toSeen(
     oldestTickUs: later[0]?.timeUs,
     lastSeq: first.last_seq,
     uncovered,
+    missingXids: Math.max(0, ...ticks.map(({ snapshot }) => xmaxOf(snapshot) - first.next_xid)),
     external: first.external,
     tickerPaused: first.ticker_paused,
     ticked,
@@ -182,6 +186,8 @@ function endOf(asked: RoundRequest, start: Tick | undefined, later: readonly Pla
       : later.find(({ id }) => id === asked.endTickId);
   return end && toTick(end);
 }
+
+const xmaxOf = (snapshot: string): number => Number(snapshot.split(':')[1]);
 
 function hasOpen(snapshot: string): boolean {
   const [xmin, xmax] = snapshot.split(':');

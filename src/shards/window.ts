@@ -9,6 +9,11 @@ export interface Window {
   readonly end: Tick;
   /** Inside a window that was begun: rows up to this event id have been moved. */
   readonly afterEventId: number | undefined;
+  /**
+   * Reads the tables whole, and takes events that have come behind the start by their ids, whatever it knows of their
+   * transactions: a younger server gave out ids that count as ended there. Default: not.
+   */
+  readonly isThorough?: boolean;
 }
 
 /** How the events of one source are read: the same for all its windows. */

@@ -5,6 +5,7 @@
 import type { Connection } from '../postgres/connection.ts';
 import { literal } from '../postgres/quote.ts';
 import { fill, sqlFile } from '../postgres/sql-file.ts';
+import { missingXidsSql } from '../queue/ahead.ts';
 import { dialectOf, snapshotTypeSql } from '../queue/dialect.ts';
 
 const DUE = sqlFile('shard', 'rotation-due.sql');
@@ -24,8 +25,14 @@ export async function maintain(
 ): Promise<{ rotated: number; retried: number }> {
   const request = literal(JSON.stringify(queues));
   const [[state] = []] = await connection.script(
-    fill(DUE, { schema, request, snapshot_type: snapshotTypeSql(schema) }),
+    fill(DUE, {
+      schema,
+      request,
+      missing_xids: missingXidsSql(schema),
+      snapshot_type: snapshotTypeSql(schema),
+    }),
   );
+  if (Number(state?.missing_xids) > 0) return { rotated: 0, retried: 0 };
   const names = { ...dialectOf(state?.snapshot_type), schema };
   let rotated = 0;
   for (const queue of (state?.due ?? []) as string[]) {
@@ -39,9 +46,13 @@ export async function maintain(
   return { rotated, retried: state?.has_retries ? await moveRetries(connection, schema) : 0 };
 }
 
-/** Hands events that were put off out again, once their time has come. Only reads where there are none. */
+/**
+ * Hands events that were put off out again, once their time has come. Only reads where there are none, or where they would be
+ * inserted behind the consumers.
+ */
 export async function moveRetries(connection: Connection, schema: string): Promise<number> {
-  const due = `select exists (select from ${schema}.retry_queue where ev_retry_after <= now()) as due`;
+  const due = `select exists (select from ${schema}.retry_queue where ev_retry_after <= now())
+    and ${missingXidsSql(schema)} <= 0 as due`;
   let moved = 0;
   while ((await connection.query<{ due: boolean }>(due))[0]?.due) {
     const [row] = await connection.query<{ moved: number }>(`select ${schema}.maint_retry_events() as moved`);

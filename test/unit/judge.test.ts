@@ -26,6 +26,7 @@ const seen = (start: Tick | undefined, { newest, end }: { newest?: Tick; end?: T
   oldestTickUs: undefined,
   lastSeq: 0,
   uncovered: undefined,
+  missingXids: 0,
   external: false,
   tickerPaused: false,
   ticked: undefined,

@@ -56,6 +56,7 @@ function seen(
     oldestTickUs: newest > from ? (from + 1) * SECOND : undefined,
     lastSeq: eventSeq,
     uncovered: false,
+    missingXids: 0,
     external: false,
     tickerPaused: false,
     ticked: undefined,

@@ -166,6 +166,7 @@ describe('observability/lag-answer', () => {
     event_seq: tick.eventSeq,
     snapshot_md5: tick.md5,
     end_tick: null,
+    missing_xids: 0,
     newest_tick: 9,
     oldest_tick_us: null,
     rows: 0,

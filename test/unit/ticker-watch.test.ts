@@ -130,6 +130,7 @@ describe('mover/ticker-watch', () => {
       oldestTickUs: undefined,
       lastSeq: 50,
       uncovered: true,
+      missingXids: 0,
       external: false,
       tickerPaused: false,
       ticked: undefined,

@@ -1,0 +1,15 @@
+// Ticks that know transaction ids which their server has not given out yet: the database was restored into a younger server.
+// What is inserted there passes for old, and would be left out of every batch and window.
+
+/** An SQL expression: how many transaction ids the newest ticks know beyond those given out; 0 or less: none. */
+export const missingXidsSql = (schema: string): string => `(
+    select coalesce(max(split_part(n.tick_snapshot::text, ':', 2)::bigint), 0) - pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+    from ${schema}.queue a
+    cross join lateral (
+        select t.tick_snapshot from ${schema}.tick t where t.tick_queue = a.queue_id order by t.tick_id desc limit 1) n)`;
+
+/** Whose ids are missing, and what to do about it, as the end of a sentence. */
+export function fewerXids(missing: number): string {
+  const ids = `${missing.toLocaleString('en-US')} transaction ${missing === 1 ? 'id' : 'ids'}`;
+  return `its ticks know ${ids} more than its server has given out, as after a restore into a younger server, so new events would pass for old ones: raise the server's next transaction id with pg_resetwal`;
+}
