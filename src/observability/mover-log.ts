@@ -67,7 +67,7 @@ export function logMover(log: Logger): (occurrence: MoverOccurrence) => void {
         return once(`${occurrence.shard}:${occurrence.queue}`, () =>
           log.warn(
             { shard: occurrence.shard, queue: occurrence.queue },
-            `events of ${occurrence.shard}:${occurrence.queue} use the column of the origin themselves and keep their own value: choose another with \`origin:\``,
+            `events of ${occurrence.shard}:${occurrence.queue} use the column of the origin themselves; what does not read as an origin is kept in it, what does is replaced by the true one: choose another column with \`origin:\``,
           ),
         );
       case 'foreign-ticker':

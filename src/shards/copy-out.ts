@@ -112,10 +112,22 @@ function arm({ window, reading }: Reader, k: number, which: 'range' | 'late'): s
     from ${window.queue.eventTable} where ${conditions.join(' and ')}`;
 }
 
-function columnSql({ columns, origin, shard, queue }: Reading, name: keyof Reading['columns']): string {
-  const own = columns[name] === undefined ? `ev_${name}` : `${bracketed(columns[name])}::text`;
-  return name === origin ? `coalesce(${own}, ${literal(`${shard}:${queue}:`)} || ev_id)` : own;
+function columnSql(reading: Reading, name: keyof Reading['columns']): string {
+  const { origin, shard, queue } = reading;
+  const own = ownSql(reading, name);
+  if (name !== origin) return own;
+  return `case when ${own} is null or ${readsAsOriginSql(own)} then ${literal(`${shard}:${queue}:`)} || ev_id else ${own} end`;
 }
+
+const ownSql = ({ columns }: Reading, name: keyof Reading['columns']): string =>
+  columns[name] === undefined ? `ev_${name}` : `${bracketed(columns[name])}::text`;
+
+/**
+ * Whoever may produce may write anything into the column; what handlers take for an origin must be one. True of every text that
+ * parseOrigin takes; only the end of it is looked at closely, for it may be large.
+ */
+const readsAsOriginSql = (text: string): string =>
+  `(${text} like '_%:_%:%' and right(${text}, 1000) ~ '(^|:)[0-9]+>?$')`;
 
 /** The extra columns, with the origin in one of them. */
 export function originSql(reading: Reading): string {
@@ -123,8 +135,8 @@ export function originSql(reading: Reading): string {
 }
 
 /** What is added to the queue's number where the origin's column was taken. */
-export function takenSql({ columns, origin }: Reading): string {
+export function takenSql(reading: Reading): string {
+  const { origin } = reading;
   if (origin === 'none') return '0';
-  const own = columns[origin] === undefined ? `ev_${origin}` : `${bracketed(columns[origin])}::text`;
-  return `case when ${own} is null then 0 else ${ORIGIN_TAKEN} end`;
+  return `case when ${ownSql(reading, origin)} is null then 0 else ${ORIGIN_TAKEN} end`;
 }
