@@ -3,6 +3,7 @@ import { inject } from 'vitest';
 import { Connection } from '../../src/postgres/connection.ts';
 import { identifier } from '../../src/postgres/quote.ts';
 import type { TestDatabase } from './database.ts';
+import { copyStrategy } from './provider.ts';
 import { databaseOn } from './template.ts';
 
 export interface Backup {
@@ -18,7 +19,7 @@ export async function givenBackup({ name }: TestDatabase): Promise<Backup> {
     await admin.query('select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1', [
       name,
     ]);
-    await admin.query(`create database ${identifier(copy)} template ${identifier(name)} strategy file_copy`);
+    await admin.query(`create database ${identifier(copy)} template ${identifier(name)} ${copyStrategy()}`);
     await admin.query(`alter database ${identifier(name)} with allow_connections true`);
   });
   return {

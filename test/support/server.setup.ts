@@ -1,7 +1,7 @@
 // One PostgreSQL server per run, shared by all projects of the run that need one.
 import type { TestProject } from 'vitest/node';
 import { sentenceFor } from '../../src/errors/sentence.ts';
-import { provider, type TestProvider } from './provider.ts';
+import { postgresMajor, provider, type TestProvider } from './provider.ts';
 import { startServer, type TestServer } from './start-server.ts';
 import { makeTemplate } from './template.ts';
 
@@ -23,7 +23,6 @@ declare module 'vitest' {
 }
 
 const MAX_CONNECTIONS = 400;
-const VERSIONS: Readonly<Record<TestProvider, number>> = { engine: 18, extension: 15 };
 
 /** Every project loads this file anew, so what they share is kept by the process. */
 const shared = globalThis as { tributaryTestServer?: { users: number; server: Promise<TestServer> } };
@@ -39,7 +38,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     user,
     password,
     provider: provider(),
-    version: VERSIONS[provider()],
+    version: postgresMajor(),
   });
   return async () => {
     run.users -= 1;
