@@ -3,16 +3,16 @@ import { check } from '../../src/install/check/check.ts';
 import { install } from '../../src/install/install.ts';
 import { configFor, givenCluster } from '../support/installation.ts';
 import { givenPgque } from '../support/pgque.ts';
+import { givenRole, withRole } from '../support/roles.ts';
 
 describe('install/provider', () => {
   test('a shard that says `schema: pgque` is installed and checked there', async () => {
     const { central } = await givenCluster({ shards: 0 });
     const shard = await givenPgque();
-    const file = configFor(
+    const config = configFor(
       { central, shards: [shard] },
       { queues: '  orders: { workers: none, create: true, start: oldest }' },
     );
-    const config = { ...file, shards: file.shards.map((one) => ({ ...one, schema: 'pgque' as const })) };
 
     const rows = await install(config);
 
@@ -24,9 +24,32 @@ describe('install/provider', () => {
     expect((await check(config)).problems).toEqual([]);
   });
 
-  test('a shard with PgQue alone that does not say so is a mistake with what to say', async () => {
+  test('the runtime role becomes a member of the admin role of PgQue, which is all that check wants', async () => {
     const { central } = await givenCluster({ shards: 0 });
     const shard = await givenPgque();
+    const role = await givenRole([central, shard]);
+    const file = configFor(
+      { central, shards: [shard] },
+      { queues: '  orders: { workers: none, create: true }' },
+    );
+    const config = withRole(file, role);
+
+    const withoutRights = await install({
+      ...withRole(file, role, { admin: false }),
+      central: file.central,
+    });
+    const problems = withoutRights.flatMap(({ mistakes }) => mistakes).join('\n');
+    expect(problems).toContain(`grant pgque_admin to "${role.name}"`);
+
+    expect((await install(config)).flatMap(({ mistakes }) => mistakes)).toEqual([]);
+    expect((await check(config)).problems).toEqual([]);
+    await shard.query(`revoke pgque_admin from "${role.name}"`);
+    expect((await check(config)).problems.join('\n')).toContain(`\`grant pgque_admin to "${role.name}"\``);
+  });
+
+  test('a shard with PgQue alone that does not say so is a mistake with what to say', async () => {
+    const { central } = await givenCluster({ shards: 0 });
+    const shard = { ...(await givenPgque()), schema: 'pgq' as const };
 
     const rows = await install(
       configFor({ central, shards: [shard] }, { queues: '  orders: { workers: none }' }),

@@ -1,24 +1,12 @@
-import { describe, expect, inject, test } from 'vitest';
-import type { Config, Database } from '../../src/config/config.ts';
+import { describe, expect, test } from 'vitest';
+import type { Database } from '../../src/config/config.ts';
 import { install } from '../../src/install/install.ts';
 import { Connection } from '../../src/postgres/connection.ts';
 import { givenDatabase, type TestDatabase } from '../support/database.ts';
 import { configFor, givenCluster, givenQueue, outcomes } from '../support/installation.ts';
-import { givenRole, type TestRole } from '../support/roles.ts';
+import { givenRole, withRole } from '../support/roles.ts';
 
 const QUEUES = '  orders: { workers: none, create: true }';
-
-/** The configuration with another runtime role, and the test's superuser as admin where `admin` is true. */
-function withRole(config: Config, role: TestRole, { admin = true } = {}): Config {
-  const { user, password } = inject('server');
-  const change = <D extends Database>(database: D): D => ({
-    ...database,
-    user: role.name,
-    password: role.password,
-    ...(admin ? { admin: { user, password } } : {}),
-  });
-  return { ...config, central: change(config.central), shards: config.shards.map(change) };
-}
 
 async function withConnection<T>(
   database: Database,

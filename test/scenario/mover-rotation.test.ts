@@ -1,36 +1,15 @@
 // Rotation with a short period on shards and central while a real mover moves: what was committed is written down by the writers,
 // what arrived by a plain PgQ consumer of central, for the tables keep nothing.
-import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import type { Connection } from '../../src/postgres/connection.ts';
-import type { TestDatabase } from '../support/database.ts';
 import { givenForwarding, SOURCE_QUEUES } from '../support/forwarding.ts';
 import { randomFrom } from '../support/random.ts';
-import { followPositions, rotate } from '../support/rotation.ts';
+import { followPositions, rotate, writeWhile } from '../support/rotation.ts';
 import { until } from '../support/until.ts';
 
 const random = randomFrom(Number(process.env.TRIBUTARY_SEED ?? Math.floor(Math.random() * 2 ** 31)));
 process.stdout.write(`TRIBUTARY_SEED=${random.seed}\n`);
 const ROUNDS = 3;
-
-/** Writes until told to stop; every origin that was committed. */
-async function write(shard: TestDatabase, name: string, signal: AbortSignal): Promise<string[]> {
-  const connection = await shard.connect();
-  const committed: string[] = [];
-  while (!signal.aborted) {
-    const queue = random.pick(SOURCE_QUEUES);
-    await connection.script('begin');
-    const rows = await connection.query<{ id: number }>(
-      `select pgq.insert_event('${queue}', 'made', n::text) as id from generate_series(1, ${1 + random.below(20)}) n`,
-    );
-    if (random.oneIn(10)) await pause(random.below(300));
-    const isKept = !random.oneIn(6);
-    await connection.script(isKept ? 'commit' : 'rollback');
-    if (isKept) committed.push(...rows.map(({ id }) => `${name}:${queue}:${id}`));
-    await pause(5);
-  }
-  return committed;
-}
 
 /** All that a plain consumer gets, batch by batch. */
 async function consume(central: Connection, queue: string): Promise<string[]> {
@@ -61,7 +40,9 @@ describe('mover', () => {
     for (const connection of [central, ...shards])
       await connection.query(`update pgq.queue set queue_rotation_period = '100 milliseconds'`);
     const stopped = new AbortController();
-    const writing = forwarding.shards.map((shard, at) => write(shard, `s${at + 1}`, stopped.signal));
+    const writing = forwarding.shards.map((shard, at) =>
+      writeWhile(shard, { name: `s${at + 1}`, queues: SOURCE_QUEUES, random, signal: stopped.signal }),
+    );
     const arrived: string[] = [];
     const rotations = { shards: 0, central: 0 };
     const turn = async () => {

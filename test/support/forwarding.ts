@@ -11,6 +11,7 @@ import {
   readCentralEvents,
   readShardEvents,
 } from '../../src/proof/origins.ts';
+import type { PgqSchema } from '../../src/queue/provider.ts';
 import { givenFile } from './config-file.ts';
 import type { TestDatabase } from './database.ts';
 import { type Cluster, fileFor, givenCluster } from './installation.ts';
@@ -31,6 +32,8 @@ export interface ForwardingOptions {
   /** How the file reaches them, where it is not directly: through proxies. */
   readonly via?: Cluster;
   readonly queues?: string;
+  /** Files beside the shards.yaml, by name. */
+  readonly others?: Readonly<Record<string, string>>;
   readonly more?: string;
   /** Whether leases are as they are; default: every mover is granted everything, so that nobody waits. */
   readonly hasLeases?: boolean;
@@ -55,9 +58,9 @@ export interface Forwarding extends Cluster {
 }
 
 export async function givenForwarding(options: ForwardingOptions = {}): Promise<Forwarding> {
-  const { shards = 4, queues = QUEUES, more = '', hasLeases = false } = options;
+  const { shards = 4, queues = QUEUES, more = '', others = {}, hasLeases = false } = options;
   const cluster = options.cluster ?? (await givenCluster({ shards }));
-  const file = givenFile(fileFor(options.via ?? cluster, { queues, more }));
+  const file = givenFile(fileFor(options.via ?? cluster, { queues, more }), { others });
   const { config, problems } = loadConfig(file);
   if (config === undefined) throw new Error(problems.map(({ sentence }) => sentence).join('\n'));
   const mistakes = (await install(config)).flatMap((row) => row.mistakes);
@@ -102,8 +105,9 @@ async function proofOf({ central, shards, config }: Forwarding): Promise<Proof> 
     const rows = await Promise.all(
       connections.map(async (connection, at) => {
         const lists = [];
+        const schema = shards[at]?.schema as PgqSchema;
         for (const queue of sources)
-          lists.push(await readShardEvents(connection, { shard: `s${at + 1}`, queue }));
+          lists.push(await readShardEvents(connection, { shard: `s${at + 1}`, queue, schema }));
         return lists.flat();
       }),
     );

@@ -42,7 +42,7 @@ export function fileFor(
     `name: ${name}`,
     `central: '${central.url}'`,
     'shards:',
-    ...shards.map(({ url }, at) => `  - { name: s${at + 1}, url: '${url}' }`),
+    ...shards.map(({ url, schema }, at) => `  - { name: s${at + 1}, url: '${url}', schema: ${schema} }`),
     'defaults: { tls: off }',
     'queues:',
     queues,

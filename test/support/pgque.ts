@@ -15,5 +15,5 @@ export async function givenPgque({
   const connection = await database.connect();
   const text = readFileSync(packagePath('test', 'support', 'pgque.sql'), 'utf8');
   await connection.script(`begin;\n${fill(text, { schema, admin: adminRoleOf(schema) })};\ncommit`);
-  return database;
+  return { ...database, schema };
 }

@@ -1,6 +1,7 @@
 // Roles for tests: they belong to the whole server, so their names are random and they are dropped after the test file.
 import { randomBytes } from 'node:crypto';
 import { afterAll, inject } from 'vitest';
+import type { Config, Database } from '../../src/config/config.ts';
 import { Connection } from '../../src/postgres/connection.ts';
 import { identifier, literal } from '../../src/postgres/quote.ts';
 import type { TestDatabase } from './database.ts';
@@ -50,4 +51,16 @@ async function asAdmin(database: string, use: (admin: Connection) => Promise<unk
   } finally {
     await admin.close();
   }
+}
+
+/** The configuration with another runtime role, and the test's superuser as admin where `admin` is true. */
+export function withRole(config: Config, role: TestRole, { admin = true } = {}): Config {
+  const { user, password } = inject('server');
+  const change = <D extends Database>(database: D): D => ({
+    ...database,
+    user: role.name,
+    password: role.password,
+    ...(admin ? { admin: { user, password } } : {}),
+  });
+  return { ...config, central: change(config.central), shards: config.shards.map(change) };
 }
