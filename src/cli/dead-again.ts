@@ -1,9 +1,11 @@
 // tributary dead retry and dead discard: say how many they mean, ask where there is somebody to ask, then act.
+
 import type { Command } from 'commander';
 import { CentralLink } from '../central/central-link.ts';
 import { countDead, type DeadCount, type DeadFilter, discardDead } from '../central/dead.ts';
 import { type RetryResult, retryDead } from '../central/dead-retry.ts';
 import type { Config } from '../config/config.ts';
+import { counted } from '../errors/words.ts';
 import { groupName } from '../queue/names.ts';
 import { canAsk, confirm } from './confirm.ts';
 import type { CliContext } from './context.ts';
@@ -107,7 +109,7 @@ async function mayAct(
 }
 
 const missing = (named: number, found: number): string =>
-  `Of the ${count(named)} ids ${count(found)} ${found === 1 ? 'is' : 'are'} of dead events: \`tributary dead list\` shows those there are, with --redriven those that were handed out again.`;
+  `${named === 1 ? 'The id is of no dead event' : `Of the ${count(named)} ids ${counted(found, 'is of a dead event', 'are of dead events')}`}: \`tributary dead list\` shows those there are, with --redriven those that were handed out again.`;
 
 function retryWith(perSecond: number | undefined): Act {
   return {

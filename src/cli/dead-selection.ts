@@ -1,7 +1,9 @@
 // Which dead events a command means: ids, a filter, or all of them, as options and in words.
+
 import { type Command, Option } from 'commander';
 import type { DeadCount, DeadFilter, DeadKind } from '../central/dead.ts';
 import { parseDuration } from '../config/units.ts';
+import { counted } from '../errors/words.ts';
 import { EXIT, Exit } from './exit.ts';
 import { count } from './output.ts';
 
@@ -80,5 +82,4 @@ export function countsInWords(counts: readonly DeadCount[]): string {
 export const totalOf = (counts: readonly DeadCount[]): number =>
   counts.reduce((sum, { events }) => sum + events, 0);
 
-export const deadEvents = (number: number): string =>
-  `${count(number)} dead ${number === 1 ? 'event' : 'events'}`;
+export const deadEvents = (number: number): string => counted(number, 'dead event');

@@ -64,7 +64,7 @@ async function list(context: CliContext, options: ListOptions): Promise<void> {
 }
 
 async function show(context: CliContext, text: string, { json: asJson }: { json?: true }): Promise<void> {
-  const id = wholeNumber(text, 'the id');
+  const id = wholeNumber(text, 'The id');
   const event = await withCentral(context, (central) => readDead(central, id));
   if (event === undefined)
     throw new Exit(

@@ -1,9 +1,9 @@
 // tributary install --engine-only URL…: the bundled engine alone, without a shards.yaml.
-import { readFileSync } from 'node:fs';
-import { userInfo } from 'node:os';
-import { resolve } from 'node:path';
-import type { Database, Tls } from '../config/config.ts';
-import { BadUrl, expandUrl, parseUrl, type UrlParts, urlWithoutSecrets } from '../config/url.ts';
+import type { Database } from '../config/config.ts';
+import { toDatabase } from '../config/database.ts';
+import { expandUrl, parseUrl } from '../config/url.ts';
+import { BadUrl } from '../config/url-parts.ts';
+import type { Place } from '../config/value.ts';
 import { sentenceFor } from '../errors/sentence.ts';
 import { type EngineResult, engineScript, installEngine } from '../install/engine.ts';
 import { placeOf } from '../install/facts.ts';
@@ -69,40 +69,22 @@ export async function installEngines(
 const outcomeOf = ({ before, changed }: EngineResult): Row['outcome'] =>
   !changed ? 'unchanged' : before === undefined ? 'installed' : 'upgraded';
 
-/** The password: from the URL, else PGPASSWORD or ~/.pgpass as everywhere. */
-function databasesOf(text: string, at: number, { cwd, env }: CliContext): Database[] {
+/** What the URL leaves open is found where it is for the file: PG* variables, service files, ~/.pgpass. */
+function databasesOf(text: string, at: number, { cwd, env, log }: CliContext): Database[] {
+  const value: Place = {
+    name: `--engine-only: URL ${at + 1}`,
+    source: { env, folder: cwd },
+    problem: (sentence) => {
+      throw new Exit(EXIT.wrong, sentence);
+    },
+    warn: (sentence) => log.warn(sentence),
+  };
   try {
-    return expandUrl(text).map((one): Database => {
-      const url = parseUrl(one);
-      const user = url.user ?? env.PGUSER ?? userInfo().username;
-      const port = url.port ?? 5432;
-      return {
-        host: url.host,
-        port,
-        database: url.database,
-        user,
-        ...(url.password === undefined ? {} : { password: url.password }),
-        tls: tlsOf(url, cwd),
-        displayUrl: urlWithoutSecrets({ user, host: url.host, port, database: url.database }),
-        ticker: 'auto',
-      };
-    });
+    return expandUrl(text).flatMap(
+      (one) => toDatabase(parseUrl(one), { own: {}, defaults: {}, value }) ?? [],
+    );
   } catch (error) {
     if (!(error instanceof BadUrl)) throw error;
-    throw new Exit(EXIT.wrong, `--engine-only: URL ${at + 1} ${error.message}.`);
+    throw new Exit(EXIT.wrong, `${value.name} ${error.message}.`);
   }
-}
-
-function tlsOf({ sslmode, sslrootcert }: UrlParts, cwd: string): Tls {
-  if (sslmode === undefined && sslrootcert === undefined) return { mode: 'off' };
-  if (sslmode === 'disable') return { mode: 'off' };
-  if (sslrootcert === 'system') return { mode: 'verify' };
-  if (sslrootcert !== undefined) {
-    try {
-      return { mode: 'verify', ca: readFileSync(resolve(cwd, sslrootcert), 'utf8') };
-    } catch {
-      throw new Exit(EXIT.wrong, `--engine-only: the certificate file ${sslrootcert} cannot be read.`);
-    }
-  }
-  return { mode: sslmode?.startsWith('verify') ? 'verify' : 'require' };
 }

@@ -7,15 +7,18 @@ export const SHARDS_YAML = `# Tributary: which shards, into which central queues
 # Several installations on the same shards need several names.
 name: tributary
 
-# The database that events are gathered in, as postgresql://user@host:5432/database
-central: !env CENTRAL_URL
+# The database that events are gathered in. A URL says what psql would be told; what it leaves open is found where psql
+# finds it: PGHOST, PGPORT, PGUSER, a service, the socket of this machine, or else localhost.
+# For your own: \`central: !env CENTRAL_URL\`, with postgresql://user@host:5432/database in that variable.
+central: postgresql:///postgres
 
-# One entry for each database. Braces expand as in a shell, all combinations:
+# One entry for each database with events. Braces expand as in a shell, all combinations:
 #   - postgresql://db{01..16}/app_{00..15}                      256 databases on 16 hosts
 #   - { url: postgresql://10.0.0.9:6432/old, name: legacy, host: db03 }
-# \`host\` is the machine whose mover moves the shard; without it, the host in the URL.
+# \`host\` is the machine whose mover moves the shard; without it, the host in the URL. \`any\` is whichever runs one.
+# To begin with it is the database that every server has, which is central as well.
 shards:
-  - postgresql://localhost/app
+  - { url: postgresql:///postgres, name: first }
 
 # For every shard and for central, where they do not say it themselves.
 defaults:
@@ -23,22 +26,22 @@ defaults:
   # password: !env SHARD_PASSWORD
   # tls: require                    # off | require | verify | { ca: ./ca.pem }
   # admin: !env ADMIN               # role:password that \`tributary install\` uses instead
+  # host: any                       # for managed PostgreSQL: every machine may move every shard
 
 # Each central queue: its source queues on the shards, and its workers.
 queues:
   orders:
+    from: order_out                 # its source queue on the shards, or a list; without it the name of the central queue
+    create: true                    # create the source queue on shards that do not have it
     handler: ./handlers/orders.mjs
     workers: 2                      # over all hosts; 0 parks the queue, none forwards only
-    create: true                    # create the source queue on shards that do not have it
-    # from: [orders]                # source queues, if they have other names
     # where: "ev_type <> 'test'"    # an SQL condition, run on the shard
     # start: oldest                 # oldest | now | at-consumer NAME, for queues that hold events already
     # timeout: 5m                   # for one call of the handler
     # retry: { attempts: 5, first: 1s, max: 1h }
-    # on_poison: dead               # after the last attempt: dead | halt
+    # on_poison: dead               # an event that central refuses: dead keeps it aside, halt stops its source
 
 # mover: { memory: 256MB, whole: 64MB, adopt_after: 30s }
-# http: { listen: 127.0.0.1:7717, token: !env TRIBUTARY_TOKEN }
 `;
 
 export const HANDLER = `// Works off the central queue \`orders\`, one event after the other.
@@ -49,7 +52,7 @@ export const HANDLER = `// Works off the central queue \`orders\`, one event aft
 /** @type {import('tributary').EventHandler} */
 export default {
   async event(event, { log }) {
-    log.info({ origin: String(event.origin), type: event.type, data: event.data }, 'an order');
+    log.info({ type: event.type, data: event.data }, 'an order'); // with its origin, which every line has
     // With { client, log } above:
     // const order = event.json();
     // await client.query('insert into invoice (order_id) values ($1)', [order.id]);

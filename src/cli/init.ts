@@ -56,11 +56,10 @@ function nextSteps(written: readonly string[], config: string): string {
   return `Written: ${written.join(', ')}
 
 Next:
-  1. Name your shards and queues in ${config}.
-  2. Set CENTRAL_URL, for instance: export CENTRAL_URL=postgresql://user@host:5432/database
-     Passwords are found in PGPASSWORD and ~/.pgpass.
-  3. See whether everything is right and reachable: ${command} check
-  4. See what would be changed, then change it: ${command} install --dry-run, then without --dry-run
-  5. Move and work off events until Ctrl-C: ${command} start
+  1. See whether the database that it begins with is reachable: ${command} check
+     Another server: PGHOST, PGPORT, PGUSER and PGPASSWORD are used as by psql. Your own shards and queues: ${config}
+  2. See what would be changed, then change it: ${command} plan, then ${command} install
+  3. Move and work off events until Ctrl-C: ${command} start
+  4. Send one from a second terminal: ${command} send order_out --shard first --data '{"id": 1}'
 `;
 }

@@ -1,5 +1,7 @@
 // tributary install: everything that central and the shards need, again and again without harm.
+
 import type { Command } from 'commander';
+import { counted } from '../errors/words.ts';
 import { dryRun } from '../install/dry-run.ts';
 import { install } from '../install/install.ts';
 import type { InstallRow } from '../install/report.ts';
@@ -84,7 +86,7 @@ const summaryOf = (did: readonly string[]): string =>
 function summary(rows: readonly InstallRow[]): string {
   const of = (outcome: InstallRow['outcome']) => rows.filter((row) => row.outcome === outcome).length;
   const sources = rows.reduce((sum, row) => sum + row.sources, 0);
-  return `${count(rows.length)} databases: ${count(of('installed'))} installed, ${count(of('unchanged'))} unchanged, ${count(of('failed'))} failed; ${count(sources)} sources in place.`;
+  return `${counted(rows.length, 'database')}: ${count(of('installed'))} installed, ${count(of('unchanged'))} unchanged, ${count(of('failed'))} failed; ${counted(sources, 'source')} in place.`;
 }
 
 /** Stable keys, snake case as everywhere in JSON. */

@@ -1,7 +1,9 @@
 // tributary mover: moves the shards of one host until it is told to stop.
+
 import { hostname } from 'node:os';
 import type { Command } from 'commander';
 import { chooseHost } from '../config/host.ts';
+import { counted } from '../errors/words.ts';
 import { packageVersion } from '../lifecycle/package-root.ts';
 import { Mover } from '../mover/mover.ts';
 import { logMover } from '../observability/mover-log.ts';
@@ -28,7 +30,7 @@ export function register(program: Command, context: CliContext): void {
       if (context.signal.aborted) return;
       context.log.info(
         { shards: choice.shards.length },
-        `moving ${choice.shards.length} shards of host ${choice.host}`,
+        `moving ${counted(choice.shards.length, 'shard')} of host ${choice.host}`,
       );
       tellMember(mover.memberId);
       await mover.run();

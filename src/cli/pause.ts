@@ -1,9 +1,10 @@
 // tributary pause: nothing more is read of a source, a shard, a queue, or of all, until `resume`.
+
 import type { Command } from 'commander';
 import { CentralLink } from '../central/central-link.ts';
+import { counted } from '../errors/words.ts';
 import { pauseSources, type Selection } from '../observability/pause.ts';
 import type { CliContext } from './context.ts';
-import { count } from './output.ts';
 
 export function register(program: Command, context: CliContext): void {
   program
@@ -18,7 +19,7 @@ export function register(program: Command, context: CliContext): void {
       try {
         const { meant, changed } = await pauseSources(link, { config, selection, reason });
         const before = meant.length - changed.length;
-        const rest = before === 0 ? '' : `; ${count(before)} ${before === 1 ? 'was' : 'were'} paused before`;
+        const rest = before === 0 ? '' : `; ${counted(before, 'was', 'were')} paused before`;
         context.stdout.write(`Paused ${sourcesText(changed.length)}${rest}.\n`);
       } finally {
         await link.close();
@@ -26,5 +27,4 @@ export function register(program: Command, context: CliContext): void {
     });
 }
 
-export const sourcesText = (number: number): string =>
-  `${count(number)} ${number === 1 ? 'source' : 'sources'}`;
+export const sourcesText = (number: number): string => counted(number, 'source');

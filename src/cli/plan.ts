@@ -1,10 +1,12 @@
 // tributary plan: what install would change, in words and without a write.
+
 import type { Command } from 'commander';
+import { counted } from '../errors/words.ts';
 import { dryRun } from '../install/dry-run.ts';
 import type { InstallRow } from '../install/report.ts';
 import type { CliContext } from './context.ts';
 import { EXIT, Exit } from './exit.ts';
-import { count, json } from './output.ts';
+import { json } from './output.ts';
 
 export function register(program: Command, context: CliContext): void {
   program
@@ -44,10 +46,12 @@ function text(
     );
   }
   const unchanged = rows.filter(({ did, mistakes }) => did.length + mistakes.length === 0).length;
+  const asItSays = `${counted(unchanged, 'database is', 'databases are')} as the file says`;
+  const wrong = rows.filter(({ mistakes }) => mistakes.length > 0).length;
   lines.push(
     changing.length + leftOver.length === 0 && unchanged === rows.length
-      ? `Nothing to change: ${count(unchanged)} databases are as the file says.`
-      : `${count(changing.length)} databases would change, ${count(unchanged)} are as the file says.`,
+      ? `Nothing to change: ${asItSays}.`
+      : `${counted(changing.length, 'database')} would change, ${asItSays}${wrong === 0 ? '' : `, ${counted(wrong, 'is', 'are')} not fit to be installed`}.`,
   );
   return `${lines.join('\n')}\n`;
 }

@@ -1,10 +1,12 @@
 // tributary reload: replaces the workers of all hosts by new processes, one slot at a time, so that new handler code goes
 // live without a gap; says when it has.
+
 import type { Command } from 'commander';
 import { CentralLink } from '../central/central-link.ts';
 import { readIdentity } from '../central/identity.ts';
 import { BadUnit, parseDuration } from '../config/units.ts';
 import { renewWorkers } from '../coordination/worker-pool.ts';
+import { counted } from '../errors/words.ts';
 import { wait } from '../lifecycle/wait.ts';
 import type { CliContext } from './context.ts';
 import { EXIT, Exit } from './exit.ts';
@@ -120,7 +122,7 @@ function sentence({
   // A process that has just taken over may not be counted as running yet; that it is there is what counts.
   const at = hosts.filter(({ generation }) => generation !== undefined).length;
   if (at === 0) return `${queue}: no worker runs now; those that start will have the new code.`;
-  return `${queue}: all workers run the new code, on ${at} ${at === 1 ? 'host' : 'hosts'}.`;
+  return `${queue}: all workers run the new code, on ${counted(at, 'host')}.`;
 }
 
 function durationOf(text: string): number {

@@ -113,7 +113,7 @@ function targetOf(config: Config, name: string): RepairTarget {
     const meant = nearest(name, sources);
     throw new Exit(
       EXIT.wrong,
-      `There is no source ${name}${meant === undefined ? '' : `; did you mean ${meant}?`} A source is named shard:queue.`,
+      `There is no source ${name}${meant === undefined ? '.' : `; did you mean ${meant}?`} A source is named shard:queue.`,
     );
   }
   return { config, shard, queue };

@@ -1,10 +1,11 @@
 // tributary resume: lets go on what `pause` stopped. A halted source is refused: only `repair` may let that go on.
+
 import type { Command } from 'commander';
 import { CentralLink } from '../central/central-link.ts';
+import { counted } from '../errors/words.ts';
 import { type PausableSource, resumeSources, type Selection } from '../observability/pause.ts';
 import type { CliContext } from './context.ts';
 import { EXIT, Exit } from './exit.ts';
-import { count } from './output.ts';
 import { sourcesText } from './pause.ts';
 
 export function register(program: Command, context: CliContext): void {
@@ -21,7 +22,7 @@ export function register(program: Command, context: CliContext): void {
         const { meant, changed } = await resumeSources(link, { config, selection });
         const halted = meant.filter(({ haltReason }) => haltReason !== undefined);
         const before = meant.length - changed.length - halted.length;
-        const rest = before === 0 ? '' : `; ${count(before)} ${before === 1 ? 'was' : 'were'} not paused`;
+        const rest = before === 0 ? '' : `; ${counted(before, 'was', 'were')} not paused`;
         const why = reason === undefined ? '' : ` (${reason})`;
         context.stdout.write(`Resumed ${sourcesText(changed.length)}${why}${rest}.\n`);
         if (halted.length > 0) throw new Exit(EXIT.failed, halted.map(refusal).join('\n'));

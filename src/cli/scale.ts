@@ -1,15 +1,16 @@
 // tributary scale: sets the number of workers of a central queue over all hosts, while they run.
+
 import { hostname, userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { CentralLink } from '../central/central-link.ts';
 import { readIdentity } from '../central/identity.ts';
 import type { Config } from '../config/config.ts';
+import { MOST_WORKERS } from '../config/queues.ts';
 import { readWorkerPools, resetWorkers, setWorkers } from '../coordination/worker-pool.ts';
+import { counted } from '../errors/words.ts';
 import type { CliContext } from './context.ts';
 import { EXIT, Exit } from './exit.ts';
 import { requireWorked } from './work.ts';
-
-const MOST_WORKERS = 1_000;
 
 export function register(program: Command, context: CliContext): void {
   program
@@ -74,7 +75,7 @@ async function scale(link: CentralLink, queue: string, wanted: number | undefine
       [queue],
     );
     return [
-      `${queue}: ${before?.wanted ?? 0} → ${now} workers`,
+      `${queue}: ${before?.wanted ?? 0} → ${counted(now, 'worker')}`,
       before === undefined ? '' : `, ${before.fileWanted} in the file`,
       now === 0 ? '; the queue is parked, its events wait' : '',
       now > 0 && row?.hosts === 0 ? '; no host runs `tributary work` or `tributary start` for it now' : '',

@@ -2,11 +2,13 @@
 //
 // Order: lines are inserted in their order, 1,000 to a transaction.
 // Fails by: a bad line or a lost shard ends it; the transactions before are stored, nothing of the current one is.
+
 import type { Command } from 'commander';
 import type { Shard } from '../config/config.ts';
 import { nearest } from '../config/nearest.ts';
 import { sentenceFor } from '../errors/sentence.ts';
 import { sqlstateOf } from '../errors/sqlstate.ts';
+import { counted } from '../errors/words.ts';
 import { Connection } from '../postgres/connection.ts';
 import { insertEvents, type NewEvent, queueNames } from '../queue/produce.ts';
 import type { CliContext } from './context.ts';
@@ -135,7 +137,7 @@ function unknownShard(name: string, { shards, file }: { shards: readonly Shard[]
   return `There is no shard \`${name}\` in ${file}: ${help}`;
 }
 
-const events = (number: number): string => `${count(number)} ${number === 1 ? 'event' : 'events'}`;
+const events = (number: number): string => counted(number, 'event');
 
 const storedBefore = (stored: number): string =>
   stored === 0

@@ -1,4 +1,5 @@
 // tributary start: a supervisor that only supervises: one forked mover and the workers of this host, until it is told to stop.
+
 import { hostname } from 'node:os';
 import type { Command } from 'commander';
 import { CentralLink } from '../central/central-link.ts';
@@ -7,6 +8,7 @@ import type { Config } from '../config/config.ts';
 import { chooseHost } from '../config/host.ts';
 import { sentenceFor } from '../errors/sentence.ts';
 import { kindOf } from '../errors/sqlstate.ts';
+import { counted } from '../errors/words.ts';
 import { packageVersion } from '../lifecycle/package-root.ts';
 import type { Service } from '../lifecycle/service.ts';
 import { logWorkers } from '../observability/worker-log.ts';
@@ -54,7 +56,10 @@ export function register(program: Command, context: CliContext): void {
       });
       if (signal.aborted) return;
       const { shards } = choice;
-      log.info({ shards: shards.length }, `starting: ${shards.length} shards of host ${choice.host}`);
+      log.info(
+        { shards: shards.length },
+        `starting: ${counted(shards.length, 'shard')} of host ${choice.host}`,
+      );
       await runTogether(services);
       log.info('stopped: what was read is committed, what was handed out is finished or goes to another');
     });

@@ -3,13 +3,23 @@
 /** How a connection is secured, as libpq understands the words, decided by us. */
 export type Tls =
   | { readonly mode: 'off' }
+  /** Encrypted where the server offers it. */
+  | ({ readonly mode: 'prefer' } & OurTls)
   /** Encrypted, the server's certificate not checked. */
-  | { readonly mode: 'require' }
+  | ({ readonly mode: 'require' } & OurTls)
   /** Encrypted, certificate and host name checked against the system's authorities or `ca` (PEM text). */
-  | { readonly mode: 'verify'; readonly ca?: string };
+  | ({ readonly mode: 'verify'; readonly ca?: string } & OurTls);
+
+/** Our own side of it. */
+export interface OurTls {
+  /** With which we authenticate ourselves: certificate and key, PEM text. */
+  readonly client?: { readonly cert: string; readonly key: string };
+  readonly minVersion?: 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
+}
 
 /** One database and how to reach it. `password` absent: PGPASSWORD, then ~/.pgpass or PGPASSFILE, as libpq does. */
 export interface Database {
+  /** A name, an address, or the folder of a socket, which begins with a slash. */
   readonly host: string;
   readonly port: number;
   readonly database: string;
@@ -21,6 +31,15 @@ export interface Database {
   /** The role that `install` uses instead, when the file says `admin:`. */
   readonly admin?: { readonly user: string; readonly password?: string };
   readonly ticker: 'auto' | 'always' | 'never';
+  /** As which our connections show themselves; absent: each by what it is for. */
+  readonly applicationName?: string;
+  /** The longest that connecting may take; 0: any time. Absent: as whoever connects says. */
+  readonly connectTimeoutMs?: number;
+  /** Absent: kept alive, as often as the system does. */
+  readonly keepAlive?: boolean;
+  readonly keepAliveIdleMs?: number;
+  /** Whether the password's exchange is tied to the TLS connection; absent: not. */
+  readonly channelBinding?: 'disable' | 'prefer' | 'require';
 }
 
 export interface Shard extends Database {

@@ -2,9 +2,11 @@
 import { userInfo } from 'node:os';
 import type { Database, Shard, Tls } from './config.ts';
 import type { Section } from './section.ts';
+import { localHost, type Surroundings, surroundingsOf } from './surroundings.ts';
 import { readTls, tlsOfUrl } from './tls.ts';
-import { BadUrl, expandUrl, parseUrl, type UrlParts, urlWithoutSecrets } from './url.ts';
-import type { Text, Value } from './value.ts';
+import { expandUrl, parseUrl, urlWithoutSecrets } from './url.ts';
+import { BadUrl, type UrlParts } from './url-parts.ts';
+import type { Place, Text, Value } from './value.ts';
 
 /** What `defaults:` and the map of a database may both say. */
 export interface Access {
@@ -15,10 +17,13 @@ export interface Access {
   readonly ticker?: Database['ticker'];
   readonly schema?: Shard['schema'];
   readonly port?: number;
+  /** Of shards: the machine whose mover moves them. */
+  readonly host?: string;
 }
 
 export const ACCESS_KEYS = ['user', 'password', 'tls', 'admin', 'ticker'] as const;
-const URL_WANTED = 'a URL such as postgresql://user@host:5432/database';
+const EXAMPLE = 'postgresql://user@host:5432/database';
+const URL_WANTED = `a URL such as ${EXAMPLE}`;
 
 export function readAccess(section: Section): Access {
   const user = section.get('user')?.text('the name of a role');
@@ -34,6 +39,7 @@ export function readAccess(section: Section): Access {
     ticker: section.get('ticker')?.oneOf(['auto', 'always', 'never']),
     schema: section.get('schema')?.oneOf(['pgq', 'pgque']),
     port: section.get('port')?.whole('a port from 1 to 65535', { min: 1, max: 65_535 }),
+    host: section.get('host')?.text('the name of a machine'),
   });
 }
 
@@ -54,38 +60,64 @@ export function readUrls(value: Value, { isOne = false } = {}): UrlParts[] {
   }
 }
 
-/** What the entry says, then its URL, then the defaults; saying a thing in the entry and in the URL is a mistake. */
+/**
+ * What the entry says, then its URL with its service, then the defaults, then PG* variables. Saying a thing in the entry and
+ * in the URL is a mistake.
+ */
 export function toDatabase(
   url: UrlParts,
-  { own, defaults, value }: { own: Access; defaults: Access; value: Value },
+  { own, defaults, value }: { own: Access; defaults: Access; value: Place },
 ): Database | undefined {
-  const { env } = value.source;
-  const urlTls = tlsOfUrl(url, value);
   for (const key of ['user', 'password'] as const) {
     if (own[key] !== undefined && url[key] !== undefined) {
       return value.problem(`${value.name} has a ${key} in its URL and under \`${key}\`: keep one.`);
     }
   }
-  if (own.tls !== undefined && urlTls !== undefined) {
+  if (own.tls !== undefined && (url.sslmode ?? url.sslrootcert) !== undefined) {
     return value.problem(
       `${value.name} has sslmode or sslrootcert in its URL and \`tls\` beside it: keep one.`,
     );
   }
-  const user = own.user ?? url.user ?? defaults.user ?? env.PGUSER ?? systemUser();
+  const where = whereIs(url, { defaults, value });
+  if (where === undefined) return undefined;
+  const { said, around, ...place } = where;
+  const user = own.user ?? said.user ?? defaults.user ?? around.user ?? systemUser();
   if (user === undefined)
     return value.problem(`${value.name} needs a user: write it in the URL or under \`defaults\`.`);
-  const port = url.port ?? defaults.port ?? 5432;
+  const { applicationName, connectTimeoutMs, keepAlive, keepAliveIdleMs, channelBinding } = {
+    ...around,
+    ...said,
+  };
   return compact({
-    host: url.host,
-    port,
-    database: url.database,
+    ...place,
     user,
-    password: own.password ?? url.password ?? defaults.password,
-    tls: own.tls ?? urlTls ?? defaults.tls ?? { mode: 'off' },
-    displayUrl: urlWithoutSecrets({ user, host: url.host, port, database: url.database }),
+    password: own.password ?? said.password ?? defaults.password ?? around.password,
+    tls: own.tls ?? tlsOfUrl(said, value) ?? defaults.tls ?? tlsOfUrl(around, value) ?? { mode: 'off' },
+    displayUrl: urlWithoutSecrets({ user, ...place }),
     admin: own.admin ?? defaults.admin,
     ticker: own.ticker ?? defaults.ticker ?? 'auto',
+    ...{ applicationName, connectTimeoutMs, keepAlive, keepAliveIdleMs, channelBinding },
   });
+}
+
+/** What leads to the database, and what else the URL and its surroundings say. */
+function whereIs(
+  url: UrlParts,
+  { defaults, value }: { readonly defaults: Access; readonly value: Place },
+): ({ host: string; port: number; database: string } & Surroundings) | undefined {
+  try {
+    const { said, around } = surroundingsOf(url, value.source.env);
+    for (const name of said.withoutEffect ?? [])
+      value.warn(`${value.name} has the parameter \`${name}\`, which has no effect here.`);
+    const port = said.port ?? defaults.port ?? around.port ?? 5432;
+    const database = said.database ?? around.database;
+    if (database === undefined)
+      throw new BadUrl(`names no database: write it at the end, as in ${EXAMPLE}, or set PGDATABASE`);
+    return { host: said.host ?? around.host ?? localHost(port), port, database, said, around };
+  } catch (error) {
+    if (!(error instanceof BadUrl)) throw error;
+    return value.problem(`${value.name} ${error.message}.`);
+  }
 }
 
 /** `central:` is one of these, or `url:` in a map with the keys of a database. */

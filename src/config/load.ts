@@ -83,7 +83,7 @@ function readRoot(root: Value): Omit<Config, 'file' | 'hash'> | undefined {
   const section = root.section(KEYS);
   if (section === undefined) return undefined;
   const name = readName(section.get('name'));
-  const defaults = section.get('defaults')?.section([...ACCESS_KEYS, 'schema', 'port']);
+  const defaults = section.get('defaults')?.section([...ACCESS_KEYS, 'schema', 'port', 'host']);
   const access = defaults === undefined ? {} : readAccess(defaults);
   const centralValue = section.require('central', '`central: !env CENTRAL_URL`, or a URL');
   const central = centralValue === undefined ? undefined : readCentral(centralValue, access);

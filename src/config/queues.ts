@@ -15,6 +15,9 @@ const COLUMNS = ['type', 'data', 'extra1', 'extra2', 'extra3', 'extra4'] as cons
 const ORIGINS: readonly OriginColumn[] = ['extra1', 'extra2', 'extra3', 'extra4', 'none'];
 const EXAMPLE = '`orders: { workers: 4, handler: ./handlers/orders.js }`';
 
+/** Of one queue, over all hosts. */
+export const MOST_WORKERS = 1_000;
+
 /** @param keepMs from `mover.keep`, for queues that do not say. */
 export function readQueues(value: Value, keepMs: number): Queue[] {
   const entries = value.entries(`a map from each central queue to its settings, such as ${EXAMPLE}`);
@@ -89,11 +92,11 @@ function readWorkers(
     if (handler !== undefined) warnIfMissing(handler, section.get('handler'));
     return hasHandler ? 1 : 0;
   }
-  const wanted = 'a whole number such as 4, or `none`';
+  const wanted = `a whole number from 0 to ${MOST_WORKERS}, or \`none\``;
   const text = value.scalar(wanted);
   if (text === undefined) return 0;
   if (text.text === 'none') return 'none';
-  const workers = value.whole(wanted, { max: 10_000 }) ?? 0;
+  const workers = value.whole(wanted, { max: MOST_WORKERS }) ?? 0;
   if (workers > 0 && !hasHandler) {
     value.problem(
       `${entry.name} wants workers and has no handler: add \`handler: ./handlers/…\`, or say \`workers: 0\` to park it or \`workers: none\` to forward only.`,

@@ -55,6 +55,7 @@ export function readHttp(value: Value | undefined): Config['http'] {
       `${listen.name} must be a host and a port such as 127.0.0.1:7717, not ${text.shown}.`,
     );
   }
+  value.warn(`${value.name} has no effect: this version serves nothing over HTTP. Leave it out.`);
   return address === undefined ? undefined : compact({ ...address, token });
 }
 

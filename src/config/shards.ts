@@ -1,6 +1,7 @@
 // `shards:` → every database in it, each under a name of its own.
 import type { Database, Shard } from './config.ts';
 import { ACCESS_KEYS, type Access, readAccess, readUrls, toDatabase } from './database.ts';
+import { machineOf } from './host.ts';
 import type { Value } from './value.ts';
 
 interface Entry {
@@ -34,7 +35,6 @@ function readEntry(value: Value, defaults: Access): Entry[] {
   const urls = urlValue === undefined ? [] : readUrls(urlValue);
   const nameValue = section?.get('name');
   const givenName = nameValue?.text('a name');
-  const host = section?.get('host')?.text('the name of a machine');
   if (nameValue !== undefined && givenName !== undefined) {
     if (urls.length > 1) {
       nameValue.problem(
@@ -53,7 +53,7 @@ function readEntry(value: Value, defaults: Access): Entry[] {
       value: nameValue ?? value,
       database,
       givenName: urls.length === 1 ? givenName : undefined,
-      moverHost: host ?? url.host,
+      moverHost: own.host ?? defaults.host ?? machineOf(database),
       schema: own.schema ?? defaults.schema ?? 'pgq',
     };
   });

@@ -52,6 +52,12 @@ const SENTENCES: Readonly<Partial<Record<ErrorCode, string>>> = {
     'This is not expected here: text with braces, commas, brackets, quotes or `#` in it needs quotes around it.',
 };
 
+const NO_YAML =
+  'This is not valid YAML: look for a missing quote, bracket or colon here or in the line before.';
+/** The parser takes what comes instead for a wrong indentation. */
+const UNCLOSED = /^Flow (map|sequence) in block collection/;
+const NOT_CLOSED = 'A `[` or `{` before this is not closed: the `]` or `}` that belongs to it is missing.';
+
 export interface Syntax {
   readonly document: Document.Parsed;
   readonly report: Report;
@@ -74,12 +80,12 @@ export function parseYaml(text: string, file: string): Syntax {
     uniqueKeys: false,
   });
   const report = new Report(file, linesOf(text));
-  for (const { code, pos } of [...document.errors, ...document.warnings]) {
-    report.problem(
-      Math.min(pos[0], text.length),
-      SENTENCES[code] ??
-        'This is not valid YAML: look for a missing quote, bracket or colon here or in the line before.',
-    );
+  const said = new Set<string>();
+  for (const { code, message, pos } of [...document.errors, ...document.warnings]) {
+    const sentence = UNCLOSED.test(message) ? NOT_CLOSED : (SENTENCES[code] ?? NO_YAML);
+    // What one mistake drags behind it is of no interest.
+    if (!said.has(sentence)) report.problem(Math.min(pos[0], text.length), sentence);
+    said.add(sentence);
   }
   visit(document, {
     Alias(_key, alias) {

@@ -1,12 +1,12 @@
 // How a connection is secured: our own words, and libpq's as they stand in URLs.
 //
 // Without a word it is `off`. libpq's default, prefer, means "encrypted if the server happens to offer it", which protects
-// against nobody; the driver cannot do it; and `require` would refuse the many servers that have no certificate.
+// against nobody; and `require` would refuse the many servers that have no certificate.
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { Tls } from './config.ts';
-import type { UrlParts } from './url.ts';
-import type { Source, Value } from './value.ts';
+import type { OurTls, Tls } from './config.ts';
+import type { UrlParts } from './url-parts.ts';
+import type { Place, Value } from './value.ts';
 
 const WANTED = '`off`, `require`, `verify` or `{ ca: FILE }`';
 
@@ -25,17 +25,47 @@ export function readTls(value: Value): Tls | undefined {
   return file === undefined ? undefined : verifyWith(file, value);
 }
 
-/** `sslmode=` and `sslrootcert=` in a URL; undefined where it has neither. */
-export function tlsOfUrl({ sslmode, sslrootcert }: UrlParts, value: Value): Tls | undefined {
-  if (sslmode === undefined && sslrootcert === undefined) return undefined;
+/** What the parameters of a URL say of it; undefined where they say nothing. */
+export function tlsOfUrl(url: UrlParts, value: Place): Tls | undefined {
+  const { sslmode, sslMinVersion } = url;
   if (sslmode === 'disable') return { mode: 'off' };
+  const server = serverTls(url, value);
+  if (server === undefined) return undefined;
+  const client = clientOf(url, value);
+  return {
+    ...server,
+    ...(client === undefined ? {} : { client }),
+    ...(sslMinVersion === undefined ? {} : { minVersion: sslMinVersion }),
+  };
+}
+
+function serverTls({ sslmode, sslrootcert }: UrlParts, value: Place): Tls | undefined {
+  if (sslmode === undefined && sslrootcert === undefined) return undefined;
   if (sslrootcert === 'system') return { mode: 'verify' };
   // With an authority at hand libpq checks the certificate even where only `require` is said.
   if (sslrootcert !== undefined) return verifyWith(sslrootcert, value);
+  if (sslmode === 'allow' || sslmode === 'prefer') return { mode: 'prefer' };
   return { mode: sslmode?.startsWith('verify') ? 'verify' : 'require' };
 }
 
-function verifyWith(file: string, value: Value): Tls | undefined {
+/** `sslcert=` and `sslkey=`, which go together. */
+function clientOf({ sslcert, sslkey }: UrlParts, value: Place): OurTls['client'] {
+  if (sslcert === undefined && sslkey === undefined) return undefined;
+  if (sslcert === undefined || sslkey === undefined)
+    return value.problem(`${value.name} has only one of sslcert and sslkey: it needs both.`);
+  const [cert, key] = [sslcert, sslkey].map((file) => {
+    try {
+      return readFileSync(resolve(value.source.folder, file), 'utf8');
+    } catch (error) {
+      return value.problem(
+        `${value.name} names the file \`${file}\`, which ${whyUnreadable(error)}: correct the path (relative to this file).`,
+      );
+    }
+  });
+  return cert === undefined || key === undefined ? undefined : { cert, key };
+}
+
+function verifyWith(file: string, value: Place): Tls | undefined {
   const ca = readAuthority(file, value.source);
   if ('pem' in ca) return { mode: 'verify', ca: ca.pem };
   return value.problem(
@@ -43,7 +73,7 @@ function verifyWith(file: string, value: Value): Tls | undefined {
   );
 }
 
-function readAuthority(file: string, { folder }: Source): { pem: string } | { why: string } {
+function readAuthority(file: string, { folder }: Place['source']): { pem: string } | { why: string } {
   try {
     const pem = readFileSync(resolve(folder, file), 'utf8');
     return pem.includes('-----BEGIN CERTIFICATE-----')

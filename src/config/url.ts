@@ -1,24 +1,12 @@
 // A PostgreSQL URL in parts. What is wrong with one is said without repeating any of it that might be a secret.
 import { expand } from 'brace-expansion';
-
-export interface UrlParts {
-  readonly host: string;
-  readonly port?: number;
-  readonly database: string;
-  readonly user?: string;
-  readonly password?: string;
-  readonly sslmode?: string;
-  readonly sslrootcert?: string;
-}
-
-/** What is wrong, as a sentence. */
-export class BadUrl extends Error {}
+import { joined, oneHost, parameter, portOf } from './url-parameters.ts';
+import { BadUrl, type UrlParts } from './url-parts.ts';
 
 /** More databases than this in one line are a slip. */
 export const MOST_EXPANSIONS = 10_000;
 
 const EXAMPLE = 'postgresql://user@host:5432/database';
-const SSLMODES: readonly string[] = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'];
 
 /**
  * Braces in host, port and database expand as in a shell, all combinations. User and password are taken as they are.
@@ -46,14 +34,19 @@ export function expandUrl(text: string): string[] {
   return expanded.map((one) => start + one + query);
 }
 
-/** @throws BadUrl */
+/**
+ * What it leaves open is undefined; see surroundings.ts.
+ * @throws BadUrl
+ */
 export function parseUrl(text: string): UrlParts {
   const [start, middle, query] = cutUrl(text);
   const slash = middle.indexOf('/');
   const authority = slash === -1 ? middle : middle.slice(0, slash);
   const database = slash === -1 ? '' : decode(middle.slice(slash + 1), 'database');
-  if (database === '') throw new BadUrl(`names no database: write it at the end, as in ${EXAMPLE}`);
-  return { ...hostOf(authority), database, ...userOf(start), ...queryOf(query) };
+  return joined(
+    { ...hostOf(authority), ...(database === '' ? {} : { database }), ...userOf(start) },
+    queryOf(query),
+  );
 }
 
 /** The URL for people: never with a password. */
@@ -93,10 +86,8 @@ function cutUrl(text: string): [string, string, string] {
   return [start, middle, question === -1 ? '' : tail.slice(question)];
 }
 
-function hostOf(authority: string): { host: string; port?: number } {
-  if (authority.includes(',')) {
-    throw new BadUrl('names several hosts: write one entry for each, or a list in braces');
-  }
+function hostOf(authority: string): { host?: string; port?: number } {
+  oneHost(authority);
   if (/^[^[]*:.*:/.test(authority)) {
     throw new BadUrl('has more than one colon in the host: an IPv6 address needs brackets, as in [::1]');
   }
@@ -105,16 +96,13 @@ function hostOf(authority: string): { host: string; port?: number } {
     throw new BadUrl(
       'has a host that cannot be read: brackets stand around a whole IPv6 address, as in [::1]',
     );
-  const host = decode(match[1] ?? match[2] ?? '', 'host');
-  if (host === '') throw new BadUrl(`names no host: write it as in ${EXAMPLE}`);
+  const host = oneHost(decode(match[1] ?? match[2] ?? '', 'host'));
   const port = match[3];
-  if (port === undefined || port === '') return { host };
-  if (!isPort(port)) throw new BadUrl('has a port that is no number from 1 to 65535');
-  return { host, port: Number(port) };
+  return {
+    ...(host === '' ? {} : { host }),
+    ...(port === undefined || port === '' ? {} : { port: portOf(port) }),
+  };
 }
-
-const isPort = (text: string): boolean =>
-  /^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65_535;
 
 function userOf(start: string): { user?: string; password?: string } {
   const info = start.slice(start.indexOf('://') + 3, -1);
@@ -125,22 +113,14 @@ function userOf(start: string): { user?: string; password?: string } {
   return { ...(user === '' ? {} : { user }), ...(password === '' ? {} : { password }) };
 }
 
-function queryOf(query: string): { sslmode?: string; sslrootcert?: string } {
-  const found: { sslmode?: string; sslrootcert?: string } = {};
+function queryOf(query: string): UrlParts {
+  let found: UrlParts = {};
   for (const pair of query.slice(1).split('&')) {
     if (pair === '') continue;
     const equals = pair.indexOf('=');
     const key = equals === -1 ? pair : pair.slice(0, equals);
     const value = equals === -1 ? '' : decode(pair.slice(equals + 1), 'parameter');
-    if (key !== 'sslmode' && key !== 'sslrootcert') {
-      const shown = /^\w{1,40}$/.test(key) ? `\`${key}\`` : 'one';
-      throw new BadUrl(`has a parameter that is not supported, ${shown}: only sslmode and sslrootcert are`);
-    }
-    if (key === 'sslmode' && !SSLMODES.includes(value)) {
-      throw new BadUrl(`has an sslmode that is not known: it must be one of ${SSLMODES.join(', ')}`);
-    }
-    if (value === '') throw new BadUrl(`has \`${key}\` without a value`);
-    found[key] = value;
+    found = joined(found, parameter(key, value));
   }
   return found;
 }

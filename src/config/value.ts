@@ -24,9 +24,17 @@ export interface Text {
   readonly shown: string;
 }
 
+/** Where something stands that may be a mistake: a value of the file, or an argument of the command line. */
+export interface Place {
+  readonly name: string;
+  readonly source: Pick<Source, 'env' | 'folder'>;
+  problem(sentence: string): undefined;
+  warn(sentence: string): void;
+}
+
 const LONGEST_SHOWN = 60;
 
-export class Value {
+export class Value implements Place {
   readonly source: Source;
   /** The dotted way from the top, in backticks: `` `queues.orders.workers` ``. */
   readonly name: string;

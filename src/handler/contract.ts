@@ -2,7 +2,6 @@
 import type { Logger } from 'pino';
 import type { PgClient } from '../postgres/connection.ts';
 
-/** Where an event comes from. `String(origin)` is `shard:queue:id`, the idempotency key of the event. */
 /** One central queue on the way of an event that handlers sent on. */
 export interface OriginStep {
   readonly queue: string;

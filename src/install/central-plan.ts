@@ -1,6 +1,8 @@
 // What install would do to the central database, from facts alone: pure. Two transactions: the schema, then the queues.
+
 import type { Config } from '../config/config.ts';
 import { nearest } from '../config/nearest.ts';
+import { counted } from '../errors/words.ts';
 import { identifier, literal } from '../postgres/quote.ts';
 import { groupName } from '../queue/names.ts';
 import type { Provider } from '../queue/provider.ts';
@@ -57,7 +59,7 @@ export function planCentral(situation: CentralSituation): CentralPlan {
     facts.pgq.mark !== engineMark() &&
     (facts.server.isSuperuser || facts.pgq.ownsSchema);
   const schemaSteps = [
-    ...(willInstall || isUpgrade ? engineSteps({ isUpgrade }) : []),
+    ...(willInstall || isUpgrade ? engineSteps({ isUpgrade, offered: facts.pgq.offered }) : []),
     ...role.steps,
     ...schemaStepsFor(situation),
   ];
@@ -171,7 +173,9 @@ function queueStepsFor({ config, facts, central }: CentralSituation): { steps: S
 
 const poolStep = (queue: string, workers: number | null): Step => ({
   what:
-    workers === null ? `let queue ${queue} have no workers` : `let queue ${queue} have ${workers} workers`,
+    workers === null
+      ? `let queue ${queue} have no workers`
+      : `let queue ${queue} have ${counted(workers, 'worker')}`,
   sql: `select tributary.worker_pool_sync(${literal(queue)}, ${workers})`,
 });
 

@@ -34,9 +34,20 @@ export function engineMark(): string {
 }
 
 /** Steps that install or upgrade the engine. */
-export function engineSteps({ isUpgrade }: { readonly isUpgrade: boolean }): Step[] {
+/** @param offered version of the extension `pgq` that the server could create instead. */
+export function engineSteps({
+  isUpgrade,
+  offered,
+}: {
+  readonly isUpgrade: boolean;
+  readonly offered?: string | undefined;
+}): Step[] {
+  const instead =
+    isUpgrade || offered === undefined
+      ? ''
+      : ` (or run \`create extension pgq\` first: the server offers version ${offered})`;
   return [
-    fileStep(`${isUpgrade ? 'upgrade' : 'install'} the bundled engine`, engineFiles({ isUpgrade })),
+    fileStep(`${isUpgrade ? 'upgrade' : 'install'} the bundled engine${instead}`, engineFiles({ isUpgrade })),
     {
       what: 'mark what was installed',
       sql: `comment on function pgq.version() is ${literal(engineMark())}`,

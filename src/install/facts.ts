@@ -30,6 +30,8 @@ export interface ServerFacts {
 export interface PgqFacts {
   /** Version of the extension `pgq`, where it is created. */
   readonly extension: string | undefined;
+  /** Its version where the server could create it. */
+  readonly offered: string | undefined;
   readonly hasPgq: boolean;
   readonly hasPgque: boolean;
   /** What `version()` in the schema that we use says; undefined also where an engine in plain SQL says nothing. */
@@ -89,6 +91,7 @@ interface FirstRow {
   may_read_control: boolean;
   now_ms: number;
   extension: string | null;
+  offered: string | null;
   has_pgq: boolean;
   has_pgque: boolean;
   snapshot_type: string | null;
@@ -110,6 +113,7 @@ select current_setting('server_version') as version, current_setting('server_ver
     has_function_privilege('pg_catalog.pg_control_system()', 'execute') as may_read_control,
     (extract(epoch from clock_timestamp()) * 1000)::float8 as now_ms,
     (select extversion from pg_extension where extname = 'pgq') as extension,
+    (select default_version from pg_available_extensions where name = 'pgq') as offered,
     to_regnamespace('pgq') is not null as has_pgq, to_regnamespace('pgque') is not null as has_pgque,
     ${snapshotTypeSql(schema)} as snapshot_type,
     coalesce(has_function_privilege(to_regprocedure('${schema}.version()'), 'execute'), false) as may_ask_version,
@@ -167,6 +171,7 @@ export async function readFacts(connection: Connection, options: FactsOptions): 
     },
     pgq: {
       extension: first.extension ?? undefined,
+      offered: first.offered ?? undefined,
       hasPgq: first.has_pgq,
       hasPgque: first.has_pgque,
       version: versionText,

@@ -79,7 +79,7 @@ export function planShard(situation: ShardSituation): ShardPlan {
   const queueSteps = decided.flatMap(({ wanted, decision }) => stepsFor(situation, wanted, decision));
   const applied =
     willInstall || (provider === 'engine' && facts.pgq.mark !== engineMark() && mayAlter(facts))
-      ? engineSteps({ isUpgrade: !willInstall })
+      ? engineSteps({ isUpgrade: !willInstall, offered: facts.pgq.offered })
       : [];
   const repairs = mayAlter(facts)
     ? facts.pgq.sequencesBehind.map((sequence) => repairStep(sequence, shard.schema))

@@ -1,6 +1,7 @@
 // What a mover's occurrences look like in the log. One line each; what happens often is summed up.
 import type { Logger } from 'pino';
 import { sentenceAbout, sentenceFor } from '../errors/sentence.ts';
+import { counted } from '../errors/words.ts';
 import type { MoverOccurrence } from '../mover/occurrence.ts';
 
 const SUMMARY_EVERY_MS = 10_000;
@@ -22,7 +23,7 @@ export function logMover(log: Logger): (occurrence: MoverOccurrence) => void {
         if (nowMs - sum.sinceMs < SUMMARY_EVERY_MS) return;
         log.info(
           { events: sum.rows, commits: sum.commits },
-          `moved ${sum.rows} events in ${sum.commits} commits`,
+          `moved ${counted(sum.rows, 'event')} in ${counted(sum.commits, 'commit')}`,
         );
         sum = { rows: 0, commits: 0, sinceMs: nowMs };
         return;

@@ -1,6 +1,8 @@
 // What a pool's occurrences look like in the log. One line each; what happens often is summed up.
+
 import type { Logger } from 'pino';
 import { sentenceFor } from '../errors/sentence.ts';
+import { counted } from '../errors/words.ts';
 import type { WorkerOccurrence } from '../workers/primary/occurrence.ts';
 
 const SUMMARY_EVERY_MS = 10_000;
@@ -16,7 +18,7 @@ export function logWorkers(log: Logger): (occurrence: WorkerOccurrence) => void 
         if (nowMs - sum.sinceMs < SUMMARY_EVERY_MS) break;
         log.info(
           { events: sum.events, batches: sum.batches },
-          `handled ${sum.events} events in ${sum.batches} batches`,
+          `handled ${counted(sum.events, 'event')} in ${counted(sum.batches, 'batch', 'batches')}`,
         );
         sum = { events: 0, batches: 0, sinceMs: nowMs };
         break;
@@ -89,7 +91,7 @@ export function logWorkers(log: Logger): (occurrence: WorkerOccurrence) => void 
       case 'pool-scaled':
         log.info(
           { queue: occurrence.queue, wanted: occurrence.wanted },
-          `${occurrence.queue}: ${occurrence.before} → ${occurrence.wanted} workers wanted over all hosts`,
+          `${occurrence.queue}: ${occurrence.before} → ${counted(occurrence.wanted, 'worker')} wanted over all hosts`,
         );
         break;
       case 'pool-trouble':

@@ -3,6 +3,7 @@
 // Invariant: a connection that failed once (error, timeout, cut) is never used again; `closed` tells why it ended.
 // Nothing here needs a session: no startup parameters but application_name, no named statements, no session locks,
 // so a pooler in transaction mode may stand in between. Who wants more asks `isDirect` first.
+import type { EventEmitter } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
@@ -10,6 +11,7 @@ import type { Database } from '../config/config.ts';
 import { cameFrom } from '../errors/sentence.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
 import { CopyScript } from './copy-script.ts';
+import { passwordFor } from './password.ts';
 import { internalTypes } from './types.ts';
 
 export type Row = Record<string, unknown>;
@@ -57,15 +59,27 @@ export class Connection {
 
   /** @throws what pg throws when the server cannot be reached or refuses; see errors/sentence.ts. */
   static async open(database: Database, options: ConnectOptions): Promise<Connection> {
+    const { tls } = database;
+    if (tls.mode !== 'prefer') return await Connection.#open(database, options);
+    try {
+      return await Connection.#open({ ...database, tls: { ...tls, mode: 'require' } }, options);
+    } catch (error) {
+      if (!/does not support SSL/i.test(error instanceof Error ? error.message : '')) throw error;
+      return await Connection.#open({ ...database, tls: { mode: 'off' } }, options);
+    }
+  }
+
+  static async #open(database: Database, options: ConnectOptions): Promise<Connection> {
     const client = new pg.Client(clientConfig(database, options));
     const connection = new Connection(client, options.owner);
+    if (database.channelBinding === 'require') refuseUnbound(client, connection);
     const giveUp = () => connection.destroy();
     options.signal?.addEventListener('abort', giveUp, { once: true });
     try {
       await client.connect();
     } catch (error) {
       connection.destroy();
-      throw connection.#owned(error);
+      throw connection.#owned(connection.#failure ?? error);
     } finally {
       options.signal?.removeEventListener('abort', giveUp);
     }
@@ -196,22 +210,65 @@ export class Connection {
 export function clientConfig(database: Database, options: ConnectOptions): pg.ClientConfig {
   const admin = options.asAdmin ? database.admin : undefined;
   const password = admin === undefined ? database.password : admin.password;
+  const user = admin?.user ?? database.user;
+  const { channelBinding, keepAliveIdleMs } = database;
   return {
     host: database.host,
     port: database.port,
     database: database.database,
-    user: admin?.user ?? database.user,
-    ...(password === undefined ? {} : { password }),
+    user,
+    // The driver takes a function that has no password to give, though its types know strings only.
+    password: password ?? (() => passwordFor(database, user) as Promise<string>),
     ssl: sslOf(database),
-    application_name: options.applicationName,
-    connectionTimeoutMillis: options.connectTimeoutMs ?? CONNECT_TIMEOUT_MS,
-    keepAlive: true,
+    application_name: database.applicationName ?? options.applicationName,
+    connectionTimeoutMillis: connectTimeoutOf(database, options),
+    keepAlive: database.keepAlive ?? true,
+    ...(keepAliveIdleMs === undefined ? {} : { keepAliveInitialDelayMillis: keepAliveIdleMs }),
+    enableChannelBinding: channelBinding === 'prefer' || channelBinding === 'require',
     ...(options.plainTypes ? {} : { types: internalTypes }),
   };
 }
 
-function sslOf({ tls }: Database): pg.ClientConfig['ssl'] {
-  if (tls.mode === 'off') return false;
-  if (tls.mode === 'require') return { rejectUnauthorized: false };
-  return { rejectUnauthorized: true, ...(tls.ca === undefined ? {} : { ca: tls.ca }) };
+/** What the database's URL says bounds what whoever connects says. */
+function connectTimeoutOf(
+  { connectTimeoutMs: most }: Database,
+  { connectTimeoutMs: asked }: ConnectOptions,
+): number {
+  if (most === undefined) return asked ?? CONNECT_TIMEOUT_MS;
+  if (asked === undefined) return most;
+  return most === 0 ? asked : Math.min(most, asked);
+}
+
+/** With channel_binding=require: a server that does not tie its password exchange to TLS may be somebody else. */
+function refuseUnbound(client: pg.Client, connection: Connection): void {
+  const { connection: wire } = client as unknown as { connection: EventEmitter };
+  let isBound = false;
+  wire.on('authenticationSASL', ({ mechanisms }: { mechanisms: readonly string[] }) => {
+    isBound = mechanisms.includes('SCRAM-SHA-256-PLUS');
+    if (!isBound) refuse();
+  });
+  wire.on('authenticationOk', () => {
+    if (!isBound) refuse();
+  });
+  function refuse(): void {
+    connection.destroy(
+      new TributaryError(
+        'The server does not offer channel binding, which channel_binding=require asks for.',
+        {
+          code: 'channel-binding',
+          kind: 'misconfigured',
+          remedy: 'Use TLS and a password stored as scram-sha-256, or take the parameter out of the URL.',
+        },
+      ),
+    );
+  }
+}
+
+function sslOf({ tls, host }: Database): pg.ClientConfig['ssl'] {
+  // As for libpq: what goes through a socket's file leaves no machine.
+  if (tls.mode === 'off' || host.startsWith('/')) return false;
+  const { client, minVersion } = tls;
+  const ours = { ...client, ...(minVersion === undefined ? {} : { minVersion }) };
+  if (tls.mode !== 'verify') return { rejectUnauthorized: false, ...ours };
+  return { rejectUnauthorized: true, ...(tls.ca === undefined ? {} : { ca: tls.ca }), ...ours };
 }

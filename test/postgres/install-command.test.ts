@@ -90,7 +90,7 @@ describe('cli/install', () => {
     expect(stdout).toMatch(/^central .*installed/m);
     expect(stdout).toMatch(/^s1 .*installed/m);
     expect(stdout).toMatch(/^s2 .*failed .* see below/m);
-    expect(stdout).toContain('3 databases: 2 installed, 0 unchanged, 1 failed; 1 sources in place.');
+    expect(stdout).toContain('3 databases: 2 installed, 0 unchanged, 1 failed; 1 source in place.');
     expect(stderr).toMatch(/Shard s2 .* has no queue orders/);
     expect(stdout + stderr).not.toContain(inject('server').password);
   });

@@ -1,6 +1,6 @@
 // What a user gets: the packed tarball in an empty project, a typed handler compiled with `strict`, and it runs.
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -125,6 +125,19 @@ describe('the package', () => {
     expect({ status, output: output.trim() }).toEqual({ status: 0, output: '0.1.0' });
   });
 
+  test('every relative link of its README leads to a file in it', () => {
+    const home = join(project, 'node_modules', 'tributary');
+    const links = [...readFileSync(join(home, 'README.md'), 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)/g)];
+    expect(links.length).toBeGreaterThan(5);
+    expect(links.map(([, path = '']) => path).filter((path) => !existsSync(join(home, path)))).toEqual([]);
+  });
+
+  test('tools that do not read `exports` find its types', () => {
+    const home = join(project, 'node_modules', 'tributary');
+    const { main, types } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'));
+    expect([main, types].map((path) => existsSync(join(home, path)))).toEqual([true, true]);
+  });
+
   test('it holds what it needs and nothing of the tests', () => {
     const home = join(project, 'node_modules', 'tributary');
     const files = readdirSync(home, { recursive: true, encoding: 'utf8' });
@@ -136,6 +149,6 @@ describe('the package', () => {
         'sql/migrations/0001_central.sql',
       ]),
     );
-    expect(files.filter((name) => /^(src|test|scripts)\\b|tsbuildinfo/.test(name))).toEqual([]);
+    expect(files.filter((name) => /^(src|test|scripts)\/|tsbuildinfo/.test(name))).toEqual(['src/README.md']);
   });
 });

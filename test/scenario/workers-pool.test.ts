@@ -71,7 +71,7 @@ describe('the pool of workers', () => {
     host = await hosts.startHost('h1');
     await untilWorkers(hosts, [host], 2);
     expect(await lagOf(hosts)).toMatchObject({ workers_wanted: 2 });
-    expect((await tributary('scale', 'orders', '--reset')).stdout).toContain('2 → 1 workers');
+    expect((await tributary('scale', 'orders', '--reset')).stdout).toContain('2 → 1 worker');
     await untilWorkers(hosts, [host], 1);
     await untilAll(central, await load.stop());
     expect(await central.query('select * from tributary.dead_event')).toEqual([]);

@@ -20,8 +20,7 @@ describe('cli/init', () => {
     const ran = await run(['init'], { cwd });
     expect(ran).toMatchObject({ code: 0, stderr: '' });
     expect(ran.stdout).toContain('Written: shards.yaml, handlers/orders.mjs');
-    const env = { CENTRAL_URL: 'postgresql://ann@central/events' };
-    const { config, problems, warnings } = loadConfig('shards.yaml', { cwd, env });
+    const { config, problems, warnings } = loadConfig('shards.yaml', { cwd, env: { PGUSER: 'ann' } });
     expect(problems).toBeUndefined();
     expect(warnings).toEqual([]);
     expect(config?.queues[0]).toMatchObject({ name: 'orders', workers: 2, create: true });
@@ -37,16 +36,14 @@ describe('cli/init', () => {
     const file = join(cwd, 'shards.yaml');
     const text = readFileSync(file, 'utf8');
     const active = text.replace(
-      /^(\s*)# ((?:user|password|admin|from|where|start|timeout|retry|on_poison|mover|http): )/gm,
+      /^(\s*)# ((?:user|password|admin|where|start|timeout|retry|on_poison|mover): )/gm,
       '$1$2',
     );
-    expect(active.split('\n').filter((line, at) => line !== text.split('\n')[at])).toHaveLength(11);
+    expect(active.split('\n').filter((line, at) => line !== text.split('\n')[at])).toHaveLength(9);
     writeFileSync(file, active);
     const env = {
-      CENTRAL_URL: 'postgresql://c/events',
       SHARD_PASSWORD: 'a',
       ADMIN: 'b:c',
-      TRIBUTARY_TOKEN: 'd',
     };
     expect(loadConfig(file, { env }).problems).toBeUndefined();
   });

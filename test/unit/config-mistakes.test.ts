@@ -37,7 +37,7 @@ http: { token: x }
       '2:10 `central` must start with postgresql://, not mysql://.',
       '5:5 The database db01:5432/app is here a second time, first in line 4: its events would arrive twice, so remove one.',
       '5:35 Unknown key `nmae` in `shards[1]`: did you mean `name`?',
-      '6:5 `shards[2]` names no database: write it at the end, as in postgresql://user@host:5432/database.',
+      '6:5 `shards[2]` names no database: write it at the end, as in postgresql://user@host:5432/database, or set PGDATABASE.',
       '7:44 `shards[3].name` is one name for 2 databases: remove it, and each is named after its database.',
       '8:23 `defaults.password` comes from the environment variable NOT_SET, which is not set: set it before the start.',
       '8:42 `defaults.tls` must be `off`, `require`, `verify` or `{ ca: FILE }`, not `sometimes`.',
@@ -66,31 +66,48 @@ http: { token: x }
   test.each([
     ['a: b: c', '1:4 A second `key:` on the same line: put it on a line of its own, or the value in quotes.'],
     ['a: "x', /^1:\d+ Something is missing before this/],
-    ['a: {x: 1', /^1:\d+ Something is missing before this|^1:\d+ The indentation/],
+    ['a: {x: 1', /^1:\d+ Something is missing before this|^1:\d+ A `\[` or `\{` before this is not closed/],
     ['a:\n\t- x', /^2:1 A tab is used for indentation/],
     ['a: !secret x', '1:4 This tag is not known: the only one is `!env NAME`.'],
     ['a: @x', '1:4 Text that starts with this character needs quotes.'],
     ['a: *x', /^1:4 An alias/],
     ['a: !env [x]', /^1:4 (`!env` stands before the name|This tag)/],
     ['a: 1\n---\nb: 2', /^2:1 A second document/],
+    ['a: 1\nb: [c, d\ne: 2', /^3:1 A `\[` or `\{` before this is not closed/],
+    ['a: {b: 1\nc: 2\n', /^2:1 A `\[` or `\{` before this is not closed/],
   ])('wrong syntax: %j', (text, sentence) => {
     const [first] = mistakesIn(text);
     if (typeof sentence === 'string') expect(first).toBe(sentence);
     else expect(first).toMatch(sentence);
   });
 
+  test('a URL whose braces have no quotes is one mistake', () => {
+    const text = 'shards:\n  - { url: postgresql://db{01..16}/app_{00..15}, host: a }\nqueues: { orders: }\n';
+    expect(mistakesIn(text)).toEqual([
+      '2:27 This is not expected here: text with braces, commas, brackets, quotes or `#` in it needs quotes around it.',
+    ]);
+  });
+
+  test('the most workers are said', () => {
+    expect(mistakesIn(file({ queues: '{ a: { workers: 1001, handler: ./h.js } }' }))).toEqual([
+      '3:25 `queues.a.workers` must be a whole number from 0 to 1000, or `none`, not `1001`.',
+    ]);
+  });
+
   test.each([
-    ['postgresql://', 'names no database: write it at the end, as in postgresql://user@host:5432/database.'],
+    [
+      'postgresql://',
+      'names no database: write it at the end, as in postgresql://user@host:5432/database, or set PGDATABASE.',
+    ],
     ['db1/app', 'must be a URL such as postgresql://user@host:5432/database.'],
-    ['postgresql:///app', 'names no host: write it as in postgresql://user@host:5432/database.'],
     ['postgresql://db:99999/app', 'has a port that is no number from 1 to 65535.'],
     ['postgresql://db1,db2/app', 'names several hosts: write one entry for each, or a list in braces.'],
     ['postgresql://db/a{01..}', 'has braces that do not expand: write a range `{01..16}` or a list `{a,b}`.'],
     ['postgresql://db/a{1..20000}', 'expands to more than 10,000 databases: correct the ranges in braces.'],
     ['postgresql://db/a%zz', 'has a `%` in the database that starts no percent-encoding: write it as %25.'],
     [
-      'postgresql://db/a?connect_timeout=3',
-      'has a parameter that is not supported, `connect_timeout`: only sslmode and sslrootcert are.',
+      'postgresql://db/a?conect_timeout=3',
+      'has a parameter that is not known, `conect_timeout`: the nearest is `connect_timeout`.',
     ],
     [
       'postgresql://db/a?sslmode=on',
@@ -118,7 +135,7 @@ http: { token: x }
     'http://ann:s3cret@db1/app',
     'ann:s3cret@db1/app',
     'postgresql://ann:s3cret@db{1..}/app',
-    'postgresql://db1/app?password=s3cret',
+    'postgresql://db1/app?pasword=s3cret',
     'postgresql://db1/app?s3cret@',
   ])('a wrong URL never shows its password: %s', (url) => {
     const result = loadConfig(givenFile(file({ central: `'${url}'` }), { mode: 0o644 }), { env: {} });
@@ -195,11 +212,11 @@ http: { token: x }
     ],
     [
       { queues: '{ a: { workers: -1 } }' },
-      '3:25 `queues.a.workers` must be a whole number such as 4, or `none`, not `-1`.',
+      '3:25 `queues.a.workers` must be a whole number from 0 to 1000, or `none`, not `-1`.',
     ],
     [
       { queues: '{ a: { workers: 1.5 } }' },
-      '3:25 `queues.a.workers` must be a whole number such as 4, or `none`, not `1.5`.',
+      '3:25 `queues.a.workers` must be a whole number from 0 to 1000, or `none`, not `1.5`.',
     ],
     [{ queues: '{ a: { create: yes } }' }, '3:24 `queues.a.create` must be `true` or `false`, not `yes`.'],
     [

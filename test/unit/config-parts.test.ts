@@ -128,10 +128,33 @@ queues: { orders: }
     expect(shards.map(({ name }) => name)).toEqual(['db1/a_0', 'db1/a_1', 'b']);
   });
 
+  test.each(['localhost', '127.0.0.1', '[::1]', '%2Frun%2Fpostgresql'])(
+    'what is at %s is on this machine, whatever its name',
+    (at) => {
+      const local = givenConfig(
+        `central: postgresql://c/events\nshards: ['postgresql://${at}/a', postgresql://db1/b]\nqueues: { orders: }\n`,
+      );
+      for (const flag of [undefined, 'localhost', '127.0.0.1', 'Laptop']) {
+        const { shards } = chooseHost(local, flag, 'laptop') as HostChoice;
+        expect(shards.map(({ name }) => name)).toEqual(['a']);
+      }
+      expect(chooseHost(local, undefined, 'db1')).toMatchObject({ host: 'db1' });
+      expect(chooseHost(local, 'other', 'laptop')).toHaveProperty('problem');
+    },
+  );
+
+  test('shards of `any` belong to whatever machine there is', () => {
+    const managed = givenConfig(
+      `central: postgresql://c/events\nshards: ['postgresql://rds.example/a_{1,2}']\ndefaults: { host: any }\nqueues: { orders: }\n`,
+    );
+    for (const flag of [undefined, 'any'])
+      expect((chooseHost(managed, flag, 'pod-7f') as HostChoice).shards).toHaveLength(2);
+  });
+
   test('no match is a sentence with the hosts of the file', () => {
     const chosen = chooseHost(config(), undefined, 'laptop') as { problem: string };
     expect(chosen.problem).toMatch(
-      /^No shard in \S+ is on this machine \(laptop\): say --host with one of db1, db1\.example\.org, db2, db10\.$/,
+      /^No shard in \S+ is on this machine \(laptop\): say --host with one of db1, db1\.example\.org, db2, db10, or say `host: any` for the shards that any machine may move\.$/,
     );
     const flagged = chooseHost(config(), 'db11', 'db1') as { problem: string };
     expect(flagged.problem).toMatch(/is on host db11: the hosts there are .*\. Did you mean db\d+\?$/);

@@ -3,6 +3,7 @@
 import type { Config } from '../../config/config.ts';
 import { loadConfig } from '../../config/load.ts';
 import { TributaryError } from '../../errors/tributary-error.ts';
+import { counted } from '../../errors/words.ts';
 import { install } from '../../install/install.ts';
 import { EXIT, Exit } from '../exit.ts';
 import { demoFile, FILE_PORT } from './file.ts';
@@ -19,7 +20,7 @@ export async function setUp(stage: Stage): Promise<Installed> {
   stage.finally(() => server.stop());
   signal.throwIfAborted();
   const config = load(stage, demoFile(server.folder, { port: server.port, shards }));
-  screen.line(`Making ${shards} shards and a central database at ${server.host}:${server.port}.`);
+  screen.line(`Making ${counted(shards, 'shard')} and a central database at ${server.host}:${server.port}.`);
   await stage.unlessStopped(makeDatabases(server, config));
   screen.line('Installing, as `tributary install` does: engine, queues, registrations, central schema.');
   await stage.unlessStopped(installAll(config));

@@ -1,0 +1,28 @@
+// What a PostgreSQL URL says, and how it is said that one is wrong.
+
+export interface UrlParts {
+  /** A name, an address, or the folder of a socket, which begins with a slash. */
+  readonly host?: string;
+  readonly port?: number;
+  readonly database?: string;
+  readonly user?: string;
+  readonly password?: string;
+  /** Under which more is found in a service file. */
+  readonly service?: string;
+  readonly sslmode?: string;
+  readonly sslrootcert?: string;
+  readonly sslcert?: string;
+  readonly sslkey?: string;
+  readonly sslMinVersion?: 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
+  readonly applicationName?: string;
+  /** 0: none. */
+  readonly connectTimeoutMs?: number;
+  readonly keepAlive?: boolean;
+  readonly keepAliveIdleMs?: number;
+  readonly channelBinding?: 'disable' | 'prefer' | 'require';
+  /** Parameters that are known and change nothing here. */
+  readonly withoutEffect?: readonly string[];
+}
+
+/** What is wrong, as a sentence that begins with what has the URL; it repeats nothing that might be a secret. */
+export class BadUrl extends Error {}
