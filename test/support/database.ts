@@ -31,7 +31,7 @@ export interface GivenDatabaseOptions {
   /** One from `givenServer`; default: the server of the run. */
   readonly server?: ServerAddress;
   /** Default: UTF8. */
-  readonly encoding?: 'SQL_ASCII' | 'WIN1252';
+  readonly encoding?: 'SQL_ASCII' | 'LATIN1' | 'WIN1252';
 }
 
 const connections: Connection[] = [];

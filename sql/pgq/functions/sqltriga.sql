@@ -25,14 +25,14 @@ declare
 begin
     case tg_op
     when 'INSERT' then
-        v_skip := pgq._trigger_change('sql', tg_op, tg_when, tg_level, tg_relid, tg_argv, new, new);
+        v_skip := pgq._trigger_change('sql', tg_op, tg_when, tg_level, tg_relid, tg_table_schema, tg_table_name, tg_argv, new, new);
     when 'UPDATE' then
-        v_skip := pgq._trigger_change('sql', tg_op, tg_when, tg_level, tg_relid, tg_argv, new, old);
+        v_skip := pgq._trigger_change('sql', tg_op, tg_when, tg_level, tg_relid, tg_table_schema, tg_table_name, tg_argv, new, old);
     when 'DELETE' then
-        v_skip := pgq._trigger_change('sql', tg_op, tg_when, tg_level, tg_relid, tg_argv, old, old);
+        v_skip := pgq._trigger_change('sql', tg_op, tg_when, tg_level, tg_relid, tg_table_schema, tg_table_name, tg_argv, old, old);
         return case when v_skip then null else old end;
     else
-        v_skip := pgq._trigger_change('sql', tg_op, tg_when, tg_level, tg_relid, tg_argv, null::text, null::text);
+        v_skip := pgq._trigger_change('sql', tg_op, tg_when, tg_level, tg_relid, tg_table_schema, tg_table_name, tg_argv, null::text, null::text);
         return null;
     end case;
     return case when v_skip then null else new end;

@@ -27,13 +27,14 @@ declare
         pgq.insert_events(text, jsonb), pgq.insert_events(text, text[], text[]),
         pgq.insert_events(text, text[], text[], text[], text[], text[], text[]),
         pgq.current_event_table(text), pgq.jsontriga(), pgq.logutriga(), pgq.sqltriga(),
-        pgq._trigger_change(text, text, text, text, oid, text[], anyelement, anyelement), pgq._trigger_options(text[]),
+        pgq._trigger_change(text, text, text, text, oid, text, text, text[], anyelement, anyelement), pgq._trigger_options(text[]),
         pgq._trigger_condition(text, anyelement), pgq._trigger_expression(text, anyelement),
         pgq._check_truncate_options(jsonb), pgq._override_fields(text[], jsonb, text[], text[], anyelement),
-        pgq._primary_key(oid), pgq._row_texts(text[], oid[], boolean, anyelement),
-        pgq._event_type(text, text, text, text, text[]), pgq._truncate_data(text), pgq._urlencode(text),
-        pgq._event_data(text, text, text[], oid[], text[], text[], text[], text[]),
-        pgq._sql_changes(text[], text[], text[], text[], text[]) $list$;
+        pgq._row_values(text), pgq._generated_values(oid, text[], text[], anyelement, boolean),
+        pgq._event_type(text, text, text, text, text, text), pgq._whole_row_json(text[], json, json), pgq._urlencode(text),
+        pgq._table_shape(oid), pgq._row_shape(anyelement), pgq._row_table(anyelement),
+        pgq._row_json(text[], boolean[], text[], anyelement), pgq._row_url(text[], boolean[], text[]),
+        pgq._row_sql(text, text[], boolean[], text[], text[], text[]) $list$;
     v_admins constant text := $list$
         pgq.ticker(), pgq.ticker(text), pgq.ticker(text, bigint, timestamptz, bigint),
         pgq.maint_retry_events(), pgq.maint_rotate_tables_step1(text), pgq.maint_rotate_tables_step2(),

@@ -51,7 +51,7 @@ begin
     if batch_id < 1000000000000000 or batch_id >= 5000000000000000 then
         perform tributary.coop_forget_attempts(batch_id);
     end if;
-    if v_mine.sub_active <= to_timestamp(0) or v_name like '%.\%batch %' then
+    if v_mine.sub_active <= to_timestamp(0) or v_name like E'%.\\%batch %' then
         perform tributary.coop_forget(v_mine.sub_queue, v_mine.sub_consumer);
     else
         update pgq.subscription

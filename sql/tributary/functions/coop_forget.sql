@@ -63,7 +63,7 @@ begin
     update pgq.subscription
     set sub_last_tick = null, sub_next_tick = null
     where sub_queue = queue_id and sub_consumer = consumer_id and sub_batch is null;
-    if found and consumer_name like '%.\%batch %' then
+    if found and consumer_name like E'%.\\%batch %' then
         perform tributary.coop_forget(queue_id, consumer_id);
     end if;
 end;

@@ -1,0 +1,142 @@
+-- What a change trigger knows of its table.
+--
+-- Reading it from the catalogs for each row would cost more than everything else. So it becomes a constant of the plan of
+-- the expression that asks (see pgq._trigger_change): the functions on a row's type say that they are immutable, and the
+-- constant with the table's oid beside them makes the server plan anew whenever the table, its columns or its key change,
+-- also by the same transaction.
+
+-- ----------------------------------------------------------------------
+-- Function: pgq._table_shape(1)
+--
+--      Columns and key of a table.
+--
+-- Parameters:
+--      i_table     - the table
+--
+-- Returns:
+--      rows of an array, as wide as the table has columns, and at least 8:
+--      1 - names
+--      2 - how JSON writes the value: i as it is, b as a boolean, d, t, z a date, timestamp, timestamptz, others as a
+--          string; of these n and s are what to_json() writes as a number and as this string, x may be anything
+--      3 - names as JSON keys
+--      4 - names urlencoded
+--      5 - names in SQL
+--      6 - names of the key's columns in its order, then nulls
+--      7 - number of columns; the key as JSON, and with commas; then not null where there are virtual columns, stored
+--          generated ones, any named _pgq_ev_, times, any of which to_json() may write anything
+--      8 - patterns for the columns of which to_json() writes a number, then nulls
+--
+-- Writes:
+--      none
+--
+-- Called by:
+--      pgq._row_shape, pgq._trigger_change
+-- ----------------------------------------------------------------------
+create or replace function pgq._table_shape(i_table oid)
+returns text[]
+language plpgsql
+stable
+as $$
+declare
+    v_key   constant text[] := array(
+        select a.attname::text
+          from pg_catalog.pg_index i
+         cross join lateral unnest(i.indkey::int2[]) with ordinality k (attnum, n)
+          join pg_catalog.pg_attribute a on a.attrelid = i.indrelid and a.attnum = k.attnum
+         where i.indrelid = i_table and i.indisprimary and k.n <= i.indnkeyatts
+         order by k.n);
+    v_shape text[];
+    v_facts text[];
+    v_bare  text[];
+    v_width integer;
+begin
+    select array[array_agg(c.name), array_agg(c.kind), array_agg(to_json(c.name) || ':'),
+                 array_agg(pgq._urlencode(c.name)), array_agg(quote_ident(c.name))],
+           array[count(*)::text, to_json(v_key)::text, array_to_string(v_key, ','), max(c.name) filter (where c.generated not in ('', 's')),
+                 max(c.name) filter (where c.generated = 's'), max(c.name) filter (where left(c.name, 8) = '_pgq_ev_'),
+                 max(c.name) filter (where c.kind in ('d', 't', 'z')), max(c.name) filter (where c.kind = 'x')],
+           -- No such text can be within a string, where a quote has a backslash before it.
+           array_agg('([{,]' || regexp_replace(to_json(c.name)::text, '([^A-Za-z0-9_"])', E'\\\\\\1', 'g') || ':)(-?[0-9][0-9.e+-]*)')
+               filter (where c.kind = 'n')
+      into v_shape, v_facts, v_bare
+      from (select a.attname::text as name, a.attgenerated as generated,
+                   case when a.atttypid in ('int2'::regtype, 'int4'::regtype, 'int8'::regtype) then 'i'
+                        when a.atttypid = 'bool'::regtype then 'b'
+                        when a.atttypid = 'date'::regtype then 'd'
+                        when a.atttypid = 'timestamp'::regtype then 't'
+                        when a.atttypid = 'timestamptz'::regtype then 'z'
+                        when a.atttypid in ('numeric'::regtype, 'float4'::regtype, 'float8'::regtype) then 'n'
+                        when a.atttypid in ('text'::regtype, 'varchar'::regtype, 'bpchar'::regtype, 'uuid'::regtype, 'bytea'::regtype)
+                             or y.typtype = 'e' then 's'
+                        else 'x' end as kind
+              from pg_catalog.pg_attribute a
+              join pg_catalog.pg_type y on y.oid = a.atttypid
+             where a.attrelid = i_table and a.attnum > 0 and not a.attisdropped
+             order by a.attnum
+            offset 0) c;
+    v_width := greatest(v_facts[1]::integer, 8);
+    return array(
+        select array_agg(r.line[n] order by n)
+          from generate_series(1, 8) l
+         cross join lateral (
+            select case l when 6 then v_key when 7 then v_facts when 8 then v_bare
+                   else array(select u from unnest(v_shape[l : l]) with ordinality u (u, k) order by k) end as line) r
+         cross join generate_series(1, v_width) n
+         group by l
+         order by l);
+end;
+$$;
+
+-- ----------------------------------------------------------------------
+-- Function: pgq._row_shape(1)
+--
+--      Columns and key of the table that a row is of. Immutable only as long as the table does not change, see above.
+--
+-- Parameters:
+--      i_row       - a row, or null of its type
+--
+-- Returns:
+--      see pgq._table_shape
+--
+-- Writes:
+--      none
+--
+-- Called by:
+--      pgq._trigger_change
+-- ----------------------------------------------------------------------
+create or replace function pgq._row_shape(i_row anyelement)
+returns text[]
+language plpgsql
+immutable
+as $$
+begin
+    return pgq._table_shape(pgq._row_table(i_row));
+end;
+$$;
+
+-- ----------------------------------------------------------------------
+-- Function: pgq._row_table(1)
+--
+--      The table that a row is of.
+--
+-- Parameters:
+--      i_row       - a row, or null of its type
+--
+-- Returns:
+--      oid of the table
+--
+-- Writes:
+--      none
+--
+-- Called by:
+--      pgq._row_shape, pgq._trigger_change
+-- ----------------------------------------------------------------------
+create or replace function pgq._row_table(i_row anyelement)
+returns oid
+language plpgsql
+immutable
+as $$
+begin
+    return (select t.typrelid from pg_catalog.pg_type t where t.oid = pg_typeof(i_row)::oid);
+end;
+$$;
