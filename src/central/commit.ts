@@ -197,7 +197,7 @@ async function openCommit(
   const [, , [own] = [], , [current] = []] = await central.script(
     `begin isolation level read committed;
      set local idle_in_transaction_session_timeout = '5s';
-     select pg_current_xact_id()::text::bigint as xid;
+     select tributary.begin_events(${literal(queue)}) as xid;
      ${holdSql};
      select pgq.current_event_table(${literal(queue)}) as event_table`,
     { timeoutMs },

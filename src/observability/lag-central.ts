@@ -3,6 +3,7 @@ import type { CentralLink } from '../central/central-link.ts';
 import type { Config } from '../config/config.ts';
 import { sqlstateOf } from '../errors/sqlstate.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
+import { missingByQueueSql } from '../queue/ahead.ts';
 import { groupName } from '../queue/names.ts';
 import type { CentralQueueFacts, LagPosition, StoredLag } from './lag-facts.ts';
 import type { SourceState } from './lag-report.ts';
@@ -29,10 +30,16 @@ export async function readCentralLag(link: CentralLink, config: Config): Promise
         [names, groupName(config)],
         options,
       );
+      const missing = await central.query<{ queue: string; missing: number }>(
+        missingByQueueSql('pgq'),
+        [],
+        options,
+      );
+      const missingOf = new Map(missing.map((row) => [row.queue, Math.max(0, row.missing)]));
       return {
         at: new Date(queues[0]?.now_ms ?? Date.now()),
         sources: sources.map(toStored),
-        queues: queues.map(toQueue),
+        queues: queues.map((row) => ({ ...toQueue(row), missingXids: missingOf.get(row.queue) ?? 0 })),
       };
     });
   } catch (error) {
@@ -147,7 +154,7 @@ interface QueueRow {
   dead: number;
 }
 
-function toQueue(row: QueueRow): CentralQueueFacts {
+function toQueue(row: QueueRow): Omit<CentralQueueFacts, 'missingXids'> {
   return {
     queue: row.queue,
     isThere: row.is_there,

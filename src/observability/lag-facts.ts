@@ -79,6 +79,8 @@ export interface CentralQueueFacts {
   /** Where the group stands. */
   readonly positionTick: number | undefined;
   readonly tickIsGone: boolean;
+  /** Transaction ids that its newest tick knows and the server has not given out: what is inserted now is never handed out. */
+  readonly missingXids: number;
   readonly retrying: number;
   readonly dead: number;
 }

@@ -1,19 +1,22 @@
 // How a central queue is doing, judged from central's facts and the file. Pure.
 import type { Queue } from '../config/config.ts';
+import { fewerXids } from '../queue/ahead.ts';
 import type { CentralQueueFacts } from './lag-facts.ts';
 import type { CentralLag } from './lag-report.ts';
 
 /** @param group the workers' name as a consumer. */
 export function lagOfCentral(queue: Queue, facts: CentralQueueFacts, group: string): CentralLag {
   const isWorked = queue.workers !== 'none';
+  // On a younger server new events pass for handled ones: no figure is true.
+  const isKnown = isWorked && facts.missingXids === 0;
   const wanted = isWorked ? (facts.wanted ?? Number(queue.workers)) : undefined;
   return {
     queue: queue.name,
     workersWanted: wanted,
     workersRunning: facts.running,
-    eventsBehind: isWorked ? facts.eventsBehind : undefined,
-    isExact: facts.isExact,
-    secondsBehind: isWorked ? facts.secondsBehind : undefined,
+    eventsBehind: isKnown ? facts.eventsBehind : undefined,
+    isExact: isKnown && facts.isExact,
+    secondsBehind: isKnown ? facts.secondsBehind : undefined,
     retrying: facts.retrying,
     dead: facts.dead,
     reason: reasonOf({ wanted, facts, group }),
@@ -31,6 +34,7 @@ function reasonOf({
 }): string | undefined {
   const { queue, running } = facts;
   if (!facts.isThere) return `Queue ${queue} does not exist on central: run \`tributary install\`.`;
+  if (facts.missingXids > 0) return `Queue ${queue} stands still: ${fewerXids(facts.missingXids)}.`;
   if (wanted === undefined) return undefined;
   if (!facts.hasGroup) return `Queue ${queue} has no consumer ${group}: run \`tributary install\`.`;
   if (facts.tickIsGone)

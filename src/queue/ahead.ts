@@ -2,11 +2,16 @@
 // What is inserted there passes for old, and would be left out of every batch and window.
 
 /** An SQL expression: how many transaction ids the newest ticks know beyond those given out; 0 or less: none. */
-export const missingXidsSql = (schema: string): string => `(
-    select coalesce(max(split_part(n.tick_snapshot::text, ':', 2)::bigint), 0) - pg_snapshot_xmax(pg_current_snapshot())::text::bigint
+export const missingXidsSql = (schema: string): string =>
+  `(select coalesce(max(m.missing), 0) from (${missingByQueueSql(schema)}) m)`;
+
+/** A select of `queue` and `missing`, for each queue that has a tick. */
+export const missingByQueueSql = (schema: string): string => `
+    select a.queue_name as queue,
+        split_part(n.tick_snapshot::text, ':', 2)::bigint - pg_snapshot_xmax(pg_current_snapshot())::text::bigint as missing
     from ${schema}.queue a
     cross join lateral (
-        select t.tick_snapshot from ${schema}.tick t where t.tick_queue = a.queue_id order by t.tick_id desc limit 1) n)`;
+        select t.tick_snapshot from ${schema}.tick t where t.tick_queue = a.queue_id order by t.tick_id desc limit 1) n`;
 
 /** Whose ids are missing, and what to do about it, as the end of a sentence. */
 export function fewerXids(missing: number): string {

@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Connection } from '../../src/postgres/connection.ts';
-import { maintain } from '../../src/upkeep/maintenance.ts';
+import { maintain, moveRetries } from '../../src/upkeep/maintenance.ts';
 import { moveWatermarks } from '../../src/upkeep/watermarks.ts';
 import { givenDatabase, type TestDatabase } from '../support/database.ts';
 import { givenEvents } from '../support/installation.ts';
@@ -180,5 +180,27 @@ describe('upkeep/watermarks', () => {
     await given.shard.query(`select pgq.unregister_consumer('orders', 'mover')`);
     expect(await moveTo(given, tick)).toBe(1);
     expect(await watermarkOf(given)).toBe(tick);
+  });
+
+  test('rotates nothing and moves no retry where a tick knows transactions of the future', async () => {
+    const { shard, connection, rotate, tick } = await givenShard();
+    await givenEvents(shard, 'orders', 3);
+    await tick();
+    const newest = '(select max(tick_id) from pgq.tick)';
+    const [row] = await shard.query<{ text: string }>(
+      `update pgq.tick set tick_snapshot = '9000000000:9000000000:' where tick_id = ${newest} returning tick_snapshot::text as text`,
+    );
+    await shard.query(
+      `select pgq.event_retry_raw('orders', 'mover', now() - interval '1 hour', 1, now(), null, 't', 'd', null, null, null, null)`,
+    );
+    expect([row?.text, await rotate(), await moveRetries(connection, 'pgq')]).toEqual([
+      '9000000000:9000000000:',
+      '',
+      0,
+    ]);
+    await shard.query(
+      `update pgq.tick set tick_snapshot = txid_current_snapshot() where tick_id = ${newest}`,
+    );
+    expect(await moveRetries(connection, 'pgq')).toBe(1);
   });
 });

@@ -11,7 +11,7 @@
 --      x_extra1..4 - further fields; one of them carries where each event comes from
 --
 -- Returns:
---      id of the transaction, which a tick has to cover once it has committed; an error where the queue does not exist
+--      id of the transaction, which a tick has to cover once it has committed; an error where the queue does not exist, and what tributary.begin_events raises
 --
 -- Writes:
 --      the queue's current event table
@@ -24,7 +24,7 @@ create or replace function tributary.send(
 returns bigint as $$
 declare
     -- Before PgQ chooses a table: otherwise a rotation in between could lose the events.
-    v_xid   bigint := pg_current_xact_id()::text::bigint;
+    v_xid   bigint := tributary.begin_events(x_queue);
 begin
     perform 1 from pgq.queue where queue_name = x_queue;
     if not found then

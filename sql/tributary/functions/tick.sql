@@ -9,7 +9,8 @@
 --      x_xid       - transaction that a tick must cover; null: whatever is committed and in no tick yet
 --
 -- Returns:
---      true where a tick covers it (or nothing has to be covered), false where the caller has to ask again
+--      true where a tick covers it (or nothing has to be covered), false where the caller has to ask again; raises TB012
+--      where the newest tick knows transactions of the future, so that it would seem to cover everything
 --
 -- Writes:
 --      pgq.tick, the queue's sequences
@@ -32,6 +33,9 @@ begin
     select tick_id, tick_snapshot, tick_event_seq into t
     from pgq.tick where tick_queue = q.queue_id order by tick_id desc limit 1;
     if found then
+        if txid_snapshot_xmax(t.tick_snapshot) > txid_snapshot_xmax(txid_current_snapshot()) then
+            perform tributary.refuse_younger(x_queue, t.tick_snapshot);
+        end if;
         if x_xid is not null then
             v_covered := txid_visible_in_snapshot(x_xid, t.tick_snapshot);
         else

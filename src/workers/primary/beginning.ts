@@ -1,6 +1,7 @@
 // Before a host works: is this our central, and how many workers does the file want? Central is waited for.
 import type { CentralLink } from '../../central/central-link.ts';
 import { readIdentity } from '../../central/identity.ts';
+import { refuseYounger } from '../../central/younger.ts';
 import type { Config } from '../../config/config.ts';
 import { syncWorkers } from '../../coordination/worker-pool.ts';
 import { kindOf } from '../../errors/sqlstate.ts';
@@ -28,6 +29,7 @@ export async function begin(
   for (let failures = 1; !signal.aborted; failures += 1) {
     try {
       await readIdentity(control, config.name);
+      await refuseYounger(control);
       await control.use(async (connection) => {
         for (const { name, workers } of queues) await syncWorkers(connection, name, workers);
       });
