@@ -5,6 +5,7 @@ import type { Config, Problem } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import { EXIT, Exit } from './exit.ts';
 import { makeLog } from './log.ts';
+import { harmless } from './output.ts';
 
 /** A stream to write to; `isTTY`, `columns` and `rows` are there on a terminal only. */
 export interface Output {
@@ -31,6 +32,8 @@ export interface CliIo {
 }
 
 export interface CliContext extends CliIo {
+  /** The streams as they are, for what moves a cursor and paints; all else is written to `stdout` and `stderr`. */
+  readonly raw: Pick<CliIo, 'stdout' | 'stderr'>;
   /** Of the file given with -c, TRIBUTARY_CONFIG, or `shards.yaml`; as given, for messages. */
   readonly configFile: string;
   /** To stderr: JSON lines, or for people on a terminal. */
@@ -42,10 +45,12 @@ export interface CliContext extends CliIo {
 /** @param configFile asked late, because options are known only once the command runs. */
 export function makeContext(io: CliIo, configFile: () => string): CliContext {
   const log = makeLog(io.stderr, io.env);
+  const stderr = harmless(io.stderr);
   return {
     stdin: io.stdin,
-    stdout: io.stdout,
-    stderr: io.stderr,
+    stdout: harmless(io.stdout),
+    stderr,
+    raw: { stdout: io.stdout, stderr: io.stderr },
     env: io.env,
     cwd: io.cwd,
     get signal() {
@@ -63,7 +68,7 @@ export function makeContext(io: CliIo, configFile: () => string): CliContext {
       const result = loadConfig(configFile(), { env: io.env, cwd: io.cwd });
       for (const warning of result.warnings) log.warn(line(warning));
       if (result.config !== undefined) return result.config;
-      for (const problem of result.problems) io.stderr.write(`${line(problem)}\n`);
+      for (const problem of result.problems) stderr.write(`${line(problem)}\n`);
       throw new Exit(EXIT.wrong);
     },
   };

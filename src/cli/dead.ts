@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { CentralLink } from '../central/central-link.ts';
 import { type DeadEvent, listDead, readDead } from '../central/dead.ts';
+import { plainLines } from '../lifecycle/plain.ts';
 import type { CliContext } from './context.ts';
 import { register as registerAgain } from './dead-again.ts';
 import { type FilterOptions, filterOf, wholeNumber, withFilters } from './dead-selection.ts';
@@ -23,6 +24,9 @@ const COLUMNS: readonly Column<DeadEvent>[] = [
   { title: 'died', value: ({ died }) => died },
   { title: 'error', value: ({ error }) => error },
 ];
+
+/** Where values begin in a line of `dead show`. */
+const VALUES_AT = 14;
 
 const WITH_REDRIVEN = COLUMNS.toSpliced(-1, 0, { title: 'handed out', value: ({ redriven }) => redriven });
 
@@ -78,10 +82,15 @@ async function show(context: CliContext, text: string, { json: asJson }: { json?
   const lines = Object.entries(event).flatMap(([key, value]) =>
     value === null || value === undefined
       ? []
-      : [`${`${key}:`.padEnd(14)}${typeof value === 'string' ? value : JSON.stringify(value)}`],
+      : [
+          `${`${key}:`.padEnd(VALUES_AT)}${typeof value === 'string' ? indented(value) : JSON.stringify(value)}`,
+        ],
   );
   context.stdout.write(`${lines.join('\n')}\n`);
 }
+
+/** Its further lines stand below the first one: none of them passes for another field. */
+const indented = (text: string): string => plainLines(text).replaceAll('\n', `\n${' '.repeat(VALUES_AT)}`);
 
 async function withCentral<T>(context: CliContext, work: (central: CentralLink) => Promise<T>): Promise<T> {
   const config = await context.loadConfig();

@@ -37,7 +37,7 @@ export function register(program: Command, context: CliContext): void {
 
 async function runInstall(context: CliContext, options: Options): Promise<void> {
   const config = await context.loadConfig();
-  const progress = progressOn(context.stderr, { total: config.shards.length + 1, what: 'installing' });
+  const progress = progressOn(context.raw.stderr, { total: config.shards.length + 1, what: 'installing' });
   const rows = await install(config, {
     onRow: ({ name, outcome, mistakes }) =>
       progress.step(outcome === 'failed' ? (mistakes[0] ?? name) : undefined, `${name} ${outcome}`),

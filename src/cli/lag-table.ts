@@ -1,4 +1,6 @@
 // Lag as tables for people: central queues, sources that are not healthy with their reasons, or all grouped.
+
+import { plain } from '../lifecycle/plain.ts';
 import {
   type CentralLag,
   type LagReport,
@@ -7,7 +9,7 @@ import {
   unhealthy,
 } from '../observability/lag-report.ts';
 import { wrapped } from './fit.ts';
-import { type Column, count, plain, seconds, table } from './output.ts';
+import { type Column, count, seconds, table } from './output.ts';
 
 export type Grouping = 'shard' | 'queue' | 'source';
 

@@ -1,6 +1,7 @@
 // Lag again each second: redrawn on a terminal, one block after the other elsewhere.
 import type { ReadStream } from 'node:tty';
 import { sentenceFor } from '../errors/sentence.ts';
+import { plain } from '../lifecycle/plain.ts';
 import { wait } from '../lifecycle/wait.ts';
 import type { LagReader } from '../observability/lag.ts';
 import type { LagReport } from '../observability/lag-report.ts';
@@ -33,7 +34,7 @@ export async function watchLag(
   reader: Pick<LagReader, 'read'>,
   { context, live, isJson, show, everyMs = EVERY_MS }: WatchOptions,
 ): Promise<LagReport | undefined> {
-  const { stdout } = context;
+  const { stdout } = context.raw;
   const isPicture = !isJson && stdout.isTTY === true;
   const keys = isPicture ? readKeys(context.stdin) : undefined;
   const signal = keys === undefined ? context.signal : AbortSignal.any([context.signal, keys.quit]);
@@ -48,7 +49,7 @@ export async function watchLag(
         if (report === undefined) throw error;
         const sentence = `${sentenceFor(error, 'Central')} It is tried again.`;
         if (isJson) context.stderr.write(`${sentence}\n`);
-        else draw(`${sentence}\n`);
+        else draw(`${plain(sentence)}\n`);
       }
       await wait(Math.max(0, everyMs - (Date.now() - beganMs)), signal);
     }

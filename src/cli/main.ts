@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 // The process `tributary`: its signals, its streams, its exit code. One of the two files that catch signals.
 import { sentenceFor } from '../errors/sentence.ts';
+import { plainLines } from '../lifecycle/plain.ts';
 import { EXIT } from './exit.ts';
 import { runCli } from './program.ts';
 import { StopSwitch } from './stop-switch.ts';
@@ -33,7 +34,7 @@ process.stderr.on('error', () => {});
 
 process.on('uncaughtException', (error) => {
   const isDebug = process.env.TRIBUTARY_DEBUG === '1';
-  process.stderr.write(`${isDebug ? error.stack : sentenceFor(error, 'tributary')}\n`);
+  process.stderr.write(`${plainLines(isDebug ? `${error.stack}` : sentenceFor(error, 'tributary'))}\n`);
   process.exit(EXIT.failed);
 });
 

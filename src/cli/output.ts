@@ -1,5 +1,5 @@
 // How results are shown: aligned tables for people, JSON for programs, and figures in words.
-import { stripVTControlCharacters } from 'node:util';
+import { plain, plainJson, plainLines } from '../lifecycle/plain.ts';
 import type { Output } from './context.ts';
 
 export type Cell = string | number | boolean | null | undefined;
@@ -40,8 +40,8 @@ export function table<Row>(
   return [columns.map(({ title }) => title), ...texts].map((row) => `${line(row)}\n`).join('');
 }
 
-/** One document, for `--json`. */
-export const json = (value: unknown): string => `${JSON.stringify(value, null, 2)}\n`;
+/** One document, for `--json`: every text as it is. */
+export const json = (value: unknown): string => `${plainJson(JSON.stringify(value, null, 2))}\n`;
 
 /** The width that a table may use: the terminal's, and no limit in a pipe or a file. */
 export const widthOf = (stdout: Output): number | undefined => (stdout.isTTY ? stdout.columns : undefined);
@@ -67,9 +67,19 @@ export function seconds(value: number): string {
     .join(' ');
 }
 
-/** Names and messages come from databases: nothing in them may steer the terminal or break the line. */
-export const plain = (text: string): string =>
-  stripVTControlCharacters(text).replace(/[\p{Cc}\u2028\u2029]+/gu, ' ');
+/** What is written to it steers no terminal, wherever its texts come from. */
+export const harmless = (output: Output): Output => ({
+  write: (text) => output.write(plainLines(text)),
+  get isTTY() {
+    return output.isTTY as boolean;
+  },
+  get columns() {
+    return output.columns as number;
+  },
+  get rows() {
+    return output.rows as number;
+  },
+});
 
 function textOf(cell: Cell): string {
   if (cell === null || cell === undefined || cell === '') return '-';

@@ -5,6 +5,7 @@ import { TributaryError } from '../errors/tributary-error.ts';
 import { packageVersion } from '../lifecycle/package-root.ts';
 import { type CliContext, type CliIo, makeContext } from './context.ts';
 import { EXIT, Exit, type ExitCode } from './exit.ts';
+import { harmless } from './output.ts';
 
 /** Adds one command; each command file exports one of these as `register`. */
 type Register = (program: Command, context: CliContext) => void;
@@ -73,18 +74,43 @@ function makeProgram(io: CliIo): Command {
     .configureHelp({ sortOptions: true, sortSubcommands: true, showGlobalOptions: true })
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
-      writeErr: (text) => void io.stderr.write(text),
+      writeErr: (text) => void harmless(io.stderr).write(text),
       getOutHelpWidth: () => io.stdout.columns ?? 100,
       getErrHelpWidth: () => io.stderr.columns ?? 100,
     })
     .showHelpAfterError('`tributary --help` lists the commands, `tributary COMMAND --help` its options.')
-    .exitOverride();
+    .exitOverride()
+    .hook('preAction', (program, action) => {
+      refuseBlank(program);
+      refuseBlank(action);
+    });
 }
 
+/** What is sent may be empty: it selects nothing. */
+const CONTENT: readonly string[] = ['--type', '--data'];
+
+/** An empty value is a variable that was not set; taken for a text it would be part of every other, and mean all there is. */
+function refuseBlank(command: Command): void {
+  for (const option of command.options) {
+    const name = option.attributeName();
+    const isGiven = command.getOptionValueSource(name) === 'cli';
+    if (!isGiven || ![command.getOptionValue(name)].flat().some(isBlank)) continue;
+    if (command.name() === 'send' && CONTENT.includes(option.long ?? '')) continue;
+    throw new Exit(EXIT.wrong, `${option.long} is empty: give it a value, or leave it out.`);
+  }
+  for (const [at, argument] of command.registeredArguments.entries()) {
+    if ([command.processedArgs[at]].flat().some(isBlank))
+      throw new Exit(EXIT.wrong, `The argument <${argument.name()}> is empty: give it a value.`);
+  }
+}
+
+const isBlank = (value: unknown): boolean => typeof value === 'string' && value.trim() === '';
+
 function codeOf(error: unknown, io: CliIo): ExitCode {
+  const stderr = harmless(io.stderr);
   const say = (sentence: string) => {
-    if (sentence !== '') io.stderr.write(`${sentence}\n`);
-    if (io.env.TRIBUTARY_DEBUG === '1' && error instanceof Error) io.stderr.write(`${error.stack}\n`);
+    if (sentence !== '') stderr.write(`${sentence}\n`);
+    if (io.env.TRIBUTARY_DEBUG === '1' && error instanceof Error) stderr.write(`${error.stack}\n`);
   };
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.wrong;
   if (error instanceof Exit) {

@@ -68,6 +68,40 @@ async function takeAll(central: TestDatabase, queue = 'orders'): Promise<Record<
 }
 
 describe('dead retry', () => {
+  test('what an event holds is shown whole and harmless, and is exact in JSON', async () => {
+    const { central, tributary } = await givenDead(1);
+    const data = '{"a":\u001b[2J1}\nerror:        forged\u009b31m \u202e';
+    await central.query('update tributary.dead_event set ev_data = $1, error = $2', [
+      data,
+      'boom\u001b]52;c;aGk=\u0007',
+    ]);
+    const { code, stdout } = await tributary('dead', 'show', '1');
+    expect(code).toBe(0);
+    expect(stdout).not.toMatch(/[^\n\P{Cc}]|\u202e/u);
+    expect(stdout.split('\n').filter((line) => line.startsWith('error:'))).toEqual(['error:        boom']);
+    expect(stdout).toContain('forged');
+    const shown = await tributary('dead', 'show', '1', '--json');
+    expect(JSON.parse(shown.stdout)).toMatchObject({ data, error: 'boom\u001b]52;c;aGk=\u0007' });
+    expect(shown.stdout).not.toMatch(/[^\n\P{Cc}]/u);
+  });
+
+  test('an empty text means no dead event, least of all every one', async () => {
+    const { central, tributary } = await givenDead(3);
+    for (const option of ['--error', '--queue', '--shard', '--type']) {
+      for (const command of [['discard', '--yes'], ['retry', '--yes'], ['list']]) {
+        expect(await tributary('dead', ...command, option, '')).toMatchObject({
+          code: 2,
+          stderr: `${option} is empty: give it a value, or leave it out.\n`,
+        });
+      }
+    }
+    const [gone] = await central.query<{ n: number }>(
+      `select tributary.dead_discard('{"error": ""}', 100) as n`,
+    );
+    expect(gone?.n).toBe(0);
+    expect(await central.query('select from tributary.dead_event where redriven_at is null')).toHaveLength(3);
+  });
+
   test('an event goes back to its group as it was, with all its tries, and its row stays as history', async () => {
     const { central, tributary } = await givenDead(3);
     const ran = await tributary('dead', 'retry', '2');

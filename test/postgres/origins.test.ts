@@ -86,8 +86,16 @@ test('every text that handlers would take for an origin is replaced, others are 
     '12345678901234567890',
   );
   const text = fc.array(part, { minLength: 1, maxLength: 9 }).map((parts) => parts.join(''));
+  const likely = fc
+    .record({
+      shard: text,
+      queue: text,
+      id: fc.constantFrom('7', '007', '0'.repeat(2_000)),
+      end: fc.constantFrom('', '>', '>a:1'),
+    })
+    .map(({ shard, queue, id, end }) => `${shard}:${queue}:${id}${end}`);
   await fc.assert(
-    fc.asyncProperty(fc.array(text, { minLength: 1, maxLength: 50 }), async (texts) => {
+    fc.asyncProperty(fc.array(fc.oneof(text, likely), { minLength: 1, maxLength: 50 }), async (texts) => {
       const kept = await seen(texts);
       texts.forEach((one, at) => {
         if (parseOrigin(one) !== undefined) expect(kept[at]).toBe(`s1:q:${at + 1}`);

@@ -15,11 +15,15 @@ async function watch(
 ) {
   const stop = new AbortController();
   const written = { stdout: [] as string[], stderr: [] as string[] };
+  const streams = {
+    stdout: { isTTY, ...size, write: (text: string) => written.stdout.push(text) },
+    stderr: { write: (text: string) => written.stderr.push(text) },
+  };
   const context = {
     signal: stop.signal,
     stdin: keyboard,
-    stdout: { isTTY, ...size, write: (text: string) => written.stdout.push(text) },
-    stderr: { write: (text: string) => written.stderr.push(text) },
+    ...streams,
+    raw: streams,
   } as unknown as CliContext;
   const reader = {
     read: async () => {

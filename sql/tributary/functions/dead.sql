@@ -25,7 +25,8 @@ returns setof bigint as $$
       and (x_filter->>'queue' is null or d.central_queue = x_filter->>'queue')
       and (x_filter->>'shard' is null or coalesce(d.shard, split_part(d.origin, ':', 1)) = x_filter->>'shard')
       and (x_filter->>'type' is null or d.ev_type = x_filter->>'type')
-      and (x_filter->>'error' is null or strpos(d.error, x_filter->>'error') > 0)
+      -- The empty text is part of every error; it means none.
+      and (x_filter->>'error' is null or x_filter->>'error' <> '' and strpos(d.error, x_filter->>'error') > 0)
       and (x_filter->>'older_ms' is null or d.died_at < now() - (x_filter->>'older_ms')::float8 * interval '1 millisecond')
       and (x_filter->>'kind' is null or d.kind = x_filter->>'kind')
       and (x_filter->>'upto' is null or d.id <= (x_filter->>'upto')::bigint)

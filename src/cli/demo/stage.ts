@@ -19,7 +19,7 @@ export class Stage {
   constructor(context: CliContext, options: DemoOptions) {
     this.context = context;
     this.options = options;
-    this.screen = new Screen(context.stdout);
+    this.screen = new Screen(context.raw.stdout);
     this.signal = AbortSignal.any([context.signal, this.#failed.signal]);
     // All that runs at a time listens to it, each till among them.
     setMaxListeners(0, this.signal);

@@ -7,6 +7,7 @@ import { constants } from 'node:os';
 import { type Logger, pino } from 'pino';
 import { sentenceFor } from '../../errors/sentence.ts';
 import { loadHandler } from '../../handler/load.ts';
+import { forPeople, newLogger } from '../../lifecycle/logger.ts';
 import { ENDED, type Start, type ToPrimary, toWorker } from '../protocol.ts';
 import { Worker } from './worker.ts';
 
@@ -94,16 +95,9 @@ async function begin(start: Start): Promise<void> {
 
 /** What writes for people is loaded only where there are some. */
 async function makeLog({ level, isPretty }: Start['log']): Promise<Logger> {
-  const options = { level, base: null, timestamp: pino.stdTimeFunctions.isoTime };
-  if (!isPretty) return pino(options, pino.destination({ dest: 2, sync: true }));
+  if (!isPretty) return newLogger(level, pino.destination({ dest: 2, sync: true }));
   const { prettyFactory } = await import('pino-pretty');
-  const pretty = prettyFactory({
-    colorize: true,
-    ignore: 'pid,hostname',
-    singleLine: true,
-    translateTime: 'SYS:HH:MM:ss',
-  });
-  return pino(options, { write: (text: string) => void process.stderr.write(pretty(text)) });
+  return newLogger(level, forPeople(prettyFactory, process.stderr));
 }
 
 send({ type: 'up' });

@@ -1,0 +1,38 @@
+import { prettyFactory } from 'pino-pretty';
+import { describe, expect, test } from 'vitest';
+import { forPeople, newLogger } from '../../src/lifecycle/logger.ts';
+import { filesIn } from '../support/source-tree.ts';
+
+const SECRET = 'hunter2';
+
+/** Like what libraries for HTTP throw. */
+const failure = Object.assign(new Error('401'), {
+  config: { headers: { Authorization: SECRET, authorization: SECRET, 'Set-Cookie': SECRET } },
+  request: { auth: { password: SECRET } },
+});
+
+describe('lifecycle/logger', () => {
+  test.each(['machines', 'people'])('no secret is in a line for %s', (reader) => {
+    let written = '';
+    const lines = {
+      write: (text: string) => {
+        written += text;
+      },
+    };
+    const log = newLogger('info', reader === 'people' ? forPeople(prettyFactory, lines) : lines);
+    log.info(
+      { password: SECRET, login: { token: SECRET, headers: { cookie: SECRET, Cookie: SECRET } } },
+      'said',
+    );
+    log.child({ slot: 'orders#1' }).error({ err: failure, authorization: SECRET }, 'failed');
+    expect(written).toContain('said');
+    expect(written).toContain('orders#1');
+    expect(written).toContain('***');
+    expect(written).not.toContain(SECRET);
+  });
+
+  test('all loggers of all processes are made here', () => {
+    const makers = filesIn('src', '.ts').filter(({ text }) => /\bpino\(/.test(text));
+    expect(makers.map(({ path }) => path)).toEqual(['src/lifecycle/logger.ts']);
+  });
+});
