@@ -71,7 +71,8 @@ export async function surveyCentral(connection: Connection, config: Config): Pro
 
 /**
  * Over a connection of the caller's. Central is asked after the shard: a registration that is seen on the shard has a source
- * that was committed before it, also where another install is at work.
+ * that was committed before it, also where another install is at work. A queue that central knows and that was not there may
+ * have come with such an install between the two, so both are asked once more.
  */
 export async function surveyShard(
   connection: Connection,
@@ -79,12 +80,17 @@ export async function surveyShard(
   { config, consumer, knownOf }: ShardContext,
 ): Promise<ShardSurvey & { readonly facts: DatabaseFacts }> {
   const wanted = wantedSources(config);
-  const facts = await readFacts(connection, {
+  const options = {
     schema: shard.schema,
     queues: wanted.map(({ queue }) => queue),
     runtimeRole: shard.user,
-  });
-  const known = await knownOf(shard);
+  };
+  let facts = await readFacts(connection, options);
+  let known = await knownOf(shard);
+  if (lacksKnown(facts, known)) {
+    facts = await readFacts(connection, options);
+    known = await knownOf(shard);
+  }
   const situation: ShardSituation = { shard, facts, wanted, known, consumer, waiting: new Map() };
   const waiting = new Map<string, number>();
   for (const queue of queuesToCount(situation)) {
@@ -92,6 +98,10 @@ export async function surveyShard(
     waiting.set(queue.name, await countWaiting(connection, options));
   }
   return { shard, known, facts, plan: planShard({ ...situation, waiting }) };
+}
+
+function lacksKnown({ queues }: DatabaseFacts, known: KnownSources): boolean {
+  return [...known.values()].some(({ queue, state }) => state !== 'retired' && !queues.wanted.has(queue));
 }
 
 /** All shards at once; mistakes that show only when they are seen together are in their plans. */

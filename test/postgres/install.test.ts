@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest';
+import type { Shard } from '../../src/config/config.ts';
 import { install } from '../../src/install/install.ts';
+import { readSourcesOf } from '../../src/install/sources.ts';
+import { surveyShard } from '../../src/install/survey.ts';
 import { consumerName } from '../../src/queue/names.ts';
 import { givenDatabase, type TestDatabase } from '../support/database.ts';
 import { configFor, givenCluster, givenQueue, outcomes } from '../support/installation.ts';
@@ -23,6 +26,24 @@ const ourConsumer = async (central: TestDatabase): Promise<string> => {
   const [row] = await central.query<{ id: string; name: string }>('select id, name from tributary.identity');
   return consumerName(row?.name ?? '', row?.id ?? '');
 };
+
+describe('install/survey', () => {
+  test('a queue that another install makes between the look at the shard and the question to central is not gone', async () => {
+    const cluster = await givenCluster();
+    const [shard] = cluster.shards as [TestDatabase];
+    const config = configFor(cluster, { queues: '  orders: { workers: none, create: true }' });
+    const central = await cluster.central.connect();
+    const { plan } = await surveyShard(await shard.connect(), config.shards[0] as Shard, {
+      config,
+      consumer: 'unknown yet',
+      knownOf: async ({ name }) => {
+        expect(outcomes(await install(config))).toMatchObject({ s1: 'installed' });
+        return await readSourcesOf(central, name);
+      },
+    });
+    expect(plan.mistakes).toEqual([]);
+  });
+});
 
 describe('install/install', () => {
   test('creates queues, sources and positions on every shard, and the central queue', async () => {
