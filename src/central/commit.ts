@@ -194,8 +194,9 @@ async function openCommit(
   queue: string,
   { timeoutMs, holdSql }: CommitOptions,
 ): Promise<{ xid: number; table: string }> {
-  const [, , [own] = [], , [current] = []] = await central.script(
+  const [, , , [own] = [], , [current] = []] = await central.script(
     `begin isolation level read committed;
+     select tributary.commit_patience();
      set local idle_in_transaction_session_timeout = '5s';
      select tributary.begin_events(${literal(queue)}) as xid;
      ${holdSql};

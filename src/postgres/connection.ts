@@ -10,6 +10,7 @@ import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import type { Database } from '../config/config.ts';
 import { cameFrom } from '../errors/sentence.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
+import { requestCancel } from './cancel.ts';
 import { CopyScript } from './copy-script.ts';
 import { passwordFor } from './password.ts';
 import { internalTypes } from './types.ts';
@@ -164,6 +165,18 @@ export class Connection {
     (this.#client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
   }
 
+  /** A statement that is given up shall not go on waiting in the server. */
+  #cancel(): void {
+    const { host, port, processID, secretKey } = this.#client as unknown as {
+      host: string;
+      port: number;
+      processID?: number;
+      secretKey?: number;
+    };
+    if (processID === undefined || secretKey === undefined) return;
+    requestCancel({ host, port, pid: processID, secret: secretKey });
+  }
+
   /** Calls follow one another; each one's time counts from its own turn. */
   async #bounded<T>(call: () => Promise<T>, options: CallOptions): Promise<T> {
     const mine = this.#last.then(() => this.#answered(call, options));
@@ -179,6 +192,7 @@ export class Connection {
           code: 'timeout',
           kind: 'retryable',
         });
+        this.#cancel();
         this.destroy(error);
         reject(error);
       }, timeoutMs);

@@ -24,6 +24,7 @@ returns bigint as $$
 declare
     v_xid   bigint := tributary.begin_events(x_queue);
 begin
+    perform tributary.commit_patience();
     if pgq.current_event_table(x_queue) is distinct from x_table then
         raise exception using errcode = 'TB011', message = format('events of queue %s go to another table than %s', x_queue, x_table);
     end if;
