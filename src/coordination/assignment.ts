@@ -1,6 +1,7 @@
 // Who should hold what: each member computes its own fair share from the same standings and takes or lets go. Pure.
 //
 // Stable: who holds more keeps the odd ones, so that nothing moves between members whose counts differ by one.
+// Orphans (orphans.ts) are beside all shares.
 
 export interface Resource {
   readonly name: string;
@@ -36,6 +37,8 @@ export interface Standings {
   readonly adoptAfterMs: number;
   /** For how long we have been watching: a host that nobody ever saw counts as absent for so long. */
   readonly watchingMs: number;
+  /** Resources that nobody took for too long, and those that we took as such. */
+  readonly orphans?: { readonly free: ReadonlySet<string>; readonly adopted: ReadonlySet<string> };
 }
 
 export interface Assignment {
@@ -53,8 +56,9 @@ export function assign(standings: Standings): Assignment {
   const release = holdings
     .filter(({ holder, resource }) => holder === me && !wanted.has(resource))
     .map((one) => one.resource);
-  const take: string[] = [];
-  let maxNew = 0;
+  const orphans = standings.orphans?.free ?? new Set();
+  const take: string[] = resources.map(({ name }) => name).filter((name) => orphans.has(name));
+  let maxNew = take.length;
   for (const { eligible, names } of poolsOf(standings)) {
     if (eligible === undefined) continue;
     const mine = names.filter((name) => holderOf.get(name) === me);
@@ -64,7 +68,7 @@ export function assign(standings: Standings): Assignment {
     }
     const share = shareOf(me, eligible, names, holderOf);
     release.push(...mine.slice(share));
-    const free = names.filter((name) => !holderOf.has(name));
+    const free = names.filter((name) => !holderOf.has(name) && !orphans.has(name));
     if (mine.length >= share || free.length === 0) continue;
     maxNew += share - mine.length;
     take.push(...rotated(free, eligible.indexOf(me), eligible.length));
@@ -82,6 +86,7 @@ interface Pool {
 function poolsOf(standings: Standings): Pool[] {
   const pools = new Map<string, { eligible: readonly string[] | undefined; names: string[] }>();
   for (const resource of standings.resources) {
+    if (standings.orphans?.adopted.has(resource.name)) continue;
     const eligible = eligibleFor(resource, standings);
     const apart = resource.isApart ? resource.name : '';
     const key = eligible === undefined ? 'nobody' : JSON.stringify([eligible, apart]);

@@ -6,7 +6,7 @@
 // Fails by: a crash leaves leases that run out by themselves; central away: trust runs out, onLost, and the terms are taken
 // anew (as new ones) when it is back.
 import { backoffMs } from '../lifecycle/backoff.ts';
-import type { Service } from '../lifecycle/service.ts';
+import type { WatchedService } from '../lifecycle/service-set.ts';
 import { wait } from '../lifecycle/wait.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { type Assignment, assign, type Resource } from './assignment.ts';
@@ -19,6 +19,7 @@ import {
   type MemberFacts,
   type Predecessor,
 } from './lease-doors.ts';
+import { Orphans } from './orphans.ts';
 import { isSameTerm, isTrusted, type Term, type Trust, trustEndMs } from './term.ts';
 
 export interface LeaseKeeperOptions {
@@ -50,7 +51,7 @@ const BEAT_MS = 1_000;
 const LOOK_EVERY_BEATS = 2;
 const NOTHING: Assignment = { take: [], maxNew: 0, release: [] };
 
-export class LeaseKeeper implements Service {
+export class LeaseKeeper implements WatchedService {
   readonly name = 'lease keeper';
   readonly #options: LeaseKeeperOptions;
   readonly #beatMs: number;
@@ -65,7 +66,10 @@ export class LeaseKeeper implements Service {
   #pause = new AbortController();
   #isHurried = false;
   #plan: Assignment = NOTHING;
+  readonly #orphans = new Orphans();
   #beats = 0;
+  turns = 0;
+  #isAbandoned = false;
   #ended: Promise<void> | undefined;
 
   constructor(options: LeaseKeeperOptions) {
@@ -105,9 +109,20 @@ export class LeaseKeeper implements Service {
     await this.#ended;
   }
 
+  /** Nothing is let go: what it holds runs out. */
+  abandon(): void {
+    this.#isAbandoned = true;
+    this.#stopped.abort();
+    this.#pause.abort();
+    clearTimeout(this.#watch);
+    for (const term of [...this.#terms.values()]) this.#lose(term, 'ran-out');
+    this.#dropConnection(undefined);
+  }
+
   async #run(): Promise<void> {
     let failures = 0;
     while (!this.#stopped.signal.aborted) {
+      this.turns += 1;
       const startedMs = performance.now();
       const isHurried = this.#isHurried;
       this.#isHurried = false;
@@ -162,6 +177,7 @@ export class LeaseKeeper implements Service {
       if (this.#terms.has(term.resource) || this.#stopped.signal.aborted) continue;
       if (predecessor !== undefined) await this.#endPredecessor(connection, predecessor);
       this.#terms.set(term.resource, term);
+      this.#orphans.taken(term.resource);
       this.#options.onTaken(term);
     }
   }
@@ -183,8 +199,10 @@ export class LeaseKeeper implements Service {
       resources: names,
       timeoutMs,
     });
-    const watchingMs = performance.now() - this.#startedMs;
-    this.#plan = assign({ me: member.id, resources, members, holdings, adoptAfterMs, watchingMs });
+    const nowMs = performance.now();
+    const standings = { me: member.id, resources, members, holdings, adoptAfterMs };
+    this.#orphans.look({ ...standings, nowMs });
+    this.#plan = assign({ ...standings, watchingMs: nowMs - this.#startedMs, orphans: this.#orphans });
     for (const name of this.#plan.release) this.#beginRelease(name);
   }
 
@@ -237,9 +255,11 @@ export class LeaseKeeper implements Service {
   }
 
   async #leave(): Promise<void> {
+    if (this.#isAbandoned) return this.#dropConnection(undefined);
     for (const name of this.#terms.keys()) this.#beginRelease(name);
     // Beats go on while the work ends: a lease that ran out meanwhile would be two at work.
-    while ([...this.#leaving.values()].includes('ending')) {
+    while ([...this.#leaving.values()].includes('ending') && !this.#isAbandoned) {
+      this.turns += 1;
       this.#plan = NOTHING;
       const startedMs = performance.now();
       await this.#beatOnce().catch((error) => {
@@ -250,6 +270,7 @@ export class LeaseKeeper implements Service {
     }
     clearTimeout(this.#watch);
     this.#terms.clear();
+    if (this.#isAbandoned) return this.#dropConnection(undefined);
     try {
       this.#connection ??= await this.#options.open();
       await leaseLeave(this.#connection, this.#options.member.id);

@@ -119,11 +119,12 @@ export async function endPredecessor(
   connection: Connection,
   { holder, backendPid, backendStart }: Predecessor,
 ): Promise<void> {
-  await connection.query('select tributary.end_member($1, $2, $3)', [
-    holder,
-    backendPid ?? null,
-    backendStart ?? null,
-  ]);
+  // What we hold already must be renewed meanwhile.
+  await connection.query(
+    'select tributary.end_member($1, $2, $3)',
+    [holder, backendPid ?? null, backendStart ?? null],
+    { timeoutMs: 2_000 },
+  );
 }
 
 /** As SQL text, for the first message of a transaction: whoever takes over from this member ends its backend. */

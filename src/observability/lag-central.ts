@@ -5,6 +5,7 @@ import { sqlstateOf } from '../errors/sqlstate.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
 import { missingByQueueSql } from '../queue/ahead.ts';
 import { groupName } from '../queue/names.ts';
+import { upkeepTrouble } from '../upkeep/upkeep-lease.ts';
 import type { CentralQueueFacts, LagPosition, StoredLag } from './lag-facts.ts';
 import type { SourceState } from './lag-report.ts';
 
@@ -36,10 +37,15 @@ export async function readCentralLag(link: CentralLink, config: Config): Promise
         options,
       );
       const missingOf = new Map(missing.map((row) => [row.queue, Math.max(0, row.missing)]));
+      const upkeep = await upkeepTrouble(central, TIMEOUT_MS);
       return {
         at: new Date(queues[0]?.now_ms ?? Date.now()),
         sources: sources.map(toStored),
-        queues: queues.map((row) => ({ ...toQueue(row), missingXids: missingOf.get(row.queue) ?? 0 })),
+        queues: queues.map((row) => ({
+          ...toQueue(row),
+          missingXids: missingOf.get(row.queue) ?? 0,
+          upkeepTrouble: upkeep,
+        })),
       };
     });
   } catch (error) {
@@ -154,7 +160,7 @@ interface QueueRow {
   dead: number;
 }
 
-function toQueue(row: QueueRow): Omit<CentralQueueFacts, 'missingXids'> {
+function toQueue(row: QueueRow): Omit<CentralQueueFacts, 'missingXids' | 'upkeepTrouble'> {
   return {
     queue: row.queue,
     isThere: row.is_there,

@@ -65,6 +65,8 @@ export type ShardAnswer =
   | { readonly kind: 'failed'; readonly reason: string };
 
 export interface CentralQueueFacts {
+  /** That nobody does what central needs, in a sentence. */
+  readonly upkeepTrouble: string | undefined;
   readonly queue: string;
   readonly isThere: boolean;
   readonly hasGroup: boolean;

@@ -19,7 +19,7 @@ export function lagOfCentral(queue: Queue, facts: CentralQueueFacts, group: stri
     secondsBehind: isKnown ? facts.secondsBehind : undefined,
     retrying: facts.retrying,
     dead: facts.dead,
-    reason: reasonOf({ wanted, facts, group }),
+    reason: reasonOf({ wanted, facts, group }) ?? facts.upkeepTrouble,
   };
 }
 

@@ -2,6 +2,7 @@
 import type { Config } from '../../config/config.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import { consumerName } from '../../queue/names.ts';
+import { upkeepTrouble } from '../../upkeep/upkeep-lease.ts';
 import type { CentralFacts } from '../central-facts.ts';
 import { readShardLeases, type ShardLease } from '../leases.ts';
 
@@ -16,6 +17,8 @@ export interface CentralView {
   readonly consumer: string;
   readonly sources: ReadonlyMap<string, ReadonlyMap<string, SourceView>>;
   readonly leases: ReadonlyMap<string, ShardLease>;
+  /** That nobody does what central needs, in a sentence. */
+  readonly upkeepTrouble: string | undefined;
 }
 
 /** Undefined where central is not installed, or is another installation's. */
@@ -42,5 +45,6 @@ export async function readCentralView(
     consumer: consumerName(config.name, central.identity.id),
     sources,
     leases: await readShardLeases(connection),
+    upkeepTrouble: await upkeepTrouble(connection),
   };
 }

@@ -29,20 +29,18 @@ export async function checkCentral(connection: Connection, config: Config): Prom
     ...(central.hasSchema ? await missingCentralPrivileges(connection) : []),
   ];
   const mayRead = !lacking.includes('usage on schema tributary');
-  return {
-    facts,
-    view: mayRead ? await readCentralView(connection, config, central) : undefined,
-    row: judgeCentral(config, { facts, central, lacking }),
-  };
+  const view = mayRead ? await readCentralView(connection, config, central) : undefined;
+  return { facts, view, row: judgeCentral(config, { facts, central, lacking, view }) };
 }
 
 interface CentralFindings {
   readonly facts: DatabaseFacts;
   readonly central: CentralFacts;
   readonly lacking: readonly string[];
+  readonly view: CentralView | undefined;
 }
 
-function judgeCentral(config: Config, { facts, central, lacking }: CentralFindings): CheckRow {
+function judgeCentral(config: Config, { facts, central, lacking, view }: CentralFindings): CheckRow {
   const place = placeOfCentral(config);
   const server = judgeServer(facts, { place, schema: 'pgq' });
   const missing =
@@ -78,7 +76,11 @@ function judgeCentral(config: Config, { facts, central, lacking }: CentralFindin
       ...judgeTickers(config, facts, place),
       ...ticking.problems,
     ],
-    warnings: [...server.warnings, ...ticking.warnings],
+    warnings: [
+      ...server.warnings,
+      ...ticking.warnings,
+      ...(view?.upkeepTrouble === undefined ? [] : [view.upkeepTrouble]),
+    ],
   };
 }
 

@@ -1,0 +1,51 @@
+// Resources that nobody holds although all who could are there: members whose files differ work out different shares, and
+// each leaves a resource to the other. What was free for longer than `adoptAfterMs` is taken by whoever sees it. Pure.
+import type { Holding, Member, Resource } from './assignment.ts';
+
+export interface OrphansLook {
+  readonly resources: readonly Resource[];
+  readonly members: readonly Member[];
+  readonly holdings: readonly Holding[];
+  readonly adoptAfterMs: number;
+  readonly nowMs: number;
+}
+
+export class Orphans {
+  /** Since when we see nobody hold it. */
+  readonly #freeSinceMs = new Map<string, number>();
+  /** What we took as an orphan: held beside our share, while the same members are there. */
+  readonly #adopted = new Set<string>();
+  /** The members that were there when we last looked. */
+  #present = '';
+  #free: ReadonlySet<string> = new Set();
+
+  /** Free for too long. */
+  get free(): ReadonlySet<string> {
+    return this.#free;
+  }
+
+  get adopted(): ReadonlySet<string> {
+    return this.#adopted;
+  }
+
+  look({ resources, members, holdings, adoptAfterMs, nowMs }: OrphansLook): void {
+    const ids = members.filter(({ silentMs }) => silentMs <= 0).map(({ id }) => id);
+    const present = JSON.stringify(ids.sort());
+    // Whoever came may have the file that the others lacked.
+    if (present !== this.#present) this.#adopted.clear();
+    this.#present = present;
+    const held = new Set(holdings.map(({ resource }) => resource));
+    // Slots of groups are no matter of files: central says how many there shall be.
+    const names = resources.filter(({ group }) => group === undefined).map(({ name }) => name);
+    const free = names.filter((name) => !held.has(name));
+    for (const name of this.#freeSinceMs.keys()) if (!free.includes(name)) this.#freeSinceMs.delete(name);
+    for (const name of free) if (!this.#freeSinceMs.has(name)) this.#freeSinceMs.set(name, nowMs);
+    const isDue = (name: string) => nowMs - (this.#freeSinceMs.get(name) as number) > adoptAfterMs;
+    this.#free = new Set(free.filter(isDue));
+  }
+
+  /** We hold it now. */
+  taken(name: string): void {
+    if (this.#free.has(name)) this.#adopted.add(name);
+  }
+}
