@@ -1,5 +1,5 @@
--- A round of one shard, first part: which queues are due for a tick, each under its lock. The round is one message, in
--- READ COMMITTED: this, round-tick.sql, round-see.sql, and where asked round-covered.sql and round-read.sql.
+-- A round of one shard, first part: which queues are due for a tick, each under its lock. The round is one message of two
+-- transactions in READ COMMITTED: this and round-tick.sql; round-see.sql, and where asked round-covered.sql and round-read.sql.
 -- :request is a json array of {k, id, queue, tick_id, ticks, tick, read}, or a parameter that holds it; :schema is the schema
 -- of PgQ; :uncovered an expression over q and l that tells whether a committed event is in no tick yet (null: not asked).
 -- Behind a pooler each part is planned anew each time: so they are kept simple, and what can be decided from the ticks is
@@ -18,7 +18,8 @@ from (
             select t.tick_time, t.tick_event_seq, t.tick_snapshot from :schema.tick t
             where t.tick_queue = q.queue_id order by t.tick_id desc limit 1) l
         where r.tick and not q.queue_external_ticker and not q.queue_ticker_paused
-          and l.tick_time <= now() - interval '20 ms'
+          -- A tick made before the clock was set back is no reason to wait for it.
+          and l.tick_time not between now() - interval '20 ms' and now()
           -- Beyond a tick from the future PgQ makes none, and raises; round-see.sql tells of it.
           and split_part(l.tick_snapshot::text, ':', 2)::bigint <= (select pg_snapshot_xmax(pg_current_snapshot())::text::bigint)
         order by q.queue_name

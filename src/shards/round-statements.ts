@@ -29,8 +29,12 @@ const PLANNING = [
   'max_parallel_workers_per_gather = 0',
 ];
 
-/** What goes before the parts, in the same transaction. */
-export const ROUND_SETTINGS = ["set local statement_timeout = '15s'", "set local lock_timeout = '1s'"];
+/** What goes before the parts, in the same transaction. Whoever does not take an answer would hold back vacuum and rotation. */
+export const ROUND_SETTINGS = [
+  "set local statement_timeout = '15s'",
+  "set local lock_timeout = '1s'",
+  "set local tcp_user_timeout = '20s'",
+];
 export const ROUND_PLANNING = PLANNING.map((setting) => `set local ${setting}`);
 
 /** The parts as text, about these queues alone. */

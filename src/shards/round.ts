@@ -8,6 +8,7 @@ import {
   ROUND_PLANNING,
   ROUND_SETTINGS,
   type RoundPart,
+  type RoundStatement,
   roundTexts,
 } from './round-statements.ts';
 import { chooseEnd, type PlainTick, type Tick, toTick } from './ticks.ts';
@@ -73,6 +74,13 @@ export interface RoundOptions {
   readonly prepared?: PreparedRound | undefined;
 }
 
+interface RoundStep {
+  readonly part?: RoundPart;
+  readonly sql: string;
+}
+
+const TICKING: ReadonlySet<RoundPart> = new Set(['due', 'tick']);
+
 /** @returns what is seen, in the order of the queues' names; queues that do not exist are absent. */
 export async function runRound(
   shard: Connection,
@@ -85,16 +93,25 @@ export async function runRound(
   const isReading = requests.some(({ read }) => read === true);
   const statements =
     prepared?.statements({ request, isExact, isReading }) ?? roundTexts(queues, { schema, request, isExact });
-  const before = [
+  const begin = [
     'begin isolation level read committed',
     ...ROUND_SETTINGS,
     ...(prepared === undefined ? ROUND_PLANNING : []),
   ];
-  const text = [...before, ...statements.map(({ sql }) => sql), 'commit'].join(';\n');
-  const results = await shard.script(text, { timeoutMs });
+  const inTransaction = (some: readonly RoundStatement[]): RoundStep[] => [
+    ...begin.map((sql) => ({ sql })),
+    ...some,
+    { sql: 'commit' },
+  ];
+  // The locks of the ticks are gone before what was seen is sent: an answer that nobody takes may last.
+  const steps = [
+    ...inTransaction(statements.filter(({ part }) => TICKING.has(part))),
+    ...inTransaction(statements.filter(({ part }) => !TICKING.has(part))),
+  ];
+  const results = await shard.script(steps.map(({ sql }) => sql).join(';\n'), { timeoutMs });
   const rowsOf = (part: RoundPart): Row[] => {
-    const at = statements.findIndex((statement) => statement.part === part);
-    return at < 0 ? [] : (results[before.length + at] ?? []);
+    const at = steps.findIndex((step) => step.part === part);
+    return at < 0 ? [] : (results[at] ?? []);
   };
   const ticked = new Map(rowsOf('tick').map((row) => [row.queue as string, row.tick_id as number | null]));
   const left = new Map(rowsOf('covered').map((row) => [row.k as number, row.uncovered as boolean]));
