@@ -1,4 +1,7 @@
 // A connection to central that is opened when needed and opened anew after it broke. One user at a time.
+//
+// Fails by: central that cannot be reached fails all who wait by then, at once: each in turn would wait for its own attempt,
+// and the last of hundreds for hours.
 import type { Config } from '../config/config.ts';
 import { sentenceFor } from '../errors/sentence.ts';
 import { kindOf, sqlstateOf } from '../errors/sqlstate.ts';
@@ -11,11 +14,20 @@ export class CentralLink {
   #connection: Promise<Connection> | undefined;
   #queue: Promise<unknown> = Promise.resolve();
   #opened = 0;
+  #progress = 0;
+  /** Uses asked for so far, and up to which of them an attempt to connect has failed. */
+  #asked = 0;
+  #refused: { readonly upTo: number; readonly error: unknown } = { upTo: 0, error: undefined };
+  #giveUp: (error: unknown) => void = () => {};
+  readonly #givenUp: Promise<never> = new Promise((_resolve, reject) => {
+    this.#giveUp = reject;
+  });
 
   /** @param purpose shown in pg_stat_activity behind the installation's name. */
   constructor(config: Config, purpose: string) {
     this.#config = config;
     this.#purpose = purpose;
+    this.#givenUp.catch(() => {});
   }
 
   /** How often a connection was opened: another one may reach a central that was restored or failed over meanwhile. */
@@ -25,12 +37,31 @@ export class CentralLink {
 
   /** Lends the connection to `work`, after those who asked before; a broken one is replaced first. */
   async use<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
-    const mine = this.#queue.then(async () => await work(await this.#open()));
+    this.#asked += 1;
+    const number = this.#asked;
+    const mine = this.#queue.then(async () => {
+      if (number <= this.#refused.upTo) throw this.#refused.error;
+      this.#progress += 1;
+      return await work(await this.#open());
+    });
     this.#queue = mine.catch(() => {});
     try {
-      return await mine;
+      return await Promise.race([mine, this.#givenUp]);
     } catch (error) {
       throw centralError(error);
+    }
+  }
+
+  /** Counts uses that have begun, and pieces of large ones. */
+  get progress(): number {
+    return this.#progress;
+  }
+
+  /** The same pieces; each one that is taken counts. */
+  async *counted(pieces: Iterable<Buffer> | AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+    for await (const piece of pieces) {
+      this.#progress += 1;
+      yield piece;
     }
   }
 
@@ -42,8 +73,17 @@ export class CentralLink {
     return await this.use((connection) => connection.query<R>(text, values, options));
   }
 
+  /** Breaks off whatever is under way and refuses all that comes; nothing is waited for. */
+  abandon(): void {
+    this.#giveUp(
+      new TributaryError('The connection to central was given up.', { code: 'abandoned', kind: 'retryable' }),
+    );
+    this.#refused = { upTo: Number.POSITIVE_INFINITY, error: new Error('The connection was given up.') };
+    void this.#connection?.then((connection) => connection.destroy()).catch(() => {});
+  }
+
   async close(): Promise<void> {
-    await this.#queue;
+    await Promise.race([this.#queue, this.#givenUp.catch(() => {})]);
     const connection = await this.#connection?.catch(() => undefined);
     this.#connection = undefined;
     await connection?.close();
@@ -56,9 +96,14 @@ export class CentralLink {
       applicationName: `tributary ${this.#purpose} ${this.#config.name}`,
       owner: 'Central',
     });
-    const opened = await this.#connection;
-    this.#opened += 1;
-    return opened;
+    try {
+      const opened = await this.#connection;
+      this.#opened += 1;
+      return opened;
+    } catch (error) {
+      if (this.#asked > this.#refused.upTo) this.#refused = { upTo: this.#asked, error };
+      throw error;
+    }
   }
 }
 

@@ -46,14 +46,14 @@ export async function retryDead(
   const limit = perSecond === undefined ? MOST_IN_TRANSACTION : pageSize(perSecond);
   let after = 0;
   while (!signal.aborted) {
-    const startedMs = Date.now();
+    const startedMs = performance.now();
     const page = await pageDead(link, filter, { after, limit });
     const last = page.at(-1);
     if (last === undefined) break;
     await retryPage(link, page, { group, result });
     after = last.id;
     if (perSecond !== undefined)
-      await wait((page.length / perSecond) * 1_000 - (Date.now() - startedMs), signal);
+      await wait((page.length / perSecond) * 1_000 - (performance.now() - startedMs), signal);
   }
   return result;
 }

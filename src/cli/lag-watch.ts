@@ -41,7 +41,7 @@ export async function watchLag(
   let report: LagReport | undefined;
   try {
     while (!signal.aborted) {
-      const beganMs = Date.now();
+      const beganMs = performance.now();
       try {
         report = await reader.read({ live, patienceMs: PATIENCE_MS });
         draw(show(report));
@@ -51,7 +51,7 @@ export async function watchLag(
         if (isJson) context.stderr.write(`${sentence}\n`);
         else draw(`${plain(sentence)}\n`);
       }
-      await wait(Math.max(0, everyMs - (Date.now() - beganMs)), signal);
+      await wait(Math.max(0, everyMs - (performance.now() - beganMs)), signal);
     }
   } finally {
     keys?.end();

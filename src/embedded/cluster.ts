@@ -176,13 +176,13 @@ const isTaken = (error: unknown): boolean => error instanceof Error && /TCP\/IP 
 async function start(keeper: Keeper, folder: Folder, port: number): Promise<void> {
   keeper.send(`start ${port}`);
   const pid = await keeper.answer('started', TIMEOUT_MS);
-  const deadline = Date.now() + TIMEOUT_MS;
+  const deadline = performance.now() + TIMEOUT_MS;
   while (pid === undefined || !folder.saysReady(pid)) {
     if (keeper.hasAnswer) {
       await keeper.answer('ended', TIMEOUT_MS);
       throw failure(`PostgreSQL did not start: ${folder.lastWords()}`);
     }
-    if (Date.now() > deadline) {
+    if (performance.now() > deadline) {
       throw failure(`PostgreSQL was not ready within ${TIMEOUT_MS / 1000} s: ${folder.lastWords()}`);
     }
     await wait(READY_POLL_MS);

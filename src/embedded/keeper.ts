@@ -105,9 +105,9 @@ export class Keeper {
    * @throws when the keeper is gone: dismissed, or never started.
    */
   async answer(kind: 'started' | 'ended', timeoutMs: number): Promise<number | undefined> {
-    const deadline = Date.now() + timeoutMs;
+    const deadline = performance.now() + timeoutMs;
     while (this.#answers.length === 0) {
-      const leftMs = deadline - Date.now();
+      const leftMs = deadline - performance.now();
       if (leftMs <= 0) return undefined;
       if (this.#isGone) throw new Error('The keeper of this PostgreSQL has ended.');
       await this.#nextLine(leftMs);

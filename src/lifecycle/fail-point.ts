@@ -1,6 +1,6 @@
 // Named places where a test may stop, kill or freeze the process: TRIBUTARY_FAIL_POINT=name[=action][*nth], off by default.
 //
-// Actions: `kill` (SIGKILL, the default), `stop` (SIGSTOP), `throw`. `nth` counts how often the point is passed before it
+// Actions: `kill` (SIGKILL, the default), `stop` (SIGSTOP), `throw`, `hang` (for ever, this place alone). `nth` counts how often the point is passed before it
 // acts (default 1). A point fires once per process.
 const setting = process.env.TRIBUTARY_FAIL_POINT;
 const parsed = setting === undefined ? undefined : parse(setting);
@@ -44,12 +44,13 @@ export function isArmed(name: FailPoint): boolean {
 async function fire(armed: Armed): Promise<void> {
   armed.left -= 1;
   if (armed.left !== 0) return;
+  if (armed.action === 'hang') await new Promise(() => {});
   if (armed.action === 'throw') throw new Error(`fail point ${armed.name}`);
   process.kill(process.pid, armed.action === 'stop' ? 'SIGSTOP' : 'SIGKILL');
   await new Promise((resolve) => setTimeout(resolve, 1_000));
 }
 
 function parse(text: string): Armed {
-  const match = /^(.+?)(?:=(kill|stop|throw))?(?:\*(\d+))?$/.exec(text);
+  const match = /^(.+?)(?:=(kill|stop|throw|hang))?(?:\*(\d+))?$/.exec(text);
   return { name: match?.[1] ?? text, action: match?.[2] ?? 'kill', left: Number(match?.[3] ?? 1) };
 }

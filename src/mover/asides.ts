@@ -3,6 +3,7 @@
 // Invariant: a source that is read aside is in no round and is not begun anew until its aside has ended and all of its
 // parcels have: then it goes on from central's position.
 import type { Shard } from '../config/config.ts';
+import type { Loop } from '../lifecycle/watchdog.ts';
 import { Connection } from '../postgres/connection.ts';
 import { copyWindows, type Found } from './copy-windows.ts';
 import { handOnEmpty } from './empty-windows.ts';
@@ -11,7 +12,30 @@ import { copySorted } from './reading-poison.ts';
 import type { Source } from './source.ts';
 
 /** Ten million events are sorted in this time also by a server that is busy with others. */
-const FIRST_BYTE_MS = 300_000;
+const FIRST_BYTE_MS = 240_000;
+
+/** One of them, as the watchdog sees it. */
+class Aside implements Loop {
+  readonly name: string;
+  turns = 0;
+  #connection: Connection | undefined;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  reads(connection: Connection): void {
+    this.#connection = connection;
+  }
+
+  goesOn(): void {
+    this.turns += 1;
+  }
+
+  abandon(): void {
+    this.#connection?.destroy();
+  }
+}
 
 export class Asides {
   readonly #shard: Shard;
@@ -19,7 +43,7 @@ export class Asides {
   /** Called when one has ended, well or not: its source goes on from central's position. */
   readonly #onEnded: () => void;
   readonly #running = new Set<Promise<void>>();
-  readonly #connections = new Set<Connection>();
+  readonly #asides = new Set<Aside>();
   #isEnding = false;
 
   constructor(shard: Shard, { context, onEnded }: { context: MoverContext; onEnded: () => void }) {
@@ -29,35 +53,49 @@ export class Asides {
   }
 
   begin(found: Found): void {
-    found.source.isAside = true;
-    const running = this.#read(found)
-      .catch((error: unknown) => this.#blame(found.source, error))
-      .then(() => {
-        // First free, then told: who begins anew passes over sources that are still aside.
-        found.source.isAside = false;
-        this.#running.delete(running);
-        this.#onEnded();
-      });
+    const { source } = found;
+    source.isAside = true;
+    const aside = new Aside(`large window of ${source.shard}:${source.queue}`);
+    let giveUp = () => {};
+    const stoodStill = new Promise<void>((resolve) => {
+      giveUp = resolve;
+    });
+    const unwatch = this.#context.watchdog.watch(aside, giveUp);
+    const read = this.#read(found, aside).catch((error: unknown) => this.#blame(source, error));
+    const running = Promise.race([read, stoodStill]).then(() => {
+      unwatch();
+      // First free, then told: who begins anew passes over sources that are still aside.
+      source.isAside = false;
+      source.isStale = true;
+      this.#running.delete(running);
+      this.#onEnded();
+    });
     this.#running.add(running);
   }
 
   /** Gives up what is being read; what was read whole is committed. Resolves when all has ended. */
   async end(): Promise<void> {
     this.#isEnding = true;
-    for (const connection of this.#connections) connection.destroy();
+    for (const aside of this.#asides) aside.abandon();
     await Promise.all(this.#running);
   }
 
-  async #read(found: Found): Promise<void> {
+  async #read(found: Found, aside: Aside): Promise<void> {
     const { config } = this.#context;
+    this.#asides.add(aside);
     const connection = await Connection.open(this.#shard, {
       applicationName: `tributary mover ${config.name} aside`,
     });
-    this.#connections.add(connection);
-    if (this.#isEnding) connection.destroy();
+    aside.reads(connection);
+    if (this.#isEnding) aside.abandon();
     try {
       const label = `Source ${this.#shard.name}:${found.source.queue}`;
-      const options = { context: this.#context, label, firstByteMs: FIRST_BYTE_MS };
+      const options = {
+        context: this.#context,
+        label,
+        firstByteMs: FIRST_BYTE_MS,
+        onProgress: () => aside.goesOn(),
+      };
       const { settled } = await copySorted(connection, found, {
         copy: (one) => copyWindows(connection, [one], options),
         condemning: this.#context.condemning,
@@ -72,13 +110,14 @@ export class Asides {
       await (error as { settled?: Promise<unknown> }).settled;
       throw error;
     } finally {
-      this.#connections.delete(connection);
+      this.#asides.delete(aside);
       connection.destroy();
     }
   }
 
   #blame(source: Source, error: unknown): void {
-    if (this.#isEnding) return;
+    // An operator's pause ends it as well.
+    if (this.#isEnding || source.isPaused) return;
     source.failed(error, 'read');
     this.#context.onOccurrence({ kind: 'source-trouble', shard: source.shard, queue: source.queue, error });
   }

@@ -33,12 +33,9 @@ interface Open {
   lastEventId: number | undefined;
 }
 
+const OUTDATED = { code: 'outdated', kind: 'retryable' } as const;
 /** Rows that need less are not asked for beforehand. */
 const LEAST_EXPECTED_BYTES = 256 * 1024;
-
-/** A large row that after so long comes more slowly than this leaves its place to others that wait for it. */
-const SLOW_AFTER_MS = 30_000;
-const LEAST_BYTES_PER_MS = 256;
 
 export class Assembler {
   readonly #windows: Open[];
@@ -50,9 +47,9 @@ export class Assembler {
   /** The large row that is under way, and how to let the next one begin. */
   #stream: RowStream | undefined;
   #leaveOversize: (() => void) | undefined;
-  #streamed = { bytes: 0, sinceMs: 0 };
   #next = 0;
   #rows = 0;
+  #isAbandoned = false;
 
   constructor(
     readers: readonly { source: Source; reader: Reader; dead?: readonly DeadRow[] }[],
@@ -90,7 +87,7 @@ export class Assembler {
     await this.#take(pieces);
     if (pieces.length > 0) this.#release(this.#expected);
     if (neededBytes < LEAST_EXPECTED_BYTES || neededBytes <= this.#expected) return;
-    await this.#claim.reserve(neededBytes - this.#expected);
+    await this.#reserve(neededBytes - this.#expected);
     this.#expected = neededBytes;
   }
 
@@ -113,7 +110,7 @@ export class Assembler {
       }
       const expected = Math.min(this.#expected, piece.bytes.length);
       this.#expected -= expected;
-      await this.#claim.reserve(piece.bytes.length - expected);
+      await this.#reserve(piece.bytes.length - expected, expected);
       window.chunks.push(piece.bytes);
       window.bytes += piece.bytes.length;
       window.rows += piece.rows;
@@ -132,6 +129,7 @@ export class Assembler {
 
   /** The stream broke: what is not complete is dropped. */
   abandon(): void {
+    this.#isAbandoned = true;
     this.#stream?.breakOff(
       new TributaryError('The shard broke off a large event.', { code: 'copy-cut', kind: 'retryable' }),
     );
@@ -139,6 +137,21 @@ export class Assembler {
     for (const window of this.#windows.slice(this.#next)) this.#claim.free(window.bytes);
     this.#release(this.#expected);
     this.#claim.complete();
+  }
+
+  /** Whoever gave it up meanwhile does not know of what it was waiting for. */
+  async #reserve(bytes: number, reserved = 0): Promise<void> {
+    await this.#claim.reserve(bytes);
+    if (!this.#isAbandoned) return;
+    this.#claim.free(bytes + reserved);
+    this.#leaveWhereAbandoned();
+  }
+
+  #leaveWhereAbandoned(): void {
+    if (!this.#isAbandoned) return;
+    this.#leaveOversize?.();
+    this.#claim.complete();
+    throw new TributaryError('Reading was given up.', { code: 'abandoned', kind: 'retryable' });
   }
 
   #release(bytes: number): void {
@@ -153,23 +166,20 @@ export class Assembler {
       if (window.lastEventId === piece.firstEventId) throw this.#twin(window, piece.firstEventId);
       if (window.rows > 0) this.#cut(window);
       this.#leaveOversize = await this.#options.budget.oversize();
-      this.#streamed = { bytes: 0, sinceMs: performance.now() };
+      this.#leaveWhereAbandoned();
       this.#stream = this.#emitStream(window, piece);
     }
     if (piece.taken > 0) this.#options.onOriginTaken(window.source, piece.taken);
     await this.#stream?.push(piece.bytes);
-    this.#streamed.bytes += piece.bytes.length;
-    this.#leaveWhereSlow(window);
+    this.#leaveWhereSlow(window, this.#stream);
   }
 
   /** There is one place for large rows: one that hardly comes must not keep it for ever. */
-  #leaveWhereSlow({ source }: Open): void {
-    const { bytes, sinceMs } = this.#streamed;
-    const ms = performance.now() - sinceMs;
-    if (ms < SLOW_AFTER_MS || bytes / ms > LEAST_BYTES_PER_MS || !this.#options.budget.isOversizeAwaited)
-      return;
+  #leaveWhereSlow({ source }: Open, stream: RowStream | undefined): void {
+    const slowly = stream?.bytesPerMsWhereSlow;
+    if (slowly === undefined || !this.#options.budget.isOversizeAwaited) return;
     throw new TributaryError(
-      `A large event of ${source.shard}:${source.queue} comes at ${Math.round(bytes / ms)} kB/s while others wait for its place; it is tried again.`,
+      `A large event of ${source.shard}:${source.queue} comes at ${Math.round(slowly)} kB/s while others wait for its place; it is tried again.`,
       { code: 'stream-slow', kind: 'retryable' },
     );
   }
@@ -204,7 +214,7 @@ export class Assembler {
     const stream = new RowStream();
     const { source, from } = window;
     if (source.handed !== from) {
-      throw new TributaryError('Read before a failed commit.', { code: 'outdated', kind: 'retryable' });
+      throw outdated();
     }
     const to = this.#insideAt(window, firstEventId);
     window.lastEventId = firstEventId;
@@ -254,15 +264,6 @@ export class Assembler {
     this.#claim.complete();
   }
 
-  #drop(bytes: number): void {
-    this.#claim.free(bytes);
-    this.#settled.push(
-      Promise.resolve(
-        new TributaryError('Read before a failed commit.', { code: 'outdated', kind: 'retryable' }),
-      ),
-    );
-  }
-
   #emit(window: Open, to: Position): void {
     const { source, chunks, bytes, rows } = window;
     window.chunks = [];
@@ -270,7 +271,8 @@ export class Assembler {
     window.rows = 0;
     // Begun anew from central's position while this was being read: it follows nothing any more.
     if (source.handed !== window.from) {
-      this.#drop(bytes);
+      this.#claim.free(bytes);
+      this.#settled.push(Promise.resolve(outdated()));
       return;
     }
     source.ahead = to;
@@ -291,3 +293,5 @@ export class Assembler {
     this.#options.emit(parcel);
   }
 }
+
+const outdated = () => new TributaryError('Read before a failed commit.', OUTDATED);

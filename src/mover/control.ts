@@ -2,12 +2,17 @@
 import type { CentralLink } from '../central/central-link.ts';
 import { readHeld } from '../central/held.ts';
 import { readSourceStates, storeLag } from '../central/source-states.ts';
+import type { WatchedService } from '../lifecycle/service-set.ts';
+import { wait } from '../lifecycle/wait.ts';
 import type { Backpressure } from './backpressure.ts';
 import { lagOf } from './lag-of.ts';
 import type { ShardLoop } from './shard-loop.ts';
 
 export interface ControlOptions {
+  /** Its own: closed with it. */
   readonly link: CentralLink;
+  /** The shards that are moved now. */
+  readonly loops: () => readonly ShardLoop[];
   /** The mover's name in `lag`. */
   readonly host: string;
   readonly backpressures: ReadonlyMap<string, Backpressure>;
@@ -16,19 +21,45 @@ export interface ControlOptions {
   readonly onTrouble: (error: unknown) => void;
 }
 
+const EVERY_MS = 1_000;
 const LAG_EVERY_MS = 2_000;
 
-export class Control {
+export class Control implements WatchedService {
+  readonly name = 'exchange with central';
+  readonly link: CentralLink;
   readonly #options: ControlOptions;
+  readonly #stopped = new AbortController();
+  turns = 0;
   #opened = 0;
   #lagAtMs = 0;
 
   constructor(options: ControlOptions) {
     this.#options = options;
+    this.link = options.link;
   }
 
-  async runOnce(loops: readonly ShardLoop[]): Promise<void> {
+  async run(): Promise<void> {
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      await this.#runOnce();
+      this.turns += 1;
+      await wait(EVERY_MS, signal);
+    }
+    await this.link.close();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+  }
+
+  abandon(): void {
+    this.#stopped.abort();
+    this.link.abandon();
+  }
+
+  async #runOnce(): Promise<void> {
     const { link, onTrouble } = this.#options;
+    const loops = this.#options.loops();
     try {
       const states = await readSourceStates(
         link,
@@ -39,9 +70,12 @@ export class Control {
       const isOther = known !== states.total || link.opened !== this.#opened;
       this.#opened = link.opened;
       for (const loop of loops) loop.refresh(states.exceptions, isOther);
-      if (Date.now() < this.#lagAtMs) return;
-      this.#lagAtMs = Date.now() + LAG_EVERY_MS;
+      this.turns += 1;
+      const nowMs = performance.now();
+      if (nowMs < this.#lagAtMs) return;
+      this.#lagAtMs = nowMs + LAG_EVERY_MS;
       await this.tellLag(loops);
+      this.turns += 1;
       await this.#measureHeld();
     } catch (error) {
       onTrouble(error);
@@ -56,7 +90,7 @@ export class Control {
   async tellLag(loops: readonly ShardLoop[]): Promise<void> {
     const { link, host, queueTrouble, backpressures, onTrouble } = this.#options;
     const situation = {
-      nowMs: Date.now(),
+      nowMs: performance.now(),
       centralTrouble: queueTrouble,
       heldBack: (queue: string) => backpressures.get(queue)?.reason,
     };

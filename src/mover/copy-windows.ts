@@ -47,24 +47,32 @@ export interface CopyOptions {
   readonly label: string;
   /** How long the shard may take until its first byte: it sorts the whole window before it sends any of it. */
   readonly firstByteMs?: number;
+  /** Called with each piece that the shard sends. */
+  readonly onProgress?: () => void;
 }
 
 export async function copyWindows(
   connection: Connection,
   found: readonly Found[],
-  { context, label, firstByteMs = COPY_PATIENCE_MS }: CopyOptions,
+  { context, label, firstByteMs = COPY_PATIENCE_MS, onProgress }: CopyOptions,
 ): Promise<Copied> {
   const { config } = context;
   const assembler = assemblerOf(found, context);
   await failPoint('copy-out:before');
+  let giveUp: (error: Error) => void = () => {};
+  // Also while what was read waits for memory: those who hold it may wait for this one.
+  const stalled = new Promise<never>((_resolve, reject) => {
+    giveUp = reject;
+  });
+  stalled.catch(() => {});
   const patienceOf = (ms: number) =>
     setTimeout(() => {
-      connection.destroy(
-        new TributaryError(`${label}: reading made no progress for ${ms / 1000} s.`, {
-          code: 'copy-stalled',
-          kind: 'retryable',
-        }),
-      );
+      const error = new TributaryError(`${label}: reading made no progress for ${ms / 1000} s.`, {
+        code: 'copy-stalled',
+        kind: 'retryable',
+      });
+      connection.destroy(error);
+      giveUp(error);
       // How many events a window holds is seen only by reading it: of a transaction that was open for long, no tick tells.
       if (!hasBegun) for (const { source } of found) source.isSlow = true;
     }, ms);
@@ -82,8 +90,10 @@ export async function copyWindows(
         clearTimeout(patience);
         patience = patienceOf(COPY_PATIENCE_MS);
       }
-      await assembler.add(cutter.push(chunk as Buffer), cutter.neededBytes);
+      breakOffWherePaused(found);
+      await Promise.race([assembler.add(cutter.push(chunk as Buffer), cutter.neededBytes), stalled]);
       patience.refresh();
+      onProgress?.();
       await failPoint('copy-out:middle');
     }
     if (!cutter.hasEnded)
@@ -100,4 +110,17 @@ export async function copyWindows(
   } finally {
     clearTimeout(patience);
   }
+}
+
+/** A source was paused while it is read. */
+export const PAUSED = 'paused';
+
+/** An operator's pause does not wait for a large window's end. */
+function breakOffWherePaused(found: readonly Found[]): void {
+  const paused = found.find(({ source }) => source.isPaused)?.source;
+  if (paused === undefined) return;
+  throw new TributaryError(`Source ${paused.shard}:${paused.queue} was paused.`, {
+    code: PAUSED,
+    kind: 'retryable',
+  });
 }

@@ -13,13 +13,14 @@ export function takeFigures(source: Source, seen: SeenQueue, nowMs: number): voi
   const { newest, nowUs } = seen;
   // The sequence alone does not tell: who commits late took his numbers before the tick.
   const isWaiting = newest !== undefined && (seen.lastSeq > newest.eventSeq || seen.uncovered === true);
-  const waitingMs = isWaiting ? (nowUs - newest.timeUs) / 1000 : 0;
+  const seenMs = newest === undefined ? 0 : sightings.sawUnticked(newest.id, { isWaiting, nowMs });
+  const waitingMs = isWaiting ? Math.max((nowUs - newest.timeUs) / 1000, seenMs) : 0;
   if (newest !== undefined && !seen.hasMore)
     source.ticker.saw({ newestId: newest.id, tickedId: seen.ticked, waitingMs }, nowMs);
   if (newest === undefined || position === undefined || ahead === undefined) return;
   // A shard that went back in time says nothing about our position.
   if (seen.start === undefined || !sameTick(seen.start, ahead.tick) || seen.missingXids > 0) return;
-  if (seen.oldestTickUs !== undefined) sightings.saw(ahead.tick.id, seen.oldestTickUs);
+  if (seen.oldestTickUs !== undefined) sightings.saw(ahead.tick.id, seen.oldestTickUs, nowMs);
   sightings.passed(position.tick.id);
   const isReadToEnd = seen.end === undefined && !seen.hasMore && ahead.inside === undefined;
   const isAllMoved = isReadToEnd && isSame(handed, position);
@@ -38,7 +39,8 @@ export function takeFigures(source: Source, seen: SeenQueue, nowMs: number): voi
   const from = isAllMoved ? ahead : position;
   figures.eventsBehind = Math.max(1, seen.lastSeq - movedSeq);
   figures.isExact = false;
-  figures.secondsBehind = Math.max(0, (nowUs - sightings.sinceUs(from.tick.id, newest.timeUs)) / 1e6);
+  const otherwise = { us: newest.timeUs, ms: seenMs };
+  figures.secondsBehind = sightings.ageMs(from.tick.id, { nowUs, nowMs, otherwise }) / 1000;
   if (isAllMoved && seen.ticked === undefined)
     figures.tickless = seen.tickerPaused ? 'paused' : seen.external ? 'external' : 'silent';
 }

@@ -5,9 +5,12 @@
 // it follows, or not at all.
 // Fails by: what fails for no source's fault is handed back with the error, and so is what waits for the same lane; each
 // source starts again from the position that central has.
+
+import { TributaryError } from '../errors/tributary-error.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
-import type { Service } from '../lifecycle/service.ts';
+import type { WatchedService } from '../lifecycle/service-set.ts';
 import { wait } from '../lifecycle/wait.ts';
+import { LONGEST_REST_MS } from '../lifecycle/watchdog.ts';
 import type { Backpressure } from './backpressure.ts';
 import { GiveWay } from './give-way.ts';
 import type { Parcel } from './parcel.ts';
@@ -34,13 +37,14 @@ interface Lane {
   readonly name: LaneName;
   readonly door: CommitDoor;
   readonly commit: ParcelCommit;
+  turns: number;
 }
 
 const LANES = ['quick', 'large', 'stream'] as const;
 /** A lane that had nothing to do for so long lets its connection go; the quick one never does. */
 const REST_AFTER_MS = 60_000;
 
-export class Gatherer implements Service {
+export class Gatherer implements WatchedService {
   readonly name: string;
   readonly #options: GathererOptions;
   readonly #stopped = new AbortController();
@@ -49,6 +53,9 @@ export class Gatherer implements Service {
   readonly #giveWay: GiveWay;
   readonly #lanes: readonly Lane[];
   readonly #backingOff = new Set<LaneName>();
+  /** Taken by a lane. */
+  readonly #taken = new Set<Parcel>();
+  #isAbandoned = false;
 
   constructor(queue: string, options: GathererOptions) {
     this.name = `gatherer ${queue}`;
@@ -57,7 +64,7 @@ export class Gatherer implements Service {
     this.#waiting = new ParcelQueue({ idleMs: options.idleMs ?? 1_000 });
     this.#lanes = LANES.map((name) => {
       const door = options.doorOf(name);
-      return { name, door, commit: this.#newCommit(queue, name, door) };
+      return { name, door, commit: this.#newCommit(queue, name, door), turns: 0 };
     });
   }
 
@@ -66,8 +73,13 @@ export class Gatherer implements Service {
     return this.#backingOff.size === 0 && this.#options.backpressure?.hasStopped !== true;
   }
 
+  get turns(): readonly number[] {
+    return this.#lanes.map(({ door, turns }) => turns + (door.progress?.() ?? 0));
+  }
+
   add(parcel: Parcel): void {
-    this.#waiting.add(parcel);
+    if (this.#isAbandoned) parcel.settle(abandoned());
+    else this.#waiting.add(parcel);
   }
 
   async run(): Promise<void> {
@@ -80,17 +92,27 @@ export class Gatherer implements Service {
     this.#waiting.close();
   }
 
-  async #runLane({ name, door, commit }: Lane): Promise<void> {
+  /** What it has is handed back; a commit that is under way may still happen, and each source asks central for its position. */
+  abandon(): void {
+    this.#isAbandoned = true;
+    void this.stop();
+    for (const { door } of this.#lanes) door.abandon?.();
+    for (const parcel of [...this.#taken, ...this.#waiting.remove(() => true)]) parcel.settle(abandoned());
+  }
+
+  async #runLane(lane: Lane): Promise<void> {
+    const { name, door, commit } = lane;
     const { signal } = this.#stopped;
     let failures = 0;
     let restAtMs = Number.POSITIVE_INFINITY;
     while (!this.#waiting.isOver) {
+      lane.turns += 1;
       const parcels = this.#waiting.take(name);
       if (parcels.length === 0) {
         if (performance.now() >= restAtMs) {
           restAtMs = Number.POSITIVE_INFINITY;
           await door.rest?.();
-        } else await this.#waiting.next(REST_AFTER_MS);
+        } else await this.#waiting.next(LONGEST_REST_MS);
         continue;
       }
       failures = (await this.#succeeds(name, commit, parcels)) ? 0 : failures + 1;
@@ -103,10 +125,12 @@ export class Gatherer implements Service {
         this.#backingOff.delete(name);
       }
     }
+    await door.rest?.();
   }
 
   /** False where central is to blame. */
   async #succeeds(lane: LaneName, commit: ParcelCommit, parcels: readonly Parcel[]): Promise<boolean> {
+    for (const parcel of parcels) this.#taken.add(parcel);
     try {
       await commit.commit(parcels);
       return true;
@@ -116,6 +140,7 @@ export class Gatherer implements Service {
       for (const parcel of [...parcels, ...waiting]) parcel.settle(error);
       return false;
     } finally {
+      for (const parcel of parcels) this.#taken.delete(parcel);
       this.#waiting.leave(parcels);
     }
   }
@@ -140,3 +165,6 @@ export class Gatherer implements Service {
     });
   }
 }
+
+const abandoned = () =>
+  new TributaryError('The commit was given up.', { code: 'abandoned', kind: 'retryable' });

@@ -1,5 +1,6 @@
 // What all shards of one mover share.
 import type { Config } from '../config/config.ts';
+import type { Watchdog } from '../lifecycle/watchdog.ts';
 import type { Condemning } from './condemning.ts';
 import type { Gatherer } from './gatherer.ts';
 import type { DivergenceCode } from './judge.ts';
@@ -12,6 +13,7 @@ export interface MoverContext {
   readonly config: Config;
   /** Our name as a consumer on the shards. */
   readonly consumer: string;
+  readonly watchdog: Watchdog;
   readonly budget: MemoryBudget;
   readonly gate: RoundGate;
   readonly condemning: Condemning;

@@ -15,7 +15,9 @@ import { sentenceFor } from '../errors/sentence.ts';
 import { kindOf } from '../errors/sqlstate.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
 import type { Service } from '../lifecycle/service.ts';
-import { wait } from '../lifecycle/wait.ts';
+import { ServiceSet, type WatchedService } from '../lifecycle/service-set.ts';
+import { untilAborted, wait } from '../lifecycle/wait.ts';
+import { Watchdog } from '../lifecycle/watchdog.ts';
 import { Connection } from '../postgres/connection.ts';
 import { consumerName, shardResource } from '../queue/names.ts';
 import { CentralTicker } from '../upkeep/central-ticker.ts';
@@ -29,7 +31,6 @@ import { MemoryBudget } from './memory-budget.ts';
 import type { MoverContext } from './mover-context.ts';
 import type { OnMoverOccurrence } from './occurrence.ts';
 import { sorterFor } from './poison.ts';
-import { Roster } from './roster.ts';
 import { RoundGate } from './round-gate.ts';
 import { ShardLoop } from './shard-loop.ts';
 import type { Source } from './source.ts';
@@ -40,42 +41,41 @@ export interface MoverOptions {
   readonly host: string;
   readonly version?: string;
   readonly onOccurrence: OnMoverOccurrence;
+  /** A loop that takes no turn for so long is begun anew; default: what no wait in it can last. */
+  readonly stillMs?: number;
 }
 
 const COMMIT_TIMEOUT_MS = 30_000;
 /** The rest of `mover.memory` is for what is done with and not yet collected as garbage. */
 const HELD_SHARE = 0.75;
-const CONTROL_EVERY_MS = 1_000;
 const LEASE_MS = 10_000;
 /** More shards asked at once only make each answer later: the servers of one host have so many cores. */
 const ROUNDS_AT_ONCE = 16;
 const ROUND_PATIENCE_MS = 500;
 
-interface Running {
-  readonly service: Service;
-  readonly ended: Promise<void>;
-}
+const GATHERER = 'gatherer ';
+const TICKER = 'central ticker';
+const KEEPER = 'lease keeper';
+const CONTROL = 'exchange with central';
 
 export class Mover implements Service {
   readonly name = 'mover';
   readonly #config: Config;
   readonly #onOccurrence: OnMoverOccurrence;
   readonly #member: MemberFacts;
-  readonly #link: CentralLink;
-  readonly #control: Control;
-  readonly #links: CentralLink[] = [];
-  readonly #gatherers = new Map<string, Running & { service: Gatherer }>();
-  readonly #roster: Roster;
+  readonly #watchdog: Watchdog;
+  /** By the resource whose lease it needs: a shard's loop, central's upkeep. */
+  readonly #leased: ServiceSet<ShardLoop | CentralUpkeep>;
+  /** By its name: what a mover has whatever it holds. */
+  readonly #own: ServiceSet<WatchedService>;
   readonly #stopped = new AbortController();
   #context: MoverContext | undefined;
-  #upkeep: Running | undefined;
   readonly #giveWay = new GiveWay();
   readonly #backpressures = new Map<string, Backpressure>();
   /** Why a central queue takes no events, in a sentence. */
   readonly #queueTrouble = new Map<string, string>();
-  /** How often the control connection had been opened when the positions were last known to be central's. */
 
-  constructor({ config, host, version, onOccurrence }: MoverOptions) {
+  constructor({ config, host, version, onOccurrence, stillMs }: MoverOptions) {
     this.#config = config;
     this.#onOccurrence = onOccurrence;
     this.#member = {
@@ -85,15 +85,16 @@ export class Mover implements Service {
       fileHash: config.hash,
       ...(version === undefined ? {} : { version }),
     };
-    this.#link = this.#newLink('control');
-    this.#control = new Control({
-      link: this.#link,
-      host,
-      backpressures: this.#backpressures,
-      queueTrouble: (queue) => this.#queueTrouble.get(queue),
-      onTrouble: (error) => this.#centralTrouble(error),
+    this.#watchdog = new Watchdog({
+      ...(stillMs === undefined ? {} : { stillMs }),
+      onStill: ({ name: loop }, ms) => onOccurrence({ kind: 'stood-still', loop, ms }),
     });
-    this.#roster = new Roster((shard) => this.#newLoop(shard));
+    const shards = new Map(config.shards.map((shard) => [shardResource(shard.name), shard]));
+    this.#leased = new ServiceSet(this.#watchdog, (resource) => {
+      const shard = shards.get(resource);
+      return shard === undefined ? this.#newUpkeep() : this.#newLoop(shard);
+    });
+    this.#own = new ServiceSet(this.#watchdog, (name) => this.#newOwn(name));
   }
 
   /** As whom it holds leases. */
@@ -103,7 +104,7 @@ export class Mover implements Service {
 
   /** The shards that are being moved. */
   get shards(): readonly ShardLoop[] {
-    return this.#roster.loops;
+    return this.#leased.services.filter((service) => service instanceof ShardLoop);
   }
 
   /**
@@ -112,27 +113,16 @@ export class Mover implements Service {
    */
   async run(): Promise<void> {
     const identity = await this.#identity();
-    if (identity === undefined) {
-      await this.#link.close();
-      return;
-    }
-    const ticker = new CentralTicker(this.#newLink('ticker'), {
-      onTrouble: (error) => this.#centralTrouble(error),
-    });
+    if (identity === undefined) return;
     this.#context = this.#newContext(consumerName(this.#config.name, identity.id));
-    for (const { name } of this.#config.queues) this.#gatherers.set(name, this.#startGatherer(name, ticker));
-    const ticking = start(ticker);
-    const keeping = start(this.#newKeeper());
-    while (!this.#stopped.signal.aborted) {
-      await this.#control.runOnce(this.#roster.loops);
-      await wait(CONTROL_EVERY_MS, this.#stopped.signal);
-    }
+    const gatherers = this.#config.queues.map(({ name }) => GATHERER + name);
+    for (const name of [TICKER, ...gatherers, CONTROL, KEEPER]) this.#own.begin(name);
+    await untilAborted(this.#stopped.signal);
     // The keeper ends the loops before it lets go of their leases; what it lost before is still ending.
-    await stopAll([keeping]);
-    await this.#roster.endAll();
-    await stopAll([...this.#gatherers.values()]);
-    await stopAll([ticking]);
-    await Promise.all(this.#links.map((link) => link.close()));
+    await this.#own.end(KEEPER);
+    await this.#leased.endAll();
+    for (const names of [gatherers, [TICKER], [CONTROL]])
+      await Promise.all(names.map((name) => this.#own.end(name)));
   }
 
   /** Finishes what has been read, commits it, ends. */
@@ -143,37 +133,51 @@ export class Mover implements Service {
   /** Central may be away when a mover starts as it may be later; undefined: stopped while it was. */
   async #identity(): Promise<Identity | undefined> {
     const { signal } = this.#stopped;
+    const link = this.#newLink('control');
     for (let failures = 1; !signal.aborted; failures += 1) {
       try {
-        return await readIdentity(this.#link, this.#config.name);
+        return await readIdentity(link, this.#config.name);
       } catch (error) {
         if (kindOf(error) !== 'retryable') throw error;
         this.#centralTrouble(error);
         await wait(backoffMs(failures, { firstMs: 200, maxMs: 5_000 }), signal);
+      } finally {
+        await link.close();
       }
     }
     return undefined;
   }
 
+  #newOwn(name: string): WatchedService {
+    if (name === KEEPER) return this.#newKeeper();
+    if (name === TICKER)
+      return new CentralTicker(this.#newLink('ticker'), {
+        onTrouble: (error) => this.#centralTrouble(error),
+      });
+    if (name === CONTROL) {
+      return new Control({
+        link: this.#newLink('control'),
+        loops: () => this.shards,
+        host: this.#member.host,
+        backpressures: this.#backpressures,
+        queueTrouble: (queue) => this.#queueTrouble.get(queue),
+        onTrouble: (error) => this.#centralTrouble(error),
+      });
+    }
+    return this.#newGatherer(name.slice(GATHERER.length));
+  }
+
+  get #control(): Control {
+    return this.#own.get(CONTROL) as Control;
+  }
+
   #newKeeper(): LeaseKeeper {
-    const shards = new Map(this.#config.shards.map((shard) => [shardResource(shard.name), shard]));
     const resources = [
-      ...[...shards].map(([name, { moverHost }]) => ({ name, home: moverHost })),
-      { name: CENTRAL_RESOURCE },
+      ...this.#config.shards.map(({ name, moverHost }) => ({ name: shardResource(name), home: moverHost })),
+      { name: CENTRAL_RESOURCE, isApart: true },
     ];
-    const begin = (resource: string) => {
-      const shard = shards.get(resource);
-      this.#control.tellSoon();
-      if (shard === undefined) this.#upkeep = start(this.#newUpkeep());
-      else this.#roster.begin(shard);
-    };
-    const end = async (resource: string) => {
-      const shard = shards.get(resource);
-      if (shard !== undefined) {
-        await this.#control.tellLag(this.#roster.loops.filter((loop) => loop.shard === shard));
-        await this.#roster.end(shard.name);
-      } else if (this.#upkeep !== undefined) await stopAll([this.#upkeep]);
-    };
+    const loopsOf = (resource: string) =>
+      this.shards.filter(({ shard }) => shardResource(shard.name) === resource);
     return new LeaseKeeper({
       member: this.#member,
       open: () =>
@@ -181,11 +185,17 @@ export class Mover implements Service {
       resources: () => resources,
       ttlMs: LEASE_MS,
       adoptAfterMs: this.#config.mover.adoptAfterMs,
-      onTaken: ({ resource }) => begin(resource),
-      onRelease: ({ resource }) => end(resource),
+      onTaken: ({ resource }) => {
+        this.#control.tellSoon();
+        this.#leased.begin(resource);
+      },
+      onRelease: async ({ resource }) => {
+        const told = this.#control.tellLag(loopsOf(resource));
+        await Promise.all([told, this.#leased.end(resource)]);
+      },
       onLost: ({ resource }, reason) => {
         this.#onOccurrence({ kind: 'lease-lost', resource, reason });
-        void end(resource);
+        void this.#leased.end(resource);
       },
       onTrouble: (error) => this.#centralTrouble(error),
     });
@@ -194,7 +204,7 @@ export class Mover implements Service {
   #newLoop(shard: Shard): ShardLoop {
     return new ShardLoop(shard, {
       context: this.#context as MoverContext,
-      loadSources: () => this.#link.use((central) => readSources(central, [shard.name])),
+      loadSources: () => this.#control.link.use((central) => readSources(central, [shard.name])),
     });
   }
 
@@ -203,10 +213,11 @@ export class Mover implements Service {
     return {
       config: this.#config,
       consumer,
+      watchdog: this.#watchdog,
       budget: new MemoryBudget(memoryBytes * HELD_SHARE, wholeBytes),
       gate: new RoundGate({ limit: ROUNDS_AT_ONCE, patienceMs: ROUND_PATIENCE_MS }),
       onOccurrence: this.#onOccurrence,
-      gathererOf: (queue) => (this.#gatherers.get(queue) as { service: Gatherer }).service,
+      gathererOf: (queue) => this.#own.get(GATHERER + queue) as WatchedService as Gatherer,
       halt: (source, { code, reason }) => this.#halt(source, { code, what: reason }),
       condemning: new Condemning({
         config: this.#config,
@@ -216,25 +227,32 @@ export class Mover implements Service {
     };
   }
 
-  #startGatherer(queue: string, ticker: CentralTicker): Running & { service: Gatherer } {
+  #newGatherer(queue: string): Gatherer {
     const options = { timeoutMs: COMMIT_TIMEOUT_MS, holdSql: memberHoldSql(this.#member.id) };
     const { condemning } = this.#context as MoverContext;
     const backpressure = backpressureOf(this.#config.queues.find(({ name }) => name === queue));
     if (backpressure !== undefined) this.#backpressures.set(queue, backpressure);
-    const gatherer = new Gatherer(queue, {
+    return new Gatherer(queue, {
       ...(backpressure === undefined ? {} : { backpressure }),
       giveWay: this.#giveWay,
       doorOf: (lane) => {
         const link = this.#newLink(lane === 'quick' ? `commit ${queue}` : `commit ${queue} ${lane}`);
         return {
           sortOut: sorterFor({ link, commitOptions: options, condemning }),
-          commit: (content) => link.use((central) => commitGathered(central, content, options)),
+          commit: (content) => {
+            const { chunks } = content;
+            const counted = Array.isArray(chunks) ? chunks : link.counted(chunks);
+            return link.use((central) => commitGathered(central, { ...content, chunks: counted }, options));
+          },
           rest: () => link.close(),
+          abandon: () => link.abandon(),
+          progress: () => link.progress,
         };
       },
       onCommitted: (done) => {
         this.#queueTrouble.delete(queue);
-        if (!done.isCovered) ticker.committed(queue, done.xid, done.lane);
+        if (!done.isCovered)
+          (this.#own.get(TICKER) as CentralTicker | undefined)?.committed(queue, done.xid, done.lane);
         this.#onOccurrence({ kind: 'committed', ...done });
       },
       onTrouble: (error, source) =>
@@ -242,7 +260,6 @@ export class Mover implements Service {
           ? this.#centralTrouble(error, queue)
           : this.#onOccurrence({ kind: 'source-trouble', shard: source.shard, queue: source.queue, error }),
     });
-    return start(gatherer);
   }
 
   #newUpkeep(): CentralUpkeep {
@@ -260,7 +277,7 @@ export class Mover implements Service {
     const reason = `Source ${shard}:${queue} is halted: ${what}. \`tributary repair ${shard}:${queue} --dry-run\` shows the ways on.`;
     source.trouble = { state: 'halted', reason };
     this.#onOccurrence({ kind: 'source-halted', shard, queue, reason });
-    this.#link
+    this.#control.link
       .use((central) => haltSource(central, source.id, { code, reason }))
       .catch((error: unknown) => this.#centralTrouble(error));
   }
@@ -275,17 +292,6 @@ export class Mover implements Service {
   }
 
   #newLink(purpose: string): CentralLink {
-    const link = new CentralLink(this.#config, purpose);
-    this.#links.push(link);
-    return link;
+    return new CentralLink(this.#config, purpose);
   }
-}
-
-function start<S extends Service>(service: S): Running & { service: S } {
-  return { service, ended: service.run() };
-}
-
-async function stopAll(running: readonly Running[]): Promise<void> {
-  await Promise.all(running.map(({ service }) => service.stop()));
-  await Promise.all(running.map(({ ended }) => ended));
 }

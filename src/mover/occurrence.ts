@@ -12,6 +12,7 @@ export type MoverOccurrence =
     }
   | { readonly kind: 'central-trouble'; readonly queue: string | undefined; readonly error: unknown }
   | { readonly kind: 'lease-lost'; readonly resource: string; readonly reason: 'ran-out' | 'taken-over' }
+  | { readonly kind: 'stood-still'; readonly loop: string; readonly ms: number }
   | { readonly kind: 'shard-connected'; readonly shard: string }
   | {
       readonly kind: 'shard-trouble';

@@ -22,6 +22,10 @@ export interface CommitDoor {
   readonly sortOut?: SortOut;
   /** Lets the connection go until it is needed again. */
   readonly rest?: () => Promise<void>;
+  /** Breaks off whatever is under way, for good. */
+  readonly abandon?: () => void;
+  /** Counts whatever it has done. */
+  readonly progress?: () => number;
 }
 
 /** `witness`: rows that central has taken since the source's events were first refused; undefined: none. */

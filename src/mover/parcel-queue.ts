@@ -5,7 +5,7 @@
 // stream: events too large to be held, which come as slowly as their shard sends them.
 //
 // Invariant: of one source, one lane at a time has parcels, the oldest ones; nobody else may take of it until `leave`.
-import { Change } from './change.ts';
+import { Change } from '../lifecycle/change.ts';
 import { FairQueue } from './fair-queue.ts';
 import type { Parcel } from './parcel.ts';
 import { RowStream } from './row-stream.ts';

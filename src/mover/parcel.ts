@@ -15,15 +15,23 @@ export interface Parcel {
   readonly to: Position;
   /** Events that stay out, and are kept as dead events by the same commit. */
   readonly dead?: readonly DeadRow[];
-  /** Called once: with nothing when committed, with the error when not. */
+  /** Only the first call counts: with nothing when committed, with the error when not. */
   settle(error?: unknown): void;
 }
 
 /** Makes a parcel whose end can be awaited; `settled` never rejects, it gives the error. */
 export function makeParcel(content: Omit<Parcel, 'settle'>): { parcel: Parcel; settled: Promise<unknown> } {
   let settle: (error?: unknown) => void = () => {};
+  const { source, rows } = content;
   const settled = new Promise<unknown>((resolve) => {
-    settle = resolve;
+    let isSettled = false;
+    settle = (error) => {
+      if (isSettled) return;
+      isSettled = true;
+      source.settled({ rows, error });
+      resolve(error);
+    };
   });
+  source.sent({ rows });
   return { parcel: { ...content, settle }, settled };
 }

@@ -1,6 +1,10 @@
 // The bytes of one oversized row on their way from a shard's COPY into central's: one chunk at a time, never the row.
 import { TributaryError } from '../errors/tributary-error.ts';
-import { Change } from './change.ts';
+import { Change } from '../lifecycle/change.ts';
+
+/** A large row that after this time comes more slowly than this is slow. */
+const SLOW_AFTER_MS = 30_000;
+const LEAST_BYTES_PER_MS = 256;
 
 export class RowStream implements AsyncIterable<Buffer> {
   #chunk: Buffer | undefined;
@@ -8,10 +12,19 @@ export class RowStream implements AsyncIterable<Buffer> {
   #failure: unknown;
   #isBrokenOff = false;
   readonly #changed = new Change();
+  readonly #beganMs = performance.now();
+  #bytes = 0;
 
   /** The shard did not send all of it: central is not to blame. */
   get isBrokenOff(): boolean {
     return this.#isBrokenOff;
+  }
+
+  /** How fast it came so far; undefined where that is fast enough. */
+  get bytesPerMsWhereSlow(): number | undefined {
+    const ms = performance.now() - this.#beganMs;
+    const speed = this.#bytes / ms;
+    return ms < SLOW_AFTER_MS || speed > LEAST_BYTES_PER_MS ? undefined : speed;
   }
 
   /** Waits until the reader has taken the chunk before. @throws when the reader has given up. */
@@ -25,6 +38,7 @@ export class RowStream implements AsyncIterable<Buffer> {
       });
     }
     this.#chunk = chunk;
+    this.#bytes += chunk.length;
     this.#changed.told();
   }
 

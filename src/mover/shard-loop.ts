@@ -1,26 +1,24 @@
 // The life of one shard: connect, take turns until stopped, and after trouble wait and begin again from central's positions.
 //
-// Invariant: turns follow one another; at most two turns' parcels are under way to central. After any failure all that is
-// under way is awaited and the positions are read from central before the next turn.
-
+// Invariant: turns follow one another and wait for no central queue: how far reading may run ahead of central is each
+// source's own matter. After a failure a source is read on once nothing of it is under way and its position was read from central.
 import type { StoredSource } from '../central/positions.ts';
 import type { SourceState } from '../central/source-states.ts';
 import type { Shard } from '../config/config.ts';
 import { sentenceFor } from '../errors/sentence.ts';
-import { sqlstateOf } from '../errors/sqlstate.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
-import type { Service } from '../lifecycle/service.ts';
+import { Change } from '../lifecycle/change.ts';
+import type { WatchedService } from '../lifecycle/service-set.ts';
 import { wait } from '../lifecycle/wait.ts';
 import { Connection } from '../postgres/connection.ts';
 import type { Provider } from '../queue/provider.ts';
-import { type QueueOnShard, resolveQueues } from '../shards/queue-on-shard.ts';
-import { PreparedRound } from '../shards/round-statements.ts';
-import { readingsOf } from '../shards/window.ts';
+import { type Reading, readingsOf } from '../shards/window.ts';
 import { Asides } from './asides.ts';
+import { PAUSED } from './copy-windows.ts';
 import { handOnEmpty } from './empty-windows.ts';
 import type { MoverContext } from './mover-context.ts';
-import { ShardSession, type TurnResult } from './shard-session.ts';
+import { ShardSession } from './shard-session.ts';
 import { ShardUpkeep } from './shard-upkeep.ts';
 import { Source } from './source.ts';
 
@@ -37,22 +35,26 @@ const IDLE_INTERVAL_MS = 1_000;
 const IDLE_FLUSH_MS = 5_000;
 /** A queue that did not exist is looked for again this often. */
 const MISSING_QUEUE_MS = 10_000;
-const MOST_TURNS_UNDER_WAY = 2;
+/** While what can be read waits for central, others of the shard are looked at this often. */
+const HELD_INTERVAL_MS = 100;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** After a failure, which told why: a shard two seconds away needs some six to log in. */
 const PATIENT_TIMEOUT_MS = 10_000;
 const ACTIVE: SourceState = { state: 'active', haltReason: undefined, paused: false, pauseReason: undefined };
 
-export class ShardLoop implements Service {
+export class ShardLoop implements WatchedService {
   readonly name: string;
   readonly shard: Shard;
   readonly #options: ShardLoopOptions;
   readonly #asides: Asides;
   readonly #stopped = new AbortController();
+  /** A parcel has ended, or an aside has, or the loop is to end. */
+  readonly #changed = new Change();
+  turns = 0;
   #sources: Source[] = [];
   #known = 0;
   #connection: Connection | undefined;
-  #underWay: Promise<unknown[]>[] = [];
+  /** The set of sources may be another one, or all positions may be: those in memory count for nothing. */
   #isStale = true;
   /** A queue may have been created anew, with other tables: only a new session knows them. */
   #isRepaired = false;
@@ -65,9 +67,7 @@ export class ShardLoop implements Service {
     this.#options = options;
     this.#asides = new Asides(shard, {
       context: options.context,
-      onEnded: () => {
-        this.#isStale = true;
-      },
+      onEnded: () => this.#changed.told(),
     });
   }
 
@@ -95,22 +95,33 @@ export class ShardLoop implements Service {
       } catch (error) {
         // Whoever waits for a connection is not kept by it.
         if (signal.aborted) break;
+        this.turns += 1;
+        this.#isStale = true;
+        if (error instanceof TributaryError && error.code === PAUSED) {
+          this.#drop();
+          continue;
+        }
         this.#failures += 1;
         const retryMs = backoffMs(this.#failures, { firstMs: 200, maxMs: 10_000 });
         this.trouble = sentenceFor(error, `Shard ${this.shard.name}`);
         this.#options.context.onOccurrence({ kind: 'shard-trouble', shard: this.shard.name, error, retryMs });
-        this.#connection?.destroy();
-        this.#connection = undefined;
-        this.#isStale = true;
+        this.#drop();
         await wait(retryMs, signal);
       }
     }
-    await Promise.all([this.#settle(0), this.#asides.end()]);
+    await Promise.all([this.#untilSettled(), this.#asides.end()]);
     await this.#connection?.close();
   }
 
   async stop(): Promise<void> {
     this.#stopped.abort();
+    this.#changed.told();
+  }
+
+  abandon(): void {
+    void this.stop();
+    void this.#asides.end();
+    this.#connection?.destroy();
   }
 
   /** Takes over what operators changed: pauses, halts, repairs; `isOther`: the set of sources is not the one we know. */
@@ -118,8 +129,9 @@ export class ShardLoop implements Service {
     if (isOther) this.#isStale = true;
     for (const source of this.#sources) {
       const stored = exceptions.get(source.id) ?? ACTIVE;
+      if (source.position === undefined) source.isStale = true;
       // Somebody repaired or reinstalled it: its position may not be where we left it.
-      if (source.trouble?.state === 'halted' && stored.state === 'active') {
+      else if (source.trouble?.state === 'halted' && stored.state === 'active') {
         this.#isStale = true;
         this.#isRepaired = true;
       }
@@ -137,105 +149,92 @@ export class ShardLoop implements Service {
     });
     this.#connection = connection;
     this.#isRepaired = false;
-    const queues = await resolveQueues(
+    const session = await ShardSession.open(this.shard, this.#sources, {
       connection,
-      this.shard.schema,
-      this.#sources.map(({ queue }) => queue),
-    );
-    this.provider = [...queues.values()][0]?.provider;
-    const resolvedAtMs = Date.now();
-    const session = new ShardSession(this.shard, {
-      connection,
-      queues,
       context,
-      prepared: await this.#prepare(connection, queues),
       onLarge: (found) => this.#asides.begin(found),
+      onProgress: () => {
+        this.turns += 1;
+      },
     });
+    const { queues } = session;
+    this.provider = session.provider;
+    const openedAtMs = performance.now();
     context.onOccurrence({ kind: 'shard-connected', shard: this.shard.name });
     const upkeep = new ShardUpkeep(this.shard, context);
     let idleMs = MIN_INTERVAL_MS;
     let chaseMs = MIN_INTERVAL_MS;
     let exactAtMs = 0;
     while (!signal.aborted && !this.#isRepaired) {
-      if (this.#isStale) await this.#refreshSources();
+      this.turns += 1;
+      if (this.#mayRefresh) await this.#refreshSources();
       this.#noteMissing(queues);
-      const beganMs = Date.now();
+      const beganMs = performance.now();
       const isExact = beganMs >= exactAtMs;
       const result = await session.turn(this.#sources, isExact ? 'exact' : 'quick');
       this.#failures = 0;
       this.trouble = undefined;
-      await this.#follow(result);
+      this.#flushIdle();
+      this.turns += 1;
       await upkeep.runIfDue(connection, this.#sources);
       // Late committers: while transactions are open at a tick, look for what they commit, less and less often.
       chaseMs = result.rows > 0 ? MIN_INTERVAL_MS : Math.min(IDLE_INTERVAL_MS, chaseMs * 2);
       if (isExact || result.rows > 0)
-        exactAtMs = Date.now() + (result.hasOpen ? chaseMs : IDLE_INTERVAL_MS / 2);
+        exactAtMs = performance.now() + (result.hasOpen ? chaseMs : IDLE_INTERVAL_MS / 2);
       idleMs = result.rows > 0 ? MIN_INTERVAL_MS : Math.min(IDLE_INTERVAL_MS, idleMs * 2);
       if (
         this.#sources.some(({ queue }) => !queues.has(queue)) &&
-        Date.now() - resolvedAtMs > MISSING_QUEUE_MS
+        performance.now() - openedAtMs > MISSING_QUEUE_MS
       )
         break;
-      if (result.isBacklogged) continue;
-      await wait(pauseMs(idleMs, beganMs), signal);
+      const { backlogged } = result;
+      if (result.isToSeparate || backlogged.some(({ isReadable }) => isReadable)) continue;
+      const pause = pauseMs(idleMs, beganMs);
+      if (backlogged.length === 0 && !this.#sources.some(({ isStale }) => isStale)) await wait(pause, signal);
+      else await this.#untilSettledOne(beganMs, Math.max(pause, HELD_INTERVAL_MS));
     }
     if (!signal.aborted) await connection.close();
   }
 
-  /** Where it cannot be done for all queues together, rounds are sent as text, which finds out whose fault it is. */
-  async #prepare(
-    connection: Connection,
-    queues: ReadonlyMap<string, QueueOnShard>,
-  ): Promise<PreparedRound | undefined> {
-    const readers = this.#sources.flatMap(({ queue: name, reading }) => {
-      const queue = queues.get(name);
-      return queue === undefined ? [] : [{ queue, reading }];
-    });
-    if (readers.length === 0 || !(await connection.isDirect())) return undefined;
-    try {
-      return await PreparedRound.on(connection, readers, { schema: this.shard.schema });
-    } catch (error) {
-      if (connection.failed || sqlstateOf(error) === undefined) throw error;
-      return undefined;
-    }
+  #drop(): void {
+    this.#connection?.destroy();
+    this.#connection = undefined;
   }
 
-  /** Lets the next turn overlap this one's commit, but not run ahead of it any further. */
-  async #follow({ settled }: TurnResult): Promise<void> {
-    const watched = settled.then((errors) => {
-      for (const error of errors) if (error !== undefined) this.#isStale = true;
-      return errors;
-    });
-    this.#underWay.push(watched);
-    void watched.then(() => {
-      this.#underWay = this.#underWay.filter((other) => other !== watched);
-    });
-    await this.#settle(MOST_TURNS_UNDER_WAY - 1);
-    this.#flushIdle();
+  async #untilSettled(): Promise<void> {
+    while (this.#sources.some(({ isUnderWay }) => isUnderWay)) await this.#changed.next();
   }
 
-  async #settle(most: number): Promise<void> {
-    while (this.#underWay.length > most) await this.#underWay[0];
+  /** Until central has taken or refused something of the shard; others of its queues are not kept waiting for it. */
+  async #untilSettledOne(beganMs: number, mostMs: number): Promise<void> {
+    const { signal } = this.#stopped;
+    if (!signal.aborted && !this.#mayRefresh) await this.#changed.next(mostMs);
+    await wait(beganMs + MIN_INTERVAL_MS - performance.now(), signal);
   }
 
   /** Empty windows move the position too; stored now and then, in company. */
   #flushIdle(): void {
-    const nowMs = Date.now();
-    if (nowMs - this.#lastFlushMs < IDLE_FLUSH_MS || this.#isStale) return;
+    const nowMs = performance.now();
+    if (nowMs - this.#lastFlushMs < IDLE_FLUSH_MS) return;
     this.#lastFlushMs = nowMs;
     for (const source of this.#sources) {
       // Others of the shard may be on their way to central all the time: each source follows what it has handed on itself.
-      if (!source.canMove) continue;
-      void handOnEmpty(source, this.#options.context)?.then((error) => {
-        if (error !== undefined) this.#isStale = true;
-      });
+      if (source.canMove && !source.isStale) void handOnEmpty(source, this.#options.context);
     }
   }
 
+  /** Whether a look at central's positions is due for one that can take it over. */
+  get #mayRefresh(): boolean {
+    return (
+      this.#isStale || this.#sources.some((source) => source.isStale && !source.isUnderWay && !source.isAside)
+    );
+  }
+
   async #refreshSources(): Promise<void> {
-    await this.#settle(0);
     // Before the look, not after it: what is found out meanwhile asks for another one.
+    if (this.#isStale) for (const source of this.#sources) source.isStale = true;
     this.#isStale = false;
+    const settled = new Set(this.#sources.filter((one) => one.isStale && !one.isUnderWay && !one.isAside));
     const stored = await this.#options.loadSources();
     const { config } = this.#options.context;
     const readings = readingsOf(config, this.shard);
@@ -245,11 +244,16 @@ export class ShardLoop implements Service {
       const found = readings.get(one.queue);
       if (found === undefined || found.central.name !== one.centralQueue) return [];
       const source = known.get(one.id);
-      if (source === undefined)
-        return [new Source(one, { reading: found.reading, tickerMode: this.shard.ticker })];
-      if (!source.isAside) source.reload(one);
+      if (source === undefined) return [this.#newSource(one, found.reading)];
+      if (settled.has(source)) source.reload(one);
       return [source];
     });
+  }
+
+  #newSource(stored: StoredSource, reading: Reading): Source {
+    const source = new Source(stored, { reading, tickerMode: this.shard.ticker });
+    source.onSettled = () => this.#changed.told();
+    return source;
   }
 
   #noteMissing(queues: ReadonlyMap<string, unknown>): void {
@@ -273,7 +277,7 @@ export class ShardLoop implements Service {
 const IDLE_COMPANY_MS = 100;
 
 function pauseMs(idleMs: number, beganMs: number): number {
-  const nowMs = Date.now();
+  const nowMs = performance.now();
   const dueMs = Math.max(nowMs, beganMs + idleMs * (1 + Math.random() * 0.2));
   if (idleMs < IDLE_INTERVAL_MS) return dueMs - nowMs;
   return Math.ceil(dueMs / IDLE_COMPANY_MS) * IDLE_COMPANY_MS - nowMs;

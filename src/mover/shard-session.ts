@@ -4,13 +4,15 @@
 // gatherers in the order of their source; only central's commit makes them count.
 // Fails by: any error that breaks the connection ends the session; nothing on the shard depends on it.
 import type { Shard } from '../config/config.ts';
+import { sqlstateOf } from '../errors/sqlstate.ts';
 import { failPoint } from '../lifecycle/fail-point.ts';
 import type { Connection } from '../postgres/connection.ts';
+import type { Provider } from '../queue/provider.ts';
 import type { Reader } from '../shards/copy-out.ts';
 import { isOfWindow } from '../shards/inline-read.ts';
-import type { QueueOnShard } from '../shards/queue-on-shard.ts';
+import { type QueueOnShard, resolveQueues } from '../shards/queue-on-shard.ts';
 import { type RoundRequest, runRound, type SeenQueue, type Thoroughness } from '../shards/round.ts';
-import type { PreparedRound } from '../shards/round-statements.ts';
+import { PreparedRound } from '../shards/round-statements.ts';
 import { type Copied, copyWindows, type Found } from './copy-windows.ts';
 import { takeFigures } from './figures.ts';
 import { handOnInline, type InlineFound } from './inline-windows.ts';
@@ -22,12 +24,12 @@ import type { Source } from './source.ts';
 /** What one turn did. */
 export interface TurnResult {
   readonly rows: number;
-  /** More is waiting than one window holds: go on at once. */
-  readonly isBacklogged: boolean;
+  /** Sources of which more waits than was read. */
+  readonly backlogged: readonly Source[];
+  /** Something failed together: it is tried one by one, at once. */
+  readonly isToSeparate: boolean;
   /** Transactions were open at a newest tick: look again soon for what they commit. */
   readonly hasOpen: boolean;
-  /** The end of what was handed to central: the errors of its parcels, if any. */
-  readonly settled: Promise<unknown[]>;
 }
 
 /** What one window should hold at most, in bytes; ticks further apart make larger ones. */
@@ -44,78 +46,119 @@ const ALL_TICKS = 1_000_000;
 /** A window of more than so many times the usual events is large. */
 const LARGE_WINDOWS = 3;
 
+type GroupResult = Omit<TurnResult, 'isToSeparate'>;
+
 export interface ShardSessionOptions {
   readonly connection: Connection;
-  readonly queues: ReadonlyMap<string, QueueOnShard>;
   readonly context: MoverContext;
-  /** Made on this connection; undefined: a pooler may stand in between. */
-  readonly prepared?: PreparedRound | undefined;
   /** A window that is to be read beside the turns. */
   readonly onLarge: (found: Found) => void;
+  /** Called while a turn lasts: it goes on. */
+  readonly onProgress?: () => void;
 }
 
 export class ShardSession {
   readonly #shard: Shard;
   readonly #connection: Connection;
-  readonly #queues: ReadonlyMap<string, QueueOnShard>;
+  /** Those that exist, by name. */
+  readonly queues: ReadonlyMap<string, QueueOnShard>;
   readonly #context: MoverContext;
   readonly #onLarge: (found: Found) => void;
+  readonly #onProgress: () => void;
   readonly #prepared: PreparedRound | undefined;
   /** A round or COPY over all queues failed: ask one by one until all succeed again. */
   #isSeparate = false;
-  #movedAtMs = 0;
+  #movedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(shard: Shard, { connection, queues, context, prepared, onLarge }: ShardSessionOptions) {
+  private constructor(
+    shard: Shard,
+    { connection, context, onLarge, onProgress = () => {} }: ShardSessionOptions,
+    { queues, prepared }: { queues: ReadonlyMap<string, QueueOnShard>; prepared: PreparedRound | undefined },
+  ) {
     this.#shard = shard;
     this.#connection = connection;
-    this.#queues = queues;
+    this.queues = queues;
     this.#context = context;
     this.#prepared = prepared;
     this.#onLarge = onLarge;
+    this.#onProgress = onProgress;
+  }
+
+  /** Looks up the queues of these sources and, on a direct connection, prepares the rounds over them. */
+  static async open(
+    shard: Shard,
+    sources: readonly Source[],
+    options: ShardSessionOptions,
+  ): Promise<ShardSession> {
+    const { connection } = options;
+    const { schema } = shard;
+    const names = sources.map(({ queue }) => queue);
+    const queues = await resolveQueues(connection, schema, names);
+    const readers = sources.flatMap(({ queue: name, reading }) => {
+      const queue = queues.get(name);
+      return queue === undefined ? [] : [{ queue, reading }];
+    });
+    let prepared: PreparedRound | undefined;
+    try {
+      if (readers.length > 0 && (await connection.isDirect()))
+        prepared = await PreparedRound.on(connection, readers, { schema });
+    } catch (error) {
+      // Where it cannot be done for all queues together, rounds are sent as text, which finds out whose fault it is.
+      if (connection.failed || sqlstateOf(error) === undefined) throw error;
+    }
+    return new ShardSession(shard, options, { queues, prepared });
+  }
+
+  /** Whose PgQ the shard has; undefined: none of its queues is there. */
+  get provider(): Provider | undefined {
+    return [...this.queues.values()][0]?.provider;
   }
 
   async turn(sources: readonly Source[], thoroughness: Thoroughness): Promise<TurnResult> {
-    const movable = sources.filter((source) => source.canMove && this.#queues.has(source.queue));
+    const movable = sources.filter((source) => source.canMove && this.queues.has(source.queue));
     const groups = this.#isSeparate ? movable.map((source) => [source]) : movable.length > 0 ? [movable] : [];
-    const results: TurnResult[] = [];
+    const results: GroupResult[] = [];
     let hasFailed = false;
     for (const group of groups) {
       try {
         results.push(await this.#turnOf(group, thoroughness));
         for (const source of group) source.succeeded('read');
+        this.#onProgress();
       } catch (error) {
         if (this.#connection.failed) throw error;
         await this.#connection.script('rollback');
         hasFailed = true;
-        // Windows that were complete before the failure are under way all the same.
-        const { settled } = error as { settled?: Promise<unknown[]> };
-        if (settled !== undefined) results.push({ rows: 0, isBacklogged: false, hasOpen: false, settled });
         if (group.length === 1) this.#blame(group[0] as Source, error);
       }
     }
     const isNew = hasFailed && !this.#isSeparate;
     this.#isSeparate = hasFailed;
     const moved = results.reduce((total, { rows }) => total + rows, 0);
-    if (moved > 0) this.#movedAtMs = Date.now();
+    if (moved > 0) this.#movedAtMs = performance.now();
     return {
       rows: moved,
-      isBacklogged: isNew || results.some(({ isBacklogged }) => isBacklogged),
+      backlogged: results.flatMap(({ backlogged }) => backlogged),
+      isToSeparate: isNew,
       hasOpen: results.some(({ hasOpen }) => hasOpen),
-      settled: Promise.all(results.map(({ settled }) => settled)).then((lists) => lists.flat()),
     };
   }
 
-  async #turnOf(sources: readonly Source[], thoroughness: Thoroughness): Promise<TurnResult> {
+  async #turnOf(sources: readonly Source[], thoroughness: Thoroughness): Promise<GroupResult> {
     await failPoint('round:before');
     const seen = await this.#context.gate.through(() => this.#round(sources, thoroughness));
     await failPoint('round:after');
     const found: Found[] = [];
     const inlined: InlineFound[] = [];
-    let isBacklogged = false;
+    const backlogged: Source[] = [];
     for (const queue of seen) {
       const source = sources.find(({ queue: name }) => name === queue.queue) as Source;
-      takeFigures(source, queue, Date.now());
+      takeFigures(source, queue, performance.now());
       source.noteTicks(queue.hasMore);
+      if (!source.isReadable) {
+        // Seen and ticked it is all the same: neither the shard nor its other queues wait for central.
+        if (queue.end !== undefined) backlogged.push(source);
+        continue;
+      }
       const window = this.#judge(source, queue);
       if (window === undefined) continue;
       const events = source.lateWriters.mostEventsIn(window);
@@ -131,23 +174,20 @@ export class ShardSession {
         continue;
       }
       found.push(one);
-      isBacklogged ||= queue.hasMore || (queue.newest?.id ?? 0) > window.end.id;
+      if (queue.hasMore || (queue.newest?.id ?? 0) > window.end.id) backlogged.push(source);
     }
     const hasOpen = seen.some(({ newest }) => newest?.open);
     const small = inlined.length > 0 ? await handOnInline(inlined, this.#context) : NOTHING;
-    try {
-      const large = found.length > 0 ? await this.#copy(found) : NOTHING;
-      const settled = Promise.all([small.settled, large.settled]).then((lists) => lists.flat());
-      return { rows: small.rows + large.rows, isBacklogged, hasOpen, settled };
-    } catch (error) {
-      const { settled = Promise.resolve([]) } = error as { settled?: Promise<unknown[]> };
-      const both = Promise.all([small.settled, settled]).then((lists) => lists.flat());
-      throw Object.assign(error as Error, { settled: both });
-    }
+    const large = found.length > 0 ? await this.#copy(found) : NOTHING;
+    return { rows: small.rows + large.rows, backlogged, hasOpen };
   }
 
   async #copy(found: readonly Found[]): Promise<Copied> {
-    const options = { context: this.#context, label: `Shard ${this.#shard.name}` };
+    const options = {
+      context: this.#context,
+      label: `Shard ${this.#shard.name}`,
+      onProgress: this.#onProgress,
+    };
     const copy = (some: readonly Found[]) => copyWindows(this.#connection, some, options);
     const [only, ...others] = found as [Found];
     if (others.length > 0) return await copy(found);
@@ -156,7 +196,7 @@ export class ShardSession {
   }
 
   async #round(sources: readonly Source[], thoroughness: Thoroughness): Promise<SeenQueue[]> {
-    const nowMs = Date.now();
+    const nowMs = performance.now();
     // While others hold much, small windows: many readers that each wait with a part of one would only hold each other up.
     const windowBytes = Math.max(LEAST_WINDOW_BYTES, Math.min(WINDOW_BYTES, this.#context.budget.room / 2));
     const isBusy = nowMs - this.#movedAtMs < BUSY_MS;
@@ -165,13 +205,13 @@ export class ShardSession {
     const requests = sources.map((source): RoundRequest => {
       const ahead = source.ahead as NonNullable<Source['ahead']>;
       return {
-        queue: this.#queues.get(source.queue) as QueueOnShard,
+        queue: this.queues.get(source.queue) as QueueOnShard,
         tickId: ahead.tick.id,
         endTickId: ahead.inside?.end.id,
         limit: limitOf(source, windowBytes),
         ticks: ahead.inside === undefined ? source.ticks : ALL_TICKS,
         tick: source.ticker.mayTick(nowMs),
-        read: isBusy && this.#context.gathererOf(source.centralQueue).isHealthy,
+        read: isBusy && source.isReadable && this.#context.gathererOf(source.centralQueue).isHealthy,
       };
     });
     return await runRound(this.#connection, requests, {
@@ -190,7 +230,7 @@ export class ShardSession {
     if (verdict.kind === 'nothing' || !this.#context.gathererOf(source.centralQueue).isHealthy)
       return undefined;
     return {
-      queue: this.#queues.get(source.queue) as QueueOnShard,
+      queue: this.queues.get(source.queue) as QueueOnShard,
       start: verdict.start,
       end: verdict.end,
       afterEventId: verdict.afterEventId,

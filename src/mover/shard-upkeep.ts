@@ -14,8 +14,8 @@ export class ShardUpkeep {
   readonly #context: MoverContext;
   /** Tick of each queue's watermark as we left it: a source that did not move costs nothing. */
   readonly #left = new Map<string, number>();
-  #watermarksAtMs = Date.now() + Math.random() * WATERMARK_EVERY_MS;
-  #maintainAtMs = Date.now() + Math.random() * MAINTAIN_EVERY_MS;
+  #watermarksAtMs = performance.now() + Math.random() * WATERMARK_EVERY_MS;
+  #maintainAtMs = performance.now() + Math.random() * MAINTAIN_EVERY_MS;
 
   constructor(shard: Shard, context: MoverContext) {
     this.#shard = shard;
@@ -24,7 +24,7 @@ export class ShardUpkeep {
 
   /** Does what is due. An error that leaves the connection usable is told and tried again next time. */
   async runIfDue(connection: Connection, sources: readonly Source[]): Promise<void> {
-    const nowMs = Date.now();
+    const nowMs = performance.now();
     if (nowMs >= this.#watermarksAtMs) {
       this.#watermarksAtMs = nowMs + WATERMARK_EVERY_MS;
       await this.#guarded(connection, 'watermarks', () => this.watermarks(connection, sources));
@@ -53,7 +53,7 @@ export class ShardUpkeep {
     // Queue by queue: another installation's mover keeps its own queues, not those that only we have. What is halted keeps all
     // that a repair may want.
     const queues = sources
-      .filter(({ ticker, trouble }) => !ticker.isForeign(Date.now()) && trouble?.state !== 'halted')
+      .filter(({ ticker, trouble }) => !ticker.isForeign(performance.now()) && trouble?.state !== 'halted')
       .map(({ queue }) => queue);
     if (this.#shard.ticker === 'never' || queues.length === 0) return;
     const { schema, name } = this.#shard;

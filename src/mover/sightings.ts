@@ -1,37 +1,55 @@
-// Since when the events of a source wait, by the shard's clock: what rounds have seen of its ticks. Pure.
+// Since when the events of a source wait: by the shard's clock, from what rounds have seen of its ticks, and by our own from
+// when we first saw it, which holds also where the shard's clock was set back. Pure.
 //
 // Reading runs ahead of central's commits, so the tick after the position was often seen some rounds ago.
 
 export class Sightings {
-  /** Of ticks where reading stood: the time of the tick after it. */
-  readonly #nextUs = new Map<number, number>();
+  /** Of ticks where reading stood: the time of the tick after it, and when it was first seen. */
+  readonly #next = new Map<number, { readonly us: number; readonly seenMs: number }>();
   /** When nothing was left to move; whatever waits was committed later. */
   #clearUs = 0;
+  /** The newest tick behind which an event was seen in none, and when first. */
+  #untickedAfter: { readonly tickId: number; readonly seenMs: number } | undefined;
 
-  /** Reading stood at `tickId`, and the tick after it was made at `nextUs`. */
-  saw(tickId: number, nextUs: number): void {
-    if (!this.#nextUs.has(tickId)) this.#nextUs.set(tickId, nextUs);
+  /** Reading stood at `tickId`, and the tick after it was made at `us` by the shard's clock. */
+  saw(tickId: number, us: number, nowMs: number): void {
+    if (!this.#next.has(tickId)) this.#next.set(tickId, { us, seenMs: nowMs });
   }
 
-  /** Nothing was left at `nowUs`. */
+  /** @returns for how long events behind the newest tick have been seen to be in none; 0 where there is none. */
+  sawUnticked(tickId: number, { isWaiting, nowMs }: { isWaiting: boolean; nowMs: number }): number {
+    if (!isWaiting) this.#untickedAfter = undefined;
+    else if (this.#untickedAfter?.tickId !== tickId) this.#untickedAfter = { tickId, seenMs: nowMs };
+    return this.#untickedAfter === undefined ? 0 : nowMs - this.#untickedAfter.seenMs;
+  }
+
+  /** Nothing was left at `nowUs` by the shard's clock. */
   sawNothing(nowUs: number): void {
-    this.#nextUs.clear();
+    this.#next.clear();
     this.#clearUs = nowUs;
   }
 
   /** The position left the ticks below `tickId` behind. */
   passed(tickId: number): void {
-    for (const known of this.#nextUs.keys()) if (known < tickId) this.#nextUs.delete(known);
+    for (const known of this.#next.keys()) if (known < tickId) this.#next.delete(known);
   }
 
-  /** The time of the oldest tick after `tickId`; `otherwiseUs`: where no such tick was seen. */
-  sinceUs(tickId: number, otherwiseUs: number): number {
-    return Math.max(this.#nextUs.get(tickId) ?? otherwiseUs, this.#clearUs);
+  /**
+   * How long the oldest tick after `tickId` has waited, in ms.
+   * @param otherwise where no such tick was seen: since when by the shard's clock, and for how long by ours.
+   */
+  ageMs(
+    tickId: number,
+    { nowUs, nowMs, otherwise }: { nowUs: number; nowMs: number; otherwise: { us: number; ms: number } },
+  ): number {
+    const next = this.#next.get(tickId);
+    const sinceUs = Math.max(next?.us ?? otherwise.us, this.#clearUs);
+    return Math.max((nowUs - sinceUs) / 1000, next === undefined ? otherwise.ms : nowMs - next.seenMs);
   }
 
   /** The position may have gone back. */
   forget(): void {
-    this.#nextUs.clear();
+    this.#next.clear();
     this.#clearUs = 0;
   }
 }

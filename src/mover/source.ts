@@ -2,6 +2,8 @@
 //
 // Invariant: `position` and `n` are what central has committed; `ahead` is never behind it. Parcels form a chain from
 // `position` to `handed`; a reload begins a new one, and what hangs on the old one is refused wherever it is by then.
+// At most two parcels with events are under way to central when the next is read. After one that failed nothing is read
+// before all others have ended and the position was read from central.
 import type { Position } from '../central/position.ts';
 import type { StoredSource } from '../central/positions.ts';
 import type { SourceState } from '../central/source-states.ts';
@@ -14,7 +16,7 @@ import { TickerWatch } from './ticker-watch.ts';
 
 /** What an operator is shown of a source. */
 export interface Figures {
-  /** Clock of this process, ms; 0: never seen. */
+  /** Monotonic clock of this process, ms; 0: never seen. */
   atMs: number;
   eventsBehind: number | undefined;
   /** True only where the shard was asked whether a row is left. */
@@ -28,6 +30,7 @@ export interface Figures {
 /** More in an hour are no bad events: something is wrong with what refuses them. */
 const MOST_CONDEMNED_AN_HOUR = 100;
 const HOUR_MS = 3_600_000;
+const MOST_UNDER_WAY = 2;
 const FEWEST_TICKS = 50;
 const MOST_TICKS = 5_000;
 
@@ -45,8 +48,8 @@ export class Source {
   ahead: Position | undefined;
   /** Where the last parcel that was handed on leads to: windows without events move `ahead` beyond it. */
   handed: Position | undefined;
-  /** When events of it were last committed, ms; 0: not by this process. */
-  movedAtMs = 0;
+  /** When events of it were last committed, on the monotonic clock, ms. */
+  movedAtMs = Number.NEGATIVE_INFINITY;
   isPaused = false;
   /** A large window of it is being read over a connection of its own. */
   isAside = false;
@@ -65,7 +68,12 @@ export class Source {
   readonly sightings = new Sightings();
   readonly lateWriters = new LateWriters();
   /** When there last was a reason not to look at it, ms. */
-  excusedAtMs = Date.now();
+  excusedAtMs = performance.now();
+  /** Its position may not be what central has: it is reloaded once nothing of it is under way. */
+  isStale = false;
+  /** Called when a parcel of it has ended, well or not. */
+  onSettled: () => void = () => {};
+  #underWay = 0;
   #failures = 0;
   #restsUntilMs = 0;
   #failedAt: 'read' | 'commit' | undefined;
@@ -92,7 +100,7 @@ export class Source {
   reload(stored: StoredSource): void {
     // Positions that are not ours: another mover had it, or has it still.
     if (stored.n > this.n) {
-      this.ticker.handedOver(Date.now());
+      this.ticker.handedOver(performance.now());
       // A commit whose answer did not come had happened.
       this.succeeded('commit');
     }
@@ -102,6 +110,7 @@ export class Source {
     this.ahead = stored.position;
     this.handed = stored.position;
     this.sightings.forget();
+    this.isStale = false;
     this.refresh(stored);
   }
 
@@ -124,7 +133,7 @@ export class Source {
     } else if (this.position === undefined) {
       this.trouble = {
         state: 'halted',
-        reason: `The position of ${label} is missing: see \`tributary repair ${this.shard}:${this.queue} --dry-run\`.`,
+        reason: `The position of ${this.shard}:${this.queue} is missing: see \`tributary repair ${this.shard}:${this.queue} --dry-run\`.`,
       };
     } else if (this.trouble !== undefined && this.trouble.state !== 'unreachable') {
       this.trouble = undefined;
@@ -135,7 +144,7 @@ export class Source {
   failed(error: unknown, at: 'read' | 'commit'): void {
     this.#failures = this.#failedAt === at ? this.#failures + 1 : 1;
     this.#failedAt = at;
-    this.#restsUntilMs = Date.now() + backoffMs(this.#failures, { firstMs: 500, maxMs: 60_000 });
+    this.#restsUntilMs = performance.now() + backoffMs(this.#failures, { firstMs: 500, maxMs: 60_000 });
     // Why it was halted or paused is what an operator has to know.
     if (this.trouble !== undefined && this.trouble.state !== 'unreachable') return;
     this.trouble = {
@@ -154,13 +163,13 @@ export class Source {
 
   /** How many more events of it may be condemned within the hour. */
   get condemnable(): number {
-    const sinceMs = Date.now() - HOUR_MS;
+    const sinceMs = performance.now() - HOUR_MS;
     this.#condemnedAtMs = this.#condemnedAtMs.filter((atMs) => atMs > sinceMs);
     return MOST_CONDEMNED_AN_HOUR - this.#condemnedAtMs.length;
   }
 
   condemned(events: number): void {
-    this.#condemnedAtMs.push(...Array.from({ length: events }, () => Date.now()));
+    this.#condemnedAtMs.push(...Array.from({ length: events }, () => performance.now()));
   }
 
   /** `hasMore`: there were more ticks than the round looked at. */
@@ -168,12 +177,33 @@ export class Source {
     this.ticks = hasMore ? Math.min(MOST_TICKS, this.ticks * 4) : FEWEST_TICKS;
   }
 
+  /** A parcel of it goes to the gatherer. */
+  sent({ rows }: { readonly rows: number }): void {
+    if (rows > 0) this.#underWay += 1;
+  }
+
+  /** One has ended. */
+  settled({ rows, error }: { readonly rows: number; readonly error: unknown }): void {
+    if (rows > 0) this.#underWay -= 1;
+    if (error !== undefined) this.isStale = true;
+    this.onSettled();
+  }
+
+  get isUnderWay(): boolean {
+    return this.#underWay > 0;
+  }
+
+  /** Whether its next window may be read: central holds up only those whose events it does not take. */
+  get isReadable(): boolean {
+    return !this.isStale && this.#underWay < MOST_UNDER_WAY;
+  }
+
   /** Called by the gatherer in the order of commits. */
   committed({ n, position, rows }: { n: number; position: Position; rows: number }): void {
     this.n = n;
     this.position = position;
     this.moved += rows;
-    if (rows > 0) this.movedAtMs = Date.now();
+    if (rows > 0) this.movedAtMs = performance.now();
     // Also where nothing is left to insert: what central refused was kept as dead events.
     this.succeeded('commit');
   }
@@ -183,7 +213,7 @@ export class Source {
       this.position !== undefined &&
       !this.isAside &&
       (this.trouble === undefined || this.trouble.state === 'unreachable') &&
-      Date.now() >= this.#restsUntilMs
+      performance.now() >= this.#restsUntilMs
     );
   }
 }

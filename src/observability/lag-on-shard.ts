@@ -33,8 +33,8 @@ export async function askShard(
   sources: readonly AskedSource[],
   { applicationName, timeoutMs }: AskOptions,
 ): Promise<Map<string, ShardAnswer>> {
-  const deadlineMs = Date.now() + timeoutMs;
-  const leftMs = () => Math.max(1, deadlineMs - Date.now());
+  const deadlineMs = performance.now() + timeoutMs;
+  const leftMs = () => Math.max(1, deadlineMs - performance.now());
   let connection: Connection | undefined;
   try {
     connection = await Connection.open(shard, { applicationName, connectTimeoutMs: leftMs() });

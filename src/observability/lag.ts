@@ -86,7 +86,7 @@ export class LagReader {
     const asked = this.#asked.get(shard);
     const answer = asked?.answers.get(queue);
     if (asked === undefined || answer === undefined || answer.kind === 'failed') return answer;
-    return { ...answer, ageSeconds: (Date.now() - asked.atMs) / 1000 };
+    return { ...answer, ageSeconds: (performance.now() - asked.atMs) / 1000 };
   }
 
   async #ask(
@@ -115,7 +115,7 @@ export class LagReader {
     const pending = this.#pending.get(shard.name);
     if (pending !== undefined) return pending;
     const last = this.#asked.get(shard.name);
-    if (last !== undefined && Date.now() - last.atMs < ANSWER_MS) return Promise.resolve();
+    if (last !== undefined && performance.now() - last.atMs < ANSWER_MS) return Promise.resolve();
     const asking = new Promise<void>((resolve) => {
       void this.#limit(() => atMost(this.#askShard(shard, sources).then(resolve), SLOW_MS));
     }).finally(() => this.#pending.delete(shard.name));
@@ -126,7 +126,7 @@ export class LagReader {
   async #askShard(shard: Shard, sources: readonly AskedSource[]): Promise<void> {
     const applicationName = `tributary lag ${this.#config.name}`;
     const answers = await askShard(shard, sources, { applicationName, timeoutMs: ASK_MS });
-    this.#asked.set(shard.name, { atMs: Date.now(), answers });
+    this.#asked.set(shard.name, { atMs: performance.now(), answers });
   }
 }
 

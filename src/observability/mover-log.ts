@@ -1,5 +1,6 @@
 // What a mover's occurrences look like in the log. One line each; what happens often is summed up.
 import type { Logger } from 'pino';
+import { formatDuration } from '../config/units.ts';
 import { sentenceAbout, sentenceFor } from '../errors/sentence.ts';
 import { counted } from '../errors/words.ts';
 import type { MoverOccurrence } from '../mover/occurrence.ts';
@@ -8,7 +9,7 @@ const SUMMARY_EVERY_MS = 10_000;
 
 /** A listener for `MoverOptions.onOccurrence` that logs. */
 export function logMover(log: Logger): (occurrence: MoverOccurrence) => void {
-  let sum = { rows: 0, commits: 0, sinceMs: Date.now() };
+  let sum = { rows: 0, commits: 0, sinceMs: performance.now() };
   const warned = new Set<string>();
   const once = (key: string, write: () => void) => {
     if (warned.has(key)) return;
@@ -19,7 +20,7 @@ export function logMover(log: Logger): (occurrence: MoverOccurrence) => void {
     switch (occurrence.kind) {
       case 'committed': {
         sum = { ...sum, rows: sum.rows + occurrence.rows, commits: sum.commits + 1 };
-        const nowMs = Date.now();
+        const nowMs = performance.now();
         if (nowMs - sum.sinceMs < SUMMARY_EVERY_MS) return;
         log.info(
           { events: sum.rows, commits: sum.commits },
@@ -32,6 +33,11 @@ export function logMover(log: Logger): (occurrence: MoverOccurrence) => void {
         return log.warn(
           { resource: occurrence.resource },
           `the lease of ${occurrence.resource} ${occurrence.reason === 'ran-out' ? 'ran out: central did not answer in time' : 'was taken over by another mover'}`,
+        );
+      case 'stood-still':
+        return log.error(
+          { loop: occurrence.loop },
+          `${occurrence.loop} took no turn for ${formatDuration(occurrence.ms)} and was started again: please report this, with the lines before it`,
         );
       case 'shard-connected':
         return log.info({ shard: occurrence.shard }, `shard ${occurrence.shard} is connected`);

@@ -9,12 +9,12 @@ const SUMMARY_EVERY_MS = 10_000;
 
 /** A listener for `WorkerPoolOptions.onOccurrence` that logs. */
 export function logWorkers(log: Logger): (occurrence: WorkerOccurrence) => void {
-  let sum = { events: 0, batches: 0, sinceMs: Date.now() };
+  let sum = { events: 0, batches: 0, sinceMs: performance.now() };
   return (occurrence) => {
     switch (occurrence.kind) {
       case 'batch-finished': {
         sum = { ...sum, events: sum.events + occurrence.events, batches: sum.batches + 1 };
-        const nowMs = Date.now();
+        const nowMs = performance.now();
         if (nowMs - sum.sinceMs < SUMMARY_EVERY_MS) break;
         log.info(
           { events: sum.events, batches: sum.batches },

@@ -5,13 +5,14 @@
 import type { CentralLink } from '../central/central-link.ts';
 import { LAZILY } from '../central/tick-sql.ts';
 import { failPoint } from '../lifecycle/fail-point.ts';
-import type { Service } from '../lifecycle/service.ts';
+import type { WatchedService } from '../lifecycle/service-set.ts';
 import { wait } from '../lifecycle/wait.ts';
+import { LONGEST_REST_MS } from '../lifecycle/watchdog.ts';
 
 const MIN_INTERVAL_MS = 20;
 const RETRY_MS = 250;
 
-export class CentralTicker implements Service {
+export class CentralTicker implements WatchedService {
   readonly name = 'central ticker';
   readonly #link: CentralLink;
   readonly #onTrouble: (error: unknown) => void;
@@ -22,6 +23,7 @@ export class CentralTicker implements Service {
    */
   readonly #pending = new Map<string, Map<string, number>>();
   #wake: (() => void) | undefined;
+  turns = 0;
 
   constructor(link: CentralLink, { onTrouble }: { onTrouble: (error: unknown) => void }) {
     this.#link = link;
@@ -38,23 +40,32 @@ export class CentralTicker implements Service {
   async run(): Promise<void> {
     const { signal } = this.#stopped;
     while (!signal.aborted || this.#pending.size > 0) {
+      this.turns += 1;
       if (this.#pending.size === 0) await this.#next();
-      const beganMs = Date.now();
+      const beganMs = performance.now();
       try {
         await this.#tickPending();
-        await wait(Math.max(0, MIN_INTERVAL_MS - (Date.now() - beganMs)));
+        await wait(Math.max(0, MIN_INTERVAL_MS - (performance.now() - beganMs)));
       } catch (error) {
         this.#onTrouble(error);
         // What is not ticked now is found by the next mover's upkeep.
-        if (signal.aborted) return;
+        if (signal.aborted) break;
         await wait(RETRY_MS, signal);
       }
     }
+    await this.#link.close();
   }
 
   /** Ticks what was committed, then ends. */
   async stop(): Promise<void> {
     this.#stopped.abort();
+    this.#wake?.();
+  }
+
+  abandon(): void {
+    this.#pending.clear();
+    this.#stopped.abort();
+    this.#link.abandon();
     this.#wake?.();
   }
 
@@ -67,6 +78,7 @@ export class CentralTicker implements Service {
           [queue, xid],
         );
         await failPoint('tick:after');
+        this.turns += 1;
         if (rows[0]?.covered && lanes.get(lane) === xid) lanes.delete(lane);
       }
       if (lanes.size === 0) this.#pending.delete(queue);
@@ -75,9 +87,9 @@ export class CentralTicker implements Service {
 
   async #next(): Promise<void> {
     if (this.#stopped.signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-    });
+    const rest = new AbortController();
+    this.#wake = () => rest.abort();
+    await wait(LONGEST_REST_MS, rest.signal);
     this.#wake = undefined;
   }
 }

@@ -1,6 +1,6 @@
 // Upkeep of central: ticks for what somebody else committed, rotation and retries of the central queues, old positions.
 import type { CentralLink } from '../central/central-link.ts';
-import type { Service } from '../lifecycle/service.ts';
+import type { WatchedService } from '../lifecycle/service-set.ts';
 import { wait } from '../lifecycle/wait.ts';
 import { maintain, moveRetries } from './maintenance.ts';
 
@@ -18,13 +18,15 @@ const MAINTAIN_EVERY_MS = 10_000;
 /** Old positions stay at least this long: they are the history of fingerprints that repair goes back to. */
 const POSITIONS_PERIOD = '1 hour';
 
-export class CentralUpkeep implements Service {
+export class CentralUpkeep implements WatchedService {
   readonly name = 'central upkeep';
   readonly #link: CentralLink;
   readonly #options: CentralUpkeepOptions;
   readonly #stopped = new AbortController();
   #maintainAtMs = 0;
+  turns = 0;
 
+  /** @param link its own: closed with it. */
   constructor(link: CentralLink, options: CentralUpkeepOptions) {
     this.#link = link;
     this.#options = options;
@@ -36,10 +38,16 @@ export class CentralUpkeep implements Service {
       await this.runOnce();
       await wait(TICK_EVERY_MS * (0.9 + Math.random() * 0.2), signal);
     }
+    await this.#link.close();
   }
 
   async stop(): Promise<void> {
     this.#stopped.abort();
+  }
+
+  abandon(): void {
+    this.#stopped.abort();
+    this.#link.abandon();
   }
 
   async runOnce(): Promise<void> {
@@ -54,8 +62,8 @@ export class CentralUpkeep implements Service {
         await this.#link.query('select tributary.tick($1, null)', [queue]);
       });
     }
-    if (Date.now() < this.#maintainAtMs) return;
-    this.#maintainAtMs = Date.now() + MAINTAIN_EVERY_MS;
+    if (performance.now() < this.#maintainAtMs) return;
+    this.#maintainAtMs = performance.now() + MAINTAIN_EVERY_MS;
     await this.#guarded('maintenance', () =>
       this.#link.use(async (connection) => {
         await maintain(connection, {
@@ -76,5 +84,6 @@ export class CentralUpkeep implements Service {
     } catch (error) {
       this.#options.onTrouble(what, error);
     }
+    this.turns += 1;
   }
 }

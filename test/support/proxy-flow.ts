@@ -10,8 +10,12 @@ export interface Flow {
   passed: number;
 }
 
-/** Passes what `from` sends on to `to`, in order even when the delay changes; an end or a break on one side ends both. */
-export function pass(from: Socket, to: Socket, flow: Flow): void {
+/**
+ * Passes what `from` sends on to `to`, in order even when the delay changes; an end or a break on one side ends both.
+ * @param isStranded whether this connection alone is a black hole.
+ */
+export function pass(from: Socket, to: Socket, flow: Flow, isStranded: () => boolean = () => false): void {
+  const isSwallowed = () => flow.isSwallowed || isStranded();
   let lastDueMs = 0;
   const later = (act: () => void) => {
     lastDueMs = Math.max(lastDueMs, Date.now() + flow.delayMs);
@@ -26,11 +30,11 @@ export function pass(from: Socket, to: Socket, flow: Flow): void {
   // What comes behind a cut is lost too: no network leaves a gap in the middle of a stream.
   let isCut = false;
   from.on('data', (chunk: Buffer) => {
-    if (flow.isSwallowed || isCut) return;
+    if (isSwallowed() || isCut) return;
     const allowed = take(flow, chunk.length);
     isCut = allowed < chunk.length;
     later(() => {
-      if (to.destroyed || flow.isSwallowed) return;
+      if (to.destroyed || isSwallowed()) return;
       flow.passed += allowed;
       if (allowed < chunk.length) {
         to.write(chunk.subarray(0, allowed), cut);
@@ -41,11 +45,11 @@ export function pass(from: Socket, to: Socket, flow: Flow): void {
     });
   });
   from.on('end', () => {
-    if (!flow.isSwallowed) later(() => to.end());
+    if (!isSwallowed()) later(() => to.end());
   });
   from.on('close', (hadError) => {
-    if (hadError && !flow.isSwallowed) later(() => to.destroy());
-    else if (!flow.isSwallowed) later(() => to.end());
+    if (hadError && !isSwallowed()) later(() => to.destroy());
+    else if (!isSwallowed()) later(() => to.end());
   });
 }
 

@@ -16,6 +16,10 @@ export interface Proxy {
   drop(): void;
   /** Takes connections, bytes and goodbyes and passes nothing on, in both directions, until `heal`. */
   blackhole(): void;
+  /** Open connections stay, or become, black holes for good; new ones are served: an address that moved. */
+  strand(): void;
+  /** Takes nothing more from the server over open connections, which stay open; new ones are served. */
+  stall(): void;
   /** Everything arrives this much later, both ways, until `heal`. */
   delay(ms: number): void;
   /** Once: the connection over which the next `bytes` + 1st byte comes from that side is cut in its middle. */
@@ -35,6 +39,7 @@ afterAll(async () => {
 /** In front of `target`, closed after the test file. */
 export async function givenProxy(target: { host: string; port: number }): Promise<Proxy> {
   const sockets = new Map<Socket, Socket | undefined>();
+  const stranded = new Set<Socket>();
   const flows = { server: newFlow(), client: newFlow() };
   let mode: 'through' | 'drop' | 'blackhole' = 'through';
   const cut = () => {
@@ -45,7 +50,10 @@ export async function givenProxy(target: { host: string; port: number }): Promis
   };
   const server = createServer({ allowHalfOpen: true }, (client) => {
     client.on('error', () => {});
-    client.once('close', () => sockets.delete(client));
+    client.once('close', () => {
+      sockets.delete(client);
+      stranded.delete(client);
+    });
     if (mode === 'drop') {
       client.destroy();
       return;
@@ -59,8 +67,9 @@ export async function givenProxy(target: { host: string; port: number }): Promis
       return;
     }
     upstream.on('error', () => {});
-    pass(client, upstream, flows.client);
-    pass(upstream, client, flows.server);
+    const isStranded = () => stranded.has(client);
+    pass(client, upstream, flows.client, isStranded);
+    pass(upstream, client, flows.server, isStranded);
   });
   const setMode = (next: typeof mode) => {
     mode = next;
@@ -81,6 +90,13 @@ export async function givenProxy(target: { host: string; port: number }): Promis
       cut();
     },
     blackhole: () => setMode('blackhole'),
+    strand() {
+      for (const client of sockets.keys()) stranded.add(client);
+      setMode('through');
+    },
+    stall() {
+      for (const upstream of sockets.values()) upstream?.pause();
+    },
     delay(ms) {
       for (const flow of Object.values(flows)) flow.delayMs = ms;
     },

@@ -14,6 +14,7 @@ describe('upkeep/central-ticker', () => {
           if (asked.length === 1) ticker.committed('orders', 100, 'large');
           return [{ covered: true }];
         },
+        close: async () => {},
       } as unknown as CentralLink,
       { onTrouble: () => {} },
     );
@@ -34,6 +35,7 @@ describe('upkeep/central-ticker', () => {
           if (asked.length === 1) for (const newer of [101, 102]) ticker.committed('orders', newer, 'quick');
           return [{ covered: asked.length !== 2 }];
         },
+        close: async () => {},
       } as unknown as CentralLink,
       { onTrouble: () => {} },
     );

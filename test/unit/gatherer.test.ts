@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
 import type { Source } from '../../src/mover/source.ts';
 import { eventsIn, FakeCentral, givenGatherer, givenSource, read, reload } from '../support/gathering.ts';
+import { until } from '../support/until.ts';
 
 // Only how long is waited after a failure; that it is waited is seen by the order of things.
 vi.mock('../../src/lifecycle/backoff.ts', () => ({ backoffMs: () => 1 }));
@@ -40,6 +41,23 @@ describe('mover/gatherer', () => {
     gatherer.add(again.parcel);
     expect(await again.settled).toBeUndefined();
     expect(central.events).toEqual(eventsIn(source, 1, 5));
+  });
+
+  test('one that is given up hands back what it has, and takes nothing more', async () => {
+    const central = new FakeCentral();
+    const { gatherer } = givenGatherer(central);
+    const [a, b] = [givenSource(1), givenSource(2)];
+    central.hold();
+    const [taken, waiting, later] = [read(a, 2), read(a, 2), read(b, 2)];
+    for (const { parcel } of [taken, waiting]) gatherer.add(parcel);
+    await until(() => central.tried.length > 0, { what: 'the commit that hangs' });
+    expect([a.isUnderWay, a.isReadable]).toEqual([true, false]);
+    gatherer.abandon();
+    gatherer.add(later.parcel);
+    for (const { settled } of [taken, waiting, later])
+      expect(await settled).toMatchObject({ code: 'abandoned', kind: 'retryable' });
+    // What was under way may happen all the same: so central is asked where the source stands.
+    expect([a.isUnderWay, a.isStale]).toEqual([false, true]);
   });
 
   test('a window still waiting when its source begins anew is not committed beside the one read again', async () => {

@@ -126,6 +126,18 @@ describe('mover/figures', () => {
     expect(source.figures.secondsBehind).toBe(1);
   });
 
+  test('a clock that is set back, on the shard, makes nothing younger than it was seen to be', () => {
+    const source = givenSource(5);
+    takeFigures(source, seen(source, { newest: 5, nowS: 1 }), 1_000);
+    takeFigures(source, seen(source, { newest: 5, nowS: 1, uncovered: true }), 2_000);
+    takeFigures(source, seen(source, { newest: 5, nowS: 2, uncovered: true }), 9_000);
+    expect(source.figures).toMatchObject({ eventsBehind: 1, secondsBehind: 7 });
+    takeFigures(source, seen(source, { newest: 9, nowS: 3 }), 10_000);
+    read(source, 9);
+    takeFigures(source, seen(source, { newest: 9, nowS: 4 }), 15_000);
+    expect(source.figures.secondsBehind).toBe(5);
+  });
+
   test('what a quick round cannot tell keeps its age', () => {
     const source = givenSource(5);
     takeFigures(source, seen(source, { newest: 5, nowS: 9 }), 1);

@@ -21,13 +21,12 @@ export class CentralDuty {
   begin(): void {
     if (this.#running !== undefined) return;
     const { config, onTrouble } = this.#options;
-    const link = new CentralLink(config, 'upkeep');
-    const upkeep = new CentralUpkeep(link, {
+    const upkeep = new CentralUpkeep(new CentralLink(config, 'upkeep'), {
       queues: config.queues.map(({ name }) => name),
       onTrouble: (_what, error) => onTrouble(error),
       onRotation: () => {},
     });
-    this.#running = { upkeep, ended: upkeep.run().finally(() => link.close()) };
+    this.#running = { upkeep, ended: upkeep.run() };
   }
 
   async end(): Promise<void> {

@@ -1,0 +1,78 @@
+// Services that run under names: begun, ended, and begun anew where one stands still.
+//
+// Invariant: of a name never more than one runs: one that comes back waits until the one before has ended. Only one that
+// stands still is not waited for: it is cut off, and nothing it does from then on may count.
+// Fails by: a service that rejects is a defect and ends the process, as any unhandled rejection does.
+import type { Service } from './service.ts';
+import type { Loop, Watchdog } from './watchdog.ts';
+
+/** A service whose loop can be seen going round. */
+export interface WatchedService extends Service, Loop {}
+
+interface Entry<S> {
+  readonly service: S;
+  readonly ended: Promise<void>;
+  isLeaving: boolean;
+  /** It is to be begun again once it has ended. */
+  isReturning: boolean;
+}
+
+export class ServiceSet<S extends WatchedService> {
+  readonly #create: (name: string) => S;
+  readonly #watchdog: Watchdog;
+  readonly #entries = new Map<string, Entry<S>>();
+
+  constructor(watchdog: Watchdog, create: (name: string) => S) {
+    this.#watchdog = watchdog;
+    this.#create = create;
+  }
+
+  /** Those that run and have not been told to end. */
+  get services(): readonly S[] {
+    return [...this.#entries.values()].filter(({ isLeaving }) => !isLeaving).map(({ service }) => service);
+  }
+
+  /** The one of that name, also while it ends. */
+  get(name: string): S | undefined {
+    return this.#entries.get(name)?.service;
+  }
+
+  begin(name: string): void {
+    const before = this.#entries.get(name);
+    if (before !== undefined) {
+      before.isReturning = before.isLeaving;
+      return;
+    }
+    const service = this.#create(name);
+    let giveUp = () => {};
+    const stoodStill = new Promise<void>((resolve) => {
+      giveUp = resolve;
+    });
+    const unwatch = this.#watchdog.watch(service, () => {
+      entry.isReturning ||= !entry.isLeaving;
+      giveUp();
+    });
+    const ended = Promise.race([service.run(), stoodStill]);
+    const entry: Entry<S> = { service, ended, isLeaving: false, isReturning: false };
+    this.#entries.set(name, entry);
+    void ended.then(() => {
+      unwatch();
+      this.#entries.delete(name);
+      if (entry.isReturning) this.begin(name);
+    });
+  }
+
+  /** Tells it to end at once, before anything else happens; resolves when it has. What is begun later is not touched. */
+  async end(name: string): Promise<void> {
+    const entry = this.#entries.get(name);
+    if (entry === undefined) return;
+    entry.isLeaving = true;
+    entry.isReturning = false;
+    await Promise.race([entry.service.stop(), entry.ended]);
+    await entry.ended;
+  }
+
+  async endAll(): Promise<void> {
+    await Promise.all([...this.#entries.keys()].map((name) => this.end(name)));
+  }
+}
