@@ -1,4 +1,5 @@
-// Finds transaction control in SQL text that a handler sends: begin, commit, rollback, savepoints and their kin.
+// Finds in SQL text that a handler sends what would harm its transaction: control (begin, commit, rollback, savepoints and
+// their kin), which is refused, and settings, which must end with the call.
 
 const WORDS: ReadonlySet<string> = new Set([
   'abort',
@@ -11,26 +12,44 @@ const WORDS: ReadonlySet<string> = new Set([
   'start',
 ]);
 
+/** Statements that can leave a setting behind, besides those that call `set_config`. */
+const SETTING: ReadonlySet<string> = new Set(['call', 'do', 'reset', 'set']);
+
+export interface StatementWords {
+  /** The word that controls the transaction, in upper case, if any statement begins with one. */
+  readonly control: string | undefined;
+  /** It may change settings of the session or of the transaction: role, search_path, time limits. */
+  readonly maySet: boolean;
+}
+
 /** Texts of a handler repeat; this many verdicts are kept. */
 const REMEMBERED = 500;
-const verdicts = new Map<string, string | undefined>();
+const verdicts = new Map<string, StatementWords>();
 
-/** @returns the word that controls the transaction, in upper case, if any statement of the text begins with one. */
-export function transactionWord(sql: string): string | undefined {
-  if (verdicts.has(sql)) return verdicts.get(sql);
+/** What the statements of a text do besides reading and writing rows. */
+export function statementWords(sql: string): StatementWords {
+  const known = verdicts.get(sql);
+  if (known !== undefined) return known;
   const verdict = find(sql);
   if (verdicts.size >= REMEMBERED) verdicts.clear();
   if (sql.length < 10_000) verdicts.set(sql, verdict);
   return verdict;
 }
 
-function find(sql: string): string | undefined {
-  for (const [first, second] of openings(sql)) {
-    if (WORDS.has(first)) return first.toUpperCase();
-    if (first === 'prepare' && second === 'transaction') return 'PREPARE TRANSACTION';
-    if (first === 'set' && second === 'transaction') return 'SET TRANSACTION';
+/** @returns the word that controls the transaction, in upper case, if any statement of the text begins with one. */
+export function transactionWord(sql: string): string | undefined {
+  return statementWords(sql).control;
+}
+
+function find(sql: string): StatementWords {
+  const all = [...openings(sql)];
+  const maySet = all.some(([first]) => SETTING.has(first)) || /set_config/i.test(sql);
+  for (const [first, second] of all) {
+    if (WORDS.has(first)) return { control: first.toUpperCase(), maySet };
+    if (first === 'prepare' && second === 'transaction') return { control: 'PREPARE TRANSACTION', maySet };
+    if (first === 'set' && second === 'transaction') return { control: 'SET TRANSACTION', maySet };
   }
-  return undefined;
+  return { control: undefined, maySet };
 }
 
 /** Comments, quoted text of every kind, words, semicolons; anything else is passed over. */

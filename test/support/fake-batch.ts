@@ -82,6 +82,7 @@ export function givenBatch(
         },
       },
       calls: {
+        check: async () => undefined,
         async call(events: readonly BatchEvent[]): Promise<CallResult> {
           fake.calls.push(events.map(({ id }) => id));
           if (isWanted) {

@@ -7,8 +7,11 @@ import type { CoopMember } from '../../queue/coop.ts';
 import type { CallRecorder } from '../last-call.ts';
 import type { Suspect } from '../protocol.ts';
 import type { EventSize } from './batch-reader.ts';
+import type { DeferredConstraints } from './deferred-constraints.ts';
 import type { FailureRate } from './failure-rate.ts';
+import type { Carried } from './free/carried.ts';
 import type { LifeSigns } from './life-signs.ts';
+import type { Losses } from './losses.ts';
 import type { CentralQueues } from './outbox.ts';
 import type { RateGate } from './rate-gate.ts';
 
@@ -24,6 +27,12 @@ export interface BatchEnvironment {
   readonly stopNow: AbortSignal;
   readonly size: EventSize;
   readonly failureRate: FailureRate;
+  /** What is deferred to the commit in this database. */
+  readonly constraints: DeferredConstraints;
+  /** Kept from batch to batch. */
+  readonly losses: Losses;
+  /** Of handlers without a transaction, likewise. */
+  readonly carried: Carried;
   /** Notes each call where it outlives this process. */
   readonly recorder: CallRecorder | undefined;
   /** What the worker before this one died in. */

@@ -1,10 +1,11 @@
 // A batch from its token to its end: as a whole in one transaction; in parts where so many of its events fail that one
-// transaction does not suffice; in slices when it has killed workers before.
+// transaction does not suffice; in slices where the transaction fails and nobody is to blame, and when it has killed workers
+// or lost the connection before.
 //
 // Invariant: the effects of an event, what became of it, and the end of the batch (or of its part) commit together, under
 // the token; who has lost the token commits nothing.
-// Fails by: any error before the commit leaves nothing; the batch is handed out again, its openings are counted, and it goes
-// on behind the last part.
+// Fails by: any error before the commit leaves nothing. What is verified as central's trouble ends here: the batch is handed
+// out again, its openings are counted, and it goes on behind the last part.
 import type { Connection } from '../../postgres/connection.ts';
 import type { CoopBatch } from '../../queue/coop.ts';
 import type { BatchEnvironment, BatchResult } from './batch-environment.ts';
@@ -12,9 +13,11 @@ import { readBatch } from './batch-reader.ts';
 import { inSlices } from './batch-slices.ts';
 import { TooManySavepoints } from './batch-transaction.ts';
 import { BatchWork } from './batch-work.ts';
+import { assertOfEvents } from './central-trouble.ts';
 import { inPieces } from './coalesce.ts';
 import { progressOf } from './doors.ts';
 import { runFree } from './free/run.ts';
+import { Abandoned } from './handler-call.ts';
 import { suspicionOf } from './suspicion.ts';
 
 export async function runBatch(
@@ -23,20 +26,58 @@ export async function runBatch(
   environment: BatchEnvironment,
 ): Promise<BatchResult> {
   if (environment.handler.transaction === false) return await runFree({ connection, batch, environment });
-  // Each try has its own book: what one decided is rolled back with it.
-  const begin = () => new BatchWork(connection, batch, environment);
+  await environment.constraints.look(connection);
+  const tries = new Tries(new BatchWork(connection, batch, environment));
+  try {
+    return await run(tries);
+  } catch (error) {
+    const blame = error instanceof Abandoned ? error.blame : undefined;
+    if (connection.failed && !environment.stopNow.aborted)
+      environment.losses.note(batch, tries.current.atWork, error, blame);
+    throw error;
+  }
+}
+
+/** Each try has its own book: what one decided is rolled back with it. */
+class Tries {
+  current: BatchWork;
+
+  constructor(first: BatchWork) {
+    this.current = first;
+  }
+
+  again(): BatchWork {
+    this.current = this.current.again();
+    return this.current;
+  }
+}
+
+async function run(tries: Tries): Promise<BatchResult> {
+  const { batch, connection, environment } = tries.current;
   const { isKiller, call } = suspicionOf(batch, environment.suspect);
-  if (isKiller) return await inSlices(begin(), { isHunting: true, call });
+  const loss = environment.losses.of(batch);
+  if (isKiller) return await inSlices(tries.current, { isHunting: true, call, loss });
   // No transaction may be open while the rate is waited for, so each part that it allows is one of its own.
-  if (environment.rate !== undefined) return await inSlices(begin(), { isHunting: false });
+  if (environment.rate !== undefined || loss !== undefined)
+    return await inSlices(tries.current, { isHunting: false, loss });
+  try {
+    return await asAWholeOrInParts(tries);
+  } catch (error) {
+    await assertOfEvents(error, { connection, batch, stopNow: environment.stopNow });
+    return await inSlices(tries.again(), { isHunting: false });
+  }
+}
+
+async function asAWholeOrInParts(tries: Tries): Promise<BatchResult> {
+  const { batch, connection, environment } = tries.current;
   const progress = () => progressOf(connection, environment.membership, batch);
   const afterId = batch.openings > 1 ? await progress() : undefined;
   try {
-    return await asAWhole(begin(), { afterId, isFailing: afterId !== undefined });
+    return await asAWhole(tries.current, { afterId, isFailing: afterId !== undefined });
   } catch (error) {
     if (!(error instanceof TooManySavepoints)) throw error;
     await connection.script('rollback');
-    return await asAWhole(begin(), { afterId: await progress(), isFailing: true });
+    return await asAWhole(tries.again(), { afterId: await progress(), isFailing: true });
   }
 }
 

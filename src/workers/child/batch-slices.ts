@@ -1,29 +1,42 @@
-// A batch in slices, each a transaction of its own: where a rate allows only a few events at a time, and where the event is
-// looked for that kills its workers.
+// A batch in slices, each a transaction of its own: where a rate allows only a few events at a time, where a larger transaction
+// has failed and no call of it, and where the event is looked for that kills its workers or loses the connection.
 //
+// Invariant: a slice whose transaction fails is run again in parts; an event that fails alone is put off or dead.
 // Order: a slice that may hold the killer is marked in a transaction of its own before it is run. Found still marked when the
 // batch is opened again, it has killed its worker.
 import type { BatchEvent } from '../../handler/event.ts';
 import type { Suspect } from '../protocol.ts';
 import type { BatchResult } from './batch-environment.ts';
 import type { BatchWork } from './batch-work.ts';
+import { assertOfEvents } from './central-trouble.ts';
 import { inPieces } from './coalesce.ts';
 import { markNarrowing, openNarrowing } from './doors.ts';
+import type { Loss } from './losses.ts';
 import { readAhead } from './read-ahead.ts';
 import { condemned, firstWidth, nextSlice, nextWidth, sliceEnd } from './slices.ts';
+
+/** A slice that fails is cut into so many: an event is called again once for each level. */
+const PARTS = 8;
 
 export interface SlicesOptions {
   /** The batch has killed a worker. */
   readonly isHunting: boolean;
   /** What the handler was called with when it did. */
   readonly call?: Suspect | undefined;
+  /** Where the connection was lost again and again. */
+  readonly loss?: Loss | undefined;
 }
 
-export async function inSlices(work: BatchWork, { isHunting, call }: SlicesOptions): Promise<BatchResult> {
+export async function inSlices(
+  work: BatchWork,
+  { isHunting, call, loss }: SlicesOptions,
+): Promise<BatchResult> {
   const { membership, recorder, source, size } = work.environment;
   work.isInParts = true;
-  const { suspect, lastEventId } = await openNarrowing(work.connection, membership, work.batch, call);
-  const options = { suspect, isRecorded: recorder !== undefined };
+  const { suspect: killer, lastEventId } = await openNarrowing(work.connection, membership, work.batch, call);
+  const suspect = loss === undefined ? killer : { ...loss, deaths: loss.times };
+  const options = { suspect, isRecorded: loss !== undefined || recorder !== undefined };
+  const verdicts = { killer: condemned(killer), ...(condemned(suspect) === undefined ? {} : { loss }) };
   const { token } = work.batch;
   let afterId = lastEventId;
   let width = firstWidth(suspect);
@@ -32,11 +45,13 @@ export async function inSlices(work: BatchWork, { isHunting, call }: SlicesOptio
     if (events.length === 0) break;
     const ids = events.map(({ id }) => id);
     for (let from = 0, end = 0; from < events.length; from = end) {
-      const slice = isHunting
-        ? nextSlice(ids, from, { width, ...options })
-        : { end: sliceEnd(ids, from, width), isMarked: false };
+      const slice =
+        isHunting || loss !== undefined
+          ? nextSlice(ids, from, { width, ...options })
+          : { end: sliceEnd(ids, from, width), isMarked: false };
       end = await allowed(work, ids, { from, end: slice.end });
-      await runSlice(work, events.slice(from, end), { ...slice, guilty: condemned(suspect) });
+      const isMarked = isHunting && slice.isMarked;
+      await settleSlice(work, events.slice(from, end), { isMarked, ...verdicts });
       afterId = ids[end - 1];
       width = nextWidth(width, afterId ?? 0, suspect);
     }
@@ -63,14 +78,52 @@ async function allowed(
   return sliceEnd(ids, from, granted);
 }
 
+interface SliceOptions {
+  /** Noted before it is run, so that it is known if it kills its worker. */
+  readonly isMarked: boolean;
+  /** The id of the event that killed its workers. */
+  readonly killer: number | undefined;
+  /** The one event that the connection was lost with, again and again. */
+  readonly loss?: Loss | undefined;
+}
+
+/** In ever smaller transactions, down to the events that fail alone. */
+async function settleSlice(
+  work: BatchWork,
+  events: readonly BatchEvent[],
+  options: SliceOptions,
+): Promise<void> {
+  const { batch, connection, environment } = work;
+  const ids = events.map(({ id }) => id);
+  const isOne = ids[0] === ids.at(-1);
+  if (isOne && ids[0] === options.loss?.first) {
+    await work.fail(events, options.loss?.error);
+    environment.losses.forget();
+    return;
+  }
+  try {
+    return await runSlice(work, events, options);
+  } catch (error) {
+    await assertOfEvents(error, { connection, batch, stopNow: environment.stopNow });
+    // What forbids this is central's trouble.
+    if (isOne) return await work.fail(events, error);
+    work.discard();
+  }
+  const width = Math.ceil(events.length / PARTS);
+  for (let from = 0, end = 0; from < events.length; from = end) {
+    end = sliceEnd(ids, from, width);
+    await settleSlice(work, events.slice(from, end), options);
+  }
+}
+
 async function runSlice(
   work: BatchWork,
   events: readonly BatchEvent[],
-  { isMarked, guilty }: { readonly isMarked: boolean; readonly guilty: number | undefined },
+  { isMarked, killer }: SliceOptions,
 ): Promise<void> {
   const ids = events.map(({ id }) => id);
   const lastEventId = ids.at(-1) ?? 0;
-  const innocent = events.filter(({ id }) => id !== guilty);
+  const innocent = events.filter(({ id }) => id !== killer);
   if (isMarked && innocent.length > 0) {
     await markNarrowing(work.connection, work.environment.membership, {
       batch: work.batch,
@@ -84,7 +137,7 @@ async function runSlice(
   const begunMs = performance.now();
   for await (const { piece } of inPieces([innocent], work.gathering())) await work.handle(piece, runner);
   work.environment.rate?.ran(innocent.length, performance.now() - begunMs);
-  for (const event of events) if (event.id === guilty) work.condemn(event);
+  for (const event of events) if (event.id === killer) work.condemn(event);
   await work.commitPart(transaction, lastEventId);
   if (innocent.length > 0) work.environment.onAdvanced();
   work.progress(events.length);

@@ -6,11 +6,15 @@
 // batch that has used up its savepoints is not protected, and a failure there means to start again in smaller transactions.
 // Order: mark · statements · the next mark or the end. `rollBackToMark` undoes everything since the mark.
 // Fails by: any error on the connection; the whole transaction is gone then and the batch is handed out again.
+import { TributaryError } from '../../errors/tributary-error.ts';
 import type { Connection } from '../../postgres/connection.ts';
+import type { DeferredConstraints } from './deferred-constraints.ts';
 import { GuardedClient } from './guarded-client.ts';
 import { SEND, type Sending, sendValues } from './outbox.ts';
 
 const SAVEPOINT = 'tributary_mark';
+/** Role and settings as the connection began. */
+export const RESET = 'reset session authorization; reset all';
 const RELEASE = `release savepoint ${SAVEPOINT}`;
 /** Our own statements are short; a server that does not answer for so long has gone. */
 const ANSWER_WITHIN_MS = 60_000;
@@ -26,6 +30,8 @@ export interface TransactionOptions {
   readonly idleLimitMs: number;
   /** The batch it belongs to: whoever takes that over ends this transaction's backend. */
   readonly token: number;
+  /** What is deferred in this database; absent: nothing is. */
+  readonly constraints?: Pick<DeferredConstraints, 'check'>;
   /** Events that were sent into a queue by transaction `xid` have been committed. */
   onSent?(queue: string, xid: number): void;
 }
@@ -35,6 +41,7 @@ export class BatchTransaction {
   readonly #idleLimitMs: number;
   readonly #token: number;
   readonly #onSent: TransactionOptions['onSent'];
+  readonly #constraints: TransactionOptions['constraints'];
   readonly #sent = new Map<string, number>();
   /**
    * `marked`: a savepoint is wanted; `saved`: it is there; `stale`: the last group's is there and a new one is wanted;
@@ -45,8 +52,11 @@ export class BatchTransaction {
   #generation = 0;
   /** A statement was sent since the mark, and no savepoint protects what was before. */
   #isBeyondUndoing = false;
+  #isUsed = false;
+  #spokeMs = performance.now();
 
-  constructor(connection: Connection, { idleLimitMs, onSent, token }: TransactionOptions) {
+  constructor(connection: Connection, { constraints, idleLimitMs, onSent, token }: TransactionOptions) {
+    this.#constraints = constraints;
     this.#connection = connection;
     this.#onSent = onSent;
     this.#token = token;
@@ -66,7 +76,7 @@ export class BatchTransaction {
     this.#isBeyondUndoing = false;
     this.#sent.clear();
     return await this.#texts(
-      `begin isolation level read committed; set local idle_in_transaction_session_timeout = ${Math.ceil(this.#idleLimitMs)}; set local datestyle = iso; select tributary.coop_hold(${this.#token}); ${text}`,
+      `begin isolation level read committed, read write; ${this.#settings()}; select tributary.coop_hold(${this.#token}); ${text}`,
     );
   }
 
@@ -109,10 +119,43 @@ export class BatchTransaction {
     else if (this.#state === 'saved') this.#state = 'stale';
   }
 
+  /** Before each call of the handler. The server must not take calls that send nothing, one after the other, for a dead client. */
+  async beforeCall(): Promise<void> {
+    this.#isUsed = false;
+    if (performance.now() - this.#spokeMs > this.#idleLimitMs / 10) await this.#text('');
+  }
+
   /** A client for one call of the handler. */
   lend(): GuardedClient {
     return new GuardedClient(this.#connection.client, {
-      beforeStatement: () => this.#save(),
+      beforeStatement: () => {
+        this.#isUsed = true;
+        this.#save();
+      },
+    });
+  }
+
+  /** A statement was sent for the call at hand. */
+  get isUsed(): boolean {
+    return this.#isUsed;
+  }
+
+  /** Checks what is deferred to the commit, while it can be undone alone. @throws what it violates. */
+  async check(): Promise<void> {
+    const text = this.#constraints?.check ?? '';
+    if (text !== '') await this.#text(text);
+  }
+
+  /** What a call has set is gone with it. @throws where it cannot be taken back. */
+  async restore(): Promise<void> {
+    const [[isReadOnly] = []] = await this.#texts(
+      `${RESET}; ${this.#settings()}; select current_setting('transaction_read_only')`,
+    );
+    if (isReadOnly !== 'on') return;
+    throw new TributaryError('The handler made the transaction read-only.', {
+      code: 'handler-client',
+      kind: 'halting',
+      remedy: 'It is the transaction that finishes the batch: leave its mode as it is.',
     });
   }
 
@@ -121,7 +164,7 @@ export class BatchTransaction {
     if (this.#isBeyondUndoing) throw new TooManySavepoints();
     if (this.#state !== 'saved') return false;
     // It stays, for what comes next; what was undone counts no more, so it is still the same one.
-    await this.#connection.script(`rollback to savepoint ${SAVEPOINT}`);
+    await this.#text(`rollback to savepoint ${SAVEPOINT}`);
     this.#state = 'clean';
     return true;
   }
@@ -141,9 +184,15 @@ export class BatchTransaction {
     return this.#connection.failed;
   }
 
+  /** Ends the connection, and the transaction with it. */
+  lose(reason: Error): void {
+    this.#connection.destroy(reason);
+  }
+
   /** Statements of ours with parameters, outside every mark. */
   async query(text: string, values: readonly unknown[]): Promise<void> {
     await this.#connection.query(text, values);
+    this.#spokeMs = performance.now();
   }
 
   /** Inserts what a handler sent; undone with the mark, as its own statements are. */
@@ -156,7 +205,7 @@ export class BatchTransaction {
   /** Ends the mark, so that what follows belongs to the transaction itself. */
   async seal(): Promise<void> {
     const text = this.#seal();
-    if (text !== '') await this.#connection.script(text);
+    if (text !== '') await this.#text(text);
   }
 
   /** `text` and the commit in one message. @throws where the server rolled back instead. */
@@ -166,7 +215,16 @@ export class BatchTransaction {
   }
 
   async rollBack(): Promise<void> {
-    await this.#connection.script('rollback');
+    await this.#text('rollback');
+  }
+
+  #settings(): string {
+    return `set local idle_in_transaction_session_timeout = ${Math.ceil(this.#idleLimitMs)}; set local datestyle = iso`;
+  }
+
+  async #text(text: string): Promise<void> {
+    await this.#connection.script(text);
+    this.#spokeMs = performance.now();
   }
 
   #seal(): string {
@@ -178,6 +236,7 @@ export class BatchTransaction {
 
   /** Queued in front of the handler's statement; if it fails, so does that one. */
   #save(): void {
+    this.#spokeMs = performance.now();
     if (this.#state === 'clean') this.#state = 'saved';
     if (this.#state !== 'marked' && this.#state !== 'stale') return;
     const release = this.#state === 'stale' ? [RELEASE] : [];
@@ -193,6 +252,7 @@ export class BatchTransaction {
     const timer = setTimeout(() => this.#connection.destroy(), ANSWER_WITHIN_MS);
     try {
       const result = await this.#connection.client.query({ text, rowMode: 'array', types: asText });
+      this.#spokeMs = performance.now();
       const last: unknown = Array.isArray(result) ? result.at(-1) : result;
       return (last as { rows: (string | null)[][] }).rows;
     } finally {

@@ -1,6 +1,7 @@
 // One try at a batch: what its transactions, its runner and its outcomes have in common, whichever way it is handled.
 //
 // Invariant: what the book decides is written in the transaction of the effects, never for events behind a cut.
+import { canBePoison } from '../../errors/sqlstate.ts';
 import type { BatchEvent } from '../../handler/event.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import type { CoopBatch } from '../../queue/coop.ts';
@@ -8,9 +9,10 @@ import type { BatchEnvironment, BatchResult } from './batch-environment.ts';
 import { BatchTransaction } from './batch-transaction.ts';
 import { Gathering, type Piece } from './coalesce.ts';
 import { endNarrowing, stepNarrowing } from './doors.ts';
-import { failureLog, KILLED } from './failure-log.ts';
+import { failureLog, KILLED, unwritable } from './failure-log.ts';
 import { type GroupRunner, type GroupTools, InHalves, OneByOne } from './groups.ts';
 import { Abandoned, HandlerCalls } from './handler-call.ts';
+import { type Range, rangeOf } from './losses.ts';
 import { OutcomeBook } from './outcomes.ts';
 import { writeOutcomes } from './write-outcomes.ts';
 
@@ -27,12 +29,24 @@ export class BatchWork {
   /** Something of the batch may have been committed before its end. */
   isInParts: boolean;
   readonly #book: OutcomeBook;
-  #events = 0;
-  #putOff = 0;
-  #dead = 0;
-  #hasOverrun = false;
+  /** Of what is committed, by this try and those before it. */
+  #done: Counts;
+  /** Of the transaction that is open. */
+  #open: Counts = NONE;
+  #hasOverrun: boolean;
+  #transaction: BatchTransaction | undefined;
+  /** What the transaction holds so far, and the call that is at work. */
+  #range: Range | undefined;
+  #call: Range | undefined;
 
-  constructor(connection: Connection, batch: CoopBatch, environment: BatchEnvironment) {
+  constructor(
+    connection: Connection,
+    batch: CoopBatch,
+    environment: BatchEnvironment,
+    { hasOverrun = false, ...done }: Partial<BatchResult> = {},
+  ) {
+    this.#done = { ...NONE, ...done };
+    this.#hasOverrun = hasOverrun;
     this.connection = connection;
     this.batch = batch;
     this.environment = environment;
@@ -40,12 +54,26 @@ export class BatchWork {
     this.#book = new OutcomeBook(environment.retry);
   }
 
+  /** After a failure: another try at what is not committed, with a book of its own. */
+  again(): BatchWork {
+    const committed = { ...this.#done, hasOverrun: this.#hasOverrun };
+    return new BatchWork(this.connection, this.batch, this.environment, committed);
+  }
+
   transaction(): BatchTransaction {
-    return new BatchTransaction(this.connection, {
-      idleLimitMs: this.environment.timeoutMs + IDLE_SLACK_MS,
-      token: this.batch.token,
-      onSent: this.environment.onSent,
+    const { constraints, onSent, timeoutMs } = this.environment;
+    const { token } = this.batch;
+    this.#range = undefined;
+    this.#transaction = new BatchTransaction(this.connection, {
+      ...{ token, constraints, onSent },
+      idleLimitMs: timeoutMs + IDLE_SLACK_MS,
     });
+    return this.#transaction;
+  }
+
+  /** The events that can have to do with a loss of the connection: the call at work, if it uses it, or the transaction's. */
+  get atWork(): Range | undefined {
+    return this.#call !== undefined && this.#transaction?.isUsed ? this.#call : this.#range;
   }
 
   /** Undefined where every event is handled. */
@@ -70,6 +98,9 @@ export class BatchWork {
         await transaction.begin();
       },
       onCall: (events: readonly BatchEvent[]) => this.#note(events),
+      onReturn: () => {
+        this.#call = undefined;
+      },
       onFailure: failureLog(log),
       ...more,
     };
@@ -77,8 +108,7 @@ export class BatchWork {
   }
 
   async handle({ all, failed }: Piece, runner: GroupRunner): Promise<void> {
-    const say = failureLog(this.environment.log);
-    for (const [event, error] of failed) say(event, this.#book.failed(event, error), error);
+    for (const [event, error] of failed) this.#failed(event, error);
     const events = failed.size === 0 ? all : all.filter((event) => !failed.has(event));
     if (events.length > 0) await runner.run(events);
   }
@@ -87,18 +117,47 @@ export class BatchWork {
     this.#book.condemned(event, 'killed', KILLED);
   }
 
+  /** Events have failed of which nothing is done: in a transaction that holds nothing else. @throws central's trouble */
+  async fail(events: readonly BatchEvent[], error: unknown): Promise<void> {
+    const write = async (decide: (event: BatchEvent) => void) => {
+      this.discard();
+      const transaction = this.transaction();
+      await transaction.begin();
+      events.forEach(decide);
+      await this.commitPart(transaction, events.at(-1)?.id ?? 0);
+    };
+    try {
+      await write((event) => this.#failed(event, error));
+    } catch (unwritten) {
+      // Unless it is the event itself that cannot be put off.
+      if (!canBePoison(unwritten)) throw unwritten;
+      await this.connection.script('rollback');
+      await write((event) => this.#book.condemned(event, 'handler', unwritable(unwritten)));
+    }
+    this.progress(events.length);
+  }
+
+  /** The transaction was rolled back. */
+  discard(): void {
+    this.#book.clear();
+    this.#open = NONE;
+    this.#call = undefined;
+  }
+
   /** Commits what is done up to this event; whoever opens the batch again goes on behind it. */
   async commitPart(transaction: BatchTransaction, lastEventId: number): Promise<void> {
     await this.#writeOutcomes(transaction, lastEventId);
     await stepNarrowing(transaction, this.environment.membership, { batch: this.batch, lastEventId });
     await transaction.commit('select');
     this.isInParts = true;
+    this.#committed();
   }
 
   async finish(transaction: BatchTransaction): Promise<void> {
     await this.#writeOutcomes(transaction);
     if (this.isInParts) await endNarrowing(transaction, this.environment.membership, this.batch);
     await transaction.commit(`select tributary.coop_finish_batch(${this.batch.token})`);
+    this.#committed();
   }
 
   /** Writes outcomes before they take much memory. */
@@ -108,19 +167,35 @@ export class BatchWork {
   }
 
   progress(events: number): void {
-    this.#events += events;
+    this.#count({ events });
     this.environment.signs.progress();
     if (this.environment.stopNow.aborted) throw new Abandoned('The worker was told to stop at once.');
   }
 
   result(): BatchResult {
-    return { events: this.#events, putOff: this.#putOff, dead: this.#dead, hasOverrun: this.#hasOverrun };
+    return { ...sum(this.#done, this.#open), hasOverrun: this.#hasOverrun };
+  }
+
+  #failed(event: BatchEvent, error: unknown): void {
+    failureLog(this.environment.log)(event, this.#book.failed(event, error), error);
   }
 
   #note(events: readonly BatchEvent[]): void {
     const { startTick, endTick } = this.batch;
-    const [first, last] = [events[0]?.id ?? 0, events.at(-1)?.id ?? 0];
-    this.environment.recorder?.note({ startTick, endTick, first, last, events: events.length });
+    const call = rangeOf(events);
+    this.#call = call;
+    this.#range = joined(this.#range, call);
+    this.environment.recorder?.note({ startTick, endTick, ...call });
+  }
+
+  #count(counts: Partial<Counts>): void {
+    this.#open = sum(this.#open, { ...NONE, ...counts });
+  }
+
+  #committed(): void {
+    this.#done = sum(this.#done, this.#open);
+    this.#open = NONE;
+    this.#range = undefined;
   }
 
   async #writeOutcomes(transaction: BatchTransaction, lastEventId?: number): Promise<void> {
@@ -128,7 +203,23 @@ export class BatchWork {
     const outcomes = this.#book.take(lastEventId);
     await transaction.seal();
     await writeOutcomes(transaction, this.environment.membership, outcomes);
-    this.#putOff += outcomes.putOff.length;
-    this.#dead += outcomes.dead.length;
+    this.#count({ putOff: outcomes.putOff.length, dead: outcomes.dead.length });
   }
+}
+
+type Counts = Omit<BatchResult, 'hasOverrun'>;
+
+const NONE: Counts = { events: 0, putOff: 0, dead: 0 };
+
+const sum = (one: Counts, other: Counts): Counts => ({
+  events: one.events + other.events,
+  putOff: one.putOff + other.putOff,
+  dead: one.dead + other.dead,
+});
+
+/** Calls come in order; some are repeated. */
+function joined(range: Range | undefined, call: Range): Range {
+  if (range === undefined || call.first < range.first) return call;
+  if (call.last <= range.last) return range;
+  return { first: range.first, last: call.last, events: range.events + call.events };
 }

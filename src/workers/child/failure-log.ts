@@ -8,6 +8,10 @@ export type OnFailure = (event: BatchEvent, fate: 'put-off' | 'dead', error: unk
 export const KILLED =
   'The worker died twice while it handled this event alone (exit, out of memory, or an endless loop).';
 
+/** Of an event that failed and cannot be put off. */
+export const unwritable = (error: unknown): string =>
+  `The event failed and cannot be put off: ${describeThrown(error, 'Central').message}`;
+
 /** Says of each such event what becomes of it. */
 export function failureLog(log: Logger): OnFailure {
   return (event, fate, error) => {

@@ -2,8 +2,9 @@
 //
 // Invariant: when `run` has resolved, each event is either done, its effects in the transaction (or in one before it, which a
 // cut has committed), or in the book as put off or dead, with none of its effects there.
-// Order: mark · events · on a throw: roll back to the mark, book the event, run again those of the group that had written;
-// then a fresh mark, so that none of these is repeated for a later failure. A cut comes between two groups.
+// Order: mark · events · check what is deferred · on a failure: roll back to the mark, book the event, run again those of the
+// group that had written; then a fresh mark, so that none of these is repeated for a later failure. Where only the check
+// fails, those that had written are run again in halves, down to the event that fails alone. A cut comes between two groups.
 // Fails by: `Abandoned`, or `TooManySavepoints` where no cut was possible in time.
 import { sqlstateOf } from '../../errors/sqlstate.ts';
 import type { BatchEvent } from '../../handler/event.ts';
@@ -23,7 +24,7 @@ export interface GroupRunner {
 }
 
 export interface GroupTools {
-  readonly calls: Pick<HandlerCalls, 'call'>;
+  readonly calls: Pick<HandlerCalls, 'call' | 'check'>;
   readonly transaction: Pick<BatchTransaction, 'mark' | 'rollBackToMark' | 'savepoints'>;
   readonly book: OutcomeBook;
   /** Kept from batch to batch where it is given. */
@@ -34,6 +35,8 @@ export interface GroupTools {
   behind?(): number;
   /** Called before each call of the handler, for those who have to know what a dead worker was at. */
   onCall?(events: readonly BatchEvent[]): void;
+  /** Called when it has come back. */
+  onReturn?(): void;
   /** Commits everything up to this event and goes on in a fresh transaction; absent: the batch cannot be cut. */
   cut?(last: BatchEvent): Promise<void>;
   /** Called for each event that the handler failed on. */
@@ -55,13 +58,30 @@ class Attempts {
   }
 
   async call(events: readonly BatchEvent[]): Promise<CallResult> {
-    const { book, calls, onCall } = this.tools;
+    const { book, calls, onCall, onReturn } = this.tools;
     for (const event of events) book.forget(event);
     onCall?.(events);
     const result = await calls.call(events);
+    onReturn?.();
     if (result.ok) for (const event of events) book.done(event);
     else this.#hasFailed = true;
     return result;
+  }
+
+  /** A call of which it is known at once whether what it wrote holds. What failed is undone. */
+  async checkedCall(events: readonly BatchEvent[]): Promise<CallResult> {
+    const { calls, transaction } = this.tools;
+    transaction.mark();
+    let result = await this.call(events);
+    const violated = result.ok && result.touched ? await calls.check() : undefined;
+    if (violated !== undefined) result = this.violated(violated);
+    if (!result.ok) await transaction.rollBackToMark();
+    return result;
+  }
+
+  violated({ error }: { readonly error: unknown }): CallResult {
+    this.#hasFailed = true;
+    return { ok: false, touched: true, error };
   }
 
   giveUp(event: BatchEvent, error: unknown): void {
@@ -135,7 +155,21 @@ export class OneByOne implements GroupRunner {
       await this.#settle(event, result);
       return at + 1;
     }
+    const violated = written.length === 0 ? undefined : await tools.calls.check();
+    if (violated !== undefined) {
+      await tools.transaction.rollBackToMark();
+      await this.#part(written, this.#attempts.violated(violated));
+    }
     return group.length;
+  }
+
+  /** Those of a group that was undone because something that they wrote does not hold. */
+  async #part(written: readonly BatchEvent[], result: CallResult): Promise<void> {
+    const [event] = written;
+    if (event !== undefined && written.length === 1) return await this.#settle(event, result);
+    const middle = written.length >>> 1;
+    await this.#repeat(written.slice(0, middle));
+    await this.#repeat(written.slice(middle));
   }
 
   /** Those that were undone with a neighbour: they went well a moment ago. */
@@ -149,13 +183,9 @@ export class OneByOne implements GroupRunner {
 
   /** An event that failed, with nothing of it left in the transaction. */
   async #settle(event: BatchEvent, first: CallResult): Promise<void> {
-    const { transaction } = this.#attempts.tools;
     let result = first;
-    for (let rerun = 0; isCollision(result) && rerun < RERUNS; rerun += 1) {
-      transaction.mark();
-      result = await this.#attempts.call([event]);
-      if (!result.ok) await transaction.rollBackToMark();
-    }
+    for (let rerun = 0; isCollision(result) && rerun < RERUNS; rerun += 1)
+      result = await this.#attempts.checkedCall([event]);
     if (!result.ok) this.#attempts.giveUp(event, result.error);
   }
 }
@@ -203,15 +233,12 @@ export class InHalves implements GroupRunner {
   /** @returns whether these are settled; else nothing of them is in the transaction. */
   async #piece(events: readonly BatchEvent[]): Promise<boolean> {
     const { rate } = this.#attempts;
-    const { transaction } = this.#attempts.tools;
     for (let rerun = 0; ; rerun += 1) {
-      transaction.mark();
-      const result = await this.#attempts.call(events);
+      const result = await this.#attempts.checkedCall(events);
       if (result.ok) {
         rate.noteDone(events);
         return true;
       }
-      await transaction.rollBackToMark();
       if (isCollision(result) && rerun < RERUNS) continue;
       const [event] = events;
       if (event === undefined || events.length > 1) return false;

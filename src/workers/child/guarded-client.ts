@@ -4,7 +4,7 @@
 // waits for statements that the handler did not wait for itself.
 import { TributaryError } from '../../errors/tributary-error.ts';
 import type { HandlerClient } from '../../handler/contract.ts';
-import { transactionWord } from '../../handler/transaction-words.ts';
+import { statementWords } from '../../handler/transaction-words.ts';
 import type { PgClient } from '../../postgres/connection.ts';
 
 export interface GuardOptions {
@@ -16,9 +16,9 @@ export class GuardedClient implements HandlerClient {
   readonly query: HandlerClient['query'];
   readonly #client: PgClient;
   readonly #pending = new Set<Promise<unknown>>();
-  readonly #seen = new WeakSet<object>();
   #isOver = false;
   #isUsed = false;
+  #maySet = false;
   #needsBarrier = false;
   #unawaited: unknown;
 
@@ -40,9 +40,9 @@ export class GuardedClient implements HandlerClient {
     return this.#isUsed;
   }
 
-  /** Whether the error is one that a statement sent through here failed with. */
-  isOurs(error: unknown): boolean {
-    return typeof error === 'object' && error !== null && this.#seen.has(error);
+  /** Whether a statement may have left a setting behind. */
+  get maySet(): boolean {
+    return this.#maySet;
   }
 
   /** From here on every use is refused. */
@@ -61,7 +61,8 @@ export class GuardedClient implements HandlerClient {
 
   #query(args: unknown[], beforeStatement: () => void): unknown {
     const [config] = args;
-    const refusal = this.#refusal(textOf(config));
+    const { control, maySet } = statementWords(textOf(config));
+    const refusal = this.#refusal(control);
     const isStream = isSubmittable(config);
     if (refusal !== undefined) {
       if (isStream) throw refusal;
@@ -69,6 +70,7 @@ export class GuardedClient implements HandlerClient {
     }
     beforeStatement();
     this.#isUsed = true;
+    this.#maySet ||= maySet;
     this.#needsBarrier ||= isStream || typeof args.at(-1) === 'function';
     const result = (this.#client.query as (...args: unknown[]) => unknown).apply(this.#client, args);
     return result instanceof Promise ? this.#tracked(result) : result;
@@ -81,7 +83,6 @@ export class GuardedClient implements HandlerClient {
       () => {},
       (error: unknown) => {
         this.#needsBarrier = true;
-        if (typeof error === 'object' && error !== null) this.#seen.add(error);
         // Where the handler sent it says more than where the driver read the answer.
         if (error instanceof Error) error.stack = String(site.stack).replace(/^.*/, () => String(error));
         // Only a statement that is still under way when the handler has returned was not waited for.
@@ -93,14 +94,13 @@ export class GuardedClient implements HandlerClient {
     return result;
   }
 
-  #refusal(text: string): TributaryError | undefined {
+  #refusal(word: string | undefined): TributaryError | undefined {
     if (this.#isOver) {
       return refuse(
         'The client of a handler can be used only until the handler returns.',
         'Wait for every query with `await`, and do not keep the client.',
       );
     }
-    const word = transactionWord(text);
     if (word === undefined) return undefined;
     return refuse(
       `${word} is refused: the client is inside the transaction that finishes the batch.`,

@@ -12,6 +12,13 @@ export type CentralQueues = Readonly<Record<string, OriginColumn>>;
 const FIELDS = ['type', 'data', 'extra1', 'extra2', 'extra3', 'extra4'] as const;
 type Fields = Partial<Record<(typeof FIELDS)[number], string | null>>;
 
+interface Sent {
+  readonly queue: string;
+  readonly event: Fields;
+  readonly characters: number;
+  readonly from: BatchEvent;
+}
+
 /** Events of one queue for one statement. */
 export interface Sending {
   readonly queue: string;
@@ -24,7 +31,7 @@ const MOST_CHARACTERS = 8_000_000;
 
 export class Outbox {
   readonly #centralQueues: CentralQueues;
-  readonly #sent: { readonly queue: string; readonly event: Fields; readonly characters: number }[] = [];
+  #sent: Sent[] = [];
   #characters = 0;
 
   constructor(centralQueues: CentralQueues) {
@@ -49,9 +56,17 @@ export class Outbox {
     const all = list.map((event) => fieldsOf(event, { queue, column, origin }));
     for (const event of all) {
       const characters = FIELDS.reduce((sum, field) => sum + (event[field]?.length ?? 0), 0);
-      this.#sent.push({ queue, event, characters });
+      this.#sent.push({ queue, event, characters, from });
       this.#characters += characters;
     }
+  }
+
+  /** Takes what comes from one event into an outbox of its own. */
+  extract(from: BatchEvent): Outbox {
+    const outbox = new Outbox(this.#centralQueues);
+    outbox.#keep(this.#sent.filter((sent) => sent.from === from));
+    this.#keep(this.#sent.filter((sent) => sent.from !== from));
+    return outbox;
   }
 
   /** In the order in which they were sent. */
@@ -62,6 +77,11 @@ export class Outbox {
   /** Of several outboxes, in their order. */
   static sendings(outboxes: readonly Outbox[]): Sending[] {
     return sendingsOf(outboxes.flatMap((outbox) => outbox.#sent));
+  }
+
+  #keep(sent: Sent[]): void {
+    this.#sent = sent;
+    this.#characters = sent.reduce((sum, { characters }) => sum + characters, 0);
   }
 
   #columnOf(queue: string): OriginColumn {
@@ -82,7 +102,7 @@ export function sendValues({ queue, events }: Sending): unknown[] {
   return [queue, ...FIELDS.map((field) => events.map((event) => event[field] ?? null))];
 }
 
-function sendingsOf(sent: readonly { queue: string; event: Fields; characters: number }[]): Sending[] {
+function sendingsOf(sent: readonly Sent[]): Sending[] {
   const open = new Map<string, { events: Fields[]; characters: number }>();
   const sendings: Sending[] = [];
   for (const { queue, event, characters } of sent) {

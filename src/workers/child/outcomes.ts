@@ -85,6 +85,16 @@ export class OutcomeBook {
     this.#byEvent.set(event, { dead: { event, retry, attempts: retry + 1, kind, error: cut(reason) } });
   }
 
+  /** Takes what was decided about one event into a book of its own. */
+  extract(event: BatchEvent): OutcomeBook {
+    const book = new OutcomeBook(this.#retry);
+    const outcome = this.#byEvent.get(event);
+    if (outcome !== undefined) book.#byEvent.set(event, outcome);
+    if (this.#recovered.has(event)) book.#recovered.add(event);
+    this.forget(event);
+    return book;
+  }
+
   /** Whatever was decided is void. */
   clear(): void {
     this.#byEvent.clear();
@@ -102,23 +112,25 @@ export class OutcomeBook {
     return this.#byEvent.size + this.#recovered.size;
   }
 
-  /** Everything so far, of events up to `lastEventId` where it is given; the book no longer has it. */
-  take(lastEventId = Number.POSITIVE_INFINITY): Outcomes {
+  /** Everything so far, of events up to `lastEventId` where it is given. */
+  outcomes(lastEventId = Number.POSITIVE_INFINITY): Outcomes {
     const putOff: PutOff[] = [];
     const dead: Dead[] = [];
-    const recovered: number[] = [];
     for (const [event, outcome] of this.#byEvent) {
       if (event.id > lastEventId) continue;
       if ('putOff' in outcome) putOff.push(outcome.putOff);
       else dead.push(outcome.dead);
-      this.#byEvent.delete(event);
     }
-    for (const event of this.#recovered) {
-      if (event.id > lastEventId) continue;
-      recovered.push(event.id);
-      this.#recovered.delete(event);
-    }
+    const recovered = [...this.#recovered].map(({ id }) => id).filter((id) => id <= lastEventId);
     return { putOff, dead, recovered };
+  }
+
+  /** The same; the book no longer has it. */
+  take(lastEventId = Number.POSITIVE_INFINITY): Outcomes {
+    const taken = this.outcomes(lastEventId);
+    for (const event of [...this.#byEvent.keys(), ...this.#recovered])
+      if (event.id <= lastEventId) this.forget(event);
+    return taken;
   }
 }
 

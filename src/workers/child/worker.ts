@@ -27,8 +27,11 @@ import { CallRecorder } from '../last-call.ts';
 import type { Start, ToPrimary } from '../protocol.ts';
 import { EventSize } from './batch-reader.ts';
 import { runBatch } from './batch-run.ts';
+import { DeferredConstraints } from './deferred-constraints.ts';
 import { FailureRate } from './failure-rate.ts';
+import { Carried } from './free/carried.ts';
 import { LifeSigns } from './life-signs.ts';
+import { Losses } from './losses.ts';
 import { HandedBack, RateGate } from './rate-gate.ts';
 import { SentTicks } from './sent-ticks.ts';
 
@@ -53,6 +56,9 @@ export class Worker implements Service {
   readonly #membership: CoopMember;
   readonly #size = new EventSize();
   readonly #failureRate = new FailureRate();
+  readonly #constraints = new DeferredConstraints();
+  readonly #losses = new Losses();
+  readonly #carried = new Carried();
   readonly #recorder = CallRecorder.inherited();
   readonly #sentTicks = new SentTicks();
   readonly #rate: RateGate | undefined;
@@ -194,6 +200,9 @@ export class Worker implements Service {
       stopNow: this.#stopNow.signal,
       size: this.#size,
       failureRate: this.#failureRate,
+      constraints: this.#constraints,
+      losses: this.#losses,
+      carried: this.#carried,
       centralQueues,
       onSent: (queue, xid) => this.#sentTicks.committed(queue, xid),
       tickSent: () => this.#sentTicks.run(connection),

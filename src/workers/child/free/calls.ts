@@ -5,7 +5,7 @@
 import type { BatchEvent } from '../../../handler/event.ts';
 import type { BatchEnvironment } from '../batch-environment.ts';
 import { CallContext } from '../call-context.ts';
-import { failureLog, KILLED } from '../failure-log.ts';
+import { failureLog, KILLED, unwritable } from '../failure-log.ts';
 import { invoke } from '../invoke.ts';
 import { Outbox } from '../outbox.ts';
 import { OutcomeBook } from '../outcomes.ts';
@@ -15,6 +15,17 @@ export interface Result {
   readonly events: readonly BatchEvent[];
   readonly book: OutcomeBook;
   readonly outbox: Outbox;
+}
+
+/** The share of each event in what is to be written of a call. */
+export function shares({ events, book, outbox }: Result): Result[] {
+  // What belongs to no other is the first one's.
+  const others = events.slice(1).map((event) => ({
+    events: [event],
+    book: book.extract(event),
+    outbox: outbox.extract(event),
+  }));
+  return [{ events: events.slice(0, 1), book, outbox }, ...others];
 }
 
 export type CallEnd =
@@ -74,28 +85,28 @@ export class FreeCalls {
     return { end: 'done', result: book.size + outbox.size === 0 ? undefined : { events, book, outbox } };
   }
 
-  /** The result of an event whose handler threw. */
+  /** The result of an event whose call, or what it decided or sent, has failed. */
   failed(event: BatchEvent, error: unknown): Result {
-    const { centralQueues, retry } = this.#environment;
-    const result = { events: [event], book: new OutcomeBook(retry), outbox: new Outbox(centralQueues) };
-    this.fail(result, error);
-    return result;
+    const { centralQueues, log, retry } = this.#environment;
+    const book = new OutcomeBook(retry);
+    failureLog(log)(event, book.failed(event, error), error);
+    return { events: [event], book, outbox: new Outbox(centralQueues) };
   }
 
-  /** As if the handler had thrown for each of its events. */
-  fail({ book, events }: Result, error: unknown): void {
-    const say = failureLog(this.#environment.log);
-    for (const event of events) {
-      book.forget(event);
-      say(event, book.failed(event, error), error);
-    }
+  /** The result of an event that failed and cannot be put off. */
+  unwritable(event: BatchEvent, error: unknown): Result {
+    return this.#condemned(event, 'handler', unwritable(error));
   }
 
   /** The result of an event that killed the workers that tried it. */
   killer(event: BatchEvent): Result {
+    return this.#condemned(event, 'killed', KILLED);
+  }
+
+  #condemned(event: BatchEvent, kind: 'handler' | 'killed', reason: string): Result {
     const { centralQueues, retry } = this.#environment;
     const book = new OutcomeBook(retry);
-    book.condemned(event, 'killed', KILLED);
+    book.condemned(event, kind, reason);
     return { events: [event], book, outbox: new Outbox(centralQueues) };
   }
 

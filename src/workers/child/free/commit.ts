@@ -1,24 +1,32 @@
 // Writes what became of events that were handled without a transaction, in one that follows them.
 //
 // Invariant: the step over an event, what was decided about it and what was sent for it commit together, under the token.
-// Order: sends (the transaction owns its id first) · outcomes · the step, or the end of the batch · commit.
-// Fails by: any error; the events come again then, for their effects elsewhere have happened: at least once.
-
-import { sqlstateOf } from '../../../errors/sqlstate.ts';
+// Order: sends (the transaction owns its id first) · outcomes · the step, or the end of the batch · commit. Where that fails it
+// is done again in ever smaller parts; what cannot be written of one event alone is dropped, and the event has failed.
+// Fails by: central's trouble; what was to be written is carried to the next opening of the batch, so that nobody is called
+// again.
+import { canBePoison, sqlstateOf } from '../../../errors/sqlstate.ts';
+import type { BatchEvent } from '../../../handler/event.ts';
 import type { Connection } from '../../../postgres/connection.ts';
 import type { CoopBatch } from '../../../queue/coop.ts';
 import type { BatchEnvironment } from '../batch-environment.ts';
 import { BatchTransaction } from '../batch-transaction.ts';
+import { assertOfEvents } from '../central-trouble.ts';
 import { endNarrowing, openNarrowing, stepNarrowing } from '../doors.ts';
-import { isCentralInTrouble } from '../handler-call.ts';
+import { type Range, rangeOf } from '../losses.ts';
 import { Outbox } from '../outbox.ts';
 import type { Outcomes } from '../outcomes.ts';
 import { sliceEnd } from '../slices.ts';
 import { writeOutcomes } from '../write-outcomes.ts';
-import type { FreeCalls, Result } from './calls.ts';
+import { type FreeCalls, type Result, shares } from './calls.ts';
 import type { Done } from './progress.ts';
 
 type Passed = Done<Result | undefined>;
+
+interface WriteEnd {
+  /** They end the batch. */
+  readonly isLast: boolean;
+}
 
 export interface CommitTools {
   readonly connection: Connection;
@@ -29,12 +37,15 @@ export interface CommitTools {
 
 /** Our statements follow one another at once. */
 const IDLE_MS = 15_000;
-/** Each has a savepoint where one of them was refused. */
-const CAREFULLY = 40;
+/** What fails is cut into so many. */
+const PARTS = 8;
+/** A deadlock or serialization failure says nothing about the event: it is written again at once, so often. */
+const RERUNS = 2;
 
 export class Commits {
   readonly #tools: CommitTools;
   #hasNarrowing: boolean;
+  #atWork: Range | undefined;
   putOff = 0;
   dead = 0;
 
@@ -53,24 +64,73 @@ export class Commits {
     });
   }
 
+  /** The events of the transaction that is open. */
+  get atWork(): Range | undefined {
+    return this.#atWork;
+  }
+
   /** Passes these events, which are everything up to the last of them; with `isLast` they end the batch. */
-  async write(done: readonly Passed[], { isLast }: { readonly isLast: boolean }): Promise<void> {
-    const { connection, environment } = this.#tools;
-    if (!isLast) await this.#openNarrowing();
-    try {
-      await this.#together(done, isLast);
-    } catch (error) {
-      if (!(error instanceof SendRefused)) throw error;
-      await connection.script('rollback');
+  async write(done: readonly Passed[], { isLast }: WriteEnd): Promise<void> {
+    const { batch, environment } = this.#tools;
+    const loss = environment.losses.of(batch);
+    if (!isLast || loss !== undefined) await this.#openNarrowing();
+    if (loss !== undefined || (await this.#attempt(done, { isLast })) !== undefined) {
       await this.#openNarrowing();
-      const ids = done.map(({ event }) => event.id);
-      for (let from = 0, end = 0; from < done.length; from = end) {
-        end = sliceEnd(ids, from, CAREFULLY);
-        await this.#carefully(done.slice(from, end));
-      }
-      if (isLast) await this.#together([], true);
+      const width = (loss?.events ?? done.length) / PARTS;
+      await this.#inParts(eventByEvent(done), Math.ceil(width));
+      if (isLast) await this.#together([], { isLast });
     }
     await environment.tickSent();
+  }
+
+  async #inParts(done: readonly Passed[], width: number): Promise<void> {
+    const ids = done.map(({ event }) => event.id);
+    for (let from = 0, end = 0; from < done.length; from = end) {
+      end = sliceEnd(ids, from, width);
+      await this.#part(done.slice(from, end));
+    }
+  }
+
+  async #part(done: readonly Passed[]): Promise<void> {
+    const { batch, calls, environment } = this.#tools;
+    const { losses } = environment;
+    const [first, last] = [done[0]?.event.id, done.at(-1)?.event.id];
+    const loss = losses.of(batch);
+    const isLost = first === last && loss?.events === 1 && loss.first === first;
+    const isLast = false;
+    let failure = isLost ? { error: loss.error } : await this.#attempt(done, { isLast });
+    if (isLost) losses.forget();
+    if (failure === undefined) return;
+    if (first !== last) return await this.#inParts(done, Math.ceil(done.length / PARTS));
+    for (let rerun = 0; isCollision(failure?.error) && rerun < RERUNS; rerun += 1)
+      failure = await this.#attempt(done, { isLast });
+    if (failure === undefined) return;
+    const { error } = failure;
+    // What forbids this is central's trouble, unless it is the event itself that cannot be written.
+    const unwritten = await this.#attempt(
+      done.map(({ event }) => ({ event, result: calls.failed(event, error) })),
+      { isLast },
+    );
+    if (unwritten === undefined) return;
+    if (!canBePoison(unwritten.error)) throw unwritten.error;
+    await this.#together(
+      done.map(({ event }) => ({ event, result: calls.unwritable(event, unwritten.error) })),
+      { isLast },
+    );
+  }
+
+  /** @returns what it failed with. @throws where that is central's trouble. */
+  async #attempt(done: readonly Passed[], end: WriteEnd): Promise<{ readonly error: unknown } | undefined> {
+    const { batch, connection } = this.#tools;
+    try {
+      await this.#together(done, end);
+      return undefined;
+    } catch (error) {
+      await assertOfEvents(error, { connection, batch, stopNow: NEVER });
+      return { error };
+    } finally {
+      if (!connection.failed) this.#atWork = undefined;
+    }
   }
 
   async #openNarrowing(): Promise<void> {
@@ -79,41 +139,12 @@ export class Commits {
     this.#hasNarrowing = true;
   }
 
-  async #together(done: readonly Passed[], isLast: boolean): Promise<void> {
+  async #together(done: readonly Passed[], { isLast }: WriteEnd): Promise<void> {
+    this.#atWork = done.length === 0 ? undefined : rangeOf(done.map(({ event }) => event));
     const transaction = this.newTransaction();
     await transaction.begin();
     const outboxes = done.flatMap(({ result }) => (result === undefined ? [] : [result.outbox]));
-    try {
-      for (const sending of Outbox.sendings(outboxes)) await transaction.send(sending);
-    } catch (error) {
-      throw transaction.isLost || isNobodysFault(error) ? error : new SendRefused();
-    }
-    await this.#end(transaction, { done, isLast });
-  }
-
-  /** Finds who is to blame: what was sent for one call has a savepoint of its own. */
-  async #carefully(done: readonly Passed[]): Promise<void> {
-    const transaction = this.newTransaction();
-    await transaction.begin();
-    for (const { result } of done) {
-      if (result === undefined || result.outbox.size === 0) continue;
-      transaction.mark();
-      try {
-        for (const sending of result.outbox.sendings()) await transaction.send(sending);
-      } catch (error) {
-        if (transaction.isLost || isNobodysFault(error)) throw error;
-        await transaction.rollBackToMark();
-        this.#tools.calls.fail(result, error);
-      }
-    }
-    await transaction.seal();
-    await this.#end(transaction, { done, isLast: false });
-  }
-
-  async #end(
-    transaction: BatchTransaction,
-    { done, isLast }: { readonly done: readonly Passed[]; readonly isLast: boolean },
-  ): Promise<void> {
+    for (const sending of Outbox.sendings(outboxes)) await transaction.send(sending);
     const { batch, environment } = this.#tools;
     const { membership } = environment;
     const outcomes = outcomesOf(done);
@@ -128,16 +159,24 @@ export class Commits {
   }
 }
 
-/** Something that was sent cannot be inserted: whoever sent it has failed. */
-class SendRefused extends Error {}
+/** What is done is written also by a worker that has to stop. */
+const NEVER = new AbortController().signal;
 
-/** Central's trouble, or a collision with another transaction. */
-function isNobodysFault(error: unknown): boolean {
-  return isCentralInTrouble(error) || /^40/.test(sqlstateOf(error) ?? '40');
+function isCollision(error: unknown): boolean {
+  return /^40/.test(sqlstateOf(error) ?? '');
+}
+
+/** Each with its own share of what its call decided and sent. */
+function eventByEvent(done: readonly Passed[]): Passed[] {
+  const own = new Map<BatchEvent, Result>();
+  for (const { result } of done)
+    if (result !== undefined)
+      for (const share of shares(result)) own.set(share.events[0] as BatchEvent, share);
+  return done.map(({ event }) => ({ event, result: own.get(event) }));
 }
 
 function outcomesOf(done: readonly Passed[]): Outcomes {
-  const all = done.flatMap(({ result }) => (result === undefined ? [] : [result.book.take()]));
+  const all = done.flatMap(({ result }) => (result === undefined ? [] : [result.book.outcomes()]));
   return {
     putOff: all.flatMap(({ putOff }) => putOff),
     dead: all.flatMap(({ dead }) => dead),

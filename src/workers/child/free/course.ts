@@ -18,6 +18,8 @@ export interface CourseTools {
   readonly calls: FreeCalls;
   readonly progress: Pick<Progress<Result | undefined>, 'read' | 'isComplete'>;
   done(event: BatchEvent, result: Result | undefined): void;
+  /** What the event's call has ended with at an earlier opening of the batch. */
+  carried(event: BatchEvent): { readonly result: Result | undefined } | undefined;
   /**
    * Called before events start. @returns how many may, of `most`.
    * @throws where the batch cannot go on here, or must not.
@@ -68,9 +70,14 @@ class OverLanes implements Course {
   }
 
   async feed(events: readonly BatchEvent[]): Promise<void> {
-    const { assertGoesOn, before, progress } = this.#tools;
+    const { assertGoesOn, before, carried, done, progress } = this.#tools;
     progress.read(events);
     for (const [at, event] of events.entries()) {
+      const ended = carried(event);
+      if (ended !== undefined) {
+        done(event, ended.result);
+        continue;
+      }
       if (this.#allowed === 0) this.#allowed = await before(events.length - at);
       while (!this.#lanes.isFree) await this.#wait();
       assertGoesOn();
@@ -144,11 +151,16 @@ class InPieces implements Course {
   }
 
   async #piece(): Promise<void> {
-    const { before, calls, done, progress } = this.#tools;
+    const { before, calls, carried, done, progress } = this.#tools;
     const { all, failed } = this.#gathering.take(await before(this.#gathering.size));
     progress.read(all);
-    for (const [event, error] of failed) done(event, calls.failed(event, error));
-    const rest = all.filter((event) => !failed.has(event));
+    const rest: BatchEvent[] = [];
+    for (const event of all) {
+      const ended = carried(event);
+      if (ended !== undefined) done(event, ended.result);
+      else if (failed.has(event)) done(event, calls.failed(event, failed.get(event)));
+      else rest.push(event);
+    }
     if (rest.length > 0) await this.#call(rest);
   }
 

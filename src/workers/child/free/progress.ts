@@ -27,6 +27,11 @@ export class Progress<Result> {
     this.#results.set(event, { result });
   }
 
+  /** What is done, also behind what is not. */
+  get allDone(): Done<Result>[] {
+    return [...this.#results].flatMap(([event, done]) => (done === undefined ? [] : [{ event, ...done }]));
+  }
+
   /** Whether `take` would give something, unless all of it shares one id with what is not done. */
   get isReady(): boolean {
     for (const result of this.#results.values()) return result !== undefined;

@@ -3,7 +3,7 @@
 // Invariant: an event is passed only when its call is done, and all before it are; at least once. The connection is used by
 // this loop alone, never by a call.
 // Order: read a part · calls · commit what is done now and then (progress, outcomes, sends) · the next part · the end.
-// Fails by: a death repeats what was done since the last commit. Told to drain, it begins nothing more, waits for what is at
+// Fails by: a death repeats what was done since the last commit; central's trouble repeats nothing. Told to drain, it begins nothing more, waits for what is at
 // work, commits it, and hands the rest back: whoever takes the batch goes on behind the progress.
 import type { BatchEvent } from '../../../handler/event.ts';
 import type { Connection } from '../../../postgres/connection.ts';
@@ -18,7 +18,7 @@ import { suspicionOf } from '../suspicion.ts';
 import { FreeCalls, type Result } from './calls.ts';
 import { Commits } from './commit.ts';
 import { type AtWork, type Course, courseOf } from './course.ts';
-import { Progress } from './progress.ts';
+import { type Done, Progress } from './progress.ts';
 
 /** Progress is committed so often, as long as there is any; a death repeats no more. */
 const COMMIT_EVERY_MS = 2_000;
@@ -36,6 +36,7 @@ export interface FreeRunOptions {
 /** @throws HandedBack where the worker was told to drain before the batch was done. */
 export async function runFree({ connection, batch, environment }: FreeRunOptions): Promise<BatchResult> {
   const { membership } = environment;
+  environment.carried.opened(batch);
   const { isKiller, call } = suspicionOf(batch, environment.suspect);
   const isKnown = batch.openings > 1 && (await hasNarrowing(connection, membership, batch));
   const narrowing =
@@ -57,6 +58,8 @@ class FreeRun {
   readonly #commits: Commits;
   readonly #course: Course;
   readonly #progress = new Progress<Result | undefined>();
+  /** Taken from the progress, and not committed yet. */
+  #writing: readonly Done<Result | undefined>[] = [];
   #committedMs = performance.now();
   /** A slice is at work that a commit would take the mark off. */
   #isMarked = false;
@@ -79,6 +82,7 @@ class FreeRun {
         this.#progress.done(event, result);
         this.#held += heldBy(result);
       },
+      carried: (event) => options.environment.carried.take(event),
       before: (most) => this.#before(most),
       passDone: () => this.#passDone(),
       note: (call) => this.#note(call),
@@ -93,13 +97,21 @@ class FreeRun {
     } catch (error) {
       // Before the batch goes to another: nothing of it may be at work here any more.
       await this.#course.settle();
-      if (error instanceof HandedBack) await this.#handBack();
-      throw error;
+      const end = error instanceof HandedBack ? await this.#handBack().catch((thrown) => thrown) : error;
+      this.#carry(end);
+      throw end;
     } finally {
       this.#calls.end();
     }
     const { dead, putOff } = this.#commits;
     return { events: this.#read, putOff, dead, hasOverrun: this.#calls.hasOverrun };
+  }
+
+  /** The batch cannot go on here now: what has ended is kept until it does. */
+  #carry(error: unknown): void {
+    const { batch, connection, environment } = this.#options;
+    if (connection.failed) environment.losses.note(batch, this.#commits.atWork, error);
+    environment.carried.keep(batch, [...this.#writing, ...this.#progress.allDone]);
   }
 
   async #work(): Promise<void> {
@@ -197,7 +209,9 @@ class FreeRun {
     const done = this.#progress.take();
     this.#committedMs = performance.now();
     if (done.length === 0 && !isLast) return;
+    this.#writing = done;
     await this.#commits.write(done, { isLast });
+    this.#writing = [];
     this.#passed += done.length;
     this.#held -= done.reduce((sum, { result }) => sum + heldBy(result), 0);
     environment.signs.progress();

@@ -1,0 +1,37 @@
+// What calls without a transaction have ended with and could not be written, because the connection was lost or central was in
+// trouble: kept by the worker until the batch comes again, so that nobody is called again for it.
+//
+// Invariant: of one batch; given out once.
+import type { BatchEvent } from '../../../handler/event.ts';
+import type { CoopBatch } from '../../../queue/coop.ts';
+import type { Result } from './calls.ts';
+import type { Done } from './progress.ts';
+
+export class Carried {
+  #batch: Pick<CoopBatch, 'startTick' | 'endTick'> | undefined;
+  /** By event id; ids may come twice in a batch. */
+  #results = new Map<number, (Result | undefined)[]>();
+
+  keep({ startTick, endTick }: CoopBatch, done: readonly Done<Result | undefined>[]): void {
+    this.#batch = { startTick, endTick };
+    for (const { event, result } of done) {
+      const results = this.#results.get(event.id);
+      if (results === undefined) this.#results.set(event.id, [result]);
+      else results.push(result);
+    }
+  }
+
+  /** Of another batch nothing is of use here. */
+  opened({ startTick, endTick }: CoopBatch): void {
+    if (this.#batch?.startTick !== startTick || this.#batch.endTick !== endTick) this.#results.clear();
+  }
+
+  /** @returns undefined where the event has to be handled. */
+  take({ id }: BatchEvent): { readonly result: Result | undefined } | undefined {
+    const results = this.#results.get(id);
+    if (results === undefined) return undefined;
+    const result = results.shift();
+    if (results.length === 0) this.#results.delete(id);
+    return { result };
+  }
+}
