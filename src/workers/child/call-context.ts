@@ -110,7 +110,7 @@ export class CallContext implements Context {
     this.outbox.add(queue, events, this.#own((from ?? only) as Event, 'send'));
   }
 
-  abort(reason: Error): void {
+  abort(reason: unknown): void {
     this.#controller?.abort(reason);
   }
 

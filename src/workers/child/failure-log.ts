@@ -12,6 +12,15 @@ export const KILLED =
 export const unwritable = (error: unknown): string =>
   `The event failed and cannot be put off: ${describeThrown(error, 'Central').message}`;
 
+/** Says it with the error, or with what can be said of it: a log looks at all its parts, and they may be anything. */
+export function sayWith(error: unknown, say: (err: unknown) => void): void {
+  try {
+    say(error);
+  } catch {
+    say(describeThrown(error, 'The handler'));
+  }
+}
+
 /** Says of each such event what becomes of it. */
 export function failureLog(log: Logger): OnFailure {
   return (event, fate, error) => {
@@ -20,11 +29,6 @@ export function failureLog(log: Logger): OnFailure {
       if (fate === 'dead') log.error({ ...about, err }, 'the event failed for the last time and is dead now');
       else log.warn({ ...about, err }, 'the event failed and is put off');
     };
-    try {
-      say(error);
-    } catch {
-      // Its parts are looked at as well, and may be anything.
-      say(describeThrown(error, 'The handler'));
-    }
+    sayWith(error, say);
   };
 }

@@ -9,6 +9,8 @@ import { sentenceFor } from '../../errors/sentence.ts';
 import { loadHandler } from '../../handler/load.ts';
 import { forPeople, newLogger } from '../../lifecycle/logger.ts';
 import { ENDED, type Start, type ToPrimary, toWorker } from '../protocol.ts';
+import { sayWith } from './failure-log.ts';
+import { noteStray, type StrayKind } from './strays.ts';
 import { Worker } from './worker.ts';
 
 const PULSE_MS = 1_000;
@@ -66,12 +68,23 @@ async function begin(start: Start): Promise<void> {
     });
     process.exitCode = ENDED.unusable;
   });
-  process.on('uncaughtException', (error) => {
+  const onStray = (error: unknown, kind: StrayKind) => {
     if (isLoading) return park(error);
-    // Whatever threw outside of a call may have left anything behind: the process ends, the batch is handed out again.
-    log.fatal({ err: error, slot: start.slot }, "an error outside of the handler's call ends this worker");
+    const { slot } = start;
+    if (noteStray(error, kind) !== undefined) {
+      const what = 'the handler left an error uncaught: this worker is replaced after the batch';
+      sayWith(error, (err) => log.error({ err, slot }, what));
+      worker?.endAfterBatch();
+      return;
+    }
+    // Whatever it was may have left anything behind: the process ends, the batch is handed out again.
+    sayWith(error, (err) =>
+      log.fatal({ err, slot }, "an error outside of the handler's call ends this worker"),
+    );
     process.exit(1);
-  });
+  };
+  process.on('uncaughtException', (error) => onStray(error, 'exception'));
+  process.on('unhandledRejection', (reason) => onStray(reason, 'rejection'));
   setInterval(() => {
     const stalledMs = worker?.signs.stalledMs ?? 0;
     send({ type: 'pulse', rssBytes: process.memoryUsage.rss(), stalledMs });

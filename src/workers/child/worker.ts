@@ -105,6 +105,12 @@ export class Worker implements Service {
     this.#draining.abort();
   }
 
+  /** Takes no further batch: the process is to be replaced. */
+  endAfterBatch(): void {
+    this.#hasOverrun = true;
+    this.wake();
+  }
+
   /** True where the process should be replaced: a handler that did not come back in time may still run in it. */
   get hasOverrun(): boolean {
     return this.#hasOverrun;
@@ -163,7 +169,7 @@ export class Worker implements Service {
       const { hasOverrun, ...counts } = await this.#run(connection, batch).finally(() =>
         this.#recorder?.clear(),
       );
-      this.#hasOverrun = hasOverrun;
+      this.#hasOverrun ||= hasOverrun;
       this.#options.send({ type: 'finished', token, ...counts, rssBytes: process.memoryUsage.rss() });
     } catch (error) {
       const isStale = sqlstateOf(error) === STALE_BATCH_SQLSTATE;
