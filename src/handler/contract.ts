@@ -42,7 +42,7 @@ export interface Event<Payload = unknown> {
   /** Use `String(event.origin)` as the idempotency key of effects outside the central database. */
   readonly origin: Origin;
   /**
-   * `data` as JSON, parsed once.
+   * `data` as JSON, parsed once for each call.
    * @throws an error that names the event when the data is no JSON.
    */
   json<T = Payload>(): T;

@@ -83,6 +83,11 @@ export class BatchEvent implements Event {
     return this.#origin;
   }
 
+  /** Before each call of the handler: what an earlier one did to the parsed data was undone, or has been done. */
+  beforeCall(): void {
+    this.#json = undefined;
+  }
+
   json<T = unknown>(): T {
     this.#json ??= { value: this.#parse() };
     return this.#json.value as T;

@@ -142,6 +142,39 @@ describe('workers/child', () => {
     expect(await central.effects()).toEqual(numbers(60).filter((n) => n !== 30));
   });
 
+  test('an event that is run again for a neighbour has its data as it was', async () => {
+    const central = await givenWorkerCentral();
+    await central.produce('orders', 10);
+    let calls = 0;
+    givenWorker(central, {
+      async event(event, { client }) {
+        const data = event.json<{ n: number }>();
+        if (data.n === 1) calls += 1;
+        if (data.n === 9) throw new Error('not nine');
+        const before = data.n;
+        data.n += 1_000;
+        await client.query('insert into effect (n) values ($1)', [before]);
+      },
+    });
+    await central.tick('orders');
+    await until(async () => (await central.effects()).length === 9, { what: 'the others' });
+    expect(calls).toBe(2);
+    expect(await central.effects()).toEqual(numbers(10).filter((n) => n !== 9));
+  });
+
+  test('calls that send nothing, one after the other, do not look like a dead client to the server', async () => {
+    const central = await givenWorkerCentral();
+    const connection = await central.connect();
+    const transaction = new BatchTransaction(connection, { idleLimitMs: 1_000, token: 1 });
+    await transaction.begin();
+    for (let call = 0; call < 10; call++) {
+      await transaction.beforeCall();
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    expect(await transaction.rows('select 1')).toEqual([['1']]);
+    await transaction.rollBack();
+  });
+
   test('a batch handler gets at most 2,000 events at once, and all of them', async () => {
     const central = await givenWorkerCentral();
     await central.produce('orders', 4_500);

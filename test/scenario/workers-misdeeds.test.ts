@@ -56,7 +56,14 @@ function handlerOf(kind: Kind, deeds: Deeds, diary: Diary): Handler {
   return handler as unknown as Handler;
 }
 
-const untilSettled = (central: WorkerCentral, count: number, what: string) =>
+interface Settling {
+  readonly count: number;
+  readonly dead: number;
+  readonly diary: Diary;
+  readonly what: string;
+}
+
+const untilSettled = (central: WorkerCentral, { count, dead, diary, what }: Settling) =>
   until(
     async () => {
       await central.tick('orders');
@@ -66,9 +73,9 @@ const untilSettled = (central: WorkerCentral, count: number, what: string) =>
          union all select 1 from tributary.attempt
          union all select 1 from pgq.retry_queue
          union all select 1 where (select count(*) from tributary.dead_event) < $1`,
-        [count],
+        [dead],
       );
-      return rows.length === 0;
+      return rows.length === 0 && diary.calls.size === count;
     },
     { what, timeoutMs: 120_000 },
   );
@@ -91,7 +98,8 @@ async function workThrough(kind: Kind, count: number, deeds: Deeds): Promise<Out
   });
   const bad = [...deeds].filter(([, { comes }]) => comes === 'dead').map(([n]) => n);
   const names = [...deeds].map(([n, { name }]) => `${n} ${name}`).join(', ');
-  await untilSettled(central, bad.length, `the end of a batch of ${count} (${kind}) of which ${names}`);
+  const what = `the end of a batch of ${count} (${kind}) of which ${names}`;
+  await untilSettled(central, { count, dead: bad.length, diary, what });
   await running.stop();
   const dead = await central.query<{ n: number; error: string; kind: string }>(
     "select split_part(origin, ':', 3)::int as n, error, kind from tributary.dead_event order by 1",
@@ -123,7 +131,13 @@ describe('workers/child, whatever a handler does', () => {
     // A few at a time: what is left behind must not be hidden by what comes next.
     for (let at = 0; at < quick.length; at += 9) {
       const some = quick.slice(at, at + 9);
-      await workThrough(kind, 30, new Map(some.map((deed, place) => [2 + place * 3, deed])));
+      const { running } = await workThrough(
+        kind,
+        30,
+        new Map(some.map((deed, place) => [2 + place * 3, deed])),
+      );
+      // None of this is anything that central is asked about again.
+      expect(running.messages.filter(({ type }) => type === 'gaveUp' || type === 'troubled')).toEqual([]);
     }
     for (const deed of possible(kind).filter(({ isSlow }) => isSlow))
       await workThrough(kind, 12, new Map([[5, deed]]));
@@ -135,15 +149,13 @@ describe('workers/child, whatever a handler does', () => {
     await fc.assert(
       fc.asyncProperty(
         fc.constantFrom(...KINDS),
-        fc.integer({ min: 1, max: 300 }),
-        fc.array(fc.record({ at: fc.double({ min: 0, max: 1, noNaN: true }), which: fc.nat() }), {
-          maxLength: 6,
-        }),
+        // Not the small ones that fast-check prefers: one that fails is had again by its seed, not by shrinking.
+        fc.noBias(fc.integer({ min: 20, max: 400 })),
+        fc.noBias(fc.array(fc.record({ at: fc.nat(), which: fc.nat() }), { minLength: 1, maxLength: 6 })),
         async (kind, count, choices) => {
           const deeds = possible(kind);
           const chosen = choices.map(
-            ({ at, which }) =>
-              [1 + Math.floor(at * (count - 1)), deeds[which % deeds.length] as Misdeed] as const,
+            ({ at, which }) => [1 + (at % count), deeds[which % deeds.length] as Misdeed] as const,
           );
           const { diary, running } = await workThrough(kind, count, new Map(chosen));
           const openings = running.messages.filter(({ type }) => type === 'opened').length;

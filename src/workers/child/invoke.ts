@@ -30,6 +30,7 @@ export async function invoke(
     // What threw in a callback will not come back.
     if (kind === 'exception') interrupt(error);
   });
+  for (const event of events) event.beforeCall();
   try {
     const answer = call.run(() => start(events, context, options.handler));
     const onWaiting = (stop: (error: unknown) => void) => {

@@ -6,7 +6,6 @@
 // Fails by: central's trouble; what was to be written is carried to the next opening of the batch, so that nobody is called
 // again.
 import { canBePoison, sqlstateOf } from '../../../errors/sqlstate.ts';
-import type { BatchEvent } from '../../../handler/event.ts';
 import type { Connection } from '../../../postgres/connection.ts';
 import type { CoopBatch } from '../../../queue/coop.ts';
 import type { BatchEnvironment } from '../batch-environment.ts';
@@ -166,13 +165,21 @@ function isCollision(error: unknown): boolean {
   return /^40/.test(sqlstateOf(error) ?? '');
 }
 
-/** Each with its own share of what its call decided and sent. */
+/**
+ * Each with its own share of what its call decided and sent. What was carried here knows its events from an earlier reading:
+ * they are the same by their ids and their order.
+ */
 function eventByEvent(done: readonly Passed[]): Passed[] {
-  const own = new Map<BatchEvent, Result>();
-  for (const { result } of done)
-    if (result !== undefined)
-      for (const share of shares(result)) own.set(share.events[0] as BatchEvent, share);
-  return done.map(({ event }) => ({ event, result: own.get(event) }));
+  const waiting = new Map<number, Result[]>();
+  return done.map(({ event, result }) => {
+    if (result === undefined) return { event, result: waiting.get(event.id)?.shift() };
+    const [own, ...others] = shares(result);
+    for (const share of others) {
+      const id = share.events[0]?.id ?? 0;
+      waiting.set(id, [...(waiting.get(id) ?? []), share]);
+    }
+    return { event, result: own };
+  });
 }
 
 function outcomesOf(done: readonly Passed[]): Outcomes {
