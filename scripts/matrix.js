@@ -3,6 +3,8 @@
 //   -- --postgres 14 --node 22   on these alone; both can be given several times
 //   -- --turn                    on one of those that `npm test` leaves out, another one for another commit
 //   -- FILE…                     these test files alone
+//
+// What there is besides the PostgreSQL that comes with the package is the list of packages in test/matrix.
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
@@ -10,14 +12,9 @@ import { delimiter, dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 
 const FOLDER = 'test/matrix';
-/** @typedef {{ kind: 'postgres' | 'node', major: string }} Cell */
-/** Without 18, which comes with the package itself. */
+/** @type {string[]} */
 const PACKAGES = Object.keys(readJson(join(FOLDER, 'package.json')).dependencies);
-/** @type {Cell[]} */
-const CELLS = [
-  ...['14', '15', '16', '17', '18'].map((major) => ({ kind: /** @type {const} */ ('postgres'), major })),
-  ...['20', '22', '24'].map((major) => ({ kind: /** @type {const} */ ('node'), major })),
-];
+const CELLS = [...PACKAGES, 'postgres-18'].sort();
 const PROJECTS = { postgres: ['contract', 'postgres'], node: ['unit', 'contract'] };
 /** What CI runs beside all the rest. */
 const PROJECTS_IN_TURN = { postgres: ['contract'], node: ['unit', 'contract'] };
@@ -51,35 +48,26 @@ function readArguments() {
   }
 }
 
-/** @param {Cell} cell */
-const nameOf = ({ kind, major }) => `${kind}-${major}`;
-
-/** @param {{ postgres?: string[], node?: string[], turn?: boolean }} wanted @returns {Cell[]} */
+/** @param {{ postgres?: string[], node?: string[], turn?: boolean }} wanted @returns {string[]} */
 function choose({ postgres = [], node = [], turn = false }) {
-  if (turn) {
-    const others = CELLS.filter(({ kind, major }) =>
-      kind === 'postgres'
-        ? PACKAGES.includes(`postgres-${major}`)
-        : !process.versions.node.startsWith(`${major}.`),
-    );
-    const commit = execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' }).trim();
-    const number = createHash('sha256').update(commit).digest().readUInt32BE(0);
-    return [/** @type {Cell} */ (others[number % others.length])];
-  }
+  if (turn) return [oneInTurn()];
   const named = [...postgres.map((major) => `postgres-${major}`), ...node.map((major) => `node-${major}`)];
-  for (const name of named) {
-    if (!CELLS.some((cell) => nameOf(cell) === name)) {
-      refuse(`There is no ${name} in the matrix: it has ${CELLS.map(nameOf).join(', ')}.`);
-    }
-  }
-  return named.length === 0 ? CELLS : CELLS.filter((cell) => named.includes(nameOf(cell)));
+  const unknown = named.find((name) => !CELLS.includes(name));
+  if (unknown !== undefined) refuse(`There is no ${unknown} in the matrix: it has ${CELLS.join(', ')}.`);
+  return named.length === 0 ? CELLS : CELLS.filter((cell) => named.includes(cell));
 }
 
-/** Downloads what is wanted and not there, which is all of it or nothing. @param {readonly Cell[]} cells */
+function oneInTurn() {
+  const others = PACKAGES.filter((name) => name !== `node-${process.versions.node.split('.')[0]}`);
+  const commit = execFileSync('git', ['rev-parse', 'HEAD'], { encoding: 'utf8' }).trim();
+  const number = createHash('sha256').update(commit).digest().readUInt32BE(0);
+  return /** @type {string} */ (others[number % others.length]);
+}
+
+/** Downloads what is wanted and not there, which is all of it or nothing. @param {readonly string[]} cells */
 function fetchPackages(cells) {
   const locked = readJson(join(FOLDER, 'package-lock.json')).packages;
   const isThere = cells
-    .map(nameOf)
     .filter((name) => PACKAGES.includes(name))
     .every((name) => {
       const found = join(FOLDER, 'node_modules', name, 'package.json');
@@ -92,14 +80,13 @@ function fetchPackages(cells) {
   });
 }
 
-/** @param {Cell} cell @param {readonly string[]} projects @param {readonly string[]} files @returns {Promise<boolean>} */
-function run(cell, projects, files) {
-  const { kind, major } = cell;
+/** @param {string} cell @param {readonly string[]} files @returns {Promise<boolean>} */
+function run(cell, files) {
+  const [kind, major] = /** @type {['postgres' | 'node', string]} */ (cell.split('-'));
   const node =
-    kind === 'node'
-      ? join(process.cwd(), FOLDER, 'node_modules', nameOf(cell), 'bin', 'node')
-      : process.execPath;
-  process.stdout.write(`=== ${nameOf(cell)}: ${projects.join(' and ')}\n`);
+    kind === 'node' ? join(process.cwd(), FOLDER, 'node_modules', cell, 'bin', 'node') : process.execPath;
+  const projects = (wanted.turn ? PROJECTS_IN_TURN : PROJECTS)[kind];
+  process.stdout.write(`=== ${cell}: ${projects.join(' and ')}\n`);
   const child = spawn(
     node,
     [
@@ -117,9 +104,16 @@ function run(cell, projects, files) {
       },
     },
   );
-  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM']))
-    process.once(signal, () => child.kill(signal));
-  return new Promise((resolve) => child.once('close', (code) => resolve(code === 0)));
+  const pass = (/** @type {NodeJS.Signals} */ signal) => child.kill(signal);
+  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) process.on(signal, pass);
+  return new Promise((resolve) => {
+    child.once('close', (code) => {
+      for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) process.off(signal, pass);
+      // Whoever ends one run means all of them.
+      if (code === null) process.exit(1);
+      resolve(code === 0);
+    });
+  });
 }
 
 const { files, ...wanted } = readArguments();
@@ -132,11 +126,8 @@ const cells = choose(wanted);
 fetchPackages(cells);
 /** @type {string[]} */
 const failed = [];
-for (const cell of cells) {
-  const projects = (wanted.turn ? PROJECTS_IN_TURN : PROJECTS)[cell.kind];
-  if (!(await run(cell, projects, files))) failed.push(nameOf(cell));
-}
-const good = cells.map(nameOf).filter((name) => !failed.includes(name));
+for (const cell of cells) if (!(await run(cell, files))) failed.push(cell);
+const good = cells.filter((cell) => !failed.includes(cell));
 process.stdout.write(
   `Matrix: good on ${good.join(', ') || 'none'}${failed.length > 0 ? `; FAILED on ${failed.join(', ')}` : ''}.\n`,
 );
