@@ -1,8 +1,9 @@
 -- ----------------------------------------------------------------------
 -- Function: pgq.maint_retry_events(0)
 --
---      Puts events back into their queues that were put off and are due, oldest first. Call it, each time in a
---      transaction of its own, until it returns 0. An event that its queue refuses now stays and is warned about.
+--      Puts events back into their queues that were put off and are due, the oldest ten of each queue. Call it, each time
+--      in a transaction of its own, until it returns 0. An event that its queue refuses now stays and is warned about; a
+--      queue that takes no inserts, or whose table is locked, is left for the next call, and so are rows that are.
 --
 -- Parameters:
 --      none
@@ -21,6 +22,7 @@ returns integer
 language plpgsql
 as $$
 declare
+    v_queue record;
     v_event record;
     v_count integer := 0;
 begin
@@ -32,24 +34,38 @@ begin
 
     -- One mover at a time; producers of retries are not held up.
     lock table pgq.retry_queue in share update exclusive mode;
-    for v_event in
-        select q.queue_name, r.*
-          from pgq.retry_queue r
-          join pgq.queue q on q.queue_id = r.ev_queue
-         where r.ev_retry_after <= now()
-           and not (q.queue_disable_insert and current_setting('session_replication_role') <> 'replica')
-         order by r.ev_retry_after
-         limit 10
+    for v_queue in
+        select q.queue_id, q.queue_name, q.queue_data_pfx || '_' || q.queue_cur_table as current_table
+          from pgq.queue q
+         where not (q.queue_disable_insert and current_setting('session_replication_role') <> 'replica')
+           and exists (select 1 from pgq.retry_queue r where r.ev_queue = q.queue_id and r.ev_retry_after <= now())
+         order by q.queue_name
     loop
         begin
-            perform pgq.insert_event_raw(v_event.queue_name, v_event.ev_id, v_event.ev_time, v_event.ev_owner, v_event.ev_retry,
-                                         v_event.ev_type, v_event.ev_data,
-                                         v_event.ev_extra1, v_event.ev_extra2, v_event.ev_extra3, v_event.ev_extra4);
-            delete from pgq.retry_queue where ev_owner = v_event.ev_owner and ev_id = v_event.ev_id;
-            v_count := v_count + 1;
+            -- Never waits: one queue's table would hold up all queues.
+            execute 'lock table ' || v_queue.current_table || ' in row exclusive mode nowait';
         exception when others then
-            raise warning 'event % of queue % was not put back: %', v_event.ev_id, v_event.queue_name, sqlerrm;
+            raise warning 'events of queue % were not put back: %', v_queue.queue_name, sqlerrm;
+            continue;
         end;
+        for v_event in
+            select r.*
+              from pgq.retry_queue r
+             where r.ev_queue = v_queue.queue_id and r.ev_retry_after <= now()
+             order by r.ev_retry_after
+             limit 10
+               for update skip locked
+        loop
+            begin
+                perform pgq.insert_event_raw(v_queue.queue_name, v_event.ev_id, v_event.ev_time, v_event.ev_owner, v_event.ev_retry,
+                                             v_event.ev_type, v_event.ev_data,
+                                             v_event.ev_extra1, v_event.ev_extra2, v_event.ev_extra3, v_event.ev_extra4);
+                delete from pgq.retry_queue where ev_owner = v_event.ev_owner and ev_id = v_event.ev_id;
+                v_count := v_count + 1;
+            exception when others then
+                raise warning 'event % of queue % was not put back: %', v_event.ev_id, v_queue.queue_name, sqlerrm;
+            end;
+        end loop;
     end loop;
     return v_count;
 end;
