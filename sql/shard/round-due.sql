@@ -24,4 +24,6 @@ from (
           and split_part(l.tick_snapshot::text, ':', 2)::bigint <= (select pg_snapshot_xmax(pg_current_snapshot())::text::bigint)
         order by q.queue_name
         offset 0) d
-    where case when not d.nudge or d.uncovered then pg_try_advisory_xact_lock(1414678850, d.queue_id) else false end) d;
+    cross join lateral (
+        select from :schema.queue k where k.queue_id = d.queue_id and (not d.nudge or d.uncovered)
+        for no key update skip locked) k) d;

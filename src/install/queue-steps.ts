@@ -6,9 +6,6 @@ import { createQueueSql, setQueueConfigSql } from '../queue/queues.ts';
 import type { QueueFact } from './queue-facts.ts';
 import type { Step } from './steps.ts';
 
-/** The first key of every advisory lock of ours; the second is the queue's id where a tick is made. */
-const TICK_LOCK = 1414678850;
-
 export function createQueueStep(queue: string, schema: PgqSchema): Step {
   return { what: `create queue ${queue}`, sql: createQueueSql(queue, { schema }) };
 }
@@ -41,7 +38,7 @@ export function freshTickSteps(queue: string, schema: PgqSchema): Step[] {
       what: `make a fresh tick in queue ${queue}`,
       // Lock, sequence, tick: each a statement of its own, so that each sees what the one before did.
       sql: [
-        `select pg_advisory_xact_lock(${TICK_LOCK}, queue_id) ${where}`,
+        `select ${where} for no key update`,
         `select nextval(queue_event_seq::regclass) ${where}`,
         `select ${schema}.ticker(${literal(queue)})`,
       ].join(';\n'),

@@ -17,10 +17,24 @@ export interface Step {
 const SETTINGS = `set local lock_timeout = '30s'; set local statement_timeout = '120s'; set local check_function_bodies = off`;
 const TIMEOUT_MS = 150_000;
 
-/** Two installs at once in one database take turns. */
+/**
+ * Two installs at once in one database take turns: by a lock that needs a right, or anybody could hold them up. Where none of
+ * these tables is there yet, the schema's own name makes the second wait, fail and come again.
+ */
 const LOCK: Step = {
   what: 'wait for another install',
-  sql: 'select pg_advisory_xact_lock(1414678850, -2)',
+  sql: `do $$
+declare v_table text;
+begin
+    foreach v_table in array array['tributary.identity', 'pgq.event_template', 'pgque.event_template'] loop
+        if to_regclass(v_table) is not null then
+            execute 'lock table only ' || v_table || ' in share update exclusive mode';
+        end if;
+    end loop;
+exception when insufficient_privilege then
+    null; -- What follows says what may not be done.
+end
+$$`,
   isRoutine: true,
 };
 

@@ -171,7 +171,7 @@ async function study({ config, shard, queue }: RepairTarget, connections: Repair
 async function tickNow(connection: Connection, { schema, ticker }: Shard, queue: string): Promise<void> {
   if (ticker === 'never') return;
   await connection.script(
-    `begin; select pg_advisory_xact_lock(1414678850, queue_id) from ${schema}.queue where queue_name = ${literal(queue)};
+    `begin; select from ${schema}.queue where queue_name = ${literal(queue)} for no key update;
      select ${schema}.ticker(queue_name) from ${schema}.queue
      where queue_name = ${literal(queue)} and not queue_external_ticker and not queue_ticker_paused; commit`,
   );

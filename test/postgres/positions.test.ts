@@ -78,7 +78,7 @@ describe('central/positions', () => {
     const central = await givenCentral();
     const [emails] = await sourcesOf(central);
     const commit = await central.connect();
-    await commit.script('begin; select pg_advisory_xact_lock_shared(1414678850, -1)');
+    await commit.script('begin; lock table tributary.position_table in row exclusive mode');
     expect(await rotate(central)).toBe(false);
     await commit.script('rollback');
     const reader = await central.connect();
@@ -121,7 +121,7 @@ describe('central/positions', () => {
     const [emails] = await sourcesOf(central);
     await rotate(central);
     const commit = await central.connect();
-    await commit.script('begin; select pg_advisory_xact_lock_shared(1414678850, -1)');
+    await commit.script('begin; lock table tributary.position_table in row exclusive mode');
     const countIn = async () =>
       (
         await central.query<{ n: number }>(

@@ -6,3 +6,4 @@ drop function if exists pgq._event_type(text, text, text, text, text[]);
 drop function if exists pgq._truncate_data(text);
 drop function if exists pgq._event_data(text, text, text[], oid[], text[], text[], text[], text[]);
 drop function if exists pgq._sql_changes(text[], text[], text[], text[], text[]);
+drop function if exists pgq._ticker_lock();

@@ -1,32 +1,8 @@
 -- How a tick is decided, guarded and written. Used by the forms of pgq.ticker; granted to nobody.
 --
--- Invariant: the snapshots of a queue's ticks grow with their ids. One transaction at a time ticks a queue (the lock
--- lasts until its commit), each takes its snapshot after it has the lock, and a snapshot older than the last is refused.
-
--- ----------------------------------------------------------------------
--- Function: pgq._ticker_lock(0)
---
---      First key of the advisory lock under which a queue is ticked; the second is the queue's id.
---
--- Parameters:
---      none
---
--- Returns:
---      the key
---
--- Writes:
---      none
---
--- Called by:
---      pgq._tick, pgq.ticker(4)
--- ----------------------------------------------------------------------
-create or replace function pgq._ticker_lock()
-returns integer
-language sql
-immutable
-as $$
-    select 20240917; -- any number, as long as everybody takes the same
-$$;
+-- Invariant: the snapshots of a queue's ticks grow with their ids. One transaction at a time ticks a queue (the lock on the
+-- queue's row lasts until its commit), each takes its snapshot after it has the lock, and a snapshot older than the last is
+-- refused. Only who may write to pgq.queue can take that lock.
 
 -- ----------------------------------------------------------------------
 -- Function: pgq._tick_due(1)
@@ -105,7 +81,7 @@ $$;
 --
 -- Parameters:
 --      i_queue_id  - the queue
---      i_wait      - wait for the queue's row where a rotation or a drop has locked it
+--      i_wait      - wait for the queue's row where a rotation or a drop has locked it; another ticker is not waited for
 --
 -- Returns:
 --      id of the new tick, or null
@@ -132,18 +108,20 @@ begin
         return null;
     end if;
 
-    -- Never waits here: a caller may hold advisory locks of its own.
-    if not pg_try_advisory_xact_lock(pgq._ticker_lock(), i_queue_id) then
-        return null;
-    end if;
-    if i_wait then
-        select * into v_queue from pgq.queue where queue_id = i_queue_id for key share;
-    else
-        select * into v_queue from pgq.queue where queue_id = i_queue_id for key share skip locked;
-    end if;
-    if not found then
-        return null;
-    end if;
+    loop
+        -- Others may still refer to the row: registrations go on.
+        select * into v_queue from pgq.queue where queue_id = i_queue_id for no key update skip locked;
+        exit when found;
+        -- Who may refer to it but not lock it meets another ticker; who may not meets a rotation or a drop.
+        perform 1 from pgq.queue where queue_id = i_queue_id for key share skip locked;
+        if found or not i_wait then
+            return null;
+        end if;
+        perform 1 from pgq.queue where queue_id = i_queue_id for key share;
+        if not found then
+            return null;
+        end if;
+    end loop;
     -- Asked again: whoever held the lock before may have made the tick.
     if not pgq._tick_due(v_queue) then
         return null;

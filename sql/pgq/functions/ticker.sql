@@ -43,7 +43,7 @@ $$;
 -- Function: pgq.ticker(0)
 --
 --      Makes the ticks that are due in all queues. A queue that fails is warned about and keeps no other from its
---      tick; one whose row is locked (a rotation or a drop under way) is left for the next call.
+--      tick; one whose row is locked (another ticker, a rotation or a drop) is left for the next call.
 --
 -- Parameters:
 --      none
@@ -118,13 +118,11 @@ begin
     select * into v_queue
       from pgq.queue
      where queue_name = i_queue_name and queue_external_ticker and not queue_ticker_paused
-       for key share;
+       for no key update;
     if not found then
         raise exception 'queue not found or ticker disabled: %', i_queue_name;
     end if;
 
-    -- Waits, other than pgq._tick: the caller's tick may not be left out.
-    perform pg_advisory_xact_lock(pgq._ticker_lock(), v_queue.queue_id);
     select max(tick_id) into v_last from pgq.tick where tick_queue = v_queue.queue_id;
     if i_tick_id < v_last then
         raise exception 'external tick % of queue % is older than its newest tick %: ticks must come in order of their ids',

@@ -22,7 +22,8 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    perform pg_advisory_xact_lock_shared(batch_id);
+    -- Never waits: anybody may hold an advisory lock, and without the tie the token still decides.
+    perform pg_try_advisory_xact_lock_shared(batch_id);
     return exists (select from pgq.subscription where sub_batch = batch_id);
 end;
 $$;

@@ -30,7 +30,7 @@ returns boolean as $$
 declare
     v_state text;
 begin
-    perform pg_advisory_xact_lock_shared(1414678850, -1);
+    lock table tributary.position_table in row exclusive mode;
     select state into v_state from tributary.source where id = x_source for update;
     if v_state is null then
         raise exception 'source % is not known', x_source;

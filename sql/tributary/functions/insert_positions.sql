@@ -28,7 +28,7 @@ declare
 begin
     -- Shared: keeps rotate_positions from changing tables between the look and the commit, so that two movers that
     -- insert the same n meet in one primary key.
-    perform pg_advisory_xact_lock_shared(1414678850, -1);
+    lock table tributary.position_table in row exclusive mode;
     select current into v_current from tributary.position_table;
     execute format($sql$
         insert into tributary.position_%s (source, n, tick_id, tick_time_us, tick_event_seq, tick_snapshot_md5,

@@ -93,7 +93,7 @@ begin
     if cardinality(wanted) > 0 and max_new > 0
        and exists (select from tributary.lease_candidates(v_id, wanted, v_since <= v_now - v_ttl)) then
         -- Takers one after the other, for milliseconds: none deadlocks with another, and each sees what the last one took.
-        perform pg_advisory_xact_lock(1414678850, -4);
+        lock table tributary.lease_turn in exclusive mode;
         for v_row in
             select c.* from tributary.lease_candidates(v_id, wanted, v_since <= v_now - v_ttl) c
             where not c.resource = any (coalesce(lease_beat.release, '{}'))

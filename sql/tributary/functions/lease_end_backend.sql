@@ -49,7 +49,8 @@ returns void
 language sql
 set search_path = pg_catalog, pg_temp
 as $$
-    select pg_advisory_xact_lock_shared(hashtextextended(member::text, 1414678850))
+    -- Never waits: anybody may hold an advisory lock, and without the tie positions still decide.
+    select pg_try_advisory_xact_lock_shared(hashtextextended(member::text, 1414678850))
 $$;
 
 -- ----------------------------------------------------------------------

@@ -22,8 +22,8 @@ returns table (id integer, queue text, state text) as $$
 #variable_conflict use_column
 begin
     -- Two installs at once, and an install that meets a rotation of the positions, take turns.
-    perform pg_advisory_xact_lock_shared(1414678850, -1);
-    perform pg_advisory_xact_lock(1414678850, -3);
+    lock table tributary.position_table in row exclusive mode;
+    lock table tributary.source_turn in exclusive mode;
     delete from tributary.position p
     using tributary.source s, jsonb_to_recordset(x_sources) as r (queue text)
     where s.shard = x_shard and s.queue = r.queue and s.state = 'retired' and p.source = s.id;

@@ -32,7 +32,7 @@ begin
         return false;
     end if;
     -- Shared, as commits hold it: the tables do not change their parts while positions are carried over.
-    perform pg_advisory_xact_lock_shared(1414678850, -1);
+    lock table tributary.position_table in row exclusive mode;
     select current, switched_at into v_current, v_switched from tributary.position_table;
     if v_switched > now() - x_period then
         return false;
@@ -53,10 +53,8 @@ begin
         return false;
     end if;
     -- Exclusive, but never waited for: a commit in progress holds it shared, and who waits would hold up all commits.
-    if not pg_try_advisory_xact_lock(1414678850, -1) then
-        return false;
-    end if;
     begin
+        lock table tributary.position_table in share row exclusive mode nowait;
         execute format('lock table tributary.position_%s in access exclusive mode nowait', 1 - v_current);
     exception when lock_not_available then
         return false;

@@ -1,8 +1,8 @@
 -- ----------------------------------------------------------------------
 -- Function: tributary.tick(2)
 --
---      Ticks a central queue so that a tick covers what has been committed, under the transaction-level lock that all of
---      Tributary's tickers take, and wakes the workers.
+--      Ticks a central queue so that a tick covers what has been committed, under the lock on the queue's row that all of
+--      Tributary's tickers take (nobody can take it who may not write there), and wakes the workers.
 --
 -- Parameters:
 --      x_queue     - central queue
@@ -48,7 +48,8 @@ begin
             return true;
         end if;
     end if;
-    if not pg_try_advisory_xact_lock(1414678850, q.queue_id) then
+    perform from pgq.queue k where k.queue_id = q.queue_id for no key update skip locked;
+    if not found then
         return false;
     end if;
     -- Every statement from here on sees what the last holder of the lock did.
