@@ -1,8 +1,14 @@
 // What is there of our own in the central database: the schema's version, who it belongs to, the sizes of the pools.
+import type { Database } from '../config/config.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { literal } from '../postgres/quote.ts';
+import { rolesOf, strangersSql } from './strangers.ts';
 
 export interface CentralFacts {
+  /** What strangers own or may change in our schemas, see strangers.ts. */
+  readonly strangers: readonly string[];
+  /** There is something in the schema, but no mark of an install and no identity. */
+  readonly isUnmarked: boolean;
   readonly hasSchema: boolean;
   readonly ownsSchema: boolean;
   /** What an install left on the schema, see sql-files.ts. */
@@ -29,11 +35,16 @@ interface FirstRow {
   has_pools: boolean;
   foreign_coop: boolean;
   runtime_exists: boolean;
+  is_empty: boolean;
+  strangers: string[] | null;
 }
 
 /** Two messages. */
-export async function readCentralFacts(connection: Connection, runtimeRole: string): Promise<CentralFacts> {
-  const role = literal(runtimeRole);
+export async function readCentralFacts(
+  connection: Connection,
+  { user, admin }: Pick<Database, 'user' | 'admin'>,
+): Promise<CentralFacts> {
+  const role = literal(user);
   const [row] = await connection.query<FirstRow>(`
 select to_regnamespace('tributary') is not null as has_schema,
     coalesce((select pg_has_role(nspowner, 'usage') from pg_namespace where nspname = 'tributary'), false) as owns_schema,
@@ -42,19 +53,27 @@ select to_regnamespace('tributary') is not null as has_schema,
     ${mayReadSql('worker_pool')} as has_pools,
     to_regnamespace('pgq_coop') is not null
         and coalesce(obj_description(to_regnamespace('pgq_coop'), 'pg_namespace'), '') not ilike '%tributary%' as foreign_coop,
-    to_regrole(quote_ident(${role})) is not null as runtime_exists`);
+    to_regrole(quote_ident(${role})) is not null as runtime_exists,
+    not exists (select from pg_class where relnamespace = to_regnamespace('tributary'))
+        and not exists (select from pg_proc where pronamespace = to_regnamespace('tributary')) as is_empty,
+    ${strangersSql({ schemas: ['tributary', 'pgq_coop'], roles: rolesOf(user, admin?.user) })} as strangers`);
   const first = row as FirstRow;
+  const strangers = first.strangers ?? [];
   const none = 'select null where false';
+  // A view is code too: nothing is read from what strangers may have made.
+  const mayRead = strangers.length === 0;
   const [applied = [], identity = [], pools = [], lacking = []] = await connection.script(
     [
-      first.has_migrations ? 'select version from tributary.migration order by version' : none,
-      first.has_identity ? 'select id::text, name from tributary.identity' : none,
-      first.has_pools ? 'select central_queue, file_wanted from tributary.worker_pool' : none,
+      first.has_migrations && mayRead ? 'select version from tributary.migration order by version' : none,
+      first.has_identity && mayRead ? 'select id::text, name from tributary.identity' : none,
+      first.has_pools && mayRead ? 'select central_queue, file_wanted from tributary.worker_pool' : none,
       first.has_schema && first.runtime_exists ? lackingSql(role) : none,
     ].join(';\n'),
   );
   const owner = identity[0] as { id: string; name: string } | undefined;
   return {
+    strangers,
+    isUnmarked: first.has_schema && !first.is_empty && first.mark === null && owner === undefined,
     hasSchema: first.has_schema,
     ownsSchema: first.owns_schema,
     mark: first.mark ?? undefined,

@@ -14,6 +14,7 @@ import { createQueueStep, newestTick, registerStep, tickingSteps } from './queue
 import { installHindrance, planRuntimeRole } from './roles.ts';
 import { type Migration, markOf, migrations, type SqlFile, sqlFiles } from './sql-files.ts';
 import { fileStep, locked, type Step } from './steps.ts';
+import { strangerHindrance } from './strangers.ts';
 
 export interface CentralPlan {
   readonly provider: Provider | undefined;
@@ -200,7 +201,14 @@ function migrationStep(migration: Migration): Step {
 /** Why this package must keep its hands off a central schema; undefined: it need not. */
 export function centralHindrance(config: Config, central: CentralFacts): string | undefined {
   const place = placeOfCentral(config);
-  return findForeign(config, central, place) ?? findOlderPackage(central, place);
+  return (
+    strangerHindrance(central.strangers, place) ??
+    (central.isUnmarked
+      ? `${place} has a schema tributary that no install has made: find out what it is, and drop or rename it.`
+      : undefined) ??
+    findForeign(config, central, place) ??
+    findOlderPackage(central, place)
+  );
 }
 
 function findForeign(config: Config, { identity }: CentralFacts, place: string): string | undefined {

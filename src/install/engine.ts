@@ -86,6 +86,7 @@ export async function installEngine(database: Database, { isDry = false } = {}):
       schema: 'pgq',
       queues: [],
       runtimeRole: database.user,
+      adminRole: database.admin?.user,
     });
     refuse({ pgq, ...facts }, placeOf(database));
     const changed = pgq.mark !== engineMark();

@@ -5,6 +5,7 @@ import { literal } from '../postgres/quote.ts';
 import { type Dialect, dialectOf, snapshotTypeSql } from '../queue/dialect.ts';
 import { adminRoleOf, ENGINE_MARK, type PgqSchema } from '../queue/provider.ts';
 import { type QueueFacts, readQueues } from './queue-facts.ts';
+import { rolesOf, strangersSql } from './strangers.ts';
 
 export interface ServerFacts {
   readonly version: string;
@@ -63,6 +64,8 @@ export interface RuntimeRoleFacts {
 }
 
 export interface DatabaseFacts {
+  /** What strangers own or may change in the schema of PgQ, see strangers.ts. */
+  readonly strangers: readonly string[];
   readonly server: ServerFacts;
   readonly pgq: PgqFacts;
   readonly runtime: RuntimeRoleFacts;
@@ -74,6 +77,8 @@ export interface FactsOptions {
   /** The queues to look at closely. */
   readonly queues: readonly string[];
   readonly runtimeRole: string;
+  /** Who installs, where the file says so. */
+  readonly adminRole?: string | undefined;
 }
 
 interface FirstRow {
@@ -101,9 +106,10 @@ interface FirstRow {
   runtime_exists: boolean;
   has_pgq_admin: boolean;
   may_connect: boolean;
+  strangers: string[] | null;
 }
 
-const firstSql = ({ schema, runtimeRole }: FactsOptions): string => `
+const firstSql = ({ schema, runtimeRole, adminRole }: FactsOptions): string => `
 select current_setting('server_version') as version, current_setting('server_version_num')::int as version_number,
     pg_is_in_recovery() as in_recovery, current_setting('default_transaction_isolation') as isolation,
     current_database() as database, d.oid::bigint as database_oid,
@@ -121,7 +127,8 @@ select current_setting('server_version') as version, current_setting('server_ver
     coalesce((select pg_has_role(nspowner, 'usage') from pg_namespace where nspname = '${schema}'), false) as owns_schema,
     to_regrole(quote_ident(${literal(runtimeRole)})) is not null as runtime_exists,
     to_regrole('${adminRoleOf(schema)}') is not null as has_pgq_admin,
-    coalesce(has_database_privilege(to_regrole(quote_ident(${literal(runtimeRole)})), d.oid, 'connect'), false) as may_connect
+    coalesce(has_database_privilege(to_regrole(quote_ident(${literal(runtimeRole)})), d.oid, 'connect'), false) as may_connect,
+    ${strangersSql({ schemas: [schema], roles: rolesOf(runtimeRole, adminRole) })} as strangers
 from pg_database d, pg_roles r
 where d.datname = current_database() and r.rolname = current_user`;
 
@@ -133,7 +140,8 @@ export async function readFacts(connection: Connection, options: FactsOptions): 
   const answeredMs = Date.now();
   const first = rows?.[0] as unknown as FirstRow;
   const dialect = dialectOf(first.snapshot_type);
-  const schemaIsThere = schema === 'pgq' ? first.has_pgq : first.has_pgque;
+  // What strangers may have made is not called, nor read: a view is code too.
+  const mayLook = first.strangers === null && (schema === 'pgq' ? first.has_pgq : first.has_pgque);
 
   const pieces = [
     first.may_read_control
@@ -142,10 +150,8 @@ export async function readFacts(connection: Connection, options: FactsOptions): 
     first.has_pgq_admin
       ? membershipSql(first.runtime_exists ? runtimeRole : first.role, adminRoleOf(schema))
       : 'select null',
-    schemaIsThere && first.may_ask_version
-      ? `select ${schema}.version() as version`
-      : 'select null as version',
-    schemaIsThere ? sequencesSql(schema) : 'select null where false',
+    mayLook && first.may_ask_version ? `select ${schema}.version() as version` : 'select null as version',
+    mayLook ? sequencesSql(schema) : 'select null where false',
     first.runtime_exists ? statsSql(runtimeRole) : 'select null where false',
   ];
   const [control, membership, version, sequences, stats] = await connection.script(pieces.join(';\n'));
@@ -154,6 +160,7 @@ export async function readFacts(connection: Connection, options: FactsOptions): 
   const cluster = (control?.[0]?.cluster as string | null) ?? first.address;
 
   return {
+    strangers: first.strangers ?? [],
     server: {
       version: first.version.split(' ')[0] ?? first.version,
       versionNumber: first.version_number,
@@ -195,9 +202,7 @@ export async function readFacts(connection: Connection, options: FactsOptions): 
       maySeeStats: stats?.[0]?.may_see === true,
       statsMayBeGranted: first.is_superuser || stats?.[0]?.may_grant === true,
     },
-    queues: schemaIsThere
-      ? await readQueues(connection, { ...options, dialect })
-      : { all: [], wanted: new Map() },
+    queues: mayLook ? await readQueues(connection, { ...options, dialect }) : { all: [], wanted: new Map() },
   };
 }
 

@@ -1,6 +1,7 @@
 // Whose PgQ a database has, judged from facts: pure.
 import type { PgqSchema, Provider } from '../queue/provider.ts';
 import type { DatabaseFacts } from './facts.ts';
+import { strangerHindrance } from './strangers.ts';
 
 /** Earlier versions of the extension have other tables. */
 const OLDEST_EXTENSION = [3, 2] as const;
@@ -44,13 +45,15 @@ export function findProvider({ pgq }: DatabaseFacts, schema: PgqSchema, place: s
 }
 
 /** What makes a server unfit whatever PgQ it has; undefined: nothing. */
-export function findUnfit({ server, queues }: DatabaseFacts, place: string): string | undefined {
+export function findUnfit({ server, queues, strangers }: DatabaseFacts, place: string): string | undefined {
   if (server.versionNumber < OLDEST_SERVER) {
     return `${place} runs PostgreSQL ${server.version}, and 14 is the oldest that works: upgrade it.`;
   }
   if (server.inRecovery) {
     return `${place} is a standby in recovery: name the primary, where ticks and registrations can be written.`;
   }
+  const stranger = strangerHindrance(strangers, place);
+  if (stranger !== undefined) return stranger;
   const future = [...queues.wanted.values()].find((queue) => queue.isFromTheFuture);
   if (future !== undefined) {
     return `${place}: queue ${future.name} has ticks with transaction ids that this server has not reached, so it was restored into a younger cluster: raise the cluster's next transaction id with pg_resetwal, or drop and create the queue.`;

@@ -59,8 +59,9 @@ export async function surveyCentral(connection: Connection, config: Config): Pro
     schema: 'pgq',
     queues: config.queues.map(({ name }) => name),
     runtimeRole: config.central.user,
+    adminRole: config.central.admin?.user,
   });
-  const central = await readCentralFacts(connection, config.central.user);
+  const central = await readCentralFacts(connection, config.central);
   return {
     facts,
     central,
@@ -84,6 +85,7 @@ export async function surveyShard(
     schema: shard.schema,
     queues: wanted.map(({ queue }) => queue),
     runtimeRole: shard.user,
+    adminRole: shard.admin?.user,
   };
   let facts = await readFacts(connection, options);
   let known = await knownOf(shard);

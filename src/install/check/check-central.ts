@@ -19,16 +19,21 @@ export interface CheckedCentral {
 
 export async function checkCentral(connection: Connection, config: Config): Promise<CheckedCentral> {
   const queues = config.queues.map(({ name }) => name);
-  const { user } = config.central;
-  const facts = await readFacts(connection, { schema: 'pgq', queues, runtimeRole: user });
-  const central = await readCentralFacts(connection, user);
+  const { user, admin } = config.central;
+  const facts = await readFacts(connection, {
+    schema: 'pgq',
+    queues,
+    runtimeRole: user,
+    adminRole: admin?.user,
+  });
+  const central = await readCentralFacts(connection, config.central);
   const lacking = [
     ...(facts.pgq.hasPgq
       ? await missingPrivileges(connection, { schema: 'pgq', queues, isCentral: true })
       : []),
     ...(central.hasSchema ? await missingCentralPrivileges(connection) : []),
   ];
-  const mayRead = !lacking.includes('usage on schema tributary');
+  const mayRead = !lacking.includes('usage on schema tributary') && central.strangers.length === 0;
   const view = mayRead ? await readCentralView(connection, config, central) : undefined;
   return { facts, view, row: judgeCentral(config, { facts, central, lacking, view }) };
 }

@@ -27,7 +27,12 @@ export async function readShard(
 ): Promise<ShardReading> {
   const { schema } = shard;
   const queues = wantedSources(config).map(({ queue }) => queue);
-  const facts = await readFacts(connection, { schema, queues, runtimeRole: shard.user });
+  const facts = await readFacts(connection, {
+    schema,
+    queues,
+    runtimeRole: shard.user,
+    adminRole: shard.admin?.user,
+  });
   const hasPgq = schema === 'pgq' ? facts.pgq.hasPgq : facts.pgq.hasPgque;
   const lacking = hasPgq ? await missingPrivileges(connection, { schema, queues, isCentral: false }) : [];
   return {
