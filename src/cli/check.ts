@@ -20,7 +20,7 @@ export function register(program: Command, context: CliContext): void {
             at: new Date().toISOString(),
             healthy: problems.length === 0,
             databases: rows.map(asJson),
-            handlers,
+            handlers: handlers.map(({ queue, file, problem }) => ({ queue, file, problem: problem ?? null })),
             problems,
           }),
         );

@@ -35,5 +35,5 @@ export function register(program: Command, context: CliContext): void {
 function refusal({ shard, queue, haltReason = '' }: PausableSource): string {
   const repair = `tributary repair ${shard}:${queue}`;
   const way = haltReason.includes(repair) ? '' : ` \`${repair} --dry-run\` shows the ways on.`;
-  return `Source ${shard}:${queue} is halted and cannot be resumed: ${haltReason}${way}`;
+  return `Source ${shard}:${queue} is halted and cannot be resumed: ${haltReason.replace(/^Source \S+ is halted: /, '')}${way}`;
 }

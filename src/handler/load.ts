@@ -4,12 +4,13 @@ import { TributaryError } from '../errors/tributary-error.ts';
 import { wait } from '../lifecycle/wait.ts';
 import type { Handler } from './contract.ts';
 import { mistakeIn } from './options.ts';
+import { placeOfError } from './place-of-error.ts';
 
 const HANDLER_SHAPE =
   'Its default export must be an object with either `event` or `batch`, a function: `export default defineHandler({ async event(event, context) { … } })`.';
 
 /** What a module gets to load, the waiting at its top level included. */
-const LOAD_WITHIN_MS = 30_000;
+export const LOAD_WITHIN_MS = 30_000;
 
 /**
  * @param path absolute path of the module.
@@ -49,7 +50,7 @@ async function loaded(path: string, withinMs: number): Promise<{ default?: unkno
     const module = await Promise.race([import(pathToFileURL(path).href), late]);
     if (module !== 'late') return module as { default?: unknown };
   } catch (error) {
-    throw unusable(path, whyNotLoaded(error), error);
+    throw unusable(path, whyNotLoaded(error, await placeOfError(error, path)), error);
   } finally {
     controller.abort();
   }
@@ -68,7 +69,7 @@ function shapeOf(value: unknown): 'handler' | 'both' | 'other' {
   return typeof event === 'function' || typeof batch === 'function' ? 'handler' : 'other';
 }
 
-function whyNotLoaded(error: unknown): string {
+function whyNotLoaded(error: unknown, place: string | undefined): string {
   const { code, message } = error as { code?: unknown; message?: unknown };
   const text = String(message ?? error).split('\n')[0];
   if (code === 'ERR_MODULE_NOT_FOUND')
@@ -76,7 +77,7 @@ function whyNotLoaded(error: unknown): string {
   if (code === 'ERR_UNKNOWN_FILE_EXTENSION' && /\.[cm]?ts\b/.test(text ?? '')) {
     return `does not load: this Node (${process.version}) does not run TypeScript. Compile it, or use Node 22.18 or later.`;
   }
-  return `does not load: ${text?.replace(/\.$/, '')}.`;
+  return `does not load: ${place === undefined ? '' : `${place}: `}${text?.replace(/\.$/, '')}.`;
 }
 
 function unusable(path: string, what: string, cause?: unknown, remedy?: string): TributaryError {

@@ -62,15 +62,27 @@ const TICKS_OF = sqlFile('shard', 'ticks-of.sql');
 const HOLD_NOTHING = 'select 1';
 const COMMIT_TIMEOUT_MS = 300_000;
 
-/** What each way would do; changes nothing. */
+/** What each way, or only `choice`, would do; changes nothing. */
 export async function explainRepair(
   target: RepairTarget,
   connections: RepairConnections,
+  choice?: Choice,
 ): Promise<RepairOutcome[]> {
   const found = await study(target, connections);
+  const ways = found.ways.filter((way) => choice === undefined || way.choice === choice);
   const outcomes: RepairOutcome[] = [];
-  for (const way of found.ways) outcomes.push(outcomeOf(way, await measure(way, found, connections)));
+  for (const way of ways) outcomes.push(outcomeOf(way, await measure(way, found, connections)));
   return outcomes;
+}
+
+/** The queues of the shard's sources that are halted, in the order of the file. */
+export async function haltedQueues(
+  { config, shard }: Omit<RepairTarget, 'queue'>,
+  central: Connection,
+): Promise<string[]> {
+  const stored = await readSources(central, [shard.name]);
+  const halted = new Set(stored.flatMap(({ queue, state }) => (state === 'halted' ? [queue] : [])));
+  return config.queues.flatMap(({ from }) => from).filter((queue) => halted.has(queue));
 }
 
 /** Goes one way and lets the source move again. */

@@ -84,7 +84,11 @@ function verdictOn(
   if (stored.state === 'halted')
     return {
       state: 'halted',
-      reason: withTrouble(stored.haltReason ?? `Source ${label} is halted.`, trouble),
+      // That the shard has lost what central knows is why it is halted: the reason says so already.
+      reason: withTrouble(
+        stored.haltReason ?? `Source ${label} is halted.`,
+        answer?.kind === 'lost' ? undefined : trouble,
+      ),
     };
   if (stored.paused !== undefined)
     return { state: 'paused', reason: withTrouble(pauseReason(stored, stored.paused), trouble) };

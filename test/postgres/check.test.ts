@@ -198,10 +198,37 @@ describe('install/check', () => {
     };
     const { handlers, problems } = await check(gone);
 
-    expect(handlers).toEqual([{ queue: 'orders', file: '/gone/orders.js', exists: false }]);
-    expect(problems).toEqual([
-      expect.stringMatching(/handler of queue orders, \/gone\/orders\.js, does not exist/),
-    ]);
+    const problem = 'The handler /gone/orders.js does not exist: write it, or correct `handler:`.';
+    expect(handlers).toEqual([{ queue: 'orders', file: '/gone/orders.js', problem }]);
+    expect(problems).toEqual([`Queue orders: ${problem}`]);
+  });
+
+  test('handlers are loaded as a worker does, each in a process of its own', async () => {
+    const folder = givenFolder();
+    const texts = {
+      good: 'console.log("nothing of this is seen"); setInterval(() => {}, 1000); export default { event() {} };',
+      syntax: 'export default {\n  async event(e { },\n};',
+      thrown: '\nthrow new Error("no luck today");',
+      later: 'setTimeout(() => { throw new Error("too late") }, 10);\nawait new Promise(() => {});',
+      exits: 'process.exit(7);',
+      none: 'export const event = 1;',
+    };
+    const queues = Object.entries(texts).map(([name, text]) => {
+      const file = writeFile(folder, `${name}.mjs`, { text });
+      return `  ${name}: { workers: 1, create: true, handler: '${file}' }`;
+    });
+    const config = configFor(await givenCluster(), { queues: queues.join('\n') });
+    const { handlers } = await check(config);
+    const said = Object.fromEntries(handlers.map(({ queue, problem }) => [queue, problem]));
+    const at = (name: string) => `${folder}/${name}.mjs`;
+    expect(said).toEqual({
+      good: undefined,
+      syntax: `The handler ${at('syntax')} does not load: ${at('syntax')}:2: Unexpected token '{'.`,
+      thrown: `The handler ${at('thrown')} does not load: ${at('thrown')}:2: no luck today.`,
+      later: `${at('later')}: too late.`,
+      exits: `The handler ${at('exits')} ends its process (7) while it is loaded.`,
+      none: expect.stringMatching(/none\.mjs does not export a handler\. Its default export must be/),
+    });
   });
 
   test('a series of ticks that no mover of ours made is another ticker', async () => {

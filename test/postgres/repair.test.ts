@@ -1,8 +1,10 @@
+import { Readable } from 'node:stream';
 import { describe, expect, inject, test } from 'vitest';
 import { explainRepair, repair } from '../../src/mover/repair.ts';
 import { Connection } from '../../src/postgres/connection.ts';
 import { givenEvents } from '../support/installation.ts';
 import { type Given, givenMover, proofOf } from '../support/mover.ts';
+import { run } from '../support/run-cli.ts';
 import { databaseOn } from '../support/template.ts';
 import { until } from '../support/until.ts';
 
@@ -145,5 +147,74 @@ describe('mover/repair', () => {
     await expect(repair(targetOf(given), await connected(given), 'rewind')).rejects.toThrow(
       'Source s1:orders is not halted, so there is nothing to repair.',
     );
+  });
+
+  test('the command says first what would never be moved, and asks; without an answer it changes nothing', async () => {
+    const given = await givenRestoredShard();
+    const command = ['-c', given.config.file, 'repair', 's1:orders'];
+    const loss = 's1:orders: 17 events that are on the shard now would never be moved.';
+    expect(await run([...command, '--skip'])).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `${loss} Nobody is there to ask, so nothing was changed: add --yes to go on with --skip.\n`,
+    });
+    expect((await run([...command, '--take-over'])).stderr).toMatch(
+      /^s1:orders: 17 events would be moved; what central/,
+    );
+    const terminal = (answer: string) => {
+      let text = '';
+      const stdout = {
+        isTTY: true,
+        write: (more: string) => {
+          text += more;
+        },
+      };
+      return {
+        stdin: Object.assign(Readable.from([`${answer}\n`]), { isTTY: true }),
+        stdout,
+        said: () => text,
+      };
+    };
+    const no = terminal('n');
+    expect(await run([...command, '--skip'], no)).toMatchObject({
+      code: 1,
+      stderr: 'Nothing was changed.\n',
+    });
+    expect(no.said()).toBe(`${loss}\nShall I go on with --skip? [y/N] `);
+    const [halted] = await given.cluster.central.query(
+      "select state from tributary.source where shard = 's1' and queue = 'orders'",
+    );
+    expect(halted).toEqual({ state: 'halted' });
+    const yes = terminal('y');
+    expect((await run([...command, '--skip'], yes)).code).toBe(0);
+    expect(yes.said()).toContain('s1:orders goes on: 0 events moved, 17 left out.');
+  });
+
+  test('all halted sources of a shard are repaired by one command', async () => {
+    const given = await givenRestoredShard();
+    const { central } = given.cluster;
+    await central.query(
+      "update tributary.source set state = 'halted', halt_code = 'x', halt_reason = 'x' where shard = 's1'",
+    );
+    const sources = (await central.query("select from tributary.source where shard = 's1'")).length;
+    expect(sources).toBeGreaterThan(1);
+    const command = ['-c', given.config.file, 'repair', '--shard', 's1'];
+    const shown = await run([...command, '--dry-run']);
+    expect(shown.stdout).toMatch(/^source +way +begins at tick of/);
+    expect(shown.stdout.match(/^s1:orders /gm)).toHaveLength(3);
+    const done = await run([...command, '--rewind']);
+    expect({ code: done.code, stderr: done.stderr }).toEqual({ code: 0, stderr: '' });
+    expect(done.stdout).toContain('s1:orders goes on: 7 events moved, 0 left out.\n');
+    expect(done.stdout.match(/ goes on: /g)).toHaveLength(sources);
+    expect(
+      await central.query("select from tributary.source where shard = 's1' and state <> 'active'"),
+    ).toEqual([]);
+    expect(await run([...command, '--rewind'])).toMatchObject({
+      code: 1,
+      stderr: 'No source of shard s1 is halted, so there is nothing to repair.\n',
+    });
+    expect(await run(['-c', given.config.file, 'repair', '--shard', 's2', '--rewind'])).toMatchObject({
+      code: 2,
+    });
   });
 });

@@ -88,6 +88,7 @@ describe('mover', () => {
       'repair',
       's1:orders',
       '--take-over',
+      '--yes',
     ]);
     expect([code, stderr]).toEqual([0, expect.not.stringContaining('rror')]);
     await untilMoved(forwarding, 24);

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { loadHandler } from '../../src/handler/load.ts';
+import { tryLoad } from '../../src/handler/try-load.ts';
 import { givenFolder, writeFile } from '../support/files.ts';
 
 const handlerFile = (name: string, text: string) => writeFile(givenFolder(), name, { text });
@@ -63,9 +64,30 @@ describe('handler/load', () => {
     ],
     ['import "nowhere-to-be-found";', /does not load: Cannot find package 'nowhere-to-be-found'/],
     ['export default {', /does not load: /],
-    ['throw new Error("no luck today")', /does not load: no luck today\.$/],
+    ['throw new Error("no luck today")', /does not load: \S+h\.mjs:1: no luck today\.$/],
   ])('%j is refused with a sentence', async (text, sentence) => {
     await expect(loadHandler(handlerFile('h.mjs', text))).rejects.toThrow(sentence);
+  });
+
+  // In a Node of their own: the one of the tests reads files in its own way.
+  test.each([
+    ['h.mjs', 'export default {\n\n  event(e { },\n};', "h.mjs:3: Unexpected token '{'"],
+    ['h.cjs', 'module.exports = {\n  event(e { },\n};', "h.cjs:2: Unexpected token '{'"],
+    ['h.mjs', '\nJSON.parse("{");', 'h.mjs:2: Expected property name'],
+    ['h.mjs', 'import { x } from "node:fs";', "h.mjs:1: The requested module 'node:fs'"],
+    ['h.mjs', 'import "./part.mjs";', 'part.mjs:2: Unexpected token'],
+  ])('the place of a mistake is said: %s %j', async (name, text, place) => {
+    const folder = givenFolder();
+    writeFile(folder, 'part.mjs', { text: '\nexport const x = ;' });
+    const path = writeFile(folder, name, { text });
+    expect(await tryLoad(path)).toContain(`The handler ${path} does not load: ${folder}/${place}`);
+  });
+
+  test('one that never comes back from its top level is ended', async () => {
+    const path = handlerFile('h.mjs', 'for (;;);');
+    await expect(tryLoad(path, { withinMs: 2_000 })).resolves.toMatch(
+      /h\.mjs is not loaded after 2 s\. See what/,
+    );
   });
 
   test('a module that waits for ever at its top level is given up with a sentence', async () => {

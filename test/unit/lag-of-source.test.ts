@@ -114,6 +114,17 @@ describe('observability/lag-of-source', () => {
     );
   });
 
+  test('a source that is halted because its shard went back says so once', () => {
+    const haltReason =
+      'Source s1:orders is halted: tick 7 is gone. `tributary repair s1:orders --dry-run` shows.';
+    const reason = 'Tick 7 does not exist any more.';
+    const lost = { kind: 'lost', reason, ageSeconds: 0, lastTick: 6, provider: 'engine' } as const;
+    expect(judged(stored({ state: 'halted', haltReason }), lost).reason).toBe(haltReason);
+    expect(judged(stored({ state: 'halted', haltReason }), failed).reason).toBe(
+      `${haltReason} ${failed.reason}`,
+    );
+  });
+
   test('a mover that has not noticed a resume yet is not quoted', () => {
     const report = { ...idle, state: 'paused', reason: 'Paused by an operator.' } as const;
     expect(judged(stored({ report }), behind(4))).toMatchObject({ state: 'moving', reason: undefined });

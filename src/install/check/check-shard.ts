@@ -111,7 +111,7 @@ function judgeSources(
     }
     if (source.state === 'halted') {
       problems.push(
-        `${place}: source ${shard.name}:${queue} is halted: ${source.haltReason ?? 'no reason was stored'}`,
+        source.haltReason ?? `Source ${shard.name}:${queue} is halted, and no reason was stored.`,
       );
     } else inPlace += 1;
     if (source.isPaused) warnings.push(`${place}: source ${shard.name}:${queue} is paused.`);

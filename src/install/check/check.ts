@@ -3,17 +3,23 @@
 // All databases at once; what is wrong is judged when central has told what should be on the shards. Where central cannot be
 // asked, the shards are judged by what they show themselves.
 import { existsSync } from 'node:fs';
+import pLimit from 'p-limit';
 import type { Config } from '../../config/config.ts';
+import { tryLoad } from '../../handler/try-load.ts';
 import { findMixUps, type MixUps } from '../same-database.ts';
 import { wantedSources } from '../sources.ts';
 import { judgeShard } from './check-shard.ts';
 import { look } from './look.ts';
 import { type CheckRow, unreachableRow } from './row.ts';
 
+/** Handlers, each in a process of its own. */
+const LOADED_AT_ONCE = 4;
+
 export interface HandlerCheck {
   readonly queue: string;
   readonly file: string;
-  readonly exists: boolean;
+  /** Undefined: a worker can use it. */
+  readonly problem: string | undefined;
 }
 
 export interface CheckReport {
@@ -24,7 +30,10 @@ export interface CheckReport {
 }
 
 export async function check(config: Config): Promise<CheckReport> {
-  const { central, shards } = await look(config, { applicationName: 'tributary check' });
+  const [{ central, shards }, handlers] = await Promise.all([
+    look(config, { applicationName: 'tributary check' }),
+    checkHandlers(config),
+  ]);
   const reached = shards.flatMap(({ shard, reading }) =>
     reading === undefined ? [] : [{ shard, identity: reading.facts.server.identity }],
   );
@@ -37,14 +46,16 @@ export async function check(config: Config): Promise<CheckReport> {
       return mixedUp(judgeShard(shard, { ...reading, config, view: central.view }), mixUps);
     }),
   ];
-  const handlers = checkHandlers(config);
-  const absent = handlers
-    .filter(({ exists }) => !exists)
-    .map(
-      ({ queue, file }) =>
-        `The handler of queue ${queue}, ${file}, does not exist: write it, or correct \`handler:\`.`,
-    );
-  return { rows, handlers, problems: [...absent, ...rows.flatMap(({ problems }) => problems)] };
+  return {
+    rows,
+    handlers,
+    problems: [
+      ...handlers.flatMap(({ queue, problem }) =>
+        problem === undefined ? [] : [`Queue ${queue}: ${problem}`],
+      ),
+      ...rows.flatMap(({ problems }) => problems),
+    ],
+  };
 }
 
 function mixedUp(row: CheckRow, { mistakes, warnings }: MixUps): CheckRow {
@@ -57,10 +68,21 @@ function mixedUp(row: CheckRow, { mistakes, warnings }: MixUps): CheckRow {
   };
 }
 
-function checkHandlers({ queues }: Config): HandlerCheck[] {
-  return queues.flatMap(({ name, workers, handler }) =>
-    workers === 'none' || handler === undefined
-      ? []
-      : [{ queue: name, file: handler, exists: existsSync(handler) }],
+/** Each file is loaded once, as a worker does. */
+async function checkHandlers({ queues }: Config): Promise<HandlerCheck[]> {
+  const limited = pLimit(LOADED_AT_ONCE);
+  const tried = new Map<string, Promise<string | undefined>>();
+  return await Promise.all(
+    queues.flatMap(({ name, workers, handler: file }) => {
+      if (workers === 'none' || file === undefined) return [];
+      const trial = tried.get(file) ?? limited(() => whyOfNoUse(file));
+      tried.set(file, trial);
+      return trial.then((problem) => ({ queue: name, file, problem }));
+    }),
   );
+}
+
+async function whyOfNoUse(file: string): Promise<string | undefined> {
+  if (existsSync(file)) return await tryLoad(file);
+  return `The handler ${file} does not exist: write it, or correct \`handler:\`.`;
 }

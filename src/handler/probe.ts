@@ -1,0 +1,23 @@
+// A process of its own that loads one handler and says whether it can be used: what `check` forks, as a worker would load it.
+import { sentenceFor } from '../errors/sentence.ts';
+import { loadHandler } from './load.ts';
+
+const [path = ''] = process.argv.slice(2);
+let isLoading = true;
+
+/** `''`: it can be used. */
+function answer(sentence: string): void {
+  isLoading = false;
+  process.send?.(sentence, undefined, {}, () => process.exit(0));
+}
+
+process.once('exit', (code) => {
+  if (isLoading) process.send?.(`The handler ${path} ends its process (${code}) while it is loaded.`);
+});
+process.on('uncaughtException', (error) => {
+  if (isLoading) answer(sentenceFor(error, path));
+});
+loadHandler(path).then(
+  () => answer(''),
+  (error: unknown) => answer(sentenceFor(error, path)),
+);
