@@ -77,6 +77,55 @@ export async function listDead(
   return { events: rows.map(({ total: _total, ...event }) => event), total: rows[0]?.total ?? 0 };
 }
 
+/** By what dead events are summed up. */
+export type DeadGrouping = 'error' | 'queue' | 'type';
+
+export interface DeadSum {
+  /** Null: events without a type. */
+  readonly what: string | null;
+  readonly queues: readonly string[];
+  readonly events: number;
+  /** When the first and the last of them died, ISO 8601. */
+  readonly first: string;
+  readonly last: string;
+}
+
+/** @returns the `limit` largest sums of those that match, and how many sums there are. */
+export async function sumDead(
+  link: CentralLink,
+  filter: DeadFilter,
+  { by, limit }: { readonly by: DeadGrouping; readonly limit: number },
+): Promise<{ sums: DeadSum[]; total: number }> {
+  const rows = await link.query<DeadSum & { total: number }>(
+    'select * from tributary.dead_sums($1, $2, $3)',
+    [jsonOf(filter), by, limit],
+  );
+  return { sums: rows.map(({ total: _total, ...sum }) => sum), total: rows[0]?.total ?? 0 };
+}
+
+/** The queues and shards that dead events are of, whatever the file says today. */
+export async function namesInDead(link: CentralLink): Promise<{ queues: string[]; shards: string[] }> {
+  const [row] = await link.query<{ queues: string[] | null; shards: string[] | null }>(
+    `select array_agg(distinct central_queue) as queues,
+            array_agg(distinct coalesce(shard, split_part(origin, ':', 1))) as shards from tributary.dead_event`,
+  );
+  return { queues: row?.queues ?? [], shards: row?.shards ?? [] };
+}
+
+/** Deletes the oldest `limit` of those that are older than the queue keeps them. @returns how many there were. */
+export async function expireDead(
+  link: CentralLink,
+  queue: string,
+  { keepMs, limit }: { readonly keepMs: number; readonly limit: number },
+): Promise<number> {
+  const [row] = await link.query<{ gone: number }>('select tributary.dead_expire($1, $2, $3) as gone', [
+    queue,
+    keepMs,
+    limit,
+  ]);
+  return row?.gone ?? 0;
+}
+
 export async function readDead(link: CentralLink, id: number): Promise<WholeDeadEvent | undefined> {
   const [row] = await link.query<WholeDeadEvent>('select * from tributary.dead_show($1)', [id]);
   return row;

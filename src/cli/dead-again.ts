@@ -13,6 +13,7 @@ import {
   countsInWords,
   deadEvents,
   type FilterOptions,
+  mustBeKnown,
   selectionOf,
   totalOf,
   withFilters,
@@ -73,6 +74,7 @@ async function act(
   const config = await context.loadConfig();
   const central = new CentralLink(config, 'dead');
   try {
+    await mustBeKnown(central, config, filter);
     const group = groupName(config);
     const counts = await countDead(central, filter, group);
     const total = totalOf(counts);

@@ -1,7 +1,10 @@
 // Which dead events a command means: ids, a filter, or all of them, as options and in words.
 
 import { type Command, Option } from 'commander';
-import type { DeadCount, DeadFilter, DeadKind } from '../central/dead.ts';
+import type { CentralLink } from '../central/central-link.ts';
+import { type DeadCount, type DeadFilter, type DeadKind, namesInDead } from '../central/dead.ts';
+import type { Config } from '../config/config.ts';
+import { nearest } from '../config/nearest.ts';
 import { parseDuration } from '../config/units.ts';
 import { counted } from '../errors/words.ts';
 import { EXIT, Exit } from './exit.ts';
@@ -44,6 +47,30 @@ export function filterOf({
     throw new Exit(EXIT.wrong, `--older-than ${cause instanceof Error ? cause.message : cause}.`);
   }
   return { queue, shard, type, error, olderThanMs, kind, withRedriven: redriven };
+}
+
+/** A name that is none would look like good news. @throws Exit where neither the file nor any dead event has it. */
+export async function mustBeKnown(
+  central: CentralLink,
+  { file, queues, shards }: Config,
+  { queue, shard }: DeadFilter,
+): Promise<void> {
+  const known = { queue: queues.map(({ name }) => name), shard: shards.map(({ name }) => name) };
+  const isIn = (names: typeof known) =>
+    (queue === undefined || names.queue.includes(queue)) &&
+    (shard === undefined || names.shard.includes(shard));
+  if (isIn(known)) return;
+  const dead = await namesInDead(central);
+  const all = { queue: [...known.queue, ...dead.queues], shard: [...known.shard, ...dead.shards] };
+  if (isIn(all)) return;
+  const [what, name = '', names] =
+    queue !== undefined && !all.queue.includes(queue)
+      ? (['central queue', queue, all.queue] as const)
+      : (['shard', shard, all.shard] as const);
+  const meant = nearest(name, names);
+  const help =
+    meant === undefined ? `there are ${[...new Set(names)].join(', ')}.` : `did you mean ${meant}?`;
+  throw new Exit(EXIT.wrong, `There is no ${what} ${name} in ${file}, and no dead event of it: ${help}`);
 }
 
 /** @throws Exit unless it is said which: nothing said is not all. */

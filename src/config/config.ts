@@ -84,6 +84,8 @@ export interface Queue {
   readonly onPoison: 'dead' | 'halt';
   /** How long the shards' watermarks stay behind the position, in ms. */
   readonly keepMs: number;
+  /** How long dead events of the queue are kept, in ms; absent: until somebody discards them. */
+  readonly deadMs?: number;
   /** Disk that the central queue's event tables may hold before forwarding is slowed and stopped; absent: any. */
   readonly backlogBytes?: number;
   /** Events that may wait for the queue's consumers before forwarding is slowed and stopped; absent: any number. */

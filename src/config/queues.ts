@@ -9,7 +9,7 @@ import { either, type Value } from './value.ts';
 
 const KEYS = [
   ...['workers', 'handler', 'from', 'where', 'columns', 'start', 'create', 'origin', 'on_poison'],
-  ...['keep', 'backlog', 'waiting', 'adopt', 'timeout', 'retry', 'rate', 'weight', 'recycle'],
+  ...['keep', 'dead', 'backlog', 'waiting', 'adopt', 'timeout', 'retry', 'rate', 'weight', 'recycle'],
 ];
 const COLUMNS = ['type', 'data', 'extra1', 'extra2', 'extra3', 'extra4'] as const;
 const ORIGINS: readonly OriginColumn[] = ['extra1', 'extra2', 'extra3', 'extra4', 'none'];
@@ -58,6 +58,7 @@ function readQueue({ name, entry, section }: Given, { keepMs, feeds }: Others): 
     origin,
     onPoison: section.get('on_poison')?.oneOf(['dead', 'halt']) ?? ('dead' as const),
     keepMs: section.get('keep')?.duration() ?? keepMs,
+    deadMs: positive(section.get('dead')),
     backlogBytes: readBacklog(section.get('backlog')),
     mostWaiting: section.get('waiting')?.whole('a whole number of events such as 1000000', { min: 1 }),
     adopt: section.get('adopt')?.text('the name of a consumer'),

@@ -264,7 +264,7 @@ export class Mover implements Service {
 
   #newUpkeep(): CentralUpkeep {
     return new CentralUpkeep(this.#newLink('upkeep'), {
-      queues: this.#config.queues.map(({ name }) => name),
+      queues: this.#config.queues,
       onTrouble: (what, error) =>
         this.#onOccurrence({ kind: 'upkeep-trouble', database: 'central', what, error }),
       onRotation: (queue, detail) =>

@@ -1,5 +1,7 @@
 // Upkeep of central: ticks for what somebody else committed, rotation and retries of the central queues, old positions.
 import type { CentralLink } from '../central/central-link.ts';
+import { expireDead } from '../central/dead.ts';
+import type { Queue } from '../config/config.ts';
 import type { WatchedService } from '../lifecycle/service-set.ts';
 import { wait } from '../lifecycle/wait.ts';
 import { maintain, moveRetries } from './maintenance.ts';
@@ -8,7 +10,7 @@ import { maintain, moveRetries } from './maintenance.ts';
 export const CENTRAL_RESOURCE = 'upkeep:central';
 
 export interface CentralUpkeepOptions {
-  readonly queues: readonly string[];
+  readonly queues: readonly Pick<Queue, 'name' | 'deadMs'>[];
   readonly onTrouble: (what: string, error: unknown) => void;
   readonly onRotation: (queue: string, outcome: string) => void;
 }
@@ -17,6 +19,8 @@ const TICK_EVERY_MS = 1_000;
 const MAINTAIN_EVERY_MS = 10_000;
 /** Old positions stay at least this long: they are the history of fingerprints that repair goes back to. */
 const POSITIONS_PERIOD = '1 hour';
+/** Of one queue's dead events, every ten seconds. */
+const EXPIRED_AT_ONCE = 1_000;
 
 export class CentralUpkeep implements WatchedService {
   readonly name = 'central upkeep';
@@ -57,7 +61,7 @@ export class CentralUpkeep implements WatchedService {
         await moveRetries(connection, 'pgq');
       }),
     );
-    for (const queue of this.#options.queues) {
+    for (const { name: queue } of this.#options.queues) {
       await this.#guarded(`tick of ${queue}`, async () => {
         await this.#link.query('select tributary.tick($1, null)', [queue]);
       });
@@ -68,11 +72,17 @@ export class CentralUpkeep implements WatchedService {
       this.#link.use(async (connection) => {
         await maintain(connection, {
           schema: 'pgq',
-          queues: this.#options.queues,
+          queues: this.#options.queues.map(({ name }) => name),
           onRotation: this.#options.onRotation,
         });
       }),
     );
+    for (const { name, deadMs } of this.#options.queues) {
+      if (deadMs === undefined) continue;
+      await this.#guarded(`old dead events of ${name}`, async () => {
+        await expireDead(this.#link, name, { keepMs: deadMs, limit: EXPIRED_AT_ONCE });
+      });
+    }
     await this.#guarded('rotation of positions', async () => {
       await this.#link.query('select tributary.rotate_positions($1::interval)', [POSITIONS_PERIOD]);
     });

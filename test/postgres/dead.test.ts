@@ -1,5 +1,9 @@
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
+import { CentralLink } from '../../src/central/central-link.ts';
+import type { Config } from '../../src/config/config.ts';
+import { loadConfig } from '../../src/config/load.ts';
+import { CentralUpkeep } from '../../src/upkeep/central-upkeep.ts';
 import { givenFile } from '../support/config-file.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { fileFor, givenCluster } from '../support/installation.ts';
@@ -270,5 +274,80 @@ describe('dead discard', () => {
     );
     expect(await central.query('select id from tributary.dead_event')).toEqual([]);
     expect(await waiting(central)).toHaveLength(1);
+  });
+
+  test('dead events are summed up by error, queue or type; numbers do not tell errors apart', async () => {
+    const { central, tributary } = await givenDead(3);
+    await bury(central, 'emails', 2);
+    await central.query(
+      'update tributary.dead_event set error = \'relation "x" is missing\', ev_type = null where id = 5',
+    );
+    const sums = async (by: string, ...more: string[]) =>
+      JSON.parse((await tributary('dead', 'list', '--by', by, '--json', ...more)).stdout);
+    expect(await sums('error')).toMatchObject({
+      ...{ by: 'error', total: 2 },
+      sums: [
+        { what: 'boom N', queues: ['emails', 'orders'], events: 4 },
+        { what: 'relation "x" is missing', queues: ['emails'], events: 1 },
+      ],
+    });
+    expect((await sums('queue')).sums).toMatchObject([
+      { what: 'orders', events: 3 },
+      { what: 'emails', events: 2 },
+    ]);
+    expect((await sums('type', '--queue', 'emails')).sums).toMatchObject([
+      { what: 'made', events: 1 },
+      { what: null, events: 1 },
+    ]);
+    const { stdout } = await tributary('dead', 'list', '--by', 'error', '--limit', '1');
+    expect(stdout).toMatch(
+      /^ *events +queues +first died +last died +error\n +4 +emails, orders +.* +boom N\n… and 1 more/,
+    );
+  });
+
+  test('a queue or shard that is nowhere is said, and is not "No dead events"', async () => {
+    const { central, tributary } = await givenDead(1);
+    for (const command of [['list'], ['list', '--by', 'error'], ['retry', '--yes'], ['discard', '--yes']]) {
+      const ran = await tributary('dead', ...command, '--queue', 'order');
+      expect({ code: ran.code, stdout: ran.stdout }).toEqual({ code: 2, stdout: '' });
+      expect(ran.stderr).toMatch(
+        /^There is no central queue order in \S+, and no dead event of it: did you mean orders\?$/m,
+      );
+    }
+    expect((await tributary('dead', 'list', '--shard', 'nowhere')).code).toBe(2);
+    expect(await tributary('dead', 'list', '--queue', 'emails')).toMatchObject({
+      code: 0,
+      stdout: 'No dead events.\n',
+    });
+    // Of a queue that has left the file there may still be some.
+    await central.query("update tributary.dead_event set central_queue = 'former'");
+    expect(await tributary('dead', 'list', '--queue', 'former')).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  test('where the file says how long dead events are kept, older ones go, and those of other queues stay', async () => {
+    const { central, file } = await givenDead(3);
+    await bury(central, 'emails', 1);
+    await central.query(
+      "update tributary.dead_event set died_at = now() - interval '10 days' where id in (1, 2, 4)",
+    );
+    await central.query('update tributary.dead_event set redriven_at = now() where id = 2');
+    const config = loadConfig(file, { env: process.env }).config as Config;
+    const link = new CentralLink(config, 'test');
+    const upkeep = new CentralUpkeep(link, {
+      queues: config.queues.map((queue) =>
+        queue.name === 'orders' ? { ...queue, deadMs: 9 * 86_400_000 } : queue,
+      ),
+      onTrouble: (what, error) => {
+        throw new Error(what, { cause: error });
+      },
+      onRotation: () => {},
+    });
+    await upkeep.runOnce();
+    await link.close();
+    expect(await central.query('select id from tributary.dead_event order by id')).toEqual([
+      { id: 2 },
+      { id: 3 },
+      { id: 4 },
+    ]);
   });
 });

@@ -24,3 +24,35 @@ returns bigint as $$
         returning 1)
     select count(*) from gone
 $$ language sql set search_path = pg_catalog, pg_temp;
+
+-- ----------------------------------------------------------------------
+-- Function: tributary.dead_expire(3)
+--
+--      Deletes dead events of a queue that are old enough, the oldest first: those that were handed out again count from then.
+--
+-- Parameters:
+--      x_queue     - the central queue
+--      x_keep_ms   - how long they are kept, in milliseconds
+--      x_limit     - at most so many
+--
+-- Returns:
+--      how many
+--
+-- Writes:
+--      tributary.dead_event
+--
+-- Called by:
+--      src/central/dead.ts
+-- ----------------------------------------------------------------------
+create or replace function tributary.dead_expire(x_queue text, x_keep_ms float8, x_limit integer)
+returns bigint as $$
+    with gone as (
+        delete from tributary.dead_event d
+        where d.id in (
+            select e.id from tributary.dead_event e
+            where e.central_queue = x_queue
+              and coalesce(e.redriven_at, e.died_at) < now() - x_keep_ms * interval '1 millisecond'
+            order by coalesce(e.redriven_at, e.died_at) limit x_limit)
+        returning 1)
+    select count(*) from gone
+$$ language sql set search_path = pg_catalog, pg_temp;

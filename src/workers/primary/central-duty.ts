@@ -22,7 +22,7 @@ export class CentralDuty {
     if (this.#running !== undefined) return;
     const { config, onTrouble } = this.#options;
     const upkeep = new CentralUpkeep(new CentralLink(config, 'upkeep'), {
-      queues: config.queues.map(({ name }) => name),
+      queues: config.queues,
       onTrouble: (_what, error) => onTrouble(error),
       onRotation: () => {},
     });

@@ -1,0 +1,34 @@
+-- ----------------------------------------------------------------------
+-- Function: tributary.dead_sums(3)
+--
+--      Dead events summed up, the most first.
+--
+-- Parameters:
+--      x_filter    - as of tributary.dead_matching
+--      x_by        - error, queue or type. Errors that differ in numbers only are one
+--      x_limit     - at most so many rows
+--
+-- Returns:
+--      a row per sum; queues are those of its events, and total is how many sums there are
+--
+-- Writes:
+--      none
+--
+-- Called by:
+--      src/central/dead.ts
+-- ----------------------------------------------------------------------
+create or replace function tributary.dead_sums(x_filter jsonb, x_by text, x_limit integer)
+returns table (what text, queues text[], events bigint, first text, last text, total bigint) as $$
+    select s.what, array_agg(distinct s.central_queue order by s.central_queue), count(*),
+        to_char(min(s.died_at) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
+        to_char(max(s.died_at) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), count(*) over ()
+    from (
+        select d.central_queue, d.died_at,
+            case x_by when 'queue' then d.central_queue when 'type' then d.ev_type
+                else regexp_replace(d.error, '\d+', 'N', 'g') end as what
+        from tributary.dead_event d
+        where d.id in (select tributary.dead_matching(x_filter))) s
+    group by s.what
+    order by count(*) desc, s.what
+    limit x_limit
+$$ language sql stable set search_path = pg_catalog, pg_temp;
