@@ -1,6 +1,7 @@
 // tributary check: is everything that the file names there, and may we use it? A row per database.
 import type { Command } from 'commander';
-import { check } from '../install/check/check.ts';
+import { counted } from '../errors/words.ts';
+import { check, type HandlerCheck } from '../install/check/check.ts';
 import type { CheckRow } from '../install/check/row.ts';
 import type { CliContext } from './context.ts';
 import { EXIT, Exit } from './exit.ts';
@@ -30,10 +31,22 @@ export function register(program: Command, context: CliContext): void {
           context.stdout.write(`note: ${warning}\n`);
         }
         for (const problem of problems) context.stdout.write(`${problem}\n`);
-        if (problems.length === 0) context.stdout.write(`${count(rows.length)} databases, all well.\n`);
+        context.stdout.write(`${summary(rows, handlers)}\n`);
       }
       if (problems.length > 0) throw new Exit(EXIT.unhealthy);
     });
+}
+
+/** `13 databases, 12 not well; 2 of 3 handlers cannot be used.` */
+function summary(rows: readonly CheckRow[], handlers: readonly HandlerCheck[]): string {
+  const ill = rows.filter(({ problems }) => problems.length > 0).length;
+  const useless = new Set(handlers.flatMap(({ file, problem }) => (problem === undefined ? [] : [file])))
+    .size;
+  const files = new Set(handlers.map(({ file }) => file)).size;
+  const databases = `${counted(rows.length, 'database')}, ${ill === 0 ? 'all' : `${count(ill)} not`} well`;
+  return useless === 0
+    ? `${databases}.`
+    : `${databases}; ${count(useless)} of ${counted(files, 'handler')} cannot be used.`;
 }
 
 const COLUMNS: readonly Column<CheckRow>[] = [
@@ -41,7 +54,8 @@ const COLUMNS: readonly Column<CheckRow>[] = [
   { title: 'url', value: ({ url }) => url },
   {
     title: 'server',
-    value: ({ isReachable, serverVersion }) => (isReachable ? serverVersion : 'unreachable'),
+    value: ({ isReachable, isRefused, serverVersion }) =>
+      isReachable ? serverVersion : isRefused ? 'refuses us' : 'unreachable',
   },
   {
     title: 'pgq',

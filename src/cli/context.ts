@@ -38,12 +38,18 @@ export interface CliContext extends CliIo {
   readonly configFile: string;
   /** To stderr: JSON lines, or for people on a terminal. */
   readonly log: Logger;
-  /** The configuration; warnings go to the log. A file with mistakes prints them all and ends the command with 2. */
+  /** The configuration; warnings go to stderr, those of services to the log. A file with mistakes prints them all and ends the command with 2. */
   loadConfig(): Promise<Config>;
 }
 
-/** @param configFile asked late, because options are known only once the command runs. */
-export function makeContext(io: CliIo, configFile: () => string): CliContext {
+/**
+ * @param asked.configFile late, because options are known only once the command runs.
+ * @param asked.isService whether the command is one that runs until it is stopped.
+ */
+export function makeContext(
+  io: CliIo,
+  { configFile, isService }: { readonly configFile: () => string; readonly isService: () => boolean },
+): CliContext {
   const log = makeLog(io.stderr, io.env);
   const stderr = harmless(io.stderr);
   return {
@@ -66,7 +72,11 @@ export function makeContext(io: CliIo, configFile: () => string): CliContext {
     log,
     async loadConfig() {
       const result = loadConfig(configFile(), { env: io.env, cwd: io.cwd });
-      for (const warning of result.warnings) log.warn(line(warning));
+      // A service's stderr is its log; a command speaks to whoever typed it.
+      for (const warning of result.warnings) {
+        if (isService()) log.warn(line(warning));
+        else stderr.write(`warning: ${line(warning)}\n`);
+      }
       if (result.config !== undefined) return result.config;
       for (const problem of result.problems) stderr.write(`${line(problem)}\n`);
       throw new Exit(EXIT.wrong);

@@ -29,7 +29,7 @@ stop.hardSignal.addEventListener('abort', () => {
 });
 
 // `tributary lag | head` closes our stdout: what it wanted to see, it has seen.
-process.stdout.on('error', () => process.exit(EXIT.done));
+process.stdout.on('error', outputFailed);
 process.stderr.on('error', () => {});
 
 process.on('uncaughtException', (error) => {
@@ -54,4 +54,10 @@ const code = await runCli(process.argv.slice(2), {
     if (!process.stderr.isTTY) process.on('SIGHUP', listener);
   },
 });
-process.stdout.write('', () => process.exit(code));
+process.stdout.write('', (error) => (error ? outputFailed(error) : process.exit(code)));
+
+function outputFailed({ code, message }: NodeJS.ErrnoException): never {
+  if (code === 'EPIPE') process.exit(EXIT.done);
+  process.stderr.write(`What is printed cannot be written: ${message}.\n`);
+  process.exit(EXIT.failed);
+}

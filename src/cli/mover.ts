@@ -29,7 +29,12 @@ export function register(program: Command, context: CliContext): void {
       context.signal.addEventListener('abort', () => void mover.stop(), { once: true });
       if (context.signal.aborted) return;
       context.log.info(
-        { shards: choice.shards.length },
+        {
+          shards: choice.shards.length,
+          installation: config.name,
+          host: choice.host,
+          version: packageVersion(),
+        },
         `moving ${counted(choice.shards.length, 'shard')} of host ${choice.host}`,
       );
       tellMember(mover.memberId);

@@ -2,7 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { sentenceFor } from '../errors/sentence.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
-import { packageVersion } from '../lifecycle/package-root.ts';
+import { packagePath, packageVersion } from '../lifecycle/package-root.ts';
 import { type CliContext, type CliIo, makeContext } from './context.ts';
 import { EXIT, Exit, type ExitCode } from './exit.ts';
 import { harmless } from './output.ts';
@@ -32,19 +32,46 @@ const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly register: Register 
   ['work', () => import('./work.ts')],
 ]);
 
+/** Under which title `--help` lists a command. */
+const GROUPS: readonly (readonly [title: string, commands: readonly string[]])[] = [
+  ['First steps:', ['demo', 'init', 'check', 'plan', 'install']],
+  ['Run:', ['start', 'mover', 'work', 'reload', 'scale']],
+  ['Look:', ['lag', 'shards', 'dead']],
+  ['Act:', ['pause', 'resume', 'repair', 'send']],
+];
+const OTHERS = 'More:';
+
+const groupOf = (command: string): string =>
+  GROUPS.find(([, commands]) => commands.includes(command))?.[0] ?? OTHERS;
+
+const EXAMPLES = `
+Examples:
+  tributary demo                     see it, on a PostgreSQL of its own
+  tributary init && tributary check  a file to start from, and whether it is right
+  tributary lag --watch              how far everything is behind, again each second
+  tributary lag --max 60s            the same for monitoring: exit code 3 where anything is further behind
+
+Documentation: ${packagePath('docs')}
+`;
+
 /** They run until they are told to stop, and drain. */
 const SERVICES: readonly string[] = ['mover', 'start', 'work'];
 
 /** Runs one command to its end. Never throws; prints errors as one sentence. */
 export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCode> {
+  const words = argv.length === 1 && VERSION_AS_WELL.includes(argv[0] ?? '') ? ['--version'] : argv;
   const program = makeProgram(io);
-  const context = makeContext(io, () => program.opts<{ config: string }>().config);
+  const context = makeContext(io, {
+    configFile: () => program.opts<{ config: string }>().config,
+    isService: () => SERVICES.includes(commandIn(words) ?? ''),
+  });
   try {
-    const named = commandIn(argv);
+    const named = commandIn(words);
     // Told to stop before it has been loaded, it has nothing to drain: that is no failure.
     if (named !== undefined && SERVICES.includes(named)) void io.signal;
     for (const { register } of await commandsFor(named)) register(program, context);
-    await program.parseAsync([...argv], { from: 'user' });
+    for (const command of program.commands) command.helpGroup(groupOf(command.name()));
+    await program.parseAsync([...words], { from: 'user' });
     return EXIT.done;
   } catch (error) {
     return codeOf(error, io);
@@ -63,15 +90,20 @@ async function commandsFor(named: string | undefined): Promise<{ readonly regist
   return await Promise.all((load === undefined ? [...COMMANDS.values()] : [load]).map((one) => one()));
 }
 
+/** What people type as well; -V was ours once. */
+const VERSION_AS_WELL: readonly string[] = ['version', '-V'];
+
 /** Of the program's own options, which stand before the command. */
 const TAKES_A_VALUE = /^(-c|--config)$/;
 
 function makeProgram(io: CliIo): Command {
   return new Command('tributary')
     .description('Gathers events from many PostgreSQL shards into a few central queues, and works them off.')
-    .version(packageVersion(), '-V, --version')
+    .version(packageVersion(), '-v, --version')
     .option('-c, --config <file>', 'the configuration', io.env.TRIBUTARY_CONFIG ?? 'shards.yaml')
-    .configureHelp({ sortOptions: true, sortSubcommands: true, showGlobalOptions: true })
+    .configureHelp({ sortOptions: true, sortSubcommands: true, showGlobalOptions: true, minWidthToWrap: 10 })
+    .commandsGroup(OTHERS)
+    .addHelpText('after', EXAMPLES)
     .configureOutput({
       writeOut: (text) => void io.stdout.write(text),
       writeErr: (text) => void harmless(io.stderr).write(text),

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import type { Command } from 'commander';
 import type { Config } from '../config/config.ts';
 import { nearest } from '../config/nearest.ts';
+import { packageVersion } from '../lifecycle/package-root.ts';
 import { logWorkers } from '../observability/worker-log.ts';
 import { WorkerPool } from '../workers/primary/pool.ts';
 import type { CliContext } from './context.ts';
@@ -34,7 +35,10 @@ export function register(program: Command, context: CliContext): void {
       hardSignal.addEventListener('abort', () => void pool.stopNow(), { once: true });
       context.onHangUp?.(() => pool.renew());
       if (signal.aborted) return;
-      context.log.info({ queues }, `working on ${queues.join(', ')}`);
+      context.log.info(
+        { queues, installation: config.name, host, version: packageVersion() },
+        `working on ${queues.join(', ')}`,
+      );
       await pool.run();
       context.log.info('stopped: every batch at hand was finished or goes to another worker');
     });

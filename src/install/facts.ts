@@ -11,6 +11,8 @@ export interface ServerFacts {
   readonly version: string;
   readonly versionNumber: number;
   readonly inRecovery: boolean;
+  /** Our transactions there may not write, though the server could. */
+  readonly isReadOnly: boolean;
   readonly isolation: string;
   /** The name inside the server, which a pooler may hide behind another. */
   readonly database: string;
@@ -85,6 +87,7 @@ interface FirstRow {
   version: string;
   version_number: number;
   in_recovery: boolean;
+  read_only: boolean;
   isolation: string;
   database: string;
   database_oid: number;
@@ -111,7 +114,7 @@ interface FirstRow {
 
 const firstSql = ({ schema, runtimeRole, adminRole }: FactsOptions): string => `
 select current_setting('server_version') as version, current_setting('server_version_num')::int as version_number,
-    pg_is_in_recovery() as in_recovery, current_setting('default_transaction_isolation') as isolation,
+    pg_is_in_recovery() as in_recovery, current_setting('default_transaction_read_only')::boolean as read_only, current_setting('default_transaction_isolation') as isolation,
     current_database() as database, d.oid::bigint as database_oid,
     coalesce(host(inet_server_addr()) || ':' || inet_server_port(), 'local') as address,
     current_user as role, r.rolsuper as is_superuser, r.rolcreaterole as may_create_role,
@@ -165,6 +168,7 @@ export async function readFacts(connection: Connection, options: FactsOptions): 
       version: first.version.split(' ')[0] ?? first.version,
       versionNumber: first.version_number,
       inRecovery: first.in_recovery,
+      isReadOnly: first.read_only,
       isolation: first.isolation,
       database: first.database,
       identity: `${cluster}/${first.database_oid}`,

@@ -1,4 +1,5 @@
 // Whose PgQ a database has, judged from facts: pure.
+import { identifier } from '../postgres/quote.ts';
 import type { PgqSchema, Provider } from '../queue/provider.ts';
 import type { DatabaseFacts } from './facts.ts';
 import { strangerHindrance } from './strangers.ts';
@@ -51,6 +52,9 @@ export function findUnfit({ server, queues, strangers }: DatabaseFacts, place: s
   }
   if (server.inRecovery) {
     return `${place} is a standby in recovery: name the primary, where ticks and registrations can be written.`;
+  }
+  if (server.isReadOnly) {
+    return `${place} lets role ${server.role} only read (default_transaction_read_only): \`alter role ${identifier(server.role)} set default_transaction_read_only = off\`, or set it so for the database.`;
   }
   const stranger = strangerHindrance(strangers, place);
   if (stranger !== undefined) return stranger;

@@ -176,7 +176,7 @@ describe('install/check', () => {
     const { rows } = await check(config);
 
     expect(rowOf(rows, 's1').problems).toEqual([
-      expect.stringMatching(/source s1:orders is halted: the shard was restored\./),
+      expect.stringMatching(/^Source s1:orders is halted: the shard was restored\.$/),
       expect.stringMatching(/consumer tributary_shop_\w+ is not registered on queue orders/),
     ]);
     expect(rowOf(rows, 'central').problems).toEqual([
@@ -201,6 +201,23 @@ describe('install/check', () => {
     const problem = 'The handler /gone/orders.js does not exist: write it, or correct `handler:`.';
     expect(handlers).toEqual([{ queue: 'orders', file: '/gone/orders.js', problem }]);
     expect(problems).toEqual([`Queue orders: ${problem}`]);
+  });
+
+  test('a server that answers and refuses is not called unreachable, and the sum is said', async () => {
+    const cluster = await givenCluster({ shards: 2 });
+    const handler = writeFile(givenFolder(), 'orders.mjs', { text: 'export default { evnt() {} };' });
+    const queues = `  orders: { workers: 1, create: true, handler: '${handler}' }`;
+    const text = fileFor(cluster, { queues });
+    await run(['-c', givenFile(text), 'install']);
+    const [one, two] = cluster.shards as [TestDatabase, TestDatabase];
+    const broken = text.replaceAll(`/${two.name}`, '/not_there');
+    const { code, stdout } = await run(['-c', givenFile(broken), 'check']);
+    expect(code).toBe(3);
+    expect(stdout).toMatch(/^s2 .* refuses us /m);
+    expect(stdout).toMatch(/\n3 databases, 1 not well; 1 of 1 handler cannot be used\.\n$/);
+    await one.query(`alter database ${one.name} set default_transaction_read_only = on`);
+    const again = await run(['-c', givenFile(text), 'check']);
+    expect(again.stdout).toMatch(/Shard s1 .* lets role \w+ only read \(default_transaction_read_only\)/);
   });
 
   test('handlers are loaded as a worker does, each in a process of its own', async () => {

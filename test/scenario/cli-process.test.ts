@@ -1,5 +1,6 @@
 // The command line as a process: exit codes, closed pipes, signals; what cannot be seen from inside.
 import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -7,7 +8,7 @@ import { packagePath } from '../../src/lifecycle/package-root.ts';
 import { givenFile } from '../support/config-file.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { fileFor, givenCluster, givenQueue } from '../support/installation.ts';
-import { runTributary } from '../support/process.ts';
+import { runTributary, startProcess } from '../support/process.ts';
 import { until } from '../support/until.ts';
 
 interface Child {
@@ -69,6 +70,13 @@ describe('cli/main', () => {
     child.closeStdout();
     expect(await child.exit).toBe(0);
     expect(child.output.stderr).toBe('');
+  });
+
+  test.skipIf(!existsSync('/dev/full'))('what cannot be written is a failure', async () => {
+    const program = packagePath('dist', 'run', 'tributary.js');
+    const shell = startProcess(['sh', '-c', `'${process.execPath}' '${program}' --help > /dev/full`]);
+    expect((await shell.exit).code).toBe(1);
+    expect(shell.stderr.join('\n')).toMatch(/^What is printed cannot be written: ENOSPC/);
   });
 
   test('Ctrl-C ends a command that has nothing to drain at once, with 1', async () => {

@@ -13,8 +13,10 @@ const STEERS = /[^\n\P{Cc}]|[\u2028\u2029\u202a-\u202e\u2066-\u2069]/u;
 async function commands(): Promise<string[][]> {
   const names = async (...path: string[]) => {
     const { stdout } = await run([...path, '--help']);
-    const listed = stdout.slice(stdout.indexOf('Commands:')).matchAll(/^ {2}(\w+)/gm);
-    return stdout.includes('Commands:') ? [...listed].map(([, name]) => name as string) : [];
+    // The program's own are in groups, with examples behind them.
+    const begin = stdout.search(path.length === 0 ? /^First steps:$/m : /^Commands:$/m);
+    const listed = begin === -1 ? '' : (stdout.slice(begin).split('\nExamples:')[0] ?? '');
+    return [...listed.matchAll(/^ {2}(\w+)/gm)].map(([, name]) => name as string);
   };
   const first = await names();
   const nested = await Promise.all(
@@ -89,7 +91,7 @@ describe('text from elsewhere', () => {
     const io = { stdout: output('stdout'), stderr: output('stderr'), env: {} } as unknown as Parameters<
       typeof makeContext
     >[0];
-    const context = makeContext(io, () => 'x');
+    const context = makeContext(io, { configFile: () => 'x', isService: () => false });
     context.stdout.write(`${NASTY}\n`);
     context.stderr.write(`${NASTY}\n`);
     expect(written.stdout).not.toMatch(STEERS);

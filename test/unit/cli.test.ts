@@ -1,4 +1,5 @@
 // The command line itself: exit codes, suggestions, where what is printed. Commands have their own tests.
+import { existsSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { makeLog } from '../../src/cli/log.ts';
 import { StopSwitch } from '../../src/cli/stop-switch.ts';
@@ -18,13 +19,37 @@ describe('cli/program', () => {
     expect(ran.stdout).toContain('Usage: tributary [options]');
   });
 
-  test('commands are listed by name', async () => {
+  test.each([['-v'], ['-V'], ['version']])('%s does the same', async (word) => {
+    expect(await run([word])).toEqual(await run(['--version']));
+  });
+
+  test('commands are listed in groups, with examples and where the documentation is', async () => {
     const { stdout } = await run(['--help']);
-    const commands = [...stdout.slice(stdout.indexOf('Commands:')).matchAll(/^ {2}(\w+)/gm)].map(
-      ([, name]) => name,
-    );
-    expect(commands.length).toBeGreaterThan(1);
-    expect(commands).toEqual([...commands].sort());
+    const groups = [...stdout.matchAll(/^(First steps|Run|Look|Act|More):$/gm)].map(([, group]) => group);
+    expect(groups).toEqual(expect.arrayContaining(['First steps', 'Run', 'Look', 'Act']));
+    for (const command of ['demo', 'install', 'start', 'lag', 'repair', 'send'])
+      expect(stdout.match(new RegExp(`^ {2}${command} `, 'gm'))).toHaveLength(1);
+    expect(stdout).toContain('Examples:');
+    expect(existsSync(/^Documentation: (.+)$/m.exec(stdout)?.[1] ?? '')).toBe(true);
+  });
+
+  test('help is broken between words on a narrow terminal', async () => {
+    let text = '';
+    const stdout = {
+      isTTY: true,
+      columns: 40,
+      write: (more: string) => {
+        text += more;
+      },
+    };
+    await run(['lag', '--help'], { stdout });
+    expect(text.split('\n').filter((line) => line.length > 40)).toEqual([]);
+  });
+
+  test('a level of the log that is none is said', async () => {
+    const ran = await run(['--version'], { env: { TRIBUTARY_LOG: 'loud' } });
+    expect(ran.code).toBe(0);
+    expect(ran.stderr).toContain('TRIBUTARY_LOG must be one of trace, debug, info');
   });
 
   test('an unknown command is wrong usage, and the nearest one is named', async () => {
@@ -37,7 +62,7 @@ describe('cli/program', () => {
   test('no command is wrong usage, and help is shown on stderr', async () => {
     const ran = await run([]);
     expect(ran).toMatchObject({ code: 2, stdout: '' });
-    expect(ran.stderr).toContain('Commands:');
+    expect(ran.stderr).toContain('First steps:');
   });
 
   test('an unknown option is wrong usage, and the nearest one is named', async () => {

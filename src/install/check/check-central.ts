@@ -62,6 +62,7 @@ function judgeCentral(config: Config, { facts, central, lacking, view }: Central
     name: 'central',
     url: config.central.displayUrl,
     isReachable: true,
+    isRefused: false,
     serverVersion: facts.server.version,
     provider: server.provider,
     version: server.version,

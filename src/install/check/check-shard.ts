@@ -64,6 +64,7 @@ export function judgeShard(shard: Shard, { facts, lacking, refused, config, view
     name: shard.name,
     url: shard.displayUrl,
     isReachable: true,
+    isRefused: false,
     serverVersion: facts.server.version,
     provider: server.provider,
     version: server.version,
@@ -110,9 +111,7 @@ function judgeSources(
       continue;
     }
     if (source.state === 'halted') {
-      problems.push(
-        source.haltReason ?? `Source ${shard.name}:${queue} is halted, and no reason was stored.`,
-      );
+      problems.push(haltedSentence(`${shard.name}:${queue}`, source.haltReason ?? 'no reason was stored.'));
     } else inPlace += 1;
     if (source.isPaused) warnings.push(`${place}: source ${shard.name}:${queue} is paused.`);
     if (facts.queues.wanted.get(queue)?.consumers.has(view.consumer) !== true) {
@@ -126,3 +125,7 @@ function judgeSources(
   }
   return { inPlace, problems, warnings };
 }
+
+/** A reason that names its source is a sentence already. */
+const haltedSentence = (source: string, reason: string): string =>
+  reason.startsWith(`Source ${source} `) ? reason : `Source ${source} is halted: ${reason}`;

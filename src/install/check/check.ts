@@ -40,9 +40,9 @@ export async function check(config: Config): Promise<CheckReport> {
   const mixUps = findMixUps(config, { reached, centralIdentity: central.facts?.server.identity });
   const rows = [
     central.row,
-    ...shards.map(({ shard, reading, problem = '' }) => {
+    ...shards.map(({ shard, reading, problem = '', isRefused = false }) => {
       const wanted = wantedSources(config).length;
-      if (reading === undefined) return unreachableRow(shard.name, shard, { wanted, problem });
+      if (reading === undefined) return unreachableRow(shard.name, shard, { wanted, problem, isRefused });
       return mixedUp(judgeShard(shard, { ...reading, config, view: central.view }), mixUps);
     }),
   ];

@@ -31,7 +31,11 @@ export function judgeServer(facts: DatabaseFacts, { place, schema }: Place): Fin
   if (unfit !== undefined) problems.push(unfit);
   if ('mistake' in finding) problems.push(finding.mistake);
   else if (finding.provider === undefined)
-    problems.push(`${place} has no schema pgq: run \`tributary install\`.`);
+    problems.push(
+      server.mayCreateSchema
+        ? `${place} has no schema pgq: run \`tributary install\`.`
+        : `${place} has no schema pgq, and role ${server.role} may not make one: run \`tributary install\` with an \`admin:\` role that may.`,
+    );
   if (pgq.sequencesBehind.length > 0) {
     problems.push(
       `${place}: ${pgq.sequencesBehind.map((name) => `${schema}.${name}`).join(', ')} stand behind their tables, as after a restore, and new queues or consumers would take numbers in use: run \`tributary install\`.`,

@@ -1,6 +1,7 @@
 // A look at central and all shards at once with the runtime role: one connection each, nothing written.
 import type { Config, Shard } from '../../config/config.ts';
 import { sentenceFor } from '../../errors/sentence.ts';
+import { sqlstateOf } from '../../errors/sqlstate.ts';
 import type { ConnectOptions } from '../../postgres/connection.ts';
 import { placeOfCentral } from '../central-plan.ts';
 import { type Reach, reachingWith } from '../reach.ts';
@@ -33,7 +34,13 @@ async function reachCentral(reach: Reach, config: Config): Promise<ReachedCentra
     return await reach(config.central, (connection) => checkCentral(connection, config));
   } catch (error) {
     const problem = sentenceFor(error, placeOfCentral(config));
-    return { row: unreachableRow('central', config.central, { wanted: config.queues.length, problem }) };
+    return {
+      row: unreachableRow('central', config.central, {
+        wanted: config.queues.length,
+        problem,
+        isRefused: isRefusal(error),
+      }),
+    };
   }
 }
 
@@ -42,12 +49,17 @@ export interface ReachedShard {
   readonly reading?: ShardReading;
   /** Why there is no reading. */
   readonly problem?: string;
+  /** A server answered. */
+  readonly isRefused?: boolean;
 }
 
 async function reachShard(reach: Reach, shard: Shard, config: Config): Promise<ReachedShard> {
   try {
     return { shard, reading: await reach(shard, (connection) => readShard(connection, shard, { config })) };
   } catch (error) {
-    return { shard, problem: sentenceFor(error, placeOfShard(shard)) };
+    return { shard, problem: sentenceFor(error, placeOfShard(shard)), isRefused: isRefusal(error) };
   }
 }
+
+/** Whoever sends an SQLSTATE has been reached. */
+const isRefusal = (error: unknown): boolean => sqlstateOf(error) !== undefined;

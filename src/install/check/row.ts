@@ -9,6 +9,8 @@ export interface CheckRow {
   /** Without secrets. */
   readonly url: string;
   readonly isReachable: boolean;
+  /** A server answers, and refuses us. */
+  readonly isRefused: boolean;
   readonly serverVersion: string | undefined;
   readonly provider: Provider | undefined;
   readonly version: string | undefined;
@@ -29,11 +31,16 @@ export interface CheckRow {
 export const unreachableRow = (
   name: string,
   { displayUrl }: Database,
-  { wanted, problem }: { readonly wanted: number; readonly problem: string },
+  {
+    wanted,
+    problem,
+    isRefused,
+  }: { readonly wanted: number; readonly problem: string; readonly isRefused: boolean },
 ): CheckRow => ({
   name,
   url: displayUrl,
   isReachable: false,
+  isRefused,
   serverVersion: undefined,
   provider: undefined,
   version: undefined,
