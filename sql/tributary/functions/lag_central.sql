@@ -2,8 +2,7 @@
 -- Function: tributary.lag_central(2)
 --
 --      How far the workers are behind in each central queue. Batches that a member has open are behind too. Nothing behind
---      is said only where no event was found after the group's position; up to 10 000 are counted, more are estimated from
---      the sequence.
+--      is said only where no event was found after the group's position; up to 10 000 are counted, more are estimated.
 --
 -- Parameters:
 --      x_queues    - central queues
@@ -16,7 +15,8 @@
 --      running                 - workers that are up in slots that are held now
 --      parked                  - where slots are held and no worker can run in them, and why: `on HOST: SENTENCE`
 --      events_behind, exact    - null where there is no group, or its position's tick is gone
---      seconds_behind          - age of the oldest tick that the position has not passed or, none, of the oldest event
+--      seconds_behind          - age of the oldest event that waits, by its own time or by when it was ticked here, whichever
+--                                is more; an event that is tried again counts from its tick only
 --      position_tick           - where the group stands
 --      tick_is_gone            - that tick, or one of an open batch, does not exist any more
 --      retrying, dead          - events that wait to be tried again; dead events
@@ -38,10 +38,8 @@ declare
     q           record;
     g           record;
     b           record;
-    v_rows      bigint;
     v_oldest    timestamptz;
     v_found     record;
-    v_sequence  bigint;
 begin
     for q in
         select w.name, pq.queue_id, pq.queue_data_pfx, pq.queue_event_seq
@@ -88,24 +86,25 @@ begin
             continue;
         end if;
 
-        v_sequence := coalesce(pg_sequence_last_value(q.queue_event_seq::regclass), 0) - g.tick_event_seq;
-        select * into v_found from tributary.lag_rows(q.queue_data_pfx, g.tick_snapshot, null, g.sub_id,
-            case when v_sequence <= c_counted then c_counted + 1 else 1 end);
-        v_rows := v_found.rows;
-        exact := v_rows = 0 or v_sequence <= c_counted and v_rows <= c_counted;
-        events_behind := case when exact then v_rows else greatest(v_sequence, v_rows) end;
+        select * into v_found from tributary.lag_rows(q.queue_data_pfx, g.tick_snapshot, null, g.sub_id, c_counted + 1);
+        events_behind := v_found.rows;
+        exact := v_found.rows <= c_counted;
+        if not exact then
+            events_behind := greatest(v_found.rows,
+                tributary.lag_estimate(q.queue_data_pfx, g.tick_snapshot, null));
+        end if;
         v_oldest := null;
-        if v_rows > 0 then
-            select min(t.tick_time) into v_oldest
+        if v_found.rows > 0 then
+            select least(v_found.oldest, t.tick_time) into v_oldest
             from (select t.tick_time from pgq.tick t
                   where t.tick_queue = q.queue_id and t.tick_id > g.tick_id order by t.tick_id limit 1) t;
-            -- Times of events are those of the shards; after the newest tick nothing is older than that tick.
-            v_oldest := coalesce(v_oldest, greatest(v_found.oldest, g.tick_time));
+            -- Not ticked yet. Of events that are tried again only the tick before them is known.
+            v_oldest := coalesce(v_oldest, v_found.oldest, g.tick_time);
         end if;
 
         for b in
-            select s.sub_last_tick, f.tick_id as from_tick, f.tick_snapshot as from_snapshot, f.tick_event_seq as from_seq,
-                e.tick_snapshot as end_snapshot, e.tick_event_seq as end_seq,
+            select s.sub_last_tick, f.tick_id as from_tick, f.tick_snapshot as from_snapshot,
+                e.tick_snapshot as end_snapshot,
                 (select t.tick_time from pgq.tick t
                  where t.tick_queue = q.queue_id and t.tick_id > s.sub_last_tick order by t.tick_id limit 1) as oldest
             from pgq.subscription s
@@ -119,19 +118,20 @@ begin
                 exact := false;
                 continue;
             end if;
-            select * into v_found from tributary.lag_rows(q.queue_data_pfx, b.from_snapshot, b.end_snapshot, g.sub_id,
-                case when b.end_seq - b.from_seq <= c_counted then c_counted + 1 else 1 end);
+            select * into v_found
+            from tributary.lag_rows(q.queue_data_pfx, b.from_snapshot, b.end_snapshot, g.sub_id, c_counted + 1);
             if v_found.rows > 0 then
-                v_oldest := least(v_oldest, b.oldest);
-                if b.end_seq - b.from_seq > c_counted or v_found.rows > c_counted then
+                v_oldest := least(v_oldest, v_found.oldest, b.oldest);
+                if v_found.rows > c_counted then
                     exact := false;
-                    events_behind := events_behind + greatest(b.end_seq - b.from_seq, v_found.rows);
+                    events_behind := events_behind + greatest(v_found.rows,
+                        tributary.lag_estimate(q.queue_data_pfx, b.from_snapshot, b.end_snapshot));
                 else
                     events_behind := events_behind + v_found.rows;
                 end if;
             end if;
         end loop;
-        seconds_behind := coalesce(extract(epoch from clock_timestamp() - v_oldest), 0);
+        seconds_behind := coalesce(greatest(extract(epoch from clock_timestamp() - v_oldest), 0), 0);
         return next;
     end loop;
 end;
@@ -151,7 +151,7 @@ $$ language plpgsql stable set search_path = pg_catalog, pg_temp;
 --
 -- Returns:
 --      rows        - how many
---      oldest      - the smallest ev_time of them
+--      oldest      - the smallest ev_time of those that are not tried again
 --
 -- Writes:
 --      none
@@ -163,15 +163,21 @@ create or replace function tributary.lag_rows(
     x_table text, x_from txid_snapshot, x_end txid_snapshot, x_group integer, x_limit integer,
     out rows bigint, out oldest timestamptz) as $$
 begin
+    -- In the order of the transactions, so that the oldest are among those that are counted.
     execute format($sql$
-        select count(*), min(r.ev_time)
+        select count(*), min(r.ev_time) filter (where r.ev_retry is null)
         from (
-            select e.ev_time from (
-                select e.ev_time, e.ev_txid, e.ev_owner from %1$s e where e.ev_txid >= txid_snapshot_xmax($1)
-                union all
-                select e.ev_time, e.ev_txid, e.ev_owner from %1$s e
-                where e.ev_txid = any (array(select txid_snapshot_xip($1)))) e
-            where (e.ev_owner is null or e.ev_owner = $3) and ($2 is null or txid_visible_in_snapshot(e.ev_txid, $2))
+            select * from (
+                select e.ev_time, e.ev_retry from %1$s e
+                where e.ev_txid = any (array(select txid_snapshot_xip($1)))
+                    and (e.ev_owner is null or e.ev_owner = $3) and ($2 is null or txid_visible_in_snapshot(e.ev_txid, $2))
+                limit $4) open_then
+            union all
+            select * from (
+                select e.ev_time, e.ev_retry from %1$s e
+                where e.ev_txid >= txid_snapshot_xmax($1)
+                    and (e.ev_owner is null or e.ev_owner = $3) and ($2 is null or txid_visible_in_snapshot(e.ev_txid, $2))
+                order by e.ev_txid limit $4) begun_since
             limit $4) r
         $sql$, x_table)
     into rows, oldest using x_from, x_end, x_group, x_limit;
@@ -179,3 +185,68 @@ end;
 $$ language plpgsql stable
    -- Event tables are never analysed; without these the planner would read a whole table to find that it holds nothing new.
    set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off;
+
+-- ----------------------------------------------------------------------
+-- Function: tributary.lag_estimate(3)
+--
+--      About how many events lie between two snapshots, where there are too many to be counted: transaction by transaction,
+--      from the ids of the first and the last event that each wrote. Commits that ran beside each other share the ids, so
+--      that the estimate is rather too high than too low.
+--
+-- Parameters:
+--      x_table     - parent of the queue's event tables
+--      x_from      - after this snapshot
+--      x_end       - up to this one; null: all that is committed
+--
+-- Returns:
+--      the estimate
+--
+-- Writes:
+--      none
+--
+-- Called by:
+--      tributary.lag_central
+-- ----------------------------------------------------------------------
+create or replace function tributary.lag_estimate(x_table text, x_from txid_snapshot, x_end txid_snapshot)
+returns bigint as $$
+declare
+    -- Beyond these the rest is taken from the ids alone.
+    c_transactions  constant integer := 500;
+    v_open          bigint[] := array(select xip from txid_snapshot_xip(x_from) xip order by xip);
+    v_begun         bigint := txid_snapshot_xmax(x_from) - 1;
+    v_txid          bigint;
+    v_first         bigint;
+    v_last          bigint;
+    v_newest        bigint := 0;
+    v_sum           bigint := 0;
+begin
+    for i in 1 .. c_transactions + cardinality(v_open) loop
+        v_txid := v_open[i];
+        if v_txid is null then
+            execute format('select e.ev_txid from %s e where e.ev_txid > $1 order by e.ev_txid limit 1', x_table)
+            into v_begun using v_begun;
+            exit when v_begun is null or v_begun >= txid_snapshot_xmax(x_end);
+            v_txid := v_begun;
+        end if;
+        continue when not txid_visible_in_snapshot(v_txid, x_end);
+        -- Rows of one transaction lie in the index as they lie in the table: about in the order in which they were written. `between`, because the planner
+        -- drops an order by what is equal to a constant, and with it the direction.
+        execute format('select e.ev_id from %s e where e.ev_txid between $1 and $1 order by e.ev_txid limit 1', x_table)
+        into v_first using v_txid;
+        continue when v_first is null;
+        execute format('select e.ev_id from %s e where e.ev_txid between $1 and $1 order by e.ev_txid desc limit 1', x_table)
+        into v_last using v_txid;
+        v_sum := v_sum + greatest(v_last - v_first + 1, 1);
+        v_newest := greatest(v_newest, v_last);
+    end loop;
+    if v_begun < txid_snapshot_xmax(x_end) or v_begun is not null and x_end is null then
+        execute format('select e.ev_id from %s e where $1 is null or e.ev_txid < $1 order by e.ev_txid desc limit 1', x_table)
+        into v_last using txid_snapshot_xmax(x_end);
+        v_sum := v_sum + greatest(v_last - v_newest, 0);
+    end if;
+    return v_sum;
+end;
+$$ language plpgsql stable
+   -- Event tables are never analysed; without these the planner would read and sort a whole table.
+   set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off
+   set jit = off;
