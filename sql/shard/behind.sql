@@ -1,6 +1,6 @@
 -- How far one source is behind its position, for `lag`. Reads only; one such statement per queue in a message.
--- Rows after the position are counted up to 10 000 where the sequence does not say that there are more; else only whether
--- there is one at all. Inside a window that was cut, rows up to :last_event_id have been moved.
+-- Rows after the position are counted up to 10 000, in the order of their transactions, so that the oldest are among them.
+-- Inside a window that was cut, rows up to :last_event_id have been moved.
 -- :queue is the queue's name as a literal, :event_table the parent of its event tables, :schema the schema of PgQ,
 -- :tick_id the position's tick, :end_tick_id and :last_event_id null where no window was cut; :xmax, :xip and :visible are the
 -- functions of its snapshots.
@@ -24,15 +24,15 @@ left join lateral (
 left join lateral (
     select count(*) as rows, min(w.ev_time) as oldest
     from (
-        select e.ev_time
-        from (
-            select e.ev_id, e.ev_time, e.ev_txid, e.ev_owner from :event_table e
-            where e.ev_txid >= :xmax(s.tick_snapshot)
-            union all
-            select e.ev_id, e.ev_time, e.ev_txid, e.ev_owner from :event_table e
-            where e.ev_txid = any (array(select :xip(s.tick_snapshot)))) e
-        where e.ev_owner is null
-          and (c.tick_id is null or e.ev_id > :last_event_id or not :visible(e.ev_txid, c.tick_snapshot))
-        limit case when pg_sequence_last_value(q.queue_event_seq::regclass) - s.tick_event_seq > 10000 then 1 else 10001 end) w) r
+        (select e.ev_time from :event_table e
+         where e.ev_txid = any (array(select :xip(s.tick_snapshot))) and e.ev_owner is null
+           and (c.tick_id is null or e.ev_id > :last_event_id or not :visible(e.ev_txid, c.tick_snapshot))
+         limit 10001)
+        union all
+        (select e.ev_time from :event_table e
+         where e.ev_txid >= :xmax(s.tick_snapshot) and e.ev_owner is null
+           and (c.tick_id is null or e.ev_id > :last_event_id or not :visible(e.ev_txid, c.tick_snapshot))
+         order by e.ev_txid limit 10001)
+        limit 10001) w) r
     on true
 where q.queue_name = :queue

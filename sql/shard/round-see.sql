@@ -1,5 +1,7 @@
 -- A round, third part: the ticks of each queue from the position's on, and which transaction id the server gives out next:
--- none of its own ticks can know a higher one.
+-- none of its own ticks can know a higher one. Where
+-- the position's tick has stood for a second before the next one, or before now, events may be much older than that next one:
+-- then also the time of the oldest event behind it, of the first hundred. :oldest tells it, by q and t.
 select r.k, (extract(epoch from clock_timestamp()) * 1000000)::bigint as now_us,
     q.queue_external_ticker as external, q.queue_ticker_paused as ticker_paused,
     coalesce(pg_sequence_last_value(q.queue_event_seq::regclass), 0) as last_seq,
@@ -8,7 +10,10 @@ from jsonb_to_recordset(:request::jsonb) as r (k integer, queue text, tick_id bi
 join :schema.queue q on q.queue_name = r.queue
 left join lateral (
     select t.tick_id, (extract(epoch from t.tick_time) * 1000000)::bigint as time_us, t.tick_event_seq as event_seq,
-        t.tick_snapshot::text as snapshot
+        t.tick_snapshot::text as snapshot,
+        case when t.tick_id = r.tick_id and t.tick_event_seq < pg_sequence_last_value(q.queue_event_seq::regclass)
+                and coalesce(lead(t.tick_time) over (order by t.tick_id), clock_timestamp()) > t.tick_time + interval '1 second'
+            then (extract(epoch from :oldest) * 1000000)::bigint end as oldest_event_us
     from :schema.tick t where t.tick_queue = q.queue_id and t.tick_id >= r.tick_id
     order by t.tick_id limit r.ticks) l on true
 order by r.k, l.tick_id;

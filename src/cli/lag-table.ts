@@ -1,6 +1,7 @@
 // Lag as tables for people: central queues, sources that are not healthy with their reasons, or all grouped.
 
 import { plain } from '../lifecycle/plain.ts';
+import { type Alike, alike } from '../observability/lag-alike.ts';
 import {
   type CentralLag,
   type LagReport,
@@ -21,18 +22,24 @@ export interface LagTableOptions {
 }
 
 const MOST_SHOWN = 20;
+/** Shards that one cause names. */
+const MOST_NAMED = 8;
 /** A figure older than this is shown with its age. */
-const AGED_SECONDS = 10;
+const AGED_SECONDS = 2;
 
 export function lagText(report: LagReport, { by, maxSeconds, width }: LagTableOptions): string {
-  const central = withNotes(table(CENTRAL, report.central, { width }), report.central, width);
+  const central = withNotes(table(CENTRAL, report.central, { width }), report.central.map(notesOf), width);
   if (by === 'source')
-    return `${central}\n${withNotes(table(SOURCE, report.sources, { width }), report.sources, width)}`;
+    return `${central}\n${withNotes(table(SOURCE, report.sources, { width }), report.sources.map(reasonOf), width)}`;
   if (by !== undefined) return `${central}\n${groups(report.sources, { by, width })}`;
   const bad = unhealthy(report.sources, maxSeconds);
-  const shown = bad.slice(0, MOST_SHOWN);
-  const list = shown.length === 0 ? '' : `\n${withNotes(table(SOURCE, shown, { width }), shown, width)}`;
-  const rest = wrapped(restOf(report.sources, { bad, shown: shown.length }), width);
+  const shown = alike(bad).slice(0, MOST_SHOWN);
+  const list =
+    shown.length === 0 ? '' : `\n${withNotes(table(ALIKE, shown, { width }), shown.map(noteOf), width)}`;
+  const rest = wrapped(
+    restOf(report.sources, { bad, shown: shown.flatMap(({ sources }) => sources) }),
+    width,
+  );
   return `${central}${list}\n${rest}\n`;
 }
 
@@ -57,14 +64,58 @@ const SOURCE: readonly Column<SourceLag>[] = [
   { title: 'behind', align: 'right', value: secondsOf },
   { title: 'moved', align: 'right', value: ({ moved }) => moved },
   { title: 'mover', value: ({ mover }) => mover },
+  { title: 'seen', value: ({ ageSeconds }) => seenOf(ageSeconds) },
+];
+
+/** Those that are not healthy: what ails several shards alike is one row. */
+const ALIKE: readonly Column<Alike>[] = [
+  {
+    title: 'source',
+    value: ({ sources, shards }) =>
+      sources.length === 1
+        ? `${shards[0]}:${sources[0]?.queue}`
+        : `${count(sources.length)} of ${shards.length === 1 ? shards[0] : `${count(shards.length)} shards`}`,
+  },
+  { title: 'state', value: ({ state }) => state },
+  { title: 'events behind', align: 'right', value: ({ sources }) => eventsOf(sumOf(sources)) },
+  { title: 'behind', align: 'right', value: ({ sources }) => secondsOf(sumOf(sources)) },
+  { title: 'moved', align: 'right', value: ({ sources }) => sum(sources.map(({ moved }) => moved)) },
+  { title: 'mover', value: ({ sources }) => theOne(sources.map(({ mover }) => mover)) },
   {
     title: 'seen',
-    value: ({ ageSeconds }) => {
-      if (ageSeconds === undefined) return 'never';
-      return ageSeconds > AGED_SECONDS ? `${seconds(ageSeconds)} ago` : 'now';
-    },
+    value: ({ sources }) => seenOf(oldest(sources.map(({ ageSeconds }) => ageSeconds))),
   },
 ];
+
+const seenOf = (ageSeconds: number | undefined): string => {
+  if (ageSeconds === undefined) return 'never';
+  return ageSeconds > AGED_SECONDS ? `${seconds(ageSeconds)} ago` : 'now';
+};
+
+const theOne = <T>(values: readonly T[]): T | undefined =>
+  values.every((value) => value === values[0]) ? values[0] : undefined;
+
+const oldest = (ages: readonly (number | undefined)[]): number | undefined =>
+  ages.some((age) => age === undefined) ? undefined : Math.max(...ages.map((age) => age ?? 0));
+
+const reasonOf = ({ reason }: SourceLag): string[] => (reason === undefined ? [] : [reason]);
+
+/** `day_01, day_02, day_03 and 9 more: ` before what is said of the first. */
+function noteOf({ shards, reason }: Alike): string[] {
+  if (reason === undefined) return [];
+  if (shards.length === 1) return [reason];
+  const more = shards.length > MOST_NAMED ? ` and ${count(shards.length - MOST_NAMED)} more` : '';
+  return [`${shards.slice(0, MOST_NAMED).join(', ')}${more}: ${reason}`];
+}
+
+/** Why its workers do not get on, and how far batches are that take long. */
+function notesOf({ reason, batches }: CentralLag): string[] {
+  const progress = batches.map(({ slot, done, events, seconds: age }) => {
+    const of = events === undefined ? '' : ` of about ${count(events)}`;
+    return `${slot} is at ${count(done)}${of} events of a batch, since ${seconds(age)}.`;
+  });
+  return [...(reason === undefined ? [] : [reason]), ...progress];
+}
 
 interface Figured {
   readonly eventsBehind: number | undefined;
@@ -80,18 +131,13 @@ function secondsOf({ secondsBehind }: Figured): string | undefined {
   return secondsBehind === undefined ? undefined : seconds(secondsBehind);
 }
 
-/** Under each row its reason, in full, unless the row above has the same one. */
-function withNotes(
-  text: string,
-  rows: readonly { readonly reason: string | undefined }[],
-  width: number | undefined,
-): string {
+/** Under each row its notes, in full, unless the row above has the same ones. */
+function withNotes(text: string, notes: readonly (readonly string[])[], width: number | undefined): string {
   const [title = '', ...lines] = text.trimEnd().split('\n');
   const noted = lines.flatMap((line, at) => {
-    const reason = rows[at]?.reason;
-    return reason === undefined || reason === rows[at - 1]?.reason
-      ? [line]
-      : [line, wrapped(`  ${plain(reason)}`, width)];
+    const own = notes[at] ?? [];
+    if (own.join('\n') === notes[at - 1]?.join('\n')) return [line];
+    return [line, ...own.map((note) => wrapped(`  ${plain(note)}`, width))];
   });
   return `${[title, ...noted].join('\n')}\n`;
 }
@@ -128,9 +174,9 @@ function groups(
       value: ({ sources: own }) => own.find(({ mover }) => mover !== undefined)?.mover,
     });
   const rows = [...byName.values()];
-  const noted = rows.map(({ sources: own }) => ({
-    reason: unhealthy(own, Number.POSITIVE_INFINITY)[0]?.reason,
-  }));
+  const noted = rows.map(({ sources: own }) =>
+    unhealthy(own, Number.POSITIVE_INFINITY).slice(0, 1).flatMap(reasonOf),
+  );
   return withNotes(table(columns, rows, { width }), noted, width);
 }
 
@@ -159,10 +205,10 @@ function statesOf(sources: readonly SourceLag[]): string {
 
 function restOf(
   sources: readonly SourceLag[],
-  { bad, shown }: { readonly bad: readonly SourceLag[]; readonly shown: number },
+  { bad, shown }: { readonly bad: readonly SourceLag[]; readonly shown: readonly SourceLag[] },
 ): string {
   const rest = sources.filter((source) => !bad.includes(source));
-  const hidden = bad.slice(shown);
+  const hidden = bad.filter((source) => !shown.includes(source));
   const well = `${count(rest.length)} of ${count(sources.length)} sources are healthy${rest.length === 0 ? '' : `: ${statesOf(rest)}, at most ${secondsOf(sumOf(rest))} behind`}`;
   return hidden.length === 0
     ? `${well}.`

@@ -1,11 +1,12 @@
 // tributary lag: how far every source and every central queue is behind, and why.
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { BadUnit, formatDuration, parseDuration } from '../config/units.ts';
 import { LagReader } from '../observability/lag.ts';
 import {
-  centralExceeds,
+  centralExcesses,
   DEFAULT_MAX_SECONDS,
   exceeds,
+  type LagLimits,
   type LagReport,
   lagJson,
 } from '../observability/lag-report.ts';
@@ -20,6 +21,8 @@ interface Options {
   readonly json?: true;
   readonly live?: true;
   readonly max?: string;
+  readonly maxDead?: number;
+  readonly maxRetrying?: number;
   readonly watch?: true;
 }
 
@@ -32,7 +35,20 @@ export function register(program: Command, context: CliContext): void {
     )
     .option('--json', 'one JSON document with all sources; with --watch one line each second')
     .option('--live', 'ask every shard now, not only those whose figures are older than 10 s')
-    .option('--max <duration>', 'exit with 3 where anything is further behind than this, or does not move')
+    .option(
+      '--max <duration>',
+      'exit with 3 where anything is further behind than this, does not move, or fails',
+    )
+    .option(
+      '--max-dead <n>',
+      'exit with 3 where a central queue has more dead events, or as --max does',
+      amount,
+    )
+    .option(
+      '--max-retrying <n>',
+      'exit with 3 where more events of a central queue wait to be tried again, or as --max does',
+      amount,
+    )
     .option('--watch', 'again each second, until stopped')
     .action(async (options: Options) => {
       const maxMs = options.max === undefined ? undefined : durationOf(options.max);
@@ -47,7 +63,9 @@ export function register(program: Command, context: CliContext): void {
             })
           : await reader.read({ live: options.live === true });
         if (!options.watch) context.stdout.write(viewOf(options, maxMs, context).show(report as LagReport));
-        if (maxMs !== undefined && report !== undefined) judge(report, maxMs);
+        const { maxDead, maxRetrying } = options;
+        const isJudged = maxMs !== undefined || maxDead !== undefined || maxRetrying !== undefined;
+        if (isJudged && report !== undefined) judge(report, { maxMs, maxDead, maxRetrying });
       } finally {
         await reader.close();
       }
@@ -78,19 +96,24 @@ function durationOf(text: string): number {
   }
 }
 
-/** @throws Exit 3 with the names of those that are further behind, or do not move. */
-function judge({ central, sources }: LagReport, maxMs: number): void {
-  const late = [
-    ...central
-      .filter((one) => centralExceeds(one, maxMs / 1000))
-      .map(({ queue }) => `central queue ${queue}`),
-    ...sources.filter((one) => exceeds(one, maxMs / 1000)).map(({ shard, queue }) => `${shard}:${queue}`),
+function amount(text: string): number {
+  if (/^\d+$/.test(text)) return Number(text);
+  throw new InvalidArgumentError('It must be a whole number such as 0.');
+}
+
+/** @throws Exit 3 with the names of those that exceed a limit, do not move, or fail. */
+function judge(
+  { central, sources }: LagReport,
+  { maxMs, ...limits }: Omit<LagLimits, 'maxSeconds'> & { readonly maxMs: number | undefined },
+): void {
+  const all: LagLimits = { ...limits, maxSeconds: maxMs === undefined ? undefined : maxMs / 1000 };
+  const excesses = [
+    ...central.flatMap((one) => centralExcesses(one, all)),
+    ...sources.filter((one) => exceeds(one, all)).map(({ shard, queue }) => `${shard}:${queue}`),
   ];
-  if (late.length === 0) return;
-  const named = late.slice(0, 5).join(', ');
-  const more = late.length > 5 ? ` and ${late.length - 5} more` : '';
-  throw new Exit(
-    EXIT.unhealthy,
-    `Further behind than ${formatDuration(maxMs)}, or not moving: ${named}${more}.`,
-  );
+  if (excesses.length === 0) return;
+  const named = excesses.slice(0, 5).join(', ');
+  const more = excesses.length > 5 ? ` and ${excesses.length - 5} more` : '';
+  const late = maxMs === undefined ? 'N' : `Further behind than ${formatDuration(maxMs)}, n`;
+  throw new Exit(EXIT.unhealthy, `${late}ot moving, failing, or too many: ${named}${more}.`);
 }

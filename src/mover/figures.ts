@@ -6,7 +6,8 @@ import type { Source } from './source.ts';
 /**
  * Nothing behind is claimed only where the shard was asked for rows beyond its newest tick, reading has come up to that
  * tick, and all that was read is committed; else events are estimated from sequences, never as 0, and seconds are the age
- * of the oldest tick that the position has not passed or, none, of the newest one. What a round could not tell keeps its age.
+ * of the oldest event that is not moved, as far as it was seen; else of the oldest tick that the position has not passed.
+ * What a round could not tell keeps its age.
  */
 export function takeFigures(source: Source, seen: SeenQueue, nowMs: number): void {
   const { figures, position, ahead, handed, sightings } = source;
@@ -20,7 +21,8 @@ export function takeFigures(source: Source, seen: SeenQueue, nowMs: number): voi
   if (newest === undefined || position === undefined || ahead === undefined) return;
   // A shard that went back in time says nothing about our position.
   if (seen.start === undefined || !sameTick(seen.start, ahead.tick) || seen.missingXids > 0) return;
-  if (seen.oldestTickUs !== undefined) sightings.saw(ahead.tick.id, seen.oldestTickUs, nowMs);
+  const oldestUs = seen.oldestEventUs ?? seen.oldestTickUs;
+  if (oldestUs !== undefined) sightings.saw(ahead.tick.id, oldestUs, nowMs);
   sightings.passed(position.tick.id);
   const isReadToEnd = seen.end === undefined && !seen.hasMore && ahead.inside === undefined;
   const isAllMoved = isReadToEnd && isSame(handed, position);

@@ -1,17 +1,17 @@
-// Since when the events of a source wait: by the shard's clock, from what rounds have seen of its ticks, and by our own from
+// Since when the events of a source wait: by the shard's clock, from what rounds have seen of its events and ticks, and by our own from
 // when we first saw it, which holds also where the shard's clock was set back. Pure.
 //
-// Reading runs ahead of central's commits, so the tick after the position was often seen some rounds ago.
+// Reading runs ahead of central's commits, so what waits behind the position was often seen some rounds ago.
 
 export class Sightings {
-  /** Of ticks where reading stood: the time of the tick after it, and when it was first seen. */
+  /** Of ticks where reading stood: the time of the oldest event behind it, or of the next tick, and when it was first seen. */
   readonly #next = new Map<number, { readonly us: number; readonly seenMs: number }>();
   /** When nothing was left to move; whatever waits was committed later. */
   #clearUs = 0;
   /** The newest tick behind which an event was seen in none, and when first. */
   #untickedAfter: { readonly tickId: number; readonly seenMs: number } | undefined;
 
-  /** Reading stood at `tickId`, and the tick after it was made at `us` by the shard's clock. */
+  /** Reading stood at `tickId`, and what is behind it waits since `us` by the shard's clock. */
   saw(tickId: number, us: number, nowMs: number): void {
     if (!this.#next.has(tickId)) this.#next.set(tickId, { us, seenMs: nowMs });
   }
@@ -35,15 +35,15 @@ export class Sightings {
   }
 
   /**
-   * How long the oldest tick after `tickId` has waited, in ms.
-   * @param otherwise where no such tick was seen: since when by the shard's clock, and for how long by ours.
+   * How long what is behind `tickId` has waited, in ms.
+   * @param otherwise where nothing was seen behind it: since when by the shard's clock, and for how long by ours.
    */
   ageMs(
     tickId: number,
     { nowUs, nowMs, otherwise }: { nowUs: number; nowMs: number; otherwise: { us: number; ms: number } },
   ): number {
     const next = this.#next.get(tickId);
-    const sinceUs = Math.max(next?.us ?? otherwise.us, this.#clearUs);
+    const sinceUs = next?.us ?? Math.max(otherwise.us, this.#clearUs);
     return Math.max((nowUs - sinceUs) / 1000, next === undefined ? otherwise.ms : nowMs - next.seenMs);
   }
 

@@ -37,13 +37,13 @@ export function answerOf(
     return { kind: 'lost', ageSeconds: 0, reason, lastTick, provider };
   }
   const estimate = row.last_seq - (inside?.lastEventId ?? tick.eventSeq);
-  const isExact = row.rows === 0 || (row.last_seq - tick.eventSeq <= COUNTED && row.rows <= COUNTED);
+  const isExact = row.rows <= COUNTED;
   return {
     kind: 'behind',
     ageSeconds: 0,
     eventsBehind: isExact ? row.rows : Math.max(estimate, row.rows),
     isExact,
-    secondsBehind: secondsBehind(row, isExact),
+    secondsBehind: secondsBehind(row),
     lastTick,
     provider,
   };
@@ -61,13 +61,9 @@ function whyLost({ tick, inside }: LagPosition, row: BehindRow): string | undefi
   return undefined;
 }
 
-/** Age of the oldest tick that the position has not passed; where all rows were seen, no more than the oldest of them. */
-function secondsBehind(
-  { now_us, oldest_tick_us, oldest_event_us, rows }: BehindRow,
-  isExact: boolean,
-): number {
+/** Age of the oldest event that is not moved; of one from the future, of the tick behind it. */
+function secondsBehind({ now_us, oldest_tick_us, oldest_event_us, rows }: BehindRow): number {
   if (rows === 0) return 0;
-  const eventUs = Math.min(oldest_event_us ?? now_us, now_us);
-  const sinceUs = isExact ? Math.max(oldest_tick_us ?? eventUs, eventUs) : (oldest_tick_us ?? eventUs);
-  return Math.max(0, (now_us - sinceUs) / 1e6);
+  const sinceUs = [oldest_event_us, oldest_tick_us].find((us) => us !== null && us <= now_us);
+  return (now_us - (sinceUs ?? now_us)) / 1e6;
 }

@@ -6,7 +6,7 @@ import { TributaryError } from '../errors/tributary-error.ts';
 import { missingByQueueSql } from '../queue/ahead.ts';
 import { groupName } from '../queue/names.ts';
 import { upkeepTrouble } from '../upkeep/upkeep-lease.ts';
-import type { CentralQueueFacts, LagPosition, StoredLag } from './lag-facts.ts';
+import type { BatchAtHand, CentralQueueFacts, LagPosition, StoredLag } from './lag-facts.ts';
 import type { SourceState } from './lag-report.ts';
 
 export interface CentralAnswer {
@@ -151,6 +151,11 @@ interface QueueRow {
   wanted: number | null;
   running: number;
   parked: string | null;
+  troubled: string | null;
+  tried: number;
+  failed: number;
+  failure: string | null;
+  batches: BatchAtHand[] | null;
   events_behind: number | null;
   exact: boolean;
   seconds_behind: number | null;
@@ -168,6 +173,9 @@ function toQueue(row: QueueRow): Omit<CentralQueueFacts, 'missingXids' | 'upkeep
     wanted: row.wanted ?? undefined,
     running: row.running,
     parked: row.parked ?? undefined,
+    troubled: row.troubled ?? undefined,
+    recent: { tried: row.tried, failed: row.failed, error: row.failure ?? undefined },
+    batches: (row.batches ?? []).map(({ events, ...rest }) => ({ ...rest, events: events ?? undefined })),
     eventsBehind: row.events_behind ?? undefined,
     isExact: row.exact,
     secondsBehind: row.seconds_behind ?? undefined,

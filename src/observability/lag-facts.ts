@@ -64,6 +64,24 @@ export type ShardAnswer =
   /** Neither it nor its queue could be asked. */
   | { readonly kind: 'failed'; readonly reason: string };
 
+/** Of the last events that workers tried, all hosts together. */
+export interface RecentTries {
+  readonly tried: number;
+  readonly failed: number;
+  /** Of the last that failed. */
+  readonly error: string | undefined;
+}
+
+/** A batch that takes long. */
+export interface BatchAtHand {
+  readonly slot: string;
+  /** Events that are done. */
+  readonly done: number;
+  /** About how many it has; undefined: not known yet. */
+  readonly events: number | undefined;
+  readonly seconds: number;
+}
+
 export interface CentralQueueFacts {
   /** That nobody does what central needs, in a sentence. */
   readonly upkeepTrouble: string | undefined;
@@ -75,6 +93,10 @@ export interface CentralQueueFacts {
   readonly running: number;
   /** Where slots are held and no worker can run in them, and why: `on HOST: SENTENCE`. */
   readonly parked: string | undefined;
+  /** What keeps workers that run from getting on: `on HOST: SENTENCE`. */
+  readonly troubled: string | undefined;
+  readonly recent: RecentTries;
+  readonly batches: readonly BatchAtHand[];
   readonly eventsBehind: number | undefined;
   readonly isExact: boolean;
   readonly secondsBehind: number | undefined;

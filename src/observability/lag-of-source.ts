@@ -1,13 +1,15 @@
 // How a source is doing, judged from the file, from what central stores, and from what its shard answered just now. Pure.
 //
 // Invariant: `moving` and `idle` are said only on a mover's word of the last 10 s; paused and halted are central's word,
-// however old the figures are.
+// however old the figures are. Of a source that does not move, nothing behind is said only on an answer of this moment.
 import { sentenceAge } from './lag-age.ts';
 import type { Figures, ShardAnswer, StoredLag } from './lag-facts.ts';
 import type { SourceLag, SourceState } from './lag-report.ts';
 
 /** Older than this is not believed, in seconds. */
 export const FRESH_SECONDS = 10;
+/** No mover looks at a source that stands still: a figure of one grows old at once. */
+const STILL_FRESH_SECONDS = 2;
 
 export interface WantedSource {
   readonly shard: string;
@@ -23,8 +25,12 @@ interface Verdict {
 }
 
 /** Whether the shard has to be asked, because nobody saw the source lately; without a position there is nothing to ask. */
-export function needsAsking({ position, figures }: StoredLag): boolean {
-  return position !== undefined && (figures === undefined || figures.ageSeconds > FRESH_SECONDS);
+export function needsAsking(stored: StoredLag): boolean {
+  const { position, figures, paused, state } = stored;
+  if (position === undefined) return false;
+  const said = believed(stored)?.state;
+  const isMoving = paused === undefined && state === 'active' && (said === 'moving' || said === 'idle');
+  return figures === undefined || figures.ageSeconds > (isMoving ? FRESH_SECONDS : STILL_FRESH_SECONDS);
 }
 
 /** @param answer what the shard said; undefined: it was not asked. @param file the configuration's, for sentences. */
@@ -35,12 +41,13 @@ export function lagOfSource(
 ): SourceLag {
   const { shard, queue, centralQueue } = wanted;
   const report = stored === undefined ? undefined : believed(stored);
-  const figures = figuresFrom(stored, answer);
+  const verdict = verdictOn(wanted, stored, { answer, file });
+  const figures = figuresOf(verdict.state, figuresFrom(stored, answer));
   return {
     shard,
     queue,
     centralQueue,
-    ...verdictOn(wanted, stored, { answer, file }),
+    ...verdict,
     mover: report?.mover ?? stored?.holder,
     eventsBehind: figures?.eventsBehind,
     isExact: figures?.isExact ?? false,
@@ -70,6 +77,21 @@ function figuresFrom(stored: StoredLag | undefined, answer: ShardAnswer | undefi
       secondsBehind: undefined,
     };
   return stored?.figures;
+}
+
+/** What did not move since it was seen waits longer by now, and where nothing waited something may. */
+function figuresOf(state: SourceState, figures: Figures | undefined): Figures | undefined {
+  const isMoving = state === 'moving' || state === 'idle';
+  if (figures === undefined || isMoving || figures.ageSeconds <= STILL_FRESH_SECONDS) return figures;
+  const { ageSeconds, eventsBehind = 0, secondsBehind } = figures;
+  return eventsBehind === 0
+    ? { ageSeconds, eventsBehind: undefined, isExact: false, secondsBehind: undefined }
+    : {
+        ageSeconds,
+        eventsBehind,
+        isExact: false,
+        secondsBehind: secondsBehind === undefined ? undefined : secondsBehind + ageSeconds,
+      };
 }
 
 function verdictOn(

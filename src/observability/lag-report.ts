@@ -1,4 +1,5 @@
 // What `lag` says, as values: sources, central queues, and who of them is not well. Pure.
+import type { BatchAtHand, RecentTries } from './lag-facts.ts';
 
 /** Sources that move: all others say why not. */
 export type SourceState = 'moving' | 'idle' | 'paused' | 'halted' | 'unreachable' | 'unassigned';
@@ -37,8 +38,12 @@ export interface CentralLag {
   readonly secondsBehind: number | undefined;
   readonly retrying: number;
   readonly dead: number;
+  readonly recent: RecentTries;
+  readonly batches: readonly BatchAtHand[];
   /** What keeps its workers from working, and what to do. */
   readonly reason: string | undefined;
+  /** Its workers do not work, or get nowhere. */
+  readonly isStuck: boolean;
 }
 
 export interface LagReport {
@@ -61,16 +66,41 @@ export function isHealthy(source: SourceLag, maxSeconds: number): boolean {
   return isRunning && source.reason === undefined && !isLate(source.secondsBehind, maxSeconds);
 }
 
-/** What `--max` looks at: a source that somebody paused on purpose counts only once it is behind. */
-export function exceeds(source: SourceLag, maxSeconds: number): boolean {
+/** Beyond which limits something is not well; undefined: any. What does not move, or fails, never is. */
+export interface LagLimits {
+  readonly maxSeconds?: number | undefined;
+  /** Dead events, and events that wait to be tried again, of one central queue. */
+  readonly maxDead?: number | undefined;
+  readonly maxRetrying?: number | undefined;
+}
+
+/** A source that somebody paused on purpose counts only once it is behind. */
+export function exceeds(source: SourceLag, { maxSeconds }: LagLimits): boolean {
   return (
     ['halted', 'unreachable', 'unassigned'].includes(source.state) || isLate(source.secondsBehind, maxSeconds)
   );
 }
 
-/** A queue that nobody of ours consumes is never behind. */
-export function centralExceeds(central: CentralLag, maxSeconds: number): boolean {
-  return central.workersWanted !== undefined && isLate(central.secondsBehind, maxSeconds);
+/** What exceeds the limits in a central queue, in a few words each. A queue that nobody of ours consumes is never behind. */
+export function centralExcesses(central: CentralLag, limits: LagLimits): string[] {
+  const { maxSeconds, maxDead = Infinity, maxRetrying = Infinity } = limits;
+  const { queue, workersWanted, secondsBehind, dead, retrying, isStuck, recent } = central;
+  const excesses = [
+    dead > maxDead ? `${dead} dead events in ${queue}` : '',
+    retrying > maxRetrying ? `${retrying} retrying events in ${queue}` : '',
+  ];
+  const isWorked = workersWanted !== undefined;
+  if (isStuck || (isWorked && (isFailing(recent) || isLate(secondsBehind, maxSeconds))))
+    excesses.push(`central queue ${queue}`);
+  return excesses.filter((one) => one !== '');
+}
+
+/** Of fewer failures nothing is concluded. */
+const FAILURES = 5;
+
+/** More than a tenth of the last events that were tried. */
+export function isFailing({ tried, failed }: RecentTries): boolean {
+  return failed >= FAILURES && failed > tried / 10;
 }
 
 /** Those that are not healthy, worst first: what does not move, then by how far it is behind. */
@@ -83,8 +113,8 @@ export function unhealthy(sources: readonly SourceLag[], maxSeconds: number): So
 }
 
 /** What is not known is not well. */
-function isLate(secondsBehind: number | undefined, maxSeconds: number): boolean {
-  return secondsBehind === undefined || secondsBehind > maxSeconds;
+function isLate(secondsBehind: number | undefined, maxSeconds: number | undefined): boolean {
+  return maxSeconds !== undefined && (secondsBehind === undefined || secondsBehind > maxSeconds);
 }
 
 /** The document of `lag --json`: keys are only ever added. */
@@ -116,6 +146,17 @@ export function lagJson({ at, sources, central }: LagReport) {
       dead: queue.dead,
       exact: queue.isExact,
       reason: queue.reason ?? null,
+      recent: {
+        tried: queue.recent.tried,
+        failed: queue.recent.failed,
+        error: queue.recent.error ?? null,
+      },
+      batches: queue.batches.map(({ slot, done, events, seconds }) => ({
+        slot,
+        done,
+        events: events ?? null,
+        seconds: rounded(seconds),
+      })),
     })),
   };
 }

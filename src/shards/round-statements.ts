@@ -47,7 +47,7 @@ export function roundTexts(
   return [
     { part: 'due', sql: fill(DUE, values) },
     { part: 'tick', sql: fill(TICK, values) },
-    { part: 'see', sql: fill(SEE, values) },
+    { part: 'see', sql: fill(SEE, { ...values, oldest: oldestSql(queues) }) },
     ...(isExact ? [{ part: 'covered' as const, sql: fill(COVERED, values) }] : []),
   ];
 }
@@ -70,7 +70,7 @@ export class PreparedRound {
     const texts = {
       due: fill(DUE, { ...values, uncovered: 'null::boolean' }),
       due_exact: fill(DUE, values),
-      see: fill(SEE, values),
+      see: fill(SEE, { ...values, oldest: oldestSql(queues.map(({ queue }) => queue)) }),
       covered: fill(COVERED, values),
       ...(read === undefined ? {} : { read }),
     };
@@ -114,6 +114,20 @@ function uncoveredSql(queues: readonly QueueOnShard[]): string {
     ({ queueId, eventTable, dialect: { xmax, xip } }) => `when ${queueId} then
       exists (select from ${eventTable} e where e.ev_txid >= ${xmax}(l.tick_snapshot))
       or exists (select from ${eventTable} e where e.ev_txid = any (array(select ${xip}(l.tick_snapshot))))`,
+  );
+  return `case q.queue_id ${cases.join('\n')} end`;
+}
+
+/** Of each queue: when did the oldest event happen that began after the tick's snapshot, or was open in it and has ended? */
+function oldestSql(queues: readonly QueueOnShard[]): string {
+  const cases = queues.map(
+    ({ queueId, eventTable, dialect: { xmax, xip } }) => `when ${queueId} then (
+      select min(w.ev_time) from (
+        (select e.ev_time from ${eventTable} e
+          where e.ev_txid >= ${xmax}(t.tick_snapshot) and e.ev_owner is null order by e.ev_txid limit 100)
+        union all
+        (select e.ev_time from ${eventTable} e
+          where e.ev_txid = any (array(select ${xip}(t.tick_snapshot))) and e.ev_owner is null limit 100)) w)`,
   );
   return `case q.queue_id ${cases.join('\n')} end`;
 }

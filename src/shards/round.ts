@@ -48,6 +48,8 @@ export interface SeenQueue {
   readonly end: Tick | undefined;
   /** Time of the oldest tick after the position. */
   readonly oldestTickUs: number | undefined;
+  /** Time of the oldest event after the position's tick; undefined: it is hardly older than the tick after it, or there is none. */
+  readonly oldestEventUs: number | undefined;
   /** The event sequence's last value. */
   readonly lastSeq: number;
   /** Whether an event is committed that no tick covers; undefined: not asked. */
@@ -138,6 +140,7 @@ interface RoundRow {
   readonly event_seq: number;
   readonly snapshot: string;
   readonly next_xid: number;
+  readonly oldest_event_us: number | null;
 }
 
 function requestJson(request: RoundRequest, k: number): Record<string, unknown> {
@@ -185,6 +188,7 @@ function toSeen(
     hasMore: ticks.length >= asked.ticks,
     end: endOf(asked, start, later),
     oldestTickUs: later[0]?.timeUs,
+    oldestEventUs: start === undefined ? undefined : (first.oldest_event_us ?? undefined),
     lastSeq: first.last_seq,
     uncovered,
     missingXids: Math.max(0, ...ticks.map(({ snapshot }) => xmaxOf(snapshot) - first.next_xid)),

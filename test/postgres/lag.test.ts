@@ -177,6 +177,8 @@ describe('observability/lag', () => {
     await all.one.query('select setval($1, nextval($1) + 50000)', [sequence?.name]);
     expect(sourceOf(await lagOf(all), 'orders')).toMatchObject({ eventsBehind: 0, isExact: true });
     await givenEvents(all.one, 'orders', 1);
+    expect(sourceOf(await lagOf(all), 'orders')).toMatchObject({ eventsBehind: 1, isExact: true });
+    await givenEvents(all.one, 'orders', 10_001);
     const orders = sourceOf(await lagOf(all), 'orders');
     expect(orders.isExact).toBe(false);
     expect(orders.eventsBehind).toBeGreaterThan(50_000);

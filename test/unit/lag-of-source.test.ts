@@ -76,6 +76,32 @@ describe('observability/lag-of-source', () => {
     expect(needsAsking(stored({ figures: aged }))).toBe(true);
     expect(needsAsking(stored({ figures: undefined }))).toBe(true);
     expect(needsAsking(stored({ figures: undefined, position: undefined }))).toBe(false);
+    const still = { figures: { ...aged, ageSeconds: 3 } };
+    expect(needsAsking(stored(still))).toBe(false);
+    expect(needsAsking(stored({ ...still, paused: { reason: undefined, ageSeconds: 9 } }))).toBe(true);
+    expect(needsAsking(stored({ ...still, state: 'halted' }))).toBe(true);
+    expect(needsAsking(stored({ ...still, report: undefined }))).toBe(true);
+    expect(needsAsking(stored({ ...still, report: { ...idle, state: 'unreachable' } }))).toBe(true);
+  });
+
+  test('what stands still is never shown at 0, nor younger than it is, from an old figure', () => {
+    const figures = { ageSeconds: 9.7, eventsBehind: 0, isExact: true, secondsBehind: 0 };
+    const paused = { reason: undefined, ageSeconds: 9 };
+    expect(judged(stored({ figures, paused }), failed)).toMatchObject({
+      state: 'paused',
+      eventsBehind: undefined,
+      secondsBehind: undefined,
+      ageSeconds: 9.7,
+    });
+    expect(judged(stored({ figures, paused }), behind(0))).toMatchObject({ eventsBehind: 0 });
+    expect(
+      judged(stored({ figures: { ...figures, eventsBehind: 4, secondsBehind: 2 } }), failed),
+    ).toMatchObject({
+      state: 'unreachable',
+      eventsBehind: 4,
+      isExact: false,
+      secondsBehind: 11.7,
+    });
   });
 
   test('a shard that does not answer keeps the last figures with their age', () => {
@@ -201,15 +227,16 @@ describe('observability/lag-answer', () => {
         if (rows === 0) expect(one).toMatchObject({ isExact: true, secondsBehind: 0 });
         if (one.isExact) expect(one.eventsBehind).toBe(rows);
         else expect(one.eventsBehind).toBeGreaterThanOrEqual(rows);
-        expect(one.isExact).toBe(rows === 0 || (ahead <= 10_000 && rows <= 10_000));
+        expect(one.isExact).toBe(rows <= 10_000);
       }),
     );
   });
 
-  test('seconds are those of the oldest tick not passed, no more than of the oldest event, else of that event', () => {
+  test('seconds are the age of the oldest event, whatever the ticks say; of one from the future, of its tick', () => {
     const first = { rows: 1, last_seq: 101 };
-    expect(answer({ ...first, oldest_tick_us: 31_000_000, oldest_event_us: 21_000_000 })).toMatchObject({
-      secondsBehind: 30,
+    // One tick after an hour without a mover says nothing about the events in it.
+    expect(answer({ ...first, oldest_tick_us: 60_500_000, oldest_event_us: 21_000_000 })).toMatchObject({
+      secondsBehind: 40,
     });
     // Ticks of an idle night say nothing about an event of this morning.
     expect(answer({ ...first, oldest_tick_us: 2_000_000, oldest_event_us: 60_000_000 })).toMatchObject({
@@ -217,8 +244,11 @@ describe('observability/lag-answer', () => {
     });
     expect(answer({ ...first, oldest_event_us: 41_000_000 })).toMatchObject({ secondsBehind: 20 });
     expect(answer({ ...first, oldest_event_us: 99_000_000 })).toMatchObject({ secondsBehind: 0 });
-    const many = { rows: 1, last_seq: 50_000, oldest_tick_us: 2_000_000, oldest_event_us: 60_000_000 };
-    expect(answer(many)).toMatchObject({ secondsBehind: 59, isExact: false, eventsBehind: 49_900 });
+    expect(answer({ ...first, oldest_tick_us: 31_000_000, oldest_event_us: 99_000_000 })).toMatchObject({
+      secondsBehind: 30,
+    });
+    const many = { rows: 10_001, last_seq: 50_000, oldest_tick_us: 2_000_000, oldest_event_us: 3_000_000 };
+    expect(answer(many)).toMatchObject({ secondsBehind: 58, isExact: false, eventsBehind: 49_900 });
   });
 
   test('a tick that is gone or another one is lost, with what to do', () => {
@@ -229,7 +259,7 @@ describe('observability/lag-answer', () => {
       });
     expect(answer({}, { endTickId: 8, lastEventId: 120 })).toMatchObject({ kind: 'lost' });
     expect(
-      answer({ end_tick: 8, last_seq: 30_000, rows: 1 }, { endTickId: 8, lastEventId: 120 }),
+      answer({ end_tick: 8, last_seq: 30_000, rows: 10_001 }, { endTickId: 8, lastEventId: 120 }),
     ).toMatchObject({
       kind: 'behind',
       eventsBehind: 29_880,

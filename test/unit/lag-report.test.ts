@@ -3,7 +3,7 @@ import { lagText } from '../../src/cli/lag-table.ts';
 import { sentenceAge } from '../../src/observability/lag-age.ts';
 import {
   type CentralLag,
-  centralExceeds,
+  centralExcesses,
   exceeds,
   type LagReport,
   type SourceLag,
@@ -36,7 +36,10 @@ const queue = (changes: Partial<CentralLag> = {}): CentralLag => ({
   secondsBehind: 0,
   retrying: 0,
   dead: 0,
+  recent: { tried: 0, failed: 0, error: undefined },
+  batches: [],
   reason: undefined,
+  isStuck: false,
   ...changes,
 });
 
@@ -75,16 +78,37 @@ describe('observability/lag-report', () => {
   });
 
   test('a limit is exceeded by what is late, what does not move and what nobody knows; a fresh pause is not late', () => {
-    expect(exceeds(source({ secondsBehind: 60 }), 60)).toBe(false);
-    expect(exceeds(source({ secondsBehind: 60.1 }), 60)).toBe(true);
-    expect(exceeds(source({ secondsBehind: undefined }), 60)).toBe(true);
-    expect(exceeds(source({ state: 'paused', secondsBehind: 0 }), 60)).toBe(false);
-    expect(exceeds(source({ state: 'paused', secondsBehind: 61 }), 60)).toBe(true);
-    for (const state of ['halted', 'unreachable', 'unassigned'] as const)
-      expect(exceeds(source({ state }), 60)).toBe(true);
-    expect(centralExceeds(queue({ secondsBehind: 61 }), 60)).toBe(true);
-    expect(centralExceeds(queue({ secondsBehind: undefined }), 60)).toBe(true);
-    expect(centralExceeds(queue({ secondsBehind: undefined, workersWanted: undefined }), 60)).toBe(false);
+    const limits = { maxSeconds: 60 };
+    expect(exceeds(source({ secondsBehind: 60 }), limits)).toBe(false);
+    expect(exceeds(source({ secondsBehind: 60.1 }), limits)).toBe(true);
+    expect(exceeds(source({ secondsBehind: undefined }), limits)).toBe(true);
+    expect(exceeds(source({ state: 'paused', secondsBehind: 0 }), limits)).toBe(false);
+    expect(exceeds(source({ state: 'paused', secondsBehind: 61 }), limits)).toBe(true);
+    for (const state of ['halted', 'unreachable', 'unassigned'] as const) {
+      expect(exceeds(source({ state }), limits)).toBe(true);
+      expect(exceeds(source({ state }), {})).toBe(true);
+    }
+    expect(exceeds(source({ secondsBehind: 1e9 }), {})).toBe(false);
+  });
+
+  test('a central queue exceeds by its age, its dead and retrying events, its failures, and where it is stuck', () => {
+    const excesses = (changes: Partial<CentralLag>, limits = {}) => centralExcesses(queue(changes), limits);
+    expect(excesses({ secondsBehind: 61 }, { maxSeconds: 60 })).toEqual(['central queue orders']);
+    expect(excesses({ secondsBehind: undefined }, { maxSeconds: 60 })).toEqual(['central queue orders']);
+    expect(excesses({ secondsBehind: 61 })).toEqual([]);
+    const forwarded = { secondsBehind: undefined, workersWanted: undefined };
+    expect(excesses(forwarded, { maxSeconds: 60 })).toEqual([]);
+    expect(excesses({ isStuck: true })).toEqual(['central queue orders']);
+    const recent = (tried: number, failed: number) => ({ recent: { tried, failed, error: undefined } });
+    expect(excesses(recent(400, 41))).toEqual(['central queue orders']);
+    expect(excesses(recent(400, 40))).toEqual([]);
+    expect(excesses(recent(4, 4))).toEqual([]);
+    expect(excesses({ dead: 3, retrying: 5 }, { maxDead: 2, maxRetrying: 5 })).toEqual([
+      '3 dead events in orders',
+    ]);
+    expect(excesses({ dead: 3, retrying: 5 }, { maxDead: 3, maxRetrying: 4 })).toEqual([
+      '5 retrying events in orders',
+    ]);
   });
 
   test('ages are said in at most two units', () => {
@@ -122,13 +146,47 @@ describe('cli/lag-table', () => {
       report([source(), source({ ...bad, shard: 's2' }), source({ ...bad, shard: 's2', queue: 'emails' })]),
     );
     expect(shown.split('\n').slice(3)).toEqual([
-      'source     state        events behind  behind  moved  mover  seen',
-      's2:orders  unreachable         ~1,234     0 s     12  db01   1 m 15 s ago',
+      'source   state        events behind  behind  moved  mover  seen',
+      '2 of s2  unreachable         ~2,468     0 s     24  db01   1 m 15 s ago',
       `  ${reason}`,
-      's2:emails  unreachable         ~1,234     0 s     12  db01   1 m 15 s ago',
       '',
       '1 of 3 sources are healthy: 1 idle, at most 0 s behind.',
       '',
+    ]);
+  });
+
+  test('one cause is one sentence, with the shards that it names', () => {
+    const dead = (shard: string, queue: string, ageS: number) =>
+      source({
+        shard,
+        queue,
+        state: 'unassigned',
+        reason: `No mover moves shard ${shard}: the one on host a last reported ${ageS} s ago; start it.`,
+        eventsBehind: 1,
+        secondsBehind: ageS,
+      });
+    const days = Array.from({ length: 12 }, (_, at) => `day_${at + 1}`);
+    const sources = days.flatMap((day, at) => [dead(day, 'orders', 30 + at), dead(day, 'mails', 60 + at)]);
+    const other = source({ shard: 'day_13', state: 'unassigned', reason: 'No mover moves shard day_13.' });
+    const shown = text(report([...sources, other]));
+    expect(shown.split('\n').slice(3)).toEqual([
+      'source           state       events behind    behind  moved  mover  seen',
+      '24 of 12 shards  unassigned             24  1 m 11 s    288  db01   now',
+      '  day_1, day_2, day_3, day_4, day_5, day_6, day_7, day_8 and 4 more: No mover moves shard day_12: the one on host a last reported 71 s ago; start it.',
+      'day_13:orders    unassigned              0       0 s     12  db01   now',
+      '  No mover moves shard day_13.',
+      '',
+      '0 of 25 sources are healthy.',
+      '',
+    ]);
+  });
+
+  test('a batch that takes long is shown with its progress, under the reason if there is one', () => {
+    const batches = [{ slot: 'orders#1', done: 87_000, events: 490_000, seconds: 125 }];
+    const lines = text(report([source()], [queue({ batches, reason: 'It is slow.' })])).split('\n');
+    expect(lines.slice(2, 4)).toEqual([
+      '  It is slow.',
+      '  orders#1 is at 87,000 of about 490,000 events of a batch, since 2 m 5 s.',
     ]);
   });
 

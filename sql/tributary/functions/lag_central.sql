@@ -14,6 +14,9 @@
 --      wanted                  - workers wanted; null where there is no pool
 --      running                 - workers that are up in slots that are held now
 --      parked                  - where slots are held and no worker can run in them, and why: `on HOST: SENTENCE`
+--      troubled                - where workers run and do not get on, and why: `on HOST: SENTENCE`
+--      tried, failed, failure  - of the last events that workers tried, and how the last one failed
+--      batches                 - those that take long: a list of {slot, done, events, seconds}
 --      events_behind, exact    - null where there is no group, or its position's tick is gone
 --      seconds_behind          - age of the oldest event that waits, by its own time or by when it was ticked here, whichever
 --                                is more; an event that is tried again counts from its tick only
@@ -29,7 +32,8 @@
 -- ----------------------------------------------------------------------
 create or replace function tributary.lag_central(x_queues text[], x_group text)
 returns table (
-    queue text, is_there boolean, has_group boolean, wanted integer, running integer, parked text, events_behind bigint,
+    queue text, is_there boolean, has_group boolean, wanted integer, running integer, parked text, troubled text,
+    tried bigint, failed bigint, failure text, batches jsonb, events_behind bigint,
     exact boolean, seconds_behind double precision, position_tick bigint, tick_is_gone boolean, retrying bigint,
     dead bigint) as $$
 #variable_conflict use_column
@@ -56,8 +60,15 @@ begin
         select p.wanted into wanted from tributary.worker_pool p where p.central_queue = q.name;
         -- A member that does not tell what runs is taken at its slots.
         select coalesce(sum(least(h.slots, coalesce((m.details -> 'running' ->> q.name)::bigint, h.slots))), 0),
-            min('on ' || m.host || ': ' || (m.details -> 'parked' ->> q.name))
-        into running, parked
+            min('on ' || m.host || ': ' || (m.details -> 'parked' ->> q.name)),
+            min('on ' || m.host || ': ' || (m.details -> 'troubled' ->> q.name)),
+            coalesce(sum((m.details -> 'recent' -> q.name ->> 'tried')::bigint), 0),
+            coalesce(sum((m.details -> 'recent' -> q.name ->> 'failed')::bigint), 0),
+            (array_agg(m.details -> 'recent' -> q.name ->> 'error'
+                order by (m.details -> 'recent' -> q.name ->> 'failed')::bigint desc nulls last))[1],
+            coalesce(jsonb_path_query_array(jsonb_agg(m.details -> 'batches' -> q.name)
+                filter (where jsonb_typeof(m.details -> 'batches' -> q.name) = 'array'), '$[*][*]'), '[]')
+        into running, parked, troubled, tried, failed, failure, batches
         from (select l.holder, count(*) as slots
               from tributary.lease l
               where starts_with(l.resource, 'slot:' || q.name || '#') and l.is_held
