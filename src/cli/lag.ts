@@ -114,6 +114,6 @@ function judge(
   if (excesses.length === 0) return;
   const named = excesses.slice(0, 5).join(', ');
   const more = excesses.length > 5 ? ` and ${excesses.length - 5} more` : '';
-  const late = maxMs === undefined ? 'N' : `Further behind than ${formatDuration(maxMs)}, n`;
-  throw new Exit(EXIT.unhealthy, `${late}ot moving, failing, or too many: ${named}${more}.`);
+  const limit = maxMs === undefined ? 'Over a limit' : `Further behind than ${formatDuration(maxMs)}`;
+  throw new Exit(EXIT.unhealthy, `${limit}, not moving, or failing: ${named}${more}.`);
 }

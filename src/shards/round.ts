@@ -49,7 +49,7 @@ export interface SeenQueue {
   /** Time of the oldest tick after the position. */
   readonly oldestTickUs: number | undefined;
   /** Time of the oldest event after the position's tick; undefined: it is hardly older than the tick after it, or there is none. */
-  readonly oldestEventUs: number | undefined;
+  readonly oldestEventUs?: number | undefined;
   /** The event sequence's last value. */
   readonly lastSeq: number;
   /** Whether an event is committed that no tick covers; undefined: not asked. */

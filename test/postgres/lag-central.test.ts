@@ -147,7 +147,7 @@ describe('observability/lag of central queues', () => {
          array['slot:orders#1', 'slot:orders_bulk#1', 'slot:orders#x#1', 'shard:orders#2'], '{}', 9)`,
     );
     await central.query("select tributary.worker_pool_set('orders', 3, 'ann')");
-    expect(await lag()).toEqual({
+    expect(await lag()).toMatchObject({
       queue: 'orders',
       workersWanted: 3,
       workersRunning: 1,
@@ -180,12 +180,28 @@ describe('observability/lag of central queues', () => {
       workersRunning: 0,
       reason: 'No worker can run for queue orders on db01: The handler /x.js does not load: no.',
     });
-    await beat('db02', 'slot:orders#2', { running: { orders: 1, emails: 7 }, parked: {} });
+    await beat('db02', 'slot:orders#2', {
+      running: { orders: 1, emails: 7 },
+      parked: {},
+      recent: {
+        orders: { tried: 300, failed: 200, error: 'no table' },
+        emails: { tried: 1, failed: 1, error: 'x' },
+      },
+      batches: { orders: [{ slot: 'orders#2', done: 5, events: null, seconds: 7 }] },
+    });
     expect(await lag()).toMatchObject({
       workersRunning: 1,
       reason:
         '1 of 2 workers run, and no other one can run for queue orders on db01: The handler /x.js does not load: no.',
+      recent: { tried: 300, failed: 200, error: 'no table' },
+      batches: [{ slot: 'orders#2', done: 5, events: undefined, seconds: 7 }],
     });
+    await central.query(
+      `update tributary.member set details = details - 'parked' || '{"troubled": {"orders": "It hangs."}}' where host = 'db01'`,
+    );
+    expect((await lag()).reason).toBe('Workers of queue orders get nowhere on db01: It hangs.');
+    await central.query(`update tributary.member set details = details - 'troubled' where host = 'db01'`);
+    expect((await lag()).reason).toBe('Of the last 300 events of queue orders 200 failed: no table');
   });
 
   test('a parked queue says so once events wait, one without a position says that nobody can tell', async () => {

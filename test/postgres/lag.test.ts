@@ -307,6 +307,8 @@ describe('observability/lag', () => {
         dead: 0,
         exact: true,
         reason: 'No worker runs for queue orders: start `tributary work` or `tributary start`.',
+        recent: { tried: 0, failed: 0, error: null },
+        batches: [],
       },
       {
         queue: 'emails',
@@ -318,6 +320,8 @@ describe('observability/lag', () => {
         dead: 0,
         exact: false,
         reason: null,
+        recent: { tried: 0, failed: 0, error: null },
+        batches: [],
       },
     ]);
   });
