@@ -119,10 +119,13 @@ export class BatchTransaction {
     else if (this.#state === 'saved') this.#state = 'stale';
   }
 
-  /** Before each call of the handler. The server must not take calls that send nothing, one after the other, for a dead client. */
-  async beforeCall(): Promise<void> {
+  /**
+   * Before each call of the handler. The server must not take calls that send nothing, one after the other, for a dead client.
+   * @returns undefined where there is nothing to wait for.
+   */
+  beforeCall(): Promise<void> | undefined {
     this.#isUsed = false;
-    if (performance.now() - this.#spokeMs > this.#idleLimitMs / 10) await this.#text('');
+    return performance.now() - this.#spokeMs > this.#idleLimitMs / 10 ? this.#text('') : undefined;
   }
 
   /** A client for one call of the handler. */

@@ -50,6 +50,11 @@ export class GuardedClient implements HandlerClient {
     this.#isOver = true;
   }
 
+  /** No statement is under way, and `settled` has nothing to wait for. */
+  get isQuiet(): boolean {
+    return this.#pending.size === 0 && !this.#needsBarrier;
+  }
+
   /** Resolves when no statement is under way any more; with the error of one that nobody waited for. */
   async settled(): Promise<unknown> {
     while (this.#pending.size > 0) await Promise.allSettled(this.#pending);

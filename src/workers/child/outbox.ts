@@ -61,11 +61,11 @@ export class Outbox {
     }
   }
 
-  /** Takes what comes from one event into an outbox of its own. */
-  extract(from: BatchEvent): Outbox {
+  /** An outbox of what comes from some events. */
+  only(isMeant: (event: BatchEvent) => boolean): Outbox {
     const outbox = new Outbox(this.#centralQueues);
-    outbox.#keep(this.#sent.filter((sent) => sent.from === from));
-    this.#keep(this.#sent.filter((sent) => sent.from !== from));
+    outbox.#sent = this.#sent.filter(({ from }) => isMeant(from));
+    outbox.#characters = outbox.#sent.reduce((sum, { characters }) => sum + characters, 0);
     return outbox;
   }
 
@@ -77,11 +77,6 @@ export class Outbox {
   /** Of several outboxes, in their order. */
   static sendings(outboxes: readonly Outbox[]): Sending[] {
     return sendingsOf(outboxes.flatMap((outbox) => outbox.#sent));
-  }
-
-  #keep(sent: Sent[]): void {
-    this.#sent = sent;
-    this.#characters = sent.reduce((sum, { characters }) => sum + characters, 0);
   }
 
   #columnOf(queue: string): OriginColumn {

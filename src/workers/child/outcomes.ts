@@ -85,13 +85,11 @@ export class OutcomeBook {
     this.#byEvent.set(event, { dead: { event, retry, attempts: retry + 1, kind, error: cut(reason) } });
   }
 
-  /** Takes what was decided about one event into a book of its own. */
-  extract(event: BatchEvent): OutcomeBook {
+  /** A book of what was decided about some events. */
+  only(isMeant: (event: BatchEvent) => boolean): OutcomeBook {
     const book = new OutcomeBook(this.#retry);
-    const outcome = this.#byEvent.get(event);
-    if (outcome !== undefined) book.#byEvent.set(event, outcome);
-    if (this.#recovered.has(event)) book.#recovered.add(event);
-    this.forget(event);
+    for (const [event, outcome] of this.#byEvent) if (isMeant(event)) book.#byEvent.set(event, outcome);
+    for (const event of this.#recovered) if (isMeant(event)) book.#recovered.add(event);
     return book;
   }
 

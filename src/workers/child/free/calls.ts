@@ -17,17 +17,6 @@ export interface Result {
   readonly outbox: Outbox;
 }
 
-/** The share of each event in what is to be written of a call. */
-export function shares({ events, book, outbox }: Result): Result[] {
-  // What belongs to no other is the first one's.
-  const others = events.slice(1).map((event) => ({
-    events: [event],
-    book: book.extract(event),
-    outbox: outbox.extract(event),
-  }));
-  return [{ events: events.slice(0, 1), book, outbox }, ...others];
-}
-
 export type CallEnd =
   /** Without a result where nothing is to be written. */
   | { readonly end: 'done'; readonly result: Result | undefined }

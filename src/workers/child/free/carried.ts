@@ -5,16 +5,17 @@
 import type { BatchEvent } from '../../../handler/event.ts';
 import type { CoopBatch } from '../../../queue/coop.ts';
 import type { Result } from './calls.ts';
-import type { Done } from './progress.ts';
+import { eventByEvent, type Passed } from './shares.ts';
 
 export class Carried {
   #batch: Pick<CoopBatch, 'startTick' | 'endTick'> | undefined;
   /** By event id; ids may come twice in a batch. */
   #results = new Map<number, (Result | undefined)[]>();
 
-  keep({ startTick, endTick }: CoopBatch, done: readonly Done<Result | undefined>[]): void {
+  keep({ startTick, endTick }: CoopBatch, done: readonly Passed[]): void {
     this.#batch = { startTick, endTick };
-    for (const { event, result } of done) {
+    // A part of a call may have been written before the trouble.
+    for (const { event, result } of eventByEvent(done)) {
       const results = this.#results.get(event.id);
       if (results === undefined) this.#results.set(event.id, [result]);
       else results.push(result);

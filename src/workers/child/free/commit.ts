@@ -17,10 +17,8 @@ import { Outbox } from '../outbox.ts';
 import type { Outcomes } from '../outcomes.ts';
 import { sliceEnd } from '../slices.ts';
 import { writeOutcomes } from '../write-outcomes.ts';
-import { type FreeCalls, type Result, shares } from './calls.ts';
-import type { Done } from './progress.ts';
-
-type Passed = Done<Result | undefined>;
+import type { FreeCalls } from './calls.ts';
+import { eventByEvent, type Passed } from './shares.ts';
 
 interface WriteEnd {
   /** They end the batch. */
@@ -163,23 +161,6 @@ const NEVER = new AbortController().signal;
 
 function isCollision(error: unknown): boolean {
   return /^40/.test(sqlstateOf(error) ?? '');
-}
-
-/**
- * Each with its own share of what its call decided and sent. What was carried here knows its events from an earlier reading:
- * they are the same by their ids and their order.
- */
-function eventByEvent(done: readonly Passed[]): Passed[] {
-  const waiting = new Map<number, Result[]>();
-  return done.map(({ event, result }) => {
-    if (result === undefined) return { event, result: waiting.get(event.id)?.shift() };
-    const [own, ...others] = shares(result);
-    for (const share of others) {
-      const id = share.events[0]?.id ?? 0;
-      waiting.set(id, [...(waiting.get(id) ?? []), share]);
-    }
-    return { event, result: own };
-  });
 }
 
 function outcomesOf(done: readonly Passed[]): Outcomes {

@@ -1,0 +1,38 @@
+// What is to be written of a call with several events, event by event: where it cannot be written at once, or not now. Pure.
+import type { BatchEvent } from '../../../handler/event.ts';
+import type { Result } from './calls.ts';
+import type { Done } from './progress.ts';
+
+/** An event that is done; what is to be written of a call stands with its first event. */
+export type Passed = Done<Result | undefined>;
+
+/**
+ * Each with its own share of what its call decided and sent. What was carried here knows its events from an earlier reading:
+ * they are the same by their ids and their order.
+ */
+export function eventByEvent(done: readonly Passed[]): Passed[] {
+  const waiting = new Map<number, Result[]>();
+  return done.map(({ event, result }) => {
+    if (result === undefined) return { event, result: waiting.get(event.id)?.shift() };
+    const [own, ...others] = sharesOf(result);
+    for (const share of others) {
+      const id = share.events[0]?.id ?? 0;
+      waiting.set(id, [...(waiting.get(id) ?? []), share]);
+    }
+    return { event, result: own };
+  });
+}
+
+function sharesOf({ events, book, outbox }: Result): Result[] {
+  const others = new Set(events.slice(1));
+  const shareOf = (event: BatchEvent | undefined, isMeant: (event: BatchEvent) => boolean): Result => ({
+    events: event === undefined ? [] : [event],
+    book: book.only(isMeant),
+    outbox: outbox.only(isMeant),
+  });
+  // What belongs to no other is the first one's.
+  return [
+    shareOf(events[0], (event) => !others.has(event)),
+    ...[...others].map((event) => shareOf(event, (other) => other === event)),
+  ];
+}
