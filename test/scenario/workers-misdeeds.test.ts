@@ -195,7 +195,7 @@ describe('workers/child, whatever a handler does', () => {
 
   test('any of them, anywhere, together', { timeout: 600_000 }, async () => {
     const seed = Number(process.env.TRIBUTARY_SEED ?? randomFrom().seed);
-    process.stdout.write(`seed ${seed}\n`);
+    process.stdout.write(`TRIBUTARY_SEED=${seed}\n`);
     const courses = new Map<Kind, Course>();
     await fc.assert(
       fc.asyncProperty(
