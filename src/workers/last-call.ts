@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** Events that the handler was called with, and the ticks of their batch. */
-export interface LastCall {
+export interface Call {
   readonly startTick: number;
   readonly endTick: number;
   /** Ids of the first and the last event. */
@@ -17,20 +17,31 @@ export interface LastCall {
   readonly events: number;
 }
 
+/** The same under the token that the worker had. */
+export interface LastCall extends Call {
+  readonly token: number;
+}
+
 /** Where a worker finds the number of its file. */
 const VARIABLE = 'TRIBUTARY_LAST_CALL';
 /** Behind stdin, stdout, stderr and the channel. */
 const PLACE = 4;
-const FIELDS = ['startTick', 'endTick', 'first', 'last', 'events'] as const;
+const FIELDS = ['token', 'startTick', 'endTick', 'first', 'last', 'events'] as const;
 const BYTES = FIELDS.length * 8;
 
 /** The worker's side. */
 export class CallRecorder {
   readonly #file: number;
   readonly #bytes = Buffer.alloc(BYTES);
+  #token = 0;
 
   constructor(file: number) {
     this.#file = file;
+  }
+
+  /** Calls from here on are of the batch with this token. */
+  opened(token: number): void {
+    this.#token = token;
   }
 
   /** @returns undefined in a process that was given no file. */
@@ -38,9 +49,10 @@ export class CallRecorder {
     return process.env[VARIABLE] === String(PLACE) ? new CallRecorder(PLACE) : undefined;
   }
 
-  note(call: LastCall): void {
+  note(call: Call): void {
+    const last = { ...call, token: this.#token };
     FIELDS.forEach((field, at) => {
-      this.#bytes.writeDoubleLE(call[field], at * 8);
+      this.#bytes.writeDoubleLE(last[field], at * 8);
     });
     this.#write();
   }
@@ -72,6 +84,11 @@ export class CallRecord {
     } catch {}
   }
 
+  /** Whether there is a file. */
+  get isKept(): boolean {
+    return this.#file !== undefined;
+  }
+
   /** What a worker has to be forked with. */
   get inheritance(): {
     readonly stdio: ('inherit' | 'ipc' | number)[];
@@ -89,9 +106,8 @@ export class CallRecord {
     try {
       const count = readSync(this.#file, bytes, 0, BYTES, 0);
       closeSync(this.#file);
-      const [startTick, endTick, first, last, events] = FIELDS.map((_, at) => bytes.readDoubleLE(at * 8));
-      if (count < BYTES || !events) return undefined;
-      return { startTick, endTick, first, last, events } as LastCall;
+      const call = Object.fromEntries(FIELDS.map((field, at) => [field, bytes.readDoubleLE(at * 8)]));
+      return count < BYTES || !call.events ? undefined : (call as unknown as LastCall);
     } catch {
       return undefined;
     }

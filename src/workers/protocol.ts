@@ -6,14 +6,17 @@ const database = z.custom<Database>(
   (value) => typeof value === 'object' && value !== null && 'host' in value,
 );
 
-/** What the worker before this one was called with when it died. */
+/** How the worker before this one died in a batch, where that says something about the batch. */
 const suspect = z.object({
+  /** The batch's, for that worker. */
+  token: z.number(),
+  /** The call of the handler that it died in; all 0: not known. */
   startTick: z.number(),
   endTick: z.number(),
   first: z.number(),
   last: z.number(),
   events: z.number(),
-  /** It ended itself or gave no sign of life; else somebody may have killed it at any moment. */
+  /** It ended itself, crashed, or gave no sign of life; else it may have been killed from outside, out of memory. */
   isCertain: z.boolean(),
 });
 
@@ -49,7 +52,7 @@ const start = z.object({
 export const toWorker = z.discriminatedUnion('type', [
   start,
   /** The slot is free for this process now. */
-  z.object({ type: z.literal('go') }),
+  z.object({ type: z.literal('go'), suspect: suspect.optional() }),
   /** There may be a batch: look now. */
   z.object({ type: z.literal('wake') }),
   /** The slot's lease is still held. */
@@ -92,6 +95,8 @@ export const toPrimary = z.discriminatedUnion('type', [
   z.object({ type: z.literal('troubled'), sentence: z.string() }),
   /** Nothing to do. */
   z.object({ type: z.literal('idle') }),
+  /** The process ends itself now, in good order. */
+  z.object({ type: z.literal('ending') }),
   /** Once a second: the process is not blocked; and for how long it has done nothing although there was something to do. */
   z.object({ type: z.literal('pulse'), rssBytes: z.number(), stalledMs: z.number() }),
 ]);
@@ -101,5 +106,5 @@ export type Start = z.infer<typeof start>;
 export type ToWorker = z.infer<typeof toWorker>;
 export type ToPrimary = z.infer<typeof toPrimary>;
 
-/** How a worker ends by itself: the exit codes that are no crash. */
+/** How a worker ends by itself; a handler can exit with any code, so that `ending` or a `drain` must have come before. */
 export const ENDED = { drained: 0, unusable: 78, recycled: 79 } as const;

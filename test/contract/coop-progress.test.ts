@@ -292,3 +292,102 @@ describe('contract/coop goodbyes', () => {
     });
   });
 });
+
+describe('contract/coop deaths', () => {
+  const TICKS = [1, 2] as const;
+  const open = async (queue: string, death: readonly number[] | null = null, isCertain = true) => {
+    const [row] = await db.query('select * from tributary.narrowing_open($1, $2, $3, $4, $5, $6)', [
+      ...[queue, 'g', ...TICKS, death, isCertain],
+    ]);
+    return row ?? {};
+  };
+  const mark = (queue: string, first: number, last: number, events: number) =>
+    db.query('select tributary.narrowing_mark($1, $2, $3, $4, $5)', [
+      queue,
+      'g',
+      TICKS,
+      [first, last],
+      events,
+    ]);
+  const nobody = { suspect_first: null, suspect_events: null, deaths: null };
+  /** Token, and the call that the worker died in. */
+  const death = (token: number, first: number, last = first, events = last - first + 1) => [
+    token,
+    first,
+    last,
+    events,
+  ];
+
+  test('a mark that nobody saw the end of condemns nobody, however often', async () => {
+    await open('unseen');
+    for (let round = 0; round < 10; round++) {
+      await mark('unseen', 5, 5, 1);
+      expect(await open('unseen')).toMatchObject(nobody);
+    }
+  });
+
+  test('a death that was seen puts its call under suspicion, and counts for the slice that it happened in', async () => {
+    expect(await open('seen', death(101, 5))).toMatchObject({
+      suspect_first: 5,
+      suspect_events: 1,
+      deaths: 0,
+    });
+    await mark('seen', 5, 5, 1);
+    expect(await open('seen', death(102, 5))).toMatchObject({ suspect_first: 5, deaths: 1, kills: 0 });
+    await mark('seen', 5, 5, 1);
+    expect(await open('seen', death(103, 5), false)).toMatchObject({ suspect_first: 5, deaths: 1, kills: 1 });
+    await mark('seen', 5, 5, 1);
+    expect(await open('seen', death(104, 5))).toMatchObject({ suspect_first: 5, deaths: 2, kills: 1 });
+  });
+
+  test('each death counts once, whoever tells of it again, and ends that nobody saw change nothing in between', async () => {
+    await open('once', death(101, 5));
+    await mark('once', 5, 5, 1);
+    const judged = { suspect_first: 5, suspect_last: 5, suspect_events: 1, deaths: 1, kills: 0 };
+    expect(await open('once', death(102, 5))).toMatchObject(judged);
+    expect(await open('once', death(102, 5))).toMatchObject(judged);
+    await mark('once', 5, 5, 1);
+    expect(await open('once', death(102, 5))).toMatchObject(judged);
+    expect(await open('once')).toMatchObject(judged);
+  });
+
+  test('a slice that killed as a whole is narrowed down; a call in it that says more takes its place', async () => {
+    await open('narrower');
+    await mark('narrower', 1, 64, 64);
+    // Nothing is recorded: all that is known is the slice.
+    expect(await open('narrower', [101, 0, 0, 0])).toMatchObject({ suspect_last: 64, deaths: 1 });
+    await mark('narrower', 1, 64, 64);
+    expect(await open('narrower', death(102, 9))).toMatchObject({
+      suspect_first: 9,
+      suspect_last: 9,
+      deaths: 0,
+    });
+    await mark('narrower', 9, 9, 1);
+    expect(await open('narrower', death(103, 9))).toMatchObject({ suspect_first: 9, deaths: 1 });
+  });
+
+  test('who is found to have been handled is under suspicion no more', async () => {
+    const group = await givenGroup(db, 'passed', ['ours']);
+    await produce(db, group, ['1', '2', '3']);
+    const batch = await taken(db, group, 'ours', KNOWING);
+    const [first, second] = await eventsOf(db, batch.token);
+    const ticks = [batch.startTick, batch.endTick];
+    const id = first?.ev_id ?? 0;
+    const reopen = async (one: readonly number[] | null) =>
+      (
+        await db.query('select * from tributary.narrowing_open($1, $2, $3, $4, $5)', [
+          'passed',
+          'g',
+          ...ticks,
+          one,
+        ])
+      )[0];
+    expect(await reopen(death(101, id))).toMatchObject({ suspect_first: id });
+    await done(group, batch, 1);
+    expect(await reopen(null)).toMatchObject({ ...nobody, last_event_id: id });
+    // Nor is it when a death in it is told of late.
+    expect(await reopen(death(102, id))).toMatchObject(nobody);
+    expect(await reopen(death(103, second?.ev_id ?? 0))).toMatchObject({ suspect_first: second?.ev_id });
+    await coopFinish(db, batch.token);
+  });
+});

@@ -15,7 +15,7 @@ function deathsUntilFound(ids: readonly number[], killer: number): { deaths: num
   const done: number[] = [];
   let deaths = 0;
   let from = 0;
-  let marked: { first: number; last: number; events: number; deaths: number } | undefined;
+  let marked: Suspect | undefined;
   let suspect: Suspect | undefined;
   for (;;) {
     let width = firstWidth(suspect);
@@ -28,7 +28,13 @@ function deathsUntilFound(ids: readonly number[], killer: number): { deaths: num
       const guilty = condemned(suspect);
       if (slice.includes(killer) && guilty !== killer) {
         const isSame = marked?.first === first && marked.last === last;
-        marked = { first, last, events: slice.length, deaths: (isSame ? (marked?.deaths ?? 0) : 0) + 1 };
+        marked = {
+          first,
+          last,
+          events: slice.length,
+          deaths: (isSame ? (marked?.deaths ?? 0) : 0) + 1,
+          kills: 0,
+        };
         suspect = marked;
         deaths += 1;
         hasDied = true;
@@ -55,11 +61,19 @@ describe('workers/child/slices', () => {
   });
 
   test('an event is condemned after it died alone twice, not before', () => {
-    const alone = { first: 5, last: 5, events: 1 };
+    const alone = { first: 5, last: 5, events: 1, kills: 0 };
     expect(condemned({ ...alone, deaths: 1 })).toBeUndefined();
     expect(condemned({ ...alone, deaths: 2 })).toBe(5);
-    expect(condemned({ first: 5, last: 6, events: 2, deaths: 9 })).toBeUndefined();
+    expect(condemned({ first: 5, last: 6, events: 2, deaths: 9, kills: 9 })).toBeUndefined();
     expect(condemned(undefined)).toBeUndefined();
+  });
+
+  test('where deaths may have come from outside it takes five', () => {
+    const alone = { first: 5, last: 5, events: 1 };
+    expect(condemned({ ...alone, deaths: 0, kills: 4 })).toBeUndefined();
+    expect(condemned({ ...alone, deaths: 1, kills: 3 })).toBeUndefined();
+    expect(condemned({ ...alone, deaths: 0, kills: 5 })).toBe(5);
+    expect(condemned({ ...alone, deaths: 1, kills: 4 })).toBe(5);
   });
 
   test('events of one id are never parted, neither by a slice nor by the end of what was read', () => {
@@ -85,7 +99,7 @@ describe('workers/child/slices', () => {
 
   test('where the call is known that a worker died in, only its events are handled in slices', () => {
     const ids = [1, 2, 3, 5, 5, 6, 8, 9];
-    const suspect: Suspect = { first: 5, last: 6, events: 3, deaths: 0 };
+    const suspect: Suspect = { first: 5, last: 6, events: 3, deaths: 0, kills: 0 };
     const options = { width: 1, suspect, isRecorded: true };
     expect(nextSlice(ids, 0, options)).toEqual({ end: 3, isMarked: false });
     expect(nextSlice(ids, 3, options)).toEqual({ end: 5, isMarked: true });
@@ -95,7 +109,7 @@ describe('workers/child/slices', () => {
 
   test('where it is not known every slice may hold the killer', () => {
     const ids = [1, 2, 3, 4];
-    const suspect: Suspect = { first: 2, last: 3, events: 2, deaths: 1 };
+    const suspect: Suspect = { first: 2, last: 3, events: 2, deaths: 1, kills: 0 };
     const marked = { end: 2, isMarked: true };
     expect(nextSlice(ids, 0, { width: 2, suspect: undefined, isRecorded: true })).toEqual(marked);
     expect(nextSlice(ids, 0, { width: 2, suspect, isRecorded: false })).toEqual(marked);

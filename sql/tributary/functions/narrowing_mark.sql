@@ -24,9 +24,6 @@ create or replace function tributary.narrowing_mark(
     x_queue text, x_group text, x_ticks bigint[], x_slice bigint[], x_events integer)
 returns void as $$
     update tributary.narrowing n
-    set running_first = coalesce(x_slice[1], running_first), running_last = coalesce(x_slice[2], running_last),
-        running_events = x_events, at = now(),
-        deaths = case when x_slice is null or (running_first = x_slice[1] and running_last = x_slice[2])
-                      then deaths else 0 end
+    set running_first = x_slice[1], running_last = x_slice[2], running_events = x_events, at = now()
     where n.central_queue = x_queue and n.group_name = x_group and n.start_tick = x_ticks[1] and n.end_tick = x_ticks[2];
 $$ language sql set search_path = pg_catalog, pg_temp;

@@ -32,6 +32,6 @@ begin
     insert into tributary.narrowing as n (central_queue, group_name, start_tick, end_tick, last_event_id)
     values (x_queue, x_group, x_ticks[1], x_ticks[2], x_last)
     on conflict on constraint narrowing_pkey do update
-    set last_event_id = excluded.last_event_id, running_events = null, deaths = 0, at = now();
+    set last_event_id = excluded.last_event_id, running_events = null, at = now();
 end;
 $$ language plpgsql set search_path = pg_catalog, pg_temp;

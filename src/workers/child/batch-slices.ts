@@ -34,7 +34,7 @@ export async function inSlices(
   const { membership, recorder, source, size } = work.environment;
   work.isInParts = true;
   const { suspect: killer, lastEventId } = await openNarrowing(work.connection, membership, work.batch, call);
-  const suspect = loss === undefined ? killer : { ...loss, deaths: loss.times };
+  const suspect = loss === undefined ? killer : { ...loss, deaths: loss.times, kills: 0 };
   const options = { suspect, isRecorded: loss !== undefined || recorder !== undefined };
   const verdicts = { killer: condemned(killer), ...(condemned(suspect) === undefined ? {} : { loss }) };
   const { token } = work.batch;

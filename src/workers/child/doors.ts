@@ -2,13 +2,13 @@
 // handler sees them, so bigints come as text here.
 import type { Connection } from '../../postgres/connection.ts';
 import type { CoopBatch, CoopMember } from '../../queue/coop.ts';
+import type { Suspect as Death } from '../protocol.ts';
 import type { BatchTransaction } from './batch-transaction.ts';
+import type { Suspect } from './slices.ts';
 
 export interface Narrowing {
   readonly lastEventId: number | undefined;
-  readonly suspect:
-    | { readonly first: number; readonly last: number; readonly events: number; readonly deaths: number }
-    | undefined;
+  readonly suspect: Suspect | undefined;
 }
 
 type Slice = readonly [first: number, last: number];
@@ -36,16 +36,20 @@ export async function progressOf(
   return row?.last_event_id == null ? undefined : Number(row.last_event_id);
 }
 
-/** @param call the call of the handler that the last worker died in, where that is known. */
+/** @param death how the last worker died, where that says something about the batch. */
 export async function openNarrowing(
   connection: Connection,
   { queue, group }: CoopMember,
   batch: CoopBatch,
-  call?: { readonly first: number; readonly last: number; readonly events: number } | undefined,
+  death?: Death | undefined,
 ): Promise<Narrowing> {
   const [row = {}] = await connection.query<Record<string, string | number | null>>(
-    'select * from tributary.narrowing_open($1, $2, $3, $4, $5)',
-    [queue, group, batch.startTick, batch.endTick, call ? [call.first, call.last, call.events] : null],
+    'select * from tributary.narrowing_open($1, $2, $3, $4, $5, $6)',
+    [
+      ...[queue, group, batch.startTick, batch.endTick],
+      death ? [death.token, death.first, death.last, death.events] : null,
+      death?.isCertain ?? false,
+    ],
   );
   const number = (name: string) => Number(row[name]);
   return {
@@ -58,6 +62,7 @@ export async function openNarrowing(
             last: number('suspect_last'),
             events: number('suspect_events'),
             deaths: number('deaths'),
+            kills: number('kills'),
           },
   };
 }

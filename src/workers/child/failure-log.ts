@@ -6,7 +6,7 @@ import type { BatchEvent } from '../../handler/event.ts';
 export type OnFailure = (event: BatchEvent, fate: 'put-off' | 'dead', error: unknown) => void;
 
 export const KILLED =
-  'The worker died twice while it handled this event alone (exit, out of memory, or an endless loop).';
+  'Several worker processes died while they handled this event alone: by an exit or a crash, out of memory, or in an endless loop.';
 
 /** Of an event that failed and cannot be put off. */
 export const unwritable = (error: unknown): string =>

@@ -5,19 +5,26 @@
 import { setImmediate as turn } from 'node:timers/promises';
 
 const BREATH_EVERY_MS = 250;
+/** Looks that are further apart say that the process did not run, or was blocked, which is for others to see. */
+const LOOKS_WITHIN_MS = 5_000;
 
 export class LifeSigns {
   #progressMs = performance.now();
   #breathMs = performance.now();
+  #lookMs = performance.now();
 
   /** Something was done, or there is nothing to do. */
   progress(): void {
     this.#progressMs = performance.now();
   }
 
-  /** For how long nothing was done. */
-  get stalledMs(): number {
-    return performance.now() - this.#progressMs;
+  /** For how long nothing was done. To be asked every second: what the process slept through does not count. */
+  stalledMs(): number {
+    const nowMs = performance.now();
+    const sinceMs = nowMs - this.#lookMs;
+    this.#lookMs = nowMs;
+    if (sinceMs > LOOKS_WITHIN_MS) this.#progressMs = Math.min(nowMs, this.#progressMs + sinceMs);
+    return nowMs - this.#progressMs;
   }
 
   /** The handler has come back. @returns undefined where nobody has waited for a turn for long. */

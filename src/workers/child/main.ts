@@ -8,7 +8,7 @@ import { type Logger, pino } from 'pino';
 import { sentenceFor } from '../../errors/sentence.ts';
 import { loadHandler } from '../../handler/load.ts';
 import { forPeople, newLogger } from '../../lifecycle/logger.ts';
-import { ENDED, type Start, type ToPrimary, toWorker } from '../protocol.ts';
+import { ENDED, type Start, type Suspect, type ToPrimary, toWorker } from '../protocol.ts';
 import { sayWith } from './failure-log.ts';
 import { noteStray, type StrayKind } from './strays.ts';
 import { Worker } from './worker.ts';
@@ -27,8 +27,8 @@ function send(message: ToPrimary): void {
 let worker: Worker | undefined;
 /** What goes wrong while the handler is loaded would go wrong again and again: no crash, but a handler that is of no use. */
 let isLoading = false;
-let release = () => {};
-const released = new Promise<void>((resolve) => {
+let release = (_suspect: Suspect | undefined) => {};
+const released = new Promise<Suspect | undefined>((resolve) => {
   release = resolve;
 });
 
@@ -38,7 +38,7 @@ process.on('message', (raw) => {
   if (!parsed.success) return;
   const message = parsed.data;
   if (message.type === 'start') void begin(message);
-  else if (message.type === 'go') release();
+  else if (message.type === 'go') release(message.suspect);
   else if (message.type === 'wake') worker?.wake();
   else if (message.type === 'held') worker?.held();
   else if (message.type === 'drain') drain();
@@ -86,23 +86,30 @@ async function begin(start: Start): Promise<void> {
   process.on('uncaughtException', (error) => onStray(error, 'exception'));
   process.on('unhandledRejection', (reason) => onStray(reason, 'rejection'));
   setInterval(() => {
-    const stalledMs = worker?.signs.stalledMs ?? 0;
+    const stalledMs = worker?.signs.stalledMs() ?? 0;
     send({ type: 'pulse', rssBytes: process.memoryUsage.rss(), stalledMs });
   }, PULSE_MS);
   try {
     const handler = await loadHandler(start.handler);
     if (!isLoading) return;
     isLoading = false;
+    let suspect: Suspect | undefined;
     if (start.isStandby) {
       send({ type: 'standby' });
-      await released;
+      suspect = await released;
     }
-    worker = new Worker(start, { handler, log, send });
+    worker = new Worker({ ...start, ...(suspect && { suspect }) }, { handler, log, send });
   } catch (error) {
     if (isLoading) park(error);
     return;
   }
   await worker.run();
+  // Said first: a handler can exit with any code.
+  await new Promise<void>((resolve) => {
+    const message: ToPrimary = { type: 'ending' };
+    if (process.send === undefined) resolve();
+    else process.send(message, undefined, {}, () => resolve());
+  });
   process.exit(worker.hasOverrun ? ENDED.recycled : ENDED.drained);
 }
 

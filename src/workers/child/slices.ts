@@ -4,16 +4,20 @@
 export const WIDEST = 64;
 /** A slice that killed its worker is cut into so many: a commit each costs less than one more worker. */
 const NARROWING = 64;
-/** An event is condemned after it died alone so often. */
+/** An event is condemned after workers certainly died of it alone this many times. */
 const DEATHS_ALONE = 2;
+/** The same where some of them may have been killed from outside by chance: out of memory, the kernel chooses. */
+const DEATHS_AND_KILLS_ALONE = 5;
 
 export interface Suspect {
   /** Event ids. */
   readonly first: number;
   readonly last: number;
   readonly events: number;
-  /** How many workers died in exactly this slice. */
+  /** How many workers certainly died of exactly this slice. */
   readonly deaths: number;
+  /** How many perhaps did. */
+  readonly kills: number;
 }
 
 /** The widest slice to begin with, after `suspect` killed a worker. */
@@ -28,9 +32,9 @@ export function nextWidth(width: number, last: number, suspect: Suspect | undefi
 
 /** The id of the event that is guilty beyond doubt. */
 export function condemned(suspect: Suspect | undefined): number | undefined {
-  return suspect !== undefined && suspect.events === 1 && suspect.deaths >= DEATHS_ALONE
-    ? suspect.first
-    : undefined;
+  if (suspect === undefined || suspect.events !== 1) return undefined;
+  const { deaths, first, kills } = suspect;
+  return deaths >= DEATHS_ALONE || deaths + kills >= DEATHS_AND_KILLS_ALONE ? first : undefined;
 }
 
 /** The end of the slice that begins at `from`: at most `width` ids, never between two events of one id. */

@@ -7,15 +7,20 @@ const OPENINGS_OF_A_KILLER = 3;
 
 export interface Suspicion {
   readonly isKiller: boolean;
-  /** The call that the last worker died in, where it says enough to look for a killer there. */
+  /** How the last worker died, where it says enough to look for a killer. */
   readonly call: Suspect | undefined;
 }
 
-/** @param suspect what the worker before this one died in. */
+/** @param suspect how the worker before this one died. */
 export function suspicionOf(batch: CoopBatch, suspect: Suspect | undefined): Suspicion {
   const isOften = batch.openings >= OPENINGS_OF_A_KILLER;
-  const isOfBatch =
-    batch.openings > 1 && suspect?.startTick === batch.startTick && suspect.endTick === batch.endTick;
-  const call = isOfBatch && (suspect.isCertain || isOften) ? suspect : undefined;
+  const call = isOf(batch, suspect) && (suspect.isCertain || isOften) ? suspect : undefined;
   return { isKiller: isOften || call !== undefined, call };
+}
+
+/** Where the call is not known, the batch is the one that a process in this slot had open when it died. */
+function isOf(batch: CoopBatch, suspect: Suspect | undefined): suspect is Suspect {
+  if (suspect === undefined || batch.openings < 2) return false;
+  if (suspect.events === 0) return batch.takenOverFrom === undefined;
+  return suspect.startTick === batch.startTick && suspect.endTick === batch.endTick;
 }

@@ -164,6 +164,7 @@ export class Worker implements Service {
     if (batch === undefined) return false;
     const { token, openings, takenOverFrom } = batch;
     this.#token = token;
+    this.#recorder?.opened(token);
     this.#options.send({ type: 'opened', token, openings, ...(takenOverFrom && { takenOverFrom }) });
     try {
       const { hasOverrun, ...counts } = await this.#run(connection, batch).finally(() =>

@@ -47,7 +47,9 @@ export class Bell implements Service {
 
   async #listen(onHearing: () => void): Promise<void> {
     const { applicationName, onTick, onScale } = this.#options;
-    const connection = await Connection.open(this.#central, { applicationName });
+    const { signal } = this.#stopped;
+    const connection = await Connection.open(this.#central, { applicationName, signal });
+    const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
     try {
       connection.client.on('notification', ({ channel, payload = '' }) => {
         if (channel === 'tributary_tick') onTick(payload);
@@ -55,9 +57,9 @@ export class Bell implements Service {
       });
       await connection.script('listen tributary_tick; listen tributary_workers');
       onHearing();
-      while (!this.#stopped.signal.aborted) {
-        await Promise.race([wait(ASK_EVERY_MS, this.#stopped.signal), connection.closed]);
-        if (!this.#stopped.signal.aborted) await connection.query('select');
+      while (!signal.aborted) {
+        await Promise.race([wait(ASK_EVERY_MS, signal), connection.closed]);
+        if (!signal.aborted) await Promise.race([connection.query('select'), stopped]);
       }
     } finally {
       await connection.close();

@@ -9,6 +9,9 @@ export interface CentralDutyOptions {
   onTrouble(error: unknown): void;
 }
 
+/** What the last words to central may take. */
+const GOODBYE_MS = 2_000;
+
 /** Begun and ended with the term of `CENTRAL_RESOURCE`. */
 export class CentralDuty {
   readonly #options: CentralDutyOptions;
@@ -33,6 +36,9 @@ export class CentralDuty {
     const running = this.#running;
     this.#running = undefined;
     await running?.upkeep.stop();
+    // Nobody waits for a central that does not answer.
+    const timer = setTimeout(() => running?.upkeep.abandon(), GOODBYE_MS);
     await running?.ended;
+    clearTimeout(timer);
   }
 }

@@ -11,6 +11,7 @@ import { readWorkerPools } from '../../coordination/worker-pool.ts';
 import type { Service } from '../../lifecycle/service.ts';
 import { wait } from '../../lifecycle/wait.ts';
 import { Connection } from '../../postgres/connection.ts';
+import { coopHandBack } from '../../queue/coop.ts';
 import { CENTRAL_RESOURCE } from '../../upkeep/central-upkeep.ts';
 import type { Start } from '../protocol.ts';
 import { begin } from './beginning.ts';
@@ -18,6 +19,7 @@ import { Bell } from './bell.ts';
 import { CentralDuty } from './central-duty.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { OnWorkerOccurrence, WorkerOccurrence } from './occurrence.ts';
+import { Parked } from './parked.ts';
 import { Priorities } from './priorities.ts';
 import { Renewal } from './renewal.ts';
 import type { StopOptions } from './slot.ts';
@@ -40,6 +42,8 @@ export interface WorkerPoolOptions {
 }
 
 const ROUND_MS = 500;
+/** What the last words to central may take. */
+const GOODBYE_MS = 2_000;
 /** A host that is silent for so long loses its slots. */
 const LEASE_MS = 10_000;
 /** A changed number is carried out within three beats. */
@@ -65,8 +69,9 @@ export class WorkerPool implements Service {
   readonly #wanted = new Map<string, number>();
   /** Slots whose terms end at the keeper's next beat. */
   readonly #leaving = new Set<string>();
-  readonly #parked = new Set<string>();
+  readonly #parked = new Parked((occurrence) => this.#tell(occurrence));
   readonly #stopped = new AbortController();
+  readonly #ended = new AbortController();
   #poked = new AbortController();
 
   constructor(options: WorkerPoolOptions) {
@@ -86,6 +91,9 @@ export class WorkerPool implements Service {
       },
       recycleOf: (queue) => this.#queues.get(queue)?.recycle ?? {},
       generationOf: (queue) => this.#renewal.generationOf(queue),
+      // Of a worker that we ended ourselves: that its batch was opened says nothing against it.
+      onAbandoned: (token) =>
+        void this.#control.use((connection) => coopHandBack(connection, token)).catch(() => {}),
       onOccurrence: (occurrence) => {
         options.onOccurrence(occurrence);
         if (occurrence.kind === 'worker-ready') this.#keeper.hurry();
@@ -101,25 +109,17 @@ export class WorkerPool implements Service {
 
   /** Workers of this host that are up, by central queue. */
   get running(): Readonly<Record<string, number>> {
-    const counts: Record<string, number> = {};
-    for (const queue of this.#queues.keys()) counts[queue] = 0;
-    for (const { queue, isRunning } of this.#slots.all)
-      if (isRunning) counts[queue] = (counts[queue] ?? 0) + 1;
-    return counts;
+    return this.#slots.running([...this.#queues.keys()]);
   }
 
   /** Process ids by slot. */
   get pids(): Readonly<Record<string, number>> {
-    return Object.fromEntries(
-      this.#slots.all.flatMap(({ name, pid }) => (pid === undefined ? [] : [[name, pid]])),
-    );
+    return this.#slots.pids;
   }
 
   /** Why queues have no worker although they want some: a sentence by central queue. */
   get parked(): Readonly<Record<string, string>> {
-    return Object.fromEntries(
-      this.#slots.all.flatMap(({ queue, unusable }) => (unusable === undefined ? [] : [[queue, unusable]])),
-    );
+    return this.#slots.parked;
   }
 
   /**
@@ -144,6 +144,7 @@ export class WorkerPool implements Service {
     await this.#bell.stop();
     await Promise.all([holding, hearing, this.#duty.end()]);
     await this.#control.close();
+    this.#ended.abort();
   }
 
   async #begin(): Promise<boolean> {
@@ -165,8 +166,19 @@ export class WorkerPool implements Service {
   async stop(): Promise<void> {
     if (this.#stopped.signal.aborted) return;
     this.#stopped.abort();
+    void this.#cutOff();
     // Ends the work for all that is held, by onRelease.
     await this.#keeper.stop();
+  }
+
+  /** Behind the last worker nobody waits for a central that does not answer. */
+  async #cutOff(): Promise<void> {
+    const { signal } = this.#ended;
+    while (this.#slots.all.length > 0) await wait(100);
+    await wait(GOODBYE_MS, signal);
+    if (signal.aborted) return;
+    this.#keeper.abandon();
+    this.#control.abandon();
   }
 
   /** Ends without waiting for anything: the batches at hand are handed out again. */
@@ -241,7 +253,7 @@ export class WorkerPool implements Service {
       this.#tell({ kind: 'pool-trouble', error });
     }
     if (!this.#stopped.signal.aborted) this.#fill();
-    this.#tellParked();
+    this.#parked.tell(this.parked);
   }
 
   /** Not in the rounds, which wait for central. */
@@ -275,19 +287,6 @@ export class WorkerPool implements Service {
     );
     const names = new Set(wanted.map(({ slot }) => slot));
     for (const { name } of this.#slots.all) if (!names.has(name)) void this.#slots.empty(name, LETTING_GO);
-  }
-
-  #tellParked(): void {
-    const { parked } = this;
-    for (const [queue, sentence] of Object.entries(parked)) {
-      if (!this.#parked.has(queue)) this.#tell({ kind: 'queue-parked', queue, sentence });
-      this.#parked.add(queue);
-    }
-    for (const queue of this.#parked) {
-      if (queue in parked) continue;
-      this.#parked.delete(queue);
-      this.#tell({ kind: 'queue-unparked', queue });
-    }
   }
 
   #tell(occurrence: WorkerOccurrence): void {

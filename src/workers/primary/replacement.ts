@@ -1,6 +1,6 @@
 // Who takes a slot over from the process that works in it: at most one successor at a time, and after one that failed none
 // for a while.
-import type { Start } from '../protocol.ts';
+import type { Start, Suspect } from '../protocol.ts';
 import { Successor } from './successor.ts';
 import type { ProcessListener, WorkerProcess } from './worker-process.ts';
 
@@ -52,13 +52,16 @@ export class Replacement {
     this.#successor = { process, generation };
   }
 
-  /** @returns the process that works in the slot from now on, where there is one. */
-  take(listener: ProcessListener): { process: WorkerProcess; generation: number } | undefined {
+  /** @returns the process that works in the slot from now on, where there is one. @param suspect how the old one died. */
+  take(
+    listener: ProcessListener,
+    suspect: Suspect | undefined,
+  ): { process: WorkerProcess; generation: number } | undefined {
     const successor = this.#successor;
     this.#successor = undefined;
     if (successor === undefined) return undefined;
     this.#kept = undefined;
-    return { process: successor.process.take(listener), generation: successor.generation };
+    return { process: successor.process.take(listener, suspect), generation: successor.generation };
   }
 
   /** Kills a successor that ought to have come up by now. */

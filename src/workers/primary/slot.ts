@@ -7,6 +7,7 @@
 // Order of a replacement: the successor has loaded the handler · the old one drains and ends · the successor begins.
 import type { Recycle } from '../../config/config.ts';
 import { ENDED, type Start, type Suspect, type ToPrimary } from '../protocol.ts';
+import { suspectOf } from './evidence.ts';
 import { silence, stall } from './health.ts';
 import type { OfSlot, OnWorkerOccurrence } from './occurrence.ts';
 import { wornOut } from './recycling.ts';
@@ -28,6 +29,8 @@ export interface SlotOptions {
   readonly recycle: Recycle;
   /** How often all workers of the queue were to be replaced so far. */
   generation(): number;
+  /** Its process was ended by us, not for its silence, while it had the batch with this token. */
+  onAbandoned(token: number): void;
   readonly onOccurrence: OnWorkerOccurrence;
 }
 
@@ -138,7 +141,7 @@ export class Slot {
   /** Kills a process that is blocked or stopped beyond what its handler may take, or that does not come up. */
   checkSilence(): void {
     this.#replacement.check();
-    this.#killIf(silence(this.#process?.silentMs ?? 0, this.#start.timeoutMs, this.#isReady));
+    this.#killIf(silence(this.#process?.silentMs() ?? 0, this.#start.timeoutMs, this.#isReady));
   }
 
   /** Drains, then aborts, then kills; resolves when no process is left. */
@@ -238,22 +241,22 @@ export class Slot {
       case 'advanced':
         this.#crashes = 0;
         return undefined;
-      case 'up':
-      case 'standby':
-      case 'pulse':
+      default:
         return undefined;
     }
   }
 
-  #onEnd({ code, signal, suspect }: Ending): void {
+  #onEnd({ code, signal, isOrderly, ...ending }: Ending): void {
     const who = this.#who();
+    const { token } = this;
+    const suspect = suspectOf(ending.evidence, { ...ending, token });
+    if (ending.isOurDoing && token !== undefined) this.#options.onAbandoned(token);
     this.#process = undefined;
-    this.#isReady = false;
-    this.#isIdle = false;
+    this.#isReady = this.#isIdle = false;
     this.#close();
-    const isOrderly = signal === null && (code === ENDED.drained || code === ENDED.recycled);
     if (isOrderly) this.#onOccurrence({ kind: 'worker-ended', ...who, isRecycled: code === ENDED.recycled });
-    const next = this.#replacement.take(this.#listener());
+    else this.#suspect = suspect ?? this.#suspect;
+    const next = this.#replacement.take(this.#listener(), this.#suspect);
     if (this.#state === 'stopping') {
       this.#end();
     } else if (next !== undefined) {
@@ -266,7 +269,6 @@ export class Slot {
       this.#fork();
     } else {
       this.#crashes += 1;
-      this.#suspect = suspect ?? this.#suspect;
       this.#state = 'resting';
       const waitMs = restartMs(this.#crashes, suspect);
       this.#onOccurrence({ kind: 'worker-died', ...who, code, signal, restartMs: waitMs });

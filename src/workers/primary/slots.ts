@@ -18,6 +18,8 @@ export interface SlotsOptions {
   recycleOf(queue: string): Recycle;
   /** How often all workers of a queue were to be replaced so far. */
   generationOf(queue: string): number;
+  /** A worker was ended by us, not for its silence, while it had the batch with this token. */
+  onAbandoned(token: number): void;
   readonly onOccurrence: OnWorkerOccurrence;
 }
 
@@ -36,6 +38,24 @@ export class Slots {
     return [...this.#slots.values()];
   }
 
+  /** How many workers are up, for each of these queues. */
+  running(queues: readonly string[]): Readonly<Record<string, number>> {
+    const up = this.all.filter(({ isRunning }) => isRunning);
+    return Object.fromEntries(queues.map((name) => [name, up.filter(({ queue }) => queue === name).length]));
+  }
+
+  /** Process ids by slot. */
+  get pids(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.all.flatMap(({ name, pid }) => (pid === undefined ? [] : [[name, pid]])));
+  }
+
+  /** Why queues have no worker although they want some: a sentence by queue. */
+  get parked(): Readonly<Record<string, string>> {
+    return Object.fromEntries(
+      this.all.flatMap(({ queue, unusable }) => (unusable === undefined ? [] : [[queue, unusable]])),
+    );
+  }
+
   /** Starts workers in these slots where there are none. */
   fill(wanted: readonly WantedSlot[]): void {
     for (const one of wanted) {
@@ -45,6 +65,7 @@ export class Slots {
         start: this.#options.startOf(one),
         recycle: this.#options.recycleOf(one.queue),
         generation: () => this.#options.generationOf(one.queue),
+        onAbandoned: (token) => this.#options.onAbandoned(token),
         onOccurrence: (occurrence) => {
           this.#options.onOccurrence(occurrence);
           if (occurrence.kind === 'batch-finished' && occurrence.events >= MANY_EVENTS)

@@ -2,7 +2,7 @@
 //
 // States: loading · ready (the handler is loaded) · taken (it has the slot) · failed.
 // Invariant: it has no connection and no batch before `take`, because two workers of one name would take each other's.
-import type { Start } from '../protocol.ts';
+import type { Start, Suspect } from '../protocol.ts';
 import { type ProcessListener, WorkerProcess } from './worker-process.ts';
 
 export interface SuccessorOptions {
@@ -32,9 +32,9 @@ export class Successor {
   }
 
   /** The slot is free: the process belongs to whoever listens now. Works while it is still loading as well. */
-  take(listener: ProcessListener): WorkerProcess {
+  take(listener: ProcessListener, suspect: Suspect | undefined): WorkerProcess {
     this.#process.listen(listener);
-    this.#process.send({ type: 'go' });
+    this.#process.send({ type: 'go', ...(suspect && { suspect }) });
     return this.#process;
   }
 
