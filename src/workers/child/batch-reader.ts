@@ -62,7 +62,7 @@ export async function* readBatch(
   const [[estimate] = []] = await transaction.begin(ESTIMATE(token));
   options.onEstimate?.(Number(estimate ?? 0));
   if (options.afterId === undefined && options.size.isSmall(Number(estimate ?? 0))) {
-    const events = await readAtOnce(transaction, token, options);
+    const events = await readAtOnce(transaction, options);
     if (events !== undefined) {
       options.onEstimate?.(events.length);
       for (let at = 0; at < events.length; at += MOST_EVENTS) yield events.slice(at, at + MOST_EVENTS);
@@ -74,21 +74,25 @@ export async function* readBatch(
   yield* readChunks(transaction, token, options);
 }
 
-/** Events by the sequence between the batch's ticks; null for a token that is no longer valid. */
+/**
+ * Events by the sequence between the batch's ticks; null for a token that is no longer valid. The token is left in a setting
+ * as well: a COPY whose text held it would be another statement each time, for the server's statistics.
+ */
 const ESTIMATE = (token: number): string =>
-  `select e.tick_event_seq - s.tick_event_seq from pgq.subscription b
+  `select set_config('tributary.batch', '${token}', true);
+   select e.tick_event_seq - s.tick_event_seq from pgq.subscription b
      join pgq.tick s on s.tick_queue = b.sub_queue and s.tick_id = b.sub_last_tick
      join pgq.tick e on e.tick_queue = b.sub_queue and e.tick_id = b.sub_next_tick
     where b.sub_batch = ${token}`;
 
+const COPY = `copy (select ${BINARY_COLUMNS} from pgq.get_batch_events(current_setting('tributary.batch')::bigint)) to stdout (format binary)`;
+
 /** @returns undefined where the batch is larger than it looked. */
 async function readAtOnce(
   transaction: BatchTransaction,
-  token: number,
   { source, size, cancelStatement }: ReadOptions,
 ): Promise<BatchEvent[] | undefined> {
-  const text = `copy (select ${BINARY_COLUMNS} from pgq.get_batch_events(${token})) to stdout (format binary)`;
-  const { bytes, isWhole } = await transaction.copyOut(text, {
+  const { bytes, isWhole } = await transaction.copyOut(COPY, {
     mostBytes: MOST_BYTES,
     cancel: cancelStatement,
   });
@@ -133,7 +137,7 @@ async function* readChunks(
       asked = size.rows;
       texts = await transaction.rows(cursorSql(token, asked, lastId));
     } else {
-      asked = Math.max(1, Math.min(size.rows, MOST_EVENTS - events.length));
+      asked = powerOfTwo(Math.min(size.rows, MOST_EVENTS - events.length));
       texts = await transaction.rows(`fetch ${asked} from ${CURSOR}`);
     }
   }
@@ -154,6 +158,9 @@ export async function readSome(
   learn(size, texts);
   return texts.map((text) => new BatchEvent(new TextRow(text), source));
 }
+
+/** A few texts of a FETCH, not one for each number: the server's statistics count them all. */
+const powerOfTwo = (rows: number): number => 2 ** Math.floor(Math.log2(Math.max(1, rows)));
 
 /** @returns about how many bytes the rows hold. */
 function learn(size: EventSize, texts: readonly (readonly (string | null)[])[]): number {

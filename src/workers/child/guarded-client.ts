@@ -7,6 +7,9 @@ import type { HandlerClient } from '../../handler/contract.ts';
 import { statementWords } from '../../handler/transaction-words.ts';
 import type { PgClient } from '../../postgres/connection.ts';
 
+/** Clients through which a handler has sent a statement, for whoever cleans up behind it. */
+export const usedByHandlers = new WeakSet<PgClient>();
+
 export interface GuardOptions {
   /** Called before each statement, in the same turn, so that a statement of ours can be queued in front of it. */
   beforeStatement(): void;
@@ -75,6 +78,7 @@ export class GuardedClient implements HandlerClient {
     }
     beforeStatement();
     this.#isUsed = true;
+    usedByHandlers.add(this.#client);
     this.#maySet ||= maySet;
     this.#needsBarrier ||= isStream || typeof args.at(-1) === 'function';
     const result = (this.#client.query as (...args: unknown[]) => unknown).apply(this.#client, args);

@@ -2,7 +2,7 @@
 //
 // Invariant: at most one batch is open, and no transaction is open while none is. No batch is asked for while the slot may
 // be another's: two of one name would take each other's batches for ever.
-// Order: register · next batch (a transaction of its own) · the batch's transaction · the next.
+// Order: register · next batch (a transaction of its own) · the batch's transaction · its session is cleaned · the next.
 // Fails by: any error ends the connection; after a backoff a new one hands the batch back, so that this opening of it does
 // not count, and takes it again under a fresh token. A token that went to another is not an error: the next batch is asked for.
 import { setMaxListeners } from 'node:events';
@@ -34,6 +34,7 @@ import { LifeSigns } from './life-signs.ts';
 import { Losses } from './losses.ts';
 import { HandedBack, RateGate } from './rate-gate.ts';
 import { SentTicks } from './sent-ticks.ts';
+import { resetSession } from './session.ts';
 
 /** Small ticks are handed out together up to so many events; with a rate up to a second's, or one worker would have all. */
 const EVENTS_TOGETHER = 5_000;
@@ -177,6 +178,7 @@ export class Worker implements Service {
       this.#options.send({ type: 'gaveUp', token, sentence: sentenceFor(error, `Batch ${token}`) });
       if (isStale) {
         await connection.script('rollback');
+        await resetSession(connection);
         return true;
       }
       this.#isToHandBack = true;
@@ -184,6 +186,7 @@ export class Worker implements Service {
       if (error instanceof HandedBack) await this.#handBack(connection);
       else throw error;
     }
+    await resetSession(connection);
     return true;
   }
 
