@@ -12,7 +12,7 @@ import { until } from '../support/until.ts';
 
 const random = randomFrom(Number(process.env.TRIBUTARY_SEED ?? Math.floor(Math.random() * 2 ** 31)));
 process.stdout.write(`TRIBUTARY_SEED=${random.seed}\n`);
-const ROUNDS = 3;
+const ROUNDS = 2;
 const HANDLER = `
 export default {
   async event(event, { client }) {
