@@ -4,7 +4,7 @@ import type { CheckRow } from '../../src/install/check/row.ts';
 import { install } from '../../src/install/install.ts';
 import { givenBlackHole } from '../support/black-hole.ts';
 import { givenFile } from '../support/config-file.ts';
-import type { TestDatabase } from '../support/database.ts';
+import { givenDatabase, type TestDatabase } from '../support/database.ts';
 import { givenFolder, writeFile } from '../support/files.ts';
 import { configFor, fileFor, givenCluster, givenQueue } from '../support/installation.ts';
 import { givenRole } from '../support/roles.ts';
@@ -351,6 +351,19 @@ describe('cli/shards', () => {
 });
 
 describe('cli/plan', () => {
+  test('where the server offers the extension and has no PgQ, both ways are told', async () => {
+    const [central, shard] = await Promise.all([
+      givenDatabase({ pgq: false }),
+      givenDatabase({ pgq: false }),
+    ]);
+    const file = givenFile(fileFor({ central, shards: [shard] }, { queues: QUEUES }));
+    const { stdout } = await run(['-c', file, 'plan']);
+    const offered = / \(or run `create extension pgq` first: the server offers version 3\.\d+\)/;
+    expect(stdout).toContain('  + install the bundled engine');
+    if (inject('server').provider === 'extension') expect(stdout).toMatch(offered);
+    else expect(stdout).not.toContain('create extension');
+  });
+
   test('tells changes in words, then that there are none, then what the file no longer asks for', async () => {
     const cluster = await givenCluster();
     const file = givenFile(fileFor(cluster, { queues: QUEUES }));
