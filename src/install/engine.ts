@@ -7,6 +7,7 @@ import { TributaryError } from '../errors/tributary-error.ts';
 import { Connection } from '../postgres/connection.ts';
 import { literal } from '../postgres/quote.ts';
 import { ENGINE_MARK } from '../queue/provider.ts';
+import { markSql } from './engine-state.ts';
 import { type DatabaseFacts, placeOf, readFacts } from './facts.ts';
 import { findProvider, findUnfit } from './provider.ts';
 import { retrying } from './retrying.ts';
@@ -21,6 +22,27 @@ export function engineFiles({ isUpgrade }: { readonly isUpgrade: boolean }): rea
   return parts.flatMap((part) => sqlFiles(`sql/pgq/${part}`));
 }
 
+const extFiles = (): readonly SqlFile[] => sqlFiles('sql/pgq_ext');
+
+/** What destinations note, for upstream's consumers. Somebody else's is left alone, and the engine does not need it. */
+function extStep(): Step {
+  const text = extFiles().map((file) => file.text);
+  return {
+    what: 'install or upgrade pgq_ext, unless there is another one',
+    files: extFiles(),
+    isRoutine: true,
+    sql: `do $ext$
+begin
+    if coalesce(obj_description(to_regnamespace('pgq_ext'), 'pg_namespace') like '%bundled with Tributary.', to_regnamespace('pgq_ext') is null) then
+        execute ${literal(text.join('\n'))};
+    end if;
+exception when insufficient_privilege then
+    raise notice 'schema pgq_ext was not installed: %', sqlerrm;
+end
+$ext$`,
+  };
+}
+
 /** What `pgq.version()` will say once this package's engine is in. */
 export function engineVersion(): string | undefined {
   const text = engineFiles({ isUpgrade: true }).find(({ path }) => path.endsWith('/version.sql'))?.text;
@@ -29,7 +51,7 @@ export function engineVersion(): string | undefined {
 
 /** What `pgq.version()` is marked with once the functions of this package are in. */
 export function engineMark(): string {
-  mark ??= markOf(engineFiles({ isUpgrade: true }));
+  mark ??= markOf([...engineFiles({ isUpgrade: true }), ...extFiles()]);
   return mark;
 }
 
@@ -48,9 +70,10 @@ export function engineSteps({
       : ` (or run \`create extension pgq\` first: the server offers version ${offered})`;
   return [
     fileStep(`${isUpgrade ? 'upgrade' : 'install'} the bundled engine${instead}`, engineFiles({ isUpgrade })),
+    extStep(),
     {
       what: 'mark what was installed',
-      sql: `comment on function pgq.version() is ${literal(engineMark())}`,
+      sql: markSql(engineMark()),
       isRoutine: true,
     },
   ];

@@ -1,9 +1,11 @@
 // What is there: facts about one database, read in two messages and changed by nothing. install, check and plan judge them.
+
 import type { Database } from '../config/config.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { literal } from '../postgres/quote.ts';
 import { type Dialect, dialectOf, snapshotTypeSql } from '../queue/dialect.ts';
 import { adminRoleOf, ENGINE_MARK, type PgqSchema } from '../queue/provider.ts';
+import { validMarkSql } from './engine-state.ts';
 import { type QueueFacts, readQueues } from './queue-facts.ts';
 import { rolesOf, strangersSql } from './strangers.ts';
 
@@ -126,7 +128,7 @@ select current_setting('server_version') as version, current_setting('server_ver
     to_regnamespace('pgq') is not null as has_pgq, to_regnamespace('pgque') is not null as has_pgque,
     ${snapshotTypeSql(schema)} as snapshot_type,
     coalesce(has_function_privilege(to_regprocedure('${schema}.version()'), 'execute'), false) as may_ask_version,
-    obj_description(to_regprocedure('${schema}.version()'), 'pg_proc') as mark,
+    ${validMarkSql(`obj_description(to_regprocedure('${schema}.version()'), 'pg_proc')`)} as mark,
     coalesce((select pg_has_role(nspowner, 'usage') from pg_namespace where nspname = '${schema}'), false) as owns_schema,
     to_regrole(quote_ident(${literal(runtimeRole)})) is not null as runtime_exists,
     to_regrole('${adminRoleOf(schema)}') is not null as has_pgq_admin,

@@ -48,4 +48,29 @@ describe('contract/pgq maintenance', () => {
   test('with autovacuum on no table is to be vacuumed', async () => {
     expect(await db.query('select * from pgq.maint_tables_to_vacuum()')).toEqual([]);
   });
+
+  test('what pgq_node and Londiste need done is listed last, where they are', async () => {
+    const own = await givenDatabase({ server });
+    const operations = async () =>
+      (await own.query('select * from pgq.maint_operations()')).map((row) => [row.func_name, row.func_arg]);
+    await own.query(`create schema pgq_node; create schema londiste;
+      create table pgq_node.node_info (queue_name text, node_type text);
+      create table londiste.seq_info (queue_name text, local boolean);
+      insert into pgq_node.node_info values ('a', 'root'), ('b', 'leaf'), ('c', 'branch'), ('d', 'root');
+      insert into londiste.seq_info values ('a', true), ('a', true), ('b', true), ('d', false)`);
+    expect(await operations()).toEqual([]);
+    await own.query(`create function pgq_node.maint_watermark(text) returns int4 language sql as 'select 0'`);
+    const watermarks = [
+      ['pgq_node.maint_watermark', 'a'],
+      ['pgq_node.maint_watermark', 'd'],
+    ];
+    expect(await operations()).toEqual(watermarks);
+    await own.query(`create function londiste.root_check_seqs(text) returns int4 language sql as 'select 0';
+      create function londiste.periodic_maintenance() returns int4 language sql as 'select 0'`);
+    expect(await operations()).toEqual([
+      ...watermarks,
+      ['londiste.root_check_seqs', 'a'],
+      ['londiste.periodic_maintenance', null],
+    ]);
+  });
 });

@@ -192,6 +192,27 @@ describe.runIf(provider() === 'engine')('contract/pgq producing in bulk (our add
     ]);
   });
 
+  test('what is no event is refused with its place, and all with it', async () => {
+    await givenQueue(db, 'strict');
+    for (const [events, message] of [
+      ['[{"data": "a"}, 5]', 'element 2 of those given to pgq.insert_events is no event: it is number'],
+      ['["a"]', 'element 1 of those given to pgq.insert_events is no event: it is string'],
+      ['[null]', 'it is null'],
+      ['[{"data": "a", "payload": 1, "ev_type": 2}]', 'it has the key ev_type'],
+      ['{"data": "a"}', 'takes a JSON array of events, not object'],
+    ] as const) {
+      await expect(db.query("select pgq.insert_events('strict', $1::jsonb)", [events])).rejects.toThrow(
+        message,
+      );
+    }
+    expect(
+      await scalar(
+        db,
+        "select pgq.seq_getval('pgq.event_' || queue_id || '_id_seq') from pgq.queue where queue_name = 'strict'",
+      ),
+    ).toBeLessThanOrEqual(1);
+  });
+
   test('a JSON array becomes events in its order, objects as their text', async () => {
     await givenQueue(db, 'json', { consumers: ['c'] });
     const events = [{ type: 't', data: { x: [1] }, extra2: 'e' }, { data: 'plain' }, {}];

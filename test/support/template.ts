@@ -46,7 +46,7 @@ export function loadPgq(database: Database): Promise<void> {
 /** In one transaction, functions before those they call. */
 async function loadEngine(connection: Connection): Promise<void> {
   await connection.script('begin; set local check_function_bodies = off');
-  for (const file of ['tables', 'functions', 'grants'].flatMap(engineFiles)) {
+  for (const file of ['pgq/tables', 'pgq/functions', 'pgq/grants', 'pgq_ext'].flatMap(engineFiles)) {
     try {
       await connection.script(readFileSync(packagePath(file), 'utf8'));
     } catch (cause) {
@@ -62,7 +62,7 @@ async function loadEngine(connection: Connection): Promise<void> {
 }
 
 function engineFiles(part: string): string[] {
-  const folder = join('sql', 'pgq', part);
+  const folder = join('sql', part);
   if (!existsSync(packagePath(folder))) return [];
   const names = readdirSync(packagePath(folder)).filter((name) => name.endsWith('.sql'));
   return names.sort().map((name) => join(folder, name));

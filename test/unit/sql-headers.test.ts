@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { packagePath } from '../../src/lifecycle/package-root.ts';
 import { filesIn } from '../support/source-tree.ts';
 
-const FOLDERS = ['sql/pgq/functions', 'sql/pgq_coop', 'sql/tributary/functions'];
+const FOLDERS = ['sql/pgq/functions', 'sql/pgq_coop', 'sql/pgq_ext', 'sql/tributary/functions'];
 const RULE = `-- ${'-'.repeat(70)}`;
 const PARTS = ['Function:', 'Writes:', 'Called by:'];
 
@@ -30,7 +30,7 @@ describe('sql headers', () => {
           namesIn(callers, /\bsrc\/[\w./-]*\w/g).filter((path) => !existsSync(packagePath(path))),
         ).toEqual([]);
         expect(
-          namesIn(callers, /\b(?:pgq|pgq_coop|tributary)\.\w+/g).filter((name) => !known.has(name)),
+          namesIn(callers, /\b(?:pgq|pgq_coop|pgq_ext|tributary)\.\w+/g).filter((name) => !known.has(name)),
         ).toEqual([]);
       }
       const described = headers.flatMap((header) => namesIn(header, /(?<=Function: )[\w.]+/g));

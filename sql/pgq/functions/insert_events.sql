@@ -92,7 +92,8 @@ $$;
 -- Function: pgq.insert_events(2)
 --
 --      Puts many events into a queue, in the order of a JSON array of objects with the keys type, data, extra1..4.
---      A value that is no string, such as an object as data, goes in as its JSON text.
+--      A value that is no string, such as an object as data, goes in as its JSON text. An element that is no object, or
+--      has other keys, is refused, and all with it.
 --
 -- Parameters:
 --      i_queue_name    - name of the queue
@@ -109,11 +110,32 @@ $$;
 -- ----------------------------------------------------------------------
 create or replace function pgq.insert_events(i_queue_name text, i_events jsonb)
 returns bigint
-language sql
+language plpgsql
 as $$
-    select pgq.insert_events($1,
-                             array_agg(e.event ->> 'type' order by e.n), array_agg(e.event ->> 'data' order by e.n),
-                             array_agg(e.event ->> 'extra1' order by e.n), array_agg(e.event ->> 'extra2' order by e.n),
-                             array_agg(e.event ->> 'extra3' order by e.n), array_agg(e.event ->> 'extra4' order by e.n))
-      from jsonb_array_elements($2) with ordinality e (event, n);
+declare
+    v_keys  constant text[] := array['type', 'data', 'extra1', 'extra2', 'extra3', 'extra4'];
+    v_wrong record;
+begin
+    if jsonb_typeof(i_events) <> 'array' then
+        raise exception 'pgq.insert_events takes a JSON array of events, not %', jsonb_typeof(i_events);
+    end if;
+    select e.n, e.event, (select min(k) from jsonb_object_keys(case jsonb_typeof(e.event) when 'object' then e.event else '{}' end) k
+                           where not k = any (v_keys)) as key
+      into v_wrong
+      from jsonb_array_elements(i_events) with ordinality e (event, n)
+     where jsonb_typeof(e.event) <> 'object' or e.event - v_keys <> '{}'
+     order by e.n
+     limit 1;
+    if found then
+        raise exception 'element % of those given to pgq.insert_events is no event: %', v_wrong.n, case
+                when v_wrong.key is null then 'it is ' || jsonb_typeof(v_wrong.event) else 'it has the key ' || v_wrong.key end
+            using hint = 'An event is an object with any of the keys type, data, extra1, extra2, extra3 and extra4.';
+    end if;
+    return (
+        select pgq.insert_events(i_queue_name,
+                                 array_agg(e.event ->> 'type' order by e.n), array_agg(e.event ->> 'data' order by e.n),
+                                 array_agg(e.event ->> 'extra1' order by e.n), array_agg(e.event ->> 'extra2' order by e.n),
+                                 array_agg(e.event ->> 'extra3' order by e.n), array_agg(e.event ->> 'extra4' order by e.n))
+          from jsonb_array_elements(i_events) with ordinality e (event, n));
+end;
 $$;

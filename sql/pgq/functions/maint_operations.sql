@@ -53,6 +53,63 @@ begin
     for func_arg in select * from pgq.maint_tables_to_vacuum() loop
         return next;
     end loop;
+
+    for func_name, func_arg in select * from pgq._neighbours_maintenance() loop
+        return next;
+    end loop;
+end;
+$$;
+
+-- ----------------------------------------------------------------------
+-- Function: pgq._neighbours_maintenance(0)
+--
+--      Lists what pgq_node and Londiste need, where they are: without it their watermarks stay, and rotation with them.
+--
+-- Parameters:
+--      none
+--
+-- Returns:
+--      func_name   - function to call
+--      func_arg    - its argument, or null
+--
+-- Writes:
+--      none
+--
+-- Called by:
+--      pgq.maint_operations
+-- ----------------------------------------------------------------------
+create or replace function pgq._neighbours_maintenance(out func_name text, out func_arg text)
+returns setof record
+language plpgsql
+as $$
+declare
+    v_there constant text[] := array(
+        select n.nspname || '.' || p.proname
+          from pg_catalog.pg_proc p join pg_catalog.pg_namespace n on n.oid = p.pronamespace
+         where n.nspname in ('pgq_node', 'londiste'));
+begin
+    func_name := 'pgq_node.maint_watermark';
+    if func_name = any (v_there) then
+        for func_arg in execute 'select queue_name from pgq_node.node_info where node_type = ''root'' order by queue_name' loop
+            return next;
+        end loop;
+    end if;
+
+    func_name := 'londiste.root_check_seqs';
+    if func_name = any (v_there) then
+        for func_arg in execute
+            'select distinct s.queue_name from londiste.seq_info s join pgq_node.node_info n on n.queue_name = s.queue_name'
+            ' where s.local and n.node_type = ''root'' order by s.queue_name'
+        loop
+            return next;
+        end loop;
+    end if;
+
+    func_name := 'londiste.periodic_maintenance';
+    func_arg := null;
+    if func_name = any (v_there) then
+        return next;
+    end if;
 end;
 $$;
 
@@ -85,7 +142,8 @@ begin
         select t.name
           from (values ('pgq.subscription'), ('pgq.consumer'), ('pgq.queue'), ('pgq.tick'), ('pgq.retry_queue'),
                        ('pgq_ext.completed_tick'), ('pgq_ext.completed_batch'), ('pgq_ext.completed_event'),
-                       ('pgq_ext.partial_batch')) t (name)
+                       ('pgq_ext.partial_batch'),
+                       ('pgq_node.local_state'), ('londiste.seq_info'), ('londiste.completed'), ('txid.epoch')) t (name)
          where to_regclass(t.name) is not null;
 end;
 $$;

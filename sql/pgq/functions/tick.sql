@@ -45,7 +45,9 @@ begin
     if txid_snapshot_xmin(v_last.tick_snapshot) > txid_snapshot_xmax(v_now) then
         raise exception 'Invalid PgQ state: old xmin=%, old xmax=%, cur txid=%',
             txid_snapshot_xmin(v_last.tick_snapshot), txid_snapshot_xmax(v_last.tick_snapshot), txid_snapshot_xmax(v_now)
-            using hint = 'The ticks of this queue come from a server with higher transaction ids, as after a restore.';
+            using hint = 'The ticks of this queue come from a server with higher transaction ids, as after a restore. '
+                || 'Events that are written now may never be delivered: stop the producers, stop this server, raise its next '
+                || 'transaction id with pg_resetwal (--next-transaction-id, --epoch) above the ticks'', and start it again.';
     end if;
 
     v_seq := coalesce(pg_sequence_last_value(i_queue.queue_event_seq::regclass), 0);
@@ -175,7 +177,8 @@ begin
     if txid_snapshot_xmin(v_new) < txid_snapshot_xmin(v_old) or txid_snapshot_xmax(v_new) < txid_snapshot_xmax(v_old) then
         raise exception 'Invalid PgQ state: old xmin=%, old xmax=%, cur txid=%',
             txid_snapshot_xmin(v_old), txid_snapshot_xmax(v_old), txid_current()
-            using hint = 'The last tick has a newer snapshot than this server can give, as after a restore.';
+            using hint = 'The last tick has a newer snapshot than this server can give, as after a restore: stop the producers, '
+                || 'and raise this server''s next transaction id with pg_resetwal (--next-transaction-id, --epoch) above it.';
     end if;
 end;
 $$;

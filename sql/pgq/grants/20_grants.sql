@@ -38,7 +38,7 @@ declare
     v_admins constant text := $list$
         pgq.ticker(), pgq.ticker(text), pgq.ticker(text, bigint, timestamptz, bigint),
         pgq.maint_retry_events(), pgq.maint_rotate_tables_step1(text), pgq.maint_rotate_tables_step2(),
-        pgq.maint_tables_to_vacuum(), pgq.maint_operations(),
+        pgq.maint_tables_to_vacuum(), pgq.maint_operations(), pgq._neighbours_maintenance(),
         pgq.create_queue(text), pgq.drop_queue(text), pgq.drop_queue(text, boolean),
         pgq.set_queue_config(text, text, text), pgq.grant_perms(text), pgq._grant_perms_from(text, text, text, text),
         pgq.tune_storage(text), pgq.seq_setval(text, bigint), pgq.upgrade_schema(),
