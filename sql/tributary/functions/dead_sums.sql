@@ -25,7 +25,7 @@ returns table (what text, queues text[], events bigint, first text, last text, t
     from (
         select d.central_queue, d.died_at,
             case x_by when 'queue' then d.central_queue when 'type' then d.ev_type
-                else regexp_replace(d.error, '\d+', 'N', 'g') end as what
+                else regexp_replace(d.error, '[0-9]+', 'N', 'g') end as what
         from tributary.dead_event d
         where d.id in (select tributary.dead_matching(x_filter))) s
     group by s.what
