@@ -221,4 +221,27 @@ describe('observability/lag of central queues', () => {
       reason: `Queue orders has no consumer ${GROUP}: run \`tributary install\`.`,
     });
   });
+
+  test('upkeep of central that nobody does is told, while anybody runs who could', async () => {
+    const { lag, produce, tick, central } = await given({ workers: '0' });
+    await produce(1);
+    await tick();
+    await central.query('update pgq.subscription set sub_last_tick = (select max(tick_id) from pgq.tick)');
+    expect((await lag()).reason).toBeUndefined();
+    const freed = (ago: string) =>
+      central.query(
+        `insert into tributary.term (resource, holder, epoch, taken_at, freed_at)
+         values ('upkeep:central', null, 1, now() - interval '1 day', now() - $1::interval)
+         on conflict (resource) do update set freed_at = excluded.freed_at`,
+        [ago],
+      );
+    await freed('10 minutes');
+    expect((await lag()).reason).toBeUndefined();
+    await central.query(
+      `select tributary.lease_beat(gen_random_uuid(), 'mover', 'db01', '{}', interval '1 minute', '{}', '{}', 0)`,
+    );
+    expect((await lag()).reason).toMatch(/^Nobody has looked after central for \d+ s/);
+    await freed('10 seconds');
+    expect((await lag()).reason).toBeUndefined();
+  });
 });
