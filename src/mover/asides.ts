@@ -17,7 +17,6 @@ const FIRST_BYTE_MS = 240_000;
 /** One of them, as the watchdog sees it. */
 class Aside implements Loop {
   readonly name: string;
-  turns = 0;
   #connection: Connection | undefined;
 
   constructor(name: string) {
@@ -28,8 +27,9 @@ class Aside implements Loop {
     this.#connection = connection;
   }
 
-  goesOn(): void {
-    this.turns += 1;
+  /** Whatever comes from the shard is progress: looking for events that cannot be read takes many readings. */
+  get turns(): number {
+    return this.#connection?.received ?? 0;
   }
 
   abandon(): void {
@@ -82,20 +82,15 @@ export class Asides {
 
   async #read(found: Found, aside: Aside): Promise<void> {
     const { config } = this.#context;
-    this.#asides.add(aside);
     const connection = await Connection.open(this.#shard, {
       applicationName: `tributary mover ${config.name} aside`,
     });
+    this.#asides.add(aside);
     aside.reads(connection);
     if (this.#isEnding) aside.abandon();
     try {
       const label = `Source ${this.#shard.name}:${found.source.queue}`;
-      const options = {
-        context: this.#context,
-        label,
-        firstByteMs: FIRST_BYTE_MS,
-        onProgress: () => aside.goesOn(),
-      };
+      const options = { context: this.#context, label, firstByteMs: FIRST_BYTE_MS };
       const { settled } = await copySorted(connection, found, {
         copy: (one) => copyWindows(connection, [one], options),
         condemning: this.#context.condemning,

@@ -47,14 +47,12 @@ export interface CopyOptions {
   readonly label: string;
   /** How long the shard may take until its first byte: it sorts the whole window before it sends any of it. */
   readonly firstByteMs?: number;
-  /** Called with each piece that the shard sends. */
-  readonly onProgress?: () => void;
 }
 
 export async function copyWindows(
   connection: Connection,
   found: readonly Found[],
-  { context, label, firstByteMs = COPY_PATIENCE_MS, onProgress }: CopyOptions,
+  { context, label, firstByteMs = COPY_PATIENCE_MS }: CopyOptions,
 ): Promise<Copied> {
   const { config } = context;
   const assembler = assemblerOf(found, context);
@@ -93,7 +91,6 @@ export async function copyWindows(
       breakOffWherePaused(found);
       await Promise.race([assembler.add(cutter.push(chunk as Buffer), cutter.neededBytes), stalled]);
       patience.refresh();
-      onProgress?.();
       await failPoint('copy-out:middle');
     }
     if (!cutter.hasEnded)

@@ -50,7 +50,7 @@ export class ShardLoop implements WatchedService {
   readonly #stopped = new AbortController();
   /** A parcel has ended, or an aside has, or the loop is to end. */
   readonly #changed = new Change();
-  turns = 0;
+  #turns = 0;
   #sources: Source[] = [];
   #known = 0;
   #connection: Connection | undefined;
@@ -69,6 +69,11 @@ export class ShardLoop implements WatchedService {
       context: options.context,
       onEnded: () => this.#changed.told(),
     });
+  }
+
+  /** Whatever comes from the shard within a turn is progress, too. */
+  get turns(): number {
+    return this.#turns + (this.#connection?.received ?? 0);
   }
 
   get sources(): readonly Source[] {
@@ -95,7 +100,7 @@ export class ShardLoop implements WatchedService {
       } catch (error) {
         // Whoever waits for a connection is not kept by it.
         if (signal.aborted) break;
-        this.turns += 1;
+        this.#turns += 1;
         this.#isStale = true;
         if (error instanceof TributaryError && error.code === PAUSED) {
           this.#drop();
@@ -153,9 +158,6 @@ export class ShardLoop implements WatchedService {
       connection,
       context,
       onLarge: (found) => this.#asides.begin(found),
-      onProgress: () => {
-        this.turns += 1;
-      },
     });
     const { queues } = session;
     this.provider = session.provider;
@@ -166,7 +168,7 @@ export class ShardLoop implements WatchedService {
     let chaseMs = MIN_INTERVAL_MS;
     let exactAtMs = 0;
     while (!signal.aborted && !this.#isRepaired) {
-      this.turns += 1;
+      this.#turns += 1;
       if (this.#mayRefresh) await this.#refreshSources();
       this.#noteMissing(queues);
       const beganMs = performance.now();
@@ -175,7 +177,7 @@ export class ShardLoop implements WatchedService {
       this.#failures = 0;
       this.trouble = undefined;
       this.#flushIdle();
-      this.turns += 1;
+      this.#turns += 1;
       await upkeep.runIfDue(connection, this.#sources);
       // Late committers: while transactions are open at a tick, look for what they commit, less and less often.
       chaseMs = result.rows > 0 ? MIN_INTERVAL_MS : Math.min(IDLE_INTERVAL_MS, chaseMs * 2);

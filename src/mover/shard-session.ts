@@ -53,8 +53,6 @@ export interface ShardSessionOptions {
   readonly context: MoverContext;
   /** A window that is to be read beside the turns. */
   readonly onLarge: (found: Found) => void;
-  /** Called while a turn lasts: it goes on. */
-  readonly onProgress?: () => void;
 }
 
 export class ShardSession {
@@ -64,7 +62,6 @@ export class ShardSession {
   readonly queues: ReadonlyMap<string, QueueOnShard>;
   readonly #context: MoverContext;
   readonly #onLarge: (found: Found) => void;
-  readonly #onProgress: () => void;
   readonly #prepared: PreparedRound | undefined;
   /** A round or COPY over all queues failed: ask one by one until all succeed again. */
   #isSeparate = false;
@@ -72,7 +69,7 @@ export class ShardSession {
 
   private constructor(
     shard: Shard,
-    { connection, context, onLarge, onProgress = () => {} }: ShardSessionOptions,
+    { connection, context, onLarge }: ShardSessionOptions,
     { queues, prepared }: { queues: ReadonlyMap<string, QueueOnShard>; prepared: PreparedRound | undefined },
   ) {
     this.#shard = shard;
@@ -81,7 +78,6 @@ export class ShardSession {
     this.#context = context;
     this.#prepared = prepared;
     this.#onLarge = onLarge;
-    this.#onProgress = onProgress;
   }
 
   /** Looks up the queues of these sources and, on a direct connection, prepares the rounds over them. */
@@ -123,7 +119,6 @@ export class ShardSession {
       try {
         results.push(await this.#turnOf(group, thoroughness));
         for (const source of group) source.succeeded('read');
-        this.#onProgress();
       } catch (error) {
         if (this.#connection.failed) throw error;
         await this.#connection.script('rollback');
@@ -186,7 +181,6 @@ export class ShardSession {
     const options = {
       context: this.#context,
       label: `Shard ${this.#shard.name}`,
-      onProgress: this.#onProgress,
     };
     const copy = (some: readonly Found[]) => copyWindows(this.#connection, some, options);
     const [only, ...others] = found as [Found];

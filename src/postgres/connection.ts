@@ -101,6 +101,12 @@ export class Connection {
     return this.#failure !== undefined;
   }
 
+  /** Bytes that have come from the server. */
+  get received(): number {
+    const { connection } = this.#client as unknown as { connection: { stream: { bytesRead?: number } } };
+    return connection.stream.bytesRead ?? 0;
+  }
+
   get backendPid(): number {
     return (this.#client as unknown as { processID: number }).processID;
   }
