@@ -93,6 +93,31 @@ export async function coopTouch(connection: Querier, token: number): Promise<boo
   return isTrue(await connection.query('select tributary.coop_touch($1::int8) as answer', [token]));
 }
 
+export interface OpenBatch {
+  readonly token: number;
+  /** The member's last sign of life, in central's words. */
+  readonly active: string;
+}
+
+/** What members of the group have open, orphans left out. */
+export async function coopOpenBatches(
+  connection: Querier,
+  { queues, group }: { readonly queues: readonly string[]; readonly group: string },
+): Promise<OpenBatch[]> {
+  const rows = await connection.query(
+    'select batch_id, active from tributary.coop_open_batches($1::text[], $2)',
+    [queues, group],
+  );
+  return rows.map(({ batch_id, active }) => ({ token: Number(batch_id), active: String(active) }));
+}
+
+/** Makes the batch of a silent member an orphan. @returns false where it gave a sign of life since. */
+export async function coopExpire(connection: Querier, { token, active }: OpenBatch): Promise<boolean> {
+  return isTrue(
+    await connection.query('select tributary.coop_expire($1::int8, $2) as answer', [token, active]),
+  );
+}
+
 /** By a member that lives and has not finished its batch: this opening does not count, no slice is at work. @returns whether the token is still valid. */
 export async function coopHandBack(connection: Querier, token: number): Promise<boolean> {
   return isTrue(await connection.query('select tributary.coop_hand_back($1::int8) as answer', [token]));

@@ -41,8 +41,6 @@ const start = z.object({
   ratePerSecond: z.number().optional(),
   /** Another process still works in the slot: load the handler, and begin when told to `go`. */
   isStandby: z.boolean().optional(),
-  /** Members that are silent for so long are dead. */
-  deadAfterMs: z.number(),
   /** The slot is the worker's for so long after this message and after each `held`; absent: for ever. */
   heldForMs: z.number().optional(),
   suspect: suspect.optional(),

@@ -372,6 +372,9 @@ describe('workers/child', () => {
     await until(() => slow.messages.some(({ type }) => type === 'opened'), { what: 'the batch' });
     const connection = await central.connect();
     // Whoever takes the batch ends the backend that works under the old token.
+    await central.query(
+      'update pgq.subscription set sub_active = to_timestamp(0) where sub_batch is not null',
+    );
     const other = givenWorker(
       central,
       {
@@ -382,7 +385,7 @@ describe('workers/child', () => {
           ]);
         },
       },
-      { slot: 'orders#2', deadAfterMs: 1 },
+      { slot: 'orders#2' },
     );
     await until(() => finished(other).length > 0, { what: 'the takeover' });
     release();

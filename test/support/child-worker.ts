@@ -35,7 +35,6 @@ export function givenWorker(
       origin: 'extra4',
       timeoutMs: 5_000,
       retry: { attempts: 3, firstMs: 10, maxMs: 50 },
-      deadAfterMs: 10_000,
       log: { level: 'silent', isPretty: false },
       ...overrides,
     },

@@ -158,7 +158,6 @@ export class Worker implements Service {
     await this.#sentTicks.run(connection);
     const batch = await coopNextBatch(connection, {
       ...this.#membership,
-      deadAfterMs: this.#start.deadAfterMs,
       knowsProgress: true,
       minCount: Math.min(EVENTS_TOGETHER, Math.ceil(this.#start.ratePerSecond ?? EVENTS_TOGETHER)),
     });

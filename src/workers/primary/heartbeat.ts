@@ -1,21 +1,23 @@
-// The workers' heartbeat: touches their batches on their behalf, because their own connections are inside a transaction.
+// The workers' heartbeat: touches their batches on their behalf, because their own connections are inside a transaction, and
+// looks whether others do so with theirs.
 //
 // Invariant: only batches of processes that are alive and not silent beyond their limit are touched (see Slot), so nothing is
-// kept alive that makes no progress. A batch that is not touched goes to another member after DEAD_AFTER_MS.
+// kept alive that makes no progress. A batch that is not touched by its host becomes free for all (see SilentMembers).
 import type { CentralLink } from '../../central/central-link.ts';
 import { coopTouch } from '../../queue/coop.ts';
+import { type MemberGroup, SilentMembers } from './silent-members.ts';
 import type { Slot } from './slot.ts';
 
 const EVERY_MS = 3_000;
-/** Members that are silent for so long are dead: five heartbeats. */
-export const DEAD_AFTER_MS = 15_000;
 
 export class Heartbeat {
   readonly #link: CentralLink;
+  readonly #others: SilentMembers;
   #dueMs = 0;
 
-  constructor(link: CentralLink) {
+  constructor(link: CentralLink, group: MemberGroup) {
     this.#link = link;
+    this.#others = new SilentMembers(group);
   }
 
   /** Does nothing until it is due. @throws where central cannot be reached; due again at once then. */
@@ -23,11 +25,10 @@ export class Heartbeat {
     const nowMs = performance.now();
     if (nowMs < this.#dueMs) return;
     const tokens = slots.flatMap(({ token }) => (token === undefined ? [] : [token]));
-    if (tokens.length > 0) {
-      await this.#link.use(async (connection) => {
-        for (const token of tokens) await coopTouch(connection, token);
-      });
-    }
+    await this.#link.use(async (connection) => {
+      for (const token of tokens) await coopTouch(connection, token);
+      await this.#others.look(connection);
+    });
     this.#dueMs = nowMs + EVERY_MS;
   }
 }

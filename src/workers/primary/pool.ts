@@ -25,7 +25,7 @@ import { Renewal } from './renewal.ts';
 import type { StopOptions } from './slot.ts';
 import { slotOf, slotResource, slotsOf } from './slot-names.ts';
 import { Slots, type WantedSlot } from './slots.ts';
-import { startOf, type WorkedQueue, workedQueues } from './starts.ts';
+import { groupOf, startOf, type WorkedQueue, workedQueues } from './starts.ts';
 
 export interface WorkerPoolOptions {
   readonly config: Config;
@@ -78,7 +78,7 @@ export class WorkerPool implements Service {
     this.#options = options;
     this.#queues = workedQueues(options.config, options.queues);
     this.#control = new CentralLink(options.config, 'workers');
-    this.#heartbeat = new Heartbeat(this.#control);
+    this.#heartbeat = new Heartbeat(this.#control, groupOf(options.config, this.#queues));
     this.#priorities = new Priorities(this.#queues);
     this.#duty = new CentralDuty({
       config: options.config,

@@ -2,7 +2,7 @@
 import type { Config, Queue } from '../../config/config.ts';
 import { groupName } from '../../queue/names.ts';
 import type { Start } from '../protocol.ts';
-import { DEAD_AFTER_MS } from './heartbeat.ts';
+import type { MemberGroup } from './silent-members.ts';
 import type { WantedSlot } from './slots.ts';
 
 export type WorkedQueue = Queue & { readonly workers: number };
@@ -19,6 +19,11 @@ export function workedQueues(
   return new Map(
     worked.filter(({ name }) => queues?.includes(name) ?? true).map((queue) => [queue.name, queue]),
   );
+}
+
+/** The members of all of these queues. */
+export function groupOf(config: Config, queues: ReadonlyMap<string, unknown>): MemberGroup {
+  return { queues: [...queues.keys()], group: groupName(config) };
 }
 
 export function startOf(
@@ -42,7 +47,6 @@ export function startOf(
     timeoutMs,
     retry,
     ...(ratePerSecond === undefined ? {} : { ratePerSecond }),
-    deadAfterMs: DEAD_AFTER_MS,
     heldForMs: HELD_FOR_MS,
     log,
   };

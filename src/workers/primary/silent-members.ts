@@ -1,0 +1,44 @@
+// Batches of members that are gone, wherever they were: found by their silence, as silent holders of leases are.
+//
+// Invariant: a batch is taken from a member only after this process has looked at it for the whole time, without a gap, and its
+// last sign of life stayed the same: by this process's clock, never by central's. A stall of central, a step of its clock, a
+// sleep of this host begin the time anew.
+import { coopExpire, coopOpenBatches, type OpenBatch, type Querier } from '../../queue/coop.ts';
+
+/** Four heartbeats that did not come, behind the one that was seen. */
+const SILENT_FOR_MS = 12_000;
+/** Looks that are further apart have seen nothing in between. */
+const LOOKS_WITHIN_MS = 7_500;
+
+export interface MemberGroup {
+  readonly queues: readonly string[];
+  readonly group: string;
+}
+
+export class SilentMembers {
+  readonly #group: MemberGroup;
+  #seen = new Map<number, { readonly active: string; readonly sinceMs: number }>();
+  #lookedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(group: MemberGroup) {
+    this.#group = group;
+  }
+
+  /** To be called every few seconds. */
+  async look(connection: Querier): Promise<void> {
+    const startedMs = performance.now();
+    const open = await coopOpenBatches(connection, this.#group);
+    const answeredMs = performance.now();
+    const before = answeredMs - this.#lookedAtMs > LOOKS_WITHIN_MS ? new Map() : this.#seen;
+    this.#lookedAtMs = answeredMs;
+    this.#seen = new Map(
+      open.map(({ token, active }) => [
+        token,
+        before.get(token)?.active === active ? before.get(token) : { active, sinceMs: answeredMs },
+      ]),
+    );
+    const isSilent = ({ token }: OpenBatch) =>
+      startedMs - (this.#seen.get(token)?.sinceMs ?? startedMs) >= SILENT_FOR_MS;
+    for (const batch of open.filter(isSilent)) await coopExpire(connection, batch);
+  }
+}
