@@ -55,7 +55,6 @@ async function run(
     origin: 'extra4',
     timeoutMs: 60_000,
     retry: { attempts: 1, firstMs: 10, maxMs: 10 },
-    deadAfterMs: 15_000,
     log: { level: 'silent', isPretty: false },
   };
   const worker = new Worker(start, {
