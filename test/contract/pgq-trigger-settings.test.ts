@@ -2,7 +2,6 @@
 import { beforeAll, describe, expect, inject, test } from 'vitest';
 import type { Connection } from '../../src/postgres/connection.ts';
 import { givenDatabase, provider, type TestDatabase } from '../support/database.ts';
-import { filesIn } from '../support/source-tree.ts';
 import { scalar } from './pgq.ts';
 
 type Kind = 'jsontriga' | 'logutriga' | 'sqltriga';
@@ -50,18 +49,6 @@ const NULL_KEY = 'logtriga: Unexpected NULL key value';
 const KEY_CHANGED = 'primary key update not allowed';
 
 describe('contract/pgq trigger settings', () => {
-  test('no statement of the engine reads differently where standard_conforming_strings is off', () => {
-    const files = filesIn('sql', '.sql');
-    expect(files.length).toBeGreaterThan(50);
-    const doubtful = files.flatMap(({ path, text }) =>
-      text
-        .split('\n')
-        .filter((line) => /(?<![Ee])'[^']*\\/.test(line.replace(/--.*/, '').replace(/[Ee]'[^']*'/g, '')))
-        .map((line) => `${path}: ${line.trim()}`),
-    );
-    expect(doubtful).toEqual([]);
-  });
-
   test('values are the same whatever standard_conforming_strings says', async () => {
     const row = "insert into t values (1, chr(97) || chr(92) || '/b')";
     for (const [kind, type, data] of [

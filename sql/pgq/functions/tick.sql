@@ -129,6 +129,7 @@ begin
         return null;
     end if;
 
+    perform pgq._divide(v_queue);
     v_tick_id := nextval(v_queue.queue_tick_seq::regclass);
     perform pgq._insert_tick(i_queue_id, v_tick_id, now(),
                              coalesce(pg_sequence_last_value(v_queue.queue_event_seq::regclass), 0));
