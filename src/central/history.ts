@@ -73,16 +73,16 @@ function twice(values: Float64Array): Float64Array<ArrayBuffer> {
   return larger;
 }
 
-/** The events of one source, between two ids, in a central queue's tables, as far as rotation has left them. */
+/** The events of one source, under all names that it had, between two ids, in a central queue's tables, as far as rotation has left them. */
 export async function readHeldEvents(
   central: Connection,
   {
     queue,
     column,
-    prefix,
+    prefixes,
     from,
     to,
-  }: { queue: string; column: string; prefix: string; from: number; to: number },
+  }: { queue: string; column: string; prefixes: readonly string[]; from: number; to: number },
 ): Promise<HeldEvents> {
   const held = new HeldEvents();
   const [table] = await central.query<{ name: string }>(
@@ -90,13 +90,9 @@ export async function readHeldEvents(
     [queue],
   );
   if (table === undefined) return held;
-  const id = `substr(${column}, ${[...prefix].length + 1})`;
   await central.script(`begin; declare held no scroll cursor for
     select id, time_us
-    from (
-        select case when ${id} ~ '^[0-9]{1,18}$' then ${id}::bigint end as id,
-            (extract(epoch from ev_time) * 1000000)::bigint as time_us
-        from ${table.name} where starts_with(${column}, ${literal(prefix)})) e
+    from (${prefixes.map((prefix) => heldSql(table.name, column, prefix)).join(' union all ')}) e
     where id between ${from} and ${to}
     order by id`);
   for (;;) {
@@ -106,6 +102,13 @@ export async function readHeldEvents(
   }
   await central.script('commit');
   return held;
+}
+
+function heldSql(table: string, column: string, prefix: string): string {
+  const id = `substr(${column}, ${[...prefix].length + 1})`;
+  return `select case when ${id} ~ '^[0-9]{1,18}$' then ${id}::bigint end as id,
+            (extract(epoch from ev_time) * 1000000)::bigint as time_us
+        from ${table} where starts_with(${column}, ${literal(prefix)})`;
 }
 
 /** Lets a halted source go, where it is part of a transaction that moves it to where it may go on. */

@@ -1,6 +1,8 @@
 // tributary install: everything that central and the shards need, again and again without harm.
 
 import type { Command } from 'commander';
+import type { Config } from '../config/config.ts';
+import { parseStart } from '../config/queues.ts';
 import { counted } from '../errors/words.ts';
 import { dryRun } from '../install/dry-run.ts';
 import { install } from '../install/install.ts';
@@ -10,10 +12,13 @@ import { installEngines } from './engine-only.ts';
 import { EXIT, Exit } from './exit.ts';
 import { type Column, count, json, table, widthOf } from './output.ts';
 import { progressOn } from './progress.ts';
+import { shardNamed } from './shard-named.ts';
 
 interface Options {
   readonly dryRun?: true;
   readonly engineOnly?: string[];
+  readonly shard?: string[];
+  readonly start?: string;
   readonly json?: true;
   readonly verbose?: true;
 }
@@ -27,6 +32,8 @@ export function register(program: Command, context: CliContext): void {
       '--engine-only <url...>',
       'put the bundled queue engine alone into these databases; needs no shards.yaml',
     )
+    .option('--shard <name...>', 'only these shards, and central')
+    .option('--start <where>', 'with --shard: where its new sources begin: oldest, now or "at-consumer NAME"')
     .option('--json', 'one JSON document')
     .option('--verbose', "with --dry-run: also the text of the package's own SQL files")
     .action((options: Options) => {
@@ -36,9 +43,11 @@ export function register(program: Command, context: CliContext): void {
 }
 
 async function runInstall(context: CliContext, options: Options): Promise<void> {
-  const config = await context.loadConfig();
-  const progress = progressOn(context.raw.stderr, { total: config.shards.length + 1, what: 'installing' });
+  const { config, only } = selected(await context.loadConfig(), options);
+  const total = (only?.size ?? config.shards.length) + 1;
+  const progress = progressOn(context.raw.stderr, { total, what: 'installing' });
   const rows = await install(config, {
+    only,
     onRow: ({ name, outcome, mistakes }) =>
       progress.step(outcome === 'failed' ? (mistakes[0] ?? name) : undefined, `${name} ${outcome}`),
   });
@@ -57,14 +66,33 @@ async function runInstall(context: CliContext, options: Options): Promise<void> 
 }
 
 async function printDryRun(context: CliContext, options: Options): Promise<void> {
-  const config = await context.loadConfig();
-  const { rows, script } = await dryRun(config);
+  const { config, only } = selected(await context.loadConfig(), options);
+  const { rows, script } = await dryRun(config, { only });
   const whole = options.verbose === true;
   context.stdout.write(
     options.json ? json({ databases: rows.map(asJson), sql: script({ whole }) }) : `${script({ whole })}\n`,
   );
   const mistakes = rows.flatMap((row) => row.mistakes);
   if (mistakes.length > 0) throw new Exit(EXIT.failed, mistakes.join('\n'));
+}
+
+/** The file as it would be with `start:` in the entries of the shards that were named. */
+function selected(
+  config: Config,
+  { shard: names, start }: Options,
+): { readonly config: Config; readonly only: ReadonlySet<string> | undefined } {
+  if (names === undefined) {
+    if (start === undefined) return { config, only: undefined };
+    throw new Exit(EXIT.wrong, '--start needs --shard: say which shard it is meant for.');
+  }
+  const only = new Set(names);
+  for (const name of only) shardNamed(config, name);
+  if (start === undefined) return { config, only };
+  const at = parseStart(start);
+  if (at === undefined)
+    throw new Exit(EXIT.wrong, `--start must be oldest, now or "at-consumer NAME", not ${start}.`);
+  const shards = config.shards.map((shard) => (only.has(shard.name) ? { ...shard, start: at } : shard));
+  return { config: { ...config, shards }, only };
 }
 
 const COLUMNS: readonly Column<InstallRow>[] = [

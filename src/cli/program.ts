@@ -27,6 +27,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly register: Register 
   ['resume', () => import('./resume.ts')],
   ['scale', () => import('./scale.ts')],
   ['send', () => import('./send.ts')],
+  ['shard', () => import('./shard.ts')],
   ['shards', () => import('./shards.ts')],
   ['start', () => import('./start.ts')],
   ['work', () => import('./work.ts')],

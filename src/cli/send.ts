@@ -16,6 +16,7 @@ import { BadLine, parseEventLine } from './event-line.ts';
 import { EXIT, Exit } from './exit.ts';
 import { linesOf } from './lines.ts';
 import { count } from './output.ts';
+import { shardNamed } from './shard-named.ts';
 
 interface SendOptions {
   readonly shard: string;
@@ -44,9 +45,7 @@ async function send(queue: string, options: SendOptions, context: CliContext): P
   if (options.data === undefined && context.stdin.isTTY) {
     throw new Exit(EXIT.wrong, 'There is nothing to send: give --data TEXT, or events as NDJSON on stdin.');
   }
-  const { shards, file } = await context.loadConfig();
-  const shard = shards.find(({ name }) => name === options.shard);
-  if (shard === undefined) throw new Exit(EXIT.wrong, unknownShard(options.shard, { shards, file }));
+  const shard = shardNamed(await context.loadConfig(), options.shard);
   const subject = `shard ${shard.name} (${shard.host}:${shard.port})`;
   const progress = { stored: 0 };
   let connection: Connection | undefined;
@@ -126,15 +125,6 @@ async function mustExist(
         ? 'it has none; `tributary install` creates those of the file.'
         : `it has ${names.slice(0, 10).join(', ')}${names.length > 10 ? ' and more' : ''}.`;
   throw new Exit(EXIT.wrong, `Shard ${shard.name} has no queue \`${queue}\`: ${help}`);
-}
-
-function unknownShard(name: string, { shards, file }: { shards: readonly Shard[]; file: string }): string {
-  const meant = nearest(
-    name,
-    shards.map((shard) => shard.name),
-  );
-  const help = meant === undefined ? '`tributary shards` lists them.' : `did you mean \`${meant}\`?`;
-  return `There is no shard \`${name}\` in ${file}: ${help}`;
 }
 
 const events = (number: number): string => counted(number, 'event');

@@ -48,6 +48,8 @@ export interface Shard extends Database {
   /** The machine whose mover moves this shard; several shards share one. (`host` above is where it is reached.) */
   readonly moverHost: string;
   readonly schema: 'pgq' | 'pgque';
+  /** Where the sources of this shard begin that are not installed yet, before what their queues say. */
+  readonly start?: Start;
 }
 
 /** Which column of a central event carries `shard:queue:event id`. */

@@ -171,15 +171,20 @@ function readExpression(value: Value | undefined, wanted: string): string | unde
   return text;
 }
 
-function readStart(value: Value | undefined): Start | undefined {
+/** Undefined: it is none. */
+export function parseStart(text: string): Start | undefined {
+  if (text === 'now' || text === 'oldest') return { at: text };
+  const consumer = /^at-consumer\s+(\S.*)$/.exec(text.trim())?.[1];
+  return consumer === undefined ? undefined : { at: 'consumer', name: consumer };
+}
+
+/** `oldest`, `now` or `at-consumer NAME`, of a queue or of a shard. */
+export function readStart(value: Value | undefined): Start | undefined {
   if (value === undefined) return undefined;
   const wanted = `${either(['now', 'oldest'])}, or \`at-consumer NAME\``;
   const text = value.scalar(wanted);
   if (text === undefined) return undefined;
-  if (text.text === 'now' || text.text === 'oldest') return { at: text.text };
-  const consumer = /^at-consumer\s+(\S.*)$/.exec(text.text.trim())?.[1];
-  if (consumer !== undefined) return { at: 'consumer', name: consumer };
-  return value.problem(`${value.name} must be ${wanted}, not ${text.shown}.`);
+  return parseStart(text.text) ?? value.problem(`${value.name} must be ${wanted}, not ${text.shown}.`);
 }
 
 function readRetry(value: Value | undefined): Queue['retry'] {

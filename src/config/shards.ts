@@ -1,7 +1,8 @@
 // `shards:` → every database in it, each under a name of its own.
 import type { Database, Shard } from './config.ts';
-import { ACCESS_KEYS, type Access, readAccess, readUrls, toDatabase } from './database.ts';
+import { ACCESS_KEYS, type Access, compact, readAccess, readUrls, toDatabase } from './database.ts';
 import { machineOf } from './host.ts';
+import { readStart } from './queues.ts';
 import type { Value } from './value.ts';
 
 interface Entry {
@@ -10,9 +11,10 @@ interface Entry {
   readonly givenName: string | undefined;
   readonly moverHost: string;
   readonly schema: Shard['schema'];
+  readonly start: Shard['start'] | undefined;
 }
 
-const KEYS = ['url', 'name', 'host', 'schema', ...ACCESS_KEYS];
+const KEYS = ['url', 'name', 'host', 'schema', 'start', ...ACCESS_KEYS];
 
 export function readShards(value: Value, defaults: Access): Shard[] {
   const items = value.list();
@@ -35,6 +37,7 @@ function readEntry(value: Value, defaults: Access): Entry[] {
   const urls = urlValue === undefined ? [] : readUrls(urlValue);
   const nameValue = section?.get('name');
   const givenName = nameValue?.text('a name');
+  const start = readStart(section?.get('start'));
   if (nameValue !== undefined && givenName !== undefined) {
     if (urls.length > 1) {
       nameValue.problem(
@@ -55,6 +58,7 @@ function readEntry(value: Value, defaults: Access): Entry[] {
       givenName: urls.length === 1 ? givenName : undefined,
       moverHost: own.host ?? defaults.host ?? machineOf(database),
       schema: own.schema ?? defaults.schema ?? 'pgq',
+      start,
     };
   });
 }
@@ -110,7 +114,7 @@ function named(entries: readonly Entry[]): Shard[] {
       );
     }
     const { value: _value, givenName: _givenName, database, ...rest } = entry;
-    return { ...database, name, ...rest };
+    return compact({ ...database, name, ...rest });
   });
 }
 

@@ -4,7 +4,7 @@ import { sentenceFor } from '../errors/sentence.ts';
 import { Connection } from '../postgres/connection.ts';
 import { literal } from '../postgres/quote.ts';
 import { placeOfCentral } from './central-plan.ts';
-import { APPLICATION } from './install.ts';
+import { APPLICATION, type InstallOptions } from './install.ts';
 import { reachingWith } from './reach.ts';
 import { failedRow, type InstallRow, rowOfCentral, rowOfShard } from './report.ts';
 import { leftOver, readSources } from './sources.ts';
@@ -21,7 +21,7 @@ export interface DryRun {
 }
 
 /** Reads only. */
-export async function dryRun(config: Config): Promise<DryRun> {
+export async function dryRun(config: Config, { only }: Pick<InstallOptions, 'only'> = {}): Promise<DryRun> {
   let connection: Connection | undefined;
   try {
     connection = await Connection.open(config.central, APPLICATION);
@@ -30,10 +30,12 @@ export async function dryRun(config: Config): Promise<DryRun> {
     const shards =
       central.plan.mistakes.length > 0
         ? []
-        : await surveyShards(reachingWith(APPLICATION), {
-            ...context,
-            centralIdentity: central.facts.server.identity,
-          });
+        : (
+            await surveyShards(reachingWith(APPLICATION), {
+              ...context,
+              centralIdentity: central.facts.server.identity,
+            })
+          ).filter(({ shard }) => only?.has(shard.name) !== false);
     return {
       rows: [rowOfCentral(config, central), ...shards.map((shard) => rowOfShard(shard))],
       leftOver: central.central.applied.length > 0 ? leftOver(config, await readSources(connection)) : [],

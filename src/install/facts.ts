@@ -5,6 +5,7 @@ import type { Connection } from '../postgres/connection.ts';
 import { literal } from '../postgres/quote.ts';
 import { type Dialect, dialectOf, snapshotTypeSql } from '../queue/dialect.ts';
 import { adminRoleOf, ENGINE_MARK, type PgqSchema } from '../queue/provider.ts';
+import { identityOf } from '../shards/identity.ts';
 import { validMarkSql } from './engine-state.ts';
 import { type QueueFacts, readQueues } from './queue-facts.ts';
 import { rolesOf, strangersSql } from './strangers.ts';
@@ -21,6 +22,8 @@ export interface ServerFacts {
   /** Equal for two ways to the same database, different for two databases. */
   readonly identity: string;
   readonly cluster: string;
+  /** What the database says of itself, whoever asks it and wherever; undefined: the server does not tell. */
+  readonly databaseIdentity: string | undefined;
   /** Who asked. */
   readonly role: string;
   readonly isSuperuser: boolean;
@@ -162,7 +165,8 @@ export async function readFacts(connection: Connection, options: FactsOptions): 
   const [control, membership, version, sequences, stats] = await connection.script(pieces.join(';\n'));
   const member = membership?.[0] as Partial<Membership> | undefined;
   const versionText = (version?.[0]?.version as string | null) ?? undefined;
-  const cluster = (control?.[0]?.cluster as string | null) ?? first.address;
+  const system = control?.[0]?.cluster;
+  const cluster = typeof system === 'string' ? system : first.address;
 
   return {
     strangers: first.strangers ?? [],
@@ -175,6 +179,7 @@ export async function readFacts(connection: Connection, options: FactsOptions): 
       database: first.database,
       identity: `${cluster}/${first.database_oid}`,
       cluster,
+      databaseIdentity: typeof system === 'string' ? identityOf(system, first.database_oid) : undefined,
       role: first.role,
       isSuperuser: first.is_superuser,
       isPgqAdmin: member?.asker_is_member === true,

@@ -4,6 +4,7 @@
 // Order: central's schema, identity, queues and groups; a look at all shards; per shard: sources registering in central, engine,
 // queues and consumer on the shard, positions in central. A group is there before the first event is forwarded.
 // Fails by: a crash leaves whole transactions only; see register.ts for the sources.
+import { meetShard, noteShard } from '../central/known-shards.ts';
 import type { Config, Shard } from '../config/config.ts';
 import { sentenceFor } from '../errors/sentence.ts';
 import { Connection } from '../postgres/connection.ts';
@@ -28,6 +29,8 @@ import {
 export const APPLICATION = { applicationName: 'tributary install', asAdmin: true };
 
 export interface InstallOptions {
+  /** Only these shards, by their names; default: all. */
+  readonly only?: ReadonlySet<string> | undefined;
   /** Called once for every database as soon as it is done. */
   readonly onRow?: (row: InstallRow) => void;
 }
@@ -35,7 +38,7 @@ export interface InstallOptions {
 /** @returns a row per database, central first; never throws for what a database answers. */
 export async function install(
   config: Config,
-  { onRow = () => {} }: InstallOptions = {},
+  { onRow = () => {}, only }: InstallOptions = {},
 ): Promise<InstallRow[]> {
   const rows: InstallRow[] = [];
   const report = (row: InstallRow) => {
@@ -50,7 +53,12 @@ export async function install(
     report(rowOfCentral(config, survey));
     if (survey.plan.mistakes.length > 0) return rows;
     const byName = new Map<string, InstallRow>();
-    await installShards(central, { config, survey, report: (row) => byName.set(row.name, report(row)) });
+    await installShards(central, {
+      config,
+      survey,
+      only,
+      report: (row) => byName.set(row.name, report(row)),
+    });
     const shards = config.shards.flatMap(({ name }) => byName.get(name) ?? []);
     return [...rows.slice(0, 1), ...shards];
   } catch (error) {
@@ -77,17 +85,25 @@ async function installCentral(connection: Connection, config: Config): Promise<C
 interface ShardsOptions {
   readonly config: Config;
   readonly survey: CentralSurvey;
+  readonly only: InstallOptions['only'];
   readonly report: (row: InstallRow) => void;
 }
 
-async function installShards(central: Connection, { config, survey, report }: ShardsOptions): Promise<void> {
+async function installShards(
+  central: Connection,
+  { config, survey, only, report }: ShardsOptions,
+): Promise<void> {
   const reach = reachingWith(APPLICATION);
   const context = contextOf(central, config, survey);
   const surveys = await surveyShards(reach, { ...context, centralIdentity: survey.facts.server.identity });
   await Promise.all(
     surveys.map(async (found) => {
       const { shard } = found;
-      if (!hasWork(found)) return report(rowOfShard(found));
+      if (only?.has(shard.name) === false) return undefined;
+      if (!hasWork(found)) {
+        await noteFirst(central, found);
+        return report(rowOfShard(found));
+      }
       try {
         const row = await reach(shard, (connection) => installShard(connection, shard, { central, context }));
         report({ ...row, warnings: [...new Set([...found.plan.warnings, ...row.warnings])] });
@@ -118,15 +134,29 @@ function installShard(
         ? []
         : await registerSources(central, shard.name, [...begin, ...moved]);
     const last = steps.length === 0 ? [] : await runSteps(connection, steps);
-    if (begin.length === 0) return rowOfShard(found);
+    if (begin.length === 0) {
+      await noteFirst(central, found);
+      return rowOfShard(found);
+    }
     const beginning = sources.filter(({ queue }) => begin.some((wanted) => wanted.queue === queue));
     const lost = await createPositions(central, beginning, last as unknown as Fingerprint[]);
+    await noteFirst(central, found);
     const mistakes = lost.map(
       (queue) =>
         `${placeOfShard(shard)}: queue ${queue} was registered and its tick is gone already: run install again.`,
     );
     return rowOfShard({ ...found, plan: { ...found.plan, mistakes: [...found.plan.mistakes, ...mistakes] } });
   });
+}
+
+/** Which database the shard is, where nothing was noted yet; a mover compares where it is another one by now. */
+async function noteFirst(central: Connection, { shard, facts, known, plan }: ShardSurvey): Promise<void> {
+  const database = facts?.server.databaseIdentity;
+  if (database === undefined || plan.mistakes.length > 0) return;
+  // Nothing was moved of it yet, or not since it was let go: what was noted then is over.
+  const isNew = [...known.values()].every(({ state }) => state === 'registering' || state === 'retired');
+  const { noted } = await meetShard(central, shard.name, database);
+  if (noted === undefined || isNew) await noteShard(central, shard.name, database);
 }
 
 const hasWork = ({ plan }: ShardSurvey): boolean =>

@@ -192,6 +192,7 @@ function startSituation(situation: ShardSituation, wanted: WantedSource): StartS
   const { shard, facts, known, consumer, waiting } = situation;
   return {
     place: placeOfShard(shard),
+    shard: shard.name,
     wanted,
     queues: facts.queues,
     engineIsNew: shard.schema === 'pgq' && !facts.pgq.hasPgq,

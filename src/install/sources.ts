@@ -7,6 +7,8 @@ export interface WantedSource {
   readonly queue: string;
   readonly centralQueue: string;
   readonly start: Start | undefined;
+  /** The start was said for this shard, and not for all shards there will ever be. */
+  readonly isOwnStart: boolean;
   readonly create: boolean;
 }
 
@@ -18,13 +20,14 @@ export interface KnownSource {
   readonly state: 'registering' | 'active' | 'halted' | 'retired';
 }
 
-/** The same for every shard of the file. */
-export function wantedSources({ queues }: Config): WantedSource[] {
+/** The same for every shard of the file, but for where they begin. */
+export function wantedSources({ queues }: Config, shard?: Shard): WantedSource[] {
   return queues.flatMap((queue: Queue) =>
     queue.from.map((name) => ({
       queue: name,
       centralQueue: queue.name,
-      start: queue.start,
+      start: shard?.start ?? queue.start,
+      isOwnStart: shard?.start !== undefined,
       create: queue.create,
     })),
   );

@@ -24,6 +24,8 @@ export type Decision =
 export interface StartSituation {
   /** How the shard is named in sentences. */
   readonly place: string;
+  /** Its name. */
+  readonly shard: string;
   readonly wanted: WantedSource;
   readonly queues: QueueFacts;
   /** This run puts the engine there, so that no queue can be expected. */
@@ -63,9 +65,9 @@ export function decideStart(situation: StartSituation): Decision {
     );
   }
   if (registration !== undefined && known?.state === 'registering') return { kind: 'resume' };
-  if (registration !== undefined && wanted.start === undefined) {
+  if (registration !== undefined && !wanted.isOwnStart) {
     return mistake(
-      `${place}: queue ${wanted.queue} has our consumer ${consumer} already and central knows nothing of it, as after a restore of central from before the install: say \`start: oldest\`, \`start: now\` or \`start: at-consumer ${consumer}\` for queue ${wanted.centralQueue}.`,
+      `${place}: queue ${wanted.queue} has our consumer ${consumer} already and central knows nothing of it, as after a restore of central from before the install: say \`start: oldest\`, \`start: now\` or \`start: at-consumer ${consumer}\` in this shard's own entry, or run \`tributary install --shard ${situation.shard} --start oldest\`; what is said for the queue does not move it.`,
     );
   }
   return decideExisting(situation, fact, registration !== undefined);
@@ -106,7 +108,7 @@ function decideExisting(
           ? `more than ${COUNT_LIMIT.toLocaleString('en-US')}`
           : waiting.toLocaleString('en-US');
       return mistake(
-        `${place}: queue ${wanted.queue} holds ${number} events already: say for queue ${wanted.centralQueue} whether to move them (\`start: oldest\`), to begin with new ones (\`start: now\`), or to go on where another consumer stands (\`start: at-consumer NAME\`).`,
+        `${place}: queue ${wanted.queue} holds ${number} events already: say for queue ${wanted.centralQueue}, or in this shard's entry, whether to move them (\`start: oldest\`), to begin with new ones (\`start: now\`), or to go on where another consumer stands (\`start: at-consumer NAME\`).`,
       );
     }
     return { kind: 'begin', start: { at: 'oldest' }, isCreated: false, moves };

@@ -13,6 +13,7 @@ import { findMixUps } from './same-database.ts';
 import { placeOfShard, planShard, queuesToCount, type ShardPlan, type ShardSituation } from './shard-plan.ts';
 import { type KnownSources, readSourcesOf, wantedSources } from './sources.ts';
 import { COUNT_LIMIT } from './start.ts';
+import { type CentralNames, namesIn, SHARD_NOTES, shardsThere, whyNotThisShard } from './whose-database.ts';
 
 /** Stands in the consumer's name as long as central has no identity. */
 const NO_IDENTITY = 'xxxxxxxx';
@@ -38,6 +39,7 @@ export interface ShardContext {
   readonly consumer: string;
   /** Asks central. */
   knownOf(shard: Shard): Promise<KnownSources>;
+  readonly names: CentralNames;
 }
 
 /** The context of an installation whose central database can be asked over this connection. */
@@ -51,6 +53,9 @@ export function contextOf(
     config,
     consumer,
     knownOf: async ({ name }) => (isInstalled ? readSourcesOf(connection, name) : new Map()),
+    names: isInstalled
+      ? namesIn(connection, { hasNotes: central.applied.includes(SHARD_NOTES) })
+      : { shards: async () => [], marks: async () => [] },
   };
 }
 
@@ -78,9 +83,9 @@ export async function surveyCentral(connection: Connection, config: Config): Pro
 export async function surveyShard(
   connection: Connection,
   shard: Shard,
-  { config, consumer, knownOf }: ShardContext,
+  { config, consumer, knownOf, names }: ShardContext,
 ): Promise<ShardSurvey & { readonly facts: DatabaseFacts }> {
-  const wanted = wantedSources(config);
+  const wanted = wantedSources(config, shard);
   const options = {
     schema: shard.schema,
     queues: wanted.map(({ queue }) => queue),
@@ -93,6 +98,16 @@ export async function surveyShard(
     facts = await readFacts(connection, options);
     known = await knownOf(shard);
   }
+  const mistake = await whyNotThisShard(shard, {
+    config,
+    facts,
+    wanted,
+    known,
+    consumer,
+    names,
+    ask: (marks) => shardsThere(connection, shard, marks),
+  });
+  if (mistake !== undefined) return { shard, known, facts, plan: unreached(mistake) };
   const situation: ShardSituation = { shard, facts, wanted, known, consumer, waiting: new Map() };
   const waiting = new Map<string, number>();
   for (const queue of queuesToCount(situation)) {

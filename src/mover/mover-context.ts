@@ -1,4 +1,5 @@
 // What all shards of one mover share.
+import type { CentralLink } from '../central/central-link.ts';
 import type { Config } from '../config/config.ts';
 import type { Watchdog } from '../lifecycle/watchdog.ts';
 import type { Condemning } from './condemning.ts';
@@ -18,6 +19,8 @@ export interface MoverContext {
   readonly gate: RoundGate;
   readonly condemning: Condemning;
   readonly onOccurrence: OnMoverOccurrence;
+  /** For short questions; another one after it was given up. */
+  central(): CentralLink;
   gathererOf(centralQueue: string): Gatherer;
   /** Halts a source on central, in the background, and at once in memory. */
   halt(source: Source, why: { readonly code: DivergenceCode; readonly reason: string }): void;

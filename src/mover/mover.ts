@@ -218,6 +218,7 @@ export class Mover implements Service {
       gate: new RoundGate({ limit: ROUNDS_AT_ONCE, patienceMs: ROUND_PATIENCE_MS }),
       onOccurrence: this.#onOccurrence,
       gathererOf: (queue) => this.#own.get(GATHERER + queue) as WatchedService as Gatherer,
+      central: () => this.#control.link,
       halt: (source, { code, reason }) => this.#halt(source, { code, what: reason }),
       condemning: new Condemning({
         config: this.#config,

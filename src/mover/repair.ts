@@ -10,6 +10,7 @@ import {
   readHeldEvents,
   readHistory,
 } from '../central/history.ts';
+import { namesOf } from '../central/known-shards.ts';
 import { readSources, type StoredSource } from '../central/positions.ts';
 import type { Config, Queue, Shard } from '../config/config.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
@@ -223,11 +224,10 @@ async function look(
   if (!way.leavesOutHeld || reading.origin === 'none' || all.rows === 0)
     return { all, held: new HeldEvents() };
   const { name: queue } = found.central;
-  const prefix = `${reading.shard}:${reading.queue}:`;
   const held = await readHeldEvents(central, {
     queue,
     column: `ev_${reading.origin}`,
-    prefix,
+    prefixes: (await namesOf(central, reading.shard)).map((name) => `${name}:${reading.queue}:`),
     from: all.from,
     to: all.to,
   });

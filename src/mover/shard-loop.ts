@@ -17,6 +17,7 @@ import { type Reading, readingsOf } from '../shards/window.ts';
 import { Asides } from './asides.ts';
 import { PAUSED } from './copy-windows.ts';
 import { handOnEmpty } from './empty-windows.ts';
+import { meet } from './meet-shard.ts';
 import type { MoverContext } from './mover-context.ts';
 import { ShardSession } from './shard-session.ts';
 import { ShardUpkeep } from './shard-upkeep.ts';
@@ -160,6 +161,10 @@ export class ShardLoop implements WatchedService {
       onLarge: (found) => this.#asides.begin(found),
     });
     const { queues } = session;
+    const onLooked = () => {
+      this.#turns += 1;
+    };
+    await meet(connection, { shard: this.shard, sources: this.#sources, queues, onLooked }, context);
     this.provider = session.provider;
     const openedAtMs = performance.now();
     context.onOccurrence({ kind: 'shard-connected', shard: this.shard.name });

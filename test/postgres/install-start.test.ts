@@ -188,7 +188,7 @@ describe('install/start', () => {
     expect(await ahead(cluster)).toBe(5);
   });
 
-  test('a registration that central knows nothing of is a mistake unless the file says where to begin', async () => {
+  test('a registration that central knows nothing of is a mistake unless its own entry says where to begin', async () => {
     const cluster = await givenCluster();
     const config = configFor(cluster, { queues: '  orders: { workers: none, create: true }' });
     await install(config);
@@ -200,7 +200,14 @@ describe('install/start', () => {
       expect.stringMatching(/has our consumer .* already and central knows nothing of it/),
     ]);
 
-    const again = await install(configFor(cluster, { queues: '  orders: { workers: none, start: oldest }' }));
+    const bare = await install(configFor(cluster, { queues: '  orders: { workers: none, start: oldest }' }));
+    expect(bare[1]?.mistakes).toEqual(rows[1]?.mistakes);
+
+    const own = {
+      ...config,
+      shards: config.shards.map((shard) => ({ ...shard, start: { at: 'oldest' as const } })),
+    };
+    const again = await install(own);
     expect(outcomes(again)).toEqual({ central: 'unchanged', s1: 'installed' });
     expect((await position(cluster))?.tick_id).toBe(1);
   });

@@ -40,6 +40,7 @@ describe('install/survey', () => {
         expect(outcomes(await install(config))).toMatchObject({ s1: 'installed' });
         return await readSourcesOf(central, name);
       },
+      names: { shards: async () => [], marks: async () => [] },
     });
     expect(plan.mistakes).toEqual([]);
   });

@@ -130,3 +130,25 @@ test.each([
   },
   120_000,
 );
+
+test('where the ids have caught up before a mover comes, what counts as moved is found once, and repair brings it', async () => {
+  const { forwarding, younger, two, file, start } = await givenYoungerShard(3_000);
+  await givenEvents(younger, 'orders', 4);
+  await useXids(younger, (await nextXid(younger)) + 5_000);
+  await givenEvents(younger, 'orders', 2);
+  await givenEvents(younger, 'email_out', 1);
+  const mover = start();
+  const reason = await until(() => reasonOf(forwarding, 'orders'), { what: 's1:orders to halt' });
+  expect(reason).toMatch(/^Source s1:orders is halted: 4 events came in on another server/);
+  const { code, stderr } = await runTributary(['-c', file, 'repair', 's1:orders', '--rewind']);
+  expect([code, stderr]).toEqual([0, expect.not.stringContaining('rror')]);
+  const wanted = [...(await originsOn(younger, 's1')), ...(await originsOn(two, 's2'))].sort();
+  expect(wanted).toHaveLength(15 + 4 + 2 + 1);
+  await until(async () => (await originsInCentral(forwarding)).length >= wanted.length, {
+    what: 'all to be moved',
+    timeoutMs: 40_000,
+  });
+  expect(await originsInCentral(forwarding)).toEqual(wanted);
+  mover.kill('SIGTERM');
+  expect((await mover.exit).code).toBe(0);
+}, 120_000);

@@ -2,7 +2,7 @@
 import { inject } from 'vitest';
 import { Connection } from '../../src/postgres/connection.ts';
 import { identifier } from '../../src/postgres/quote.ts';
-import type { TestDatabase } from './database.ts';
+import { givenDatabase, type TestDatabase } from './database.ts';
 import { copyStrategy } from './provider.ts';
 import { databaseOn } from './template.ts';
 
@@ -29,6 +29,21 @@ export async function givenBackup({ name }: TestDatabase): Promise<Backup> {
         await admin.query(`alter database ${identifier(copy)} rename to ${identifier(name)}`);
       }),
   };
+}
+
+/** Another database with all that this one has. */
+export async function givenCopy({ name }: TestDatabase): Promise<TestDatabase> {
+  const copy = await givenDatabase({ pgq: false });
+  await asAdmin(async (admin) => {
+    await admin.query('select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1', [
+      name,
+    ]);
+    await admin.query(`drop database ${identifier(copy.name)}`);
+    await admin.query(
+      `create database ${identifier(copy.name)} template ${identifier(name)} strategy file_copy`,
+    );
+  });
+  return copy;
 }
 
 async function asAdmin(use: (admin: Connection) => Promise<void>): Promise<void> {

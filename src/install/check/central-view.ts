@@ -5,6 +5,8 @@ import { consumerName } from '../../queue/names.ts';
 import { upkeepTrouble } from '../../upkeep/upkeep-lease.ts';
 import type { CentralFacts } from '../central-facts.ts';
 import { readShardLeases, type ShardLease } from '../leases.ts';
+import { wantedSources } from '../sources.ts';
+import { type CentralNames, namesIn, SHARD_NOTES } from '../whose-database.ts';
 
 export interface SourceView {
   readonly state: 'registering' | 'active' | 'halted' | 'retired';
@@ -19,6 +21,7 @@ export interface CentralView {
   readonly leases: ReadonlyMap<string, ShardLease>;
   /** That nobody does what central needs, in a sentence. */
   readonly upkeepTrouble: string | undefined;
+  readonly names: CentralNames;
 }
 
 /** Undefined where central is not installed, or is another installation's. */
@@ -41,10 +44,18 @@ export async function readCentralView(
     queues.set(queue, { state, haltReason: halt_reason ?? undefined, isPaused: paused });
     sources.set(shard, queues);
   }
+  // Read now: the connection is gone when the shards are judged.
+  const names = namesIn(connection, { hasNotes: central.applied.includes(SHARD_NOTES) });
+  const shards = await names.shards();
+  const marks = await names.marks(wantedSources(config).map(({ queue }) => queue));
   return {
     consumer: consumerName(config.name, central.identity.id),
     sources,
     leases: await readShardLeases(connection),
     upkeepTrouble: await upkeepTrouble(connection),
+    names: {
+      shards: async () => shards,
+      marks: async (queues) => marks.filter(({ queue }) => queues.includes(queue)),
+    },
   };
 }

@@ -6,10 +6,13 @@ import { existsSync } from 'node:fs';
 import pLimit from 'p-limit';
 import type { Config } from '../../config/config.ts';
 import { tryLoad } from '../../handler/try-load.ts';
+import { reachingWith } from '../reach.ts';
 import { findMixUps, type MixUps } from '../same-database.ts';
 import { wantedSources } from '../sources.ts';
+import { shardsThere, whyNotThisShard } from '../whose-database.ts';
+import type { CentralView } from './central-view.ts';
 import { judgeShard } from './check-shard.ts';
-import { look } from './look.ts';
+import { look, type ReachedShard } from './look.ts';
 import { type CheckRow, unreachableRow } from './row.ts';
 
 /** Handlers, each in a process of its own. */
@@ -38,24 +41,68 @@ export async function check(config: Config): Promise<CheckReport> {
     reading === undefined ? [] : [{ shard, identity: reading.facts.server.identity }],
   );
   const mixUps = findMixUps(config, { reached, centralIdentity: central.facts?.server.identity });
+  const strangers = await findStrangers(config, { view: central.view, shards });
   const rows = [
     central.row,
     ...shards.map(({ shard, reading, problem = '', isRefused = false }) => {
       const wanted = wantedSources(config).length;
       if (reading === undefined) return unreachableRow(shard.name, shard, { wanted, problem, isRefused });
-      return mixedUp(judgeShard(shard, { ...reading, config, view: central.view }), mixUps);
+      const row = judgeShard(shard, { ...reading, config, view: central.view });
+      const stranger = strangers.get(shard.name);
+      // What is missing under a wrong name is not missing.
+      return mixedUp(stranger === undefined ? row : { ...row, problems: [stranger] }, mixUps);
     }),
   ];
-  return {
-    rows,
-    handlers,
-    problems: [
-      ...handlers.flatMap(({ queue, problem }) =>
-        problem === undefined ? [] : [`Queue ${queue}: ${problem}`],
-      ),
-      ...rows.flatMap(({ problems }) => problems),
-    ],
-  };
+  const problems = [
+    ...handlers.flatMap(({ queue, problem }) =>
+      problem === undefined ? [] : [`Queue ${queue}: ${problem}`],
+    ),
+    ...rows.flatMap((row) => row.problems),
+    ...leftBehind(config, central.view),
+  ];
+  return { rows, handlers, problems };
+}
+
+/** Sources that the file no longer names: their shards keep every event for them. */
+function leftBehind(config: Config, view: CentralView | undefined): string[] {
+  const shards = new Set(config.shards.map(({ name }) => name));
+  const wanted = new Set(wantedSources(config).map(({ queue }) => queue));
+  return [...(view?.sources ?? [])].flatMap(([shard, queues]) => {
+    const left = [...queues].filter(
+      ([queue, { state }]) => state !== 'retired' && !(shards.has(shard) && wanted.has(queue)),
+    );
+    if (left.length === 0) return [];
+    const names = left.map(([queue]) => `${shard}:${queue}`).join(', ');
+    return [
+      `${names} ${left.length === 1 ? 'is' : 'are'} not in ${config.file}, and the shard keeps all events since for central: put it back, or let go of it as docs/operating.md tells.`,
+    ];
+  });
+}
+
+/** Databases that are not the shards the file takes them for, with why, by name. */
+async function findStrangers(
+  config: Config,
+  { view, shards }: { readonly view: CentralView | undefined; readonly shards: readonly ReachedShard[] },
+): Promise<ReadonlyMap<string, string>> {
+  if (view === undefined) return new Map();
+  const { consumer, names } = view;
+  const reach = reachingWith({ applicationName: 'tributary check' });
+  const found = await Promise.all(
+    shards.map(async ({ shard, reading }): Promise<[string, string][]> => {
+      if (reading === undefined) return [];
+      const mistake = await whyNotThisShard(shard, {
+        config,
+        facts: reading.facts,
+        wanted: wantedSources(config, shard),
+        known: view.sources.get(shard.name) ?? new Map(),
+        consumer,
+        names,
+        ask: (marks) => reach(shard, (connection) => shardsThere(connection, shard, marks)),
+      });
+      return mistake === undefined ? [] : [[shard.name, mistake]];
+    }),
+  );
+  return new Map(found.flat());
 }
 
 function mixedUp(row: CheckRow, { mistakes, warnings }: MixUps): CheckRow {
