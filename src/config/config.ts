@@ -123,6 +123,7 @@ export interface Config {
   readonly mover: {
     readonly memoryBytes: number;
     readonly wholeBytes: number;
+    readonly wholeEvents: number;
     readonly adoptAfterMs: number;
   };
   readonly http?: { readonly host: string; readonly port: number; readonly token?: string };

@@ -5,6 +5,13 @@ import { positive } from './queues.ts';
 import type { Value } from './value.ts';
 
 const MEGABYTE = 2 ** 20;
+/**
+ * What one batch is at most, and so one transaction of a handler: ten seconds of one that takes 0.2 ms an event. Then another
+ * worker takes part, what is done is kept, and a process that drains has an end in sight.
+ */
+const WHOLE_EVENTS = 50_000;
+/** Fewer would cost a commit each for nothing, and come with a single answer of a shard. */
+const LEAST_WHOLE_EVENTS = 1_000;
 const DEFAULT_NAME = 'tributary';
 
 /** The name is part of the consumers' names on every shard. */
@@ -28,15 +35,19 @@ export function readMover(value: Value | undefined): Config['mover'] & { readonl
     memory?.problem(`${memory.name} must be at least 1MB.`);
     memoryBytes = MEGABYTE;
   }
-  const wholeBytes = whole?.size() ?? Math.min(64 * MEGABYTE, Math.floor(memoryBytes / 4));
+  const parts = whole?.isMap === true ? whole.section(['bytes', 'events']) : undefined;
+  const size = parts === undefined ? whole : parts.get('bytes');
+  const wholeBytes = size?.size() ?? Math.min(64 * MEGABYTE, Math.floor(memoryBytes / 4));
   if (wholeBytes > memoryBytes) {
-    whole?.problem(
-      `${whole.name} is more than \`mover.memory\`, in which a whole transaction must fit: lower it.`,
+    size?.problem(
+      `${size.name} is more than \`mover.memory\`, in which a whole transaction must fit: lower it.`,
     );
   }
+  const events = `a number of events such as ${WHOLE_EVENTS}, at least ${LEAST_WHOLE_EVENTS}`;
   return {
     memoryBytes,
     wholeBytes,
+    wholeEvents: parts?.get('events')?.whole(events, { min: LEAST_WHOLE_EVENTS }) ?? WHOLE_EVENTS,
     adoptAfterMs: positive(section?.get('adopt_after')) ?? 30_000,
     keepMs: section?.get('keep')?.duration() ?? 0,
   };

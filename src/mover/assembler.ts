@@ -1,10 +1,11 @@
-// Puts the pieces of one COPY together into parcels: a whole window each, or a part of one that is larger than `whole`.
+// Puts the pieces of one COPY together into parcels: a whole window each, or a part of one that is more than `whole`.
 //
 // Invariant: a window is handed on as complete only when a row of a later window, or the stream's trailer, has been seen.
 import type { DeadRow } from '../central/commit.ts';
 import type { Position } from '../central/position.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
 import type { Reader } from '../shards/copy-out.ts';
+import { type Cut, NO_CUT, withPart } from './cut.ts';
 import type { Piece } from './cutter.ts';
 import type { Claim, MemoryBudget } from './memory-budget.ts';
 import { makeParcel, type Parcel } from './parcel.ts';
@@ -13,10 +14,11 @@ import type { Source } from './source.ts';
 
 export interface AssemblerOptions {
   readonly budget: MemoryBudget;
-  /** Bytes up to which a window is never cut. */
+  /** A window within both is never cut. */
   readonly wholeBytes: number;
+  readonly wholeEvents: number;
   readonly emit: (parcel: Parcel) => void;
-  readonly onCut: (source: Source, bytes: number) => void;
+  readonly onCut: (source: Source, cut: Cut) => void;
   readonly onOriginTaken: (source: Source, rows: number) => void;
 }
 
@@ -31,6 +33,8 @@ interface Open {
   bytes: number;
   rows: number;
   lastEventId: number | undefined;
+  /** Of the parts that are handed on already. */
+  cut: Cut;
 }
 
 const OUTDATED = { code: 'outdated', kind: 'retryable' } as const;
@@ -64,6 +68,7 @@ export class Assembler {
       bytes: 0,
       rows: 0,
       lastEventId: undefined,
+      cut: NO_CUT,
     }));
     this.#options = options;
     this.#claim = options.budget.claim();
@@ -101,13 +106,10 @@ export class Assembler {
         continue;
       }
       // Rows of equal id stay together: ids are not unique, and a cut is found again by its last id.
-      if (
-        window.bytes + piece.bytes.length > this.#options.wholeBytes &&
-        window.rows > 0 &&
-        window.lastEventId !== piece.firstEventId
-      ) {
-        this.#cut(window);
-      }
+      const isMore =
+        window.bytes + piece.bytes.length > this.#options.wholeBytes ||
+        window.rows + piece.rows > this.#options.wholeEvents;
+      if (isMore && window.rows > 0 && window.lastEventId !== piece.firstEventId) this.#cut(window);
       const expected = Math.min(this.#expected, piece.bytes.length);
       this.#expected -= expected;
       await this.#reserve(piece.bytes.length - expected, expected);
@@ -213,9 +215,7 @@ export class Assembler {
   #emitStream(window: Open, { firstEventId }: Piece): RowStream {
     const stream = new RowStream();
     const { source, from } = window;
-    if (source.handed !== from) {
-      throw outdated();
-    }
+    if (source.handed !== from) throw outdated();
     const to = this.#insideAt(window, firstEventId);
     window.lastEventId = firstEventId;
     window.from = to;
@@ -253,13 +253,15 @@ export class Assembler {
   #complete(): void {
     const window = this.#windows[this.#next] as Open;
     this.#next += 1;
+    if (window.cut.parts > 0) this.#options.onCut(window.source, withPart(window.cut, window, true));
     const { end } = window.reader.window;
     this.#emit(window, { tick: { id: end.id, timeUs: end.timeUs, eventSeq: end.eventSeq, md5: end.md5 } });
     this.#claim.complete();
   }
 
   #cut(window: Open): void {
-    this.#options.onCut(window.source, window.bytes);
+    window.cut = withPart(window.cut, window, false);
+    this.#options.onCut(window.source, window.cut);
     this.#emit(window, this.#insideAt(window, window.lastEventId as number));
     this.#claim.complete();
   }

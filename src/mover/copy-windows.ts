@@ -35,8 +35,9 @@ export function assemblerOf(found: readonly Found[], context: MoverContext): Ass
   return new Assembler(found, {
     budget,
     wholeBytes: config.mover.wholeBytes,
+    wholeEvents: config.mover.wholeEvents,
     emit: (parcel) => context.gathererOf(parcel.source.centralQueue).add(parcel),
-    onCut: ({ shard, queue }, bytes) => onOccurrence({ kind: 'window-cut', shard, queue, bytes }),
+    onCut: ({ shard, queue }, cut) => onOccurrence({ kind: 'window-cut', shard, queue, ...cut }),
     onOriginTaken: ({ shard, queue }, rows) => onOccurrence({ kind: 'origin-taken', shard, queue, rows }),
   });
 }

@@ -7,11 +7,14 @@
 export interface Waiting {
   readonly source: { readonly shard: string };
   readonly bytes: number;
+  readonly rows: number;
 }
 
 export interface TakeOptions<T> {
   /** The first one goes whatever its size. */
   readonly maxBytes: number;
+  /** The same for events; default: any number. */
+  readonly maxRows?: number;
   readonly mayGo: (one: T) => boolean;
   /** Whether one may go with the first of those taken; default: all may. */
   readonly goesWith?: (first: T, one: T) => boolean;
@@ -52,17 +55,19 @@ export class FairQueue<T extends Waiting> {
   }
 
   /** What may go now, the earliest first; none where nothing may. */
-  take({ maxBytes, mayGo, goesWith = () => true }: TakeOptions<T>): T[] {
+  take({ maxBytes, maxRows = Number.POSITIVE_INFINITY, mayGo, goesWith = () => true }: TakeOptions<T>): T[] {
     const flows = [...this.#flows.values()].filter(({ items }) => items.length > 0).sort(byTurn);
     const taken: T[] = [];
     let bytes = 0;
+    let rows = 0;
     while (flows.length > 0) {
       const flow = flows.shift() as Flow<T>;
       const one = flow.items[0] as T;
       const [first] = taken;
       if (!mayGo(one) || (first !== undefined && !goesWith(first, one))) continue;
-      if (first !== undefined && bytes + one.bytes > maxBytes) break;
+      if (first !== undefined && (bytes + one.bytes > maxBytes || rows + one.rows > maxRows)) break;
       bytes += one.bytes;
+      rows += one.rows;
       taken.push(one);
       this.#serve(flow, one);
       if (flow.items.length > 0) insert(flows, flow);

@@ -31,6 +31,8 @@ export interface GathererOptions {
   readonly onTrouble: (error: unknown, source?: Source) => void;
   /** How long parcels without events may wait for company, in ms. */
   readonly idleMs?: number;
+  /** Most events that go in one commit; default: any number. */
+  readonly mostEvents?: number;
 }
 
 interface Lane {
@@ -61,7 +63,8 @@ export class Gatherer implements WatchedService {
     this.name = `gatherer ${queue}`;
     this.#options = options;
     this.#giveWay = options.giveWay ?? new GiveWay();
-    this.#waiting = new ParcelQueue({ idleMs: options.idleMs ?? 1_000 });
+    const { idleMs = 1_000, mostEvents = Number.POSITIVE_INFINITY } = options;
+    this.#waiting = new ParcelQueue({ idleMs, mostEvents });
     this.#lanes = LANES.map((name) => {
       const door = options.doorOf(name);
       return { name, door, commit: this.#newCommit(queue, name, door), turns: 0 };

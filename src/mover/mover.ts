@@ -236,6 +236,7 @@ export class Mover implements Service {
     return new Gatherer(queue, {
       ...(backpressure === undefined ? {} : { backpressure }),
       giveWay: this.#giveWay,
+      mostEvents: this.#config.mover.wholeEvents,
       doorOf: (lane) => {
         const link = this.#newLink(lane === 'quick' ? `commit ${queue}` : `commit ${queue} ${lane}`);
         return {

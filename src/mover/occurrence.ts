@@ -1,4 +1,5 @@
 // What happens in a mover, for those who watch: logs, metrics, tests. Nothing here logs by itself.
+import type { Cut } from './cut.ts';
 
 export type MoverOccurrence =
   | {
@@ -42,7 +43,7 @@ export type MoverOccurrence =
       readonly error: string;
       readonly sqlstate: string;
     }
-  | { readonly kind: 'window-cut'; readonly shard: string; readonly queue: string; readonly bytes: number }
+  | ({ readonly kind: 'window-cut'; readonly shard: string; readonly queue: string } & Cut)
   | { readonly kind: 'origin-taken'; readonly shard: string; readonly queue: string; readonly rows: number }
   | { readonly kind: 'foreign-ticker'; readonly shard: string; readonly queue: string }
   | { readonly kind: 'upkeep'; readonly database: string; readonly what: string; readonly detail: string }

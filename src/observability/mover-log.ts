@@ -66,10 +66,7 @@ export function logMover(log: Logger): (occurrence: MoverOccurrence) => void {
           `${occurrence.by === 'central' ? 'central refuses' : `shard ${occurrence.shard} cannot read`} event ${occurrence.origin ?? 'without an origin'}: ${occurrence.error}; it is kept as a dead event, see \`tributary dead list\``,
         );
       case 'window-cut':
-        return log.warn(
-          { shard: occurrence.shard, queue: occurrence.queue, bytes: occurrence.bytes },
-          `a window of ${occurrence.shard}:${occurrence.queue} is larger than mover.whole and goes into central in parts`,
-        );
+        return sayCut(log, occurrence);
       case 'origin-taken':
         return once(`${occurrence.shard}:${occurrence.queue}`, () =>
           log.warn(
@@ -91,4 +88,20 @@ export function logMover(log: Logger): (occurrence: MoverOccurrence) => void {
         );
     }
   };
+}
+
+/** Once when it begins, once with the numbers when all of it was read. */
+function sayCut(
+  log: Logger,
+  { shard, queue, events, bytes, parts, isLast }: Extract<MoverOccurrence, { kind: 'window-cut' }>,
+): void {
+  const about = { shard, queue, events, bytes, parts };
+  if (isLast) {
+    log.info(about, `a window of ${shard}:${queue} went on in ${parts} parts, ${events} events in all`);
+  } else if (parts === 1) {
+    log.warn(
+      about,
+      `a window of ${shard}:${queue} is more than mover.whole and goes into central in parts: a transaction of it may come in several batches`,
+    );
+  }
 }

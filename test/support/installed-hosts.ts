@@ -37,10 +37,17 @@ export interface InstalledHosts extends Cluster {
   movers(): Promise<number[]>;
 }
 
+export interface InstalledOptions {
+  readonly workers?: number;
+  readonly cluster?: Cluster;
+  /** Text of the handler of `orders`; default: one that writes each event down by itself. */
+  readonly handler?: string;
+}
+
 /** @param hosts how many shards belong to each host; shards are named s1, s2, … */
 export async function givenInstalledHosts(
   hosts: Readonly<Record<string, number>>,
-  { workers = 2, cluster: given }: { readonly workers?: number; readonly cluster?: Cluster } = {},
+  { workers = 2, cluster: given, handler = HANDLER }: InstalledOptions = {},
 ): Promise<InstalledHosts> {
   const owners = Object.entries(hosts).flatMap(([name, shards]) => Array<string>(shards).fill(name));
   const cluster = given ?? (await givenCluster({ shards: owners.length }));
@@ -53,7 +60,7 @@ export async function givenInstalledHosts(
       `  orders: { create: true, workers: ${workers}, handler: ./write.mjs }`,
       '',
     ].join('\n'),
-    { others: { 'write.mjs': HANDLER } },
+    { others: { 'write.mjs': handler } },
   );
   const { central } = cluster;
   await central.query(

@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
 import { Assembler } from '../../src/mover/assembler.ts';
+import type { Cut } from '../../src/mover/cut.ts';
 import type { Piece } from '../../src/mover/cutter.ts';
 import { MemoryBudget } from '../../src/mover/memory-budget.ts';
 import type { Parcel } from '../../src/mover/parcel.ts';
@@ -37,6 +38,7 @@ function given(dead: readonly number[] = [], budget = new MemoryBudget(1_000, 10
   };
   const window = { queue, start: tick(1), end: tick(2), afterEventId: undefined };
   const parcels: Parcel[] = [];
+  const cuts: Cut[] = [];
   const buried = dead.map((id) => ({
     id,
     row: Buffer.from('x'),
@@ -47,14 +49,15 @@ function given(dead: readonly number[] = [], budget = new MemoryBudget(1_000, 10
   const assembler = new Assembler([{ source, reader: { window, reading }, dead: buried }], {
     budget,
     wholeBytes: budget.room > 1_000 ? MEGABYTE * 2 : 100,
+    wholeEvents: 1_000,
     emit: (parcel) => {
       parcels.push(parcel);
       drain(parcel).catch(() => {});
     },
-    onCut: () => {},
+    onCut: (_source, cut) => cuts.push(cut),
     onOriginTaken: () => {},
   });
-  return { source, assembler, parcels };
+  return { source, assembler, parcels, cuts };
 }
 
 /** As a commit reads a large row that is under way. */
@@ -95,6 +98,34 @@ describe('mover/assembler', () => {
       [5, [3]],
       [9, [8]],
       [undefined, [12, 20]],
+    ]);
+  });
+
+  test('a window with more events than may be together goes in parts, between events of different ids', async () => {
+    const { assembler, parcels, cuts } = given();
+    const rows = (first: number, last: number, count: number) => ({
+      ...piece(first),
+      lastEventId: last,
+      rows: count,
+    });
+    await assembler.add([
+      rows(1, 600, 600),
+      rows(601, 1_000, 400),
+      rows(1_001, 1_500, 500),
+      rows(1_501, 1_900, 400),
+    ]);
+    // Cut here, the second of the two with one id would be taken for moved after a crash.
+    await assembler.add([rows(1_900, 2_300, 401), rows(2_301, 2_400, 100)]);
+    assembler.finish();
+    expect(parcels.map(({ rows, to }) => [rows, to.inside?.lastEventId])).toEqual([
+      [1_000, 1_000],
+      [1_301, 2_300],
+      [100, undefined],
+    ]);
+    expect(cuts.map(({ events, parts, isLast }) => [events, parts, isLast])).toEqual([
+      [1_000, 1, false],
+      [2_301, 2, false],
+      [2_401, 3, true],
     ]);
   });
 

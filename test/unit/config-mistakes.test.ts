@@ -269,6 +269,14 @@ http: { token: x }
       '4:17 `mover.whole` is more than `mover.memory`, in which a whole transaction must fit: lower it.',
     ],
     [
+      { rest: 'mover: { whole: { bytes: 1GB } }' },
+      '4:26 `mover.whole.bytes` is more than `mover.memory`, in which a whole transaction must fit: lower it.',
+    ],
+    [
+      { rest: 'mover: { whole: { events: 10 } }' },
+      '4:27 `mover.whole.events` must be a number of events such as 50000, at least 1000, not `10`.',
+    ],
+    [
       { rest: 'mover: { memory: 256 }' },
       '4:18 `mover.memory` needs a unit: write `256MB` for megabytes or `256kB` for kilobytes.',
     ],

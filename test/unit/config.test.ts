@@ -30,7 +30,12 @@ describe('config/load', () => {
         ticker: 'auto',
       },
       shards: [{ name: 'app', host: 'db1', moverHost: 'db1', schema: 'pgq' }],
-      mover: { memoryBytes: 256 * 2 ** 20, wholeBytes: 64 * 2 ** 20, adoptAfterMs: 30_000 },
+      mover: {
+        memoryBytes: 256 * 2 ** 20,
+        wholeBytes: 64 * 2 ** 20,
+        wholeEvents: 50_000,
+        adoptAfterMs: 30_000,
+      },
     });
     expect(config.http).toBeUndefined();
     expect(config.queues).toEqual([

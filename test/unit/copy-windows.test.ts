@@ -42,7 +42,7 @@ function given({ firstByteMs }: { firstByteMs?: number } = {}) {
   } as unknown as Connection;
   const context = {
     budget: new MemoryBudget(8 * MEGABYTE, 2 * MEGABYTE),
-    config: { mover: { wholeBytes: 2 * MEGABYTE } },
+    config: { mover: { wholeBytes: 2 * MEGABYTE, wholeEvents: 1_000 } },
     onOccurrence: () => {},
   } as unknown as MoverContext;
   const copied = copyWindows(connection, [{ source, reader: { window, reading: source.reading } }], {

@@ -71,6 +71,9 @@ describe('docs/configuration', () => {
     const limits = new Map(rowsOf('## `mover`', ''));
     expect(limits.get('memory')).toBe(formatSize(mover.memoryBytes));
     expect(limits.get('whole')).toContain(formatSize(mover.wholeBytes));
+    const whole = new Map(rowsOf('### `whole`', ''));
+    expect(whole.get('bytes')).toContain(formatSize(mover.wholeBytes));
+    expect(whole.get('events')).toBe(String(mover.wholeEvents));
     expect(limits.get('adopt_after')).toBe(formatDuration(mover.adoptAfterMs));
     expect(limits.get('keep')).toBe(formatDuration(queue?.keepMs ?? -1));
   });

@@ -5,6 +5,7 @@ import { FairQueue } from '../../src/mover/fair-queue.ts';
 interface Item {
   readonly source: { readonly shard: string; readonly name: string };
   readonly bytes: number;
+  readonly rows: number;
   readonly n: number;
 }
 
@@ -17,13 +18,27 @@ function givenSources(names: readonly string[]) {
   let n = 0;
   return {
     sources,
-    of: (at: number, bytes: number): Item => ({ source: sources[at] as Item['source'], bytes, n: n++ }),
+    of: (at: number, bytes: number, rows = 1): Item => ({
+      source: sources[at] as Item['source'],
+      bytes,
+      rows,
+      n: n++,
+    }),
   };
 }
 
 const names = (items: readonly Item[]) => items.map(({ source }) => source.name);
 
 describe('mover/fair-queue', () => {
+  test('no more events go together than may; one that has more goes alone', () => {
+    const queue = new FairQueue<Item>();
+    const { of } = givenSources(['a1']);
+    for (const rows of [400, 600, 1, 2_000]) queue.add(of(0, 10, rows));
+    const next = () =>
+      queue.take({ maxBytes: MEGABYTE, maxRows: 1_000, mayGo: anybody }).map(({ rows }) => rows);
+    expect([next(), next(), next(), next()]).toEqual([[400, 600], [1], [2_000], []]);
+  });
+
   test('what a quiet source sends goes next, before any backlog', () => {
     const queue = new FairQueue<Item>();
     const { of } = givenSources(['a1', 'b1']);

@@ -20,10 +20,12 @@
 create or replace function tributary.tick_after_commit(x_queue text, x_xid bigint)
 returns boolean as $$
 begin
-    -- More ticks than that make more batches than they save time.
+    -- More ticks than that make more batches than they save time. What makes a batch by itself is not put together with the
+    -- next commit: what a worker is handed stays what one commit of the mover may bring.
     perform from pgq.tick t join pgq.queue q on q.queue_id = t.tick_queue
     where q.queue_name = x_queue and t.tick_time > clock_timestamp() - interval '20 ms'
-      and t.tick_id = (select max(n.tick_id) from pgq.tick n where n.tick_queue = q.queue_id);
+      and t.tick_id = (select max(n.tick_id) from pgq.tick n where n.tick_queue = q.queue_id)
+      and pgq.seq_getval(q.queue_event_seq) < t.tick_event_seq + 10000;
     if found then
         return false;
     end if;

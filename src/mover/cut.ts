@@ -1,0 +1,21 @@
+// A window that is more than `whole` and goes in parts: what they come to, for those who watch.
+
+export interface Cut {
+  readonly events: number;
+  readonly bytes: number;
+  /** With the one that is just handed on. */
+  readonly parts: number;
+  /** False: more of the window is being read. */
+  readonly isLast: boolean;
+}
+
+export const NO_CUT: Cut = { events: 0, bytes: 0, parts: 0, isLast: false };
+
+/** What is cut with one part more. */
+export function withPart(
+  { events, bytes, parts }: Cut,
+  part: { readonly rows: number; readonly bytes: number },
+  isLast: boolean,
+): Cut {
+  return { events: events + part.rows, bytes: bytes + part.bytes, parts: parts + 1, isLast };
+}
