@@ -38,7 +38,7 @@ queues:
     # where: "ev_type <> 'test'"    # an SQL condition, run on the shard
     # start: oldest                 # oldest | now | at-consumer NAME, for queues that hold events already
     # timeout: 5m                   # for one call of the handler
-    # retry: { attempts: 5, first: 1s, max: 1h }
+    # retry: { attempts: 20, first: 5s, max: 1h }
     # on_poison: dead               # an event that central refuses: dead keeps it aside, halt stops its source
 
 # mover: { memory: 256MB, whole: 64MB, adopt_after: 30s }

@@ -64,7 +64,7 @@ async function renew(
     for (;;) {
       const hosts = await standOf(link, queue);
       const old = hosts.filter((host) => (host.generation ?? generation) < generation);
-      const failed = old.find(({ kept }) => kept !== undefined);
+      const failed = old.find(({ keptOf }) => keptOf !== undefined && keptOf >= generation);
       const isOver = old.length === 0 || failed !== undefined || performance.now() > endMs;
       if (isOver) context.stdout.write(`${sentence({ queue, hosts, old, failed })}\n`);
       if (isOver) isDone &&= old.length === 0;
@@ -80,7 +80,9 @@ interface HostStand {
   readonly host: string;
   /** Of its oldest process; undefined: it has none. */
   readonly generation: number | undefined;
+  /** Why its old process goes on, and of which generation the new one was that could not take over. */
   readonly kept: string | undefined;
+  readonly keptOf: number | undefined;
 }
 
 /** What the living hosts last said about a queue. */
@@ -89,18 +91,20 @@ async function standOf(link: CentralLink, queue: string): Promise<HostStand[]> {
     host: string;
     generation: number | null;
     kept: string | null;
+    kept_of: number | null;
   }>(
     `select host, (details -> 'generations' ->> $1)::int as generation,
-        details -> 'kept' ->> $1 as kept
+        details -> 'kept' ->> $1 as kept, (details -> 'keptOf' ->> $1)::int as kept_of
        from tributary.member
       where kind = 'work' and until > clock_timestamp() and coalesce(details -> 'serves' ? $1, true)
       order by host`,
     [queue],
   );
-  return rows.map(({ host, generation, kept }) => ({
+  return rows.map(({ host, generation, kept, kept_of }) => ({
     host,
     generation: generation ?? undefined,
     kept: kept ?? undefined,
+    keptOf: kept_of ?? undefined,
   }));
 }
 

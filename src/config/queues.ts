@@ -190,10 +190,10 @@ export function readStart(value: Value | undefined): Start | undefined {
 function readRetry(value: Value | undefined): Queue['retry'] {
   const section = value?.section(['attempts', 'first', 'max']);
   const attempts =
-    section?.get('attempts')?.whole('a whole number of 1 or more', { min: 1, max: 1_000 }) ?? 5;
+    section?.get('attempts')?.whole('a whole number of 1 or more', { min: 1, max: 1_000 }) ?? 20;
   const first = section?.get('first');
   const max = section?.get('max');
-  const firstMs = positive(first) ?? 1_000;
+  const firstMs = positive(first) ?? 5_000;
   const maxMs = positive(max) ?? Math.max(firstMs, 3_600_000);
   if (firstMs > maxMs)
     max?.problem(`${max.name} is shorter than the first wait: make \`max\` the longer one.`);

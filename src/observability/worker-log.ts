@@ -1,15 +1,25 @@
 // What a pool's occurrences look like in the log. One line each; what happens often is summed up.
 
 import type { Logger } from 'pino';
+import { formatDuration } from '../config/units.ts';
 import { sentenceFor } from '../errors/sentence.ts';
 import { counted } from '../errors/words.ts';
+import { Folding } from '../lifecycle/folding.ts';
 import type { WorkerOccurrence } from '../workers/primary/occurrence.ts';
+
+const count = (number: number): string => number.toLocaleString('en-US');
 
 const SUMMARY_EVERY_MS = 10_000;
 
 /** A listener for `WorkerPoolOptions.onOccurrence` that logs. */
 export function logWorkers(log: Logger): (occurrence: WorkerOccurrence) => void {
   let sum = { events: 0, batches: 0, sinceMs: performance.now() };
+  const folding = new Folding();
+  const folded = (sentence: string, about: object) =>
+    folding.say(sentence, {
+      full: () => log.warn(about, sentence),
+      more: (more) => log.warn({ more }, `and ${more} more like this: ${sentence}`),
+    });
   return (occurrence) => {
     switch (occurrence.kind) {
       case 'batch-finished': {
@@ -30,8 +40,18 @@ export function logWorkers(log: Logger): (occurrence: WorkerOccurrence) => void 
         log.info({ slot, batch: occurrence.token, openings }, `${slot} goes on with a batch${from}`);
         break;
       }
+      case 'batch-progress': {
+        const { slot, done, events, seconds } = occurrence;
+        const of = events === undefined ? '' : ` of about ${count(events)}`;
+        const since = formatDuration(Math.round(seconds) * 1_000);
+        log.info(
+          { slot, done, events, seconds },
+          `${slot} is at ${count(done)}${of} events of a batch, since ${since}`,
+        );
+        break;
+      }
       case 'batch-given-up':
-        log.warn({ slot: occurrence.slot, batch: occurrence.token }, occurrence.sentence);
+        folded(occurrence.sentence, { slot: occurrence.slot, batch: occurrence.token });
         break;
       case 'worker-ready':
         log.info({ slot: occurrence.slot, pid: occurrence.pid }, `${occurrence.slot} is ready`);
@@ -80,13 +100,22 @@ export function logWorkers(log: Logger): (occurrence: WorkerOccurrence) => void 
         );
         break;
       case 'worker-troubled':
-        log.warn({ slot: occurrence.slot }, occurrence.sentence);
+        folded(occurrence.sentence, { slot: occurrence.slot });
         break;
       case 'queue-parked':
         log.error({ queue: occurrence.queue }, `queue ${occurrence.queue} is parked: ${occurrence.sentence}`);
         break;
       case 'queue-unparked':
         log.info({ queue: occurrence.queue }, `queue ${occurrence.queue} is worked on again`);
+        break;
+      case 'queue-held':
+        log.error(
+          { queue: occurrence.queue },
+          `queue ${occurrence.queue} is held back: ${occurrence.sentence}`,
+        );
+        break;
+      case 'queue-released':
+        log.info({ queue: occurrence.queue }, `queue ${occurrence.queue} is not held back any more`);
         break;
       case 'pool-scaled':
         log.info(

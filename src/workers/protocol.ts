@@ -61,6 +61,9 @@ export const toWorker = z.discriminatedUnion('type', [
   z.object({ type: z.literal('abort') }),
 ]);
 
+/** What came of the last events that were tried. */
+const tried = z.object({ tried: z.number(), failed: z.number(), error: z.string().optional() });
+
 export const toPrimary = z.discriminatedUnion('type', [
   /** The process is up and waits for `start`. */
   z.object({ type: z.literal('up') }),
@@ -96,9 +99,18 @@ export const toPrimary = z.discriminatedUnion('type', [
   /** The process ends itself now, in good order. */
   z.object({ type: z.literal('ending') }),
   /** Once a second: the process is not blocked; and for how long it has done nothing although there was something to do. */
-  z.object({ type: z.literal('pulse'), rssBytes: z.number(), stalledMs: z.number() }),
+  z.object({
+    type: z.literal('pulse'),
+    rssBytes: z.number(),
+    stalledMs: z.number(),
+    recent: tried.optional(),
+    /** That nothing succeeds, in a sentence. */
+    held: z.string().optional(),
+    progress: z.object({ done: z.number(), events: z.number().optional() }).optional(),
+  }),
 ]);
 
+export type Tried = z.infer<typeof tried>;
 export type Suspect = z.infer<typeof suspect>;
 export type Start = z.infer<typeof start>;
 export type ToWorker = z.infer<typeof toWorker>;

@@ -2,12 +2,12 @@ import { describe, expect, test } from 'vitest';
 import { until } from '../support/until.ts';
 import { givenTicker, givenWorkerHosts, untilWorkers } from '../support/worker-host.ts';
 
-/** Every third event fails while the table `broken` is there. */
+/** Every sixth event fails while the table `broken` is there. */
 const HANDLER = `export default { async event(event, { client, attempt }) {
   const { n } = event.json();
   await client.query('insert into effect (n, slot) values ($1, $2)', [n, attempt + ' ' + event.origin]);
   const { rows } = await client.query("select to_regclass('broken') is not null as is_broken");
-  if (n % 3 === 0 && rows[0].is_broken) throw new Error('broken');
+  if (n % 6 === 0 && rows[0].is_broken) throw new Error('broken');
 } };`;
 
 describe('dead retry', () => {
@@ -26,15 +26,15 @@ describe('dead retry', () => {
     await central.produce('orders', 90);
     const host = await hosts.startHost('h1');
     await untilWorkers(hosts, [host], 2);
-    await until(async () => (await dead()).length === 30, { what: '30 dead events' });
+    await until(async () => (await dead()).length === 15, { what: '15 dead events' });
 
     await tributary('dead', 'retry', '--queue', 'orders', '--yes');
-    await until(async () => (await dead()).length === 30, { what: 'the same 30, dead again' });
-    expect((await dead()).map(({ attempts }) => attempts)).toEqual(Array.from({ length: 30 }, () => 2));
+    await until(async () => (await dead()).length === 15, { what: 'the same 15, dead again' });
+    expect((await dead()).map(({ attempts }) => attempts)).toEqual(Array.from({ length: 15 }, () => 2));
 
     await central.query('drop table broken');
     const ran = await tributary('dead', 'retry', '--error', 'broken', '--yes');
-    expect(ran.stdout).toMatch(/30 dead events handed out again/);
+    expect(ran.stdout).toMatch(/15 dead events handed out again/);
     await until(async () => (await central.effects()).length >= 90, { what: 'all events' });
     expect(await central.effects()).toEqual(Array.from({ length: 90 }, (_, at) => at + 1));
     expect(await dead()).toEqual([]);

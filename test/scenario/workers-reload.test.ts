@@ -62,6 +62,11 @@ describe('tributary reload --workers', () => {
     await handled(central, 1, 50);
     expect([...hosts.workersOf(host).values()]).toEqual(pids);
     expect(await versionOf(central, 50)).toBe('old');
+    hosts.rewriteHandler('write.mjs', handlerOf('new'));
+    const mended = await tributary('reload', '--workers', '--queue', 'orders');
+    expect([mended.code, mended.stdout]).toEqual([0, 'orders: all workers run the new code, on 1 host.\n']);
+    await handled(central, 51, 50);
+    expect(await versionOf(central, 100)).toBe('new');
   });
 
   test('SIGHUP replaces the workers of one host', async () => {

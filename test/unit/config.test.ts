@@ -49,7 +49,7 @@ describe('config/load', () => {
         onPoison: 'dead',
         keepMs: 0,
         timeoutMs: 300_000,
-        retry: { attempts: 5, firstMs: 1_000, maxMs: 3_600_000 },
+        retry: { attempts: 20, firstMs: 5_000, maxMs: 3_600_000 },
         recycle: {},
       },
     ]);

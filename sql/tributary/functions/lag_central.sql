@@ -216,7 +216,7 @@ $$ language plpgsql stable
 --      none
 --
 -- Called by:
---      tributary.lag_central
+--      tributary.lag_central, tributary.lag_batch
 -- ----------------------------------------------------------------------
 create or replace function tributary.lag_estimate(x_table text, x_from txid_snapshot, x_end txid_snapshot)
 returns bigint as $$
@@ -261,3 +261,30 @@ $$ language plpgsql stable
    -- Event tables are never analysed; without these the planner would read and sort a whole table.
    set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off
    set jit = off;
+
+-- ----------------------------------------------------------------------
+-- Function: tributary.lag_batch(1)
+--
+--      About how many events a batch holds.
+--
+-- Parameters:
+--      x_token     - the batch's token
+--
+-- Returns:
+--      the estimate; null where the token is no longer valid
+--
+-- Writes:
+--      none
+--
+-- Called by:
+--      src/workers/child/estimate.ts
+-- ----------------------------------------------------------------------
+create or replace function tributary.lag_batch(x_token bigint)
+returns bigint as $$
+    select tributary.lag_estimate(q.queue_data_pfx, f.tick_snapshot, e.tick_snapshot)
+    from pgq.subscription b
+    join pgq.queue q on q.queue_id = b.sub_queue
+    join pgq.tick f on f.tick_queue = b.sub_queue and f.tick_id = b.sub_last_tick
+    join pgq.tick e on e.tick_queue = b.sub_queue and e.tick_id = b.sub_next_tick
+    where b.sub_batch = x_token;
+$$ language sql stable set search_path = pg_catalog, pg_temp;

@@ -14,6 +14,7 @@ import type { LifeSigns } from './life-signs.ts';
 import type { Losses } from './losses.ts';
 import type { CentralQueues } from './outbox.ts';
 import type { RateGate } from './rate-gate.ts';
+import type { TrackRecord } from './track-record.ts';
 
 export interface BatchEnvironment {
   readonly membership: CoopMember;
@@ -27,6 +28,8 @@ export interface BatchEnvironment {
   readonly stopNow: AbortSignal;
   readonly size: EventSize;
   readonly failureRate: FailureRate;
+  /** What came of what was tried; kept from batch to batch. */
+  readonly record: TrackRecord;
   /** What is deferred to the commit in this database. */
   readonly constraints: DeferredConstraints;
   /** Kept from batch to batch. */

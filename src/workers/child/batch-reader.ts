@@ -2,6 +2,7 @@
 // batch's transaction. Memory stays flat either way.
 import { BatchEvent, type EventSource } from '../../handler/event.ts';
 import type { BatchTransaction } from './batch-transaction.ts';
+import { estimateSql } from './estimate.ts';
 import { BINARY_COLUMNS, binaryRows, TextRow } from './event-rows.ts';
 import { usable } from './slices.ts';
 
@@ -71,6 +72,8 @@ export async function* readBatch(
     await transaction.rollBack();
     await transaction.begin();
   }
+  const [[counted] = []] = await transaction.rows(estimateSql(token));
+  options.onEstimate?.(Number(counted ?? 0));
   yield* readChunks(transaction, token, options);
 }
 

@@ -1,5 +1,5 @@
 // A batch from its token to its end: as a whole in one transaction; in parts where so many of its events fail that one
-// transaction does not suffice; in slices where the transaction fails and nobody is to blame, and when it has killed workers
+// transaction does not suffice; in slices where nothing succeeds and only a few events are tried now and then, where the transaction fails and nobody is to blame, and when it has killed workers
 // or lost the connection before.
 //
 // Invariant: the effects of an event, what became of it, and the end of the batch (or of its part) commit together, under
@@ -18,6 +18,7 @@ import { inPieces } from './coalesce.ts';
 import { progressOf } from './doors.ts';
 import { runFree } from './free/run.ts';
 import { Abandoned } from './handler-call.ts';
+import { Tripped } from './probing.ts';
 import { suspicionOf } from './suspicion.ts';
 
 export async function runBatch(
@@ -57,13 +58,14 @@ async function run(tries: Tries): Promise<BatchResult> {
   const { isKiller, call } = suspicionOf(batch, environment.suspect);
   const loss = environment.losses.of(batch);
   if (isKiller) return await inSlices(tries.current, { isHunting: true, call, loss });
-  // No transaction may be open while the rate is waited for, so each part that it allows is one of its own.
-  if (environment.rate !== undefined || loss !== undefined)
+  // No transaction may be open while the rate or a probe is waited for, so each part that it allows is one of its own.
+  if (environment.rate !== undefined || loss !== undefined || environment.record.breaker.isHeld)
     return await inSlices(tries.current, { isHunting: false, loss });
   try {
     return await asAWholeOrInParts(tries);
   } catch (error) {
-    await assertOfEvents(error, { connection, batch, stopNow: environment.stopNow });
+    if (!(error instanceof Tripped))
+      await assertOfEvents(error, { connection, batch, stopNow: environment.stopNow });
     return await inSlices(tries.again(), { isHunting: false });
   }
 }
@@ -90,7 +92,7 @@ interface WholeOptions {
 
 /** In one transaction, unless so many events fail that it has to be cut. */
 async function asAWhole(work: BatchWork, { afterId, isFailing }: WholeOptions): Promise<BatchResult> {
-  const { handler, source, size, cancelStatement } = work.environment;
+  const { handler, record, source, size, cancelStatement } = work.environment;
   if (afterId !== undefined) work.isInParts = true;
   const transaction = work.transaction();
   let behind = 0;
@@ -103,6 +105,7 @@ async function asAWhole(work: BatchWork, { afterId, isFailing }: WholeOptions): 
     cancelStatement,
     onEstimate: (count) => {
       behind = count;
+      record.progress.estimated(count);
     },
   });
   for await (const { piece, read } of inPieces(chunks, work.gathering())) {

@@ -11,7 +11,9 @@ import type { BatchWork } from './batch-work.ts';
 import { assertOfEvents } from './central-trouble.ts';
 import { inPieces } from './coalesce.ts';
 import { markNarrowing, openNarrowing } from './doors.ts';
+import { estimate } from './estimate.ts';
 import type { Loss } from './losses.ts';
+import { Tripped, untilProbe } from './probing.ts';
 import { readAhead } from './read-ahead.ts';
 import { condemned, firstWidth, nextSlice, nextWidth, sliceEnd } from './slices.ts';
 
@@ -31,7 +33,7 @@ export async function inSlices(
   work: BatchWork,
   { isHunting, call, loss }: SlicesOptions,
 ): Promise<BatchResult> {
-  const { membership, recorder, source, size } = work.environment;
+  const { membership, record, recorder, source, size } = work.environment;
   work.isInParts = true;
   const { suspect: killer, lastEventId } = await openNarrowing(work.connection, membership, work.batch, call);
   const suspect = loss === undefined ? killer : { ...loss, deaths: loss.times, kills: 0 };
@@ -41,7 +43,9 @@ export async function inSlices(
   let afterId = lastEventId;
   let width = firstWidth(suspect);
   for (;;) {
-    const { events } = await readAhead(() => work.transaction(), { token, source, size, afterId });
+    const read = await readAhead(() => work.transaction(), { token, source, size, afterId });
+    const { events } = read;
+    await estimate(work.connection, { batch: work.batch, record, read });
     if (events.length === 0) break;
     const ids = events.map(({ id }) => id);
     for (let from = 0, end = 0; from < events.length; from = end) {
@@ -51,7 +55,14 @@ export async function inSlices(
           : { end: sliceEnd(ids, from, width), isMarked: false };
       end = await allowed(work, ids, { from, end: slice.end });
       const isMarked = isHunting && slice.isMarked;
-      await settleSlice(work, events.slice(from, end), { isMarked, ...verdicts });
+      try {
+        await settleSlice(work, events.slice(from, end), { isMarked, ...verdicts });
+      } catch (error) {
+        if (!(error instanceof Tripped)) throw error;
+        work.discard();
+        const { lastEventId: last } = error;
+        end = from + ids.slice(from, end).filter((id) => id <= last).length;
+      }
       afterId = ids[end - 1];
       width = nextWidth(width, afterId ?? 0, suspect);
     }
@@ -62,16 +73,17 @@ export async function inSlices(
   return work.result();
 }
 
-/** The end of the slice, or of what the queue's rate allows of it, as soon as it does. */
+/** The end of the slice, or of what may be tried of it, while nothing succeeds or as the queue's rate allows, as soon as it may. */
 async function allowed(
   { connection, environment }: BatchWork,
   ids: readonly number[],
   { from, end }: { readonly from: number; readonly end: number },
 ): Promise<number> {
-  const { handler, rate } = environment;
-  if (rate === undefined) return end;
+  const { draining, handler, rate, record, signs } = environment;
+  const most = await untilProbe(record.breaker, { signal: draining, onWaiting: () => signs.progress() });
+  if (rate === undefined) return sliceEnd(ids, from, Math.min(end - from, most));
   const granted = await rate.take(connection, {
-    most: end - from,
+    most: Math.min(end - from, most),
     least: sliceEnd(ids, from, 1) - from,
     isOneByOne: handler.event !== undefined,
   });
@@ -104,6 +116,7 @@ async function settleSlice(
   try {
     return await runSlice(work, events, options);
   } catch (error) {
+    if (error instanceof Tripped) throw error;
     await assertOfEvents(error, { connection, batch, stopNow: environment.stopNow });
     // What forbids this is central's trouble.
     if (isOne) return await work.fail(events, error);
@@ -111,6 +124,7 @@ async function settleSlice(
   }
   const width = Math.ceil(events.length / PARTS);
   for (let from = 0, end = 0; from < events.length; from = end) {
+    if (from > 0 && environment.record.breaker.isTripped) throw new Tripped(ids[from - 1] ?? 0);
     end = sliceEnd(ids, from, width);
     await settleSlice(work, events.slice(from, end), options);
   }

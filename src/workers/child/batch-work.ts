@@ -14,6 +14,7 @@ import { type GroupRunner, type GroupTools, InHalves, OneByOne } from './groups.
 import { Abandoned, HandlerCalls } from './handler-call.ts';
 import { type Range, rangeOf } from './losses.ts';
 import { OutcomeBook } from './outcomes.ts';
+import { Tripped } from './probing.ts';
 import { writeOutcomes } from './write-outcomes.ts';
 
 /** Outcomes in memory before they are written. */
@@ -56,6 +57,7 @@ export class BatchWork {
 
   /** After a failure: another try at what is not committed, with a book of its own. */
   again(): BatchWork {
+    this.environment.record.progress.again(this.#done.events);
     const committed = { ...this.#done, hasOverrun: this.#hasOverrun };
     return new BatchWork(this.connection, this.batch, this.environment, committed);
   }
@@ -64,6 +66,7 @@ export class BatchWork {
     const { constraints, onSent, timeoutMs } = this.environment;
     const { token } = this.batch;
     this.#range = undefined;
+    this.environment.record.begun();
     this.#transaction = new BatchTransaction(this.connection, {
       ...{ token, constraints, onSent },
       idleLimitMs: timeoutMs + IDLE_SLACK_MS,
@@ -84,7 +87,7 @@ export class BatchWork {
   }
 
   runner(transaction: BatchTransaction, more: Pick<GroupTools, 'behind' | 'isFailing'> = {}): GroupRunner {
-    const { failureRate, handler, log } = this.environment;
+    const { failureRate, handler, log, record } = this.environment;
     const tools = {
       calls: new HandlerCalls(this.environment, transaction, this.#book, () => {
         this.#hasOverrun = true;
@@ -92,16 +95,23 @@ export class BatchWork {
       transaction,
       book: this.#book,
       rate: failureRate,
+      record,
       cut: async ({ id }: BatchEvent) => {
         await this.commitPart(transaction, id);
         this.environment.onAdvanced();
         await transaction.begin();
       },
+      pause: async ({ id }: BatchEvent) => {
+        if (!record.breaker.isTripped) return;
+        await this.commitPart(transaction, id);
+        this.environment.onAdvanced();
+        throw new Tripped(id);
+      },
       onCall: (events: readonly BatchEvent[]) => this.#note(events),
       onReturn: () => {
         this.#call = undefined;
       },
-      onFailure: failureLog(log),
+      onFailure: failureLog(log, record.folding),
       ...more,
     };
     return handler.event === undefined ? new InHalves(tools) : new OneByOne(tools);
@@ -110,7 +120,13 @@ export class BatchWork {
   async handle({ all, failed }: Piece, runner: GroupRunner): Promise<void> {
     for (const [event, error] of failed) this.#failed(event, error);
     const events = failed.size === 0 ? all : all.filter((event) => !failed.has(event));
-    if (events.length > 0) await runner.run(events);
+    if (events.length === 0) return;
+    try {
+      await runner.run(events);
+    } catch (error) {
+      if (error instanceof Tripped) this.#passed(all.filter(({ id }) => id <= error.lastEventId).length);
+      throw error;
+    }
   }
 
   condemn(event: BatchEvent): void {
@@ -168,6 +184,7 @@ export class BatchWork {
 
   progress(events: number): void {
     this.#count({ events });
+    this.environment.record.progress.passed(events);
     this.environment.signs.progress();
     if (this.environment.stopNow.aborted) throw new Abandoned('The worker was told to stop at once.');
   }
@@ -177,7 +194,9 @@ export class BatchWork {
   }
 
   #failed(event: BatchEvent, error: unknown): void {
-    failureLog(this.environment.log)(event, this.#book.failed(event, error), error);
+    const { log, record } = this.environment;
+    const isCounted = record.failed(event, error);
+    failureLog(log, record.folding)(event, this.#book.failed(event, error, { isCounted }), error);
   }
 
   #note(events: readonly BatchEvent[]): void {
@@ -188,6 +207,12 @@ export class BatchWork {
     this.environment.recorder?.note({ startTick, endTick, ...call });
   }
 
+  /** So many more are committed. */
+  #passed(events: number): void {
+    this.#done = sum(this.#done, { ...NONE, events });
+    this.environment.record.progress.passed(events);
+  }
+
   #count(counts: Partial<Counts>): void {
     this.#open = sum(this.#open, { ...NONE, ...counts });
   }
@@ -196,6 +221,7 @@ export class BatchWork {
     this.#done = sum(this.#done, this.#open);
     this.#open = NONE;
     this.#range = undefined;
+    this.environment.record.committed();
   }
 
   async #writeOutcomes(transaction: BatchTransaction, lastEventId?: number): Promise<void> {

@@ -14,6 +14,7 @@ import { FailureRate } from './failure-rate.ts';
 import { callSize, groupSize, mustCut, type Progress } from './group-size.ts';
 import type { CallResult, HandlerCalls } from './handler-call.ts';
 import type { OutcomeBook } from './outcomes.ts';
+import type { TrackRecord } from './track-record.ts';
 
 /** A deadlock or serialization failure says nothing about the event: it is run again at once, so often. */
 const RERUNS = 2;
@@ -37,6 +38,10 @@ export interface GroupTools {
   onCall?(events: readonly BatchEvent[]): void;
   /** Called when it has come back. */
   onReturn?(): void;
+  /** Called between two groups with the last event that is settled; throws where what follows has to wait. */
+  pause?(last: BatchEvent): Promise<void>;
+  /** What is remembered of what went well and what failed. */
+  readonly record?: Pick<TrackRecord, 'done' | 'undone' | 'failed'>;
   /** Commits everything up to this event and goes on in a fresh transaction; absent: the batch cannot be cut. */
   cut?(last: BatchEvent): Promise<void>;
   /** Called for each event that the handler failed on. */
@@ -58,13 +63,14 @@ class Attempts {
   }
 
   async call(events: readonly BatchEvent[]): Promise<CallResult> {
-    const { book, calls, onCall, onReturn } = this.tools;
+    const { book, calls, onCall, onReturn, record } = this.tools;
     for (const event of events) book.forget(event);
     onCall?.(events);
     const result = await calls.call(events);
     onReturn?.();
-    if (result.ok) for (const event of events) book.done(event);
-    else this.#hasFailed = true;
+    if (!result.ok) this.#hasFailed = true;
+    else for (const event of events) book.done(event);
+    if (result.ok) record?.done(events);
     return result;
   }
 
@@ -81,13 +87,15 @@ class Attempts {
 
   violated({ error }: { readonly error: unknown }): CallResult {
     this.#hasFailed = true;
+    this.tools.record?.undone();
     return { ok: false, touched: true, error };
   }
 
   giveUp(event: BatchEvent, error: unknown): void {
-    const { book, onFailure } = this.tools;
+    const { book, onFailure, record } = this.tools;
     this.rate.note(event, true);
-    onFailure(event, book.failed(event, error), error);
+    const isCounted = record?.failed(event, error) ?? true;
+    onFailure(event, book.failed(event, error, { isCounted }), error);
   }
 
   /** Everything up to this event is settled. */
@@ -97,9 +105,11 @@ class Attempts {
 
   /** Ends the transaction in front of the event at `at` where it must not grow any further. */
   async cutIfNeeded(events: readonly BatchEvent[], at: number, isClean: (at: number) => boolean) {
-    const { cut, transaction } = this.tools;
+    const { cut, pause, transaction } = this.tools;
     const last = this.#last;
-    if (cut === undefined || last === undefined || last.id === events[at]?.id) return;
+    if (last === undefined || last.id === events[at]?.id) return;
+    await pause?.(last);
+    if (cut === undefined) return;
     const { savepoints } = transaction;
     if (!mustCut({ savepoints, hasFailed: this.#hasFailed }, () => isClean(at))) return;
     this.#last = undefined;

@@ -87,7 +87,7 @@ async function begin(start: Start): Promise<void> {
   process.on('unhandledRejection', (reason) => onStray(reason, 'rejection'));
   setInterval(() => {
     const stalledMs = worker?.signs.stalledMs() ?? 0;
-    send({ type: 'pulse', rssBytes: process.memoryUsage.rss(), stalledMs });
+    send({ type: 'pulse', rssBytes: process.memoryUsage.rss(), stalledMs, ...worker?.record.figures });
   }, PULSE_MS);
   try {
     const handler = await loadHandler(start.handler);

@@ -57,17 +57,17 @@ export class OutcomeBook {
     if (event.row.wasPutOff && !this.#byEvent.has(event)) this.#recovered.add(event);
   }
 
-  /** Its handling failed: another try with backoff, or dead after the last one. */
-  failed(event: BatchEvent, thrown: unknown): 'put-off' | 'dead' {
-    const attempts = event.retry + 1;
+  /** Its handling failed: another try with backoff, or dead after the last one. @param isCounted as one of its tries. */
+  failed(event: BatchEvent, thrown: unknown, { isCounted = true } = {}): 'put-off' | 'dead' {
+    const attempts = event.retry + (isCounted ? 1 : 0);
     const { message, sqlstate, stack } = describeThrown(thrown, 'The handler');
     const error = cut(message);
-    if (attempts >= this.#retry.attempts) {
+    if (isCounted && attempts >= this.#retry.attempts) {
       const fate = { event, retry: event.retry, attempts, kind: 'handler', error, sqlstate } as const;
       this.#byEvent.set(event, { dead: { ...fate, stack: stack === undefined ? undefined : cut(stack) } });
       return 'dead';
     }
-    const afterMs = backoffMs(attempts, this.#retry);
+    const afterMs = backoffMs(event.retry + 1, this.#retry);
     this.#byEvent.set(event, { putOff: { event, retry: attempts, attempts, afterMs, error } });
     return 'put-off';
   }

@@ -35,6 +35,7 @@ import { Losses } from './losses.ts';
 import { HandedBack, RateGate } from './rate-gate.ts';
 import { SentTicks } from './sent-ticks.ts';
 import { resetSession } from './session.ts';
+import { TrackRecord } from './track-record.ts';
 
 /** Small ticks are handed out together up to so many events; with a rate up to a second's, or one worker would have all. */
 const EVENTS_TOGETHER = 5_000;
@@ -57,6 +58,7 @@ export class Worker implements Service {
   readonly #membership: CoopMember;
   readonly #size = new EventSize();
   readonly #failureRate = new FailureRate();
+  readonly record = new TrackRecord();
   readonly #constraints = new DeferredConstraints();
   readonly #losses = new Losses();
   readonly #carried = new Carried();
@@ -141,6 +143,7 @@ export class Worker implements Service {
         trouble = 0;
       } catch (error) {
         trouble += 1;
+        idle = 0;
         // Not only where it is broken: a session may have become useless in other ways, read-only for one.
         await this.#dropConnection();
         this.#options.send({ type: 'troubled', sentence: sentenceFor(error, 'The central database') });
@@ -148,6 +151,7 @@ export class Worker implements Service {
       }
     }
     await this.#leave();
+    this.record.folding.flush();
   }
 
   /** @returns whether there was a batch. @throws where central cannot be used. */
@@ -164,6 +168,7 @@ export class Worker implements Service {
     if (batch === undefined) return false;
     const { token, openings, takenOverFrom } = batch;
     this.#token = token;
+    this.record.opened();
     this.#recorder?.opened(token);
     this.#options.send({ type: 'opened', token, openings, ...(takenOverFrom && { takenOverFrom }) });
     try {
@@ -209,6 +214,7 @@ export class Worker implements Service {
       stopNow: this.#stopNow.signal,
       size: this.#size,
       failureRate: this.#failureRate,
+      record: this.record,
       constraints: this.#constraints,
       losses: this.#losses,
       carried: this.#carried,

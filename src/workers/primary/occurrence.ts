@@ -42,6 +42,13 @@ export type OfSlot =
       readonly dead: number;
       readonly ms: number;
     }
+  /** It takes long; told now and then. */
+  | {
+      readonly kind: 'batch-progress';
+      readonly done: number;
+      readonly events?: number | undefined;
+      readonly seconds: number;
+    }
   | { readonly kind: 'batch-given-up'; readonly token: number; readonly sentence: string };
 
 export type WorkerOccurrence =
@@ -49,6 +56,9 @@ export type WorkerOccurrence =
   /** The handler cannot be loaded: no worker of the queue runs until it can. */
   | { readonly kind: 'queue-parked'; readonly queue: string; readonly sentence: string }
   | { readonly kind: 'queue-unparked'; readonly queue: string }
+  /** Nothing of it succeeds in some worker: only a few of its events are tried there. */
+  | { readonly kind: 'queue-held'; readonly queue: string; readonly sentence: string }
+  | { readonly kind: 'queue-released'; readonly queue: string }
   /** The wanted number of workers over all hosts. */
   | { readonly kind: 'pool-scaled'; readonly queue: string; readonly wanted: number; readonly before: number }
   | { readonly kind: 'pool-trouble'; readonly error: unknown };

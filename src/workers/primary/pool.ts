@@ -17,15 +17,16 @@ import type { Start } from '../protocol.ts';
 import { begin } from './beginning.ts';
 import { Bell } from './bell.ts';
 import { CentralDuty } from './central-duty.ts';
+import { figuresOf } from './figures.ts';
 import { Heartbeat } from './heartbeat.ts';
 import type { OnWorkerOccurrence, WorkerOccurrence } from './occurrence.ts';
-import { Parked } from './parked.ts';
 import { Priorities } from './priorities.ts';
 import { Renewal } from './renewal.ts';
 import type { StopOptions } from './slot.ts';
 import { slotOf, slotResource, slotsOf } from './slot-names.ts';
 import { Slots, type WantedSlot } from './slots.ts';
 import { groupOf, startOf, type WorkedQueue, workedQueues } from './starts.ts';
+import { ToldOnce } from './told-once.ts';
 
 export interface WorkerPoolOptions {
   readonly config: Config;
@@ -69,7 +70,10 @@ export class WorkerPool implements Service {
   readonly #wanted = new Map<string, number>();
   /** Slots whose terms end at the keeper's next beat. */
   readonly #leaving = new Set<string>();
-  readonly #parked = new Parked((occurrence) => this.#tell(occurrence));
+  readonly #parked = new ToldOnce({ begins: 'queue-parked', ends: 'queue-unparked' }, (one) =>
+    this.#tell(one),
+  );
+  readonly #held = new ToldOnce({ begins: 'queue-held', ends: 'queue-released' }, (one) => this.#tell(one));
   readonly #stopped = new AbortController();
   readonly #ended = new AbortController();
   #poked = new AbortController();
@@ -105,21 +109,6 @@ export class WorkerPool implements Service {
       onScale: () => this.#poke(),
     });
     this.#keeper = this.#newKeeper();
-  }
-
-  /** Workers of this host that are up, by central queue. */
-  get running(): Readonly<Record<string, number>> {
-    return this.#slots.running([...this.#queues.keys()]);
-  }
-
-  /** Process ids by slot. */
-  get pids(): Readonly<Record<string, number>> {
-    return this.#slots.pids;
-  }
-
-  /** Why queues have no worker although they want some: a sentence by central queue. */
-  get parked(): Readonly<Record<string, string>> {
-    return this.#slots.parked;
   }
 
   /**
@@ -210,9 +199,10 @@ export class WorkerPool implements Service {
         { name: CENTRAL_RESOURCE, isApart: true },
       ],
       details: () => ({
-        running: this.running,
-        parked: this.parked,
-        pids: this.pids,
+        running: this.#slots.running([...this.#queues.keys()]),
+        parked: this.#slots.parked,
+        pids: this.#slots.pids,
+        ...figuresOf(this.#slots.all),
         ...this.#renewal.of(this.#slots.all),
       }),
       ttlMs: LEASE_MS,
@@ -253,7 +243,8 @@ export class WorkerPool implements Service {
       this.#tell({ kind: 'pool-trouble', error });
     }
     if (!this.#stopped.signal.aborted) this.#fill();
-    this.#parked.tell(this.parked);
+    this.#parked.tell(this.#slots.parked);
+    this.#held.tell(this.#slots.held);
   }
 
   /** Not in the rounds, which wait for central. */

@@ -10,12 +10,15 @@ const PATIENCE_MS = 10_000;
 export interface Renewing {
   /** By queue: the oldest generation of the processes here. */
   readonly generations: Readonly<Record<string, number>>;
-  /** By queue: why an old process goes on. */
+  /** By queue: why an old process goes on, and of which generation the new one was. */
   readonly kept: Readonly<Record<string, string>>;
+  readonly keptOf: Readonly<Record<string, number>>;
 }
 
 export class Renewal {
   readonly #generations = new Map<string, number>();
+  /** Since when that generation is wanted. */
+  readonly #wantedMs = new Map<string, number>();
   #bornBeforeMs = Number.NEGATIVE_INFINITY;
 
   /** How often all workers of the queue were to be replaced so far. */
@@ -24,6 +27,7 @@ export class Renewal {
   }
 
   want(queue: string, generation: number): void {
+    if (this.#generations.get(queue) !== generation) this.#wantedMs.set(queue, performance.now());
     this.#generations.set(queue, generation);
   }
 
@@ -35,17 +39,25 @@ export class Renewal {
   /** Begins with the next one, where it is somebody's turn. */
   runOnce(slots: readonly Slot[]): void {
     if (slots.some(({ replacement: { ageMs } }) => ageMs !== undefined && ageMs < PATIENCE_MS)) return;
-    slots.some((slot) => this.#isOld(slot) && slot.replace('by new code'));
+    slots.some((slot) => this.#isOld(slot) && slot.replace('by new code', this.#wantedSince(slot)));
   }
 
   of(slots: readonly Slot[]): Renewing {
     const generations: Record<string, number> = {};
     const kept: Record<string, string> = {};
+    const keptOf: Record<string, number> = {};
     for (const slot of slots) {
       generations[slot.queue] = Math.min(slot.generation, generations[slot.queue] ?? slot.generation);
-      if (slot.replacement.kept !== undefined) kept[slot.queue] = slot.replacement.kept;
+      const { queue, replacement } = slot;
+      if (replacement.kept === undefined || replacement.kept.generation < (keptOf[queue] ?? 0)) continue;
+      kept[queue] = replacement.kept.sentence;
+      keptOf[queue] = replacement.kept.generation;
     }
-    return { generations, kept };
+    return { generations, kept, keptOf };
+  }
+
+  #wantedSince({ queue }: Slot): number {
+    return Math.max(this.#wantedMs.get(queue) ?? 0, this.#bornBeforeMs);
   }
 
   #isOld(slot: Slot): boolean {

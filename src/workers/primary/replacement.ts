@@ -1,5 +1,5 @@
 // Who takes a slot over from the process that works in it: at most one successor at a time, and after one that failed none
-// for a while.
+// for a while, unless the code was said to be new again since that one began.
 import type { Start, Suspect } from '../protocol.ts';
 import { Successor } from './successor.ts';
 import type { ProcessListener, WorkerProcess } from './worker-process.ts';
@@ -17,17 +17,30 @@ export interface ReplacementOptions {
   onKept(sentence: string): void;
 }
 
+/** That the last successor could not take over. */
+export interface Kept {
+  readonly sentence: string;
+  /** Which the successor was to be of. */
+  readonly generation: number;
+}
+
 export class Replacement {
   readonly #options: ReplacementOptions;
-  #successor: { readonly process: Successor; readonly generation: number } | undefined;
-  #kept: { readonly sentence: string; readonly untilMs: number } | undefined;
+  #successor:
+    | { readonly process: Successor; readonly generation: number; readonly begunMs: number }
+    | undefined;
+  #kept: (Kept & { readonly begunMs: number; readonly untilMs: number }) | undefined;
 
   constructor(options: ReplacementOptions) {
     this.#options = options;
   }
 
-  get isPossible(): boolean {
-    return this.#successor === undefined && performance.now() >= (this.#kept?.untilMs ?? 0);
+  /** @param wantedMs since when new code is wanted. */
+  isPossible(wantedMs: number): boolean {
+    if (this.#successor !== undefined) return false;
+    return (
+      this.#kept === undefined || this.#kept.begunMs < wantedMs || performance.now() >= this.#kept.untilMs
+    );
   }
 
   /** For how long a successor has been loading or waiting; undefined: there is none. */
@@ -35,9 +48,8 @@ export class Replacement {
     return this.#successor?.process.ageMs;
   }
 
-  /** Why the last successor could not take over. */
-  get kept(): string | undefined {
-    return this.#kept?.sentence;
+  get kept(): Kept | undefined {
+    return this.#kept;
   }
 
   begin(generation: number): void {
@@ -49,7 +61,7 @@ export class Replacement {
         if (this.#successor?.process === process) this.#keep(sentence);
       },
     });
-    this.#successor = { process, generation };
+    this.#successor = { process, generation, begunMs: performance.now() };
   }
 
   /** @returns the process that works in the slot from now on, where there is one. @param suspect how the old one died. */
@@ -75,8 +87,9 @@ export class Replacement {
   }
 
   #keep(sentence: string): void {
+    const { generation = 0, begunMs = 0 } = this.#successor ?? {};
     this.#successor = undefined;
     if (this.#kept?.sentence !== sentence) this.#options.onKept(sentence);
-    this.#kept = { sentence, untilMs: performance.now() + REST_MS };
+    this.#kept = { sentence, generation, begunMs, untilMs: performance.now() + REST_MS };
   }
 }

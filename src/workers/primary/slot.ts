@@ -13,6 +13,7 @@ import type { OfSlot, OnWorkerOccurrence } from './occurrence.ts';
 import { wornOut } from './recycling.ts';
 import { Replacement } from './replacement.ts';
 import { restartMs } from './restart.ts';
+import { Standing } from './standing.ts';
 import { type Ending, type ProcessListener, WorkerProcess } from './worker-process.ts';
 
 /** How often a handler that could not be loaded is tried again. */
@@ -50,17 +51,18 @@ export class Slot {
   #drainMs = Number.POSITIVE_INFINITY;
   #isIdle = false;
   #isReady = false;
-  #batch: { readonly token: number; readonly sinceMs: number } | undefined;
   #unusable: string | undefined;
   #suspect: Suspect | undefined;
   #batches = 0;
   #generation = 0;
   readonly #replacement: Replacement;
+  readonly standing: Standing;
 
   constructor(options: SlotOptions) {
     const { start, onOccurrence } = options;
     this.name = start.slot;
     this.queue = start.queue;
+    this.standing = new Standing(start.slot);
     this.#start = start;
     this.#options = options;
     this.#onOccurrence = onOccurrence;
@@ -94,7 +96,7 @@ export class Slot {
 
   /** The batch that a living process works on. */
   get token(): number | undefined {
-    return this.#batch?.token;
+    return this.standing.token;
   }
 
   /** Of the process that works in it. */
@@ -113,11 +115,12 @@ export class Slot {
 
   /**
    * Another process takes the slot over, once it has loaded the handler and this one has finished its batch.
+   * @param wantedMs since when it is wanted.
    * @returns whether it was begun.
    */
-  replace(reason: string): boolean {
+  replace(reason: string, wantedMs = Number.NEGATIVE_INFINITY): boolean {
     if (this.#state === 'parked') this.#forkIn(0);
-    if (this.#state !== 'running' || !this.#replacement.isPossible) return false;
+    if (this.#state !== 'running' || !this.#replacement.isPossible(wantedMs)) return false;
     this.#onOccurrence({ kind: 'worker-replaced', ...this.#who(), reason });
     this.#replacement.begin(this.#options.generation());
     return true;
@@ -188,10 +191,11 @@ export class Slot {
       this.#process?.send(
         this.#state === 'stopping' ? { type: 'drain' } : { ...this.#start, suspect: this.#suspect },
       );
+    this.standing.hear(message);
     const occurrence = this.#take(message);
     if (occurrence !== undefined) this.#onOccurrence({ ...this.#who(), ...occurrence });
     if (message.type === 'pulse') this.#killIf(stall(message.stalledMs, this.#start.timeoutMs));
-    if (message.type === 'finished' || (message.type === 'pulse' && this.#batch === undefined))
+    if (message.type === 'finished' || (message.type === 'pulse' && this.token === undefined))
       this.#replaceIfWornOut(message.rssBytes);
   }
 
@@ -216,14 +220,13 @@ export class Slot {
         return { kind: 'worker-ready' };
       case 'unusable':
         this.#unusable = message.sentence;
-        return undefined;
+        break;
       case 'idle':
         this.#isIdle = true;
-        return undefined;
+        break;
       case 'opened': {
         const { token, openings, takenOverFrom } = message;
         this.#isIdle = false;
-        this.#batch = { token, sinceMs: performance.now() };
         return { kind: 'batch-opened', token, openings, takenOverFrom };
       }
       case 'finished': {
@@ -231,19 +234,22 @@ export class Slot {
         this.#crashes = 0;
         this.#suspect = undefined;
         this.#batches += 1;
-        return { kind: 'batch-finished', token, events, putOff, dead, ms: this.#close() };
+        return { kind: 'batch-finished', token, events, putOff, dead, ms: this.standing.close() };
       }
       case 'gaveUp':
-        this.#close();
+        this.standing.close();
         return { kind: 'batch-given-up', token: message.token, sentence: message.sentence };
       case 'troubled':
         return { kind: 'worker-troubled', sentence: message.sentence };
       case 'advanced':
         this.#crashes = 0;
-        return undefined;
-      default:
-        return undefined;
+        break;
+      case 'pulse': {
+        const batch = this.standing.progressToTell();
+        return batch && { kind: 'batch-progress', ...batch };
+      }
     }
+    return undefined;
   }
 
   #onEnd({ code, signal, isOrderly, ...ending }: Ending): void {
@@ -253,7 +259,7 @@ export class Slot {
     if (ending.isOurDoing && token !== undefined) this.#options.onAbandoned(token);
     this.#process = undefined;
     this.#isReady = this.#isIdle = false;
-    this.#close();
+    this.standing.ended(isOrderly || code === ENDED.unusable ? undefined : (signal ?? `exit code ${code}`));
     if (isOrderly) this.#onOccurrence({ kind: 'worker-ended', ...who, isRecycled: code === ENDED.recycled });
     else this.#suspect = suspect ?? this.#suspect;
     const next = this.#replacement.take(this.#listener(), this.#suspect);
@@ -285,13 +291,6 @@ export class Slot {
     clearTimeout(this.#timer);
     this.#state = 'ended';
     this.#resolveEnded();
-  }
-
-  /** @returns how long the batch was open, in ms. */
-  #close(): number {
-    const ms = this.#batch === undefined ? 0 : performance.now() - this.#batch.sinceMs;
-    this.#batch = undefined;
-    return ms;
   }
 
   #who() {

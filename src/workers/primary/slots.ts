@@ -56,6 +56,13 @@ export class Slots {
     );
   }
 
+  /** Of which queues nothing succeeds: a sentence by queue. */
+  get held(): Readonly<Record<string, string>> {
+    return Object.fromEntries(
+      this.all.flatMap(({ queue, standing: { held } }) => (held === undefined ? [] : [[queue, held]])),
+    );
+  }
+
   /** Starts workers in these slots where there are none. */
   fill(wanted: readonly WantedSlot[]): void {
     for (const one of wanted) {

@@ -59,7 +59,7 @@ export class FreeCalls {
    * @param passedOver done as well, if these are.
    */
   async call(events: readonly BatchEvent[], passedOver: readonly BatchEvent[] = []): Promise<CallEnd> {
-    const { handler, retry, signs, stopNow, timeoutMs } = this.#environment;
+    const { handler, record, retry, signs, stopNow, timeoutMs } = this.#environment;
     const book = new OutcomeBook(retry);
     const context = new CallContext(events, this.#environment, { book });
     const onOverrun = () => {
@@ -70,15 +70,18 @@ export class FreeCalls {
     if (failure === 'cut') return { end: 'stopped' };
     if (failure !== undefined) return stopNow.aborted ? { end: 'stopped' } : { end: 'failed', ...failure };
     for (const event of [...events, ...passedOver]) book.done(event);
+    record.done(events);
+    record.committed();
     const { outbox } = context;
     return { end: 'done', result: book.size + outbox.size === 0 ? undefined : { events, book, outbox } };
   }
 
   /** The result of an event whose call, or what it decided or sent, has failed. */
   failed(event: BatchEvent, error: unknown): Result {
-    const { centralQueues, log, retry } = this.#environment;
+    const { centralQueues, log, record, retry } = this.#environment;
+    const isCounted = record.failed(event, error);
     const book = new OutcomeBook(retry);
-    failureLog(log)(event, book.failed(event, error), error);
+    failureLog(log, record.folding)(event, book.failed(event, error, { isCounted }), error);
     return { events: [event], book, outbox: new Outbox(centralQueues) };
   }
 

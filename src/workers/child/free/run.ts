@@ -10,7 +10,9 @@ import type { Connection } from '../../../postgres/connection.ts';
 import type { CoopBatch } from '../../../queue/coop.ts';
 import type { BatchEnvironment, BatchResult } from '../batch-environment.ts';
 import { hasNarrowing, markNarrowing, type Narrowing, openNarrowing } from '../doors.ts';
+import { estimate } from '../estimate.ts';
 import { Abandoned } from '../handler-call.ts';
+import { untilProbe } from '../probing.ts';
 import { HandedBack } from '../rate-gate.ts';
 import { readAhead } from '../read-ahead.ts';
 import { condemned, firstWidth, nextSlice, nextWidth } from '../slices.ts';
@@ -80,6 +82,7 @@ class FreeRun {
       progress: this.#progress,
       done: (event, result) => {
         this.#progress.done(event, result);
+        options.environment.record.progress.passed(1);
         this.#held += heldBy(result);
       },
       carried: (event) => options.environment.carried.take(event),
@@ -115,7 +118,7 @@ class FreeRun {
   }
 
   async #work(): Promise<void> {
-    const { batch, environment } = this.#options;
+    const { batch, connection, environment } = this.#options;
     const { recorder, source, size } = environment;
     const { isHunting, narrowing } = this.#past;
     const suspect = narrowing?.suspect;
@@ -132,6 +135,7 @@ class FreeRun {
         afterId,
       });
       isAll = read.isAll;
+      await estimate(connection, { batch, record: environment.record, read });
       this.#read += read.events.length;
       const ids = read.events.map(({ id }) => id);
       for (let from = 0, end = 0; from < ids.length; from = end) {
@@ -182,11 +186,22 @@ class FreeRun {
   async #before(most: number): Promise<number> {
     const { connection, environment } = this.#options;
     const { handler, rate } = environment;
-    this.#assertGoesOn();
+    this.#assertMayGoOn();
     await this.#passDone();
     await this.#untilLess(() => this.#held >= MOST_HELD);
-    if (rate === undefined) return handler.event === undefined ? most : 1;
-    return await rate.take(connection, { most, isOneByOne: handler.event !== undefined });
+    const probed = Math.min(most, await this.#untilProbe());
+    if (rate !== undefined)
+      return await rate.take(connection, { most: probed, isOneByOne: handler.event !== undefined });
+    return handler.event === undefined || probed < most ? probed : 1;
+  }
+
+  async #untilProbe(): Promise<number> {
+    const { draining, record, signs } = this.#options.environment;
+    const onWaiting = async () => {
+      signs.progress();
+      await this.#passDone();
+    };
+    return await untilProbe(record.breaker, { signal: draining, onWaiting });
   }
 
   async #passDone(): Promise<void> {
@@ -225,11 +240,19 @@ class FreeRun {
     if (this.#past.narrowing !== undefined)
       await markNarrowing(connection, environment.membership, { batch });
     throw new HandedBack(
-      `The worker was told to end after ${this.#passed} events of the batch; another one goes on with the rest.`,
+      environment.draining.aborted
+        ? `The worker was told to end after ${this.#passed} events of the batch; another one goes on with the rest.`
+        : `Nothing succeeds: the batch waits behind ${this.#passed} of its events.`,
     );
   }
 
   #assertGoesOn(): void {
+    this.#assertMayGoOn();
+    if (this.#options.environment.record.breaker.isTripped)
+      throw new HandedBack('Nothing succeeds: the batch waits.');
+  }
+
+  #assertMayGoOn(): void {
     const { connection, environment } = this.#options;
     if (connection.failed) throw new Abandoned('The connection to central was lost.');
     if (environment.draining.aborted || environment.stopNow.aborted) {

@@ -1,0 +1,57 @@
+// Says the same only a few times, and then now and then how often it was said no more.
+//
+// Invariant: whatever is not said is counted, and the count is said within ten seconds, unless the process ends before.
+
+/** Said in full. */
+const FIRST = 3;
+const EVERY_MS = 10_000;
+/** Kept apart; what is more than that is held to be one kind. */
+const MOST_KINDS = 50;
+const LONGEST = 200;
+
+interface Kind {
+  said: number;
+  folded: number;
+  sayMore: (more: number) => void;
+}
+
+export class Folding {
+  readonly #kinds = new Map<string, Kind>();
+  #timer: NodeJS.Timeout | undefined;
+
+  /**
+   * @param text what is said; numbers in it make no difference.
+   * @param say.more says how many more there were like the last one.
+   */
+  say(text: string, say: { full(): void; more(count: number): void }): void {
+    const kind = this.#kindOf(text);
+    this.#timer ??= setInterval(() => this.flush(), EVERY_MS).unref();
+    if (kind.said < FIRST) {
+      kind.said += 1;
+      say.full();
+    } else {
+      kind.folded += 1;
+      kind.sayMore = say.more;
+    }
+  }
+
+  /** Says what was counted. What was not repeated is said in full again when it comes. */
+  flush(): void {
+    for (const [key, kind] of this.#kinds) {
+      if (kind.folded > 0) kind.sayMore(kind.folded);
+      else this.#kinds.delete(key);
+      kind.folded = 0;
+    }
+    if (this.#kinds.size > 0) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #kindOf(text: string): Kind {
+    const short = text.slice(0, LONGEST).replaceAll(/\d+/g, '#');
+    const key = this.#kinds.has(short) || this.#kinds.size < MOST_KINDS ? short : '';
+    const kind = this.#kinds.get(key) ?? { said: 0, folded: 0, sayMore: () => {} };
+    this.#kinds.set(key, kind);
+    return kind;
+  }
+}

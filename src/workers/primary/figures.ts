@@ -1,0 +1,46 @@
+// How the workers of this host are doing, by central queue, as `lag` reads it from the member's details. Pure.
+//
+// Invariant: of bounded size, however many slots there are: it goes to central with each beat.
+import type { Tried } from '../protocol.ts';
+import type { Slot } from './slot.ts';
+import type { LongBatch, Standing } from './standing.ts';
+
+export interface WorkerFigures {
+  /** Of the last events that were tried. */
+  readonly recent: Readonly<Record<string, Tried>>;
+  /** What keeps workers that run from getting on, in a sentence. */
+  readonly troubled: Readonly<Record<string, string>>;
+  /** Batches that take long, those that take longest first. */
+  readonly batches: Readonly<Record<string, readonly LongBatch[]>>;
+}
+
+/** Of one queue. */
+const MOST_BATCHES = 5;
+
+type Watched = Pick<Slot, 'queue'> & {
+  readonly standing: Pick<Standing, 'recent' | 'trouble' | 'longBatch'>;
+};
+
+export function figuresOf(slots: readonly Watched[]): WorkerFigures {
+  const recent: Record<string, Tried> = {};
+  const troubled: Record<string, string> = {};
+  const batches: Record<string, LongBatch[]> = {};
+  for (const { queue, standing } of slots) {
+    if (standing.recent !== undefined) recent[queue] = sumOf(recent[queue], standing.recent);
+    if (standing.trouble !== undefined) troubled[queue] ??= standing.trouble;
+    if (standing.longBatch !== undefined) batches[queue] = [...(batches[queue] ?? []), standing.longBatch];
+  }
+  for (const [queue, all] of Object.entries(batches))
+    batches[queue] = all.sort((a, b) => b.seconds - a.seconds).slice(0, MOST_BATCHES);
+  return { recent, troubled, batches };
+}
+
+function sumOf(one: Tried | undefined, other: Tried): Tried {
+  if (one === undefined) return other;
+  const error = one.error ?? other.error;
+  return {
+    tried: one.tried + other.tried,
+    failed: one.failed + other.failed,
+    ...(error !== undefined && { error }),
+  };
+}

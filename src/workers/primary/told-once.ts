@@ -1,0 +1,31 @@
+// Tells of queues whose workers cannot run, or of which nothing succeeds: once when it begins and once when it is over.
+import type { OnWorkerOccurrence } from './occurrence.ts';
+
+interface Kinds {
+  readonly begins: 'queue-parked' | 'queue-held';
+  readonly ends: 'queue-unparked' | 'queue-released';
+}
+
+export class ToldOnce {
+  readonly #told = new Set<string>();
+  readonly #kinds: Kinds;
+  readonly #onOccurrence: OnWorkerOccurrence;
+
+  constructor(kinds: Kinds, onOccurrence: OnWorkerOccurrence) {
+    this.#kinds = kinds;
+    this.#onOccurrence = onOccurrence;
+  }
+
+  /** @param sentences why, by queue. */
+  tell(sentences: Readonly<Record<string, string>>): void {
+    for (const [queue, sentence] of Object.entries(sentences)) {
+      if (!this.#told.has(queue)) this.#onOccurrence({ kind: this.#kinds.begins, queue, sentence });
+      this.#told.add(queue);
+    }
+    for (const queue of this.#told) {
+      if (queue in sentences) continue;
+      this.#told.delete(queue);
+      this.#onOccurrence({ kind: this.#kinds.ends, queue });
+    }
+  }
+}
