@@ -55,8 +55,10 @@ export function engineMark(): string {
   return mark;
 }
 
-/** Steps that install or upgrade the engine. */
-/** @param offered version of the extension `pgq` that the server could create instead. */
+/**
+ * Steps that install or upgrade the engine.
+ * @param offered version of the extension `pgq` that the server could create instead.
+ */
 export function engineSteps({
   isUpgrade,
   offered,

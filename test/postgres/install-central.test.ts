@@ -8,7 +8,7 @@ const queues = (more: string) => `  orders: { create: true, handler: '${handler}
 
 describe('install/central-plan', () => {
   test('the group of the workers is registered before anything can be forwarded', async () => {
-    const cluster = await givenCluster();
+    const cluster = await givenCluster({ isBare: true });
 
     const rows = await install(configFor(cluster, { queues: queues('workers: 2') }));
 
@@ -22,7 +22,7 @@ describe('install/central-plan', () => {
   });
 
   test('a scaled pool keeps its number until the file says another', async () => {
-    const cluster = await givenCluster();
+    const cluster = await givenCluster({ isBare: true });
     await install(configFor(cluster, { queues: queues('workers: 2') }));
     await cluster.central.query("select tributary.worker_pool_set('orders', 7, 'test')");
     const wanted = () => cluster.central.query('select wanted from tributary.worker_pool');
@@ -39,7 +39,7 @@ describe('install/central-plan', () => {
   });
 
   test('adopt turns an existing consumer into the group, with its position', async () => {
-    const cluster = await givenCluster();
+    const cluster = await givenCluster({ isBare: true });
     const { central } = cluster;
     await givenQueue(central, 'orders');
     await central.query("select pgq.register_consumer('orders', 'old_worker')");
@@ -58,7 +58,7 @@ describe('install/central-plan', () => {
   });
 
   test('a consumer to adopt that does not exist is a mistake with the nearest name', async () => {
-    const cluster = await givenCluster();
+    const cluster = await givenCluster({ isBare: true });
     await givenQueue(cluster.central, 'orders');
     await cluster.central.query("select pgq.register_consumer('orders', 'old_worker')");
 
@@ -73,7 +73,7 @@ describe('install/central-plan', () => {
   });
 
   test("somebody else's pgq_coop is left alone", async () => {
-    const cluster = await givenCluster();
+    const cluster = await givenCluster({ isBare: true });
     await cluster.central.query('create schema pgq_coop');
 
     const rows = await install(configFor(cluster, { queues: queues('workers: 2') }));
@@ -85,7 +85,7 @@ describe('install/central-plan', () => {
   });
 
   test('functions that were changed by hand or by an older package are applied again', async () => {
-    const cluster = await givenCluster();
+    const cluster = await givenCluster({ isBare: true });
     const config = configFor(cluster, { queues: queues('workers: 2') });
     await install(config);
     await cluster.central.query('drop function tributary.sources_of(text[])');
@@ -96,7 +96,7 @@ describe('install/central-plan', () => {
   });
 
   test('the row of central says whose PgQ it has', async () => {
-    const cluster = await givenCluster();
+    const cluster = await givenCluster({ isBare: true });
     const [row] = await install(configFor(cluster, { queues: queues('workers: 0') }));
     expect(row?.provider).toMatch(/^(engine|extension)$/);
     expect(row?.version).toMatch(/^3/);

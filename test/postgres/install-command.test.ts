@@ -34,7 +34,7 @@ async function checksum(database: TestDatabase): Promise<string> {
 
 describe('cli/install', () => {
   test('--dry-run prints the SQL of every database in order and changes nothing', async () => {
-    const cluster = await givenCluster({ shards: 2 });
+    const cluster = await givenCluster({ shards: 2, isBare: true });
     const [first] = cluster.shards as [TestDatabase];
     await givenQueue(first, 'orders');
     const file = givenFile(fileFor(cluster, { queues: QUEUES }));
@@ -66,7 +66,7 @@ describe('cli/install', () => {
   });
 
   test('--dry-run after an install has nothing to do, and changes nothing either', async () => {
-    const cluster = await givenCluster();
+    const cluster = await givenCluster({ isBare: true });
     const file = givenFile(fileFor(cluster, { queues: QUEUES }));
     expect((await run(['-c', file, 'install'])).code).toBe(0);
     const all = [cluster.central, ...cluster.shards];
@@ -80,7 +80,7 @@ describe('cli/install', () => {
   });
 
   test('prints a row per database and ends with 0, or with 1 and the sentences when one failed', async () => {
-    const cluster = await givenCluster({ shards: 2 });
+    const cluster = await givenCluster({ shards: 2, isBare: true });
     await givenQueue(cluster.shards[0] as TestDatabase, 'orders');
     const file = givenFile(fileFor(cluster, { queues: '  orders: { workers: none }' }));
 
@@ -96,7 +96,7 @@ describe('cli/install', () => {
   });
 
   test('--json is one document with stable keys', async () => {
-    const cluster = await givenCluster();
+    const cluster = await givenCluster({ isBare: true });
     const file = givenFile(fileFor(cluster, { queues: QUEUES }));
 
     const { code, stdout } = await run(['-c', file, 'install', '--json']);
@@ -119,7 +119,7 @@ describe('cli/install', () => {
   });
 
   test('a central that cannot be reached is a sentence and 1', async () => {
-    const cluster = await givenCluster();
+    const cluster = await givenCluster({ isBare: true });
     const text = fileFor(cluster, { queues: QUEUES }).replace(
       `central: '${cluster.central.url}'`,
       "central: 'postgres://ann:secret@127.0.0.1:1/central'",

@@ -8,7 +8,7 @@ const QUEUES = '  orders: { workers: none, create: true }';
 
 describe('install/mistakes', () => {
   test('an unreachable shard says so in its row, and the others are installed', async () => {
-    const cluster = await givenCluster({ shards: 2 });
+    const cluster = await givenCluster({ shards: 2, isBare: true });
     const config = configFor(cluster, { queues: QUEUES });
     const [first, second] = config.shards;
     if (first === undefined || second === undefined) throw new Error('two shards');
@@ -22,7 +22,7 @@ describe('install/mistakes', () => {
   });
 
   test('shards that do not answer hold up nobody longer than one connect timeout', async () => {
-    const cluster = await givenCluster();
+    const cluster = await givenCluster({ isBare: true });
     const config = configFor(cluster, { queues: QUEUES });
     const [shard] = config.shards;
     if (shard === undefined) throw new Error('one shard');
@@ -44,7 +44,7 @@ describe('install/mistakes', () => {
   });
 
   test('a wrong password is a sentence without the password', async () => {
-    const cluster = await givenCluster();
+    const cluster = await givenCluster({ isBare: true });
     const config = configFor(cluster, { queues: QUEUES });
 
     const rows = await install({
@@ -57,7 +57,7 @@ describe('install/mistakes', () => {
   });
 
   test('one database under two names is a mistake of both, and neither is installed', async () => {
-    const cluster = await givenCluster();
+    const cluster = await givenCluster({ isBare: true });
     const [shard] = cluster.shards as [TestDatabase];
     const config = configFor(cluster, { queues: QUEUES });
 
@@ -72,7 +72,7 @@ describe('install/mistakes', () => {
   });
 
   test('a shard that is the central database with a central queue as source is refused', async () => {
-    const cluster = await givenCluster();
+    const cluster = await givenCluster({ isBare: true });
     const config = configFor(cluster, { queues: QUEUES });
 
     const rows = await install({
@@ -84,7 +84,7 @@ describe('install/mistakes', () => {
   });
 
   test('a shard in the central database with queues of its own is warned of', async () => {
-    const { central } = await givenCluster({ shards: 0 });
+    const { central } = await givenCluster({ shards: 0, isBare: true });
     await givenQueue(central, 'order_out');
 
     const rows = await install(
@@ -96,7 +96,7 @@ describe('install/mistakes', () => {
   });
 
   test('a central database of another installation is refused', async () => {
-    const cluster = await givenCluster();
+    const cluster = await givenCluster({ isBare: true });
     await install(configFor(cluster, { queues: QUEUES }));
 
     const rows = await install(configFor(cluster, { name: 'other', queues: QUEUES }));
@@ -108,7 +108,7 @@ describe('install/mistakes', () => {
   });
 
   test('a central schema of a newer package is refused', async () => {
-    const cluster = await givenCluster();
+    const cluster = await givenCluster({ isBare: true });
     await install(configFor(cluster, { queues: QUEUES }));
     await cluster.central.query("insert into tributary.migration (version, name) values (9999, 'later')");
 
@@ -118,7 +118,7 @@ describe('install/mistakes', () => {
   });
 
   test('a file without mistakes but with a queue that nobody has is told what to do', async () => {
-    const cluster = await givenCluster();
+    const cluster = await givenCluster({ isBare: true });
     const rows = await install(configFor(cluster, { queues: '  orders: { workers: none }' }));
 
     expect(rows[1]?.mistakes).toEqual([
@@ -127,7 +127,7 @@ describe('install/mistakes', () => {
   });
 
   test('a queue that later feeds another central queue goes on from its position', async () => {
-    const cluster = await givenCluster();
+    const cluster = await givenCluster({ isBare: true });
     const [shard] = cluster.shards as [TestDatabase];
     await givenQueue(shard, 'out');
     await install(configFor(cluster, { queues: '  orders: { workers: none, from: [out] }' }));
@@ -145,7 +145,7 @@ describe('install/mistakes', () => {
   test.runIf(inject('server').provider === 'extension')(
     'a schema pgq that is nobody we know is used as it is',
     async () => {
-      const cluster = await givenCluster();
+      const cluster = await givenCluster({ isBare: true });
       const [shard] = cluster.shards as [TestDatabase];
       await shard.query('alter extension pgq drop function pgq.version()');
       await shard.query(

@@ -22,7 +22,7 @@ async function withConnection<T>(
 
 describe('install/roles', () => {
   test('the runtime role can do on shards and central what the mover and the workers do', async () => {
-    const cluster = await givenCluster();
+    const cluster = await givenCluster({ isBare: true });
     const role = await givenRole([cluster.central, ...cluster.shards]);
     const config = withRole(configFor(cluster, { queues: QUEUES }), role);
 
@@ -56,7 +56,7 @@ describe('install/roles', () => {
   });
 
   test('a second run by the runtime role itself finds nothing to do and needs no more rights', async () => {
-    const cluster = await givenCluster();
+    const cluster = await givenCluster({ isBare: true });
     const role = await givenRole([cluster.central, ...cluster.shards]);
     const config = configFor(cluster, { queues: QUEUES });
     await install(withRole(config, role));
@@ -68,7 +68,7 @@ describe('install/roles', () => {
   });
 
   test('a role without rights is told the SQL that an administrator should run, and that SQL is enough', async () => {
-    const cluster = await givenCluster();
+    const cluster = await givenCluster({ isBare: true });
     const [shard] = cluster.shards as [TestDatabase];
     const role = await givenRole([cluster.central, shard]);
     const file = configFor(cluster, { queues: QUEUES });
@@ -85,7 +85,7 @@ describe('install/roles', () => {
   });
 
   test('a role that may not create schemas is told so for central', async () => {
-    const cluster = await givenCluster();
+    const cluster = await givenCluster({ isBare: true });
     const role = await givenRole([cluster.central]);
     await cluster.central.query(`grant pgq_admin to "${role.name}"`);
 
@@ -117,7 +117,7 @@ describe('install/roles', () => {
   });
 
   test('a runtime role that does not exist is a sentence with the SQL that makes it', async () => {
-    const cluster = await givenCluster();
+    const cluster = await givenCluster({ isBare: true });
     const [shard] = cluster.shards as [TestDatabase];
     await givenQueue(shard, 'orders');
     const config = withRole(configFor(cluster, { queues: QUEUES }), { name: 'no_such_role', password: '' });
@@ -128,7 +128,7 @@ describe('install/roles', () => {
   });
 
   test('many shards on one server are given their roles at once without a clash', async () => {
-    const cluster = await givenCluster({ shards: 12 });
+    const cluster = await givenCluster({ shards: 12, isBare: true });
     const role = await givenRole([cluster.central, ...cluster.shards]);
 
     const rows = await install(withRole(configFor(cluster, { queues: QUEUES }), role));

@@ -56,7 +56,7 @@ describe('install, where somebody was there before it', () => {
     ],
     ['pgq_coop', () => ['create schema pgq_coop'], 'schema pgq_coop belongs to role TENANT'],
   ] as const)('%s of a tenant on central is refused, and nothing in it is run', async (_, sql, sentence) => {
-    const cluster = await givenCluster();
+    const cluster = await givenCluster({ isBare: true });
     const tenant = await plant(cluster.central, sql);
     const found = await refusals(cluster);
     expect(found).toEqual([
@@ -71,7 +71,7 @@ describe('install, where somebody was there before it', () => {
   });
 
   test('a tenant who was let into a schema of ours is found, by install, check and plan', async () => {
-    const cluster = await givenCluster();
+    const cluster = await givenCluster({ isBare: true });
     const file = givenFile(fileFor(cluster, { queues: QUEUES }));
     expect((await run(['-c', file, 'install'])).code).toBe(0);
     expect((await run(['-c', file, 'install'])).code).toBe(0);
@@ -88,7 +88,7 @@ describe('install, where somebody was there before it', () => {
   test.runIf(provider() === 'engine')(
     'a function of a tenant in the engine of a shard, or a schema pgq of his, is refused',
     async () => {
-      const cluster = await givenCluster({ shards: 2 });
+      const cluster = await givenCluster({ shards: 2, isBare: true });
       const [one] = cluster.shards as [TestDatabase, TestDatabase];
       const two = await givenDatabase({ pgq: false });
       const owner = await plant(one, () => []);
@@ -109,7 +109,7 @@ describe('install, where somebody was there before it', () => {
   );
 
   test('a schema of ours that an administrator made and left empty is used, one that holds something of his is not', async () => {
-    const [good, bad] = await Promise.all([givenCluster(), givenCluster()]);
+    const [good, bad] = await Promise.all([givenCluster({ isBare: true }), givenCluster({ isBare: true })]);
     await good.central.query('create schema tributary');
     expect(await refusals(good)).toEqual([]);
     await bad.central.query('create schema tributary');

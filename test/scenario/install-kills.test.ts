@@ -49,7 +49,7 @@ describe('install killed at any moment', () => {
     const seed = Number(process.env.TRIBUTARY_SEED ?? Date.now() % 1_000_000);
     process.stderr.write(`TRIBUTARY_SEED=${seed}\n`);
     const random = randomFrom(seed);
-    const cluster = await givenCluster({ shards: SHARDS });
+    const cluster = await givenCluster({ shards: SHARDS, isBare: true });
     const file = givenFile(
       fileFor(cluster, {
         queues: '  orders: { workers: none, create: true }\n  emails: { workers: none, create: true }',

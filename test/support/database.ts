@@ -6,7 +6,15 @@ import { Connection, type Row } from '../../src/postgres/connection.ts';
 import { identifier, literal } from '../../src/postgres/quote.ts';
 import type { PgqSchema } from '../../src/queue/provider.ts';
 import { copyStrategy, provider } from './provider.ts';
-import { databaseOn, loadPgq, makeTemplate, type ServerAddress, TEMPLATE } from './template.ts';
+import {
+  CENTRAL_TEMPLATE,
+  databaseOn,
+  loadPgq,
+  makeCentralTemplate,
+  makeTemplate,
+  type ServerAddress,
+  TEMPLATE,
+} from './template.ts';
 
 export { provider };
 
@@ -24,8 +32,8 @@ export interface TestDatabase {
 }
 
 export interface GivenDatabaseOptions {
-  /** False: an empty database. */
-  readonly pgq?: boolean;
+  /** False: an empty database. `central`: with PgQ and the central schema, as `install` leaves them but for its name. */
+  readonly pgq?: boolean | 'central';
   /** Default: a new random name. */
   readonly name?: string;
   /** One from `givenServer`; default: the server of the run. */
@@ -37,6 +45,7 @@ export interface GivenDatabaseOptions {
 const connections: Connection[] = [];
 const databases: string[] = [];
 const templates = new WeakMap<ServerAddress, Promise<void>>();
+const centralTemplates = new WeakMap<ServerAddress, Promise<void>>();
 
 afterAll(async () => {
   await Promise.all(connections.splice(0).map((connection) => connection.close()));
@@ -53,11 +62,13 @@ export async function givenDatabase(options: GivenDatabaseOptions = {}): Promise
   const { encoding } = options;
   if (options.server === undefined) databases.push(name);
   else if (pgq) await templateOn(server);
+  if (options.server !== undefined && pgq === 'central') await centralTemplateOn(server);
+  const template = pgq === 'central' ? CENTRAL_TEMPLATE : pgq ? TEMPLATE : 'template0';
   await asAdmin(server, (admin) =>
     admin.query(
       // A copy has the encoding of what it is copied from; only template0 may be copied into another.
       encoding === undefined
-        ? `create database ${identifier(name)} template ${pgq ? TEMPLATE : 'template0'} ${copyStrategy()}`
+        ? `create database ${identifier(name)} template ${template} ${copyStrategy()}`
         : `create database ${identifier(name)} template template0 encoding ${literal(encoding)}`,
     ),
   );
@@ -91,6 +102,12 @@ function testDatabase(server: ServerAddress, name: string): TestDatabase {
 function templateOn(server: ServerAddress): Promise<void> {
   const made = templates.get(server) ?? makeTemplate(server);
   templates.set(server, made);
+  return made;
+}
+
+function centralTemplateOn(server: ServerAddress): Promise<void> {
+  const made = centralTemplates.get(server) ?? makeCentralTemplate(server);
+  centralTemplates.set(server, made);
   return made;
 }
 

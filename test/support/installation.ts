@@ -13,14 +13,19 @@ export interface Cluster {
 export async function givenCluster({
   shards = 1,
   encoding,
+  isBare = false,
 }: {
   readonly shards?: number;
+  /** Whether central is without its schema, for those who test how it comes; it takes half a second. */
+  readonly isBare?: boolean;
   /** Of the shards; default: UTF8. */
   readonly encoding?: GivenDatabaseOptions['encoding'] | undefined;
 } = {}): Promise<Cluster> {
   const ofShards = encoding === undefined ? {} : { encoding };
   const [central, ...rest] = await Promise.all(
-    Array.from({ length: shards + 1 }, (_, at) => givenDatabase(at === 0 ? {} : ofShards)),
+    Array.from({ length: shards + 1 }, (_, at) =>
+      givenDatabase(at === 0 ? { pgq: isBare || 'central' } : ofShards),
+    ),
   );
   return { central: central as TestDatabase, shards: rest };
 }

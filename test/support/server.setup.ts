@@ -3,7 +3,7 @@ import type { TestProject } from 'vitest/node';
 import { sentenceFor } from '../../src/errors/sentence.ts';
 import { postgresMajor, provider, type TestProvider } from './provider.ts';
 import { startServer, type TestServer } from './start-server.ts';
-import { makeTemplate } from './template.ts';
+import { makeCentralTemplate, makeTemplate } from './template.ts';
 
 /** What tests get from `inject('server')`. */
 export interface ServerOfRun {
@@ -53,6 +53,7 @@ async function start(): Promise<TestServer> {
   try {
     server = await startServer({ maxConnections: MAX_CONNECTIONS });
     await makeTemplate(server);
+    await makeCentralTemplate(server);
     return server;
   } catch (cause) {
     await server?.stop();

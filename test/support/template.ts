@@ -1,14 +1,14 @@
-// The template database: the provider's PgQ, loaded once per server, copied for each test database.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { Database } from '../../src/config/config.ts';
-import { TributaryError } from '../../src/errors/tributary-error.ts';
-import { packagePath } from '../../src/lifecycle/package-root.ts';
+// The template databases: the provider's PgQ, and with it the central schema; made once per server, copied for each test database.
+import type { Config, Database } from '../../src/config/config.ts';
+import { applyEngine } from '../../src/install/engine.ts';
+import { runSteps } from '../../src/install/steps.ts';
+import { surveyCentral } from '../../src/install/survey.ts';
 import { Connection } from '../../src/postgres/connection.ts';
 import { provider } from './provider.ts';
 import type { TestServer } from './start-server.ts';
 
 export const TEMPLATE = 'tributary_template';
+export const CENTRAL_TEMPLATE = 'tributary_central_template';
 
 export type ServerAddress = Pick<TestServer, 'host' | 'port' | 'user' | 'password'>;
 
@@ -35,37 +35,26 @@ export async function makeTemplate(server: ServerAddress): Promise<void> {
   await loadPgq(databaseOn(server, TEMPLATE));
 }
 
+/** Makes the template of central databases from the other one: as `install` leaves them, but for the installation's name. */
+export async function makeCentralTemplate(server: ServerAddress): Promise<void> {
+  await withConnection(databaseOn(server, 'postgres'), async (connection) => {
+    await connection.query(`create database ${CENTRAL_TEMPLATE} template ${TEMPLATE}`);
+  });
+  const central = databaseOn(server, CENTRAL_TEMPLATE);
+  await withConnection(central, async (connection) => {
+    const config = { name: 'template', central, shards: [], queues: [] } as unknown as Config;
+    const { plan } = await surveyCentral(connection, config);
+    await runSteps(connection, plan.schemaSteps);
+    await connection.query('delete from tributary.identity');
+  });
+}
+
 /** The provider's PgQ into an empty database. */
 export function loadPgq(database: Database): Promise<void> {
   return withConnection(database, async (connection) => {
     if (provider() === 'extension') await connection.query('create extension pgq');
-    else await loadEngine(connection);
+    else await applyEngine(connection);
   });
-}
-
-/** In one transaction, functions before those they call. */
-async function loadEngine(connection: Connection): Promise<void> {
-  await connection.script('begin; set local check_function_bodies = off');
-  for (const file of ['pgq/tables', 'pgq/functions', 'pgq/grants', 'pgq_ext'].flatMap(engineFiles)) {
-    try {
-      await connection.script(readFileSync(packagePath(file), 'utf8'));
-    } catch (cause) {
-      const because = cause instanceof Error ? cause.message : String(cause);
-      throw new TributaryError(`The bundled engine does not load: ${file}: ${because}`, {
-        code: 'test-template',
-        kind: 'misconfigured',
-        cause,
-      });
-    }
-  }
-  await connection.script('commit');
-}
-
-function engineFiles(part: string): string[] {
-  const folder = join('sql', part);
-  if (!existsSync(packagePath(folder))) return [];
-  const names = readdirSync(packagePath(folder)).filter((name) => name.endsWith('.sql'));
-  return names.sort().map((name) => join(folder, name));
 }
 
 async function withConnection(
