@@ -138,7 +138,7 @@ describe('workers/child', () => {
     }
     expect(transaction.savepoints).toBe(50);
     await expect(transaction.rollBackToMark()).rejects.toThrow(TooManySavepoints);
-    await transaction.commit('select');
+    await transaction.commit();
     expect(await central.effects()).toEqual(numbers(60).filter((n) => n !== 30));
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { Connection } from '../../src/postgres/connection.ts';
 import { GuardedClient } from '../../src/workers/child/guarded-client.ts';
-import { resetSession } from '../../src/workers/child/session.ts';
+import { endWith } from '../../src/workers/child/session.ts';
 import { givenWorker } from '../support/child-worker.ts';
 import { until } from '../support/until.ts';
 import { GROUP, givenWorkerCentral, type WorkerCentral } from '../support/worker-central.ts';
@@ -49,7 +49,7 @@ describe('the session that batches share', () => {
     for (const texts of [...LEFT_OVERS.map((text) => [text]), LEFT_OVERS]) {
       for (const text of texts) await guarded(connection).query(text);
       expect(await connection.query(STATE), texts.join('; ')).not.toEqual(fresh);
-      await resetSession(connection);
+      await endWith('select', connection);
       expect(await connection.query(STATE), texts.join('; ')).toEqual(fresh);
     }
   });
@@ -61,16 +61,16 @@ describe('the session that batches share', () => {
     for (const n of [1, 2]) {
       const { rows } = await client.query({ name: 'kept', text: 'select $1::int as n', values: [n] });
       expect(rows).toEqual([{ n }]);
-      await resetSession(connection);
+      await endWith('select', connection);
     }
     const [row] = await connection.query("select current_setting('tributary.coop_memo') as memo");
     expect(row?.memo).toBe('1 2 3 (0,1) (0,2) 4');
   });
 
-  test('where no handler has used the connection nothing is sent', async () => {
+  test('where no handler has used the connection nothing is cleaned', async () => {
     const connection = await givenConnection(await givenWorkerCentral());
     await connection.query("set search_path = 'ours'");
-    await resetSession(connection);
+    await endWith('select', connection);
     expect(await connection.query('select current_setting($1) as path', ['search_path'])).toEqual([
       { path: 'ours' },
     ]);

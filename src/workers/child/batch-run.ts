@@ -19,6 +19,7 @@ import { progressOf } from './doors.ts';
 import { runFree } from './free/run.ts';
 import { Abandoned } from './handler-call.ts';
 import { Tripped } from './probing.ts';
+import { endWith } from './session.ts';
 import { suspicionOf } from './suspicion.ts';
 
 export async function runBatch(
@@ -78,7 +79,7 @@ async function asAWholeOrInParts(tries: Tries): Promise<BatchResult> {
     return await asAWhole(tries.current, { afterId, isFailing: afterId !== undefined });
   } catch (error) {
     if (!(error instanceof TooManySavepoints)) throw error;
-    await connection.script('rollback');
+    await endWith('rollback', connection);
     return await asAWhole(tries.again(), { afterId: await progress(), isFailing: true });
   }
 }
@@ -93,7 +94,6 @@ interface WholeOptions {
 /** In one transaction, unless so many events fail that it has to be cut. */
 async function asAWhole(work: BatchWork, { afterId, isFailing }: WholeOptions): Promise<BatchResult> {
   const { handler, record, source, size, cancelStatement } = work.environment;
-  if (afterId !== undefined) work.isInParts = true;
   const transaction = work.transaction();
   let behind = 0;
   const runner = work.runner(transaction, { isFailing, behind: () => Math.max(0, behind) });

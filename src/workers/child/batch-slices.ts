@@ -34,7 +34,6 @@ export async function inSlices(
   { isHunting, call, loss }: SlicesOptions,
 ): Promise<BatchResult> {
   const { membership, record, recorder, source, size } = work.environment;
-  work.isInParts = true;
   const { suspect: killer, lastEventId } = await openNarrowing(work.connection, membership, work.batch, call);
   const suspect = loss === undefined ? killer : { ...loss, deaths: loss.times, kills: 0 };
   const options = { suspect, isRecorded: loss !== undefined || recorder !== undefined };

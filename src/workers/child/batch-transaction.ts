@@ -11,10 +11,9 @@ import type { Connection } from '../../postgres/connection.ts';
 import type { DeferredConstraints } from './deferred-constraints.ts';
 import { GuardedClient } from './guarded-client.ts';
 import { SEND, type Sending, sendValues } from './outbox.ts';
+import { endWith, RESET } from './session.ts';
 
 const SAVEPOINT = 'tributary_mark';
-/** Role and settings as the connection began. */
-export const RESET = 'reset session authorization; reset all';
 const RELEASE = `release savepoint ${SAVEPOINT}`;
 /** Our own statements are short; a server that does not answer for so long has gone. */
 const ANSWER_WITHIN_MS = 60_000;
@@ -211,14 +210,23 @@ export class BatchTransaction {
     if (text !== '') await this.#text(text);
   }
 
-  /** `text` and the commit in one message. @throws where the server rolled back instead. */
-  async commit(text: string): Promise<void> {
-    await this.#connection.script(`${this.#seal()}${text}; commit`);
-    for (const [queue, xid] of this.#sent) this.#onSent?.(queue, xid);
+  /** Commits a part of the batch. @throws where the server rolled back instead. */
+  async commit(): Promise<void> {
+    await this.#end('commit');
+  }
+
+  /** Finishes the batch and commits. @throws as `commit` does, and where the batch is another's. */
+  async finish(): Promise<void> {
+    await this.#end(`select tributary.coop_finish_batch(${this.#token}); commit`);
   }
 
   async rollBack(): Promise<void> {
     await this.#text('rollback');
+  }
+
+  async #end(text: string): Promise<void> {
+    await endWith(`${this.#seal()}${text}`, this.#connection);
+    for (const [queue, xid] of this.#sent) this.#onSent?.(queue, xid);
   }
 
   #settings(): string {

@@ -8,7 +8,7 @@ import type { CoopBatch } from '../../queue/coop.ts';
 import type { BatchEnvironment, BatchResult } from './batch-environment.ts';
 import { BatchTransaction } from './batch-transaction.ts';
 import { Gathering, type Piece } from './coalesce.ts';
-import { endNarrowing, stepNarrowing } from './doors.ts';
+import { stepNarrowing } from './doors.ts';
 import { failureLog, KILLED, unwritable } from './failure-log.ts';
 import { type GroupRunner, type GroupTools, InHalves, OneByOne } from './groups.ts';
 import { Abandoned, HandlerCalls } from './handler-call.ts';
@@ -27,8 +27,6 @@ export class BatchWork {
   readonly connection: Connection;
   readonly batch: CoopBatch;
   readonly environment: BatchEnvironment;
-  /** Something of the batch may have been committed before its end. */
-  isInParts: boolean;
   readonly #book: OutcomeBook;
   /** Of what is committed, by this try and those before it. */
   #done: Counts;
@@ -51,7 +49,6 @@ export class BatchWork {
     this.connection = connection;
     this.batch = batch;
     this.environment = environment;
-    this.isInParts = batch.openings > 1;
     this.#book = new OutcomeBook(environment.retry);
   }
 
@@ -164,15 +161,13 @@ export class BatchWork {
   async commitPart(transaction: BatchTransaction, lastEventId: number): Promise<void> {
     await this.#writeOutcomes(transaction, lastEventId);
     await stepNarrowing(transaction, this.environment.membership, { batch: this.batch, lastEventId });
-    await transaction.commit('select');
-    this.isInParts = true;
+    await transaction.commit();
     this.#committed();
   }
 
   async finish(transaction: BatchTransaction): Promise<void> {
     await this.#writeOutcomes(transaction);
-    if (this.isInParts) await endNarrowing(transaction, this.environment.membership, this.batch);
-    await transaction.commit(`select tributary.coop_finish_batch(${this.batch.token})`);
+    await transaction.finish();
     this.#committed();
   }
 

@@ -4,8 +4,8 @@
 // failed (see BatchWork.fail). Everything else is found in smaller transactions, down to the event that fails alone.
 import type { Connection } from '../../postgres/connection.ts';
 import type { CoopBatch } from '../../queue/coop.ts';
-import { RESET } from './batch-transaction.ts';
 import { HandedBack } from './rate-gate.ts';
+import { endWith } from './session.ts';
 
 export interface Tried {
   readonly connection: Connection;
@@ -24,7 +24,7 @@ export async function assertOfEvents(error: unknown, { connection, batch, stopNo
 
 async function isStillOurs(connection: Connection, { token }: CoopBatch): Promise<boolean> {
   try {
-    await connection.script(`rollback; ${RESET}`);
+    await endWith('rollback', connection);
     const rows = await connection.query('select from pgq.subscription where sub_batch = $1', [token]);
     return rows.length > 0;
   } catch (trouble) {

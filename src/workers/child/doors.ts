@@ -95,15 +95,3 @@ export async function stepNarrowing(
     lastEventId,
   ]);
 }
-
-export async function endNarrowing(
-  transaction: BatchTransaction,
-  { queue, group }: CoopMember,
-  batch: CoopBatch,
-): Promise<void> {
-  await transaction.query('select tributary.narrowing_end($1, $2, $3)', [
-    queue,
-    group,
-    [batch.startTick, batch.endTick],
-  ]);
-}

@@ -2,7 +2,7 @@
 //
 // Invariant: at most one batch is open, and no transaction is open while none is. No batch is asked for while the slot may
 // be another's: two of one name would take each other's batches for ever.
-// Order: register · next batch (a transaction of its own) · the batch's transaction · its session is cleaned · the next.
+// Order: register · next batch (a transaction of its own) · the batch's transaction, which leaves a clean session · the next.
 // Fails by: any error ends the connection; after a backoff a new one hands the batch back, so that this opening of it does
 // not count, and takes it again under a fresh token. A token that went to another is not an error: the next batch is asked for.
 import { setMaxListeners } from 'node:events';
@@ -34,7 +34,7 @@ import { LifeSigns } from './life-signs.ts';
 import { Losses } from './losses.ts';
 import { HandedBack, RateGate } from './rate-gate.ts';
 import { SentTicks } from './sent-ticks.ts';
-import { resetSession } from './session.ts';
+import { endWith } from './session.ts';
 import { TrackRecord } from './track-record.ts';
 
 /** Small ticks are handed out together up to so many events; with a rate up to a second's, or one worker would have all. */
@@ -181,8 +181,7 @@ export class Worker implements Service {
       const isStale = sqlstateOf(error) === STALE_BATCH_SQLSTATE;
       this.#options.send({ type: 'gaveUp', token, sentence: sentenceFor(error, `Batch ${token}`) });
       if (isStale) {
-        await connection.script('rollback');
-        await resetSession(connection);
+        await endWith('rollback', connection);
         return true;
       }
       this.#isToHandBack = true;
@@ -190,7 +189,6 @@ export class Worker implements Service {
       if (error instanceof HandedBack) await this.#handBack(connection);
       else throw error;
     }
-    await resetSession(connection);
     return true;
   }
 

@@ -11,7 +11,7 @@ import type { CoopBatch } from '../../../queue/coop.ts';
 import type { BatchEnvironment } from '../batch-environment.ts';
 import { BatchTransaction } from '../batch-transaction.ts';
 import { assertOfEvents } from '../central-trouble.ts';
-import { endNarrowing, openNarrowing, stepNarrowing } from '../doors.ts';
+import { openNarrowing, stepNarrowing } from '../doors.ts';
 import { type Range, rangeOf } from '../losses.ts';
 import { Outbox } from '../outbox.ts';
 import type { Outcomes } from '../outcomes.ts';
@@ -147,10 +147,9 @@ export class Commits {
     const outcomes = outcomesOf(done);
     await writeOutcomes(transaction, membership, outcomes);
     const lastEventId = done.at(-1)?.event.id;
-    if (isLast && this.#hasNarrowing) await endNarrowing(transaction, membership, batch);
     if (!isLast && lastEventId !== undefined)
       await stepNarrowing(transaction, membership, { batch, lastEventId });
-    await transaction.commit(isLast ? `select tributary.coop_finish_batch(${batch.token})` : 'select');
+    await (isLast ? transaction.finish() : transaction.commit());
     this.putOff += outcomes.putOff.length;
     this.dead += outcomes.dead.length;
   }

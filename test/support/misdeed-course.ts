@@ -1,18 +1,19 @@
-// Whatever one event throws, returns, sets or leaves behind, it alone fails: with a reason, within a bound; its neighbours are
-// handled once.
-import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+// One batch after the other for a handler that misbehaves here and there, and what has to come of it: the events that do fail
+// alone, with a reason; their neighbours are handled once.
+import { expect } from 'vitest';
 import type { Context, Event, Handler } from '../../src/handler/contract.ts';
 import type { ToPrimary } from '../../src/workers/protocol.ts';
-import { givenWorker, numbers, type Running } from '../support/child-worker.ts';
-import { givenOccasions, MISDEEDS, type Misdeed } from '../support/misdeeds.ts';
-import { randomFrom } from '../support/random.ts';
-import { until } from '../support/until.ts';
-import { givenWorkerCentral, type WorkerCentral } from '../support/worker-central.ts';
+import { givenWorker, numbers, type Running } from './child-worker.ts';
+import { givenOccasions, MISDEEDS, type Misdeed } from './misdeeds.ts';
+import { until } from './until.ts';
+import { givenWorkerCentral, type WorkerCentral } from './worker-central.ts';
 
-const ATTEMPTS = 2;
-const KINDS = ['event', 'batch', 'free event', 'free batch'] as const;
-type Kind = (typeof KINDS)[number];
+/** How often an event is tried. */
+export const ATTEMPTS = 2;
+/** Misdeeds in one batch. */
+const AT_ONCE = 9;
+export const KINDS = ['event', 'batch', 'free event', 'free batch'] as const;
+export type Kind = (typeof KINDS)[number];
 
 /** What the handler did with each event. */
 class Diary {
@@ -84,7 +85,7 @@ class Post {
 }
 
 /** A central database on which one batch after the other is worked through. */
-class Course {
+export class Course {
   readonly #central: WorkerCentral;
   readonly #kind: Kind;
   #from = 1;
@@ -170,57 +171,25 @@ class Course {
   }
 }
 
-interface Outcome {
+export interface Outcome {
   readonly diary: Diary;
   readonly post: Post;
   readonly names: string;
 }
 
-const possible = (kind: Kind) =>
+/** What a handler of this kind can do at all. */
+export const possible = (kind: Kind) =>
   MISDEEDS.filter(({ needsClient }) => !(needsClient && kind.startsWith('free')));
 
-describe('workers/child, whatever a handler does', () => {
-  test.each(KINDS)('%s: each misdeed fails its event alone', { timeout: 600_000 }, async (kind) => {
-    const course = await Course.of(kind);
-    const quick = possible(kind).filter(({ isSlow }) => !isSlow);
-    // A few at a time: what is left behind must not be hidden by what comes next.
-    for (let at = 0; at < quick.length; at += 9) {
-      const some = quick.slice(at, at + 9).map((deed, place) => [2 + place * 3, deed] as const);
-      const { post, names } = await course.run(30, some);
-      // None of this is anything that central is asked about again.
-      expect(post.said('gaveUp', 'troubled'), names).toEqual([]);
-    }
-    for (const deed of possible(kind).filter(({ isSlow }) => isSlow)) await course.run(12, [[5, deed]]);
-  });
-
-  test('any of them, anywhere, together', { timeout: 600_000 }, async () => {
-    const seed = Number(process.env.TRIBUTARY_SEED ?? randomFrom().seed);
-    process.stdout.write(`TRIBUTARY_SEED=${seed}\n`);
-    const courses = new Map<Kind, Course>();
-    await fc.assert(
-      fc.asyncProperty(
-        fc.constantFrom(...KINDS),
-        // Not the small ones that fast-check prefers: one that fails is had again by its seed, not by shrinking.
-        fc.noBias(fc.integer({ min: 20, max: 400 })),
-        fc.noBias(fc.array(fc.record({ at: fc.nat(), which: fc.nat() }), { minLength: 1, maxLength: 6 })),
-        async (kind, count, choices) => {
-          const course = courses.get(kind) ?? (await Course.of(kind));
-          courses.set(kind, course);
-          const deeds = possible(kind);
-          const chosen = new Map(
-            choices.map(({ at, which }) => [1 + (at % count), deeds[which % deeds.length] as Misdeed]),
-          );
-          const { diary, post, names } = await course.run(count, [...chosen]);
-          expect(post.said('opened').length, names).toBeLessThanOrEqual(4 + 8 * ATTEMPTS * chosen.size);
-          // What has no transaction is called once for each try.
-          const most = kind === 'free event' ? ATTEMPTS : 12 * ATTEMPTS * (1 + chosen.size);
-          expect(
-            [...diary.calls].filter(([, calls]) => calls > most),
-            names,
-          ).toEqual([]);
-        },
-      ),
-      { numRuns: 8, seed, endOnFailure: true },
-    );
-  });
-});
+/** Each misdeed in turn, a few in one batch: what is left behind must not be hidden by what comes next. */
+export async function eachMisdeed(kind: Kind): Promise<void> {
+  const course = await Course.of(kind);
+  const quick = possible(kind).filter(({ isSlow }) => !isSlow);
+  for (let at = 0; at < quick.length; at += AT_ONCE) {
+    const some = quick.slice(at, at + AT_ONCE).map((deed, place) => [2 + place * 3, deed] as const);
+    const { post, names } = await course.run(30, some);
+    // None of this is anything that central is asked about again.
+    expect(post.said('gaveUp', 'troubled'), names).toEqual([]);
+  }
+  for (const deed of possible(kind).filter(({ isSlow }) => isSlow)) await course.run(12, [[5, deed]]);
+}

@@ -1,0 +1,12 @@
+// Whatever one event throws, returns, sets or leaves behind, it alone fails: with a reason, within a bound; its neighbours are
+// handled once. Here: a handler without a transaction.
+import { describe, test } from 'vitest';
+import { eachMisdeed } from '../support/misdeed-course.ts';
+
+describe('workers/child, whatever a handler without a transaction does', () => {
+  test.each(['free event', 'free batch'] as const)(
+    '%s: each misdeed fails its event alone',
+    { timeout: 600_000 },
+    eachMisdeed,
+  );
+});
