@@ -1,5 +1,7 @@
 // How loggers are made, of the command line and of the workers alike: JSON lines for machines, short lines for people, secrets
 // blanked in both.
+//
+// Fails by: nothing. A line that cannot be written is lost, and the work that it tells of goes on.
 import { type DestinationStream, type Logger, pino } from 'pino';
 import type { prettyFactory } from 'pino-pretty';
 import { plain, plainLines } from './plain.ts';
@@ -21,8 +23,14 @@ export function newLogger(level: string, destination: DestinationStream): Logger
         censor: '***',
       },
     },
-    destination,
+    { write: (line) => writeTo(destination, line) },
   );
+}
+
+function writeTo(destination: DestinationStream, line: string): void {
+  try {
+    destination.write(line);
+  } catch {}
 }
 
 /**
@@ -31,7 +39,7 @@ export function newLogger(level: string, destination: DestinationStream): Logger
  */
 export function forPeople(
   factory: typeof prettyFactory,
-  { write }: { write(text: string): unknown },
+  destination: { write(text: string): unknown },
 ): DestinationStream {
   const pretty = factory({
     colorize: true,
@@ -39,7 +47,7 @@ export function forPeople(
     singleLine: true,
     translateTime: 'SYS:HH:MM:ss',
   });
-  return { write: (line) => void write(pretty(harmless(line))) };
+  return { write: (line) => void destination.write(pretty(harmless(line))) };
 }
 
 /** A record whose texts are plain; only a stack has lines. */

@@ -44,7 +44,11 @@ describe('goodput', () => {
     expect(await central.effects()).toEqual(numbers(EVENTS).filter((n) => !bad.includes(n)));
     expect(dead.map(({ n }) => n)).toEqual(bad);
     for (const { n, kind, error, attempts } of dead) {
-      if (KILLERS.includes(n)) expect([kind, error]).toEqual(['killed', expect.stringMatching(/died twice/)]);
+      if (KILLERS.includes(n))
+        expect([kind, error]).toEqual([
+          'killed',
+          expect.stringMatching(/died while they handled this event alone/),
+        ]);
       else
         expect({ n, kind, error, attempts }).toEqual({
           n,

@@ -1,3 +1,4 @@
+import { PassThrough } from 'node:stream';
 import { prettyFactory } from 'pino-pretty';
 import { describe, expect, test } from 'vitest';
 import { forPeople, newLogger } from '../../src/lifecycle/logger.ts';
@@ -29,6 +30,23 @@ describe('lifecycle/logger', () => {
     expect(written).toContain('orders#1');
     expect(written).toContain('***');
     expect(written).not.toContain(SECRET);
+  });
+
+  test.each(['machines', 'people'])('a line for %s goes into a real stream as well', (reader) => {
+    const stream = new PassThrough({ encoding: 'utf8' });
+    newLogger('info', reader === 'people' ? forPeople(prettyFactory, stream) : stream).info('said');
+    expect(stream.read()).toContain('said');
+  });
+
+  test.each(['machines', 'people'])('who says something to %s never fails by it', (reader) => {
+    const broken = {
+      write: () => {
+        throw new Error('no terminal');
+      },
+    };
+    const log = newLogger('info', reader === 'people' ? forPeople(prettyFactory, broken) : broken);
+    log.fatal({ err: failure }, 'said');
+    log.child({ slot: 'orders#1' }).info('said');
   });
 
   test('all loggers of all processes are made here', () => {
