@@ -27,7 +27,13 @@ const MOST_NAMED = 8;
 /** A figure older than this is shown with its age. */
 const AGED_SECONDS = 2;
 
-export function lagText(report: LagReport, { by, maxSeconds, width }: LagTableOptions): string {
+export function lagText(report: LagReport, options: LagTableOptions): string {
+  const { filesDiffer } = report;
+  const line = filesDiffer === undefined ? '' : `\n${wrapped(plain(filesDiffer), options.width)}\n`;
+  return `${tables(report, options)}${line}`;
+}
+
+function tables(report: LagReport, { by, maxSeconds, width }: LagTableOptions): string {
   const central = withNotes(table(CENTRAL, report.central, { width }), report.central.map(notesOf), width);
   if (by === 'source')
     return `${central}\n${withNotes(table(SOURCE, report.sources, { width }), report.sources.map(reasonOf), width)}`;

@@ -50,17 +50,6 @@ export async function resetWorkers(connection: Connection, queue: string): Promi
   return answer(await connection.query('select tributary.worker_pool_reset($1) as wanted', [queue]));
 }
 
-/** What the file says; another number than before wins over an override. @returns how many are wanted now. */
-export async function syncWorkers(
-  connection: Connection,
-  queue: string,
-  fileWanted: number,
-): Promise<number> {
-  return answer(
-    await connection.query('select tributary.worker_pool_sync($1, $2) as wanted', [queue, fileWanted]),
-  );
-}
-
 /** Asks all hosts to replace the queue's workers. @returns the generation of the new ones. */
 export async function renewWorkers(connection: Connection, queue: string): Promise<number> {
   return answer(await connection.query('select tributary.worker_pool_renew($1) as wanted', [queue]));

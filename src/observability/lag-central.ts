@@ -1,5 +1,6 @@
 // What central says about lag: its sources with what movers reported, and its queues with their workers.
 import type { CentralLink } from '../central/central-link.ts';
+import { type HostFile, readHostFiles } from '../central/host-files.ts';
 import type { Config } from '../config/config.ts';
 import { sqlstateOf } from '../errors/sqlstate.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
@@ -13,6 +14,7 @@ export interface CentralAnswer {
   readonly at: Date;
   readonly sources: readonly StoredLag[];
   readonly queues: readonly CentralQueueFacts[];
+  readonly files: readonly HostFile[];
 }
 
 const TIMEOUT_MS = 10_000;
@@ -38,9 +40,11 @@ export async function readCentralLag(link: CentralLink, config: Config): Promise
       );
       const missingOf = new Map(missing.map((row) => [row.queue, Math.max(0, row.missing)]));
       const upkeep = await upkeepTrouble(central, TIMEOUT_MS);
+      const files = await readHostFiles(central, TIMEOUT_MS);
       return {
         at: new Date(queues[0]?.now_ms ?? Date.now()),
         sources: sources.map(toStored),
+        files,
         queues: queues.map((row) => ({
           ...toQueue(row),
           missingXids: missingOf.get(row.queue) ?? 0,

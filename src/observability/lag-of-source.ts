@@ -2,7 +2,7 @@
 //
 // Invariant: `moving` and `idle` are said only on a mover's word of the last 10 s; paused and halted are central's word,
 // however old the figures are. Of a source that does not move, nothing behind is said only on an answer of this moment.
-import { sentenceAge } from './lag-age.ts';
+import { sentenceAge } from '../errors/age.ts';
 import type { Figures, ShardAnswer, StoredLag } from './lag-facts.ts';
 import type { SourceLag, SourceState } from './lag-report.ts';
 
@@ -33,15 +33,23 @@ export function needsAsking(stored: StoredLag): boolean {
   return figures === undefined || figures.ageSeconds > (isMoving ? FRESH_SECONDS : STILL_FRESH_SECONDS);
 }
 
-/** @param answer what the shard said; undefined: it was not asked. @param file the configuration's, for sentences. */
+interface Circumstances {
+  /** What the shard said; undefined: it was not asked. */
+  readonly answer: ShardAnswer | undefined;
+  /** The configuration's, for sentences. */
+  readonly file: string;
+  /** The mover of the shard's host runs with another one. */
+  readonly isOtherFile?: boolean;
+}
+
 export function lagOfSource(
   wanted: WantedSource,
   stored: StoredLag | undefined,
-  { answer, file }: { readonly answer: ShardAnswer | undefined; readonly file: string },
+  { answer, file, isOtherFile = false }: Circumstances,
 ): SourceLag {
   const { shard, queue, centralQueue } = wanted;
   const report = stored === undefined ? undefined : believed(stored);
-  const verdict = verdictOn(wanted, stored, { answer, file });
+  const verdict = verdictOn(wanted, stored, { answer, file, isOtherFile });
   const figures = figuresOf(verdict.state, figuresFrom(stored, answer));
   return {
     shard,
@@ -97,7 +105,7 @@ function figuresOf(state: SourceState, figures: Figures | undefined): Figures | 
 function verdictOn(
   wanted: WantedSource,
   stored: StoredLag | undefined,
-  { answer, file }: { readonly answer: ShardAnswer | undefined; readonly file: string },
+  { answer, file, isOtherFile = false }: Circumstances,
 ): Verdict {
   const label = `${wanted.shard}:${wanted.queue}`;
   if (stored === undefined)
@@ -131,7 +139,12 @@ function verdictOn(
     };
   if (answer?.kind === 'lost') return { state: 'halted', reason: answer.reason };
   if (answer?.kind === 'failed') return { state: 'unreachable', reason: failedReason(stored, answer.reason) };
-  return moving(stored, answer) ?? { state: 'unassigned', reason: unassignedReason(wanted, stored, file) };
+  return (
+    moving(stored, answer) ?? {
+      state: 'unassigned',
+      reason: unassignedReason(wanted, stored, { file, isOtherFile }),
+    }
+  );
 }
 
 /** A mover's word; undefined where no mover said anything that counts. */
@@ -168,12 +181,14 @@ function failedReason(stored: StoredLag, reason: string): string {
 function unassignedReason(
   { shard, queue, moverHost }: WantedSource,
   stored: StoredLag,
-  file: string,
+  { file, isOtherFile }: { readonly file: string; readonly isOtherFile: boolean },
 ): string {
   if (moverHost === undefined)
     return `Source ${shard}:${queue} is not in ${file}, so no mover moves it: put it back, or let go of it as docs/operating.md tells.`;
   const { report, holder, freedAgeSeconds } = stored;
-  const remedy = `start \`tributary mover --host ${moverHost}\``;
+  const remedy = isOtherFile
+    ? `the mover on host ${moverHost} runs with another file than ${file}: start it again`
+    : `start \`tributary mover --host ${moverHost}\``;
   if (holder !== undefined) {
     return report === undefined
       ? `The mover on host ${holder} holds shard ${shard} and has not reported yet: if it is not just starting, see its log.`

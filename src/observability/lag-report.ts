@@ -52,6 +52,8 @@ export interface LagReport {
   /** By shard and queue, as in the file. */
   readonly sources: readonly SourceLag[];
   readonly central: readonly CentralLag[];
+  /** That hosts run with different files, in a sentence. */
+  readonly filesDiffer?: string | undefined;
 }
 
 /** Behind by more than this is shown among what is not healthy, where nobody said another limit. */
@@ -118,9 +120,10 @@ function isLate(secondsBehind: number | undefined, maxSeconds: number | undefine
 }
 
 /** The document of `lag --json`: keys are only ever added. */
-export function lagJson({ at, sources, central }: LagReport) {
+export function lagJson({ at, sources, central, filesDiffer }: LagReport) {
   return {
     at: at.toISOString(),
+    files_differ: filesDiffer ?? null,
     sources: sources.map((source) => ({
       shard: source.shard,
       queue: source.queue,

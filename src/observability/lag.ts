@@ -4,6 +4,7 @@
 // after ASK_MS: dead shards delay nobody, and 256 of them the whole by less than six seconds.
 import pLimit from 'p-limit';
 import { CentralLink } from '../central/central-link.ts';
+import { differingFiles, hasOtherFile } from '../central/host-files.ts';
 import { readIdentity } from '../central/identity.ts';
 import type { Config, Shard } from '../config/config.ts';
 import { wait } from '../lifecycle/wait.ts';
@@ -58,7 +59,8 @@ export class LagReader {
     await this.#ask(central, { live, patienceMs });
     return {
       at: central.at,
-      sources: this.#sources(central.sources, live),
+      sources: this.#sources(central, live),
+      filesDiffer: differingFiles(central.files, this.#config),
       central: this.#config.queues.map((queue) => {
         const facts = central.queues.find((one) => one.queue === queue.name) as CentralQueueFacts;
         return lagOfCentral(queue, facts, groupName(this.#config));
@@ -71,14 +73,17 @@ export class LagReader {
   }
 
   /** The file's sources, in its order, then those that only central knows. */
-  #sources(stored: readonly StoredLag[], live: boolean): SourceLag[] {
+  #sources({ sources: stored, files }: CentralAnswer, live: boolean): SourceLag[] {
+    const { file, hash } = this.#config;
     const byLabel = new Map(stored.map((one) => [label(one), one]));
     const named = new Set(this.#wanted.map(label));
     const strangers = stored.filter((one) => !named.has(label(one)));
     return [...this.#wanted, ...strangers.map(asStranger)].map((wanted) => {
       const known = byLabel.get(label(wanted));
       const answer = known !== undefined && (live || needsAsking(known)) ? this.#answerOf(wanted) : undefined;
-      return lagOfSource(wanted, known, { answer, file: this.#config.file });
+      const { moverHost } = wanted;
+      const isOtherFile = moverHost !== undefined && hasOtherFile(files, moverHost, hash);
+      return lagOfSource(wanted, known, { answer, file, isOtherFile });
     });
   }
 

@@ -123,9 +123,29 @@ export function logWorkers(log: Logger): (occurrence: WorkerOccurrence) => void 
           `${occurrence.queue}: ${occurrence.before} → ${counted(occurrence.wanted, 'worker')} wanted over all hosts`,
         );
         break;
+      case 'other-number':
+        log.warn(
+          { queue: occurrence.queue, file: occurrence.file, installed: occurrence.installed },
+          otherNumber(occurrence),
+        );
+        break;
       case 'pool-trouble':
         log.warn(sentenceFor(occurrence.error, 'Central'));
         break;
     }
   };
+}
+
+function otherNumber({
+  queue,
+  file,
+  installed,
+}: {
+  readonly queue: string;
+  readonly file: number;
+  readonly installed: number | undefined;
+}): string {
+  if (installed === undefined)
+    return `queue ${queue} has no workers until \`tributary install\` has run with this file`;
+  return `this host's file says ${counted(file, 'worker')} for queue ${queue}, and ${installed} as installed is what counts: bring the newest file here, or run \`tributary install\` where this one is the newest`;
 }

@@ -4,7 +4,6 @@ import {
   renewWorkers,
   resetWorkers,
   setWorkers,
-  syncWorkers,
 } from '../../src/coordination/worker-pool.ts';
 import type { Connection } from '../../src/postgres/connection.ts';
 import { givenCentral } from '../support/central-schema.ts';
@@ -15,9 +14,15 @@ beforeAll(async () => {
   central = await (await givenCentral()).connect();
 });
 
+/** As `install` does with the file's number. */
+async function install(workers: number): Promise<number | undefined> {
+  const sql = "select tributary.worker_pool_sync('orders', $1) as wanted";
+  return (await central.query<{ wanted: number }>(sql, [workers]))[0]?.wanted;
+}
+
 describe('tributary/worker_pool', () => {
   test('the file’s number counts until somebody overrides it', async () => {
-    expect(await syncWorkers(central, 'orders', 4)).toBe(4);
+    expect(await install(4)).toBe(4);
     expect(await setWorkers(central, 'orders', { wanted: 7, by: 'ann' })).toBe(7);
     expect(await readWorkerPools(central)).toEqual([
       { queue: 'orders', wanted: 7, fileWanted: 4, setBy: 'ann', generation: 0 },
@@ -25,8 +30,8 @@ describe('tributary/worker_pool', () => {
   });
 
   test('the override stays while the file says the same, and goes when it says something else', async () => {
-    expect(await syncWorkers(central, 'orders', 4)).toBe(7);
-    expect(await syncWorkers(central, 'orders', 5)).toBe(5);
+    expect(await install(4)).toBe(7);
+    expect(await install(5)).toBe(5);
     expect(await readWorkerPools(central)).toEqual([
       { queue: 'orders', wanted: 5, fileWanted: 5, setBy: undefined, generation: 0 },
     ]);
@@ -41,7 +46,7 @@ describe('tributary/worker_pool', () => {
     expect(await renewWorkers(central, 'orders')).toBe(1);
     expect(await renewWorkers(central, 'orders')).toBe(2);
     await setWorkers(central, 'orders', { wanted: 3, by: 'ann' });
-    expect(await syncWorkers(central, 'orders', 6)).toBe(6);
+    expect(await install(6)).toBe(6);
     expect((await readWorkerPools(central)).map(({ generation }) => generation)).toEqual([2]);
   });
 

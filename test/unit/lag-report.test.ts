@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { lagText } from '../../src/cli/lag-table.ts';
-import { sentenceAge } from '../../src/observability/lag-age.ts';
+import { sentenceAge } from '../../src/errors/age.ts';
 import {
   type CentralLag,
   centralExcesses,

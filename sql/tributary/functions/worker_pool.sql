@@ -72,7 +72,8 @@ $$;
 -- ----------------------------------------------------------------------
 -- Function: tributary.worker_pool_sync(2)
 --
---      Tells the number in the file. If it is another one than before, it wins over an override; else the override stays.
+--      Tells the number in the file that is being installed. If it is another one than before, it wins over an override; else
+--      the override stays. Hosts that start do not call it: one with an old file would change the numbers of all.
 --
 -- Parameters:
 --      queue       - central queue
@@ -85,7 +86,7 @@ $$;
 --      tributary.worker_pool
 --
 -- Called by:
---      src/install/central-plan.ts, src/coordination/worker-pool.ts
+--      src/install/central-plan.ts
 -- ----------------------------------------------------------------------
 create or replace function tributary.worker_pool_sync(queue text, file_wanted integer)
 returns integer

@@ -1,4 +1,5 @@
 // What central knows of the shards, as far as `check` and `shards` need it.
+import { type HostFile, readHostFiles } from '../../central/host-files.ts';
 import type { Config } from '../../config/config.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import { consumerName } from '../../queue/names.ts';
@@ -22,6 +23,8 @@ export interface CentralView {
   /** That nobody does what central needs, in a sentence. */
   readonly upkeepTrouble: string | undefined;
   readonly names: CentralNames;
+  /** What the running processes were started with. */
+  readonly files: readonly HostFile[];
 }
 
 /** Undefined where central is not installed, or is another installation's. */
@@ -57,5 +60,6 @@ export async function readCentralView(
       shards: async () => shards,
       marks: async (queues) => marks.filter(({ queue }) => queues.includes(queue)),
     },
+    files: await readHostFiles(connection),
   };
 }

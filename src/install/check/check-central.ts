@@ -1,4 +1,5 @@
 // check of the central database: schema, queues, groups, tickers.
+import { differingFiles } from '../../central/host-files.ts';
 import type { Config } from '../../config/config.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import { groupName } from '../../queue/names.ts';
@@ -46,6 +47,7 @@ interface CentralFindings {
 }
 
 function judgeCentral(config: Config, { facts, central, lacking, view }: CentralFindings): CheckRow {
+  const filesDiffer = differingFiles(view?.files ?? [], config);
   const place = placeOfCentral(config);
   const server = judgeServer(facts, { place, schema: 'pgq' });
   const missing =
@@ -86,6 +88,7 @@ function judgeCentral(config: Config, { facts, central, lacking, view }: Central
       ...server.warnings,
       ...ticking.warnings,
       ...(view?.upkeepTrouble === undefined ? [] : [view.upkeepTrouble]),
+      ...(filesDiffer === undefined ? [] : [filesDiffer]),
     ],
   };
 }

@@ -1,4 +1,5 @@
 // The shards of the file, each with who moves it and how it does.
+import { hasOtherFile } from '../../central/host-files.ts';
 import type { Config, Shard } from '../../config/config.ts';
 import type { Provider } from '../../queue/provider.ts';
 import { findProvider } from '../provider.ts';
@@ -93,13 +94,17 @@ function stateOf(
     return { state: 'halted', reason: `${halted.queue}: ${halted.source?.haltReason ?? 'no reason stored'}` };
   }
   if (wanted.every(({ source }) => source?.isPaused === true)) return { state: 'paused', reason: undefined };
-  return unheld(shard, view);
+  return unheld(shard, view, config);
 }
 
-function unheld(shard: Shard, view: CentralView): { state: ShardState; reason: string | undefined } {
-  if (view.leases.get(shard.name)?.isHeld === true) return { state: 'moving', reason: undefined };
-  return {
-    state: 'unassigned',
-    reason: `No mover holds it: start \`tributary mover\` on ${shard.moverHost}.`,
-  };
+function unheld(
+  { name, moverHost }: Shard,
+  { leases, files }: CentralView,
+  { file, hash }: Config,
+): { state: ShardState; reason: string | undefined } {
+  if (leases.get(name)?.isHeld === true) return { state: 'moving', reason: undefined };
+  const remedy = hasOtherFile(files, moverHost, hash)
+    ? `the mover on host ${moverHost} runs with another file than ${file}: start it again`
+    : `start \`tributary mover\` on ${moverHost}`;
+  return { state: 'unassigned', reason: `No mover holds it: ${remedy}.` };
 }

@@ -1,9 +1,11 @@
-// Before a host works: is this our central, and how many workers does the file want? Central is waited for.
+// Before a host works: is this our central, and does its file want as many workers as were installed? Central is waited for.
+//
+// The number that counts is the one of the last install: a host that starts with an old file changes nothing for the others.
 import type { CentralLink } from '../../central/central-link.ts';
 import { readIdentity } from '../../central/identity.ts';
 import { refuseYounger } from '../../central/younger.ts';
 import type { Config } from '../../config/config.ts';
-import { syncWorkers } from '../../coordination/worker-pool.ts';
+import { readWorkerPools } from '../../coordination/worker-pool.ts';
 import { kindOf } from '../../errors/sqlstate.ts';
 import { backoffMs } from '../../lifecycle/backoff.ts';
 import { wait } from '../../lifecycle/wait.ts';
@@ -16,6 +18,11 @@ export interface BeginningOptions {
   readonly queues: readonly WorkedQueue[];
   readonly signal: AbortSignal;
   onTrouble(error: unknown): void;
+  /** The file wants another number than was installed, which is the one that counts; undefined: the queue was not. */
+  onOtherNumber(
+    queue: string,
+    numbers: { readonly file: number; readonly installed: number | undefined },
+  ): void;
 }
 
 /**
@@ -24,15 +31,17 @@ export interface BeginningOptions {
  */
 export async function begin(
   control: CentralLink,
-  { config, queues, signal, onTrouble }: BeginningOptions,
+  { config, queues, signal, onTrouble, onOtherNumber }: BeginningOptions,
 ): Promise<boolean> {
   for (let failures = 1; !signal.aborted; failures += 1) {
     try {
       await readIdentity(control, config.name);
       await refuseYounger(control);
-      await control.use(async (connection) => {
-        for (const { name, workers } of queues) await syncWorkers(connection, name, workers);
-      });
+      const pools = new Map((await control.use(readWorkerPools)).map((pool) => [pool.queue, pool]));
+      for (const { name, workers } of queues) {
+        const installed = pools.get(name)?.fileWanted;
+        if (installed !== workers) onOtherNumber(name, { file: workers, installed });
+      }
       return true;
     } catch (error) {
       if (kindOf(error) !== 'retryable') throw error;

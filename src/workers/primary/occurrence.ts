@@ -61,6 +61,13 @@ export type WorkerOccurrence =
   | { readonly kind: 'queue-released'; readonly queue: string }
   /** The wanted number of workers over all hosts. */
   | { readonly kind: 'pool-scaled'; readonly queue: string; readonly wanted: number; readonly before: number }
+  /** This host's file wants another number of workers than the one that was installed, which counts; undefined: the queue was not. */
+  | {
+      readonly kind: 'other-number';
+      readonly queue: string;
+      readonly file: number;
+      readonly installed: number | undefined;
+    }
   | { readonly kind: 'pool-trouble'; readonly error: unknown };
 
 export type OnWorkerOccurrence = (occurrence: WorkerOccurrence) => void;

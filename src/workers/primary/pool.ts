@@ -144,6 +144,7 @@ export class WorkerPool implements Service {
         queues: [...this.#queues.values()],
         signal: this.#stopped.signal,
         onTrouble: (error) => this.#tell({ kind: 'pool-trouble', error }),
+        onOtherNumber: (queue, numbers) => this.#tell({ kind: 'other-number', queue, ...numbers }),
       });
     } finally {
       if (!isBegun) await this.#control.close();

@@ -1,0 +1,49 @@
+// Which file each mover and each host with workers runs with, and that they differ. The sentences are pure.
+import { sentenceAge } from '../errors/age.ts';
+import type { Connection } from '../postgres/connection.ts';
+
+/** A running process of ours, or several of one host that have the same file. */
+export interface HostFile {
+  readonly host: string;
+  readonly kind: 'mover' | 'work';
+  /** As `Config.hash`. */
+  readonly hash: string;
+  /** Since it runs with it. */
+  readonly ageSeconds: number;
+}
+
+export async function readHostFiles(central: Connection, timeoutMs?: number): Promise<HostFile[]> {
+  const rows = await central.query<{ host: string; kind: HostFile['kind']; hash: string; age_s: number }>(
+    `select m.host, m.kind, m.file_hash as hash,
+        extract(epoch from clock_timestamp() - min(m.started_at))::double precision as age_s
+     from tributary.member m
+     where m.until between clock_timestamp() and clock_timestamp() + m.ttl and m.file_hash is not null
+     group by 1, 2, 3 order by 1, 2, 4 desc`,
+    [],
+    timeoutMs === undefined ? {} : { timeoutMs },
+  );
+  return rows.map(({ age_s, ...row }) => ({ ...row, ageSeconds: age_s }));
+}
+
+/** @param hash of the file at hand. @returns a sentence where the hosts run with more than one file. */
+export function differingFiles(
+  running: readonly HostFile[],
+  { hash, file }: { readonly hash: string; readonly file: string },
+): string | undefined {
+  const byHash = new Map<string, HostFile[]>();
+  for (const one of running) byHash.set(one.hash, [...(byHash.get(one.hash) ?? []), one]);
+  if (byHash.size < 2) return undefined;
+  const groups = [...byHash].map(([one, members]) => {
+    const since = Math.max(...members.map(({ ageSeconds }) => ageSeconds));
+    const whose = members.map(({ host, kind }) => `${kind === 'mover' ? 'the mover' : 'workers'} on ${host}`);
+    return `${whose.join(', ')} for ${sentenceAge(since)}${one === hash ? ` with ${file}` : ''}`;
+  });
+  const isKnown = byHash.has(hash);
+  return `Hosts run with different files: ${groups.join('; ')}. ${isKnown ? '' : `None of them is ${file}. `}Bring the newest file to all of them and start those again that have another one.`;
+}
+
+/** Whether a host's mover runs, and only with another file. */
+export function hasOtherFile(running: readonly HostFile[], host: string, hash: string): boolean {
+  const movers = running.filter((one) => one.kind === 'mover' && one.host === host);
+  return movers.length > 0 && movers.every((one) => one.hash !== hash);
+}
