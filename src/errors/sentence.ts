@@ -48,7 +48,7 @@ export function sentenceFor(error: unknown, about: string): string {
     const known = SQLSTATE[sqlstate];
     if (known !== undefined) return `${subject} ${known}`;
     if (sqlstate === '42501')
-      return `${subject}: ${message}: run \`tributary install\` with an admin role, which grants what is needed.`;
+      return `${subject}: ${message}: for looking, an administrator grants the role pgq_reader; for movers and workers run \`tributary install\` with an admin role.`;
     if (sqlstate === '42883' && message.includes(' tributary.'))
       return `${subject}: ${message}: run \`tributary install\`, which brings central up to this version.`;
     return `${subject}: ${message} (SQLSTATE ${sqlstate}).`;

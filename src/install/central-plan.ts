@@ -106,6 +106,7 @@ function schemaStepsFor({ config, facts, central }: CentralSituation): Step[] {
         isRoutine: true,
       });
     }
+    steps.push(readersStep);
     steps.push({
       what: 'mark what was installed',
       sql: `comment on schema tributary is ${literal(centralMark())}`,
@@ -171,6 +172,20 @@ function queueStepsFor({ config, facts, central }: CentralSituation): { steps: S
   });
   return { steps, mistakes };
 }
+
+/** PgQ's role for those who look at queues looks at ours as well. It is missing where nobody was allowed to make it. */
+const readersStep: Step = {
+  what: 'let pgq_reader look at schema tributary',
+  sql: `do $$
+begin
+    if to_regrole('pgq_reader') is not null then
+        grant usage on schema tributary to pgq_reader;
+        grant select on all tables in schema tributary to pgq_reader;
+    end if;
+end
+$$`,
+  isRoutine: true,
+};
 
 const poolStep = (queue: string, workers: number | null): Step => ({
   what:

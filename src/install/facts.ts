@@ -29,6 +29,8 @@ export interface ServerFacts {
   readonly isSuperuser: boolean;
   /** Inherits the admin role of PgQ. */
   readonly isPgqAdmin: boolean;
+  /** Inherits PgQ's role for those who look at queues. */
+  readonly isPgqReader: boolean;
   readonly mayCreateRole: boolean;
   readonly mayCreateSchema: boolean;
   /** How far the server's clock is ahead of ours, in ms, give or take half the round trip. */
@@ -48,6 +50,8 @@ export interface PgqFacts {
   readonly dialect: Dialect;
   /** The role whose members may tick, register and rotate. */
   readonly adminRole: string;
+  /** The one whose members may look. */
+  readonly readerRole: string;
   /** What an install left on `version()`, see sql-files.ts. */
   readonly mark: string | undefined;
   readonly ownsSchema: boolean;
@@ -102,6 +106,7 @@ interface FirstRow {
   may_create_role: boolean;
   may_create_schema: boolean;
   may_read_control: boolean;
+  is_reader: boolean;
   now_ms: number;
   extension: string | null;
   offered: string | null;
@@ -125,6 +130,7 @@ select current_setting('server_version') as version, current_setting('server_ver
     current_user as role, r.rolsuper as is_superuser, r.rolcreaterole as may_create_role,
     has_database_privilege(d.oid, 'create') as may_create_schema,
     has_function_privilege('pg_catalog.pg_control_system()', 'execute') as may_read_control,
+    coalesce(pg_has_role(to_regrole('${schema}_reader'), 'usage'), false) as is_reader,
     (extract(epoch from clock_timestamp()) * 1000)::float8 as now_ms,
     (select extversion from pg_extension where extname = 'pgq') as extension,
     (select default_version from pg_available_extensions where name = 'pgq') as offered,
@@ -183,6 +189,7 @@ export async function readFacts(connection: Connection, options: FactsOptions): 
       role: first.role,
       isSuperuser: first.is_superuser,
       isPgqAdmin: member?.asker_is_member === true,
+      isPgqReader: first.is_reader,
       mayCreateRole: first.may_create_role,
       mayCreateSchema: first.may_create_schema,
       clockAheadMs: Math.round(first.now_ms - (askedMs + answeredMs) / 2),
@@ -196,6 +203,7 @@ export async function readFacts(connection: Connection, options: FactsOptions): 
       isOurEngine: first.extension === null && versionText?.includes(ENGINE_MARK) === true,
       dialect,
       adminRole: adminRoleOf(schema),
+      readerRole: `${schema}_reader`,
       mark: first.mark ?? undefined,
       ownsSchema: first.owns_schema,
       sequencesBehind: (sequences ?? []).map((row) => String(row.sequence)),

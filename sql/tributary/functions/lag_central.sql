@@ -4,6 +4,8 @@
 --      How far the workers are behind in each central queue. Batches that a member has open are behind too. Nothing behind
 --      is said only where no event was found after the group's position; up to 10 000 are counted, more are estimated.
 --
+--      Runs with the rights of whoever installed it: who may only look (pgq_reader) may not read what waits for another try.
+--
 -- Parameters:
 --      x_queues    - central queues
 --      x_group     - the group of the workers
@@ -146,7 +148,7 @@ begin
         return next;
     end loop;
 end;
-$$ language plpgsql stable set search_path = pg_catalog, pg_temp;
+$$ language plpgsql stable security definer set search_path = pg_catalog, pg_temp;
 
 -- ----------------------------------------------------------------------
 -- Function: tributary.lag_rows(5)

@@ -7,7 +7,7 @@ import { type CentralFacts, readCentralFacts } from '../central-facts.ts';
 import { centralHindrance, centralMark, placeOfCentral } from '../central-plan.ts';
 import { type DatabaseFacts, readFacts } from '../facts.ts';
 import { type CentralView, readCentralView } from './central-view.ts';
-import { judgeMissing, judgePrivileges, judgeServer, judgeTicking } from './judge.ts';
+import { judgeMissing, judgePrivileges, judgeServer, judgeTicking, neededBy, onlyLooks } from './judge.ts';
 import { missingCentralPrivileges, missingPrivileges } from './privileges.ts';
 import type { CheckRow } from './row.ts';
 import { lastTickAge } from './ticker.ts';
@@ -28,12 +28,12 @@ export async function checkCentral(connection: Connection, config: Config): Prom
     adminRole: admin?.user,
   });
   const central = await readCentralFacts(connection, config.central);
-  const lacking = [
+  const lacking = neededBy(facts.server, [
     ...(facts.pgq.hasPgq
       ? await missingPrivileges(connection, { schema: 'pgq', queues, isCentral: true })
       : []),
     ...(central.hasSchema ? await missingCentralPrivileges(connection) : []),
-  ];
+  ]);
   const mayRead = !lacking.includes('usage on schema tributary') && central.strangers.length === 0;
   const view = mayRead ? await readCentralView(connection, config, central) : undefined;
   return { facts, view, row: judgeCentral(config, { facts, central, lacking, view }) };
@@ -89,6 +89,11 @@ function judgeCentral(config: Config, { facts, central, lacking, view }: Central
       ...ticking.warnings,
       ...(view?.upkeepTrouble === undefined ? [] : [view.upkeepTrouble]),
       ...(filesDiffer === undefined ? [] : [filesDiffer]),
+      ...(onlyLooks(facts.server)
+        ? [
+            `Role ${facts.server.role} may look and not move (pgq_reader): whether movers and workers have their rights is seen with their own role.`,
+          ]
+        : []),
     ],
   };
 }

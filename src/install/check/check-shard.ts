@@ -7,7 +7,7 @@ import { placeOfShard } from '../shard-plan.ts';
 import { wantedSources } from '../sources.ts';
 import type { CentralView } from './central-view.ts';
 import { refusedExpressions } from './expressions.ts';
-import { judgeMissing, judgePrivileges, judgeServer, judgeTicking } from './judge.ts';
+import { judgeMissing, judgePrivileges, judgeServer, judgeTicking, neededBy } from './judge.ts';
 import { missingPrivileges } from './privileges.ts';
 import type { CheckRow } from './row.ts';
 import { judgeTicker, lastTickAge } from './ticker.ts';
@@ -34,7 +34,10 @@ export async function readShard(
     adminRole: shard.admin?.user,
   });
   const hasPgq = schema === 'pgq' ? facts.pgq.hasPgq : facts.pgq.hasPgque;
-  const lacking = hasPgq ? await missingPrivileges(connection, { schema, queues, isCentral: false }) : [];
+  const lacking = neededBy(
+    facts.server,
+    hasPgq ? await missingPrivileges(connection, { schema, queues, isCentral: false }) : [],
+  );
   return {
     facts,
     lacking,

@@ -72,12 +72,25 @@ export function judgeMissing(
   });
 }
 
+/** A role for monitoring: what movers and workers need is not asked of it. */
+export const onlyLooks = ({ isPgqReader, isPgqAdmin, isSuperuser }: DatabaseFacts['server']): boolean =>
+  isPgqReader && !isPgqAdmin && !isSuperuser;
+
+/** Of the rights that movers and workers have, those that this role needs for what it is for. */
+export const neededBy = (server: DatabaseFacts['server'], lacking: readonly string[]): readonly string[] =>
+  onlyLooks(server) ? lacking.filter((what) => /^(select on|usage on schema) /.test(what)) : lacking;
+
 export function judgePrivileges(
   missing: readonly string[],
   { server, pgq }: DatabaseFacts,
   { place }: Pick<Place, 'place'>,
 ): string[] {
   if (missing.length === 0) return [];
+  if (onlyLooks(server)) {
+    return [
+      `${place}: role ${server.role} lacks ${missing.join(', ')}: run \`tributary install\` with the role that installs, which lets ${pgq.readerRole} look.`,
+    ];
+  }
   const more = missing.length > 3 ? ` and ${missing.length - 3} more` : '';
   return [
     `${place}: role ${server.role} lacks ${missing.slice(0, 3).join(', ')}${more}: run \`tributary install\` with an \`admin:\` role, or \`grant ${pgq.adminRole} to ${identifier(server.role)}\`.`,
