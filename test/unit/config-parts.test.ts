@@ -231,5 +231,5 @@ http:   { listen: 127.0.0.1:7717, token: !env PGPASSWORD }
       }),
       { numRuns: 1_000 },
     );
-  });
+  }, 120_000);
 });
