@@ -11,7 +11,7 @@ import { engineHindrance, engineMark, engineSteps, engineVersion } from './engin
 import { type DatabaseFacts, placeOf } from './facts.ts';
 import { findProvider, findUnfit } from './provider.ts';
 import { createQueueStep, newestTick, registerStep, tickingSteps } from './queue-steps.ts';
-import { installHindrance, planRuntimeRole } from './roles.ts';
+import { installHindrance, planRuntimeRole, readersStep } from './roles.ts';
 import { type Migration, markOf, migrations, type SqlFile, sqlFiles } from './sql-files.ts';
 import { fileStep, locked, type Step } from './steps.ts';
 import { strangerHindrance } from './strangers.ts';
@@ -172,20 +172,6 @@ function queueStepsFor({ config, facts, central }: CentralSituation): { steps: S
   });
   return { steps, mistakes };
 }
-
-/** PgQ's role for those who look at queues looks at ours as well. It is missing where nobody was allowed to make it. */
-const readersStep: Step = {
-  what: 'let pgq_reader look at schema tributary',
-  sql: `do $$
-begin
-    if to_regrole('pgq_reader') is not null then
-        grant usage on schema tributary to pgq_reader;
-        grant select on all tables in schema tributary to pgq_reader;
-    end if;
-end
-$$`,
-  isRoutine: true,
-};
 
 const poolStep = (queue: string, workers: number | null): Step => ({
   what:

@@ -63,3 +63,17 @@ function statsSteps({ name, maySeeStats, statsMayBeGranted }: DatabaseFacts['run
     },
   ];
 }
+
+/** PgQ's role for those who look at queues looks at ours as well. It is missing where nobody was allowed to make it. */
+export const readersStep: Step = {
+  what: 'let pgq_reader look at schema tributary',
+  sql: `do $$
+begin
+    if to_regrole('pgq_reader') is not null then
+        grant usage on schema tributary to pgq_reader;
+        grant select on all tables in schema tributary to pgq_reader;
+    end if;
+end
+$$`,
+  isRoutine: true,
+};
