@@ -13,6 +13,7 @@ export {
   type HandlerClient,
   type Origin,
   type OriginStep,
+  type ProcessContext,
   type RetryOptions,
   type SendOptions,
   type SentEvent,

@@ -1,6 +1,6 @@
 // What a user writes and what he is given: the handler, the event, the context.
 import type { Logger } from 'pino';
-import type { PgClient } from '../postgres/connection.ts';
+import type { PgPoolClient } from '../postgres/connection.ts';
 
 /** One central queue on the way of an event that handlers sent on. */
 export interface OriginStep {
@@ -50,9 +50,26 @@ export interface Event<Payload = unknown> {
 
 /**
  * A `pg` client inside the transaction that finishes the batch: what it writes commits together with the batch, or not
- * at all. It refuses begin, commit, rollback and savepoints, and ends with the call that it was given to.
+ * at all. It refuses begin, commit, rollback and savepoints, and ends with the call that it was given to. It is typed as a
+ * client of a `pg` pool, so that Drizzle, Kysely, Knex and others take it; to release it does nothing.
  */
-export type HandlerClient = Pick<PgClient, 'query' | 'escapeIdentifier' | 'escapeLiteral'>;
+export type HandlerClient = PgPoolClient;
+
+/** What `setup` and `teardown` are given. */
+export interface ProcessContext {
+  /** Bound to queue and slot. */
+  readonly log: Logger;
+  readonly queue: string;
+  readonly slot: string;
+}
+
+/** Once per worker process, around its work: for pools and caches of your own. */
+interface ProcessHooks {
+  /** Before the first event, within 30 s. Where it throws the queue is parked, as where the handler cannot be loaded. */
+  setup?(context: ProcessContext): unknown;
+  /** Behind the last event, within 5 s, where the process ends in order; one that is killed or crashes calls nothing. */
+  teardown?(context: ProcessContext): unknown;
+}
 
 export interface RetryOptions {
   /** `500ms`, `30s`, `5m`, `2h`, `1d`, or the moment itself. Default: the queue's backoff. */
@@ -99,7 +116,7 @@ export interface Context extends FreeContext {
 }
 
 /** Called once per event, in order. An event that throws is rolled back and retried alone; the others go on. */
-export interface EventHandler<Payload = unknown> {
+export interface EventHandler<Payload = unknown> extends ProcessHooks {
   event(event: Event<Payload>, context: Context): unknown;
   readonly transaction?: true;
   readonly batch?: never;
@@ -108,7 +125,7 @@ export interface EventHandler<Payload = unknown> {
 }
 
 /** As EventHandler, with no transaction open while it runs: for handlers that only call out. */
-export interface FreeEventHandler<Payload = unknown> {
+export interface FreeEventHandler<Payload = unknown> extends ProcessHooks {
   event(event: Event<Payload>, context: FreeContext): unknown;
   readonly transaction: false;
   /** So many events of a batch at a time; default 1, which keeps their order. */
@@ -120,7 +137,7 @@ export interface FreeEventHandler<Payload = unknown> {
 /** What `coalesce` may give: null and undefined are no key. */
 export type CoalesceKey = string | number | bigint | boolean | null | undefined;
 
-interface Coalescing<Payload> {
+interface Coalescing<Payload> extends ProcessHooks {
   /** Of many events of a batch with one key only the last is handed out; the others count as done. */
   coalesce?(event: Event<Payload>): CoalesceKey;
 }

@@ -8,17 +8,24 @@ export interface OptionMistake {
   readonly remedy: string;
 }
 
-const OPTIONS = ['transaction', 'concurrency', 'coalesce'];
+const OPTIONS = ['transaction', 'concurrency', 'coalesce', 'setup', 'teardown'];
 /** More calls at a time are a slip, not a wish. */
 const MOST_AT_A_TIME = 1_000;
-/** A name so near to one of ours is that one, misspelt. */
-const SLIP = 2;
+/** A name so near to one of ours is that one, misspelt; near to a short one are many others. */
+const slipFor = (option: string): number => (option.length < 8 ? 1 : 2);
 
 /** The first mistake in what a handler says about itself. */
 export function mistakeIn(handler: Handler): OptionMistake | undefined {
   const { transaction, concurrency, coalesce } = handler as unknown as Readonly<Record<string, unknown>>;
   const misspelt = slipIn(handler);
   if (misspelt !== undefined) return misspelt;
+  for (const hook of ['setup', 'teardown'] as const) {
+    if (handler[hook] === undefined || typeof handler[hook] === 'function') continue;
+    return {
+      what: `has \`${hook}: ${shown(handler[hook])}\`.`,
+      remedy: 'It must be a function, which is called once per worker process.',
+    };
+  }
   if (transaction !== undefined && typeof transaction !== 'boolean') {
     return {
       what: `has \`transaction: ${shown(transaction)}\`.`,
@@ -63,7 +70,9 @@ export function mistakeIn(handler: Handler): OptionMistake | undefined {
 
 function slipIn(handler: object): OptionMistake | undefined {
   for (const name of Object.keys(handler)) {
-    const meant = OPTIONS.find((option) => option !== name && distance(name.toLowerCase(), option) <= SLIP);
+    const meant = OPTIONS.find(
+      (option) => option !== name && distance(name.toLowerCase(), option) <= slipFor(option),
+    );
     if (meant !== undefined) {
       return { what: `has \`${name}\`, which means nothing.`, remedy: `Write \`${meant}\`.` };
     }

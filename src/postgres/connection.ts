@@ -19,6 +19,8 @@ export type Row = Record<string, unknown>;
 
 /** A transaction-bound client as handlers see it; re-exported by the room `handler`. */
 export type PgClient = pg.ClientBase;
+/** A client as libraries over `pg` take one: with `release`, as a pool gives it out. */
+export type PgPoolClient = pg.PoolClient;
 
 export interface ConnectOptions {
   /** Shown in pg_stat_activity. */

@@ -9,6 +9,7 @@ import type {
   Context,
   Event,
   Handler,
+  HandlerClient,
   RetryOptions,
   SendOptions,
   SentEvent,
@@ -57,7 +58,7 @@ export class CallContext implements Context {
     this.send = this.send.bind(this);
   }
 
-  get client(): GuardedClient {
+  get client(): HandlerClient {
     const { lend } = this.#tools;
     if (lend === undefined) {
       throw mistake(
@@ -66,7 +67,8 @@ export class CallContext implements Context {
       );
     }
     this.#client ??= lend();
-    return this.#client;
+    // What it has not of a pool's client (where it is connected to, COPY of the native driver) no library over `pg` asks for.
+    return this.#client as unknown as HandlerClient;
   }
 
   get log(): Logger {

@@ -2,6 +2,7 @@
 //
 // Invariant: a client serves one call of the handler. Once that call is over every further use is refused, and `settled`
 // waits for statements that the handler did not wait for itself.
+import { EventEmitter } from 'node:events';
 import { TributaryError } from '../../errors/tributary-error.ts';
 import type { HandlerClient } from '../../handler/contract.ts';
 import { statementWords } from '../../handler/transaction-words.ts';
@@ -15,7 +16,7 @@ export interface GuardOptions {
   beforeStatement(): void;
 }
 
-export class GuardedClient implements HandlerClient {
+export class GuardedClient extends EventEmitter {
   readonly query: HandlerClient['query'];
   readonly #client: PgClient;
   readonly #pending = new Set<Promise<unknown>>();
@@ -26,6 +27,7 @@ export class GuardedClient implements HandlerClient {
   #unawaited: unknown;
 
   constructor(client: PgClient, { beforeStatement }: GuardOptions) {
+    super();
     this.#client = client;
     this.query = ((...args: unknown[]) => this.#query(args, beforeStatement)) as HandlerClient['query'];
   }
@@ -38,6 +40,17 @@ export class GuardedClient implements HandlerClient {
     return this.#client.escapeLiteral(text);
   }
 
+  getTypeParser(...args: Parameters<PgClient['getTypeParser']>): unknown {
+    return this.#client.getTypeParser(...args);
+  }
+
+  /** For what gives clients back to a pool: this one ends with its call. */
+  release(): void {}
+
+  connect(): Promise<never> {
+    return Promise.reject(OPEN_ALREADY());
+  }
+
   /** Whether any statement was sent. */
   get isUsed(): boolean {
     return this.#isUsed;
@@ -48,7 +61,7 @@ export class GuardedClient implements HandlerClient {
     return this.#maySet;
   }
 
-  /** From here on every use is refused. */
+  /** From here on every use is refused; nothing of the connection ends. */
   end(): void {
     this.#isOver = true;
   }
@@ -117,6 +130,9 @@ export class GuardedClient implements HandlerClient {
     );
   }
 }
+
+const OPEN_ALREADY = () =>
+  refuse('The client of a handler is connected already.', 'Leave `connect` out, and use `query` at once.');
 
 const refuse = (what: string, remedy: string): TributaryError =>
   new TributaryError(what, { code: 'handler-client', kind: 'halting', remedy });

@@ -6,10 +6,12 @@
 import { constants } from 'node:os';
 import { type Logger, pino } from 'pino';
 import { sentenceFor } from '../../errors/sentence.ts';
+import type { Handler } from '../../handler/contract.ts';
 import { loadHandler } from '../../handler/load.ts';
 import { forPeople, newLogger } from '../../lifecycle/logger.ts';
 import { ENDED, type Start, type Suspect, type ToPrimary, toWorker } from '../protocol.ts';
 import { sayWith } from './failure-log.ts';
+import { setUp, tearDown } from './hooks.ts';
 import { noteStray, type StrayKind } from './strays.ts';
 import { Worker } from './worker.ts';
 
@@ -89,8 +91,13 @@ async function begin(start: Start): Promise<void> {
     const stalledMs = worker?.signs.stalledMs() ?? 0;
     send({ type: 'pulse', rssBytes: process.memoryUsage.rss(), stalledMs, ...worker?.record.figures });
   }, PULSE_MS);
+  const { queue, slot } = start;
+  const context = { log: log.child({ queue, slot }), queue, slot };
+  let handler: Handler;
   try {
-    const handler = await loadHandler(start.handler);
+    handler = await loadHandler(start.handler);
+    if (!isLoading) return;
+    await setUp(handler, context, { path: start.handler });
     if (!isLoading) return;
     isLoading = false;
     let suspect: Suspect | undefined;
@@ -104,6 +111,7 @@ async function begin(start: Start): Promise<void> {
     return;
   }
   await worker.run();
+  await tearDown(handler, context);
   // Said first: a handler can exit with any code.
   await new Promise<void>((resolve) => {
     const message: ToPrimary = { type: 'ending' };
