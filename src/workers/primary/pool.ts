@@ -22,10 +22,10 @@ import { Heartbeat } from './heartbeat.ts';
 import type { OnWorkerOccurrence, WorkerOccurrence } from './occurrence.ts';
 import { Priorities } from './priorities.ts';
 import { Renewal } from './renewal.ts';
-import type { StopOptions } from './slot.ts';
 import { slotOf, slotResource, slotsOf } from './slot-names.ts';
 import { Slots, type WantedSlot } from './slots.ts';
 import { groupOf, startOf, type WorkedQueue, workedQueues } from './starts.ts';
+import { LETTING_GO, LOST, STOPPING, type StopOptions } from './stopping.ts';
 import { ToldOnce } from './told-once.ts';
 
 export interface WorkerPoolOptions {
@@ -49,11 +49,6 @@ const GOODBYE_MS = 2_000;
 const LEASE_MS = 10_000;
 /** A changed number is carried out within three beats. */
 const BEAT_MS = 400;
-const STOPPING: StopOptions = { drainMs: 20_000, abortMs: 5_000 };
-/** A worker that is no longer wanted may take its time. */
-const LETTING_GO: StopOptions = { drainMs: 60_000, abortMs: 5_000 };
-/** Another host may fill the slot by now. */
-const LOST: StopOptions = { drainMs: 0, abortMs: 2_000 };
 
 export class WorkerPool implements Service {
   readonly name = 'workers';

@@ -14,16 +14,11 @@ import { wornOut } from './recycling.ts';
 import { Replacement } from './replacement.ts';
 import { restartMs } from './restart.ts';
 import { Standing } from './standing.ts';
+import type { StopOptions } from './stopping.ts';
 import { type Ending, type ProcessListener, WorkerProcess } from './worker-process.ts';
 
 /** How often a handler that could not be loaded is tried again. */
 const PARKED_MS = 15_000;
-export interface StopOptions {
-  /** What a batch at hand gets to finish, in ms, before its handler's signal is aborted. */
-  readonly drainMs: number;
-  /** What the handler gets after that, before the process is killed. */
-  readonly abortMs: number;
-}
 
 export interface SlotOptions {
   readonly start: Start;

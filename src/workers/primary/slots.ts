@@ -5,7 +5,8 @@
 import type { Queue, Recycle } from '../../config/config.ts';
 import type { Start } from '../protocol.ts';
 import type { OnWorkerOccurrence } from './occurrence.ts';
-import { Slot, type StopOptions } from './slot.ts';
+import { Slot } from './slot.ts';
+import type { StopOptions } from './stopping.ts';
 
 export interface WantedSlot {
   readonly slot: string;
