@@ -2,14 +2,14 @@
 -- Function: tributary.narrowing_mark(5)
 --
 --      Says which slice of a batch is about to be handled. Called in a transaction of its own before that, so that the
---      slice is known if the worker dies; and with nulls by a worker that lived on after an error.
+--      slice is known if the worker dies.
 --
 -- Parameters:
 --      x_queue     - central queue
 --      x_group     - the group
 --      x_ticks     - first and last tick of the batch
---      x_slice     - first and last event id; null: no slice is running
---      x_events    - how many events; null: no slice is running
+--      x_slice     - first and last event id
+--      x_events    - how many events
 --
 -- Returns:
 --      nothing

@@ -67,18 +67,17 @@ export async function openNarrowing(
   };
 }
 
-/** @param slice undefined: no slice is running, because the worker has lived through what went wrong. */
 export async function markNarrowing(
   connection: Connection,
   { queue, group }: CoopMember,
-  { batch, slice, events }: { batch: CoopBatch; slice?: Slice | undefined; events?: number | undefined },
+  { batch, slice, events }: { readonly batch: CoopBatch; readonly slice: Slice; readonly events: number },
 ): Promise<void> {
   await connection.query('select tributary.narrowing_mark($1, $2, $3, $4, $5)', [
     queue,
     group,
     [batch.startTick, batch.endTick],
-    slice ?? null,
-    events ?? null,
+    slice,
+    events,
   ]);
 }
 

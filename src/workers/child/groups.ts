@@ -6,18 +6,15 @@
 // group that had written; then a fresh mark, so that none of these is repeated for a later failure. Where only the check
 // fails, those that had written are run again in halves, down to the event that fails alone. A cut comes between two groups.
 // Fails by: `Abandoned`, or `TooManySavepoints` where no cut was possible in time.
-import { sqlstateOf } from '../../errors/sqlstate.ts';
 import type { BatchEvent } from '../../handler/event.ts';
 import type { BatchTransaction } from './batch-transaction.ts';
 import { cleanCuts } from './clean-cuts.ts';
+import { isCollision, RERUNS } from './collisions.ts';
 import { FailureRate } from './failure-rate.ts';
 import { callSize, groupSize, mustCut, type Progress } from './group-size.ts';
 import type { CallResult, HandlerCalls } from './handler-call.ts';
 import type { OutcomeBook } from './outcomes.ts';
 import type { TrackRecord } from './track-record.ts';
-
-/** A deadlock or serialization failure says nothing about the event: it is run again at once, so often. */
-const RERUNS = 2;
 
 export interface GroupRunner {
   /** @throws Abandoned, TooManySavepoints */
@@ -194,7 +191,7 @@ export class OneByOne implements GroupRunner {
   /** An event that failed, with nothing of it left in the transaction. */
   async #settle(event: BatchEvent, first: CallResult): Promise<void> {
     let result = first;
-    for (let rerun = 0; isCollision(result) && rerun < RERUNS; rerun += 1)
+    for (let rerun = 0; !result.ok && isCollision(result.error) && rerun < RERUNS; rerun += 1)
       result = await this.#attempts.checkedCall([event]);
     if (!result.ok) this.#attempts.giveUp(event, result.error);
   }
@@ -249,7 +246,7 @@ export class InHalves implements GroupRunner {
         rate.noteDone(events);
         return true;
       }
-      if (isCollision(result) && rerun < RERUNS) continue;
+      if (isCollision(result.error) && rerun < RERUNS) continue;
       const [event] = events;
       if (event === undefined || events.length > 1) return false;
       this.#attempts.giveUp(event, result.error);
@@ -264,8 +261,4 @@ function endOfKind(events: readonly BatchEvent[], at: number, size: number): num
   let end = at + 1;
   while (end < events.length && end - at < size && (events[end]?.retry ?? 0) > 0 === isRetried) end += 1;
   return end;
-}
-
-function isCollision(result: CallResult): boolean {
-  return !result.ok && ['40001', '40P01'].includes(sqlstateOf(result.error) ?? '');
 }

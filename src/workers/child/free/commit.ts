@@ -5,12 +5,13 @@
 // is done again in ever smaller parts; what cannot be written of one event alone is dropped, and the event has failed.
 // Fails by: central's trouble; what was to be written is carried to the next opening of the batch, so that nobody is called
 // again.
-import { canBePoison, sqlstateOf } from '../../../errors/sqlstate.ts';
+import { canBePoison } from '../../../errors/sqlstate.ts';
 import type { Connection } from '../../../postgres/connection.ts';
 import type { CoopBatch } from '../../../queue/coop.ts';
 import type { BatchEnvironment } from '../batch-environment.ts';
 import { BatchTransaction } from '../batch-transaction.ts';
 import { assertOfEvents } from '../central-trouble.ts';
+import { isCollision, RERUNS } from '../collisions.ts';
 import { openNarrowing, stepNarrowing } from '../doors.ts';
 import { type Range, rangeOf } from '../losses.ts';
 import { Outbox } from '../outbox.ts';
@@ -36,8 +37,6 @@ export interface CommitTools {
 const IDLE_MS = 15_000;
 /** What fails is cut into so many. */
 const PARTS = 8;
-/** A deadlock or serialization failure says nothing about the event: it is written again at once, so often. */
-const RERUNS = 2;
 
 export class Commits {
   readonly #tools: CommitTools;
@@ -157,10 +156,6 @@ export class Commits {
 
 /** What is done is written also by a worker that has to stop. */
 const NEVER = new AbortController().signal;
-
-function isCollision(error: unknown): boolean {
-  return /^40/.test(sqlstateOf(error) ?? '');
-}
 
 function outcomesOf(done: readonly Passed[]): Outcomes {
   const all = done.flatMap(({ result }) => (result === undefined ? [] : [result.book.outcomes()]));

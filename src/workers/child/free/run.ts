@@ -234,11 +234,8 @@ class FreeRun {
   }
 
   async #handBack(): Promise<never> {
-    const { batch, connection, environment } = this.#options;
+    const { environment } = this.#options;
     await this.#commit({ isLast: false });
-    // Whoever goes on must not take this end for a death.
-    if (this.#past.narrowing !== undefined)
-      await markNarrowing(connection, environment.membership, { batch });
     throw new HandedBack(
       environment.draining.aborted
         ? `The worker was told to end after ${this.#passed} events of the batch; another one goes on with the rest.`
