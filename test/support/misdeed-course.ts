@@ -181,8 +181,8 @@ export interface Outcome {
 export const possible = (kind: Kind) =>
   MISDEEDS.filter(({ needsClient }) => !(needsClient && kind.startsWith('free')));
 
-/** Each misdeed in turn, a few in one batch: what is left behind must not be hidden by what comes next. */
-export async function eachMisdeed(kind: Kind): Promise<void> {
+/** Each misdeed that is quick, a few in one batch: what is left behind must not be hidden by what comes next. */
+export async function eachQuickMisdeed(kind: Kind): Promise<void> {
   const course = await Course.of(kind);
   const quick = possible(kind).filter(({ isSlow }) => !isSlow);
   for (let at = 0; at < quick.length; at += AT_ONCE) {
@@ -191,5 +191,10 @@ export async function eachMisdeed(kind: Kind): Promise<void> {
     // None of this is anything that central is asked about again.
     expect(post.said('gaveUp', 'troubled'), names).toEqual([]);
   }
-  for (const deed of possible(kind).filter(({ isSlow }) => isSlow)) await course.run(12, [[5, deed]]);
+}
+
+/** Each one that takes time, among as many events as it takes to be looked for between neighbours. */
+export async function eachSlowMisdeed(kind: Kind): Promise<void> {
+  const course = await Course.of(kind);
+  for (const deed of possible(kind).filter(({ isSlow }) => isSlow)) await course.run(5, [[3, deed]]);
 }
