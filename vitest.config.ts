@@ -1,6 +1,9 @@
 // Test projects: what each needs is in its name. `unit` needs nothing, `postgres`, `contract` and `scenario` a server.
+
+import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const withServer = {
   globalSetup: ['test/support/server.setup.ts'],
@@ -8,12 +11,23 @@ const withServer = {
   hookTimeout: 60_000,
 };
 
+/** The long ones first, so that none of them is left for the end: scenarios, and of each project the largest files. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const ranks = ['scenario', 'postgres', 'contract', 'unit'];
+    const rank = ({ project }: TestSpecification) => ranks.indexOf(project.name);
+    const size = ({ moduleId }: TestSpecification) => statSync(moduleId).size;
+    return files.toSorted((a, b) => rank(a) - rank(b) || size(b) - size(a));
+  }
+}
+
 /** Where scripts/check wants the numbers of a run. */
 const results = process.env.TRIBUTARY_TEST_RESULTS;
 
 export default defineConfig({
   test: {
     reporters: results === undefined ? ['default'] : ['default', ['json', { outputFile: results }]],
+    sequence: { sequencer: LongestFirst },
     // Tests wait more than they compute: two files at once also where there are two cores, for which the default is one.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
