@@ -58,6 +58,8 @@ export function sentenceFor(error: unknown, about: string): string {
   }
   if (/does not support SSL/i.test(message))
     return `${subject} does not offer TLS: set \`tls: off\` or turn it on there.`;
+  if (/client has encountered a connection error|connection terminated/i.test(message))
+    return `${subject} lost its connection.`;
   if (/timeout expired|timed out/i.test(message)) return `${subject} ${NETWORK.ETIMEDOUT}`;
   return `${subject}: ${message.replace(/\.$/, '')}.`;
 }
