@@ -38,6 +38,27 @@ describe('lag on workers that run', () => {
     expect(code).toBe(3);
   });
 
+  test('a handler that nothing succeeds in is said to be held back, in lag and once in the log, until something does', async () => {
+    const hosts = await given(`export default {
+      async event(event, { client }) { await client.query('insert into invoice (n) values (1)'); } };`);
+    const { central, host } = hosts;
+    givenTicker(central, 'orders');
+    await central.produce('orders', 60);
+    const { code } = await untilLag(hosts, ({ stdout }) =>
+      /Workers of queue orders get nowhere on h1: nothing has succeeded for \d+[sm]: relation "invoice" does not exist\. No event loses a try by it; the next \d+ events are tried in \d+s\./.test(
+        stdout,
+      ),
+    );
+    expect(code).toBe(3);
+    expect(await central.query('select from tributary.dead_event')).toEqual([]);
+    await central.query('create table invoice (n int)');
+    const handled = () => central.query('select from invoice');
+    await until(async () => (await handled()).length === 60, { what: 'all events', timeoutMs: 90_000 });
+    await untilLag(hosts, ({ stdout }) => !stdout.includes('nothing has succeeded'));
+    await host.waitForLine(/queue orders is not held back any more/);
+    expect(host.stderr.filter((line) => /queue orders is held back: nothing has/.test(line))).toHaveLength(1);
+  });
+
   test('a worker that dies again and again is named, with how', async () => {
     const hosts = await given(`setTimeout(() => process.exit(7), 800); export default { async event() {} };`);
     const { code } = await untilLag(hosts, ({ stdout }) =>
