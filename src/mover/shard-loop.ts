@@ -175,12 +175,14 @@ export class ShardLoop implements WatchedService {
     while (!signal.aborted && !this.#isRepaired) {
       this.#turns += 1;
       if (this.#mayRefresh) await this.#refreshSources();
+      if (performance.now() - openedAtMs > MISSING_QUEUE_MS && this.#missing(queues).length > 0) break;
       this.#noteMissing(queues);
       const beganMs = performance.now();
       const isExact = beganMs >= exactAtMs;
       const result = await session.turn(this.#sources, isExact ? 'exact' : 'quick');
       this.#failures = 0;
       this.trouble = undefined;
+      if (result.isOutdated) break;
       this.#flushIdle();
       this.#turns += 1;
       await upkeep.runIfDue(connection, this.#sources);
@@ -189,11 +191,6 @@ export class ShardLoop implements WatchedService {
       if (isExact || result.rows > 0)
         exactAtMs = performance.now() + (result.hasOpen ? chaseMs : IDLE_INTERVAL_MS / 2);
       idleMs = result.rows > 0 ? MIN_INTERVAL_MS : Math.min(IDLE_INTERVAL_MS, idleMs * 2);
-      if (
-        this.#sources.some(({ queue }) => !queues.has(queue)) &&
-        performance.now() - openedAtMs > MISSING_QUEUE_MS
-      )
-        break;
       const { backlogged } = result;
       if (result.isToSeparate || backlogged.some(({ isReadable }) => isReadable)) continue;
       const pause = pauseMs(idleMs, beganMs);
@@ -263,9 +260,14 @@ export class ShardLoop implements WatchedService {
     return source;
   }
 
+  /** Sources whose queues were not there when the session began. */
+  #missing(queues: ReadonlyMap<string, unknown>): Source[] {
+    return this.#sources.filter(({ queue }) => !queues.has(queue));
+  }
+
   #noteMissing(queues: ReadonlyMap<string, unknown>): void {
-    for (const source of this.#sources) {
-      if (queues.has(source.queue) || source.trouble !== undefined) continue;
+    for (const source of this.#missing(queues)) {
+      if (source.trouble !== undefined) continue;
       source.failed(
         new TributaryError(
           `Queue ${source.queue} does not exist on shard ${this.shard.name}: create it there or take it out of the file.`,

@@ -19,7 +19,7 @@ import { handOnInline, type InlineFound } from './inline-windows.ts';
 import { judge } from './judge.ts';
 import type { MoverContext } from './mover-context.ts';
 import { copySorted } from './reading-poison.ts';
-import type { Source } from './source.ts';
+import { FEWEST_TICKS, type Source } from './source.ts';
 
 /** What one turn did. */
 export interface TurnResult {
@@ -30,6 +30,8 @@ export interface TurnResult {
   readonly isToSeparate: boolean;
   /** Transactions were open at a newest tick: look again soon for what they commit. */
   readonly hasOpen: boolean;
+  /** Queues are not what they were when the session began: another one is needed. */
+  readonly isOutdated: boolean;
 }
 
 /** What one window should hold at most, in bytes; ticks further apart make larger ones. */
@@ -46,7 +48,10 @@ const ALL_TICKS = 1_000_000;
 /** A window of more than so many times the usual events is large. */
 const LARGE_WINDOWS = 3;
 
-type GroupResult = Omit<TurnResult, 'isToSeparate'>;
+type GroupResult = Omit<TurnResult, 'isToSeparate' | 'isOutdated'>;
+
+/** What statements say that name tables of a queue that was dropped, or created anew. */
+const UNDEFINED_TABLE = '42P01';
 
 export interface ShardSessionOptions {
   readonly connection: Connection;
@@ -115,6 +120,7 @@ export class ShardSession {
     const groups = this.#isSeparate ? movable.map((source) => [source]) : movable.length > 0 ? [movable] : [];
     const results: GroupResult[] = [];
     let hasFailed = false;
+    let isOutdated = false;
     for (const group of groups) {
       try {
         results.push(await this.#turnOf(group, thoroughness));
@@ -123,6 +129,8 @@ export class ShardSession {
         if (this.#connection.failed) throw error;
         await this.#connection.script('rollback');
         hasFailed = true;
+        isOutdated ||= sqlstateOf(error) === UNDEFINED_TABLE && (await this.#hasOtherQueues());
+        if (isOutdated) break;
         if (group.length === 1) this.#blame(group[0] as Source, error);
       }
     }
@@ -135,12 +143,22 @@ export class ShardSession {
       backlogged: results.flatMap(({ backlogged }) => backlogged),
       isToSeparate: isNew,
       hasOpen: results.some(({ hasOpen }) => hasOpen),
+      isOutdated,
     };
+  }
+
+  async #hasOtherQueues(): Promise<boolean> {
+    const now = await resolveQueues(this.#connection, this.#shard.schema, [...this.queues.keys()]);
+    return [...this.queues].some(([name, { queueId }]) => now.get(name)?.queueId !== queueId);
   }
 
   async #turnOf(sources: readonly Source[], thoroughness: Thoroughness): Promise<GroupResult> {
     await failPoint('round:before');
-    const seen = await this.#context.gate.through(() => this.#round(sources, thoroughness));
+    const readable = new Set<Source>();
+    const seen = await this.#context.gate.through(() => {
+      for (const source of sources) if (source.isReadable) readable.add(source);
+      return this.#round(sources, { thoroughness, readable });
+    });
     await failPoint('round:after');
     const found: Found[] = [];
     const inlined: InlineFound[] = [];
@@ -148,12 +166,12 @@ export class ShardSession {
     for (const queue of seen) {
       const source = sources.find(({ queue: name }) => name === queue.queue) as Source;
       takeFigures(source, queue, performance.now());
-      source.noteTicks(queue.hasMore);
-      if (!source.isReadable) {
+      if (!readable.has(source) || !source.isReadable) {
         // Seen and ticked it is all the same: neither the shard nor its other queues wait for central.
-        if (queue.end !== undefined) backlogged.push(source);
+        if (queue.hasMore || queue.end !== undefined) backlogged.push(source);
         continue;
       }
+      source.noteTicks(queue.hasMore);
       const window = this.#judge(source, queue);
       if (window === undefined) continue;
       const events = source.lateWriters.mostEventsIn(window);
@@ -189,7 +207,10 @@ export class ShardSession {
     return await copySorted(this.#connection, only, { copy: (one) => copy([one]), condemning });
   }
 
-  async #round(sources: readonly Source[], thoroughness: Thoroughness): Promise<SeenQueue[]> {
+  async #round(
+    sources: readonly Source[],
+    { thoroughness, readable }: { thoroughness: Thoroughness; readable: ReadonlySet<Source> },
+  ): Promise<SeenQueue[]> {
     const nowMs = performance.now();
     // While others hold much, small windows: many readers that each wait with a part of one would only hold each other up.
     const windowBytes = Math.max(LEAST_WINDOW_BYTES, Math.min(WINDOW_BYTES, this.#context.budget.room / 2));
@@ -203,9 +224,9 @@ export class ShardSession {
         tickId: ahead.tick.id,
         endTickId: ahead.inside?.end.id,
         limit: limitOf(source, windowBytes),
-        ticks: ahead.inside === undefined ? source.ticks : ALL_TICKS,
+        ticks: readable.has(source) ? ticksOf(source) : FEWEST_TICKS,
         tick: source.ticker.mayTick(nowMs),
-        read: isBusy && source.isReadable && this.#context.gathererOf(source.centralQueue).isHealthy,
+        read: isBusy && readable.has(source) && this.#context.gathererOf(source.centralQueue).isHealthy,
       };
     });
     return await runRound(this.#connection, requests, {
@@ -236,6 +257,9 @@ export class ShardSession {
     this.#context.onOccurrence({ kind: 'source-trouble', shard: source.shard, queue: source.queue, error });
   }
 }
+
+/** How many ticks a round looks at for the end of the next window. */
+const ticksOf = ({ ahead, ticks }: Source): number => (ahead?.inside === undefined ? ticks : ALL_TICKS);
 
 /** Most events, by sequence, that a window of so many bytes should hold. */
 function limitOf(source: Source, bytes: number): number {

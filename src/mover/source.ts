@@ -31,7 +31,8 @@ export interface Figures {
 const MOST_CONDEMNED_AN_HOUR = 100;
 const HOUR_MS = 3_600_000;
 const MOST_UNDER_WAY = 2;
-const FEWEST_TICKS = 50;
+/** A round looks at so many at least: where nothing is read they show how things stand. */
+export const FEWEST_TICKS = 50;
 const MOST_TICKS = 5_000;
 
 export class Source {

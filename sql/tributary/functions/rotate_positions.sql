@@ -1,5 +1,4 @@
 -- ----------------------------------------------------------------------
--- ----------------------------------------------------------------------
 -- Function: tributary.rotate_positions(1)
 --
 --      Empties the older of the two position tables by TRUNCATE and makes it the current one, in two calls. The first one
