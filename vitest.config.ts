@@ -31,7 +31,8 @@ export default defineConfig({
     // Tests wait more than they compute: two files at once also where there are two cores, for which the default is one.
     maxWorkers: Math.max(2, availableParallelism() - 1),
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 30_000 } },
+      // Properties are ten seconds of work, and minutes where others work beside them.
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 180_000 } },
       { test: { name: 'postgres', include: ['test/postgres/**/*.test.ts'], ...withServer } },
       { test: { name: 'contract', include: ['test/contract/**/*.test.ts'], ...withServer } },
       {

@@ -192,7 +192,9 @@ async function goodIn({ cluster }: Given): Promise<number> {
 }
 
 describe('mover/asides', () => {
-  test('a large window with an event on which `where:` fails is moved without it, in parts, and keeps it once', async () => {
+  test('a large window with an event on which `where:` fails is moved without it, in parts, and keeps it once', {
+    timeout: 180_000,
+  }, async () => {
     const given = await givenMover({
       queues: `  orders: { workers: none, create: true, where: "ev_type <> 'number' or ev_data::int > 0" }
   emails: { workers: none, create: true }`,
@@ -209,7 +211,7 @@ describe('mover/asides', () => {
     await until(async () => (await proofOf(given, 'emails')).moved === 3, { what: '3 emails' });
     await until(async () => (await proofOf(given, 'orders')).moved === 119_999, {
       what: '119 999 orders',
-      timeoutMs: 60_000,
+      timeoutMs: 150_000,
       everyMs: 500,
     });
     await mover.stop();

@@ -4,7 +4,7 @@ import { provider, type TestDatabase } from '../support/database.ts';
 import { givenFolder, writeFile } from '../support/files.ts';
 import { givenForwarding, SOURCE_QUEUES } from '../support/forwarding.ts';
 import { startLoad } from '../support/load.ts';
-import { givenPgbench, startPgbench } from '../support/pgbench.ts';
+import { givenPgbench, startPgbenchLoad } from '../support/pgbench.ts';
 import { startProcess, type TestProcess } from '../support/process.ts';
 import { randomFrom } from '../support/random.ts';
 import { until } from '../support/until.ts';
@@ -40,9 +40,7 @@ describe.skipIf(provider() !== 'extension')('mover on the extension', () => {
     for (const shard of forwarding.shards) {
       await givenPgbench(shard, { queue: 'orders' });
     }
-    const benches = forwarding.shards.map((shard) =>
-      startPgbench(shard, ['-c', '2', '-T', '6', '-R', '150', '-n']),
-    );
+    const load = startPgbenchLoad(forwarding.shards, { rate: 150 });
     for (let kills = 0; kills < 4; kills += 1) {
       const mover = forwarding.startMover();
       const goal = (await forwarding.moved()) + 1 + random.below(300);
@@ -52,7 +50,7 @@ describe.skipIf(provider() !== 'extension')('mover on the extension', () => {
     }
     const last = forwarding.startMover();
     await last.waitForLine(/moving 4 shards/);
-    for (const bench of benches) expect((await bench.exit).code).toBe(0);
+    await load.stop();
     const proof = await forwarding.untilProven();
     const rows = await Promise.all(
       forwarding.shards.map((shard) =>

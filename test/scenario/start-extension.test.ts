@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { provider } from '../support/database.ts';
 import { givenInstalledHosts } from '../support/installed-hosts.ts';
-import { givenPgbench, startPgbench } from '../support/pgbench.ts';
+import { givenPgbench, startPgbenchLoad } from '../support/pgbench.ts';
 import { randomFrom } from '../support/random.ts';
 import { until } from '../support/until.ts';
 
@@ -14,9 +14,7 @@ describe.skipIf(provider() !== 'extension')('start on the extension', () => {
     const hosts = await givenInstalledHosts({ alpha: 2, beta: 2 }, { workers: 3 });
     await Promise.all(hosts.shards.map((shard) => givenPgbench(shard, { queue: 'orders' })));
     await Promise.all([hosts.startHost('alpha'), hosts.startHost('beta')]);
-    const benches = hosts.shards.map((shard) =>
-      startPgbench(shard, ['-c', '2', '-T', '10', '-R', '100', '-n']),
-    );
+    const load = startPgbenchLoad(hosts.shards, { rate: 100 });
     const workers = async () => {
       const rows = await hosts.central.query<{ pid: number }>(
         `select p.value::int as pid from tributary.member m, jsonb_each_text(m.details -> 'pids') p
@@ -38,7 +36,7 @@ describe.skipIf(provider() !== 'extension')('start on the extension', () => {
         // It has been replaced since it was last heard of.
       }
     }
-    for (const bench of benches) expect((await bench.exit).code).toBe(0);
+    await load.stop();
     const counts = await Promise.all(
       hosts.shards.map((shard) => shard.query<{ n: number }>('select count(*) as n from pgbench_history')),
     );

@@ -19,3 +19,28 @@ export async function givenPgbench(database: TestDatabase, { queue }: { queue: s
     `create trigger history_events after insert on pgbench_history for each row execute function pgq.jsontriga('${queue}')`,
   );
 }
+
+/**
+ * Writes on all of them until it is told to stop, however long that is: a load that ends by itself may be over before those that
+ * are to be killed have begun.
+ */
+export function startPgbenchLoad(
+  databases: readonly TestDatabase[],
+  { rate }: { rate: number },
+): { stop(): Promise<void> } {
+  let isEnough = false;
+  const running = databases.map(async (database) => {
+    while (!isEnough) {
+      const { code } = await startPgbench(database, ['-c', '2', '-T', '2', '-R', String(rate), '-n']).exit;
+      if (code !== 0) throw new Error(`pgbench ended with ${code}.`);
+    }
+  });
+  const ended = Promise.all(running);
+  ended.catch(() => {});
+  return {
+    stop: async () => {
+      isEnough = true;
+      await ended;
+    },
+  };
+}

@@ -52,7 +52,7 @@ const handlerOf = (code: string) =>
   `import { defineHandler } from 'tributary';\ninterface Order { readonly id: number }\nexport type { Order };\nexport const handler = ${code};\n`;
 
 describe('docs/handlers', () => {
-  test('every handler marked as typed compiles', { timeout: 60_000 }, () => {
+  test('every handler marked as typed compiles', { timeout: 180_000 }, () => {
     const handlers = documents().flatMap(({ text }) =>
       [...text.matchAll(/<!-- typed -->\n```ts\n([\s\S]*?)```/g)].map(([, code = '']) => code),
     );
@@ -61,7 +61,7 @@ describe('docs/handlers', () => {
   });
 
   test('types let pass what can be, and nothing that the loader or the worker would refuse', {
-    timeout: 60_000,
+    timeout: 180_000,
   }, () => {
     expect(compiled(RIGHT.map(handlerOf))).toEqual({ status: 0, stdout: '' });
     const { stdout } = compiled(WRONG.map(handlerOf));
