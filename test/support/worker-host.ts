@@ -97,6 +97,8 @@ export async function untilWorkers(
 ): Promise<void> {
   await until(() => hosts.reduce((sum, host) => sum + workersOf(host).size, 0) === count, {
     what: `${count} workers`,
+    // On a busy machine a process takes seconds to start, and one that is to end finishes its batch.
+    timeoutMs: 60_000,
     ...options,
   });
 }
