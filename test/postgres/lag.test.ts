@@ -275,7 +275,7 @@ describe('observability/lag', () => {
     const { code, stdout, stderr } = await run(['-c', all.file, 'lag', '--json']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     const document = JSON.parse(stdout);
-    expect(Object.keys(document)).toEqual(['at', 'sources', 'central']);
+    expect(Object.keys(document)).toEqual(['at', 'files_differ', 'sources', 'central']);
     expect(Number.isNaN(Date.parse(document.at))).toBe(false);
     expect(
       document.sources.map((one: { shard: string; queue: string }) => `${one.shard}:${one.queue}`),

@@ -1,0 +1,10 @@
+#!/bin/sh
+# Records the demo as docs/demo.svg, a picture that moves: `npm run build && scripts/record-demo.sh`. Needs Debian's asciinema;
+# what turns its recording into a picture is fetched for the moment and is no dependency.
+set -eu
+cd "$(dirname "$0")/.."
+cast=$(mktemp --suffix .cast)
+trap 'rm -f "$cast"' EXIT
+asciinema rec --quiet --overwrite --cols 108 --rows 34 --idle-time-limit 1 \
+  --command 'node dist/run/tributary.js demo --for 8s' "$cast"
+npm exec --yes --package svg-term-cli@2.1.1 -- svg-term --in "$cast" --out docs/demo.svg --window --no-cursor
