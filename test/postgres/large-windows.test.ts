@@ -4,7 +4,10 @@ import { until } from '../support/until.ts';
 
 describe('mover/asides', () => {
   test('a large transaction that was open when its numbers were ticked is moved once it commits, beside the other queues', async () => {
-    const given = await givenMover({ shards: 1 });
+    const given = await givenMover({
+      shards: 1,
+      more: 'mover: { whole: { bytes: 64MB, events: 200000 } }',
+    });
     const [one] = given.cluster.shards as [typeof given.cluster.central];
     const late = await one.connect();
     await late.script(`begin;

@@ -149,6 +149,14 @@ begin
     end loop;
 end;
 $$ language plpgsql stable security definer set search_path = pg_catalog, pg_temp;
+revoke all on function tributary.lag_central(text[], text) from public;
+do $$
+begin
+    if to_regrole('pgq_reader') is not null then
+        grant execute on function tributary.lag_central(text[], text) to pgq_reader;
+    end if;
+end;
+$$;
 
 -- ----------------------------------------------------------------------
 -- Function: tributary.lag_rows(5)
