@@ -28,8 +28,8 @@ export default defineConfig({
   test: {
     reporters: results === undefined ? ['default'] : ['default', ['json', { outputFile: results }]],
     sequence: { sequencer: LongestFirst },
-    // Tests wait more than they compute: two files at once also where there are two cores, for which the default is one.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Tests wait more than they compute: two files at once for each core. More than eight would want more connections.
+    maxWorkers: Math.min(8, 2 * availableParallelism()),
     projects: [
       // Properties are ten seconds of work, and minutes where others work beside them.
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 180_000 } },
