@@ -75,6 +75,8 @@ describe('shards with PgQue', () => {
       timeoutMs: 60_000,
     });
     expect((await handled()).map(({ origin }) => origin).toSorted()).toEqual(committed.toSorted());
+    // The one before it may have moved everything; a process that is not up yet is ended by the signal.
+    await mover.waitForLine(/moving 2 shards/);
     await end(mover);
     await end(workers);
   });
