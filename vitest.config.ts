@@ -8,7 +8,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 const withServer = {
   globalSetup: ['test/support/server.setup.ts'],
   testTimeout: 60_000,
-  hookTimeout: 60_000,
+  hookTimeout: 120_000,
 };
 
 /** The long ones first, so that none of them is left for the end: scenarios, and of each project the largest files. */

@@ -42,6 +42,9 @@ export interface GivenDatabaseOptions {
   readonly encoding?: 'SQL_ASCII' | 'LATIN1' | 'WIN1252';
 }
 
+/** Making and dropping a database waits for a checkpoint, and that for a disk that others use. */
+const PATIENT = { timeoutMs: 110_000 };
+
 const connections: Connection[] = [];
 const databases: string[] = [];
 const templates = new WeakMap<ServerAddress, Promise<void>>();
@@ -52,7 +55,8 @@ afterAll(async () => {
   const names = databases.splice(0);
   if (names.length === 0) return;
   await asAdmin(inject('server'), async (admin) => {
-    for (const name of names) await admin.query(`drop database if exists ${identifier(name)} with (force)`);
+    for (const name of names)
+      await admin.query(`drop database if exists ${identifier(name)} with (force)`, [], PATIENT);
   });
 });
 
@@ -70,6 +74,8 @@ export async function givenDatabase(options: GivenDatabaseOptions = {}): Promise
       encoding === undefined
         ? `create database ${identifier(name)} template ${template} ${copyStrategy()}`
         : `create database ${identifier(name)} template template0 encoding ${literal(encoding)}`,
+      [],
+      PATIENT,
     ),
   );
   if (encoding !== undefined && pgq) await loadPgq(databaseOn(server, name));
