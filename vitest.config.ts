@@ -6,7 +6,7 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const withServer = {
-  globalSetup: ['test/support/server.setup.ts'],
+  globalSetup: ['test/support/server/server.setup.ts'],
   testTimeout: 60_000,
   hookTimeout: 120_000,
 };

@@ -13,7 +13,7 @@ import { type Figures, reportRows } from './report.ts';
 const SHARDS = 4;
 /** The one that Debian's packages are for. */
 const PYTHON = '/usr/bin/python3';
-const SCRIPT = fileURLToPath(new URL('../../scripts/bench/side-by-side/queue_mover.py', import.meta.url));
+const SCRIPT = fileURLToPath(new URL('./side-by-side/queue_mover.py', import.meta.url));
 
 /** Longer without a single event, and somebody is stuck. */
 const STUCK_MS = 60_000;

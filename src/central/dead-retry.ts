@@ -6,7 +6,7 @@
 import { canBePoison, sqlstateOf } from '../errors/sqlstate.ts';
 import { wait } from '../lifecycle/wait.ts';
 import type { CentralLink } from './central-link.ts';
-import { commitRows } from './commit.ts';
+import { commitRows } from './commit/commit.ts';
 import { type DeadFilter, pageDead } from './dead.ts';
 
 export interface RetryOptions {

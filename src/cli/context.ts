@@ -5,7 +5,7 @@ import type { Config, Problem } from '../config/config.ts';
 import { loadConfig } from '../config/load.ts';
 import { EXIT, Exit } from './exit.ts';
 import { makeLog } from './log.ts';
-import { harmless } from './output.ts';
+import { harmless } from './terminal/output.ts';
 
 /** A stream to write to; `isTTY`, `columns` and `rows` are there on a terminal only. */
 export interface Output {

@@ -5,7 +5,7 @@ import { TributaryError } from '../errors/tributary-error.ts';
 import { packagePath, packageVersion } from '../lifecycle/package-root.ts';
 import { type CliContext, type CliIo, makeContext } from './context.ts';
 import { EXIT, Exit, type ExitCode } from './exit.ts';
-import { harmless } from './output.ts';
+import { harmless } from './terminal/output.ts';
 
 /** Adds one command; each command file exports one of these as `register`. */
 type Register = (program: Command, context: CliContext) => void;
@@ -13,24 +13,24 @@ type Register = (program: Command, context: CliContext) => void;
 /** A new command: one file with `register`, one line here. Each is loaded only where it is asked for: starts are quicker. */
 // biome-ignore format: one line for each, so that two new commands never meet in one line.
 const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly register: Register }>> = new Map([
-  ['check', () => import('./check.ts')],
-  ['dead', () => import('./dead.ts')],
-  ['demo', () => import('./demo.ts')],
-  ['init', () => import('./init.ts')],
-  ['install', () => import('./install.ts')],
-  ['lag', () => import('./lag.ts')],
-  ['mover', () => import('./mover.ts')],
-  ['pause', () => import('./pause.ts')],
-  ['plan', () => import('./plan.ts')],
-  ['reload', () => import('./reload.ts')],
-  ['repair', () => import('./repair.ts')],
-  ['resume', () => import('./resume.ts')],
-  ['scale', () => import('./scale.ts')],
-  ['send', () => import('./send.ts')],
-  ['shard', () => import('./shard.ts')],
-  ['shards', () => import('./shards.ts')],
-  ['start', () => import('./start.ts')],
-  ['work', () => import('./work.ts')],
+  ['check', () => import('./commands/check.ts')],
+  ['dead', () => import('./commands/dead.ts')],
+  ['demo', () => import('./commands/demo.ts')],
+  ['init', () => import('./commands/init.ts')],
+  ['install', () => import('./commands/install.ts')],
+  ['lag', () => import('./commands/lag.ts')],
+  ['mover', () => import('./commands/mover.ts')],
+  ['pause', () => import('./commands/pause.ts')],
+  ['plan', () => import('./commands/plan.ts')],
+  ['reload', () => import('./commands/reload.ts')],
+  ['repair', () => import('./commands/repair.ts')],
+  ['resume', () => import('./commands/resume.ts')],
+  ['scale', () => import('./commands/scale.ts')],
+  ['send', () => import('./commands/send.ts')],
+  ['shard', () => import('./commands/shard.ts')],
+  ['shards', () => import('./commands/shards.ts')],
+  ['start', () => import('./commands/start.ts')],
+  ['work', () => import('./commands/work.ts')],
 ]);
 
 /** Under which title `--help` lists a command. */

@@ -3,12 +3,12 @@ import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Config, Database, Problem, Queue, Shard } from './config.ts';
-import { ACCESS_KEYS, compact, readAccess, readCentral } from './database.ts';
-import { readQueues } from './queues.ts';
-import { readHttp, readMover, readName } from './settings.ts';
-import { placeOf, readShards } from './shards.ts';
+import { ACCESS_KEYS, compact, readAccess, readCentral } from './sections/database.ts';
+import { readQueues } from './sections/queues.ts';
+import { readHttp, readMover, readName } from './sections/settings.ts';
+import { placeOf, readShards } from './sections/shards.ts';
+import { whyUnreadable } from './sections/tls.ts';
 import { parseYaml } from './syntax.ts';
-import { whyUnreadable } from './tls.ts';
 import { Value } from './value.ts';
 
 /** Either a configuration or what is wrong with the file; `config === undefined` tells which. */

@@ -3,8 +3,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { nearest } from './nearest.ts';
-import { joined, parameter } from './url-parameters.ts';
-import { BadUrl, type UrlParts } from './url-parts.ts';
+import { joined, parameter } from './url/url-parameters.ts';
+import { BadUrl, type UrlParts } from './url/url-parts.ts';
 
 /** PGPASSWORD and PGPASSFILE are read by the driver, in every process anew. */
 const VARIABLES: Readonly<Record<string, string>> = {

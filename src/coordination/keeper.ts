@@ -18,7 +18,7 @@ import {
   leaseStandings,
   type MemberFacts,
   type Predecessor,
-} from './lease-doors.ts';
+} from './lease-queries.ts';
 import { Orphans } from './orphans.ts';
 import { isSameTerm, isTrusted, type Term, type Trust, trustEndMs } from './term.ts';
 

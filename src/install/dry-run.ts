@@ -3,12 +3,12 @@ import type { Config } from '../config/config.ts';
 import { sentenceFor } from '../errors/sentence.ts';
 import { Connection } from '../postgres/connection.ts';
 import { literal } from '../postgres/quote.ts';
-import { placeOfCentral } from './central-plan.ts';
+import { reachingWith } from './facts/reach.ts';
+import { leftOver, readSources } from './facts/sources.ts';
 import { APPLICATION, type InstallOptions } from './install.ts';
-import { reachingWith } from './reach.ts';
+import { placeOfCentral } from './plan/central-plan.ts';
+import { type RenderOptions, renderSteps } from './plan/steps.ts';
 import { failedRow, type InstallRow, rowOfCentral, rowOfShard } from './report.ts';
-import { leftOver, readSources } from './sources.ts';
-import { type RenderOptions, renderSteps } from './steps.ts';
 import { type CentralSurvey, contextOf, type ShardSurvey, surveyCentral, surveyShards } from './survey.ts';
 
 export interface DryRun {

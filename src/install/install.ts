@@ -8,14 +8,14 @@ import { meetShard, noteShard } from '../central/known-shards.ts';
 import type { Config, Shard } from '../config/config.ts';
 import { sentenceFor } from '../errors/sentence.ts';
 import { Connection } from '../postgres/connection.ts';
-import { placeOfCentral } from './central-plan.ts';
-import type { Fingerprint } from './queue-steps.ts';
-import { reachingWith } from './reach.ts';
+import { reachingWith } from './facts/reach.ts';
+import { placeOfCentral } from './plan/central-plan.ts';
+import type { Fingerprint } from './plan/queue-steps.ts';
+import { placeOfShard } from './plan/shard-plan.ts';
+import { runSteps } from './plan/steps.ts';
 import { createPositions, registerSources } from './register.ts';
 import { failedRow, type InstallRow, rowOfCentral, rowOfShard } from './report.ts';
 import { retrying } from './retrying.ts';
-import { placeOfShard } from './shard-plan.ts';
-import { runSteps } from './steps.ts';
 import {
   type CentralSurvey,
   contextOf,

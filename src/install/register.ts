@@ -5,8 +5,8 @@
 // Fails by: a crash before the registration leaves a registering source that the next install begins; a crash after it, one
 // whose registration the next install finds on the shard and whose position it takes from there.
 import type { Connection } from '../postgres/connection.ts';
-import type { Fingerprint } from './queue-steps.ts';
-import type { WantedSource } from './sources.ts';
+import type { WantedSource } from './facts/sources.ts';
+import type { Fingerprint } from './plan/queue-steps.ts';
 
 export interface RegisteredSource {
   readonly id: number;

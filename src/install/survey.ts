@@ -4,16 +4,28 @@ import type { Config, Shard } from '../config/config.ts';
 import { sentenceFor } from '../errors/sentence.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { consumerName } from '../queue/names.ts';
-import { type CentralFacts, readCentralFacts } from './central-facts.ts';
-import { type CentralPlan, planCentral } from './central-plan.ts';
-import { type DatabaseFacts, readFacts } from './facts.ts';
-import { countWaiting } from './queue-facts.ts';
-import type { Reach } from './reach.ts';
-import { findMixUps } from './same-database.ts';
-import { placeOfShard, planShard, queuesToCount, type ShardPlan, type ShardSituation } from './shard-plan.ts';
-import { type KnownSources, readSourcesOf, wantedSources } from './sources.ts';
-import { COUNT_LIMIT } from './start.ts';
-import { type CentralNames, namesIn, SHARD_NOTES, shardsThere, whyNotThisShard } from './whose-database.ts';
+import { type CentralFacts, readCentralFacts } from './facts/central.ts';
+import { type DatabaseFacts, readFacts } from './facts/database.ts';
+import { countWaiting } from './facts/queues.ts';
+import type { Reach } from './facts/reach.ts';
+import { type KnownSources, readSourcesOf, wantedSources } from './facts/sources.ts';
+import { type CentralPlan, planCentral } from './plan/central-plan.ts';
+import { findMixUps } from './plan/same-database.ts';
+import {
+  placeOfShard,
+  planShard,
+  queuesToCount,
+  type ShardPlan,
+  type ShardSituation,
+} from './plan/shard-plan.ts';
+import { COUNT_LIMIT } from './plan/starting-point.ts';
+import {
+  type CentralNames,
+  namesIn,
+  SHARD_NOTES,
+  shardsThere,
+  whyNotThisShard,
+} from './plan/whose-database.ts';
 
 /** Stands in the consumer's name as long as central has no identity. */
 const NO_IDENTITY = 'xxxxxxxx';

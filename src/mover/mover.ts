@@ -5,12 +5,12 @@
 // commit it), then the ticker (it covers the commits), then the connections.
 import { randomUUID } from 'node:crypto';
 import { CentralLink } from '../central/central-link.ts';
-import { commitGathered } from '../central/commit.ts';
+import { commitGathered } from '../central/commit/commit.ts';
 import { type Identity, readIdentity } from '../central/identity.ts';
 import { haltSource, readSources } from '../central/positions.ts';
 import type { Config, Shard } from '../config/config.ts';
 import { LeaseKeeper } from '../coordination/keeper.ts';
-import { type MemberFacts, memberHoldSql } from '../coordination/lease-doors.ts';
+import { type MemberFacts, memberHoldSql } from '../coordination/lease-queries.ts';
 import { sentenceFor } from '../errors/sentence.ts';
 import { kindOf } from '../errors/sqlstate.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
@@ -22,18 +22,18 @@ import { Connection } from '../postgres/connection.ts';
 import { consumerName, shardResource } from '../queue/names.ts';
 import { CentralTicker } from '../upkeep/central-ticker.ts';
 import { CENTRAL_RESOURCE, CentralUpkeep } from '../upkeep/central-upkeep.ts';
-import { type Backpressure, backpressureOf } from './backpressure.ts';
-import { Condemning } from './condemning.ts';
-import { Control } from './control.ts';
-import { Gatherer } from './gatherer.ts';
-import { GiveWay } from './give-way.ts';
-import { MemoryBudget } from './memory-budget.ts';
-import type { MoverContext } from './mover-context.ts';
+import { Control } from './central-sync.ts';
+import { Condemning } from './condemn.ts';
+import type { MoverContext } from './context.ts';
+import { Gatherer } from './gather/gatherer.ts';
+import { sorterFor } from './gather/refused-events.ts';
+import { type Backpressure, backpressureOf } from './limits/backpressure.ts';
+import { GiveWay } from './limits/commit-pace.ts';
+import { MemoryBudget } from './limits/memory-budget.ts';
+import { RoundGate } from './limits/round-limit.ts';
 import type { OnMoverOccurrence } from './occurrence.ts';
-import { sorterFor } from './poison.ts';
-import { RoundGate } from './round-gate.ts';
-import { ShardLoop } from './shard-loop.ts';
-import type { Source } from './source.ts';
+import { ShardLoop } from './shard/shard-loop.ts';
+import type { Source } from './source/source.ts';
 
 export interface MoverOptions {
   readonly config: Config;

@@ -1,5 +1,5 @@
 // What happens in a mover, for those who watch: logs, metrics, tests. Nothing here logs by itself.
-import type { Cut } from './cut.ts';
+import type { Cut } from './windows/divided-window.ts';
 
 export type MoverOccurrence =
   | {

@@ -1,8 +1,8 @@
 // A parcel: consecutive events of one source, complete in memory, and the position that they lead to.
-import type { DeadRow } from '../central/commit.ts';
+import type { DeadRow } from '../central/commit/commit.ts';
 import type { Position } from '../central/position.ts';
 import type { RowStream } from './row-stream.ts';
-import type { Source } from './source.ts';
+import type { Source } from './source/source.ts';
 
 export interface Parcel {
   readonly source: Source;

@@ -3,7 +3,7 @@
 // Invariant: whoever committed asks until a tick covers it; a queue is ticked at most every 20 ms.
 
 import type { CentralLink } from '../central/central-link.ts';
-import { LAZILY } from '../central/tick-sql.ts';
+import { LAZILY } from '../central/commit/tick-sql.ts';
 import { failPoint } from '../lifecycle/fail-point.ts';
 import type { WatchedService } from '../lifecycle/service-set.ts';
 import { wait } from '../lifecycle/wait.ts';

@@ -3,12 +3,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, test } from 'vitest';
 import { FAIL_POINTS } from '../../src/lifecycle/fail-point.ts';
-import { Crew } from '../support/crew.ts';
-import { endPrepared, type Forwarding, givenForwarding, SOURCE_QUEUES } from '../support/forwarding.ts';
-import { startLoad } from '../support/load.ts';
-import type { TestProcess } from '../support/process.ts';
+import { endPrepared, type Forwarding, givenForwarding, SOURCE_QUEUES } from '../support/mover/forwarding.ts';
+import { startLoad } from '../support/mover/load.ts';
+import type { TestProcess } from '../support/processes/process.ts';
 import { randomFrom } from '../support/random.ts';
 import { until } from '../support/until.ts';
+import { Crew } from './crew.ts';
 
 const ROUNDS = Number(process.env.TRIBUTARY_CHAOS_ROUNDS ?? 3);
 const SHARDS = 4;

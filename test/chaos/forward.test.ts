@@ -2,15 +2,15 @@
 // TRIBUTARY_CHAOS_ROUNDS says how many rounds, TRIBUTARY_CHAOS_SEED which faults, TRIBUTARY_CHAOS_FAULTS how many in each.
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, test } from 'vitest';
-import { Crew } from '../support/crew.ts';
-import { givenDatabase, type TestDatabase } from '../support/database.ts';
-import { type Battlefield, strike } from '../support/faults.ts';
-import { endPrepared, type Forwarding, givenForwarding, SOURCE_QUEUES } from '../support/forwarding.ts';
-import { startLoad } from '../support/load.ts';
-import { givenProxy, type Proxy as Network } from '../support/proxy.ts';
+import { endPrepared, type Forwarding, givenForwarding, SOURCE_QUEUES } from '../support/mover/forwarding.ts';
+import { startLoad } from '../support/mover/load.ts';
+import { givenProxy, type Proxy as Network } from '../support/network/proxy.ts';
 import { randomFrom } from '../support/random.ts';
-import { givenServer, type TestServer } from '../support/server.ts';
+import { givenDatabase, type TestDatabase } from '../support/server/database.ts';
+import { givenServer, type TestServer } from '../support/server/server.ts';
 import { until } from '../support/until.ts';
+import { Crew } from './crew.ts';
+import { type Battlefield, strike } from './faults.ts';
 
 const ROUNDS = Number(process.env.TRIBUTARY_CHAOS_ROUNDS ?? 3);
 const FAULTS = Number(process.env.TRIBUTARY_CHAOS_FAULTS ?? 12);

@@ -4,15 +4,15 @@
 // TRIBUTARY_CHAOS_ROUNDS says how many rounds, TRIBUTARY_CHAOS_SEED which faults, TRIBUTARY_CHAOS_FAULTS how many in each.
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { givenDatabase, type TestDatabase } from '../support/database.ts';
-import { endPrepared } from '../support/forwarding.ts';
-import { strikeHosts } from '../support/host-faults.ts';
-import { HostPark } from '../support/host-park.ts';
-import { givenInstalledHosts } from '../support/installed-hosts.ts';
-import { startLoad } from '../support/load.ts';
+import { givenInstalledHosts } from '../support/installation/installed-hosts.ts';
+import { endPrepared } from '../support/mover/forwarding.ts';
+import { startLoad } from '../support/mover/load.ts';
 import { randomFrom } from '../support/random.ts';
-import { givenServer, type TestServer } from '../support/server.ts';
+import { givenDatabase, type TestDatabase } from '../support/server/database.ts';
+import { givenServer, type TestServer } from '../support/server/server.ts';
 import { until } from '../support/until.ts';
+import { strikeHosts } from './host-faults.ts';
+import { HostPark } from './host-park.ts';
 
 const ROUNDS = Number(process.env.TRIBUTARY_CHAOS_ROUNDS ?? 3);
 const FAULTS = Number(process.env.TRIBUTARY_CHAOS_FAULTS ?? 8);

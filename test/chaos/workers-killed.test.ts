@@ -5,16 +5,16 @@
 // TRIBUTARY_CHAOS_POOLER=1 puts pgbouncer in transaction mode between workers and central.
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, onTestFailed, test } from 'vitest';
-import { givenDatabase } from '../support/database.ts';
 import { givenFolder } from '../support/files.ts';
-import { givenPgbouncer } from '../support/pgbouncer.ts';
+import { givenPgbouncer } from '../support/network/pgbouncer.ts';
 import { randomFrom } from '../support/random.ts';
-import { SlotWatch } from '../support/slot-watch.ts';
+import { givenDatabase } from '../support/server/database.ts';
 import { until } from '../support/until.ts';
-import { WorkCrew } from '../support/work-crew.ts';
-import { isSettled, NEVER_WORKS, Numbers, startWorkLoad, wrongFates } from '../support/work-load.ts';
-import type { WorkerCentral } from '../support/worker-central.ts';
-import { givenTicker, givenWorkerHosts } from '../support/worker-host.ts';
+import type { WorkerCentral } from '../support/workers/worker-central.ts';
+import { givenTicker, givenWorkerHosts } from '../support/workers/worker-host.ts';
+import { SlotWatch } from './slot-watch.ts';
+import { WorkCrew } from './work-crew.ts';
+import { isSettled, NEVER_WORKS, Numbers, startWorkLoad, wrongFates } from './work-load.ts';
 
 const ROUNDS = Number(process.env.TRIBUTARY_CHAOS_ROUNDS ?? 1);
 const KILLS = Number(process.env.TRIBUTARY_CHAOS_KILLS ?? 20);

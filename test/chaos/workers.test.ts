@@ -3,14 +3,14 @@
 // TRIBUTARY_CHAOS_ROUNDS says how many rounds, TRIBUTARY_CHAOS_SEED which faults, TRIBUTARY_CHAOS_FAULTS how many in each.
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
-import { givenDatabase } from '../support/database.ts';
 import { randomFrom } from '../support/random.ts';
-import { givenServer } from '../support/server.ts';
+import { givenDatabase } from '../support/server/database.ts';
+import { givenServer } from '../support/server/server.ts';
 import { until } from '../support/until.ts';
-import { WorkCrew } from '../support/work-crew.ts';
-import { strikeWork } from '../support/work-faults.ts';
-import { isSettled, NEVER_WORKS, Numbers, startWorkLoad, wrongFates } from '../support/work-load.ts';
-import { givenTicker, givenWorkerHosts } from '../support/worker-host.ts';
+import { givenTicker, givenWorkerHosts } from '../support/workers/worker-host.ts';
+import { WorkCrew } from './work-crew.ts';
+import { strikeWork } from './work-faults.ts';
+import { isSettled, NEVER_WORKS, Numbers, startWorkLoad, wrongFates } from './work-load.ts';
 
 const ROUNDS = Number(process.env.TRIBUTARY_CHAOS_ROUNDS ?? 3);
 const FAULTS = Number(process.env.TRIBUTARY_CHAOS_FAULTS ?? 10);

@@ -2,8 +2,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Connection } from '../../src/postgres/connection.ts';
 import { coopFinish, coopTouch } from '../../src/queue/coop.ts';
-import { givenCentral } from '../support/central-schema.ts';
-import type { TestDatabase } from '../support/database.ts';
+import { givenCentral } from '../support/server/central-schema.ts';
+import type { TestDatabase } from '../support/server/database.ts';
 import { type Group, produce, rowsOf, silence, take, taken } from './coop.ts';
 import { dataOf, eventsOf, givenQueue, type Queryable, scalar, warningsOf } from './pgq.ts';
 

@@ -7,9 +7,9 @@ import {
   coopUnregister,
   type Querier,
 } from '../../src/queue/coop.ts';
-import { givenCentral } from '../support/central-schema.ts';
-import type { TestDatabase } from '../support/database.ts';
-import { givenServer } from '../support/server.ts';
+import { givenCentral } from '../support/server/central-schema.ts';
+import type { TestDatabase } from '../support/server/database.ts';
+import { givenServer } from '../support/server/server.ts';
 import { until } from '../support/until.ts';
 import { drain, givenGroup, payloadsOf, produce, registerGroup, rowsOf, take, taken } from './coop.ts';
 import { eventsOf, finish, givenQueue, nextBatch, rotate, scalar, tick } from './pgq.ts';

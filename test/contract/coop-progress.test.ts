@@ -9,8 +9,8 @@ import {
   coopRegister,
   coopUnregister,
 } from '../../src/queue/coop.ts';
-import { givenCentral } from '../support/central-schema.ts';
-import type { TestDatabase } from '../support/database.ts';
+import { givenCentral } from '../support/server/central-schema.ts';
+import type { TestDatabase } from '../support/server/database.ts';
 import { until } from '../support/until.ts';
 import {
   type Group,

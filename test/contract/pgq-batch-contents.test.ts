@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Connection } from '../../src/postgres/connection.ts';
-import { givenDatabase, type TestDatabase } from '../support/database.ts';
+import { givenDatabase, type TestDatabase } from '../support/server/database.ts';
 import { consume, dataOf, eventsOf, finish, givenQueue, insert, nextBatch, scalar, tick } from './pgq.ts';
 
 let db: TestDatabase;

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { givenDatabase, type TestDatabase } from '../support/database.ts';
+import { givenDatabase, type TestDatabase } from '../support/server/database.ts';
 import { givenQueue } from './pgq.ts';
 
 let db: TestDatabase;

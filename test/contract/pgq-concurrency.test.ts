@@ -2,8 +2,8 @@
 // as it can. What interleaves is up to the server; the oracle is the list of payloads whose commit was acknowledged.
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Connection } from '../../src/postgres/connection.ts';
-import { givenDatabase, provider, type TestDatabase } from '../support/database.ts';
-import { givenServer } from '../support/server.ts';
+import { givenDatabase, provider, type TestDatabase } from '../support/server/database.ts';
+import { givenServer } from '../support/server/server.ts';
 import {
   consumeAll,
   dataOf,

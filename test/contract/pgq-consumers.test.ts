@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { givenDatabase, provider, type TestDatabase } from '../support/database.ts';
-import { givenServer } from '../support/server.ts';
+import { givenDatabase, provider, type TestDatabase } from '../support/server/database.ts';
+import { givenServer } from '../support/server/server.ts';
 import { until } from '../support/until.ts';
 import {
   consume,

@@ -1,6 +1,6 @@
 // What gathers while nobody ticks is divided into batches of a bearable size.
 import { expect, test } from 'vitest';
-import { givenDatabase, provider } from '../support/database.ts';
+import { givenDatabase, provider } from '../support/server/database.ts';
 import { consume, givenQueue, scalar, tick } from './pgq.ts';
 
 const EACH = 15_000;

@@ -4,7 +4,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { givenDatabase, provider, type TestDatabase } from '../support/database.ts';
+import { givenDatabase, provider, type TestDatabase } from '../support/server/database.ts';
 import { givenQueue, insert, scalar, tick } from './pgq.ts';
 
 const PYTHON = '/usr/bin/python3';

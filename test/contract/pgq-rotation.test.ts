@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Connection } from '../../src/postgres/connection.ts';
-import { givenDatabase, provider, type TestDatabase } from '../support/database.ts';
-import { givenServer, type TestServer } from '../support/server.ts';
+import { givenDatabase, provider, type TestDatabase } from '../support/server/database.ts';
+import { givenServer, type TestServer } from '../support/server/server.ts';
 import { until } from '../support/until.ts';
 import {
   consumeAll,

@@ -2,8 +2,8 @@
 // get_batch_events never sees such a row. There Tributary reads windows from the queue's parent table, so the tests do.
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Connection } from '../../src/postgres/connection.ts';
-import { givenDatabase, provider, type TestDatabase } from '../support/database.ts';
-import { givenServer } from '../support/server.ts';
+import { givenDatabase, provider, type TestDatabase } from '../support/server/database.ts';
+import { givenServer } from '../support/server/server.ts';
 import { until } from '../support/until.ts';
 import {
   consumeAll,

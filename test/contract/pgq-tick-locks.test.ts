@@ -2,8 +2,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Connection } from '../../src/postgres/connection.ts';
 import { identifier } from '../../src/postgres/quote.ts';
-import { givenDatabase, provider, type TestDatabase } from '../support/database.ts';
-import { filesIn } from '../support/source-tree.ts';
+import { filesIn } from '../support/pages/source-tree.ts';
+import { givenDatabase, provider, type TestDatabase } from '../support/server/database.ts';
 import { givenQueue, insert, scalar, tick } from './pgq.ts';
 
 let db: TestDatabase;

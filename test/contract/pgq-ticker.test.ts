@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { givenDatabase, provider, type TestDatabase } from '../support/database.ts';
+import { givenDatabase, provider, type TestDatabase } from '../support/server/database.ts';
 import { until } from '../support/until.ts';
 import { consumeAll, givenQueue, insert, isWaiting, scalar, tick, warningsOf } from './pgq.ts';
 

@@ -1,7 +1,7 @@
 // Change triggers where something is unusual: settings, encodings, generated columns, keys with nulls, columns _pgq_ev_.
 import { beforeAll, describe, expect, inject, test } from 'vitest';
 import type { Connection } from '../../src/postgres/connection.ts';
-import { givenDatabase, provider, type TestDatabase } from '../support/database.ts';
+import { givenDatabase, provider, type TestDatabase } from '../support/server/database.ts';
 import { scalar } from './pgq.ts';
 
 type Kind = 'jsontriga' | 'logutriga' | 'sqltriga';

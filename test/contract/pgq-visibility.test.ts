@@ -2,8 +2,8 @@
 // between any two of their steps. The oracle is the list of payloads whose transaction was committed.
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Connection } from '../../src/postgres/connection.ts';
-import { givenDatabase, provider, type TestDatabase } from '../support/database.ts';
-import { givenServer } from '../support/server.ts';
+import { givenDatabase, provider, type TestDatabase } from '../support/server/database.ts';
+import { givenServer } from '../support/server/server.ts';
 import { dataOf, eventsOf, finish, givenQueue, nextBatch, rotate, scalar, tick } from './pgq.ts';
 
 const SCHEDULES = Number(process.env.TRIBUTARY_VISIBILITY_SCHEDULES ?? 6);

@@ -1,7 +1,7 @@
 // pgbench of Debian's package, against a database of the run's server.
 import { inject } from 'vitest';
-import type { TestDatabase } from './database.ts';
-import { startProcess, type TestProcess } from './process.ts';
+import { startProcess, type TestProcess } from './processes/process.ts';
+import type { TestDatabase } from './server/database.ts';
 
 const PROGRAM = '/usr/lib/postgresql/15/bin/pgbench';
 

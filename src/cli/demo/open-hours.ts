@@ -1,6 +1,6 @@
 // The shop is open: tables are drawn, and half-way a mover and a worker are killed.
 import { wait } from '../../lifecycle/wait.ts';
-import { seconds } from '../output.ts';
+import { seconds } from '../terminal/output.ts';
 import { killMover, killWorker } from './accidents.ts';
 import { Figures } from './figures.ts';
 import type { Installed } from './stage.ts';

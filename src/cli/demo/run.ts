@@ -5,7 +5,7 @@
 import { sentenceFor } from '../../errors/sentence.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT, Exit } from '../exit.ts';
-import { count } from '../output.ts';
+import { count } from '../terminal/output.ts';
 import { draw, openHours, settled, staffed } from './open-hours.ts';
 import type { DemoOptions } from './options.ts';
 import { setUp } from './set-up.ts';

@@ -1,7 +1,7 @@
 // What the demo prints: lines that stay, and under them a block that is redrawn on a terminal, or repeated elsewhere.
 import type { Output } from '../context.ts';
-import { fitted, wrapped } from '../fit.ts';
-import { widthOf } from '../output.ts';
+import { fitted, wrapped } from '../terminal/fit.ts';
+import { widthOf } from '../terminal/output.ts';
 
 /** Rows beside the block: one for the cursor, one above it, one for what is said meanwhile. */
 const BESIDES = 3;

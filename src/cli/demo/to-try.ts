@@ -2,7 +2,7 @@
 import { relative } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import type { CliContext } from '../context.ts';
-import { widthOf } from '../output.ts';
+import { widthOf } from '../terminal/output.ts';
 
 /** The commands, each with what it does; any of them works as it stands. @param cwd where they are typed. */
 export function toTry(

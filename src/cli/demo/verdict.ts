@@ -1,5 +1,5 @@
 // The proof as it is shown: a table of counts, and one sentence.
-import { count, table } from '../output.ts';
+import { count, table } from '../terminal/output.ts';
 import type { QueueVerdict } from './ledger.ts';
 
 export function proofTable(verdicts: readonly QueueVerdict[]): string {

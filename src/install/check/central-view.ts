@@ -4,10 +4,10 @@ import type { Config } from '../../config/config.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import { consumerName } from '../../queue/names.ts';
 import { upkeepTrouble } from '../../upkeep/upkeep-lease.ts';
-import type { CentralFacts } from '../central-facts.ts';
-import { readShardLeases, type ShardLease } from '../leases.ts';
-import { wantedSources } from '../sources.ts';
-import { type CentralNames, namesIn, SHARD_NOTES } from '../whose-database.ts';
+import type { CentralFacts } from '../facts/central.ts';
+import { readShardLeases, type ShardLease } from '../facts/shard-leases.ts';
+import { wantedSources } from '../facts/sources.ts';
+import { type CentralNames, namesIn, SHARD_NOTES } from '../plan/whose-database.ts';
 
 export interface SourceView {
   readonly state: 'registering' | 'active' | 'halted' | 'retired';

@@ -1,10 +1,10 @@
 // check of one shard: first what is there, then what is wrong with it by the file and by what central knows.
 import type { Config, Shard } from '../../config/config.ts';
 import type { Connection } from '../../postgres/connection.ts';
-import { type DatabaseFacts, readFacts } from '../facts.ts';
-import type { ShardLease } from '../leases.ts';
-import { placeOfShard } from '../shard-plan.ts';
-import { wantedSources } from '../sources.ts';
+import { type DatabaseFacts, readFacts } from '../facts/database.ts';
+import type { ShardLease } from '../facts/shard-leases.ts';
+import { wantedSources } from '../facts/sources.ts';
+import { placeOfShard } from '../plan/shard-plan.ts';
 import type { CentralView } from './central-view.ts';
 import { refusedExpressions } from './expressions.ts';
 import { judgeMissing, judgePrivileges, judgeServer, judgeTicking, neededBy } from './judge.ts';

@@ -3,8 +3,8 @@ import type { Config, Shard } from '../../config/config.ts';
 import { sqlstateOf } from '../../errors/sqlstate.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import { bracketed } from '../../shards/window.ts';
-import type { QueueFacts } from '../queue-facts.ts';
-import { placeOfShard } from '../shard-plan.ts';
+import type { QueueFacts } from '../facts/queues.ts';
+import { placeOfShard } from '../plan/shard-plan.ts';
 
 /** @returns a sentence for each expression that the shard refuses. */
 export async function refusedExpressions(

@@ -2,9 +2,9 @@
 import { nearest } from '../../config/nearest.ts';
 import { identifier } from '../../postgres/quote.ts';
 import type { Provider } from '../../queue/provider.ts';
-import type { DatabaseFacts } from '../facts.ts';
-import { findProvider, findUnfit } from '../provider.ts';
-import type { QueueFact } from '../queue-facts.ts';
+import type { DatabaseFacts } from '../facts/database.ts';
+import type { QueueFact } from '../facts/queues.ts';
+import { findProvider, findUnfit } from '../plan/provider.ts';
 
 /** A skew that makes times in lag and logs hard to read; nothing rests on clocks. */
 const SKEW_WARNING_MS = 5_000;

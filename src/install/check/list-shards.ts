@@ -2,9 +2,9 @@
 import { hasOtherFile } from '../../central/host-files.ts';
 import type { Config, Shard } from '../../config/config.ts';
 import type { Provider } from '../../queue/provider.ts';
-import { findProvider } from '../provider.ts';
-import { placeOfShard } from '../shard-plan.ts';
-import { wantedSources } from '../sources.ts';
+import { wantedSources } from '../facts/sources.ts';
+import { findProvider } from '../plan/provider.ts';
+import { placeOfShard } from '../plan/shard-plan.ts';
 import type { CentralView } from './central-view.ts';
 import type { ReachedShard } from './look.ts';
 import { look } from './look.ts';

@@ -1,7 +1,7 @@
 // Who ticks the queues of a database, judged from the ticks that are there: pure.
 
-import type { ShardLease } from '../leases.ts';
-import type { QueueFact } from '../queue-facts.ts';
+import type { QueueFact } from '../facts/queues.ts';
+import type { ShardLease } from '../facts/shard-leases.ts';
 
 /**
  * - `tributary`: a mover of ours holds the shard, or did while the recent ticks were made;

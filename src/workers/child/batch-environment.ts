@@ -4,17 +4,17 @@ import type { Queue } from '../../config/config.ts';
 import type { Handler } from '../../handler/contract.ts';
 import type { EventSource } from '../../handler/event.ts';
 import type { CoopMember } from '../../queue/coop.ts';
-import type { CallRecorder } from '../last-call.ts';
+import type { CallRecorder } from '../call-record.ts';
 import type { Suspect } from '../protocol.ts';
-import type { EventSize } from './batch-reader.ts';
-import type { DeferredConstraints } from './deferred-constraints.ts';
-import type { FailureRate } from './failure-rate.ts';
 import type { Carried } from './free/carried.ts';
+import type { FailureRate } from './groups/failure-rate.ts';
 import type { LifeSigns } from './life-signs.ts';
-import type { Losses } from './losses.ts';
-import type { CentralQueues } from './outbox.ts';
-import type { RateGate } from './rate-gate.ts';
-import type { TrackRecord } from './track-record.ts';
+import type { Losses } from './narrowing/losses.ts';
+import type { RateGate } from './rate-limit.ts';
+import type { EventSize } from './reading/batch-reader.ts';
+import type { DeferredConstraints } from './transaction/deferred-constraints.ts';
+import type { CentralQueues } from './transaction/outbox.ts';
+import type { TrackRecord } from './tries/track-record.ts';
 
 export interface BatchEnvironment {
   readonly membership: CoopMember;

@@ -8,19 +8,19 @@
 // out again, its openings are counted, and it goes on behind the last part.
 import type { Connection } from '../../postgres/connection.ts';
 import type { CoopBatch } from '../../queue/coop.ts';
+import { BatchWork } from './batch/attempt.ts';
+import { inSlices } from './batch/slices.ts';
 import type { BatchEnvironment, BatchResult } from './batch-environment.ts';
-import { readBatch } from './batch-reader.ts';
-import { inSlices } from './batch-slices.ts';
-import { TooManySavepoints } from './batch-transaction.ts';
-import { BatchWork } from './batch-work.ts';
-import { assertOfEvents } from './central-trouble.ts';
-import { inPieces } from './coalesce.ts';
-import { progressOf } from './doors.ts';
+import { Abandoned } from './call/handler-call.ts';
 import { runFree } from './free/run.ts';
-import { Abandoned } from './handler-call.ts';
-import { Tripped } from './probing.ts';
-import { endWith } from './session.ts';
-import { suspicionOf } from './suspicion.ts';
+import { inPieces } from './groups/coalesce.ts';
+import { assertOfEvents } from './narrowing/central-trouble.ts';
+import { progressOf } from './narrowing/narrowing.ts';
+import { suspicionOf } from './narrowing/suspicion.ts';
+import { readBatch } from './reading/batch-reader.ts';
+import { TooManySavepoints } from './transaction/batch-transaction.ts';
+import { endWith } from './transaction/session.ts';
+import { Tripped } from './tries/probing.ts';
 
 export async function runBatch(
   connection: Connection,

@@ -10,9 +10,9 @@ import type { Handler } from '../../handler/contract.ts';
 import { loadHandler } from '../../handler/load.ts';
 import { forPeople, newLogger } from '../../lifecycle/logger.ts';
 import { ENDED, type Start, type Suspect, type ToPrimary, toWorker } from '../protocol.ts';
-import { sayWith } from './failure-log.ts';
-import { setUp, tearDown } from './hooks.ts';
-import { noteStray, type StrayKind } from './strays.ts';
+import { sayWith } from './call/failure-log.ts';
+import { setUp, tearDown } from './call/hooks.ts';
+import { noteStray, type StrayKind } from './call/strays.ts';
 import { Worker } from './worker.ts';
 
 const PULSE_MS = 1_000;

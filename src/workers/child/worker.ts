@@ -23,19 +23,19 @@ import {
   coopRegister,
   STALE_BATCH_SQLSTATE,
 } from '../../queue/coop.ts';
-import { CallRecorder } from '../last-call.ts';
+import { CallRecorder } from '../call-record.ts';
 import type { Start, ToPrimary } from '../protocol.ts';
-import { EventSize } from './batch-reader.ts';
 import { runBatch } from './batch-run.ts';
-import { DeferredConstraints } from './deferred-constraints.ts';
-import { FailureRate } from './failure-rate.ts';
 import { Carried } from './free/carried.ts';
+import { FailureRate } from './groups/failure-rate.ts';
 import { LifeSigns } from './life-signs.ts';
-import { Losses } from './losses.ts';
-import { HandedBack, RateGate } from './rate-gate.ts';
+import { Losses } from './narrowing/losses.ts';
+import { HandedBack, RateGate } from './rate-limit.ts';
+import { EventSize } from './reading/batch-reader.ts';
 import { SentTicks } from './sent-ticks.ts';
-import { endWith } from './session.ts';
-import { TrackRecord } from './track-record.ts';
+import { DeferredConstraints } from './transaction/deferred-constraints.ts';
+import { endWith } from './transaction/session.ts';
+import { TrackRecord } from './tries/track-record.ts';
 
 /** Small ticks are handed out together up to so many events; with a rate up to a second's, or one worker would have all. */
 const EVENTS_TOGETHER = 5_000;

@@ -2,8 +2,8 @@
 //
 // Invariant: of bounded size, however many slots there are: it goes to central with each beat.
 import type { Tried } from '../protocol.ts';
-import type { Slot } from './slot.ts';
-import type { LongBatch, Standing } from './standing.ts';
+import type { Slot } from './slot/slot.ts';
+import type { LongBatch, Standing } from './slot/standing.ts';
 
 export interface WorkerFigures {
   /** Of the last events that were tried. */

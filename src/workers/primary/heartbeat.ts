@@ -6,7 +6,7 @@
 import type { CentralLink } from '../../central/central-link.ts';
 import { coopTouch } from '../../queue/coop.ts';
 import { type MemberGroup, SilentMembers } from './silent-members.ts';
-import type { Slot } from './slot.ts';
+import type { Slot } from './slot/slot.ts';
 
 const EVERY_MS = 3_000;
 

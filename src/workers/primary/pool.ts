@@ -14,19 +14,19 @@ import { Connection } from '../../postgres/connection.ts';
 import { coopHandBack } from '../../queue/coop.ts';
 import { CENTRAL_RESOURCE } from '../../upkeep/central-upkeep.ts';
 import type { Start } from '../protocol.ts';
-import { begin } from './beginning.ts';
-import { Bell } from './bell.ts';
 import { CentralDuty } from './central-duty.ts';
 import { figuresOf } from './figures.ts';
 import { Heartbeat } from './heartbeat.ts';
+import { Bell } from './notifications.ts';
 import type { OnWorkerOccurrence, WorkerOccurrence } from './occurrence.ts';
 import { Priorities } from './priorities.ts';
-import { Renewal } from './renewal.ts';
-import { slotOf, slotResource, slotsOf } from './slot-names.ts';
-import { Slots, type WantedSlot } from './slots.ts';
-import { groupOf, startOf, type WorkedQueue, workedQueues } from './starts.ts';
-import { LETTING_GO, LOST, STOPPING, type StopOptions } from './stopping.ts';
+import { Renewal } from './rolling-restart.ts';
+import { slotOf, slotResource, slotsOf } from './slot/slot-names.ts';
+import { Slots, type WantedSlot } from './slot/slots.ts';
+import { LETTING_GO, LOST, STOPPING, type StopOptions } from './slot/stopping.ts';
+import { groupOf, startOf, type WorkedQueue, workedQueues } from './start-message.ts';
 import { ToldOnce } from './told-once.ts';
+import { begin } from './wait-for-central.ts';
 
 export interface WorkerPoolOptions {
   readonly config: Config;

@@ -4,8 +4,8 @@
 // replaced: the next one begins where we are.
 import { getPriority, setPriority } from 'node:os';
 import { nicenessOf } from './niceness.ts';
-import type { Slot } from './slot.ts';
-import type { WorkedQueue } from './starts.ts';
+import type { Slot } from './slot/slot.ts';
+import type { WorkedQueue } from './start-message.ts';
 
 /** About half of what the queue should get. */
 const FAR_TOO_NICE = 3;

@@ -4,11 +4,11 @@
 // with it when it fails. A call that fails after the worker was told to stop at once has neither failed nor been done.
 import type { BatchEvent } from '../../../handler/event.ts';
 import type { BatchEnvironment } from '../batch-environment.ts';
-import { CallContext } from '../call-context.ts';
-import { failureLog, KILLED, unwritable } from '../failure-log.ts';
-import { invoke } from '../invoke.ts';
-import { Outbox } from '../outbox.ts';
-import { OutcomeBook } from '../outcomes.ts';
+import { CallContext } from '../call/call-context.ts';
+import { failureLog, KILLED, unwritable } from '../call/failure-log.ts';
+import { invoke } from '../call/invoke.ts';
+import { OutcomeBook } from '../call/outcomes.ts';
+import { Outbox } from '../transaction/outbox.ts';
 
 /** What is to be written of a call. */
 export interface Result {

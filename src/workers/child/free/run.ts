@@ -9,17 +9,17 @@ import type { BatchEvent } from '../../../handler/event.ts';
 import type { Connection } from '../../../postgres/connection.ts';
 import type { CoopBatch } from '../../../queue/coop.ts';
 import type { BatchEnvironment, BatchResult } from '../batch-environment.ts';
-import { hasNarrowing, markNarrowing, type Narrowing, openNarrowing } from '../doors.ts';
-import { estimate } from '../estimate.ts';
-import { Abandoned } from '../handler-call.ts';
-import { untilProbe } from '../probing.ts';
-import { HandedBack } from '../rate-gate.ts';
-import { readAhead } from '../read-ahead.ts';
-import { condemned, firstWidth, nextSlice, nextWidth } from '../slices.ts';
-import { suspicionOf } from '../suspicion.ts';
+import { Abandoned } from '../call/handler-call.ts';
+import { hasNarrowing, markNarrowing, type Narrowing, openNarrowing } from '../narrowing/narrowing.ts';
+import { condemned, firstWidth, nextSlice, nextWidth } from '../narrowing/slice-plan.ts';
+import { suspicionOf } from '../narrowing/suspicion.ts';
+import { HandedBack } from '../rate-limit.ts';
+import { estimate } from '../reading/estimate.ts';
+import { readAhead } from '../reading/read-ahead.ts';
+import { untilProbe } from '../tries/probing.ts';
 import { FreeCalls, type Result } from './calls.ts';
 import { Commits } from './commit.ts';
-import { type AtWork, type Course, courseOf } from './course.ts';
+import { type AtWork, type Course, courseOf } from './dispatch.ts';
 import { type Done, Progress } from './progress.ts';
 
 /** Progress is committed so often, as long as there is any; a death repeats no more. */

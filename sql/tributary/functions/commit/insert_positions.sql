@@ -1,0 +1,64 @@
+-- ----------------------------------------------------------------------
+-- Function: tributary.insert_positions(1)
+--
+--      Moves sources: one new row each, in the transaction that inserts their events. Each row names the position that it
+--      follows; where that is not the newest one (another mover was faster, central was restored) everything rolls back.
+--
+-- Parameters:
+--      x_positions     - json array of {source, n, after_tick_id, after_tick_time_us, after_end_tick_id,
+--                        after_last_event_id, tick_id, tick_time_us, tick_event_seq, tick_snapshot_md5, end_tick_id,
+--                        end_tick_time_us, end_tick_event_seq, end_snapshot_md5, last_event_id, moved}; after_end_tick_id
+--                        and after_last_event_id are null where the position before is not inside a window; moved is the
+--                        number of events moved now
+--
+-- Returns:
+--      number of positions stored; raises TB010 where one does not follow the newest
+--
+-- Writes:
+--      tributary.position_0, tributary.position_1
+--
+-- Called by:
+--      src/central/commit/commit.ts
+-- ----------------------------------------------------------------------
+create or replace function tributary.insert_positions(x_positions jsonb)
+returns integer as $$
+declare
+    v_current   integer;
+    v_stored    integer;
+begin
+    -- Shared: keeps rotate_positions from changing tables between the look and the commit, so that two movers that
+    -- insert the same n meet in one primary key.
+    lock table tributary.position_table in row exclusive mode;
+    select current into v_current from tributary.position_table;
+    execute format($sql$
+        insert into tributary.position_%s (source, n, tick_id, tick_time_us, tick_event_seq, tick_snapshot_md5,
+            end_tick_id, end_tick_time_us, end_tick_event_seq, end_snapshot_md5, last_event_id, moved)
+        select r.source, r.n, r.tick_id, r.tick_time_us, r.tick_event_seq, r.tick_snapshot_md5,
+            r.end_tick_id, r.end_tick_time_us, r.end_tick_event_seq, r.end_snapshot_md5,
+            r.last_event_id, newest.moved + r.moved
+        from jsonb_to_recordset($1) as r (source integer, n bigint, after_tick_id bigint, after_tick_time_us bigint,
+                after_end_tick_id bigint, after_last_event_id bigint,
+                tick_id bigint, tick_time_us bigint, tick_event_seq bigint, tick_snapshot_md5 text,
+                end_tick_id bigint, end_tick_time_us bigint, end_tick_event_seq bigint, end_snapshot_md5 text,
+                last_event_id bigint, moved bigint)
+        cross join lateral (
+            select p.n, p.tick_id, p.tick_time_us, p.end_tick_id, p.last_event_id, p.moved from tributary.position p
+            where p.source = r.source order by p.n desc limit 1) newest
+        where newest.n = r.n - 1
+          and newest.tick_id = r.after_tick_id
+          and newest.tick_time_us = r.after_tick_time_us
+          -- Inside one window positions differ by these alone.
+          and newest.end_tick_id is not distinct from r.after_end_tick_id
+          and newest.last_event_id is not distinct from r.after_last_event_id
+        order by r.source
+        -- Another mover that is just moving it is waited for, and then counts as the faster one, not as a broken constraint.
+        on conflict (source, n) do nothing
+        $sql$, v_current) using x_positions;
+    get diagnostics v_stored = row_count;
+    if v_stored <> jsonb_array_length(x_positions) then
+        raise exception using errcode = 'TB010',
+            message = 'a source''s position is not where this mover left it: another mover moved it, or central was restored';
+    end if;
+    return v_stored;
+end;
+$$ language plpgsql set search_path = pg_catalog, pg_temp;

@@ -1,0 +1,59 @@
+-- ----------------------------------------------------------------------
+-- Function: tributary.pause_sources(2)
+--
+--      Pauses sources: movers read nothing more of them, within about a second. One that is paused already keeps its time,
+--      and its reason unless another one is given.
+--
+-- Parameters:
+--      x_sources   - ids
+--      x_reason    - why, for people; null: not said
+--
+-- Returns:
+--      ids of those that were paused now
+--
+-- Writes:
+--      tributary.source
+--
+-- Called by:
+--      src/central/pause.ts
+-- ----------------------------------------------------------------------
+create or replace function tributary.pause_sources(x_sources integer[], x_reason text)
+returns setof integer as $$
+begin
+    perform 1 from tributary.source s where s.id = any (x_sources) order by s.id for update;
+    update tributary.source s set pause_reason = x_reason
+    where s.id = any (x_sources) and s.paused_at is not null and x_reason is not null;
+    return query
+    update tributary.source s set paused_at = now(), pause_reason = x_reason
+    where s.id = any (x_sources) and s.paused_at is null and s.state <> 'retired'
+    returning s.id;
+end;
+$$ language plpgsql set search_path = pg_catalog, pg_temp;
+
+-- ----------------------------------------------------------------------
+-- Function: tributary.resume_sources(1)
+--
+--      Lets paused sources go on. A halted one stays as it is: only a repair may let it go on.
+--
+-- Parameters:
+--      x_sources   - ids
+--
+-- Returns:
+--      ids of those that were paused until now
+--
+-- Writes:
+--      tributary.source
+--
+-- Called by:
+--      src/central/pause.ts
+-- ----------------------------------------------------------------------
+create or replace function tributary.resume_sources(x_sources integer[])
+returns setof integer as $$
+begin
+    perform 1 from tributary.source s where s.id = any (x_sources) order by s.id for update;
+    return query
+    update tributary.source s set paused_at = null, pause_reason = null
+    where s.id = any (x_sources) and s.paused_at is not null and s.state <> 'halted'
+    returning s.id;
+end;
+$$ language plpgsql set search_path = pg_catalog, pg_temp;

@@ -1,0 +1,241 @@
+// The gathered commit: windows of many sources and their positions, in one transaction on central.
+//
+// Order: the transaction owns its id, then asks for the event table (the other way round a rotation in between loses the
+// events), then COPY, then positions (their locks last milliseconds), commit and a tick. What is small goes in one message
+// (one-message.ts), what is not in steps.
+// Fails by: an error anywhere rolls everything back; an error on commit itself leaves it unknown whether it happened, so
+// the caller reads the positions again before it goes on.
+import { failPoint, isArmed } from '../../lifecycle/fail-point.ts';
+import type { Connection } from '../../postgres/connection.ts';
+import { literal } from '../../postgres/quote.ts';
+import type { Position } from '../position.ts';
+import { copyIn } from './copy-in.ts';
+import { commitInOneMessage, fitsOneMessage, noteTable } from './one-message.ts';
+import { tickSql } from './tick-sql.ts';
+
+/** One source's step in a commit. */
+export interface PositionStep {
+  readonly source: number;
+  /** Number of the new position: one more than that of `after`. */
+  readonly n: number;
+  readonly after: Position;
+  readonly to: Position;
+  /** Events moved by this step. */
+  readonly rows: number;
+}
+
+export interface CommitContent {
+  readonly queue: string;
+  /** Rows in COPY's binary format, without header and trailer; at hand, or as they come. */
+  readonly chunks: readonly Buffer[] | AsyncIterable<Buffer>;
+  readonly steps: readonly PositionStep[];
+  /** Events that central refuses: kept as dead events by this commit, which moves the position over them. */
+  readonly dead?: readonly DeadOfSource[];
+  /** What else becomes true with it. */
+  readonly alongsideSql?: string;
+}
+
+export interface DeadOfSource {
+  readonly source: number;
+  readonly events: readonly DeadRow[];
+}
+
+export interface DeadRow {
+  /** The row as COPY would have got it. */
+  readonly row: Buffer;
+  /** Its event id, where it was found on the shard. */
+  readonly id?: number;
+  readonly origin: string | undefined;
+  readonly error: string;
+  readonly sqlstate: string;
+}
+
+export interface CommitOptions {
+  /** Limit for each answer of central, in ms. */
+  readonly timeoutMs: number;
+  /** A statement that ties the transaction to its process, so that whoever takes over may end it. */
+  readonly holdSql: string;
+}
+
+/** Raised by insert_positions: the position is not where the mover left it. */
+const POSITION_MOVED = 'TB010';
+
+/** So much of a refused event is kept; its whole length is kept beside it. */
+const MOST_RAW_BYTES = 1024 * 1024;
+
+/** A transaction that inserted events. */
+export interface Committed {
+  /** A tick has to cover it. */
+  readonly xid: number;
+  /** One does already. */
+  readonly isCovered: boolean;
+}
+
+/** @returns undefined where no event was inserted. */
+export async function commitGathered(
+  central: Connection,
+  { queue, chunks, steps, dead = [], alongsideSql }: CommitContent,
+  { timeoutMs, holdSql }: CommitOptions,
+): Promise<Committed | undefined> {
+  // Asked for behind the rows: who reads while we copy knows their number only then.
+  const positions = (): string =>
+    [
+      ...dead.map(condemnSql),
+      `select tributary.insert_positions(${literal(JSON.stringify(steps.map(stepJson)))}::jsonb)`,
+      ...(alongsideSql === undefined ? [] : [alongsideSql]),
+    ].join('; ');
+  try {
+    if (Array.isArray(chunks) && chunks.length === 0) {
+      await central.script(`begin isolation level read committed; ${positions()}; commit`, { timeoutMs });
+      return undefined;
+    }
+    const committed =
+      (await inOneMessage(central, { queue, chunks, holdSql, behindSql: positions }, timeoutMs)) ??
+      (await inSteps(central, { queue, chunks, holdSql, behindSql: positions }, timeoutMs));
+    await failPoint('commit:committed');
+    return committed;
+  } catch (error) {
+    if (!central.failed) await central.script('rollback', { timeoutMs }).catch(() => {});
+    throw error;
+  }
+}
+
+interface InTransaction {
+  readonly queue: string;
+  readonly chunks: CommitContent['chunks'];
+  readonly holdSql: string;
+  readonly behindSql: () => string;
+}
+
+/** Where a process is to be stopped between the steps, there have to be steps. */
+async function inOneMessage(
+  central: Connection,
+  { chunks, behindSql, ...what }: InTransaction,
+  timeoutMs: number,
+): Promise<Committed | undefined> {
+  if (!fitsOneMessage(chunks) || isArmed('commit:opened') || isArmed('commit:copied')) return undefined;
+  return await commitInOneMessage(central, { ...what, chunks, behindSql: behindSql() }, timeoutMs);
+}
+
+async function inSteps(
+  central: Connection,
+  { queue, chunks, holdSql, behindSql }: InTransaction,
+  timeoutMs: number,
+): Promise<Committed> {
+  const { xid, table } = await openCommit(central, queue, { timeoutMs, holdSql });
+  await failPoint('commit:opened');
+  await copyIn(central, { table, chunks }, timeoutMs);
+  await failPoint('commit:copied');
+  // In one message: nobody can be frozen while positions are locked, and workers need not wait for another turn.
+  const results = await central.script(`${behindSql()}; commit; ${tickSql(queue, xid)}`, { timeoutMs });
+  noteTable(central, queue, table);
+  return { xid, isCovered: results.at(-1)?.[0]?.covered === true };
+}
+
+export interface RowsContent {
+  readonly queue: string;
+  readonly chunks: readonly Buffer[];
+  /** What else belongs to the transaction. */
+  readonly alongsideSql: string;
+}
+
+/** Stores rows that no source's step brings: events that were kept aside. @throws what central says; nothing is stored then. */
+export async function commitRows(
+  central: Connection,
+  { queue, chunks, alongsideSql }: RowsContent,
+  options: CommitOptions,
+): Promise<void> {
+  try {
+    const { table } = await openCommit(central, queue, options);
+    await copyIn(central, { table, chunks }, options.timeoutMs);
+    await central.script(alongsideSql, options);
+    await central.script('commit', options);
+  } catch (error) {
+    if (!central.failed) await central.script('rollback', options).catch(() => {});
+    throw error;
+  }
+}
+
+/**
+ * Whether central takes these rows: everything of a commit but the commit itself, deferred constraints included.
+ * @returns undefined, or the error.
+ */
+export async function tryRows(
+  central: Connection,
+  { queue, chunks }: { queue: string; chunks: readonly Buffer[] },
+  options: CommitOptions,
+): Promise<unknown> {
+  try {
+    const { table } = await openCommit(central, queue, options);
+    await copyIn(central, { table, chunks }, options.timeoutMs);
+    await central.script('set constraints all immediate', options);
+    return undefined;
+  } catch (error) {
+    if (central.failed) throw error;
+    return error;
+  } finally {
+    if (!central.failed) await central.script('rollback', options);
+  }
+}
+
+/** Another mover moved the source, or central went back: it is no fault of the events. */
+export function isPositionMoved(error: unknown): boolean {
+  const { code, schema } = error as { code?: unknown; schema?: unknown };
+  return code === POSITION_MOVED || (code === '23505' && schema === 'tributary');
+}
+
+/**
+ * Besides begin_commit, which does it inside the server, the only one that asks for the event table: the transaction has its id
+ * before it does. Positions are locked between two messages:
+ * a process frozen there would hold up every other mover of the source, and all that waits for central in it.
+ */
+async function openCommit(
+  central: Connection,
+  queue: string,
+  { timeoutMs, holdSql }: CommitOptions,
+): Promise<{ xid: number; table: string }> {
+  const [, , , [own] = [], , [current] = []] = await central.script(
+    `begin isolation level read committed;
+     select tributary.commit_patience();
+     set local idle_in_transaction_session_timeout = '5s';
+     select tributary.begin_events(${literal(queue)}) as xid;
+     ${holdSql};
+     select pgq.current_event_table(${literal(queue)}) as event_table`,
+    { timeoutMs },
+  );
+  return { xid: own?.xid as number, table: current?.event_table as string };
+}
+
+function condemnSql({ source, events }: DeadOfSource): string {
+  const list = events.map(({ row, origin, error, sqlstate }) => ({
+    // NUL is the one character that JSON carries and text does not.
+    origin: origin?.replaceAll('\0', '') ?? null,
+    raw: row.subarray(0, MOST_RAW_BYTES).toString('base64'),
+    raw_length: row.length,
+    error,
+    sqlstate,
+    attempts: 2,
+  }));
+  return `select tributary.condemn(${source}, ${literal(JSON.stringify(list))}::jsonb)`;
+}
+
+function stepJson({ source, n, after, to, rows }: PositionStep): Record<string, unknown> {
+  return {
+    source,
+    n,
+    after_tick_id: after.tick.id,
+    after_tick_time_us: after.tick.timeUs,
+    after_end_tick_id: after.inside?.end.id ?? null,
+    after_last_event_id: after.inside?.lastEventId ?? null,
+    tick_id: to.tick.id,
+    tick_time_us: to.tick.timeUs,
+    tick_event_seq: to.tick.eventSeq,
+    tick_snapshot_md5: to.tick.md5,
+    end_tick_id: to.inside?.end.id ?? null,
+    end_tick_time_us: to.inside?.end.timeUs ?? null,
+    end_tick_event_seq: to.inside?.end.eventSeq ?? null,
+    end_snapshot_md5: to.inside?.end.md5 ?? null,
+    last_event_id: to.inside?.lastEventId ?? null,
+    moved: rows,
+  };
+}

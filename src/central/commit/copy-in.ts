@@ -1,0 +1,58 @@
+// The COPY of a commit that does not go in one message: rows as they come, held back where central is slow to take them.
+import { once } from 'node:events';
+import type { Writable } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import type { Connection } from '../../postgres/connection.ts';
+import { CENTRAL_COLUMNS } from '../columns.ts';
+
+/** Signature, flags, length of the header's extension. */
+export const COPY_HEADER = Buffer.concat([Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1'), Buffer.alloc(8)]);
+export const COPY_TRAILER = Buffer.from([0xff, 0xff]);
+/** At least so fast central is with what it has got. */
+const CENTRAL_BYTES_PER_MS = 1024;
+
+export const copyInSql = (table: string): string =>
+  `copy ${table} (${CENTRAL_COLUMNS}) from stdin (format binary)`;
+
+/** @param timeoutMs without progress the connection is given up. */
+export async function copyIn(
+  central: Connection,
+  { table, chunks }: { table: string; chunks: readonly Buffer[] | AsyncIterable<Buffer> },
+  timeoutMs: number,
+): Promise<void> {
+  const sink = central.copyIn(copyInSql(table));
+  const giveUp = () => central.destroy();
+  let timer = setTimeout(giveUp, timeoutMs);
+  let bytes = 0;
+  let isOver = false;
+  try {
+    const done = finished(sink);
+    done.catch(() => {
+      isOver = true;
+    });
+    const write = async (chunk: Buffer) => {
+      if (!sink.write(chunk)) await drained(sink, done);
+      bytes += chunk.length;
+      timer.refresh();
+    };
+    await write(COPY_HEADER);
+    for await (const chunk of chunks) await write(chunk);
+    await write(COPY_TRAILER);
+    sink.end();
+    // A large event is compressed and written only now that central has all of it.
+    clearTimeout(timer);
+    timer = setTimeout(giveUp, timeoutMs + bytes / CENTRAL_BYTES_PER_MS);
+    await done;
+  } catch (error) {
+    // Where the rows broke off, the COPY must not be taken for complete; one that central refused, or that went with its
+    // connection, is over, and would be waited for in vain.
+    if (!isOver) await new Promise<void>((resolve) => sink.destroy(error as Error).once('close', resolve));
+    throw error;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function drained(sink: Writable, done: Promise<void>): Promise<void> {
+  await Promise.race([once(sink, 'drain'), done]);
+}

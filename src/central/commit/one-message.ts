@@ -1,0 +1,67 @@
+// A small gathered commit as one message: the rows go along with the statements, so that central is waited for once.
+//
+// Order: as in commit.ts; the event table that the COPY names is the one of the commit before over the same connection, and
+// the first statement, which owns the transaction's id, fails where it is another one by now.
+// Fails by: nothing is there unless the whole message arrived; then as in commit.ts.
+import { sqlstateOf } from '../../errors/sqlstate.ts';
+import type { Connection } from '../../postgres/connection.ts';
+import { literal } from '../../postgres/quote.ts';
+import type { Committed } from './commit.ts';
+import { COPY_HEADER, COPY_TRAILER, copyInSql } from './copy-in.ts';
+import { tickSql } from './tick-sql.ts';
+
+export interface OneMessage {
+  readonly queue: string;
+  readonly chunks: readonly Buffer[];
+  /** Ties the transaction to its process. */
+  readonly holdSql: string;
+  /** What goes behind the rows. */
+  readonly behindSql: string;
+}
+
+/** Raised by begin_commit. */
+const OTHER_TABLE = 'TB011';
+/** More is sent piece by piece, as central takes it. */
+const MOST_BYTES = 1024 * 1024;
+
+/** Event tables by connection and queue. */
+const tables = new WeakMap<Connection, Map<string, string>>();
+
+/** The table that a queue's events went to just now. */
+export function noteTable(central: Connection, queue: string, table: string): void {
+  const known = tables.get(central) ?? new Map<string, string>();
+  tables.set(central, known.set(queue, table));
+}
+
+export function fitsOneMessage(chunks: unknown): chunks is readonly Buffer[] {
+  return (
+    Array.isArray(chunks) && chunks.reduce((sum: number, { length }: Buffer) => sum + length, 0) <= MOST_BYTES
+  );
+}
+
+/** @returns undefined, with nothing left open, where the event table is not known or has changed. */
+export async function commitInOneMessage(
+  central: Connection,
+  { queue, chunks, holdSql, behindSql }: OneMessage,
+  timeoutMs: number,
+): Promise<Committed | undefined> {
+  const table = tables.get(central)?.get(queue);
+  if (table === undefined) return undefined;
+  const text = [
+    'begin isolation level read committed',
+    `select tributary.begin_commit(${literal(queue)}, ${literal(table)}) as xid`,
+    holdSql,
+    copyInSql(table),
+    behindSql,
+    'commit',
+    tickSql(queue, "current_setting('tributary.xid')::bigint"),
+  ].join('; ');
+  try {
+    const results = await central.copyScript(text, [COPY_HEADER, ...chunks, COPY_TRAILER], { timeoutMs });
+    return { xid: results[1]?.[0]?.xid as number, isCovered: results.at(-1)?.[0]?.covered === true };
+  } catch (error) {
+    if (central.failed || sqlstateOf(error) !== OTHER_TABLE) throw error;
+    await central.script('rollback', { timeoutMs });
+    return undefined;
+  }
+}

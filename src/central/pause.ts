@@ -1,0 +1,135 @@
+// Which sources an operator means, and pausing and resuming them.
+
+import type { Config } from '../config/config.ts';
+import { nearest } from '../config/nearest.ts';
+import { TributaryError } from '../errors/tributary-error.ts';
+import type { CentralLink } from './central-link.ts';
+import { readIdentity } from './identity.ts';
+
+/** What is meant; nothing: all. */
+export interface Selection {
+  readonly shard?: string | undefined;
+  /** A source queue, or a central queue for all that feed it. */
+  readonly queue?: string | undefined;
+}
+
+export interface PausableSource {
+  readonly id: number;
+  readonly shard: string;
+  readonly queue: string;
+  readonly centralQueue: string;
+  readonly isPaused: boolean;
+  /** Why it is halted; undefined: it is not. */
+  readonly haltReason: string | undefined;
+}
+
+export interface PauseResult {
+  readonly meant: readonly PausableSource[];
+  /** Those that are in another state now than before. */
+  readonly changed: readonly PausableSource[];
+}
+
+/** @throws misconfigured where a name is not known. */
+export async function pauseSources(
+  link: CentralLink,
+  { config, selection, reason }: { config: Config; selection: Selection; reason: string | undefined },
+): Promise<PauseResult> {
+  const meant = await select(link, config, selection);
+  return await change(link, meant, {
+    sql: 'select tributary.pause_sources($1, $2) as id',
+    values: [reason ?? null],
+  });
+}
+
+/** Halted sources stay as they are. @throws misconfigured where a name is not known. */
+export async function resumeSources(
+  link: CentralLink,
+  { config, selection }: { config: Config; selection: Selection },
+): Promise<PauseResult> {
+  const meant = await select(link, config, selection);
+  return await change(link, meant, { sql: 'select tributary.resume_sources($1) as id', values: [] });
+}
+
+async function change(
+  link: CentralLink,
+  meant: readonly PausableSource[],
+  { sql, values }: { readonly sql: string; readonly values: readonly unknown[] },
+): Promise<PauseResult> {
+  const rows = await link.query<{ id: number }>(sql, [meant.map(({ id }) => id), ...values]);
+  const ids = new Set(rows.map(({ id }) => id));
+  return { meant, changed: meant.filter(({ id }) => ids.has(id)) };
+}
+
+async function select(link: CentralLink, config: Config, selection: Selection): Promise<PausableSource[]> {
+  await readIdentity(link, config.name);
+  const rows = await link.query<{
+    id: number;
+    shard: string;
+    queue: string;
+    central_queue: string;
+    is_paused: boolean;
+    halt_reason: string | null;
+  }>(
+    `select id, shard, queue, central_queue, paused_at is not null as is_paused,
+         case when state = 'halted' then coalesce(halt_reason, 'It is halted.') end as halt_reason
+       from tributary.source where state <> 'retired' order by shard, queue`,
+  );
+  const sources = rows.map((row) => ({
+    id: row.id,
+    shard: row.shard,
+    queue: row.queue,
+    centralQueue: row.central_queue,
+    isPaused: row.is_paused,
+    haltReason: row.halt_reason ?? undefined,
+  }));
+  return choose(sources, { config, selection });
+}
+
+/**
+ * Pure. On one shard a queue's name means the source queue of that name before the central queue; over all shards it is the
+ * other way round, so that `--queue orders` reaches all that flows into orders.
+ * @throws misconfigured where a name is not known, or nothing of that name is installed.
+ */
+export function choose(
+  sources: readonly PausableSource[],
+  { config, selection: { shard, queue } }: { readonly config: Config; readonly selection: Selection },
+): PausableSource[] {
+  if (shard !== undefined) {
+    const shards = new Set([...config.shards.map(({ name }) => name), ...sources.map((one) => one.shard)]);
+    requireKnown('Shard', shard, { known: shards, file: config.file });
+  }
+  if (queue !== undefined) {
+    const queues = new Set([
+      ...config.queues.flatMap(({ name, from }) => [name, ...from]),
+      ...sources.flatMap((one) => [one.queue, one.centralQueue]),
+    ]);
+    requireKnown('Queue', queue, { known: queues, file: config.file });
+  }
+  const there = sources.filter((one) => shard === undefined || one.shard === shard);
+  const own = there.filter((one) => queue === undefined || one.queue === queue);
+  const feeding = there.filter((one) => one.centralQueue === queue);
+  const [first, second] = shard === undefined ? [feeding, own] : [own, feeding];
+  const chosen = queue === undefined ? there : first.length > 0 ? first : second;
+  if (chosen.length > 0) return chosen;
+  const what = [queue && `queue ${queue}`, shard && `shard ${shard}`].filter(Boolean).join(' on ');
+  throw new TributaryError(`No source${what === '' ? '' : ` of ${what}`} is installed.`, {
+    code: 'nothing-meant',
+    kind: 'misconfigured',
+    remedy: 'Run `tributary install`.',
+  });
+}
+
+function requireKnown(
+  what: 'Shard' | 'Queue',
+  name: string,
+  { known, file }: { readonly known: ReadonlySet<string>; readonly file: string },
+): void {
+  if (known.has(name)) return;
+  const meant = nearest(name, known);
+  throw new TributaryError(`${what} ${name} is not in ${file}.`, {
+    code: 'unknown-name',
+    kind: 'misconfigured',
+    remedy:
+      meant === undefined ? `Known are ${[...known].slice(0, 10).join(', ')}.` : `Did you mean ${meant}?`,
+  });
+}

@@ -1,0 +1,171 @@
+// tributary dead retry and dead discard: say how many they mean, ask where there is somebody to ask, then act.
+
+import type { Command } from 'commander';
+import { CentralLink } from '../../../central/central-link.ts';
+import { countDead, type DeadCount, type DeadFilter, discardDead } from '../../../central/dead.ts';
+import { type RetryResult, retryDead } from '../../../central/dead-retry.ts';
+import type { Config } from '../../../config/config.ts';
+import { counted } from '../../../errors/words.ts';
+import { groupName } from '../../../queue/names.ts';
+import type { CliContext } from '../../context.ts';
+import { EXIT, Exit } from '../../exit.ts';
+import { canAsk, confirm } from '../../terminal/confirm.ts';
+import { count } from '../../terminal/output.ts';
+import {
+  countsInWords,
+  deadEvents,
+  type FilterOptions,
+  mustBeKnown,
+  selectionOf,
+  totalOf,
+  withFilters,
+} from './selection.ts';
+
+interface Options extends FilterOptions {
+  readonly all?: true;
+  readonly yes?: true;
+  readonly dryRun?: true;
+  readonly rate?: string;
+}
+
+interface Chosen {
+  readonly central: CentralLink;
+  readonly config: Config;
+  /** With `upTo`: what dies from now on is not meant. */
+  readonly filter: DeadFilter & { readonly upTo: number };
+  readonly total: number;
+}
+
+interface Act {
+  /** The verb in sentences. */
+  readonly verb: 'retry' | 'discard';
+  /** Why it cannot be done, as a sentence, before anything is. */
+  hindrance(counts: readonly DeadCount[], group: string): string | undefined;
+  run(context: CliContext, chosen: Chosen): Promise<void>;
+}
+
+const DISCARDED_AT_ONCE = 1_000;
+
+export function register(dead: Command, context: CliContext): void {
+  selecting(dead.command('retry').description('hands dead events out again, with all their tries'))
+    .option('--rate <number/s>', 'at most so many a second, e.g. 100/s')
+    .action((ids: string[], options: Options) => {
+      const perSecond = perSecondOf(options.rate);
+      return act(context, { ids, options }, retryWith(perSecond));
+    });
+  selecting(dead.command('discard').description('deletes dead events'))
+    .option('--redriven', 'also those that were handed out again')
+    .action((ids: string[], options: Options) => act(context, { ids, options }, DISCARD));
+}
+
+const selecting = (command: Command): Command =>
+  withFilters(command.argument('[ids...]', 'as `dead list` shows them'))
+    .option('--all', 'all that there are')
+    .option('--dry-run', 'only say how many they are')
+    .option('--yes', 'do not ask');
+
+async function act(
+  context: CliContext,
+  { ids, options }: { ids: readonly string[]; options: Options },
+  { verb, hindrance, run }: Act,
+): Promise<void> {
+  const selection = selectionOf(ids, options);
+  const filter = verb === 'discard' && ids.length > 0 ? { ...selection, withRedriven: true } : selection;
+  const config = await context.loadConfig();
+  const central = new CentralLink(config, 'dead');
+  try {
+    await mustBeKnown(central, config, filter);
+    const group = groupName(config);
+    const counts = await countDead(central, filter, group);
+    const total = totalOf(counts);
+    if (total < new Set(filter.ids).size)
+      throw new Exit(EXIT.failed, `${missing(new Set(filter.ids).size, total)} Nothing was changed.`);
+    if (total === 0) {
+      context.stdout.write('No dead events.\n');
+      return;
+    }
+    context.stdout.write(`${countsInWords(counts)}.\n`);
+    const reason = hindrance(counts, group);
+    if (reason !== undefined) throw new Exit(EXIT.failed, `${reason} Nothing was changed.`);
+    if (options.dryRun) return;
+    if (!(await mayAct(context, options, { verb, isNamed: ids.length > 0, total }))) {
+      context.stdout.write('Nothing was changed.\n');
+      return;
+    }
+    const upTo = Math.max(...counts.map(({ newest }) => newest));
+    await run(context, { central, config, filter: { ...filter, upTo }, total });
+  } finally {
+    await central.close();
+  }
+}
+
+async function mayAct(
+  context: CliContext,
+  { yes }: Options,
+  { verb, isNamed, total }: { verb: string; isNamed: boolean; total: number },
+): Promise<boolean> {
+  if (yes) return true;
+  if (canAsk(context)) return await confirm(context, `Shall I ${verb} ${total === 1 ? 'it' : 'them'}?`);
+  if (isNamed) return true;
+  throw new Exit(EXIT.wrong, `Nobody is there to ask, so nothing was changed: add --yes to ${verb} them.`);
+}
+
+const missing = (named: number, found: number): string =>
+  `${named === 1 ? 'The id is of no dead event' : `Of the ${count(named)} ids ${counted(found, 'is of a dead event', 'are of dead events')}`}: \`tributary dead list\` shows those there are, with --redriven those that were handed out again.`;
+
+function retryWith(perSecond: number | undefined): Act {
+  return {
+    verb: 'retry',
+    hindrance: (counts, group) => {
+      const lost = counts.find(
+        ({ kind, has_queue, has_group }) => !has_queue || (kind !== 'poison' && !has_group),
+      );
+      if (lost === undefined) return undefined;
+      const what = lost.has_queue
+        ? `Queue ${lost.queue} has no group ${group} any more, so nobody would handle its events`
+        : `Queue ${lost.queue} does not exist any more`;
+      return `${what}: put it into the file and run \`tributary install\`, or leave it out with --queue or --kind.`;
+    },
+    async run({ stdout, signal }, { central, config, filter, total }) {
+      const result = await retryDead(central, filter, { group: groupName(config), perSecond, signal });
+      stdout.write(`${retriedInWords(result)}\n`);
+      const seen = result.retried + result.waiting + result.refused + result.cut;
+      if (signal.aborted && seen < total)
+        throw new Exit(EXIT.failed, `Stopped; ${deadEvents(total - seen)} are as before.`);
+      if (result.retried < seen) throw new Exit(EXIT.failed);
+    },
+  };
+}
+
+function retriedInWords({ retried, waiting, refused, cut }: RetryResult): string {
+  const sentences = [`${deadEvents(retried)} handed out again.`];
+  if (waiting > 0)
+    sentences.push(
+      `${deadEvents(waiting)} left, because an event with the same id waits for its retry: try again when that is done.`,
+    );
+  if (refused > 0)
+    sentences.push(`${deadEvents(refused)} refused by central once more: \`dead list\` shows the new error.`);
+  if (cut > 0) sentences.push(`${deadEvents(cut)} left, because only the first part of the event was kept.`);
+  return sentences.join('\n');
+}
+
+const DISCARD: Act = {
+  verb: 'discard',
+  hindrance: () => undefined,
+  async run({ stdout, signal }, { central, filter }) {
+    let discarded = 0;
+    for (let last = -1; last !== 0 && !signal.aborted; discarded += last)
+      last = await discardDead(central, filter, DISCARDED_AT_ONCE);
+    stdout.write(`${deadEvents(discarded)} discarded.\n`);
+    if (signal.aborted) throw new Exit(EXIT.failed, 'Stopped before the end.');
+  },
+};
+
+function perSecondOf(rate: string | undefined): number | undefined {
+  if (rate === undefined) return undefined;
+  const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?)\/(s|m|h)$/.exec(rate.trim()) ?? [];
+  const perSecond = Number(number) / ({ s: 1, m: 60, h: 3_600 }[unit] ?? 1);
+  if (number === '' || perSecond <= 0)
+    throw new Exit(EXIT.wrong, `--rate must be a rate such as 100/s or 10/m, not \`${rate}\`.`);
+  return perSecond;
+}

@@ -1,0 +1,90 @@
+// tributary install --engine-only URL…: the bundled engine alone, without a shards.yaml.
+import type { Database } from '../../../config/config.ts';
+import { toDatabase } from '../../../config/sections/database.ts';
+import { expandUrl, parseUrl } from '../../../config/url/url.ts';
+import { BadUrl } from '../../../config/url/url-parts.ts';
+import type { Place } from '../../../config/value.ts';
+import { sentenceFor } from '../../../errors/sentence.ts';
+import { placeOf } from '../../../install/facts/database.ts';
+import { reachingServers } from '../../../install/facts/reach.ts';
+import { type EngineResult, engineScript, installEngine } from '../../../install/plan/engine.ts';
+import type { CliContext } from '../../context.ts';
+import { EXIT, Exit } from '../../exit.ts';
+import { type Column, json, table, widthOf } from '../../terminal/output.ts';
+
+interface Row {
+  readonly url: string;
+  readonly version: string | undefined;
+  readonly outcome: 'installed' | 'upgraded' | 'unchanged' | 'failed';
+  readonly mistake: string | undefined;
+}
+
+const COLUMNS: readonly Column<Row>[] = [
+  { title: 'database', value: ({ url }) => url },
+  { title: 'engine', value: ({ version }) => version },
+  { title: 'outcome', value: ({ outcome }) => outcome },
+];
+
+export async function installEngines(
+  context: CliContext,
+  urls: readonly string[],
+  {
+    json: asJson,
+    dryRun,
+    verbose,
+  }: { readonly json?: true; readonly dryRun?: true; readonly verbose?: true },
+): Promise<void> {
+  const databases = urls.flatMap((url, at) => databasesOf(url, at, context));
+  const limited = reachingServers();
+  const rows = await Promise.all(
+    databases.map((database) =>
+      limited(database, async (): Promise<Row> => {
+        const url = database.displayUrl;
+        try {
+          const result = await installEngine(database, { isDry: dryRun === true });
+          return { url, version: result.version, outcome: outcomeOf(result), mistake: undefined };
+        } catch (error) {
+          const mistake = sentenceFor(error, placeOf(database));
+          return { url, version: undefined, outcome: 'failed', mistake };
+        }
+      }),
+    ),
+  );
+  if (dryRun) context.stdout.write(`${engineScript({ whole: verbose === true })}\n`);
+  context.stdout.write(
+    asJson
+      ? json({
+          databases: rows.map((row) => ({
+            ...row,
+            version: row.version ?? null,
+            mistake: row.mistake ?? null,
+          })),
+        })
+      : table(COLUMNS, rows, { width: widthOf(context.stdout) }),
+  );
+  const mistakes = rows.flatMap(({ mistake }) => mistake ?? []);
+  if (mistakes.length > 0) throw new Exit(EXIT.failed, mistakes.join('\n'));
+}
+
+const outcomeOf = ({ before, changed }: EngineResult): Row['outcome'] =>
+  !changed ? 'unchanged' : before === undefined ? 'installed' : 'upgraded';
+
+/** What the URL leaves open is found where it is for the file: PG* variables, service files, ~/.pgpass. */
+function databasesOf(text: string, at: number, { cwd, env, log }: CliContext): Database[] {
+  const value: Place = {
+    name: `--engine-only: URL ${at + 1}`,
+    source: { env, folder: cwd },
+    problem: (sentence) => {
+      throw new Exit(EXIT.wrong, sentence);
+    },
+    warn: (sentence) => log.warn(sentence),
+  };
+  try {
+    return expandUrl(text).flatMap(
+      (one) => toDatabase(parseUrl(one), { own: {}, defaults: {}, value }) ?? [],
+    );
+  } catch (error) {
+    if (!(error instanceof BadUrl)) throw error;
+    throw new Exit(EXIT.wrong, `${value.name} ${error.message}.`);
+  }
+}

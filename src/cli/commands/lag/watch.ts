@@ -1,0 +1,88 @@
+// Lag again each second: redrawn on a terminal, one block after the other elsewhere.
+import type { ReadStream } from 'node:tty';
+import { sentenceFor } from '../../../errors/sentence.ts';
+import { plain } from '../../../lifecycle/plain.ts';
+import { wait } from '../../../lifecycle/wait.ts';
+import type { LagReader } from '../../../observability/lag/reader.ts';
+import type { LagReport } from '../../../observability/lag/report.ts';
+import type { CliContext } from '../../context.ts';
+import { fitted } from '../../terminal/fit.ts';
+
+export interface WatchOptions {
+  readonly context: CliContext;
+  readonly live: boolean;
+  readonly isJson: boolean;
+  show(report: LagReport): string;
+  readonly everyMs?: number;
+}
+
+const EVERY_MS = 1_000;
+/** A shard that does not answer must not hold up the picture. */
+const PATIENCE_MS = 800;
+const HOME_AND_ERASE = '\x1b[H\x1b[2J';
+/** The cursor's row, below the picture. */
+const BESIDES = 1;
+/** `q` and Ctrl-C, which no longer is a signal where keys come one by one. */
+const QUITS = ['q', 'Q', '\x03', '\x04'];
+
+/**
+ * Until the first stop signal, or `q` on a terminal. Central may go away meanwhile: that is said, and tried again.
+ * @returns the last report.
+ * @throws what the first look throws.
+ */
+export async function watchLag(
+  reader: Pick<LagReader, 'read'>,
+  { context, live, isJson, show, everyMs = EVERY_MS }: WatchOptions,
+): Promise<LagReport | undefined> {
+  const { stdout } = context.raw;
+  const isPicture = !isJson && stdout.isTTY === true;
+  const keys = isPicture ? readKeys(context.stdin) : undefined;
+  const signal = keys === undefined ? context.signal : AbortSignal.any([context.signal, keys.quit]);
+  let report: LagReport | undefined;
+  try {
+    while (!signal.aborted) {
+      const beganMs = performance.now();
+      try {
+        report = await reader.read({ live, patienceMs: PATIENCE_MS });
+        draw(show(report));
+      } catch (error) {
+        if (report === undefined) throw error;
+        const sentence = `${sentenceFor(error, 'Central')} It is tried again.`;
+        if (isJson) context.stderr.write(`${sentence}\n`);
+        else draw(`${plain(sentence)}\n`);
+      }
+      await wait(Math.max(0, everyMs - (performance.now() - beganMs)), signal);
+    }
+  } finally {
+    keys?.end();
+  }
+  return report;
+
+  function draw(text: string): void {
+    if (isJson) stdout.write(text);
+    else if (isPicture) {
+      const head = `${new Date().toLocaleTimeString('en-GB')}${keys === undefined ? '' : '   q quits'}`;
+      stdout.write(`${HOME_AND_ERASE}${fitted(`${head}\n\n${text}`, stdout, BESIDES)}`);
+    } else stdout.write(`${new Date().toISOString()}\n${text}\n`);
+  }
+}
+
+/** Keys one by one and without an echo, as long as the picture is drawn; undefined where there is no keyboard. */
+function readKeys(stdin: CliContext['stdin']): { readonly quit: AbortSignal; end(): void } | undefined {
+  if (stdin.isTTY !== true) return undefined;
+  const quit = new AbortController();
+  const keyboard = stdin as ReadStream;
+  const onKeys = (keys: Buffer | string) => {
+    if (QUITS.some((key) => keys.toString().includes(key))) quit.abort();
+  };
+  keyboard.setRawMode(true);
+  keyboard.on('data', onKeys);
+  return {
+    quit: quit.signal,
+    end: () => {
+      keyboard.off('data', onKeys);
+      keyboard.setRawMode(false);
+      keyboard.pause();
+    },
+  };
+}

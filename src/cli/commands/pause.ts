@@ -1,0 +1,30 @@
+// tributary pause: nothing more is read of a source, a shard, a queue, or of all, until `resume`.
+
+import type { Command } from 'commander';
+import { CentralLink } from '../../central/central-link.ts';
+import { pauseSources, type Selection } from '../../central/pause.ts';
+import { counted } from '../../errors/words.ts';
+import type { CliContext } from '../context.ts';
+
+export function register(program: Command, context: CliContext): void {
+  program
+    .command('pause')
+    .description('stops moving a source, a shard, a queue, or all; nothing is lost, the events wait')
+    .option('--shard <shard>', 'only this shard')
+    .option('--queue <queue>', 'only this source queue, or all that flows into this central queue')
+    .option('--reason <text>', 'why, shown by `lag`')
+    .action(async ({ reason, ...selection }: Selection & { readonly reason?: string }) => {
+      const config = await context.loadConfig();
+      const link = new CentralLink(config, 'pause');
+      try {
+        const { meant, changed } = await pauseSources(link, { config, selection, reason });
+        const before = meant.length - changed.length;
+        const rest = before === 0 ? '' : `; ${counted(before, 'was', 'were')} paused before`;
+        context.stdout.write(`Paused ${sourcesText(changed.length)}${rest}.\n`);
+      } finally {
+        await link.close();
+      }
+    });
+}
+
+export const sourcesText = (number: number): string => counted(number, 'source');

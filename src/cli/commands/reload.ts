@@ -1,0 +1,139 @@
+// tributary reload: replaces the workers of all hosts by new processes, one slot at a time, so that new handler code goes
+// live without a gap; says when it has.
+
+import type { Command } from 'commander';
+import { CentralLink } from '../../central/central-link.ts';
+import { readIdentity } from '../../central/identity.ts';
+import { BadUnit, parseDuration } from '../../config/units.ts';
+import { renewWorkers } from '../../coordination/worker-pool.ts';
+import { counted } from '../../errors/words.ts';
+import { wait } from '../../lifecycle/wait.ts';
+import type { CliContext } from '../context.ts';
+import { EXIT, Exit } from '../exit.ts';
+import { workedQueues } from './work.ts';
+
+interface Options {
+  readonly workers?: boolean;
+  readonly queue?: string[];
+  readonly wait: string;
+}
+
+const ASK_EVERY_MS = 200;
+
+export function register(program: Command, context: CliContext): void {
+  program
+    .command('reload')
+    .description('brings new handler code into the running workers of all hosts, without a gap')
+    .option('--workers', 'replaces workers by new processes, one slot at a time')
+    .option('--queue <name...>', 'only those of these central queues')
+    .option('--wait <duration>', 'how long to wait until all are replaced', '2m')
+    .action(async ({ workers = false, queue, wait: patience }: Options) => {
+      const patienceMs = durationOf(patience);
+      const config = await context.loadConfig();
+      if (!workers)
+        throw new Exit(
+          EXIT.wrong,
+          'Say what to reload: `tributary reload --workers` replaces the workers. The file is read when a process starts.',
+        );
+      const queues = workedQueues(config, queue);
+      const link = new CentralLink(config, 'reload');
+      try {
+        await readIdentity(link, config.name);
+        const isDone = await renew(link, queues, { context, patienceMs });
+        if (!isDone) throw new Exit(EXIT.failed);
+      } finally {
+        await link.close();
+      }
+    });
+}
+
+/** @returns false where old code goes on somewhere. */
+async function renew(
+  link: CentralLink,
+  queues: readonly string[],
+  { context, patienceMs }: { readonly context: CliContext; readonly patienceMs: number },
+): Promise<boolean> {
+  const wanted = await link.use(async (central) => {
+    const generations = new Map<string, number>();
+    for (const queue of queues) generations.set(queue, await renewWorkers(central, queue));
+    return generations;
+  });
+  const endMs = performance.now() + patienceMs;
+  let isDone = true;
+  for (const [queue, generation] of wanted) {
+    for (;;) {
+      const hosts = await standOf(link, queue);
+      const old = hosts.filter((host) => (host.generation ?? generation) < generation);
+      const failed = old.find(({ keptOf }) => keptOf !== undefined && keptOf >= generation);
+      const isOver = old.length === 0 || failed !== undefined || performance.now() > endMs;
+      if (isOver) context.stdout.write(`${sentence({ queue, hosts, old, failed })}\n`);
+      if (isOver) isDone &&= old.length === 0;
+      if (isOver) break;
+      await wait(ASK_EVERY_MS, context.signal);
+      if (context.signal.aborted) return false;
+    }
+  }
+  return isDone;
+}
+
+interface HostStand {
+  readonly host: string;
+  /** Of its oldest process; undefined: it has none. */
+  readonly generation: number | undefined;
+  /** Why its old process goes on, and of which generation the new one was that could not take over. */
+  readonly kept: string | undefined;
+  readonly keptOf: number | undefined;
+}
+
+/** What the living hosts last said about a queue. */
+async function standOf(link: CentralLink, queue: string): Promise<HostStand[]> {
+  const rows = await link.query<{
+    host: string;
+    generation: number | null;
+    kept: string | null;
+    kept_of: number | null;
+  }>(
+    `select host, (details -> 'generations' ->> $1)::int as generation,
+        details -> 'kept' ->> $1 as kept, (details -> 'keptOf' ->> $1)::int as kept_of
+       from tributary.member
+      where kind = 'work' and until > clock_timestamp() and coalesce(details -> 'serves' ? $1, true)
+      order by host`,
+    [queue],
+  );
+  return rows.map(({ host, generation, kept, kept_of }) => ({
+    host,
+    generation: generation ?? undefined,
+    kept: kept ?? undefined,
+    keptOf: kept_of ?? undefined,
+  }));
+}
+
+function sentence({
+  queue,
+  hosts,
+  old,
+  failed,
+}: {
+  readonly queue: string;
+  readonly hosts: readonly HostStand[];
+  readonly old: readonly HostStand[];
+  readonly failed: HostStand | undefined;
+}): string {
+  if (failed !== undefined)
+    return `${queue}: on ${failed.host} the old code goes on: ${failed.kept} It is tried again every 15 seconds.`;
+  if (old.length > 0)
+    return `${queue}: not all workers are replaced yet on ${old.map(({ host }) => host).join(', ')}; those that are left finish their batches first.`;
+  // A process that has just taken over may not be counted as running yet; that it is there is what counts.
+  const at = hosts.filter(({ generation }) => generation !== undefined).length;
+  if (at === 0) return `${queue}: no worker runs now; those that start will have the new code.`;
+  return `${queue}: all workers run the new code, on ${counted(at, 'host')}.`;
+}
+
+function durationOf(text: string): number {
+  try {
+    return parseDuration(text);
+  } catch (error) {
+    if (!(error instanceof BadUnit)) throw error;
+    throw new Exit(EXIT.wrong, `--wait ${error.message}.`);
+  }
+}

@@ -1,0 +1,33 @@
+// The two connections of a repair: to central and to the shard.
+import type { Config, Database, Shard } from '../../../config/config.ts';
+import { placeOf } from '../../../config/sections/shards.ts';
+import { sentenceFor } from '../../../errors/sentence.ts';
+import type { RepairConnections } from '../../../mover/repair/repair.ts';
+import { Connection } from '../../../postgres/connection.ts';
+import { EXIT, Exit } from '../../exit.ts';
+
+/** Opens them, and closes them however `work` ends. */
+export async function withConnections(
+  { config, shard: where }: { readonly config: Config; readonly shard: Shard },
+  work: (connections: RepairConnections) => Promise<void>,
+): Promise<void> {
+  const central = await opened(config.central, 'Central');
+  try {
+    const shard = await opened(where, `Shard ${where.name}`);
+    try {
+      await work({ central, shard });
+    } finally {
+      await shard.close();
+    }
+  } finally {
+    await central.close();
+  }
+}
+
+async function opened(database: Database, label: string): Promise<Connection> {
+  try {
+    return await Connection.open(database, { applicationName: 'tributary repair' });
+  } catch (error) {
+    throw new Exit(EXIT.failed, sentenceFor(error, `${label} (${placeOf(database)})`));
+  }
+}

@@ -1,0 +1,85 @@
+// tributary scale: sets the number of workers of a central queue over all hosts, while they run.
+
+import { hostname, userInfo } from 'node:os';
+import type { Command } from 'commander';
+import { CentralLink } from '../../central/central-link.ts';
+import { readIdentity } from '../../central/identity.ts';
+import type { Config } from '../../config/config.ts';
+import { MOST_WORKERS } from '../../config/sections/queues.ts';
+import { readWorkerPools, resetWorkers, setWorkers } from '../../coordination/worker-pool.ts';
+import { counted } from '../../errors/words.ts';
+import type { CliContext } from '../context.ts';
+import { EXIT, Exit } from '../exit.ts';
+import { requireWorked } from './work.ts';
+
+export function register(program: Command, context: CliContext): void {
+  program
+    .command('scale')
+    .description('sets the number of workers of a central queue, live; 0 parks it')
+    .argument('<queue>', 'the central queue')
+    .argument('[workers]', 'how many, over all hosts')
+    .option('--reset', 'back to the number in the file')
+    .action(async (queue: string, workers: string | undefined, { reset = false }: { reset?: boolean }) => {
+      const config = await context.loadConfig();
+      const wanted = wantedNumber(config, { queue, workers, reset });
+      const link = new CentralLink(config, 'scale');
+      try {
+        await readIdentity(link, config.name);
+        context.stdout.write(`${await scale(link, queue, wanted)}\n`);
+      } finally {
+        await link.close();
+      }
+    });
+}
+
+/** @returns undefined: the file's number. @throws Exit where the command makes no sense. */
+function wantedNumber(
+  config: Config,
+  { queue: name, workers, reset }: { queue: string; workers: string | undefined; reset: boolean },
+): number | undefined {
+  const queue = requireWorked(config, name);
+  if (reset === (workers !== undefined)) {
+    throw new Exit(
+      EXIT.wrong,
+      `Say either a number or --reset: \`tributary scale ${name} 4\`, \`tributary scale ${name} --reset\`.`,
+    );
+  }
+  if (workers === undefined) return undefined;
+  const wanted = Number(workers);
+  if (!/^\d+$/.test(workers) || wanted > MOST_WORKERS) {
+    throw new Exit(
+      EXIT.wrong,
+      `The number of workers is a whole number from 0 to ${MOST_WORKERS}, not ${workers}.`,
+    );
+  }
+  if (wanted > 0 && queue.handler === undefined) {
+    throw new Exit(
+      EXIT.wrong,
+      `Queue ${name} has no \`handler:\` in ${config.file}, so that no worker could do anything.`,
+    );
+  }
+  return wanted;
+}
+
+async function scale(link: CentralLink, queue: string, wanted: number | undefined): Promise<string> {
+  const by = `${userInfo().username}@${hostname()}`;
+  return await link.use(async (connection) => {
+    const before = (await readWorkerPools(connection)).find((pool) => pool.queue === queue);
+    const now =
+      wanted === undefined
+        ? await resetWorkers(connection, queue)
+        : await setWorkers(connection, queue, { wanted, by });
+    const [row] = await connection.query<{ hosts: number }>(
+      `select count(*)::int as hosts from tributary.member
+        where kind = 'work' and until > now() and coalesce(details -> 'serves' ? $1, true)`,
+      [queue],
+    );
+    return [
+      `${queue}: ${before?.wanted ?? 0} → ${counted(now, 'worker')}`,
+      before === undefined ? '' : `, ${before.fileWanted} in the file`,
+      now === 0 ? '; the queue is parked, its events wait' : '',
+      now > 0 && row?.hosts === 0 ? '; no host runs `tributary work` or `tributary start` for it now' : '',
+      '.',
+    ].join('');
+  });
+}

@@ -1,0 +1,144 @@
+// One mover in a process of its own, started again whenever it dies.
+//
+// Invariant: at most one process at a time; it holds the other end of our channel, so that it ends however we end.
+// Order: a process is reaped, then central is told that this member is dead; its shards need not wait for leases to run out.
+// Fails by: our own death, which closes the channel; central away when a mover dies, then its leases run out by themselves.
+import { type ChildProcess, fork } from 'node:child_process';
+import { CentralLink } from '../../../central/central-link.ts';
+import type { Config } from '../../../config/config.ts';
+import { endPredecessor, leaseLeave } from '../../../coordination/lease-queries.ts';
+import { backoffMs } from '../../../lifecycle/backoff.ts';
+import { packagePath } from '../../../lifecycle/package-root.ts';
+import type { Service } from '../../../lifecycle/service.ts';
+import { wait } from '../../../lifecycle/wait.ts';
+import { EXIT, Exit } from '../../exit.ts';
+import { memberWord } from './member-word.ts';
+
+export interface Death {
+  readonly pid: number | undefined;
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** When the next one starts. */
+  readonly restartMs: number;
+}
+
+export interface ForkedMoverOptions {
+  readonly config: Config;
+  readonly host: string;
+  readonly onDeath: (death: Death) => void;
+  /** Central could not be told about a death. */
+  readonly onTrouble: (error: unknown) => void;
+  /** Replaced in tests. */
+  readonly program?: string;
+}
+
+/** Always the compiled file, as for workers. */
+const PROGRAM = packagePath('dist', 'run', 'tributary.js');
+const CRASH_BACKOFF = { firstMs: 500, maxMs: 10_000 };
+/** One that lived so long did not die of its start. */
+const STEADY_MS = 10_000;
+/** What a mover gets to commit what it has read. */
+const DRAIN_MS = 20_000;
+
+export class ForkedMover implements Service {
+  readonly name = 'mover process';
+  readonly #options: ForkedMoverOptions;
+  readonly #link: CentralLink;
+  readonly #stopped = new AbortController();
+  #child: ChildProcess | undefined;
+  #member: string | undefined;
+  #crashes = 0;
+
+  constructor(options: ForkedMoverOptions) {
+    this.#options = options;
+    this.#link = new CentralLink(options.config, 'supervisor');
+  }
+
+  get pid(): number | undefined {
+    return this.#child?.pid;
+  }
+
+  /** @throws Exit where the mover finds its usage or its file wrong: starting again would not help. It said why itself. */
+  async run(): Promise<void> {
+    let buried: Promise<void> = Promise.resolve();
+    try {
+      while (!this.#stopped.signal.aborted) {
+        const startedMs = performance.now();
+        const ending = await this.#runOnce();
+        if (this.#stopped.signal.aborted && ending.code === EXIT.done) break;
+        if (ending.code === EXIT.wrong) throw new Exit(EXIT.wrong);
+        // The next one starts meanwhile: it looks at the leases again and again.
+        buried = this.#bury();
+        if (this.#stopped.signal.aborted) break;
+        const restartMs = this.#restartMs(performance.now() - startedMs);
+        this.#options.onDeath({ ...ending, restartMs });
+        await wait(restartMs, this.#stopped.signal);
+      }
+    } finally {
+      await buried;
+      await this.#link.close();
+    }
+  }
+
+  /** Lets it commit what it has read, within limits. */
+  async stop(): Promise<void> {
+    if (this.#stopped.signal.aborted) return;
+    this.#stopped.abort();
+    this.#drain();
+  }
+
+  async stopNow(): Promise<void> {
+    this.#stopped.abort();
+    this.#child?.kill('SIGKILL');
+  }
+
+  #drain(): void {
+    const child = this.#child;
+    if (child === undefined) return;
+    child.kill('SIGTERM');
+    const timer = setTimeout(() => child.kill('SIGKILL'), DRAIN_MS);
+    child.once('exit', () => clearTimeout(timer));
+  }
+
+  async #runOnce(): Promise<Omit<Death, 'restartMs'>> {
+    const { config, host, program = PROGRAM } = this.#options;
+    const child = fork(program, ['-c', config.file, 'mover', '--host', host], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+    this.#child = child;
+    this.#member = undefined;
+    child.on('message', (raw) => {
+      const word = memberWord.safeParse(raw);
+      if (word.success) this.#member = word.data.id;
+    });
+    const { pid } = child;
+    const ending = await new Promise<Omit<Death, 'restartMs'>>((resolve) => {
+      child.once('exit', (code, signal) => resolve({ pid, code, signal }));
+      // It could not be started at all, or not be written to; the latter is followed by its exit.
+      child.on('error', () => {
+        if (pid === undefined) resolve({ pid, code: null, signal: null });
+      });
+    });
+    this.#child = undefined;
+    return ending;
+  }
+
+  /** Without this the next mover would wait until the dead one's leases have run out. We saw its process end. */
+  async #bury(): Promise<void> {
+    const member = this.#member;
+    if (member === undefined) return;
+    try {
+      await this.#link.use(async (central) => {
+        await endPredecessor(central, { holder: member, backendPid: undefined, backendStart: undefined });
+        await leaseLeave(central, member);
+      });
+    } catch (error) {
+      this.#options.onTrouble(error);
+    }
+  }
+
+  #restartMs(livedMs: number): number {
+    this.#crashes = livedMs >= STEADY_MS ? 1 : this.#crashes + 1;
+    return this.#crashes === 1 ? 0 : backoffMs(this.#crashes - 1, CRASH_BACKOFF);
+  }
+}

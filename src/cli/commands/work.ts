@@ -1,0 +1,78 @@
+// tributary work: this host's share of the workers, until it is told to stop.
+import { hostname } from 'node:os';
+import type { Command } from 'commander';
+import type { Config } from '../../config/config.ts';
+import { nearest } from '../../config/nearest.ts';
+import { packageVersion } from '../../lifecycle/package-root.ts';
+import { logWorkers } from '../../observability/worker-log.ts';
+import { WorkerPool } from '../../workers/primary/pool.ts';
+import type { CliContext } from '../context.ts';
+import { EXIT, Exit } from '../exit.ts';
+
+interface Options {
+  readonly queue?: string[];
+  readonly host?: string;
+}
+
+export function register(program: Command, context: CliContext): void {
+  program
+    .command('work')
+    .description("runs this host's share of the workers until SIGTERM")
+    .option('--queue <name...>', 'only these central queues')
+    .option('--host <name>', 'how this host is called in `lag`; default: the name of this machine')
+    .action(async ({ queue, host = hostname() }: Options) => {
+      const config = await context.loadConfig();
+      const queues = workedQueues(config, queue);
+      const pool = new WorkerPool({
+        config,
+        host,
+        queues,
+        onOccurrence: logWorkers(context.log),
+        log: { level: context.log.level, isPretty: context.stderr.isTTY === true },
+      });
+      const { signal, hardSignal } = context;
+      signal.addEventListener('abort', () => void pool.stop(), { once: true });
+      hardSignal.addEventListener('abort', () => void pool.stopNow(), { once: true });
+      context.onHangUp?.(() => pool.renew());
+      if (signal.aborted) return;
+      context.log.info(
+        { queues, installation: config.name, host, version: packageVersion() },
+        `working on ${queues.join(', ')}`,
+      );
+      await pool.run();
+      context.log.info('stopped: every batch at hand was finished or goes to another worker');
+    });
+}
+
+/** @throws Exit with a sentence about names that are none, or where there is nothing to work on. */
+export function workedQueues(config: Config, asked?: readonly string[]): string[] {
+  const worked = config.queues.filter(({ workers }) => workers !== 'none').map(({ name }) => name);
+  for (const name of asked ?? []) requireWorked(config, name);
+  const queues = asked ?? worked;
+  if (queues.length === 0)
+    throw new Exit(
+      EXIT.wrong,
+      `No queue in ${config.file} has workers: give one \`workers:\` and \`handler:\`.`,
+    );
+  return [...new Set(queues)];
+}
+
+/** @throws Exit with a sentence where the file has no such central queue, or it has no workers. */
+export function requireWorked(config: Config, name: string): Config['queues'][number] {
+  const queue = config.queues.find((one) => one.name === name);
+  if (queue === undefined) {
+    const names = config.queues.map((one) => one.name);
+    const meant = nearest(name, names);
+    const hint = meant === undefined ? `the queues there are ${names.join(', ')}` : `did you mean ${meant}?`;
+    throw new Exit(
+      EXIT.wrong,
+      `There is no central queue ${name} in ${config.file}: ${hint}`.replace(/([^?])$/, '$1.'),
+    );
+  }
+  if (queue.workers === 'none')
+    throw new Exit(
+      EXIT.wrong,
+      `Queue ${name} says \`workers: none\` in ${config.file}: its events are only brought to central. Give it a number, and run \`tributary install\`.`,
+    );
+  return queue;
+}

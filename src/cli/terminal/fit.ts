@@ -1,0 +1,46 @@
+// Text made to fit a terminal: sentences broken between words, and a picture cut to the rows and columns there are.
+import type { Output } from '../context.ts';
+
+/** What a terminal has that does not say. */
+const COLUMNS = 80;
+const ROWS = 24;
+
+/** Where a line may not be broken any further. */
+const NARROWEST = 20;
+
+/**
+ * Breaks every line between words where it is longer than `width`; what follows is indented as its line is.
+ * @param width absent: lines may be of any length.
+ */
+export function wrapped(text: string, width: number | undefined): string {
+  if (width === undefined) return text;
+  return text
+    .split('\n')
+    .flatMap((line) => brokenLine(line, Math.max(NARROWEST, width)))
+    .join('\n');
+}
+
+function brokenLine(line: string, width: number): string[] {
+  const indent = /^ */.exec(line)?.[0] ?? '';
+  const lines: string[] = [];
+  let rest = line;
+  while (rest.length > width) {
+    const space = rest.lastIndexOf(' ', width);
+    if (space <= indent.length) break;
+    lines.push(rest.slice(0, space).trimEnd());
+    rest = indent + rest.slice(space).trimStart();
+  }
+  return [...lines, rest];
+}
+
+/**
+ * A picture that is drawn again and again: what wraps or scrolls away could not be erased.
+ * @param besides rows that are needed for something else.
+ * @returns its first lines, each with its beginning; it ends in a newline.
+ */
+export function fitted(text: string, { columns = COLUMNS, rows = ROWS }: Output, besides: number): string {
+  const lines = text.trimEnd().split('\n');
+  const room = Math.max(1, rows - besides);
+  const shown = lines.length <= room ? lines : [...lines.slice(0, room - 1), '…'];
+  return `${shown.map((line) => [...line].slice(0, Math.max(1, columns)).join('')).join('\n')}\n`;
+}

@@ -1,0 +1,79 @@
+// `name:`, `mover:` and `http:` of the file.
+import type { Config } from '../config.ts';
+import type { Value } from '../value.ts';
+import { compact, secret } from './database.ts';
+import { positive } from './queues.ts';
+
+const MEGABYTE = 2 ** 20;
+/**
+ * What one batch is at most, and so one transaction of a handler: ten seconds of one that takes 0.2 ms an event. Then another
+ * worker takes part, what is done is kept, and a process that drains has an end in sight.
+ */
+const WHOLE_EVENTS = 50_000;
+/** Fewer would cost a commit each for nothing, and come with a single answer of a shard. */
+const LEAST_WHOLE_EVENTS = 1_000;
+const DEFAULT_NAME = 'tributary';
+
+/** The name is part of the consumers' names on every shard. */
+export function readName(value: Value | undefined): string {
+  const wanted = 'a name of letters, digits, `_` and `-`, at most 40';
+  const text = value?.scalar(wanted);
+  if (value === undefined || text === undefined || /^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$/.test(text.text)) {
+    return text?.text ?? DEFAULT_NAME;
+  }
+  value.problem(`${value.name} must be ${wanted}, not ${text.shown}.`);
+  return DEFAULT_NAME;
+}
+
+/** `keepMs` is the default of the queues. */
+export function readMover(value: Value | undefined): Config['mover'] & { readonly keepMs: number } {
+  const section = value?.section(['memory', 'whole', 'adopt_after', 'keep']);
+  const memory = section?.get('memory');
+  const whole = section?.get('whole');
+  let memoryBytes = memory?.size() ?? 256 * MEGABYTE;
+  if (memoryBytes < MEGABYTE) {
+    memory?.problem(`${memory.name} must be at least 1MB.`);
+    memoryBytes = MEGABYTE;
+  }
+  const parts = whole?.isMap === true ? whole.section(['bytes', 'events']) : undefined;
+  const size = parts === undefined ? whole : parts.get('bytes');
+  const wholeBytes = size?.size() ?? Math.min(64 * MEGABYTE, Math.floor(memoryBytes / 4));
+  if (wholeBytes > memoryBytes) {
+    size?.problem(
+      `${size.name} is more than \`mover.memory\`, in which a whole transaction must fit: lower it.`,
+    );
+  }
+  const events = `a number of events such as ${WHOLE_EVENTS}, at least ${LEAST_WHOLE_EVENTS}`;
+  return {
+    memoryBytes,
+    wholeBytes,
+    wholeEvents: parts?.get('events')?.whole(events, { min: LEAST_WHOLE_EVENTS }) ?? WHOLE_EVENTS,
+    adoptAfterMs: positive(section?.get('adopt_after')) ?? 30_000,
+    keepMs: section?.get('keep')?.duration() ?? 0,
+  };
+}
+
+export function readHttp(value: Value | undefined): Config['http'] {
+  const section = value?.section(['listen', 'token']);
+  if (value === undefined || section === undefined || value.isEmpty) return undefined;
+  const listen = section.require('listen', '`listen: 127.0.0.1:7717`');
+  const tokenValue = section.get('token');
+  const token = tokenValue === undefined ? undefined : secret(tokenValue, 'a secret text');
+  const text = listen?.scalar('a host and a port such as 127.0.0.1:7717');
+  const address = text === undefined ? undefined : parseListen(text.text);
+  if (listen !== undefined && text !== undefined && address === undefined) {
+    return listen.problem(
+      `${listen.name} must be a host and a port such as 127.0.0.1:7717, not ${text.shown}.`,
+    );
+  }
+  value.warn(`${value.name} has no effect: this version serves nothing over HTTP. Leave it out.`);
+  return address === undefined ? undefined : compact({ ...address, token });
+}
+
+/** `host:port`, `[::1]:port` or `:port` (all addresses); port 0 takes a free one. Undefined where it is none of these. */
+export function parseListen(text: string): { host: string; port: number } | undefined {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:/[\]]*)):(\d{1,5})$/.exec(text.trim());
+  const port = Number(match?.[3]);
+  if (match === null || port > 65_535) return undefined;
+  return { host: match[1] ?? (match[2] || '0.0.0.0'), port };
+}

@@ -1,0 +1,125 @@
+// `shards:` → every database in it, each under a name of its own.
+import type { Database, Shard } from '../config.ts';
+import type { Value } from '../value.ts';
+import { ACCESS_KEYS, type Access, compact, readAccess, readUrls, toDatabase } from './database.ts';
+import { machineOf } from './host.ts';
+import { readStart } from './queues.ts';
+
+interface Entry {
+  readonly value: Value;
+  readonly database: Database;
+  readonly givenName: string | undefined;
+  readonly moverHost: string;
+  readonly schema: Shard['schema'];
+  readonly start: Shard['start'] | undefined;
+}
+
+const KEYS = ['url', 'name', 'host', 'schema', 'start', ...ACCESS_KEYS];
+
+export function readShards(value: Value, defaults: Access): Shard[] {
+  const items = value.list();
+  if (items === undefined || items.length === 0) {
+    value.problem(
+      '`shards` must be a list of URLs or maps, one for each database: `- postgresql://db{01..16}/app_{00..15}`.',
+    );
+    return [];
+  }
+  const entries = items.flatMap((item) => readEntry(item, defaults));
+  reportTwins(entries);
+  return named(entries);
+}
+
+function readEntry(value: Value, defaults: Access): Entry[] {
+  const section = value.isMap ? value.section(KEYS) : undefined;
+  const urlValue =
+    section === undefined ? value : section.require('url', '`url: postgresql://host/database`');
+  const own = section === undefined ? {} : readAccess(section);
+  const urls = urlValue === undefined ? [] : readUrls(urlValue);
+  const nameValue = section?.get('name');
+  const givenName = nameValue?.text('a name');
+  const start = readStart(section?.get('start'));
+  if (nameValue !== undefined && givenName !== undefined) {
+    if (urls.length > 1) {
+      nameValue.problem(
+        `${nameValue.name} is one name for ${urls.length} databases: remove it, and each is named after its database.`,
+      );
+    } else if (givenName.includes(':')) {
+      nameValue.problem(
+        `${nameValue.name} must not contain a colon, which separates the parts of an event's origin.`,
+      );
+    }
+  }
+  return urls.flatMap((url) => {
+    const database = toDatabase(url, { own, defaults, value });
+    if (database === undefined) return [];
+    return {
+      value: nameValue ?? value,
+      database,
+      givenName: urls.length === 1 ? givenName : undefined,
+      moverHost: own.host ?? defaults.host ?? machineOf(database),
+      schema: own.schema ?? defaults.schema ?? 'pgq',
+      start,
+    };
+  });
+}
+
+function reportTwins(entries: readonly Entry[]): void {
+  const databases = new Map<string, Entry>();
+  for (const entry of entries) {
+    const key = placeOf(entry.database);
+    const first = databases.get(key);
+    if (first === undefined) databases.set(key, entry);
+    else {
+      entry.value.problem(
+        `The database ${key} is here a second time, first in line ${first.value.line}: its events would arrive twice, so remove one.`,
+      );
+    }
+  }
+}
+
+/** Whether two descriptions lead to the same database, as far as the file can tell. */
+export const placeOf = ({ host, port, database }: Database): string =>
+  `${host.toLowerCase()}:${port}/${database}`;
+
+/**
+ * `name:`, else the database's name, else `host/database`, else `host/port/database`: the first that no other shard has.
+ */
+function named(entries: readonly Entry[]): Shard[] {
+  const candidates = entries.map(({ givenName, database: { host, port, database } }) =>
+    givenName === undefined ? [database, `${host}/${database}`, `${host}/${port}/${database}`] : [givenName],
+  );
+  const level = candidates.map(() => 0);
+  const nameOf = (at: number) => candidates[at]?.[level[at] ?? 0] ?? '';
+  for (let round = 0; round < 2; round += 1) {
+    const counts = countBy(entries.map((_entry, at) => nameOf(at)));
+    for (const at of entries.keys()) {
+      if ((counts.get(nameOf(at)) ?? 0) > 1 && (level[at] ?? 0) + 1 < (candidates[at]?.length ?? 0)) {
+        level[at] = (level[at] ?? 0) + 1;
+      }
+    }
+  }
+  const owners = new Map<string, Entry>();
+  return entries.map((entry, at) => {
+    const name = nameOf(at);
+    const first = owners.get(name);
+    owners.set(name, entry);
+    if (first !== undefined && placeOf(first.database) !== placeOf(entry.database)) {
+      entry.value.problem(
+        `Two shards are called \`${name}\`, first in line ${first.value.line}: give one of them another \`name\`.`,
+      );
+    }
+    if (entry.givenName === undefined && name.includes(':')) {
+      entry.value.problem(
+        `The shard \`${name}\` has a colon in its name, which separates the parts of an event's origin: give it a \`name\`.`,
+      );
+    }
+    const { value: _value, givenName: _givenName, database, ...rest } = entry;
+    return compact({ ...database, name, ...rest });
+  });
+}
+
+function countBy(names: readonly string[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const name of names) counts.set(name, (counts.get(name) ?? 0) + 1);
+  return counts;
+}

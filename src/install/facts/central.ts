@@ -1,0 +1,104 @@
+// What is there of our own in the central database: the schema's version, who it belongs to, the sizes of the pools.
+import type { Database } from '../../config/config.ts';
+import type { Connection } from '../../postgres/connection.ts';
+import { literal } from '../../postgres/quote.ts';
+import { rolesOf, strangersSql } from './strangers.ts';
+
+export interface CentralFacts {
+  /** What strangers own or may change in our schemas, see strangers.ts. */
+  readonly strangers: readonly string[];
+  /** There is something in the schema, but no mark of an install and no identity. */
+  readonly isUnmarked: boolean;
+  readonly hasSchema: boolean;
+  readonly ownsSchema: boolean;
+  /** What an install left on the schema, see sql-files.ts. */
+  readonly mark: string | undefined;
+  /** Versions of the migrations that are in. */
+  readonly applied: readonly number[];
+  readonly identity: { readonly id: string; readonly name: string } | undefined;
+  /** `pgq_coop` of somebody else: it is left alone. */
+  readonly hasForeignCoop: boolean;
+  /** Whether the runtime role may use the schema and everything in it. */
+  readonly runtimeMayUse: boolean;
+  /** First numbers of workers that the file gave last, by central queue. */
+  readonly pools: ReadonlyMap<string, number>;
+}
+
+export const COOP_COMMENT = "Cooperative consumption under upstream's names, bundled with Tributary.";
+
+interface FirstRow {
+  has_schema: boolean;
+  owns_schema: boolean;
+  mark: string | null;
+  has_migrations: boolean;
+  has_identity: boolean;
+  has_pools: boolean;
+  foreign_coop: boolean;
+  runtime_exists: boolean;
+  is_empty: boolean;
+  strangers: string[] | null;
+}
+
+/** Two messages. */
+export async function readCentralFacts(
+  connection: Connection,
+  { user, admin }: Pick<Database, 'user' | 'admin'>,
+): Promise<CentralFacts> {
+  const role = literal(user);
+  const [row] = await connection.query<FirstRow>(`
+select to_regnamespace('tributary') is not null as has_schema,
+    coalesce((select pg_has_role(nspowner, 'usage') from pg_namespace where nspname = 'tributary'), false) as owns_schema,
+    obj_description(to_regnamespace('tributary'), 'pg_namespace') as mark,
+    ${mayReadSql('migration')} as has_migrations, ${mayReadSql('identity')} as has_identity,
+    ${mayReadSql('worker_pool')} as has_pools,
+    to_regnamespace('pgq_coop') is not null
+        and coalesce(obj_description(to_regnamespace('pgq_coop'), 'pg_namespace'), '') not ilike '%tributary%' as foreign_coop,
+    to_regrole(quote_ident(${role})) is not null as runtime_exists,
+    not exists (select from pg_class where relnamespace = to_regnamespace('tributary'))
+        and not exists (select from pg_proc where pronamespace = to_regnamespace('tributary')) as is_empty,
+    ${strangersSql({ schemas: ['tributary', 'pgq_coop'], roles: rolesOf(user, admin?.user) })} as strangers`);
+  const first = row as FirstRow;
+  const strangers = first.strangers ?? [];
+  const none = 'select null where false';
+  // A view is code too: nothing is read from what strangers may have made.
+  const mayRead = strangers.length === 0;
+  const [applied = [], identity = [], pools = [], lacking = []] = await connection.script(
+    [
+      first.has_migrations && mayRead ? 'select version from tributary.migration order by version' : none,
+      first.has_identity && mayRead ? 'select id::text, name from tributary.identity' : none,
+      first.has_pools && mayRead ? 'select central_queue, file_wanted from tributary.worker_pool' : none,
+      first.has_schema && first.runtime_exists ? lackingSql(role) : none,
+    ].join(';\n'),
+  );
+  const owner = identity[0] as { id: string; name: string } | undefined;
+  return {
+    strangers,
+    isUnmarked: first.has_schema && !first.is_empty && first.mark === null && owner === undefined,
+    hasSchema: first.has_schema,
+    ownsSchema: first.owns_schema,
+    mark: first.mark ?? undefined,
+    applied: applied.map((one) => Number(one.version)),
+    identity: owner,
+    hasForeignCoop: first.foreign_coop,
+    runtimeMayUse: first.has_schema && first.runtime_exists && lacking.length === 0,
+    pools: new Map(pools.map((one) => [String(one.central_queue), Number(one.file_wanted)])),
+  };
+}
+
+// By the catalogs: to_regclass raises an error where the schema may not be used.
+const mayReadSql = (table: string): string => `exists (
+        select from pg_class c join pg_namespace n on n.oid = c.relnamespace
+        where n.nspname = 'tributary' and c.relname = '${table}'
+          and has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select'))`;
+
+// A case, because the order in which the arms of an `and` run is the planner's.
+const lackingSql = (role: string): string => `
+select 'schema' where not has_schema_privilege(${role}, 'tributary', 'usage')
+union all
+select relname from pg_class
+where relnamespace = 'tributary'::regnamespace
+  and case relkind
+        when 'S' then not has_sequence_privilege(${role}, oid, 'usage')
+        when 'r' then not has_table_privilege(${role}, oid, 'insert')
+        else false end
+limit 1`;

@@ -1,0 +1,37 @@
+// Reaching many databases at once: bounded per server, not over all, so that a server which does not answer holds up nobody
+// else's databases.
+import pLimit, { type LimitFunction } from 'p-limit';
+import type { Database } from '../../config/config.ts';
+import { Connection, type ConnectOptions } from '../../postgres/connection.ts';
+
+/** Connections to one server at a time. */
+const PER_SERVER = 16;
+
+/** Calls at most so many at a time per server. */
+export type Limited = <T>(database: Database, call: () => Promise<T>) => Promise<T>;
+
+export function reachingServers(): Limited {
+  const limits = new Map<string, LimitFunction>();
+  return ({ host, port }, call) => {
+    const server = `${host}:${port}`;
+    const limit = limits.get(server) ?? pLimit(PER_SERVER);
+    limits.set(server, limit);
+    return limit(call);
+  };
+}
+
+/** Opens a connection, uses it, closes it. @throws what `use` or the driver throws. */
+export type Reach = <T>(database: Database, use: (connection: Connection) => Promise<T>) => Promise<T>;
+
+export function reachingWith(options: ConnectOptions): Reach {
+  const limited = reachingServers();
+  return (database, use) =>
+    limited(database, async () => {
+      const connection = await Connection.open(database, options);
+      try {
+        return await use(connection);
+      } finally {
+        await connection.close();
+      }
+    });
+}

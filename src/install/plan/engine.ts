@@ -1,0 +1,154 @@
+// The bundled engine: PgQ's API in plain SQL, for databases without the extension.
+//
+// Order: tables, then functions, then grants, each by file name; all in one transaction under a lock, so that two installs
+// at once end with one engine and a crash leaves none. Functions and grants are re-applied whole, which is also the upgrade.
+import type { Database } from '../../config/config.ts';
+import { TributaryError } from '../../errors/tributary-error.ts';
+import { Connection } from '../../postgres/connection.ts';
+import { literal } from '../../postgres/quote.ts';
+import { ENGINE_MARK } from '../../queue/provider.ts';
+import { type DatabaseFacts, placeOf, readFacts } from '../facts/database.ts';
+import { markSql } from '../facts/engine-state.ts';
+import { retrying } from '../retrying.ts';
+import { findProvider, findUnfit } from './provider.ts';
+import { markOf, type SqlFile, sqlFiles } from './sql-files.ts';
+import { fileStep, locked, renderSteps, runSteps, type Step } from './steps.ts';
+
+let mark: string | undefined;
+
+/** The engine's files in the order in which they are applied; an upgrade leaves the tables alone. */
+export function engineFiles({ isUpgrade }: { readonly isUpgrade: boolean }): readonly SqlFile[] {
+  const parts = isUpgrade ? ['functions', 'grants'] : ['tables', 'functions', 'grants'];
+  return parts.flatMap((part) => sqlFiles(`sql/pgq/${part}`));
+}
+
+const extFiles = (): readonly SqlFile[] => sqlFiles('sql/pgq_ext');
+
+/** What destinations note, for upstream's consumers. Somebody else's is left alone, and the engine does not need it. */
+function extStep(): Step {
+  const text = extFiles().map((file) => file.text);
+  return {
+    what: 'install or upgrade pgq_ext, unless there is another one',
+    files: extFiles(),
+    isRoutine: true,
+    sql: `do $ext$
+begin
+    if coalesce(obj_description(to_regnamespace('pgq_ext'), 'pg_namespace') like '%bundled with Tributary.', to_regnamespace('pgq_ext') is null) then
+        execute ${literal(text.join('\n'))};
+    end if;
+exception when insufficient_privilege then
+    raise notice 'schema pgq_ext was not installed: %', sqlerrm;
+end
+$ext$`,
+  };
+}
+
+/** What `pgq.version()` will say once this package's engine is in. */
+export function engineVersion(): string | undefined {
+  const text = engineFiles({ isUpgrade: true }).find(({ path }) => path.endsWith('/version.sql'))?.text;
+  return new RegExp(`'([^']*${ENGINE_MARK}[^']*)'`).exec(text ?? '')?.[1];
+}
+
+/** What `pgq.version()` is marked with once the functions of this package are in. */
+export function engineMark(): string {
+  mark ??= markOf([...engineFiles({ isUpgrade: true }), ...extFiles()]);
+  return mark;
+}
+
+/**
+ * Steps that install or upgrade the engine.
+ * @param offered version of the extension `pgq` that the server could create instead.
+ */
+export function engineSteps({
+  isUpgrade,
+  offered,
+}: {
+  readonly isUpgrade: boolean;
+  readonly offered?: string | undefined;
+}): Step[] {
+  const instead =
+    isUpgrade || offered === undefined
+      ? ''
+      : ` (or run \`create extension pgq\` first: the server offers version ${offered})`;
+  return [
+    fileStep(`${isUpgrade ? 'upgrade' : 'install'} the bundled engine${instead}`, engineFiles({ isUpgrade })),
+    extStep(),
+    {
+      what: 'mark what was installed',
+      sql: markSql(engineMark()),
+      isRoutine: true,
+    },
+  ];
+}
+
+/** Installs or upgrades the engine, whoever's schema pgq is there: for databases that are known to be empty or ours. */
+export async function applyEngine(connection: Connection): Promise<void> {
+  await retrying(async () => {
+    const [row] = await connection.query<{ there: boolean }>(
+      "select to_regnamespace('pgq') is not null as there",
+    );
+    await runSteps(connection, locked(engineSteps({ isUpgrade: row?.there === true })));
+  });
+}
+
+export interface EngineResult {
+  /** The engine's version before, undefined where there was none. */
+  readonly before: string | undefined;
+  readonly version: string | undefined;
+  /** False: it was there in this very version. */
+  readonly changed: boolean;
+}
+
+/**
+ * The engine alone into one database; refuses where somebody else's PgQ is.
+ * @param options.isDry looks and changes nothing
+ * @throws TributaryError, misconfigured, with the sentence that says why not.
+ */
+export async function installEngine(database: Database, { isDry = false } = {}): Promise<EngineResult> {
+  const connection = await Connection.open(database, { applicationName: 'tributary install', asAdmin: true });
+  try {
+    const { pgq, ...facts } = await readFacts(connection, {
+      schema: 'pgq',
+      queues: [],
+      runtimeRole: database.user,
+      adminRole: database.admin?.user,
+    });
+    refuse({ pgq, ...facts }, placeOf(database));
+    const changed = pgq.mark !== engineMark();
+    if (isDry || !changed) return { before: pgq.version, version: pgq.version, changed };
+    await applyEngine(connection);
+    const [row] = await connection.query<{ version: string | null }>('select pgq.version() as version');
+    return { before: pgq.version, version: row?.version ?? undefined, changed };
+  } finally {
+    await connection.close();
+  }
+}
+
+/** What `installEngine` would run in an empty database. */
+export const engineScript = (options: { readonly whole: boolean }): string =>
+  renderSteps(locked(engineSteps({ isUpgrade: false })), options);
+
+function refuse(facts: DatabaseFacts, place: string): void {
+  const unfit = findUnfit(facts, place);
+  const finding = findProvider(facts, 'pgq', place);
+  const sentence =
+    unfit ??
+    ('mistake' in finding ? finding.mistake : undefined) ??
+    (!('mistake' in finding) && (finding.provider === 'extension' || finding.provider === 'plain')
+      ? `${place} has ${finding.provider === 'extension' ? `the extension pgq ${finding.version}` : "somebody else's schema pgq"}: it is used as it is, and the bundled engine goes only where schema pgq is missing.`
+      : undefined) ??
+    engineHindrance(facts, place);
+  if (sentence !== undefined) throw new TributaryError(sentence, { code: 'engine', kind: 'misconfigured' });
+}
+
+/** Why the role that asks cannot install or upgrade the engine, with the SQL that would let it; undefined: it can. */
+export function engineHindrance({ server, pgq }: DatabaseFacts, place: string): string | undefined {
+  if (server.isSuperuser) return undefined;
+  if (pgq.hasPgq && !pgq.ownsSchema) {
+    return `${place}: the bundled engine there belongs to another role than ${server.role}: run install with that role as \`admin:\`.`;
+  }
+  if (!pgq.hasPgq && !server.mayCreateSchema) {
+    return `${place} has no schema pgq and role ${server.role} may not create it: an administrator runs \`grant create on database "${server.database}" to "${server.role}"\`, or give install an \`admin:\` role.`;
+  }
+  return undefined;
+}

@@ -1,0 +1,118 @@
+// What install does to a database, as SQL that can be run or shown: a step says what it does, steps make one transaction.
+import type { Connection, Row } from '../../postgres/connection.ts';
+import type { SqlFile } from './sql-files.ts';
+
+export interface Step {
+  /** For people, e.g. `create queue orders`. */
+  readonly what: string;
+  /** Statements without a closing semicolon. */
+  readonly sql: string;
+  /** Where the statements come from the package's files: shown by name unless everything is asked for. */
+  readonly files?: readonly SqlFile[];
+  /** A step that is made on every run and changes nothing that anybody would call a change. */
+  readonly isRoutine?: boolean;
+}
+
+/** Applying the engine on a slow machine takes seconds; a lock that nobody gives up ends the wait with an error. */
+const SETTINGS = `set local lock_timeout = '30s'; set local statement_timeout = '120s'; set local check_function_bodies = off`;
+const TIMEOUT_MS = 150_000;
+
+/**
+ * Two installs at once in one database take turns: by a lock that needs a right, or anybody could hold them up. Where none of
+ * these tables is there yet, the schema's own name makes the second wait, fail and come again.
+ */
+const LOCK: Step = {
+  what: 'wait for another install',
+  sql: `do $$
+declare v_table text;
+begin
+    foreach v_table in array array['tributary.identity', 'pgq.event_template', 'pgque.event_template'] loop
+        if to_regclass(v_table) is not null then
+            execute 'lock table only ' || v_table || ' in share update exclusive mode';
+        end if;
+    end loop;
+exception when insufficient_privilege then
+    null; -- What follows says what may not be done.
+end
+$$`,
+  isRoutine: true,
+};
+
+/** Steps behind the lock that every install takes first; none stay none. */
+export const locked = (steps: readonly Step[]): Step[] => (steps.length === 0 ? [] : [LOCK, ...steps]);
+
+/** Steps from files: their texts one after another. */
+export function fileStep(what: string, files: readonly SqlFile[], { isRoutine = false } = {}): Step {
+  return { what, files, isRoutine, sql: files.map((file) => file.text.trimEnd()).join('\n') };
+}
+
+/**
+ * All steps in one transaction and one message.
+ * @returns the rows of the last statement.
+ */
+export async function runSteps(connection: Connection, steps: readonly Step[]): Promise<Row[]> {
+  const head = `begin isolation level read committed;\n${SETTINGS};\n`;
+  const body = steps.map(({ sql }) => closed(sql)).join('\n');
+  try {
+    const results = await connection.script(`${head}${body}\ncommit`, { timeoutMs: TIMEOUT_MS });
+    return results.at(-2) ?? [];
+  } catch (error) {
+    nameStep(error, steps, head.length);
+    // A failed message leaves the transaction open and aborted.
+    await connection.query('rollback').catch(() => {});
+    throw error;
+  }
+}
+
+export interface RenderOptions {
+  /** Also prints what comes from the package's files. */
+  readonly whole?: boolean;
+  /** Sets of files that were listed already, by what they are for; they are listed once. */
+  readonly listed?: Set<string>;
+}
+
+/** The same transaction as text. */
+export function renderSteps(
+  steps: readonly Step[],
+  { whole = false, listed = new Set() }: RenderOptions = {},
+): string {
+  if (steps.length === 0) return '-- nothing to do';
+  const parts = steps.map((step) => render(step, { whole, listed }));
+  return ['begin isolation level read committed;', ...parts, 'commit;'].join('\n');
+}
+
+/** Where the server says at which character it stumbled, the message gets the step or the file that this is in. */
+function nameStep(error: unknown, steps: readonly Step[], headLength: number): void {
+  if (!(error instanceof Error) || !('position' in error)) return;
+  let left = Number(error.position) - headLength;
+  for (const { what, sql, files = [] } of steps) {
+    if (left > closed(sql).length) {
+      left -= closed(sql).length + 1;
+      continue;
+    }
+    const file = files.find(({ text }) => {
+      if (left <= text.trimEnd().length + 1) return true;
+      left -= text.trimEnd().length + 1;
+      return false;
+    });
+    error.message = `${file?.path ?? what}: ${error.message}`;
+    return;
+  }
+}
+
+function render({ what, sql, files }: Step, { whole, listed }: Required<RenderOptions>): string {
+  if (files === undefined || whole) return `-- ${what}\n${closed(sql)}`;
+  if (listed.has(what)) return `-- ${what}: the same ${files.length} files as above`;
+  listed.add(what);
+  return [`-- ${what}:`, ...files.map(({ path, text }) => `--   ${path} (${lineCount(text)} lines)`)].join(
+    '\n',
+  );
+}
+
+const lineCount = (text: string): number => text.trimEnd().split('\n').length;
+
+// In a comment at the end of a text a semicolon would be swallowed.
+function closed(sql: string): string {
+  if (/;\s*$/.test(sql)) return sql;
+  return sql.slice(sql.lastIndexOf('\n') + 1).includes('--') ? `${sql}\n;` : `${sql};`;
+}

@@ -1,0 +1,107 @@
+// What a mover exchanges with central once a second: what operators changed, how things stand, how full the queues are.
+import type { CentralLink } from '../central/central-link.ts';
+import { readHeld } from '../central/queue-backlog.ts';
+import { readSourceStates, storeLag } from '../central/source-states.ts';
+import type { WatchedService } from '../lifecycle/service-set.ts';
+import { wait } from '../lifecycle/wait.ts';
+import { lagOf } from './lag-report.ts';
+import type { Backpressure } from './limits/backpressure.ts';
+import type { ShardLoop } from './shard/shard-loop.ts';
+
+export interface ControlOptions {
+  /** Its own: closed with it. */
+  readonly link: CentralLink;
+  /** The shards that are moved now. */
+  readonly loops: () => readonly ShardLoop[];
+  /** The mover's name in `lag`. */
+  readonly host: string;
+  readonly backpressures: ReadonlyMap<string, Backpressure>;
+  /** Why a central queue takes no events; undefined: it does. */
+  readonly queueTrouble: (queue: string) => string | undefined;
+  readonly onTrouble: (error: unknown) => void;
+}
+
+const EVERY_MS = 1_000;
+const LAG_EVERY_MS = 2_000;
+
+export class Control implements WatchedService {
+  readonly name = 'exchange with central';
+  readonly link: CentralLink;
+  readonly #options: ControlOptions;
+  readonly #stopped = new AbortController();
+  turns = 0;
+  #opened = 0;
+  #lagAtMs = 0;
+
+  constructor(options: ControlOptions) {
+    this.#options = options;
+    this.link = options.link;
+  }
+
+  async run(): Promise<void> {
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      await this.#runOnce();
+      this.turns += 1;
+      await wait(EVERY_MS, signal);
+    }
+    await this.link.close();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+  }
+
+  abandon(): void {
+    this.#stopped.abort();
+    this.link.abandon();
+  }
+
+  async #runOnce(): Promise<void> {
+    const { link, onTrouble } = this.#options;
+    const loops = this.#options.loops();
+    try {
+      const states = await readSourceStates(
+        link,
+        loops.map(({ shard }) => shard.name),
+      );
+      const known = loops.reduce((count, loop) => count + loop.known, 0);
+      // Over a new connection we may be speaking to a central that went back: a source without events would never notice.
+      const isOther = known !== states.total || link.opened !== this.#opened;
+      this.#opened = link.opened;
+      for (const loop of loops) loop.refresh(states.exceptions, isOther);
+      this.turns += 1;
+      const nowMs = performance.now();
+      if (nowMs < this.#lagAtMs) return;
+      this.#lagAtMs = nowMs + LAG_EVERY_MS;
+      await this.tellLag(loops);
+      this.turns += 1;
+      await this.#measureHeld();
+    } catch (error) {
+      onTrouble(error);
+    }
+  }
+
+  /** Another shard is moved from now on: whoever asks for the lag wants to hear of it at once. */
+  tellSoon(): void {
+    this.#lagAtMs = 0;
+  }
+
+  async tellLag(loops: readonly ShardLoop[]): Promise<void> {
+    const { link, host, queueTrouble, backpressures, onTrouble } = this.#options;
+    const situation = {
+      nowMs: performance.now(),
+      centralTrouble: queueTrouble,
+      heldBack: (queue: string) => backpressures.get(queue)?.reason,
+    };
+    const figures = loops.flatMap((loop) => lagOf(loop, situation));
+    await storeLag(link, host, figures).catch(onTrouble);
+  }
+
+  async #measureHeld(): Promise<void> {
+    const { link, backpressures } = this.#options;
+    const held = await readHeld(link, [...backpressures.keys()]);
+    for (const [queue, backpressure] of backpressures)
+      backpressure.measured(held.get(queue) ?? { bytes: 0, waiting: 0 });
+  }
+}

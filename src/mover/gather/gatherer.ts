@@ -1,0 +1,173 @@
+// One per central queue: splices parcels of any sources into one COPY and one commit together with their positions, over
+// several lanes, so that what is large, slow or refused keeps nobody else waiting.
+//
+// Invariant: parcels of one source are committed in the order in which they were added, each only onto the position that
+// it follows, or not at all.
+// Fails by: what fails for no source's fault is handed back with the error, and so is what waits for the same lane; each
+// source starts again from the position that central has.
+
+import { TributaryError } from '../../errors/tributary-error.ts';
+import { backoffMs } from '../../lifecycle/backoff.ts';
+import type { WatchedService } from '../../lifecycle/service-set.ts';
+import { wait } from '../../lifecycle/wait.ts';
+import { LONGEST_REST_MS } from '../../lifecycle/watchdog.ts';
+import type { Backpressure } from '../limits/backpressure.ts';
+import { GiveWay } from '../limits/commit-pace.ts';
+import type { Parcel } from '../parcel.ts';
+import type { Source } from '../source/source.ts';
+import { type CommitDoor, type Done, ParcelCommit, Witnesses } from './parcel-commit.ts';
+import { type LaneName, ParcelQueue } from './parcel-queue.ts';
+
+export interface GathererOptions {
+  /** A connection of its own for each lane. */
+  readonly doorOf: (lane: LaneName) => CommitDoor;
+  /** Shared with the gatherers of other queues; default: its own. */
+  readonly giveWay?: GiveWay;
+  /** Told how much the queue may take; default: all. */
+  readonly backpressure?: Backpressure;
+  /** After each commit that inserted events. */
+  readonly onCommitted: (done: Done) => void;
+  /** `source`: the one to blame; undefined: central as a whole. */
+  readonly onTrouble: (error: unknown, source?: Source) => void;
+  /** How long parcels without events may wait for company, in ms. */
+  readonly idleMs?: number;
+  /** Most events that go in one commit; default: any number. */
+  readonly mostEvents?: number;
+}
+
+interface Lane {
+  readonly name: LaneName;
+  readonly door: CommitDoor;
+  readonly commit: ParcelCommit;
+  turns: number;
+}
+
+const LANES = ['quick', 'large', 'stream'] as const;
+/** A lane that had nothing to do for so long lets its connection go; the quick one never does. */
+const REST_AFTER_MS = 60_000;
+
+export class Gatherer implements WatchedService {
+  readonly name: string;
+  readonly #options: GathererOptions;
+  readonly #stopped = new AbortController();
+  readonly #waiting: ParcelQueue;
+  readonly #witnesses = new Witnesses();
+  readonly #giveWay: GiveWay;
+  readonly #lanes: readonly Lane[];
+  readonly #backingOff = new Set<LaneName>();
+  /** Taken by a lane. */
+  readonly #taken = new Set<Parcel>();
+  #isAbandoned = false;
+
+  constructor(queue: string, options: GathererOptions) {
+    this.name = `gatherer ${queue}`;
+    this.#options = options;
+    this.#giveWay = options.giveWay ?? new GiveWay();
+    const { idleMs = 1_000, mostEvents = Number.POSITIVE_INFINITY } = options;
+    this.#waiting = new ParcelQueue({ idleMs, mostEvents });
+    this.#lanes = LANES.map((name) => {
+      const door = options.doorOf(name);
+      return { name, door, commit: this.#newCommit(queue, name, door), turns: 0 };
+    });
+  }
+
+  /** False while central does not commit: then nobody should begin to read for it. */
+  get isHealthy(): boolean {
+    return this.#backingOff.size === 0 && this.#options.backpressure?.hasStopped !== true;
+  }
+
+  get turns(): readonly number[] {
+    return this.#lanes.map(({ door, turns }) => turns + (door.progress?.() ?? 0));
+  }
+
+  add(parcel: Parcel): void {
+    if (this.#isAbandoned) parcel.settle(abandoned());
+    else this.#waiting.add(parcel);
+  }
+
+  async run(): Promise<void> {
+    await Promise.all(this.#lanes.map((lane) => this.#runLane(lane)));
+  }
+
+  /** Commits what was added, then ends. */
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    this.#waiting.close();
+  }
+
+  /** What it has is handed back; a commit that is under way may still happen, and each source asks central for its position. */
+  abandon(): void {
+    this.#isAbandoned = true;
+    void this.stop();
+    for (const { door } of this.#lanes) door.abandon?.();
+    for (const parcel of [...this.#taken, ...this.#waiting.remove(() => true)]) parcel.settle(abandoned());
+  }
+
+  async #runLane(lane: Lane): Promise<void> {
+    const { name, door, commit } = lane;
+    const { signal } = this.#stopped;
+    let failures = 0;
+    let restAtMs = Number.POSITIVE_INFINITY;
+    while (!this.#waiting.isOver) {
+      lane.turns += 1;
+      const parcels = this.#waiting.take(name);
+      if (parcels.length === 0) {
+        if (performance.now() >= restAtMs) {
+          restAtMs = Number.POSITIVE_INFINITY;
+          await door.rest?.();
+        } else await this.#waiting.next(LONGEST_REST_MS);
+        continue;
+      }
+      failures = (await this.#succeeds(name, commit, parcels)) ? 0 : failures + 1;
+      if (name !== 'quick') restAtMs = performance.now() + REST_AFTER_MS;
+      const pauseMs = this.#options.backpressure?.pauseMs ?? 0;
+      if (pauseMs > 0) await wait(pauseMs, signal);
+      if (failures > 0 && !signal.aborted) {
+        this.#backingOff.add(name);
+        await wait(backoffMs(failures, { firstMs: 100, maxMs: 5_000 }), signal);
+        this.#backingOff.delete(name);
+      }
+    }
+    await door.rest?.();
+  }
+
+  /** False where central is to blame. */
+  async #succeeds(lane: LaneName, commit: ParcelCommit, parcels: readonly Parcel[]): Promise<boolean> {
+    for (const parcel of parcels) this.#taken.add(parcel);
+    try {
+      await commit.commit(parcels);
+      return true;
+    } catch (error) {
+      this.#options.onTrouble(error);
+      const waiting = this.#waiting.remove((parcel) => this.#waiting.laneOf(parcel) === lane);
+      for (const parcel of [...parcels, ...waiting]) parcel.settle(error);
+      return false;
+    } finally {
+      for (const parcel of parcels) this.#taken.delete(parcel);
+      this.#waiting.leave(parcels);
+    }
+  }
+
+  #newCommit(queue: string, lane: LaneName, door: CommitDoor): ParcelCommit {
+    const { onCommitted, onTrouble } = this.#options;
+    return new ParcelCommit({
+      queue,
+      lane,
+      door,
+      witnesses: this.#witnesses,
+      giveWay: this.#giveWay,
+      onCommitted,
+      onTrouble,
+      onRefused: (source) => this.#waiting.suspect(source),
+      // Finding poison takes many tries.
+      ...(lane === 'quick' ? { handOver: (parcels) => this.#waiting.putBack(parcels) } : {}),
+      reject: (source, parcels, error) => {
+        const waiting = this.#waiting.remove((parcel) => parcel.source === source);
+        for (const parcel of [...parcels, ...waiting]) parcel.settle(error);
+      },
+    });
+  }
+}
+
+const abandoned = () =>
+  new TributaryError('The commit was given up.', { code: 'abandoned', kind: 'retryable' });

@@ -1,0 +1,264 @@
+// Commits what a lane took: together where that works, else split by source until the one to blame is alone.
+//
+// Invariant: a parcel is committed onto the position that it follows, or not at all.
+// Fails by: a lost connection or a timeout leaves it unknown whether the commit happened and says nothing about a source:
+// it is thrown. Any other error is one source's fault.
+import {
+  type CommitContent,
+  type Committed,
+  isPositionMoved,
+  type PositionStep,
+} from '../../central/commit/commit.ts';
+import { firstRow } from '../../central/copy-rows.ts';
+import type { Position } from '../../central/position.ts';
+import { canBePoison, kindOf } from '../../errors/sqlstate.ts';
+import { TributaryError } from '../../errors/tributary-error.ts';
+import type { GiveWay } from '../limits/commit-pace.ts';
+import type { Parcel } from '../parcel.ts';
+import { RowStream } from '../row-stream.ts';
+import type { Source } from '../source/source.ts';
+import { LARGE_BYTES, type LaneName } from './parcel-queue.ts';
+
+/** A connection to central as one lane uses it; it reconnects by itself. */
+export interface CommitDoor {
+  /** Commits on central and says which transaction a tick has to cover, if any. */
+  readonly commit: (content: CommitContent) => Promise<Committed | undefined>;
+  /** Takes the poison out of one source's content; undefined where that cannot be told. */
+  readonly sortOut?: SortOut;
+  /** Lets the connection go until it is needed again. */
+  readonly rest?: () => Promise<void>;
+  /** Breaks off whatever is under way, for good. */
+  readonly abandon?: () => void;
+  /** Counts whatever it has done. */
+  readonly progress?: () => number;
+}
+
+/** `witness`: rows that central has taken since the source's events were first refused; undefined: none. */
+export type SortOut = (
+  content: CommitContent & { readonly chunks: readonly Buffer[] },
+  about: { readonly source: Source; readonly error: unknown; readonly witness: Buffer | undefined },
+) => Promise<CommitContent | undefined>;
+
+export interface Done extends Committed {
+  readonly queue: string;
+  readonly lane: LaneName;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly sources: number;
+  /** How long central took. */
+  readonly ms: number;
+}
+
+/** More than this is not kept in memory for later. */
+const MOST_WITNESS_BYTES = LARGE_BYTES;
+
+/**
+ * Commits of events so far over all lanes of a queue, and how many there had been when a source's events were first refused. A
+ * commit that only moves positions says nothing about what becomes of events.
+ */
+export class Witnesses {
+  #commits = 0;
+  /** Of the last commit, or the last whose first row is not large. */
+  #rows: Buffer | undefined;
+  readonly #refusedAt = new WeakMap<Source, number>();
+
+  committed(chunks: CommitContent['chunks']): void {
+    this.#commits += 1;
+    const [rows] = Array.isArray(chunks) ? (chunks as readonly Buffer[]) : [];
+    if (rows === undefined) return;
+    if (rows.buffer.byteLength <= MOST_WITNESS_BYTES) this.#rows = rows;
+    else if (firstRow(rows).length <= MOST_WITNESS_BYTES) this.#rows = Buffer.from(firstRow(rows));
+  }
+
+  accepted(source: Source): void {
+    this.#refusedAt.delete(source);
+  }
+
+  /** @returns rows that have passed since it was refused for the first time. */
+  refused(source: Source): Buffer | undefined {
+    const refusedAt = this.#refusedAt.get(source);
+    if (refusedAt === undefined) this.#refusedAt.set(source, this.#commits);
+    return refusedAt !== undefined && this.#commits > refusedAt ? this.#rows : undefined;
+  }
+}
+
+export interface ParcelCommitOptions {
+  readonly queue: string;
+  readonly lane: LaneName;
+  readonly door: CommitDoor;
+  readonly witnesses: Witnesses;
+  readonly giveWay: GiveWay;
+  readonly onCommitted: (done: Done) => void;
+  readonly onTrouble: (error: unknown, source: Source) => void;
+  /** Central refused something of it. */
+  readonly onRefused: (source: Source) => void;
+  /** One source's parcels fail alone, and another lane sees to it: too many others wait for this one. */
+  readonly handOver?: (parcels: readonly Parcel[]) => void;
+  /** Refuses these, and all that waits of the source. */
+  readonly reject: (source: Source, parcels: readonly Parcel[], error: unknown) => void;
+}
+
+export class ParcelCommit {
+  readonly #options: ParcelCommitOptions;
+
+  constructor(options: ParcelCommitOptions) {
+    this.#options = options;
+  }
+
+  /** Commits all together; where one source is to blame, all but that one. Throws only what says nothing about a source. */
+  async commit(taken: readonly Parcel[]): Promise<void> {
+    const parcels = withoutOutdated(taken);
+    if (parcels.length === 0) return;
+    try {
+      await this.#commitTogether(parcels);
+    } catch (error) {
+      const sources = [...new Set(parcels.map(({ source }) => source))];
+      const [first] = parcels as [Parcel];
+      if (first.chunks instanceof RowStream) {
+        this.#streamFailed(first.chunks, first, error);
+        return;
+      }
+      if (kindOf(error) !== 'halting' && !isPositionMoved(error)) throw error;
+      if (sources.length === 1) {
+        await this.#oneToBlame(first.source, parcels, error);
+        return;
+      }
+      const half = new Set(sources.slice(0, sources.length >> 1));
+      await this.commit(parcels.filter(({ source }) => half.has(source)));
+      await this.commit(parcels.filter(({ source }) => !half.has(source)));
+    }
+  }
+
+  /** One source's parcels fail alone: its poison is taken out, or it rests. */
+  async #oneToBlame(source: Source, parcels: readonly Parcel[], error: unknown): Promise<void> {
+    const { handOver, onRefused, onTrouble, reject, witnesses } = this.#options;
+    let cause = error;
+    if (!isPositionMoved(error)) {
+      onRefused(source);
+      const witness = witnesses.refused(source);
+      if (handOver !== undefined) {
+        handOver(parcels);
+        return;
+      }
+      try {
+        const content = await this.#withoutPoison(source, parcels, { error, witness });
+        if (content !== undefined) {
+          await this.#commitTogether(parcels, content);
+          witnesses.accepted(source);
+          return;
+        }
+      } catch (failure) {
+        if (kindOf(failure) !== 'halting') throw failure;
+        cause = failure;
+      }
+      source.failed(cause, 'commit');
+      onTrouble(cause, source);
+    }
+    reject(source, parcels, cause);
+  }
+
+  /** It goes alone, so that whatever befell it is no other source's business; where the shard broke it off, the reader tells. */
+  #streamFailed(stream: RowStream, parcel: Parcel, error: unknown): void {
+    const { onTrouble, reject } = this.#options;
+    const { source } = parcel;
+    if (!stream.isBrokenOff && !isPositionMoved(error)) {
+      source.failed(error, 'commit');
+      onTrouble(error, source);
+    }
+    reject(source, [parcel], error);
+  }
+
+  async #withoutPoison(
+    source: Source,
+    parcels: readonly Parcel[],
+    { error, witness }: { error: unknown; witness: Buffer | undefined },
+  ): Promise<CommitContent | undefined> {
+    const { sortOut } = this.#options.door;
+    const content = contentOf(this.#options.queue, parcels);
+    if (!canBePoison(error) || sortOut === undefined || !Array.isArray(content.chunks)) return undefined;
+    return await sortOut({ ...content, chunks: content.chunks }, { source, error, witness });
+  }
+
+  async #commitTogether(
+    parcels: readonly Parcel[],
+    content = contentOf(this.#options.queue, parcels),
+  ): Promise<void> {
+    const { queue, lane, door, witnesses, giveWay, onCommitted } = this.#options;
+    const sources = new Map(parcels.map(({ source }) => [source.id, source]));
+    const beganMs = performance.now();
+    const isLarge = content.chunks instanceof RowStream || sum(parcels, ({ bytes }) => bytes) > LARGE_BYTES;
+    const committed = isLarge
+      ? await door.commit({ ...content, chunks: giveWay.large(content.chunks) })
+      : await giveWay.small(() => door.commit(content));
+    const ms = performance.now() - beganMs;
+    if (committed !== undefined) witnesses.committed(content.chunks);
+    for (const step of content.steps) {
+      const source = sources.get(step.source) as Source;
+      // A source that was reloaded meanwhile has central's word; if that was from before this commit, the next one is refused.
+      if (source.position === step.after) source.committed({ n: step.n, position: step.to, rows: step.rows });
+    }
+    for (const parcel of parcels) parcel.settle();
+    if (committed === undefined) return;
+    const rows = sum(parcels, (parcel) => parcel.rows);
+    const bytes = sum(parcels, (parcel) => parcel.bytes);
+    onCommitted({ ...committed, queue, lane, rows, bytes, sources: sources.size, ms });
+  }
+}
+
+/** Refuses what was read after a parcel that failed, or before the source began anew from central's position. */
+function withoutOutdated(parcels: readonly Parcel[]): Parcel[] {
+  const reached = new Map<Source, Position>();
+  const next: Parcel[] = [];
+  for (const parcel of parcels) {
+    const { source, from, to } = parcel;
+    if (from === (reached.get(source) ?? source.position)) {
+      reached.set(source, to);
+      next.push(parcel);
+    } else {
+      parcel.settle(
+        new TributaryError('Read before a failed commit.', { code: 'outdated', kind: 'retryable' }),
+      );
+    }
+  }
+  return next;
+}
+
+function contentOf(queue: string, parcels: readonly Parcel[]): CommitContent {
+  const bySource = new Map<Source, Parcel[]>();
+  for (const parcel of parcels) bySource.set(parcel.source, [...(bySource.get(parcel.source) ?? []), parcel]);
+  return {
+    queue,
+    chunks: chunksOf(parcels),
+    steps: [...bySource].map(([source, own]) => stepOf(source, own)),
+    dead: parcels.flatMap(({ source, dead = [] }) =>
+      dead.length === 0 ? [] : [{ source: source.id, events: dead }],
+    ),
+  };
+}
+
+function chunksOf(parcels: readonly Parcel[]): CommitContent['chunks'] {
+  const [first] = parcels;
+  if (first?.chunks instanceof RowStream) return first.chunks;
+  return parcels.flatMap(({ chunks }) => (chunks instanceof RowStream ? [] : chunks));
+}
+
+function stepOf(source: Source, own: readonly Parcel[]): PositionStep {
+  const last = own.at(-1) as Parcel;
+  if (source.position === undefined) {
+    throw new TributaryError(`Source ${source.shard}:${source.queue} has no position.`, {
+      code: 'no-position',
+      kind: 'internal',
+    });
+  }
+  return {
+    source: source.id,
+    n: source.n + 1,
+    after: source.position,
+    to: last.to,
+    rows: sum(own, ({ rows }) => rows),
+  };
+}
+
+function sum<T>(items: readonly T[], value: (item: T) => number): number {
+  return items.reduce((total, item) => total + value(item), 0);
+}

@@ -1,0 +1,153 @@
+// What waits for one central queue, and which of its lanes may take it.
+//
+// quick: small parcels of sources that central takes; their commits last milliseconds, and that is what others wait.
+// large: parcels that keep central busy for longer, and all of sources that central refused lately.
+// stream: events too large to be held, which come as slowly as their shard sends them.
+//
+// Invariant: of one source, one lane at a time has parcels, the oldest ones; nobody else may take of it until `leave`.
+import { Change } from '../../lifecycle/change.ts';
+import type { Parcel } from '../parcel.ts';
+import { RowStream } from '../row-stream.ts';
+import type { Source } from '../source/source.ts';
+import { FairQueue } from './fair-queue.ts';
+
+export type LaneName = 'quick' | 'large' | 'stream';
+
+export interface ParcelQueueOptions {
+  /** How long parcels without events may wait for company, in ms. */
+  readonly idleMs: number;
+  /** Most that go in one commit, and so in one batch; a single parcel with more goes alone. */
+  readonly mostEvents: number;
+}
+
+/** Central takes less than this in some ten milliseconds. */
+export const LARGE_BYTES = 1024 * 1024;
+/** Most that goes in one commit; a single larger parcel goes alone. */
+const MOST_BYTES: Readonly<Record<LaneName, number>> = {
+  quick: 4 * LARGE_BYTES,
+  large: 16 * LARGE_BYTES,
+  stream: 0,
+};
+/** Where nothing small came for so long, both lanes may take what is large. */
+const QUIET_MS = 1_000;
+/** So long after central refused something of a source, others are not committed together with it. */
+const SUSPECT_MS = 600_000;
+
+export class ParcelQueue {
+  readonly #options: ParcelQueueOptions;
+  readonly #waiting = new FairQueue<Parcel>();
+  readonly #changed = new Change();
+  /** Who has parcels of a source. */
+  readonly #busy = new Map<Source, LaneName>();
+  readonly #suspectUntilMs = new Map<Source, number>();
+  #smallAtMs = Number.NEGATIVE_INFINITY;
+  /** When parcels without events began to wait alone. */
+  #idleSinceMs: number | undefined;
+  #isClosed = false;
+
+  constructor(options: ParcelQueueOptions) {
+    this.#options = options;
+  }
+
+  /** Nothing is left, and nothing comes any more. */
+  get isOver(): boolean {
+    return this.#isClosed && this.#waiting.size === 0 && this.#busy.size === 0;
+  }
+
+  add(parcel: Parcel): void {
+    this.#waiting.add(parcel);
+    if (parcel.rows > 0 && this.laneOf(parcel) === 'quick') this.#smallAtMs = performance.now();
+    this.#changed.told();
+  }
+
+  /** What waits is not kept waiting for company any more. */
+  close(): void {
+    this.#isClosed = true;
+    this.#changed.told();
+  }
+
+  /** What this lane should commit next; none: wait for the `next` change. */
+  take(lane: LaneName): Parcel[] {
+    const mayHelp = lane === 'quick' && this.#mayHelp();
+    const mayGo = (parcel: Parcel) => {
+      if (this.#busy.has(parcel.source)) return false;
+      const own = this.laneOf(parcel);
+      return own === lane || (mayHelp && own === 'large' && !this.#isSuspect(parcel.source));
+    };
+    if (lane === 'quick' && this.#waitsForCompany(mayGo)) return [];
+    const taken = this.#waiting.take({
+      maxBytes: MOST_BYTES[mayHelp ? 'large' : lane],
+      maxRows: this.#options.mostEvents,
+      mayGo,
+      goesWith: (first, one) => this.#goesWith(first, one),
+    });
+    for (const { source } of taken) this.#busy.set(source, lane);
+    return taken;
+  }
+
+  /** A lane is through with what it took. */
+  leave(parcels: readonly Parcel[]): void {
+    for (const { source } of parcels) this.#busy.delete(source);
+    this.#changed.told();
+  }
+
+  /** Until something may have become free to take, or `mostMs` have gone by. */
+  async next(mostMs: number): Promise<void> {
+    const { idleMs } = this.#options;
+    await this.#changed.next(this.#idleSinceMs === undefined ? mostMs : Math.min(mostMs, idleMs));
+  }
+
+  /** Central refused something of it: no quick commit shall fail for it, for a while. */
+  suspect(source: Source): void {
+    this.#suspectUntilMs.set(source, performance.now() + SUSPECT_MS);
+  }
+
+  /** What a lane took and did not commit, all of one source. */
+  putBack(parcels: readonly Parcel[]): void {
+    this.#waiting.putBack(parcels);
+  }
+
+  remove(isOut: (parcel: Parcel) => boolean): Parcel[] {
+    return this.#waiting.remove(isOut);
+  }
+
+  laneOf({ source, chunks, bytes }: Parcel): LaneName {
+    if (chunks instanceof RowStream) return 'stream';
+    return bytes > LARGE_BYTES || this.#isSuspect(source) ? 'large' : 'quick';
+  }
+
+  #isSuspect(source: Source): boolean {
+    const untilMs = this.#suspectUntilMs.get(source);
+    if (untilMs === undefined) return false;
+    if (untilMs > performance.now()) return true;
+    this.#suspectUntilMs.delete(source);
+    return false;
+  }
+
+  #mayHelp(): boolean {
+    const isQuiet = performance.now() - this.#smallAtMs > QUIET_MS;
+    return isQuiet && [...this.#busy.values()].includes('large');
+  }
+
+  #waitsForCompany(mayGo: (parcel: Parcel) => boolean): boolean {
+    const nowMs = performance.now();
+    let isIdle = false;
+    for (const parcel of this.#waiting) {
+      if (!mayGo(parcel)) continue;
+      isIdle = parcel.rows === 0;
+      if (!isIdle) break;
+    }
+    this.#idleSinceMs = isIdle ? (this.#idleSinceMs ?? nowMs) : undefined;
+    if (this.#idleSinceMs === undefined || this.#isClosed) return false;
+    if (nowMs - this.#idleSinceMs < this.#options.idleMs) return true;
+    this.#idleSinceMs = undefined;
+    return false;
+  }
+
+  #goesWith(first: Parcel, one: Parcel): boolean {
+    // A suspect fails alone.
+    if (this.#isSuspect(first.source) || this.#isSuspect(one.source)) return one.source === first.source;
+    // Small ones do not wait for large ones to be copied.
+    return this.laneOf(one) === 'quick' || this.laneOf(first) === 'large';
+  }
+}

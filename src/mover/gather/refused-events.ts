@@ -1,0 +1,176 @@
+// Finds the events of one source that central refuses, so that they can be kept aside and their neighbours moved.
+//
+// An event is condemned only where central refuses what it takes without the event, twice, while a neighbour passes before,
+// between and after, and only for what can be the event's own fault (SQLSTATE classes 22, 23, 54). A full disk or a shutdown
+// never condemns.
+import type { CentralLink } from '../../central/central-link.ts';
+import {
+  type CommitContent,
+  type CommitOptions,
+  type DeadRow,
+  tryRows,
+} from '../../central/commit/commit.ts';
+import { firstRow, splitRows, textIn } from '../../central/copy-rows.ts';
+import { canBePoison, sqlstateOf } from '../../errors/sqlstate.ts';
+import { TributaryError } from '../../errors/tributary-error.ts';
+import type { Condemning } from '../condemn.ts';
+import type { SortOut } from './parcel-commit.ts';
+
+export interface Sorted {
+  readonly good: readonly Buffer[];
+  readonly condemned: readonly DeadRow[];
+}
+
+export interface SortOptions {
+  /** Inserts rows and rolls back: undefined where central takes them, else why not; throws what says nothing about rows. */
+  readonly tryRows: (rows: readonly Buffer[]) => Promise<unknown>;
+  /** Column that holds the origin, e.g. `ev_extra4`; undefined: none does. */
+  readonly originColumn: string | undefined;
+  /** Rows that have passed since the first refusal: the neighbour where no row of this source is good. */
+  readonly witness: Buffer | undefined;
+  /** More culprits than this are not a few bad events but a wrong constraint. */
+  readonly most: number;
+}
+
+/** A row, and those of the same source without which central takes it: none where it is refused alone. */
+interface Suspect {
+  readonly row: Buffer;
+  readonly behind: readonly Buffer[];
+}
+
+/** Central has it already, so a unique index may refuse it: whoever says just that does take events. */
+const DUPLICATE = '23505';
+
+/** @throws the error that central gave where no single event can be blamed for it; halting where too many can. */
+export async function sortOut(
+  chunks: readonly Buffer[],
+  cause: unknown,
+  options: SortOptions,
+): Promise<Sorted> {
+  const { suspects, good } = await suspectsIn(splitRows(chunks), options);
+  if (suspects.length === 0) throw cause;
+  const neighbourPasses = passing(good[0], options);
+  const condemned: DeadRow[] = [];
+  for (const { row, behind } of suspects) {
+    if (!(await neighbourPasses())) throw cause;
+    if (behind.length > 0 && (await options.tryRows(behind)) !== undefined) throw cause;
+    const again = await options.tryRows([...behind, row]);
+    if (!canBePoison(again)) throw again ?? cause;
+    condemned.push({
+      row,
+      origin: options.originColumn === undefined ? undefined : textIn(row, options.originColumn),
+      error: again instanceof Error ? again.message : String(again),
+      sqlstate: sqlstateOf(again) ?? '',
+    });
+  }
+  if (!(await neighbourPasses())) throw cause;
+  return { good, condemned };
+}
+
+/** Whether central takes an event that nothing is wrong with, just now. */
+function passing(good: Buffer | undefined, { witness, tryRows: tries }: SortOptions): () => Promise<boolean> {
+  if (good !== undefined) return async () => (await tries([good])) === undefined;
+  if (witness === undefined) return async () => false;
+  const taken = firstRow(witness);
+  return async () => {
+    const refusal = await tries([taken]);
+    return refusal === undefined || sqlstateOf(refusal) === DUPLICATE;
+  };
+}
+
+/** Those that are refused alone, then those that are refused only behind what is left. */
+async function suspectsIn(
+  rows: readonly Buffer[],
+  options: SortOptions,
+): Promise<{ suspects: readonly Suspect[]; good: readonly Buffer[] }> {
+  const alone = await search(rows, options, { behind: () => [], most: options.most });
+  const bad = new Set(alone.map(({ row }) => row));
+  const left = rows.filter((row) => !bad.has(row));
+  const good: Buffer[] = [];
+  const most = options.most - alone.length;
+  const together = await search(left, options, {
+    behind: () => good,
+    onGood: (part) => good.push(...part),
+    most,
+  });
+  return { suspects: [...alone, ...together], good };
+}
+
+interface SearchOptions {
+  /** What central has got before, in the same try. */
+  readonly behind: () => readonly Buffer[];
+  readonly onGood?: (part: readonly Buffer[]) => void;
+  readonly most: number;
+}
+
+/** Halves until each culprit stands alone. */
+async function search(
+  rows: readonly Buffer[],
+  options: SortOptions,
+  { behind, onGood, most }: SearchOptions,
+): Promise<Suspect[]> {
+  const found: Suspect[] = [];
+  const look = async (part: readonly Buffer[]): Promise<void> => {
+    if (part.length === 0) return;
+    const before = [...behind()];
+    const refusal = await options.tryRows([...before, ...part]);
+    if (refusal === undefined) {
+      onGood?.(part);
+      return;
+    }
+    if (!canBePoison(refusal)) throw refusal;
+    if (part.length > 1) {
+      await look(part.slice(0, part.length >> 1));
+      await look(part.slice(part.length >> 1));
+      return;
+    }
+    found.push({ row: part[0] as Buffer, behind: before });
+    if (found.length > most) throw tooMany(options.most, refusal);
+  };
+  await look(rows);
+  return found;
+}
+
+function tooMany(most: number, cause: unknown): TributaryError {
+  return new TributaryError(
+    `Central refuses more than ${most} events an hour (${cause instanceof Error ? cause.message : cause}).`,
+    { code: 'too-much-poison', kind: 'halting', cause },
+  );
+}
+
+export interface SorterOptions {
+  readonly link: CentralLink;
+  readonly commitOptions: CommitOptions;
+  readonly condemning: Condemning;
+}
+
+/** What a gatherer calls when one source's events are refused. */
+export function sorterFor({ link, commitOptions, condemning }: SorterOptions): SortOut {
+  return async (content, { source, error, witness }) => {
+    const { origin } = source.reading;
+    const sorted = await condemning.search(source, (most) =>
+      sortOut(content.chunks, error, {
+        tryRows: (rows) =>
+          link.use((central) =>
+            tryRows(central, { queue: content.queue, chunks: [Buffer.concat(rows)] }, commitOptions),
+          ),
+        originColumn: origin === 'none' ? undefined : `ev_${origin}`,
+        witness,
+        most,
+      }),
+    );
+    return condemning.accept(source, sorted.condemned, 'central')
+      ? withoutCondemned(content, sorted)
+      : undefined;
+  };
+}
+
+function withoutCondemned(content: CommitContent, { good, condemned }: Sorted): CommitContent {
+  const [step] = content.steps as [CommitContent['steps'][number]];
+  return {
+    queue: content.queue,
+    chunks: good.length === 0 ? [] : [Buffer.concat(good)],
+    steps: [{ ...step, rows: good.length }],
+    dead: [...(content.dead ?? []), { source: step.source, events: condemned }],
+  };
+}

@@ -1,0 +1,81 @@
+// The figures of one shard's sources as central stores them, and how each is doing in a word and a sentence.
+import type { LagFigure } from '../central/source-states.ts';
+import { formatDuration } from '../config/units.ts';
+import type { ShardLoop } from './shard/shard-loop.ts';
+import type { Source } from './source/source.ts';
+
+/** A source that moved within so many ms is shown as moving. */
+const MOVING_MS = 10_000;
+/** A figure older than this tells that something hangs: idle shards are asked once a second. */
+const SILENT_MS = 10_000;
+/** An event that waits so long, in seconds, does not wait for an ordinary tick. */
+const TICKLESS_SECONDS = 5;
+
+/** What lagOf needs beside the loop. */
+export interface LagSituation {
+  readonly nowMs: number;
+  /** Why a central queue takes no events; undefined: it does. */
+  centralTrouble(centralQueue: string): string | undefined;
+  /** Why a central queue is filled slowly or not at all, though it could take events. */
+  heldBack(centralQueue: string): string | undefined;
+}
+
+export function lagOf(loop: ShardLoop, situation: LagSituation): LagFigure[] {
+  return loop.sources.map((source) => {
+    const { figures } = source;
+    const isExcused = source.trouble !== undefined || loop.trouble !== undefined || source.isAside;
+    if (isExcused) source.excusedAtMs = situation.nowMs;
+    const { state, reason } = stateOf(loop, source, situation);
+    const isKnown = figures.atMs !== 0;
+    return {
+      source: source.id,
+      age_s: isKnown ? Math.max(0, (situation.nowMs - figures.atMs) / 1000) : null,
+      state,
+      reason,
+      events_behind: figures.eventsBehind ?? null,
+      exact: figures.isExact,
+      seconds_behind: figures.secondsBehind ?? null,
+      last_tick: figures.lastTick ?? null,
+      provider: loop.provider ?? null,
+    };
+  });
+}
+
+function stateOf(
+  loop: ShardLoop,
+  source: Source,
+  { nowMs, centralTrouble, heldBack }: LagSituation,
+): { state: string; reason: string | null } {
+  const { figures } = source;
+  if (source.trouble !== undefined) return source.trouble;
+  if (loop.trouble !== undefined) return { state: 'unreachable', reason: loop.trouble };
+  const isBehind = (figures.eventsBehind ?? 0) > 0;
+  const movedLately = nowMs - source.movedAtMs < MOVING_MS;
+  if (source.isAside) return { state: 'moving', reason: null };
+  const silentMs = nowMs - Math.max(figures.atMs, source.excusedAtMs);
+  if (silentMs > SILENT_MS) {
+    return {
+      state: 'unreachable',
+      reason: `Shard ${source.shard} has not answered for ${formatDuration(Math.floor(silentMs / 1000) * 1000)}; it is asked on.`,
+    };
+  }
+  const trouble = isBehind && !movedLately ? centralTrouble(source.centralQueue) : undefined;
+  if (trouble !== undefined) return { state: 'unreachable', reason: trouble };
+  return {
+    state: movedLately || isBehind ? 'moving' : 'idle',
+    reason: (isBehind ? heldBack(source.centralQueue) : undefined) ?? ticklessReason(source),
+  };
+}
+
+function ticklessReason({ figures, queue, shard }: Source): string | null {
+  if (figures.tickless === undefined || (figures.secondsBehind ?? 0) < TICKLESS_SECONDS) return null;
+  const what = `Events of ${shard}:${queue} wait for a tick`;
+  switch (figures.tickless) {
+    case 'paused':
+      return `${what}, and the queue's ticker is paused: run \`select pgq.set_queue_config('${queue}', 'ticker_paused', 'false')\` on the shard.`;
+    case 'external':
+      return `${what}, and the queue has an external ticker: see why that one makes none.`;
+    case 'silent':
+      return `${what}, and no other ticker makes one: start it, or let the file say \`ticker: always\`.`;
+  }
+}

@@ -1,0 +1,73 @@
+// How fast a central queue is filled, from what it holds and what it may: disk, and events that wait for its workers. Pure.
+//
+// From four fifths of a limit on each commit is followed by a pause that grows; at the limit forwarding stops until
+// workers and rotation have brought it down to nine tenths. All shards share a queue's gatherer, hence the pauses, alike.
+import type { Held } from '../../central/queue-backlog.ts';
+
+export interface BackpressureLimits {
+  /** Disk of the event tables; undefined: any. */
+  readonly bytes: number | undefined;
+  /** Events that wait; undefined: any number. */
+  readonly waiting: number | undefined;
+}
+
+const SLOW_FROM = 0.8;
+const RESUME_AT = 0.9;
+const LONGEST_PAUSE_MS = 2_000;
+
+export class Backpressure {
+  readonly #queue: string;
+  readonly #limits: BackpressureLimits;
+  #held: Held = { bytes: 0, waiting: 0 };
+  #hasStopped = false;
+
+  constructor(queue: string, limits: BackpressureLimits) {
+    this.#queue = queue;
+    this.#limits = limits;
+  }
+
+  measured(held: Held): void {
+    this.#held = held;
+    const share = Math.max(this.#shareOf('bytes'), this.#shareOf('waiting'));
+    this.#hasStopped = share >= 1 || (this.#hasStopped && share > RESUME_AT);
+  }
+
+  get hasStopped(): boolean {
+    return this.#hasStopped;
+  }
+
+  /** After each commit, in ms. */
+  get pauseMs(): number {
+    const share = Math.max(this.#shareOf('bytes'), this.#shareOf('waiting'));
+    if (share <= SLOW_FROM) return 0;
+    return Math.round(LONGEST_PAUSE_MS * Math.min(1, (share - SLOW_FROM) / (1 - SLOW_FROM)));
+  }
+
+  /** For operators: undefined where nothing is held back. */
+  get reason(): string | undefined {
+    if (!this.#hasStopped && this.pauseMs === 0) return undefined;
+    const what = this.#hasStopped ? 'nothing is forwarded until it is less' : 'forwarding is slowed';
+    const { bytes: limitBytes = 0, waiting: mostWaiting = 0 } = this.#limits;
+    const { bytes, waiting } = this.#held;
+    if (this.#shareOf('waiting') >= this.#shareOf('bytes')) {
+      return `In central queue ${this.#queue} ${waiting} events wait, of the ${mostWaiting} of its \`waiting\`: ${what}; add workers, see that they finish, or raise it.`;
+    }
+    return `Central queue ${this.#queue} holds ${megabytes(bytes)} of the ${megabytes(limitBytes)} of its \`backlog\`: ${what}; ${waiting} events in it wait for workers, the rest for rotation: add workers, shorten the queue's rotation period, or raise it.`;
+  }
+
+  #shareOf(what: keyof Held): number {
+    const limit = this.#limits[what];
+    return limit === undefined ? 0 : this.#held[what] / limit;
+  }
+}
+
+/** What a queue of the file says; undefined where it sets no limit. */
+export function backpressureOf(
+  queue: { readonly name: string; readonly backlogBytes?: number; readonly mostWaiting?: number } | undefined,
+): Backpressure | undefined {
+  const limits = { bytes: queue?.backlogBytes, waiting: queue?.mostWaiting };
+  if (queue === undefined || (limits.bytes ?? limits.waiting) === undefined) return undefined;
+  return new Backpressure(queue.name, limits);
+}
+
+const megabytes = (bytes: number): string => `${Math.round(bytes / 1_048_576)} MB`;

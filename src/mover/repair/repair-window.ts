@@ -1,0 +1,94 @@
+// The window of a repair, read piece by piece: it may be larger than memory. What central holds already is left out on the way.
+import { instantIn, splitRows, textIn } from '../../central/copy-rows.ts';
+import type { HeldEvents } from '../../central/history.ts';
+import type { Connection } from '../../postgres/connection.ts';
+import { endCopyOut, startCopyOut } from '../../shards/copy-out.ts';
+import type { Reading, Window } from '../../shards/window.ts';
+import { Cutter, type Piece } from '../windows/cutter.ts';
+
+export interface RepairWindow {
+  readonly window: Window;
+  readonly reading: Reading;
+  /** A row larger than this is handed on in parts. */
+  readonly wholeBytes: number;
+}
+
+/** Rows, or a part of one that is counted with its first. */
+export interface Kept {
+  readonly bytes: Buffer;
+  readonly rows: number;
+}
+
+/** How many events there are, and between which ids. */
+export interface Survey {
+  readonly rows: number;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** A row of COPY: two bytes of count, four of length, eight of time. */
+const TIME_BYTES = 14;
+
+export async function survey(shard: Connection, part: RepairWindow): Promise<Survey> {
+  let [rows, from, to] = [0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for await (const piece of piecesOf(shard, part)) {
+    rows += piece.rows;
+    from = Math.min(from, piece.firstEventId);
+    to = Math.max(to, piece.lastEventId);
+  }
+  return { rows, from, to };
+}
+
+/** What central does not hold. Both id and time must be the same: ids alone are given out again after a restore. */
+export async function* rowsWithout(
+  held: HeldEvents,
+  shard: Connection,
+  part: RepairWindow,
+): AsyncGenerator<Kept> {
+  const large = new LargeRow(held);
+  for await (const piece of piecesOf(shard, part)) {
+    if (held.size === 0) yield piece;
+    else if (piece.part !== undefined) yield* large.push(piece);
+    else yield* keptOf(piece, held, part.reading);
+  }
+}
+
+async function* piecesOf(shard: Connection, { window, reading, wholeBytes }: RepairWindow) {
+  const cutter = new Cutter({ oversizeBytes: wholeBytes });
+  for await (const chunk of await startCopyOut(shard, [{ window, reading }]))
+    yield* cutter.push(chunk as Buffer);
+  await endCopyOut(shard);
+}
+
+function* keptOf({ bytes }: Piece, held: HeldEvents, { shard, queue, origin }: Reading): Generator<Kept> {
+  const prefix = `${shard}:${queue}:`;
+  const kept = splitRows([bytes]).filter((row) => {
+    const text = textIn(row, `ev_${origin}`);
+    return !(text?.startsWith(prefix) && held.has(Number(text.slice(prefix.length)), instantIn(row)));
+  });
+  if (kept.length > 0) yield { bytes: Buffer.concat(kept), rows: kept.length };
+}
+
+/** Its time comes a little after its beginning; until then the little there is waits. */
+class LargeRow {
+  readonly #held: HeldEvents;
+  #head: Buffer | undefined;
+  #isHeld = false;
+
+  constructor(held: HeldEvents) {
+    this.#held = held;
+  }
+
+  *push({ bytes, part, firstEventId }: Piece): Generator<Kept> {
+    if (part === 'first') this.#head = Buffer.alloc(0);
+    if (this.#head === undefined) {
+      if (!this.#isHeld) yield { bytes, rows: 0 };
+      return;
+    }
+    this.#head = Buffer.concat([this.#head, bytes]);
+    if (this.#head.length < TIME_BYTES) return;
+    this.#isHeld = this.#held.has(firstEventId, instantIn(this.#head));
+    if (!this.#isHeld) yield { bytes: this.#head, rows: 1 };
+    this.#head = undefined;
+  }
+}

@@ -1,0 +1,268 @@
+// Repair of a halted source: shows what each way would move or leave out, or goes one of them.
+//
+// Invariant: events, the new position and the end of the halt are one commit. A repair that was ended half-way has done
+// nothing, and is simply done again.
+import { commitGathered } from '../../central/commit/commit.ts';
+import {
+  activateSourceSql,
+  HeldEvents,
+  readHaltCode,
+  readHeldEvents,
+  readHistory,
+} from '../../central/history.ts';
+import { namesOf } from '../../central/known-shards.ts';
+import { readSources, type StoredSource } from '../../central/positions.ts';
+import type { Config, Queue, Shard } from '../../config/config.ts';
+import { TributaryError } from '../../errors/tributary-error.ts';
+import type { Connection } from '../../postgres/connection.ts';
+import { literal } from '../../postgres/quote.ts';
+import { fill, sqlFile } from '../../postgres/sql-file.ts';
+import { fewerXids, missingXidsSql } from '../../queue/ahead.ts';
+import { type QueueOnShard, resolveQueues } from '../../shards/queue-on-shard.ts';
+import { type Tick, toTick } from '../../shards/ticks.ts';
+import { type Reading, readingsOf } from '../../shards/window.ts';
+import { type Choice, planRepair, type Way } from './repair-plan.ts';
+import { type RepairWindow, rowsWithout, type Survey, survey } from './repair-window.ts';
+
+export interface RepairTarget {
+  readonly config: Config;
+  readonly shard: Shard;
+  /** Queue on the shard. */
+  readonly queue: string;
+}
+
+export interface RepairConnections {
+  readonly central: Connection;
+  readonly shard: Connection;
+}
+
+/** What one way would do, or has done. */
+export interface RepairOutcome {
+  readonly choice: Choice;
+  /** Events moved to central. */
+  readonly moves: number;
+  /** Events on the shard that are left out because central holds them, or because they are skipped. */
+  readonly leavesOut: number;
+  /** Time of the tick where moving begins again. */
+  readonly from: string | undefined;
+  readonly hindrance: string | undefined;
+}
+
+interface Case {
+  readonly stored: StoredSource;
+  readonly central: Queue;
+  readonly reading: Reading;
+  readonly onShard: QueueOnShard;
+  readonly ways: readonly Way[];
+  readonly wholeBytes: number;
+  /** Events may be there whose transactions count as moved: see judge.ts. */
+  readonly isThorough: boolean;
+}
+
+const TICKS_OF = sqlFile('shard', 'ticks-of.sql');
+const HOLD_NOTHING = 'select 1';
+const COMMIT_TIMEOUT_MS = 300_000;
+
+/** What each way, or only `choice`, would do; changes nothing. */
+export async function explainRepair(
+  target: RepairTarget,
+  connections: RepairConnections,
+  choice?: Choice,
+): Promise<RepairOutcome[]> {
+  const found = await study(target, connections);
+  const ways = found.ways.filter((way) => choice === undefined || way.choice === choice);
+  const outcomes: RepairOutcome[] = [];
+  for (const way of ways) outcomes.push(outcomeOf(way, await measure(way, found, connections)));
+  return outcomes;
+}
+
+/** The queues of the shard's sources that are halted, in the order of the file. */
+export async function haltedQueues(
+  { config, shard }: Omit<RepairTarget, 'queue'>,
+  central: Connection,
+): Promise<string[]> {
+  const stored = await readSources(central, [shard.name]);
+  const halted = new Set(stored.flatMap(({ queue, state }) => (state === 'halted' ? [queue] : [])));
+  return config.queues.flatMap(({ from }) => from).filter((queue) => halted.has(queue));
+}
+
+/** Goes one way and lets the source move again. */
+export async function repair(
+  target: RepairTarget,
+  connections: RepairConnections,
+  choice: Choice,
+): Promise<RepairOutcome> {
+  const found = await study(target, connections);
+  const way = found.ways.find((one) => one.choice === choice) as Way;
+  const label = `Source ${target.shard.name}:${target.queue}`;
+  if (way.hindrance !== undefined) {
+    throw new TributaryError(`${label} cannot be repaired by ${choice}: ${way.hindrance}.`, {
+      code: 'repair',
+      kind: 'halting',
+      remedy: 'Choose another way; `--dry-run` shows them.',
+    });
+  }
+  const { stored, central } = found;
+  const { id, timeUs, eventSeq, md5 } = way.end;
+  const { all, held } = await look(way, found, connections);
+  let moves = 0;
+  const events = async function* (start: Tick) {
+    for await (const { bytes, rows } of rowsWithout(
+      held,
+      connections.shard,
+      windowOf(found, start, way.end),
+    )) {
+      moves += rows;
+      yield bytes;
+    }
+  };
+  await commitGathered(
+    connections.central,
+    {
+      queue: central.name,
+      chunks: way.start === undefined ? [] : events(way.start),
+      steps: [
+        {
+          source: stored.id,
+          n: stored.n + 1,
+          after: stored.position as NonNullable<StoredSource['position']>,
+          to: { tick: { id, timeUs, eventSeq, md5 } },
+          // Known when all of them are copied, which is before it is asked for.
+          get rows() {
+            return moves;
+          },
+        },
+      ],
+      alongsideSql: activateSourceSql(stored.id),
+    },
+    { timeoutMs: COMMIT_TIMEOUT_MS, holdSql: HOLD_NOTHING },
+  );
+  return outcomeOf(way, { moves, leavesOut: all.rows - moves });
+}
+
+async function study({ config, shard, queue }: RepairTarget, connections: RepairConnections): Promise<Case> {
+  const label = `Source ${shard.name}:${queue}`;
+  const stored = (await readSources(connections.central, [shard.name])).find(
+    (source) => source.queue === queue,
+  );
+  if (stored === undefined) throw refusal(`${label} is not installed.`, 'Run `tributary install`.');
+  if (stored.state !== 'halted') throw refusal(`${label} is not halted, so there is nothing to repair.`);
+  if (stored.position === undefined)
+    throw refusal(`${label} has no position.`, 'Restore central from a backup that has it.');
+  const found = readingsOf(config, shard).get(queue);
+  if (found === undefined) throw refusal(`${label} is not in the file any more.`);
+  const onShard = (await resolveQueues(connections.shard, shard.schema, [queue])).get(queue);
+  if (onShard === undefined)
+    throw refusal(`Queue ${queue} does not exist on shard ${shard.name}.`, 'Create it there first.');
+  const [ids] = await connections.shard.query<{ missing: number }>(
+    `select ${missingXidsSql(shard.schema)} as missing`,
+  );
+  if (ids !== undefined && ids.missing > 0)
+    throw refusal(`${label} cannot be repaired yet: ${fewerXids(ids.missing)}.`);
+  await tickNow(connections.shard, shard, queue);
+  const history = await readHistory(connections.central, stored.id);
+  const ticks = await readTicks(connections.shard, {
+    schema: shard.schema,
+    queue,
+    ids: history.map(({ id }) => id),
+  });
+  const ways = planRepair(history, ticks);
+  if (ways.length === 0)
+    throw refusal(`Queue ${queue} on shard ${shard.name} has no tick.`, 'Let a ticker run there first.');
+  return {
+    stored,
+    central: found.central,
+    reading: found.reading,
+    onShard,
+    ways,
+    wholeBytes: config.mover.wholeBytes,
+    isThorough: (await readHaltCode(connections.central, stored.id)) === 'younger-server',
+  };
+}
+
+/** So that the newest tick covers what is committed; where ticks come from elsewhere theirs must do. */
+async function tickNow(connection: Connection, { schema, ticker }: Shard, queue: string): Promise<void> {
+  if (ticker === 'never') return;
+  await connection.script(
+    `begin; select from ${schema}.queue where queue_name = ${literal(queue)} for no key update;
+     select ${schema}.ticker(queue_name) from ${schema}.queue
+     where queue_name = ${literal(queue)} and not queue_external_ticker and not queue_ticker_paused; commit`,
+  );
+}
+
+async function readTicks(
+  shard: Connection,
+  { schema, queue, ids }: { schema: string; queue: string; ids: readonly number[] },
+): Promise<Tick[]> {
+  const [rows = []] = await shard.script(
+    fill(TICKS_OF, { schema, queue: literal(queue), ids: literal(`{${ids.join(',')}}`) }),
+  );
+  return rows.map((row) =>
+    toTick({
+      id: row.tick_id as number,
+      timeUs: row.time_us as number,
+      eventSeq: row.event_seq as number,
+      snapshot: row.snapshot as string,
+    }),
+  );
+}
+
+interface Counts {
+  readonly moves: number;
+  readonly leavesOut: number;
+}
+
+/** How much there is, and what of it central holds. */
+async function look(
+  way: Way,
+  found: Case,
+  { central, shard }: RepairConnections,
+): Promise<{ all: Survey; held: HeldEvents }> {
+  const { reading } = found;
+  const oldest = found.ways.find(({ choice }) => choice === 'take-over')?.start as Tick;
+  const all = await survey(shard, windowOf(found, way.start ?? oldest, way.end));
+  if (!way.leavesOutHeld || reading.origin === 'none' || all.rows === 0)
+    return { all, held: new HeldEvents() };
+  const { name: queue } = found.central;
+  const held = await readHeldEvents(central, {
+    queue,
+    column: `ev_${reading.origin}`,
+    prefixes: (await namesOf(central, reading.shard)).map((name) => `${name}:${reading.queue}:`),
+    from: all.from,
+    to: all.to,
+  });
+  return { all, held };
+}
+
+/** What would be moved; nothing is. */
+async function measure(way: Way, found: Case, connections: RepairConnections): Promise<Counts> {
+  const { all, held } = await look(way, found, connections);
+  if (way.start === undefined) return { moves: 0, leavesOut: all.rows };
+  if (held.size === 0) return { moves: all.rows, leavesOut: 0 };
+  let moves = 0;
+  for await (const { rows } of rowsWithout(held, connections.shard, windowOf(found, way.start, way.end)))
+    moves += rows;
+  return { moves, leavesOut: all.rows - moves };
+}
+
+function windowOf({ onShard, reading, wholeBytes, isThorough }: Case, start: Tick, end: Tick): RepairWindow {
+  return { window: { queue: onShard, start, end, afterEventId: undefined, isThorough }, reading, wholeBytes };
+}
+
+function outcomeOf(way: Way, { moves, leavesOut }: Counts): RepairOutcome {
+  return {
+    choice: way.choice,
+    moves,
+    leavesOut,
+    from: way.start === undefined ? undefined : new Date(way.start.timeUs / 1000).toISOString(),
+    hindrance: way.hindrance,
+  };
+}
+
+function refusal(what: string, remedy?: string): TributaryError {
+  return new TributaryError(what, {
+    code: 'repair',
+    kind: 'misconfigured',
+    ...(remedy === undefined ? {} : { remedy }),
+  });
+}

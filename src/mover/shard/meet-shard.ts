@@ -1,0 +1,118 @@
+// Before anything is read over a new connection: is this the database that central knows as this shard?
+//
+// Invariant: nothing is moved from a database that is another shard. One that was restored or moved elsewhere is accepted as far as
+// its ticks are those that were moved, which every round compares; what only its transaction ids would hide is looked for once.
+import type { CentralLink } from '../../central/central-link.ts';
+import { readHeldEvents } from '../../central/history.ts';
+import { knownAsSentence, meetShard, namesOf, noteShard } from '../../central/known-shards.ts';
+import type { Shard } from '../../config/config.ts';
+import { TributaryError } from '../../errors/tributary-error.ts';
+import type { Connection } from '../../postgres/connection.ts';
+import { missingXidsSql } from '../../queue/ahead.ts';
+import { readDatabaseIdentity } from '../../shards/identity.ts';
+import type { QueueOnShard } from '../../shards/queue-on-shard.ts';
+import type { MoverContext } from '../context.ts';
+import type { Source } from '../source/source.ts';
+
+export interface MetShard {
+  readonly shard: Shard;
+  readonly sources: readonly Source[];
+  readonly queues: ReadonlyMap<string, QueueOnShard>;
+  /** Called for each queue that was looked at. */
+  readonly onLooked: () => void;
+}
+
+/** Tables are read whole. */
+const LOOK_TIMEOUT_MS = 240_000;
+const MOST_LOOKED_AT = 10_000;
+
+/** @throws where the database is known to central as another shard: it is tried again, for a file or a name may be corrected. */
+export async function meet(
+  connection: Connection,
+  { shard, sources, queues, onLooked }: MetShard,
+  context: Pick<MoverContext, 'central' | 'halt'>,
+): Promise<void> {
+  const database = await readDatabaseIdentity(connection);
+  if (database === undefined) return;
+  const central = context.central();
+  const { knownAs, noted } = await central.use((one) => meetShard(one, shard.name, database));
+  if (knownAs !== undefined) {
+    const place = `Shard ${shard.name} (${shard.displayUrl})`;
+    throw new TributaryError(knownAsSentence(place, { knownAs, name: shard.name }), {
+      code: 'known-shard',
+      kind: 'misconfigured',
+    });
+  }
+  if (noted === database) return;
+  if (noted !== undefined) {
+    // As long as ids are missing the rounds say so, and halt; it is looked at once they are raised.
+    const [ids] = await connection.query<{ missing: number }>(
+      `select ${missingXidsSql(shard.schema)} as missing`,
+    );
+    if (ids !== undefined && ids.missing > 0) return;
+    let halted = 0;
+    for (const source of sources) {
+      const queue = queues.get(source.queue);
+      if (queue === undefined || source.position === undefined || source.trouble?.state === 'halted')
+        continue;
+      const hidden = await hiddenEvents(connection, { shard, source, queue, central });
+      onLooked();
+      if (hidden === 0) continue;
+      halted += 1;
+      context.halt(source, {
+        code: 'younger-server',
+        reason: `${hidden.toLocaleString('en-US')} events came in on another server than before, with transaction ids that count as moved: \`--rewind\` moves them`,
+      });
+    }
+    // Noted only once central has stored it: whoever comes next would not look again.
+    if (halted > 0)
+      throw new TributaryError(
+        `Shard ${shard.name} is looked at again: events would have been passed over.`,
+        {
+          code: 'hidden-events',
+          kind: 'retryable',
+        },
+      );
+  }
+  await central.use((one) => noteShard(one, shard.name, database));
+}
+
+interface Looked {
+  readonly shard: Shard;
+  readonly source: Source;
+  readonly queue: QueueOnShard;
+  readonly central: CentralLink;
+}
+
+/** Events younger than the position's tick by their ids, finished at it by their transactions, and not in central. */
+async function hiddenEvents(
+  connection: Connection,
+  { shard, source, queue, central }: Looked,
+): Promise<number> {
+  const { id, timeUs, eventSeq, md5 } = (source.position as NonNullable<Source['position']>).tick;
+  const found = await connection.query<{ id: number; time_us: number }>(
+    `select e.ev_id as id, (extract(epoch from e.ev_time) * 1000000)::bigint as time_us
+       from ${queue.eventTable} e
+       -- Another tick of the same number tells nothing: the round finds that the shard has diverged.
+       join ${shard.schema}.tick t on t.tick_queue = ${queue.queueId} and t.tick_id = ${id}
+         and (extract(epoch from t.tick_time) * 1000000)::bigint = ${timeUs} and md5(t.tick_snapshot::text) = '${md5}'
+      where e.ev_owner is null and e.ev_id > ${eventSeq} and ${queue.dialect.visible}(e.ev_txid, t.tick_snapshot)
+      limit ${MOST_LOOKED_AT}`,
+    [],
+    { timeoutMs: LOOK_TIMEOUT_MS },
+  );
+  const { origin } = source.reading;
+  if (found.length === 0 || found.length === MOST_LOOKED_AT || origin === 'none') return found.length;
+  // A ticker reads the sequence a moment before the snapshot: what was committed in between looks the same, and was moved.
+  const ids = found.map((one) => one.id);
+  const held = await central.use(async (one) =>
+    readHeldEvents(one, {
+      queue: source.centralQueue,
+      column: `ev_${origin}`,
+      prefixes: (await namesOf(one, source.shard)).map((name) => `${name}:${source.queue}:`),
+      from: Math.min(...ids),
+      to: Math.max(...ids),
+    }),
+  );
+  return found.filter((one) => !held.has(one.id, one.time_us)).length;
+}

@@ -1,0 +1,293 @@
+// The life of one shard: connect, take turns until stopped, and after trouble wait and begin again from central's positions.
+//
+// Invariant: turns follow one another and wait for no central queue: how far reading may run ahead of central is each
+// source's own matter. After a failure a source is read on once nothing of it is under way and its position was read from central.
+import type { StoredSource } from '../../central/positions.ts';
+import type { SourceState } from '../../central/source-states.ts';
+import type { Shard } from '../../config/config.ts';
+import { sentenceFor } from '../../errors/sentence.ts';
+import { TributaryError } from '../../errors/tributary-error.ts';
+import { backoffMs } from '../../lifecycle/backoff.ts';
+import { Change } from '../../lifecycle/change.ts';
+import type { WatchedService } from '../../lifecycle/service-set.ts';
+import { wait } from '../../lifecycle/wait.ts';
+import { Connection } from '../../postgres/connection.ts';
+import type { Provider } from '../../queue/provider.ts';
+import { type Reading, readingsOf } from '../../shards/window.ts';
+import type { MoverContext } from '../context.ts';
+import { Source } from '../source/source.ts';
+import { PAUSED } from '../windows/copy-windows.ts';
+import { handOnEmpty } from '../windows/empty-windows.ts';
+import { Asides } from '../windows/large-windows.ts';
+import { meet } from './meet-shard.ts';
+import { ShardSession } from './shard-session.ts';
+import { ShardUpkeep } from './shard-upkeep.ts';
+
+export interface ShardLoopOptions {
+  readonly context: MoverContext;
+  /** Reads this shard's sources and positions from central. */
+  readonly loadSources: () => Promise<StoredSource[]>;
+}
+
+/** Ticks of one queue are at least this far apart, so rounds need not come faster, in ms. */
+const MIN_INTERVAL_MS = 20;
+const IDLE_INTERVAL_MS = 1_000;
+/** Positions that only empty windows moved are stored this often. */
+const IDLE_FLUSH_MS = 5_000;
+/** A queue that did not exist is looked for again this often. */
+const MISSING_QUEUE_MS = 10_000;
+/** While what can be read waits for central, others of the shard are looked at this often. */
+const HELD_INTERVAL_MS = 100;
+const CONNECT_TIMEOUT_MS = 5_000;
+/** After a failure, which told why: a shard two seconds away needs some six to log in. */
+const PATIENT_TIMEOUT_MS = 10_000;
+const ACTIVE: SourceState = { state: 'active', haltReason: undefined, paused: false, pauseReason: undefined };
+
+export class ShardLoop implements WatchedService {
+  readonly name: string;
+  readonly shard: Shard;
+  readonly #options: ShardLoopOptions;
+  readonly #asides: Asides;
+  readonly #stopped = new AbortController();
+  /** A parcel has ended, or an aside has, or the loop is to end. */
+  readonly #changed = new Change();
+  #turns = 0;
+  #sources: Source[] = [];
+  #known = 0;
+  #connection: Connection | undefined;
+  /** The set of sources may be another one, or all positions may be: those in memory count for nothing. */
+  #isStale = true;
+  /** A queue may have been created anew, with other tables: only a new session knows them. */
+  #isRepaired = false;
+  #failures = 0;
+  #lastFlushMs = 0;
+
+  constructor(shard: Shard, options: ShardLoopOptions) {
+    this.name = `shard ${shard.name}`;
+    this.shard = shard;
+    this.#options = options;
+    this.#asides = new Asides(shard, {
+      context: options.context,
+      onEnded: () => this.#changed.told(),
+    });
+  }
+
+  /** Whatever comes from the shard within a turn is progress, too. */
+  get turns(): number {
+    return this.#turns + (this.#connection?.received ?? 0);
+  }
+
+  get sources(): readonly Source[] {
+    return this.#sources;
+  }
+
+  /** How many sources central has for this shard, those that the file does not name any more among them. */
+  get known(): number {
+    return this.#known;
+  }
+
+  /** Why the whole shard does not move; undefined: it does. */
+  trouble: string | undefined;
+
+  /** Whose PgQ the shard has; undefined: not seen yet, or none of its queues is there. */
+  provider: Provider | undefined;
+
+  async run(): Promise<void> {
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      try {
+        await this.#refreshSources();
+        await this.#session();
+      } catch (error) {
+        // Whoever waits for a connection is not kept by it.
+        if (signal.aborted) break;
+        this.#turns += 1;
+        this.#isStale = true;
+        if (error instanceof TributaryError && error.code === PAUSED) {
+          this.#drop();
+          continue;
+        }
+        this.#failures += 1;
+        const retryMs = backoffMs(this.#failures, { firstMs: 200, maxMs: 10_000 });
+        this.trouble = sentenceFor(error, `Shard ${this.shard.name}`);
+        this.#options.context.onOccurrence({ kind: 'shard-trouble', shard: this.shard.name, error, retryMs });
+        this.#drop();
+        await wait(retryMs, signal);
+      }
+    }
+    await Promise.all([this.#untilSettled(), this.#asides.end()]);
+    await this.#connection?.close();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+    this.#changed.told();
+  }
+
+  abandon(): void {
+    void this.stop();
+    void this.#asides.end();
+    this.#connection?.destroy();
+  }
+
+  /** Takes over what operators changed: pauses, halts, repairs; `isOther`: the set of sources is not the one we know. */
+  refresh(exceptions: ReadonlyMap<number, SourceState>, isOther: boolean): void {
+    if (isOther) this.#isStale = true;
+    for (const source of this.#sources) {
+      const stored = exceptions.get(source.id) ?? ACTIVE;
+      if (source.position === undefined) source.isStale = true;
+      // Somebody repaired or reinstalled it: its position may not be where we left it.
+      else if (source.trouble?.state === 'halted' && stored.state === 'active') {
+        this.#isStale = true;
+        this.#isRepaired = true;
+      }
+      source.refresh(stored);
+    }
+  }
+
+  async #session(): Promise<void> {
+    const { signal } = this.#stopped;
+    const { context } = this.#options;
+    const connection = await Connection.open(this.shard, {
+      applicationName: `tributary mover ${context.config.name}`,
+      connectTimeoutMs: this.#failures === 0 ? CONNECT_TIMEOUT_MS : PATIENT_TIMEOUT_MS,
+      signal,
+    });
+    this.#connection = connection;
+    this.#isRepaired = false;
+    const session = await ShardSession.open(this.shard, this.#sources, {
+      connection,
+      context,
+      onLarge: (found) => this.#asides.begin(found),
+    });
+    const { queues } = session;
+    const onLooked = () => {
+      this.#turns += 1;
+    };
+    await meet(connection, { shard: this.shard, sources: this.#sources, queues, onLooked }, context);
+    this.provider = session.provider;
+    const openedAtMs = performance.now();
+    context.onOccurrence({ kind: 'shard-connected', shard: this.shard.name });
+    const upkeep = new ShardUpkeep(this.shard, context);
+    let idleMs = MIN_INTERVAL_MS;
+    let chaseMs = MIN_INTERVAL_MS;
+    let exactAtMs = 0;
+    while (!signal.aborted && !this.#isRepaired) {
+      this.#turns += 1;
+      if (this.#mayRefresh) await this.#refreshSources();
+      if (performance.now() - openedAtMs > MISSING_QUEUE_MS && this.#missing(queues).length > 0) break;
+      this.#noteMissing(queues);
+      const beganMs = performance.now();
+      const isExact = beganMs >= exactAtMs;
+      const result = await session.turn(this.#sources, isExact ? 'exact' : 'quick');
+      this.#failures = 0;
+      this.trouble = undefined;
+      if (result.isOutdated) break;
+      this.#flushIdle();
+      this.#turns += 1;
+      await upkeep.runIfDue(connection, this.#sources);
+      // Late committers: while transactions are open at a tick, look for what they commit, less and less often.
+      chaseMs = result.rows > 0 ? MIN_INTERVAL_MS : Math.min(IDLE_INTERVAL_MS, chaseMs * 2);
+      if (isExact || result.rows > 0)
+        exactAtMs = performance.now() + (result.hasOpen ? chaseMs : IDLE_INTERVAL_MS / 2);
+      idleMs = result.rows > 0 ? MIN_INTERVAL_MS : Math.min(IDLE_INTERVAL_MS, idleMs * 2);
+      const { backlogged } = result;
+      if (result.isToSeparate || backlogged.some(({ isReadable }) => isReadable)) continue;
+      const pause = pauseMs(idleMs, beganMs);
+      if (backlogged.length === 0 && !this.#sources.some(({ isStale }) => isStale)) await wait(pause, signal);
+      else await this.#untilSettledOne(beganMs, Math.max(pause, HELD_INTERVAL_MS));
+    }
+    if (!signal.aborted) await connection.close();
+  }
+
+  #drop(): void {
+    this.#connection?.destroy();
+    this.#connection = undefined;
+  }
+
+  async #untilSettled(): Promise<void> {
+    while (this.#sources.some(({ isUnderWay }) => isUnderWay)) await this.#changed.next();
+  }
+
+  /** Until central has taken or refused something of the shard; others of its queues are not kept waiting for it. */
+  async #untilSettledOne(beganMs: number, mostMs: number): Promise<void> {
+    const { signal } = this.#stopped;
+    if (!signal.aborted && !this.#mayRefresh) await this.#changed.next(mostMs);
+    await wait(beganMs + MIN_INTERVAL_MS - performance.now(), signal);
+  }
+
+  /** Empty windows move the position too; stored now and then, in company. */
+  #flushIdle(): void {
+    const nowMs = performance.now();
+    if (nowMs - this.#lastFlushMs < IDLE_FLUSH_MS) return;
+    this.#lastFlushMs = nowMs;
+    for (const source of this.#sources) {
+      // Others of the shard may be on their way to central all the time: each source follows what it has handed on itself.
+      if (source.canMove && !source.isStale) void handOnEmpty(source, this.#options.context);
+    }
+  }
+
+  /** Whether a look at central's positions is due for one that can take it over. */
+  get #mayRefresh(): boolean {
+    return (
+      this.#isStale || this.#sources.some((source) => source.isStale && !source.isUnderWay && !source.isAside)
+    );
+  }
+
+  async #refreshSources(): Promise<void> {
+    // Before the look, not after it: what is found out meanwhile asks for another one.
+    if (this.#isStale) for (const source of this.#sources) source.isStale = true;
+    this.#isStale = false;
+    const settled = new Set(this.#sources.filter((one) => one.isStale && !one.isUnderWay && !one.isAside));
+    const stored = await this.#options.loadSources();
+    const { config } = this.#options.context;
+    const readings = readingsOf(config, this.shard);
+    this.#known = stored.length;
+    const known = new Map(this.#sources.map((source) => [source.id, source]));
+    this.#sources = stored.flatMap((one) => {
+      const found = readings.get(one.queue);
+      if (found === undefined || found.central.name !== one.centralQueue) return [];
+      const source = known.get(one.id);
+      if (source === undefined) return [this.#newSource(one, found.reading)];
+      if (settled.has(source)) source.reload(one);
+      return [source];
+    });
+  }
+
+  #newSource(stored: StoredSource, reading: Reading): Source {
+    const source = new Source(stored, { reading, tickerMode: this.shard.ticker });
+    source.onSettled = () => this.#changed.told();
+    return source;
+  }
+
+  /** Sources whose queues were not there when the session began. */
+  #missing(queues: ReadonlyMap<string, unknown>): Source[] {
+    return this.#sources.filter(({ queue }) => !queues.has(queue));
+  }
+
+  #noteMissing(queues: ReadonlyMap<string, unknown>): void {
+    for (const source of this.#missing(queues)) {
+      if (source.trouble !== undefined) continue;
+      source.failed(
+        new TributaryError(
+          `Queue ${source.queue} does not exist on shard ${this.shard.name}: create it there or take it out of the file.`,
+          {
+            code: 'queue-missing',
+            kind: 'halting',
+          },
+        ),
+        'read',
+      );
+    }
+  }
+}
+
+/** Hundreds of idle shards are asked in company: the process wakes up ten times a second for all of them. */
+const IDLE_COMPANY_MS = 100;
+
+function pauseMs(idleMs: number, beganMs: number): number {
+  const nowMs = performance.now();
+  const dueMs = Math.max(nowMs, beganMs + idleMs * (1 + Math.random() * 0.2));
+  if (idleMs < IDLE_INTERVAL_MS) return dueMs - nowMs;
+  return Math.ceil(dueMs / IDLE_COMPANY_MS) * IDLE_COMPANY_MS - nowMs;
+}

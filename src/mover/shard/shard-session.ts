@@ -1,0 +1,267 @@
+// One connection to one shard and what is done over it: a turn is a round, judgement of each source, and one COPY.
+//
+// Order: a window is read from where reading stopped (`ahead`), never from what the shard says; parcels go to the
+// gatherers in the order of their source; only central's commit makes them count.
+// Fails by: any error that breaks the connection ends the session; nothing on the shard depends on it.
+import type { Shard } from '../../config/config.ts';
+import { sqlstateOf } from '../../errors/sqlstate.ts';
+import { failPoint } from '../../lifecycle/fail-point.ts';
+import type { Connection } from '../../postgres/connection.ts';
+import type { Provider } from '../../queue/provider.ts';
+import type { Reader } from '../../shards/copy-out.ts';
+import { isOfWindow } from '../../shards/inline-read.ts';
+import { type QueueOnShard, resolveQueues } from '../../shards/queue-on-shard.ts';
+import { type RoundRequest, runRound, type SeenQueue, type Thoroughness } from '../../shards/round.ts';
+import { PreparedRound } from '../../shards/round-statements.ts';
+import type { MoverContext } from '../context.ts';
+import { takeFigures } from '../source/figures.ts';
+import { FEWEST_TICKS, type Source } from '../source/source.ts';
+import { type Copied, copyWindows, type Found } from '../windows/copy-windows.ts';
+import { handOnInline, type InlineFound } from '../windows/inline-windows.ts';
+import { copySorted } from '../windows/unreadable-events.ts';
+import { judge } from './judge.ts';
+
+/** What one turn did. */
+export interface TurnResult {
+  readonly rows: number;
+  /** Sources of which more waits than was read. */
+  readonly backlogged: readonly Source[];
+  /** Something failed together: it is tried one by one, at once. */
+  readonly isToSeparate: boolean;
+  /** Transactions were open at a newest tick: look again soon for what they commit. */
+  readonly hasOpen: boolean;
+  /** Queues are not what they were when the session began: another one is needed. */
+  readonly isOutdated: boolean;
+}
+
+/** What one window should hold at most, in bytes; ticks further apart make larger ones. */
+const WINDOW_BYTES = 8 * 1024 * 1024;
+/** While memory is short; less would cost more than it saves. */
+const LEAST_WINDOW_BYTES = 256 * 1024;
+
+/** Looking for events in the round itself costs a quiet shard more than a COPY now and then. */
+const BUSY_MS = 5_000;
+const NOTHING: Copied = { rows: 0, settled: Promise.resolve([]) };
+
+/** Inside a window that was begun its end must be found, however far it is. */
+const ALL_TICKS = 1_000_000;
+/** A window of more than so many times the usual events is large. */
+const LARGE_WINDOWS = 3;
+
+type GroupResult = Omit<TurnResult, 'isToSeparate' | 'isOutdated'>;
+
+/** What statements say that name tables of a queue that was dropped, or created anew. */
+const UNDEFINED_TABLE = '42P01';
+
+export interface ShardSessionOptions {
+  readonly connection: Connection;
+  readonly context: MoverContext;
+  /** A window that is to be read beside the turns. */
+  readonly onLarge: (found: Found) => void;
+}
+
+export class ShardSession {
+  readonly #shard: Shard;
+  readonly #connection: Connection;
+  /** Those that exist, by name. */
+  readonly queues: ReadonlyMap<string, QueueOnShard>;
+  readonly #context: MoverContext;
+  readonly #onLarge: (found: Found) => void;
+  readonly #prepared: PreparedRound | undefined;
+  /** A round or COPY over all queues failed: ask one by one until all succeed again. */
+  #isSeparate = false;
+  #movedAtMs = Number.NEGATIVE_INFINITY;
+
+  private constructor(
+    shard: Shard,
+    { connection, context, onLarge }: ShardSessionOptions,
+    { queues, prepared }: { queues: ReadonlyMap<string, QueueOnShard>; prepared: PreparedRound | undefined },
+  ) {
+    this.#shard = shard;
+    this.#connection = connection;
+    this.queues = queues;
+    this.#context = context;
+    this.#prepared = prepared;
+    this.#onLarge = onLarge;
+  }
+
+  /** Looks up the queues of these sources and, on a direct connection, prepares the rounds over them. */
+  static async open(
+    shard: Shard,
+    sources: readonly Source[],
+    options: ShardSessionOptions,
+  ): Promise<ShardSession> {
+    const { connection } = options;
+    const { schema } = shard;
+    const names = sources.map(({ queue }) => queue);
+    const queues = await resolveQueues(connection, schema, names);
+    const readers = sources.flatMap(({ queue: name, reading }) => {
+      const queue = queues.get(name);
+      return queue === undefined ? [] : [{ queue, reading }];
+    });
+    let prepared: PreparedRound | undefined;
+    try {
+      if (readers.length > 0 && (await connection.isDirect()))
+        prepared = await PreparedRound.on(connection, readers, { schema });
+    } catch (error) {
+      // Where it cannot be done for all queues together, rounds are sent as text, which finds out whose fault it is.
+      if (connection.failed || sqlstateOf(error) === undefined) throw error;
+    }
+    return new ShardSession(shard, options, { queues, prepared });
+  }
+
+  /** Whose PgQ the shard has; undefined: none of its queues is there. */
+  get provider(): Provider | undefined {
+    return [...this.queues.values()][0]?.provider;
+  }
+
+  async turn(sources: readonly Source[], thoroughness: Thoroughness): Promise<TurnResult> {
+    const movable = sources.filter((source) => source.canMove && this.queues.has(source.queue));
+    const groups = this.#isSeparate ? movable.map((source) => [source]) : movable.length > 0 ? [movable] : [];
+    const results: GroupResult[] = [];
+    let hasFailed = false;
+    let isOutdated = false;
+    for (const group of groups) {
+      try {
+        results.push(await this.#turnOf(group, thoroughness));
+        for (const source of group) source.succeeded('read');
+      } catch (error) {
+        if (this.#connection.failed) throw error;
+        await this.#connection.script('rollback');
+        hasFailed = true;
+        isOutdated ||= sqlstateOf(error) === UNDEFINED_TABLE && (await this.#hasOtherQueues());
+        if (isOutdated) break;
+        if (group.length === 1) this.#blame(group[0] as Source, error);
+      }
+    }
+    const isNew = hasFailed && !this.#isSeparate;
+    this.#isSeparate = hasFailed;
+    const moved = results.reduce((total, { rows }) => total + rows, 0);
+    if (moved > 0) this.#movedAtMs = performance.now();
+    return {
+      rows: moved,
+      backlogged: results.flatMap(({ backlogged }) => backlogged),
+      isToSeparate: isNew,
+      hasOpen: results.some(({ hasOpen }) => hasOpen),
+      isOutdated,
+    };
+  }
+
+  async #hasOtherQueues(): Promise<boolean> {
+    const now = await resolveQueues(this.#connection, this.#shard.schema, [...this.queues.keys()]);
+    return [...this.queues].some(([name, { queueId }]) => now.get(name)?.queueId !== queueId);
+  }
+
+  async #turnOf(sources: readonly Source[], thoroughness: Thoroughness): Promise<GroupResult> {
+    await failPoint('round:before');
+    const readable = new Set<Source>();
+    const seen = await this.#context.gate.through(() => {
+      for (const source of sources) if (source.isReadable) readable.add(source);
+      return this.#round(sources, { thoroughness, readable });
+    });
+    await failPoint('round:after');
+    const found: Found[] = [];
+    const inlined: InlineFound[] = [];
+    const backlogged: Source[] = [];
+    for (const queue of seen) {
+      const source = sources.find(({ queue: name }) => name === queue.queue) as Source;
+      takeFigures(source, queue, performance.now());
+      if (!readable.has(source) || !source.isReadable) {
+        // Seen and ticked it is all the same: neither the shard nor its other queues wait for central.
+        if (queue.hasMore || queue.end !== undefined) backlogged.push(source);
+        continue;
+      }
+      source.noteTicks(queue.hasMore);
+      const window = this.#judge(source, queue);
+      if (window === undefined) continue;
+      const events = source.lateWriters.mostEventsIn(window);
+      const one = { source, reader: { window, reading: source.reading } };
+      if (queue.inline !== undefined && isOfWindow(queue.inline, window.start, window.end)) {
+        inlined.push({ ...one, rows: queue.inline });
+        continue;
+      }
+      // One tick that covers so much more than a window should: it must not hold up the shard's other queues.
+      const isLarge = events > LARGE_WINDOWS * limitOf(source, WINDOW_BYTES);
+      if (source.isSlow || (isLarge && sources.length > 1)) {
+        this.#onLarge(one);
+        continue;
+      }
+      found.push(one);
+      if (queue.hasMore || (queue.newest?.id ?? 0) > window.end.id) backlogged.push(source);
+    }
+    const hasOpen = seen.some(({ newest }) => newest?.open);
+    const small = inlined.length > 0 ? await handOnInline(inlined, this.#context) : NOTHING;
+    const large = found.length > 0 ? await this.#copy(found) : NOTHING;
+    return { rows: small.rows + large.rows, backlogged, hasOpen };
+  }
+
+  async #copy(found: readonly Found[]): Promise<Copied> {
+    const options = {
+      context: this.#context,
+      label: `Shard ${this.#shard.name}`,
+    };
+    const copy = (some: readonly Found[]) => copyWindows(this.#connection, some, options);
+    const [only, ...others] = found as [Found];
+    if (others.length > 0) return await copy(found);
+    const { condemning } = this.#context;
+    return await copySorted(this.#connection, only, { copy: (one) => copy([one]), condemning });
+  }
+
+  async #round(
+    sources: readonly Source[],
+    { thoroughness, readable }: { thoroughness: Thoroughness; readable: ReadonlySet<Source> },
+  ): Promise<SeenQueue[]> {
+    const nowMs = performance.now();
+    // While others hold much, small windows: many readers that each wait with a part of one would only hold each other up.
+    const windowBytes = Math.max(LEAST_WINDOW_BYTES, Math.min(WINDOW_BYTES, this.#context.budget.room / 2));
+    const isBusy = nowMs - this.#movedAtMs < BUSY_MS;
+    // Statements that name every queue of the shard do not help to find the one that fails.
+    const prepared = this.#isSeparate ? undefined : this.#prepared;
+    const requests = sources.map((source): RoundRequest => {
+      const ahead = source.ahead as NonNullable<Source['ahead']>;
+      return {
+        queue: this.queues.get(source.queue) as QueueOnShard,
+        tickId: ahead.tick.id,
+        endTickId: ahead.inside?.end.id,
+        limit: limitOf(source, windowBytes),
+        ticks: readable.has(source) ? ticksOf(source) : FEWEST_TICKS,
+        tick: source.ticker.mayTick(nowMs),
+        read: isBusy && readable.has(source) && this.#context.gathererOf(source.centralQueue).isHealthy,
+      };
+    });
+    return await runRound(this.#connection, requests, {
+      schema: this.#shard.schema,
+      thoroughness,
+      prepared,
+    });
+  }
+
+  #judge(source: Source, seen: SeenQueue): Reader['window'] | undefined {
+    const verdict = judge(source.ahead as NonNullable<Source['ahead']>, seen);
+    if (verdict.kind === 'diverged') {
+      this.#context.halt(source, verdict);
+      return undefined;
+    }
+    if (verdict.kind === 'nothing' || !this.#context.gathererOf(source.centralQueue).isHealthy)
+      return undefined;
+    return {
+      queue: this.queues.get(source.queue) as QueueOnShard,
+      start: verdict.start,
+      end: verdict.end,
+      afterEventId: verdict.afterEventId,
+    };
+  }
+
+  #blame(source: Source, error: unknown): void {
+    source.failed(error, 'read');
+    this.#context.onOccurrence({ kind: 'source-trouble', shard: source.shard, queue: source.queue, error });
+  }
+}
+
+/** How many ticks a round looks at for the end of the next window. */
+const ticksOf = ({ ahead, ticks }: Source): number => (ahead?.inside === undefined ? ticks : ALL_TICKS);
+
+/** Most events, by sequence, that a window of so many bytes should hold. */
+function limitOf(source: Source, bytes: number): number {
+  return Math.max(100, Math.floor(bytes / source.rowBytes));
+}

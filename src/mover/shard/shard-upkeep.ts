@@ -1,0 +1,82 @@
+// What a shard needs besides moving, done between turns over the same connection: watermarks, rotation, retries.
+import type { Shard } from '../../config/config.ts';
+import type { Connection } from '../../postgres/connection.ts';
+import { maintain } from '../../upkeep/maintenance.ts';
+import { moveWatermarks } from '../../upkeep/watermarks.ts';
+import type { MoverContext } from '../context.ts';
+import type { Source } from '../source/source.ts';
+
+const WATERMARK_EVERY_MS = 5_000;
+const MAINTAIN_EVERY_MS = 60_000;
+
+export class ShardUpkeep {
+  readonly #shard: Shard;
+  readonly #context: MoverContext;
+  /** Tick of each queue's watermark as we left it: a source that did not move costs nothing. */
+  readonly #left = new Map<string, number>();
+  #watermarksAtMs = performance.now() + Math.random() * WATERMARK_EVERY_MS;
+  #maintainAtMs = performance.now() + Math.random() * MAINTAIN_EVERY_MS;
+
+  constructor(shard: Shard, context: MoverContext) {
+    this.#shard = shard;
+    this.#context = context;
+  }
+
+  /** Does what is due. An error that leaves the connection usable is told and tried again next time. */
+  async runIfDue(connection: Connection, sources: readonly Source[]): Promise<void> {
+    const nowMs = performance.now();
+    if (nowMs >= this.#watermarksAtMs) {
+      this.#watermarksAtMs = nowMs + WATERMARK_EVERY_MS;
+      await this.#guarded(connection, 'watermarks', () => this.watermarks(connection, sources));
+    }
+    if (nowMs >= this.#maintainAtMs) {
+      this.#maintainAtMs = nowMs + MAINTAIN_EVERY_MS * (0.8 + Math.random() * 0.4);
+      await this.#guarded(connection, 'maintenance', () => this.#maintain(connection, sources));
+    }
+  }
+
+  /** Moves the watermarks up to what central has committed. */
+  async watermarks(connection: Connection, sources: readonly Source[]): Promise<void> {
+    const { config, consumer } = this.#context;
+    const due = sources.flatMap((source) => {
+      const tickId = source.position?.tick.id;
+      const keepMs = config.queues.find(({ name }) => name === source.centralQueue)?.keepMs ?? 0;
+      if (tickId === undefined || source.trouble?.state === 'halted') return [];
+      if (keepMs === 0 && this.#left.get(source.queue) === tickId) return [];
+      return [{ queue: source.queue, tickId, keepMs }];
+    });
+    await moveWatermarks(connection, due, { schema: this.#shard.schema, consumer });
+    for (const { queue, tickId } of due) this.#left.set(queue, tickId);
+  }
+
+  async #maintain(connection: Connection, sources: readonly Source[]): Promise<void> {
+    // Queue by queue: another installation's mover keeps its own queues, not those that only we have. What is halted keeps all
+    // that a repair may want.
+    const queues = sources
+      .filter(({ ticker, trouble }) => !ticker.isForeign(performance.now()) && trouble?.state !== 'halted')
+      .map(({ queue }) => queue);
+    if (this.#shard.ticker === 'never' || queues.length === 0) return;
+    const { schema, name } = this.#shard;
+    await maintain(connection, {
+      schema,
+      queues,
+      onRotation: (queue, outcome) =>
+        this.#context.onOccurrence({
+          kind: 'upkeep',
+          database: name,
+          what: `rotation of ${queue}`,
+          detail: outcome,
+        }),
+    });
+  }
+
+  async #guarded(connection: Connection, what: string, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (connection.failed) throw error;
+      await connection.script('rollback');
+      this.#context.onOccurrence({ kind: 'upkeep-trouble', database: this.#shard.name, what, error });
+    }
+  }
+}

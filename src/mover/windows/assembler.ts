@@ -1,0 +1,299 @@
+// Puts the pieces of one COPY together into parcels: a whole window each, or a part of one that is more than `whole`.
+//
+// Invariant: a window is handed on as complete only when a row of a later window, or the stream's trailer, has been seen.
+import type { DeadRow } from '../../central/commit/commit.ts';
+import type { Position } from '../../central/position.ts';
+import { TributaryError } from '../../errors/tributary-error.ts';
+import type { Reader } from '../../shards/copy-out.ts';
+import type { Claim, MemoryBudget } from '../limits/memory-budget.ts';
+import { makeParcel, type Parcel } from '../parcel.ts';
+import { RowStream } from '../row-stream.ts';
+import type { Source } from '../source/source.ts';
+import type { Piece } from './cutter.ts';
+import { type Cut, NO_CUT, withPart } from './divided-window.ts';
+
+export interface AssemblerOptions {
+  readonly budget: MemoryBudget;
+  /** A window within both is never cut. */
+  readonly wholeBytes: number;
+  readonly wholeEvents: number;
+  readonly emit: (parcel: Parcel) => void;
+  readonly onCut: (source: Source, cut: Cut) => void;
+  readonly onOriginTaken: (source: Source, rows: number) => void;
+}
+
+interface Open {
+  readonly source: Source;
+  readonly reader: Reader;
+  /** Each goes with the parcel that moves the position over it. */
+  dead: readonly DeadRow[];
+  /** What the next parcel follows. */
+  from: Position;
+  chunks: Buffer[];
+  bytes: number;
+  rows: number;
+  lastEventId: number | undefined;
+  /** Of the parts that are handed on already. */
+  cut: Cut;
+}
+
+const OUTDATED = { code: 'outdated', kind: 'retryable' } as const;
+/** Rows that need less are not asked for beforehand. */
+const LEAST_EXPECTED_BYTES = 256 * 1024;
+
+export class Assembler {
+  readonly #windows: Open[];
+  readonly #options: AssemblerOptions;
+  readonly #claim: Claim;
+  readonly #settled: Promise<unknown>[] = [];
+  /** Reserved for a row that is not complete yet. */
+  #expected = 0;
+  /** The large row that is under way, and how to let the next one begin. */
+  #stream: RowStream | undefined;
+  #leaveOversize: (() => void) | undefined;
+  #next = 0;
+  #rows = 0;
+  #isAbandoned = false;
+
+  constructor(
+    readers: readonly { source: Source; reader: Reader; dead?: readonly DeadRow[] }[],
+    options: AssemblerOptions,
+  ) {
+    this.#windows = readers.map(({ source, reader, dead = [] }) => ({
+      dead,
+      source,
+      reader,
+      from: source.handed as Position,
+      chunks: [],
+      bytes: 0,
+      rows: 0,
+      lastEventId: undefined,
+      cut: NO_CUT,
+    }));
+    this.#options = options;
+    this.#claim = options.budget.claim();
+  }
+
+  /** Rows handed on so far. */
+  get rows(): number {
+    return this.#rows;
+  }
+
+  /** The ends of all parcels handed on: undefined, or the error. */
+  get settled(): Promise<unknown[]> {
+    return Promise.all(this.#settled);
+  }
+
+  /**
+   * Takes pieces in the order of the stream; waits where the memory budget says so.
+   * @param neededBytes of the row that comes next and is not complete yet.
+   */
+  async add(pieces: readonly Piece[], neededBytes = 0): Promise<void> {
+    await this.#take(pieces);
+    if (pieces.length > 0) this.#release(this.#expected);
+    if (neededBytes < LEAST_EXPECTED_BYTES || neededBytes <= this.#expected) return;
+    await this.#reserve(neededBytes - this.#expected);
+    this.#expected = neededBytes;
+  }
+
+  async #take(pieces: readonly Piece[]): Promise<void> {
+    for (const piece of pieces) {
+      await this.#endStream(piece);
+      while (this.#next < piece.k) this.#complete();
+      const window = this.#windows[piece.k] as Open;
+      if (piece.part !== undefined) {
+        await this.#addPart(window, piece);
+        continue;
+      }
+      // Rows of equal id stay together: ids are not unique, and a cut is found again by its last id.
+      const isMore =
+        window.bytes + piece.bytes.length > this.#options.wholeBytes ||
+        window.rows + piece.rows > this.#options.wholeEvents;
+      if (isMore && window.rows > 0 && window.lastEventId !== piece.firstEventId) this.#cut(window);
+      const expected = Math.min(this.#expected, piece.bytes.length);
+      this.#expected -= expected;
+      await this.#reserve(piece.bytes.length - expected, expected);
+      window.chunks.push(piece.bytes);
+      window.bytes += piece.bytes.length;
+      window.rows += piece.rows;
+      window.lastEventId = piece.lastEventId;
+      if (piece.taken > 0) this.#options.onOriginTaken(window.source, piece.taken);
+    }
+  }
+
+  /** The trailer has been seen: all windows are complete. */
+  finish(): void {
+    this.#stream?.end();
+    this.#leaveOversize?.();
+    while (this.#next < this.#windows.length) this.#complete();
+    this.#claim.complete();
+  }
+
+  /** The stream broke: what is not complete is dropped. */
+  abandon(): void {
+    this.#isAbandoned = true;
+    this.#stream?.breakOff(
+      new TributaryError('The shard broke off a large event.', { code: 'copy-cut', kind: 'retryable' }),
+    );
+    this.#leaveOversize?.();
+    for (const window of this.#windows.slice(this.#next)) this.#claim.free(window.bytes);
+    this.#release(this.#expected);
+    this.#claim.complete();
+  }
+
+  /** Whoever gave it up meanwhile does not know of what it was waiting for. */
+  async #reserve(bytes: number, reserved = 0): Promise<void> {
+    await this.#claim.reserve(bytes);
+    if (!this.#isAbandoned) return;
+    this.#claim.free(bytes + reserved);
+    this.#leaveWhereAbandoned();
+  }
+
+  #leaveWhereAbandoned(): void {
+    if (!this.#isAbandoned) return;
+    this.#leaveOversize?.();
+    this.#claim.complete();
+    throw new TributaryError('Reading was given up.', { code: 'abandoned', kind: 'retryable' });
+  }
+
+  #release(bytes: number): void {
+    this.#expected -= bytes;
+    if (bytes > 0) this.#claim.free(bytes);
+  }
+
+  /** A row larger than `whole`: what came before it goes first, then it goes alone, chunk by chunk. */
+  async #addPart(window: Open, piece: Piece): Promise<void> {
+    if (piece.part === 'first') {
+      // A cut between two rows of one id would be taken for moved after a crash, and the second row be lost.
+      if (window.lastEventId === piece.firstEventId) throw this.#twin(window, piece.firstEventId);
+      if (window.rows > 0) this.#cut(window);
+      this.#leaveOversize = await this.#options.budget.oversize();
+      this.#leaveWhereAbandoned();
+      this.#stream = this.#emitStream(window, piece);
+    }
+    if (piece.taken > 0) this.#options.onOriginTaken(window.source, piece.taken);
+    await this.#stream?.push(piece.bytes);
+    this.#leaveWhereSlow(window, this.#stream);
+  }
+
+  /** There is one place for large rows: one that hardly comes must not keep it for ever. */
+  #leaveWhereSlow({ source }: Open, stream: RowStream | undefined): void {
+    const slowly = stream?.bytesPerMsWhereSlow;
+    if (slowly === undefined || !this.#options.budget.isOversizeAwaited) return;
+    throw new TributaryError(
+      `A large event of ${source.shard}:${source.queue} comes at ${Math.round(slowly)} kB/s while others wait for its place; it is tried again.`,
+      { code: 'stream-slow', kind: 'retryable' },
+    );
+  }
+
+  /** Ends the large row when what follows it is known: another row of its id would be taken for moved after a crash. */
+  async #endStream(next: Piece): Promise<void> {
+    const stream = this.#stream;
+    const window = this.#windows[this.#next];
+    if (stream === undefined || next.part === 'middle' || next.part === 'last') return;
+    if (next.k === this.#next && window?.lastEventId === next.firstEventId) {
+      const error = this.#twin(window, next.firstEventId);
+      stream.breakOff(error);
+      throw error;
+    }
+    stream.end();
+    this.#stream = undefined;
+    this.#leaveOversize?.();
+    this.#leaveOversize = undefined;
+  }
+
+  /** The source rests, so that the shard's others go on. */
+  #twin({ source }: Open, id: number): TributaryError {
+    const error = new TributaryError(
+      `Two events of ${source.shard}:${source.queue} have the id ${id}, and one is larger than mover.whole.`,
+      { code: 'oversized-twin', kind: 'halting', remedy: 'Raise `mover.whole`.' },
+    );
+    source.failed(error, 'read');
+    return error;
+  }
+
+  #emitStream(window: Open, { firstEventId }: Piece): RowStream {
+    const stream = new RowStream();
+    const { source, from } = window;
+    if (source.handed !== from) throw outdated();
+    const to = this.#insideAt(window, firstEventId);
+    window.lastEventId = firstEventId;
+    window.from = to;
+    source.handed = to;
+    source.ahead = to;
+    this.#rows += 1;
+    const dead = this.#takeDead(window, to);
+    const { parcel, settled } = makeParcel({ source, from, chunks: stream, bytes: 0, rows: 1, to, dead });
+    this.#settled.push(
+      settled.then((error) => {
+        if (error !== undefined) stream.refuse(error);
+        return error;
+      }),
+    );
+    this.#options.emit(parcel);
+    return stream;
+  }
+
+  /** With an earlier parcel they would be found, and kept, a second time after a crash; with a later one they would be lost. */
+  #takeDead(window: Open, { inside }: Position): readonly DeadRow[] {
+    const { dead } = window;
+    const isDue = ({ id }: DeadRow) => inside === undefined || id === undefined || id <= inside.lastEventId;
+    window.dead = dead.filter((one) => !isDue(one));
+    return dead.filter(isDue);
+  }
+
+  #insideAt({ reader: { window } }: Open, lastEventId: number): Position {
+    const { start, end } = window;
+    return {
+      tick: { id: start.id, timeUs: start.timeUs, eventSeq: start.eventSeq, md5: start.md5 },
+      inside: { end: { id: end.id, timeUs: end.timeUs, eventSeq: end.eventSeq, md5: end.md5 }, lastEventId },
+    };
+  }
+
+  #complete(): void {
+    const window = this.#windows[this.#next] as Open;
+    this.#next += 1;
+    if (window.cut.parts > 0) this.#options.onCut(window.source, withPart(window.cut, window, true));
+    const { end } = window.reader.window;
+    this.#emit(window, { tick: { id: end.id, timeUs: end.timeUs, eventSeq: end.eventSeq, md5: end.md5 } });
+    this.#claim.complete();
+  }
+
+  #cut(window: Open): void {
+    window.cut = withPart(window.cut, window, false);
+    this.#options.onCut(window.source, window.cut);
+    this.#emit(window, this.#insideAt(window, window.lastEventId as number));
+    this.#claim.complete();
+  }
+
+  #emit(window: Open, to: Position): void {
+    const { source, chunks, bytes, rows } = window;
+    window.chunks = [];
+    window.bytes = 0;
+    window.rows = 0;
+    // Begun anew from central's position while this was being read: it follows nothing any more.
+    if (source.handed !== window.from) {
+      this.#claim.free(bytes);
+      this.#settled.push(Promise.resolve(outdated()));
+      return;
+    }
+    source.ahead = to;
+    const { from } = window;
+    const dead = this.#takeDead(window, to);
+    if (rows === 0 && dead.length === 0) return;
+    this.#rows += rows;
+    if (rows > 0) source.rowBytes = source.rowBytes * 0.8 + (bytes / rows) * 0.2;
+    source.handed = to;
+    window.from = to;
+    const { parcel, settled } = makeParcel({ source, from, chunks, bytes, rows, to, dead });
+    this.#settled.push(
+      settled.then((error) => {
+        this.#claim.free(bytes);
+        return error;
+      }),
+    );
+    this.#options.emit(parcel);
+  }
+}
+
+const outdated = () => new TributaryError('Read before a failed commit.', OUTDATED);

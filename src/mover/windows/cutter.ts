@@ -1,0 +1,237 @@
+// Cuts the binary COPY stream of a shard into pieces of windows: reads lengths, strips our two columns, never decodes.
+// Pure: bytes in, pieces out. A row is int16 field count, then per field int32 length and bytes; the stream has a header
+// of 11 + 4 + 4 bytes and ends with a field count of -1.
+import { TributaryError } from '../../errors/tributary-error.ts';
+import { ORIGIN_TAKEN } from '../../shards/copy-out.ts';
+
+/** Whole rows of one window, as central's COPY wants them. */
+export interface Piece {
+  /** Index of the window in the COPY. */
+  readonly k: number;
+  readonly bytes: Buffer;
+  readonly rows: number;
+  readonly firstEventId: number;
+  readonly lastEventId: number;
+  /** Rows whose origin column held something of their own. */
+  readonly taken: number;
+  /** A part of one row that is too large to be held: the first counts as its row, the others have none. */
+  readonly part?: 'first' | 'middle' | 'last';
+}
+
+export interface CutterOptions {
+  /** A row that needs more than this is handed on in parts; default: none does. */
+  readonly oversizeBytes?: number;
+}
+
+const HEADER_BYTES = 19;
+/** int16 count + int4 column (4 + 4) + int8 column (4 + 8). */
+const PREFIX_BYTES = 22;
+/** The prefix less the two bytes that become the new field count. */
+const STRIPPED_BYTES = PREFIX_BYTES - 2;
+const NO_MORE = -1;
+
+export class Cutter {
+  readonly #oversizeBytes: number;
+  #oversized: OversizedRow | undefined;
+  #held: Buffer[] = [];
+  #heldBytes = 0;
+  /** Bytes that the row at the start of `#held` is known to need. */
+  #needed = HEADER_BYTES;
+  #hasHeader = false;
+  #hasEnded = false;
+
+  constructor({ oversizeBytes = Number.POSITIVE_INFINITY }: CutterOptions = {}) {
+    this.#oversizeBytes = oversizeBytes;
+  }
+
+  /** True once the stream's trailer has been read. */
+  get hasEnded(): boolean {
+    return this.#hasEnded;
+  }
+
+  /** Bytes of a row that is not complete yet. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  /** Bytes that the row which is not complete yet needs, as far as its lengths have come; 0 where it is handed on in parts. */
+  get neededBytes(): number {
+    const isHeld =
+      this.#heldBytes > 0 && this.#oversized === undefined && this.#needed <= this.#oversizeBytes;
+    return isHeld ? this.#needed : 0;
+  }
+
+  /** @returns the rows that are complete now, a piece for each run of rows of one window. */
+  push(chunk: Buffer): Piece[] {
+    this.#held.push(chunk);
+    this.#heldBytes += chunk.length;
+    const pieces: Piece[] = [];
+    for (;;) {
+      if (this.#oversized === undefined) {
+        if (this.#heldBytes < this.#needed) {
+          if (this.#needed <= this.#oversizeBytes || this.#heldBytes < PREFIX_BYTES) return pieces;
+          this.#beginOversized(pieces);
+        } else {
+          this.#hold(this.#cutWhole(this.#takeHeld(), pieces));
+          if (this.#hasEnded || this.#heldBytes === 0 || this.#needed <= this.#oversizeBytes) return pieces;
+        }
+      } else if (!this.#goOn(this.#oversized, pieces)) return pieces;
+    }
+  }
+
+  #takeHeld(): Buffer {
+    const data =
+      this.#held.length === 1 ? (this.#held[0] as Buffer) : Buffer.concat(this.#held, this.#heldBytes);
+    this.#hold(data.subarray(data.length));
+    return data;
+  }
+
+  #hold(rest: Buffer): void {
+    this.#held = rest.length === 0 ? [] : [rest];
+    this.#heldBytes = rest.length;
+  }
+
+  #cutWhole(data: Buffer, pieces: Piece[]): Buffer {
+    const from = this.#hasHeader ? 0 : HEADER_BYTES;
+    this.#hasHeader = true;
+    return data.subarray(this.#cutRows(data, from, pieces));
+  }
+
+  /** The row at the start of what is held is too large: from now on its bytes are handed on as they come. */
+  #beginOversized(pieces: Piece[]): void {
+    const data = this.#takeHeld();
+    const fields = data.readInt16BE(0);
+    const marked = data.readInt32BE(6);
+    const row = new OversizedRow(marked & (ORIGIN_TAKEN - 1), Number(data.readBigInt64BE(14)), fields - 2);
+    const count = Buffer.alloc(2);
+    count.writeInt16BE(fields - 2);
+    pieces.push({ ...row.piece(count, 'first'), rows: 1, taken: marked >= ORIGIN_TAKEN ? 1 : 0 });
+    this.#oversized = row;
+    this.#hold(data.subarray(PREFIX_BYTES));
+  }
+
+  /** @returns true when the row has ended and others may follow in what is held. */
+  #goOn(row: OversizedRow, pieces: Piece[]): boolean {
+    const data = this.#takeHeld();
+    const end = row.take(data);
+    pieces.push(row.piece(data.subarray(0, end), row.hasEnded ? 'last' : 'middle'));
+    this.#hold(data.subarray(end));
+    if (!row.hasEnded) return false;
+    this.#oversized = undefined;
+    this.#needed = 2;
+    return true;
+  }
+
+  /** Moves whole rows together in place, without our columns; returns where the first incomplete row begins. */
+  #cutRows(data: Buffer, from: number, pieces: Piece[]): number {
+    const view = new DataView(data.buffer, data.byteOffset, data.length);
+    let at = from;
+    let piece:
+      | { k: number; begin: number; to: number; rows: number; first: number; last: number; taken: number }
+      | undefined;
+    const close = () => {
+      if (piece === undefined) return;
+      pieces.push({
+        k: piece.k,
+        bytes: data.subarray(piece.begin, piece.to),
+        rows: piece.rows,
+        firstEventId: piece.first,
+        lastEventId: piece.last,
+        taken: piece.taken,
+      });
+    };
+    for (;;) {
+      const end = this.#rowEnd(view, at);
+      if (end === undefined) break;
+      if (end === NO_MORE) {
+        this.#hasEnded = true;
+        at += 2;
+        break;
+      }
+      const marked = view.getInt32(at + 6);
+      const k = marked & (ORIGIN_TAKEN - 1);
+      const id = Number(view.getBigInt64(at + 14));
+      if (piece === undefined || piece.k !== k) {
+        close();
+        piece = { k, begin: at, to: at, rows: 0, first: id, last: id, taken: 0 };
+      }
+      const fields = view.getInt16(at);
+      const body = at + STRIPPED_BYTES;
+      view.setInt16(body, fields - 2);
+      data.copyWithin(piece.to, body, end);
+      piece.to += end - body;
+      piece.rows += 1;
+      piece.last = id;
+      if (marked >= ORIGIN_TAKEN) piece.taken += 1;
+      at = end;
+    }
+    close();
+    return at;
+  }
+
+  /** Where the row at `at` ends; undefined while bytes are missing (then `#needed` says how many are known to be). */
+  #rowEnd(view: DataView, at: number): number | undefined {
+    const size = view.byteLength;
+    if (at + 2 > size) return this.#need(at + 2 - at);
+    const fields = view.getInt16(at);
+    if (fields === -1) return NO_MORE;
+    if (fields < 2) {
+      throw new TributaryError(`A COPY row has ${fields} fields.`, { code: 'copy-format', kind: 'internal' });
+    }
+    let end = at + 2;
+    for (let field = 0; field < fields; field++) {
+      if (end + 4 > size) return this.#need(end + 4 - at);
+      const length = view.getInt32(end);
+      end += 4 + (length > 0 ? length : 0);
+    }
+    if (end > size) return this.#need(end - at);
+    return end;
+  }
+
+  #need(bytes: number): undefined {
+    this.#needed = bytes;
+    return undefined;
+  }
+}
+
+/** Follows the lengths of one row that is handed on in parts. */
+class OversizedRow {
+  readonly #k: number;
+  readonly #id: number;
+  #fieldsLeft: number;
+  /** Bytes of the current field that have not come yet. */
+  #bytesLeft = 0;
+
+  constructor(k: number, id: number, fields: number) {
+    this.#k = k;
+    this.#id = id;
+    this.#fieldsLeft = fields;
+  }
+
+  get hasEnded(): boolean {
+    return this.#fieldsLeft === 0 && this.#bytesLeft === 0;
+  }
+
+  /** @returns how much of `data` belongs to the row and can be handed on; a length that is cut apart stays behind. */
+  take(data: Buffer): number {
+    let at = 0;
+    while (!this.hasEnded) {
+      if (this.#bytesLeft > 0) {
+        const bytes = Math.min(this.#bytesLeft, data.length - at);
+        if (bytes === 0) return at;
+        at += bytes;
+        this.#bytesLeft -= bytes;
+      } else {
+        if (data.length - at < 4) return at;
+        this.#bytesLeft = Math.max(0, data.readInt32BE(at));
+        this.#fieldsLeft -= 1;
+        at += 4;
+      }
+    }
+    return at;
+  }
+
+  piece(bytes: Buffer, part: 'first' | 'middle' | 'last'): Piece {
+    return { k: this.#k, bytes, rows: 0, firstEventId: this.#id, lastEventId: this.#id, taken: 0, part };
+  }
+}

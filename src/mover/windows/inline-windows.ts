@@ -1,0 +1,57 @@
+// Hands on small windows whose events came with the round: records become rows as central's COPY wants them.
+import { failPoint } from '../../lifecycle/fail-point.ts';
+import { ORIGIN_TAKEN } from '../../shards/copy-out.ts';
+import type { InlineRows } from '../../shards/inline-read.ts';
+import type { MoverContext } from '../context.ts';
+import { assemblerOf, type Copied, type Found } from './copy-windows.ts';
+import type { Piece } from './cutter.ts';
+
+/** A window and its events. */
+export interface InlineFound extends Found {
+  readonly rows: InlineRows;
+}
+
+export async function handOnInline(found: readonly InlineFound[], context: MoverContext): Promise<Copied> {
+  const assembler = assemblerOf(found, context);
+  await failPoint('copy-out:before');
+  try {
+    const pieces = found.flatMap(({ rows }, k) => (rows.count === 0 ? [] : [pieceOf(k, rows)]));
+    await assembler.add(pieces);
+    await failPoint('copy-out:middle');
+    assembler.finish();
+    await failPoint('copy-out:after');
+    return { rows: assembler.rows, settled: assembler.settled };
+  } catch (error) {
+    assembler.abandon();
+    throw Object.assign(error as Error, { settled: assembler.settled, handedOn: assembler.rows });
+  }
+}
+
+/** int32 count, then int32 type and int32 length before each field; the first two fields are an int4 and an int8 of ours. */
+const RECORD_PREFIX_BYTES = 4 + (8 + 4) + (8 + 8);
+const OWN_FIELDS = 2;
+
+/** Moves the rows together in place, as int16 count and per field int32 length and bytes, without our columns. */
+export function pieceOf(k: number, { count, records }: InlineRows): Piece {
+  let to = 0;
+  let at = 0;
+  let taken = 0;
+  let first = 0;
+  let last = 0;
+  for (let row = 0; row < count; row += 1) {
+    const fields = records.readInt32BE(at) - OWN_FIELDS;
+    if (records.readInt32BE(at + 12) >= ORIGIN_TAKEN) taken += 1;
+    last = Number(records.readBigInt64BE(at + 24));
+    if (row === 0) first = last;
+    at += RECORD_PREFIX_BYTES;
+    to = records.writeInt16BE(fields, to);
+    for (let field = 0; field < fields; field += 1) {
+      const end = at + 8 + Math.max(0, records.readInt32BE(at + 4));
+      records.copyWithin(to, at + 4, end);
+      to += end - at - 4;
+      at = end;
+    }
+  }
+  if (at !== records.length) throw new Error(`${records.length - at} bytes are left of ${count} records.`);
+  return { k, bytes: records.subarray(0, to), rows: count, firstEventId: first, lastEventId: last, taken };
+}

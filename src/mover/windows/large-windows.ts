@@ -1,0 +1,119 @@
+// Large windows of one shard, each read over a connection of its own while the shard's other queues go on.
+//
+// Invariant: a source that is read aside is in no round and is not begun anew until its aside has ended and all of its
+// parcels have: then it goes on from central's position.
+import type { Shard } from '../../config/config.ts';
+import type { Loop } from '../../lifecycle/watchdog.ts';
+import { Connection } from '../../postgres/connection.ts';
+import type { MoverContext } from '../context.ts';
+import type { Source } from '../source/source.ts';
+import { copyWindows, type Found } from './copy-windows.ts';
+import { handOnEmpty } from './empty-windows.ts';
+import { copySorted } from './unreadable-events.ts';
+
+/** Ten million events are sorted in this time also by a server that is busy with others. */
+const FIRST_BYTE_MS = 240_000;
+
+/** One of them, as the watchdog sees it. */
+class Aside implements Loop {
+  readonly name: string;
+  #connection: Connection | undefined;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  reads(connection: Connection): void {
+    this.#connection = connection;
+  }
+
+  /** Whatever comes from the shard is progress: looking for events that cannot be read takes many readings. */
+  get turns(): number {
+    return this.#connection?.received ?? 0;
+  }
+
+  abandon(): void {
+    this.#connection?.destroy();
+  }
+}
+
+export class Asides {
+  readonly #shard: Shard;
+  readonly #context: MoverContext;
+  /** Called when one has ended, well or not: its source goes on from central's position. */
+  readonly #onEnded: () => void;
+  readonly #running = new Set<Promise<void>>();
+  readonly #asides = new Set<Aside>();
+  #isEnding = false;
+
+  constructor(shard: Shard, { context, onEnded }: { context: MoverContext; onEnded: () => void }) {
+    this.#shard = shard;
+    this.#context = context;
+    this.#onEnded = onEnded;
+  }
+
+  begin(found: Found): void {
+    const { source } = found;
+    source.isAside = true;
+    const aside = new Aside(`large window of ${source.shard}:${source.queue}`);
+    let giveUp = () => {};
+    const stoodStill = new Promise<void>((resolve) => {
+      giveUp = resolve;
+    });
+    const unwatch = this.#context.watchdog.watch(aside, giveUp);
+    const read = this.#read(found, aside).catch((error: unknown) => this.#blame(source, error));
+    const running = Promise.race([read, stoodStill]).then(() => {
+      unwatch();
+      // First free, then told: who begins anew passes over sources that are still aside.
+      source.isAside = false;
+      source.isStale = true;
+      this.#running.delete(running);
+      this.#onEnded();
+    });
+    this.#running.add(running);
+  }
+
+  /** Gives up what is being read; what was read whole is committed. Resolves when all has ended. */
+  async end(): Promise<void> {
+    this.#isEnding = true;
+    for (const aside of this.#asides) aside.abandon();
+    await Promise.all(this.#running);
+  }
+
+  async #read(found: Found, aside: Aside): Promise<void> {
+    const { config } = this.#context;
+    const connection = await Connection.open(this.#shard, {
+      applicationName: `tributary mover ${config.name} aside`,
+    });
+    this.#asides.add(aside);
+    aside.reads(connection);
+    if (this.#isEnding) aside.abandon();
+    try {
+      const label = `Source ${this.#shard.name}:${found.source.queue}`;
+      const options = { context: this.#context, label, firstByteMs: FIRST_BYTE_MS };
+      const { settled } = await copySorted(connection, found, {
+        copy: (one) => copyWindows(connection, [one], options),
+        condemning: this.#context.condemning,
+      });
+      found.source.succeeded('read');
+      found.source.isSlow = false;
+      // What central did not take is told by the gatherer.
+      const errors = await settled;
+      // Begun anew it would be read once more, for ever: the events of a window may be those of a transaction that is still open.
+      if (errors.every((error) => error === undefined)) await handOnEmpty(found.source, this.#context);
+    } catch (error) {
+      await (error as { settled?: Promise<unknown> }).settled;
+      throw error;
+    } finally {
+      this.#asides.delete(aside);
+      connection.destroy();
+    }
+  }
+
+  #blame(source: Source, error: unknown): void {
+    // An operator's pause ends it as well.
+    if (this.#isEnding || source.isPaused) return;
+    source.failed(error, 'read');
+    this.#context.onOccurrence({ kind: 'source-trouble', shard: source.shard, queue: source.queue, error });
+  }
+}

@@ -1,0 +1,73 @@
+// How a central queue is doing, judged from central's facts and the file. Pure.
+import type { Queue } from '../../config/config.ts';
+import { fewerXids } from '../../queue/ahead.ts';
+import type { CentralQueueFacts } from './facts.ts';
+import { type CentralLag, isFailing } from './report.ts';
+
+/** @param group the workers' name as a consumer. */
+export function lagOfCentral(queue: Queue, facts: CentralQueueFacts, group: string): CentralLag {
+  const isWorked = queue.workers !== 'none';
+  // On a younger server new events pass for handled ones: no figure is true.
+  const isKnown = isWorked && facts.missingXids === 0;
+  const wanted = isWorked ? (facts.wanted ?? Number(queue.workers)) : undefined;
+  const stuck = whyStuck({ wanted, facts, group });
+  return {
+    queue: queue.name,
+    workersWanted: wanted,
+    workersRunning: facts.running,
+    eventsBehind: isKnown ? facts.eventsBehind : undefined,
+    isExact: isKnown && facts.isExact,
+    secondsBehind: isKnown ? facts.secondsBehind : undefined,
+    retrying: facts.retrying,
+    dead: facts.dead,
+    recent: facts.recent,
+    batches: facts.batches,
+    reason: stuck ?? whySlow(wanted, facts) ?? facts.upkeepTrouble,
+    isStuck: stuck !== undefined,
+  };
+}
+
+interface Situation {
+  /** Undefined: forward only. */
+  readonly wanted: number | undefined;
+  readonly facts: CentralQueueFacts;
+  readonly group: string;
+}
+
+/** Why its workers do not work or get nowhere, and what to do; parked on purpose it is not stuck. */
+function whyStuck({ wanted, facts, group }: Situation): string | undefined {
+  const { queue, running } = facts;
+  if (!facts.isThere) return `Queue ${queue} does not exist on central: run \`tributary install\`.`;
+  if (facts.missingXids > 0) return `Queue ${queue} stands still: ${fewerXids(facts.missingXids)}.`;
+  if (wanted === undefined) return undefined;
+  if (!facts.hasGroup) return `Queue ${queue} has no consumer ${group}: run \`tributary install\`.`;
+  if (facts.tickIsGone)
+    return `A tick of ${group} on queue ${queue} (it stands at ${facts.positionTick}) does not exist any more, so what is behind is not known: move the group to one that does with pgq.register_consumer_at.`;
+  if (wanted === 0) return undefined;
+  if (facts.parked !== undefined) {
+    const whose = running === 0 ? 'No worker' : `${running} of ${wanted} workers run, and no other one`;
+    return `${whose} can run for queue ${queue} ${facts.parked}`;
+  }
+  if (facts.troubled !== undefined) return `Workers of queue ${queue} get nowhere ${facts.troubled}`;
+  if (running === 0)
+    return `No worker runs for queue ${queue}: start \`tributary work\` or \`tributary start\`.`;
+  return undefined;
+}
+
+function whySlow(
+  wanted: number | undefined,
+  { queue, running, eventsBehind, recent }: CentralQueueFacts,
+): string | undefined {
+  if (wanted === undefined) return undefined;
+  if (wanted === 0)
+    return running === 0 && (eventsBehind ?? 0) === 0
+      ? undefined
+      : `Queue ${queue} is parked and its events wait: \`tributary scale ${queue} N\` gives it workers.`;
+  if (isFailing(recent)) {
+    const why = recent.error === undefined ? '.' : `: ${recent.error}`;
+    return `Of the last ${recent.tried} events of queue ${queue} ${recent.failed} failed${why}`;
+  }
+  if (running < wanted)
+    return `${running} of ${wanted} workers of queue ${queue} run: see the log of \`tributary work\`, or start it on one more host.`;
+  return undefined;
+}

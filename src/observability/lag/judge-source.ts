@@ -1,0 +1,203 @@
+// How a source is doing, judged from the file, from what central stores, and from what its shard answered just now. Pure.
+//
+// Invariant: `moving` and `idle` are said only on a mover's word of the last 10 s; paused and halted are central's word,
+// however old the figures are. Of a source that does not move, nothing behind is said only on an answer of this moment.
+import { sentenceAge } from '../../errors/age.ts';
+import type { Figures, ShardAnswer, StoredLag } from './facts.ts';
+import type { SourceLag, SourceState } from './report.ts';
+
+/** Older than this is not believed, in seconds. */
+export const FRESH_SECONDS = 10;
+/** No mover looks at a source that stands still: a figure of one grows old at once. */
+const STILL_FRESH_SECONDS = 2;
+
+export interface WantedSource {
+  readonly shard: string;
+  readonly queue: string;
+  readonly centralQueue: string;
+  /** The host whose mover moves the shard; undefined: the file does not name the source. */
+  readonly moverHost: string | undefined;
+}
+
+interface Verdict {
+  readonly state: SourceState;
+  readonly reason: string | undefined;
+}
+
+/** Whether the shard has to be asked, because nobody saw the source lately; without a position there is nothing to ask. */
+export function needsAsking(stored: StoredLag): boolean {
+  const { position, figures, paused, state } = stored;
+  if (position === undefined) return false;
+  const said = believed(stored)?.state;
+  const isMoving = paused === undefined && state === 'active' && (said === 'moving' || said === 'idle');
+  return figures === undefined || figures.ageSeconds > (isMoving ? FRESH_SECONDS : STILL_FRESH_SECONDS);
+}
+
+interface Circumstances {
+  /** What the shard said; undefined: it was not asked. */
+  readonly answer: ShardAnswer | undefined;
+  /** The configuration's, for sentences. */
+  readonly file: string;
+  /** The mover of the shard's host runs with another one. */
+  readonly isOtherFile?: boolean;
+}
+
+export function lagOfSource(
+  wanted: WantedSource,
+  stored: StoredLag | undefined,
+  { answer, file, isOtherFile = false }: Circumstances,
+): SourceLag {
+  const { shard, queue, centralQueue } = wanted;
+  const report = stored === undefined ? undefined : believed(stored);
+  const verdict = verdictOn(wanted, stored, { answer, file, isOtherFile });
+  const figures = figuresOf(verdict.state, figuresFrom(stored, answer));
+  return {
+    shard,
+    queue,
+    centralQueue,
+    ...verdict,
+    mover: report?.mover ?? stored?.holder,
+    eventsBehind: figures?.eventsBehind,
+    isExact: figures?.isExact ?? false,
+    secondsBehind: figures?.secondsBehind,
+    lastTick:
+      (answer !== undefined && 'lastTick' in answer ? answer.lastTick : undefined) ?? stored?.lastTick,
+    moved: stored?.moved ?? 0,
+    provider:
+      (answer !== undefined && 'provider' in answer ? answer.provider : undefined) ?? stored?.provider,
+    ageSeconds: figures?.ageSeconds,
+  };
+}
+
+/** The mover's report, if it still counts: recent, and not from before it let go of the shard. */
+function believed({ report, freedAgeSeconds }: StoredLag): StoredLag['report'] {
+  if (report === undefined || report.ageSeconds > FRESH_SECONDS) return undefined;
+  return freedAgeSeconds !== undefined && freedAgeSeconds < report.ageSeconds ? undefined : report;
+}
+
+function figuresFrom(stored: StoredLag | undefined, answer: ShardAnswer | undefined): Figures | undefined {
+  if (answer?.kind === 'behind') return answer;
+  if (answer?.kind === 'lost')
+    return {
+      ageSeconds: answer.ageSeconds,
+      eventsBehind: undefined,
+      isExact: false,
+      secondsBehind: undefined,
+    };
+  return stored?.figures;
+}
+
+/** What did not move since it was seen waits longer by now, and where nothing waited something may. */
+function figuresOf(state: SourceState, figures: Figures | undefined): Figures | undefined {
+  const isMoving = state === 'moving' || state === 'idle';
+  if (figures === undefined || isMoving || figures.ageSeconds <= STILL_FRESH_SECONDS) return figures;
+  const { ageSeconds, eventsBehind = 0, secondsBehind } = figures;
+  return eventsBehind === 0
+    ? { ageSeconds, eventsBehind: undefined, isExact: false, secondsBehind: undefined }
+    : {
+        ageSeconds,
+        eventsBehind,
+        isExact: false,
+        secondsBehind: secondsBehind === undefined ? undefined : secondsBehind + ageSeconds,
+      };
+}
+
+function verdictOn(
+  wanted: WantedSource,
+  stored: StoredLag | undefined,
+  { answer, file, isOtherFile = false }: Circumstances,
+): Verdict {
+  const label = `${wanted.shard}:${wanted.queue}`;
+  if (stored === undefined)
+    return { state: 'unassigned', reason: `Source ${label} is not installed: run \`tributary install\`.` };
+  const trouble = answer !== undefined && 'reason' in answer ? answer.reason : undefined;
+  if (stored.state === 'halted')
+    return {
+      state: 'halted',
+      // That the shard has lost what central knows is why it is halted: the reason says so already.
+      reason: withTrouble(
+        stored.haltReason ?? `Source ${label} is halted.`,
+        answer?.kind === 'lost' ? undefined : trouble,
+      ),
+    };
+  if (stored.paused !== undefined)
+    return { state: 'paused', reason: withTrouble(pauseReason(stored, stored.paused), trouble) };
+  if (stored.state === 'registering')
+    return {
+      state: 'unassigned',
+      reason: `Source ${label} is not registered to its end: run \`tributary install\` again.`,
+    };
+  if (stored.position === undefined)
+    return {
+      state: 'halted',
+      reason: `The position of ${label} is missing: see \`tributary repair ${label} --dry-run\`.`,
+    };
+  if (wanted.centralQueue !== stored.centralQueue)
+    return {
+      state: 'unassigned',
+      reason: `Source ${label} feeds central queue ${stored.centralQueue}, and ${file} says ${wanted.centralQueue}: run \`tributary install\`.`,
+    };
+  if (answer?.kind === 'lost') return { state: 'halted', reason: answer.reason };
+  if (answer?.kind === 'failed') return { state: 'unreachable', reason: failedReason(stored, answer.reason) };
+  return (
+    moving(stored, answer) ?? {
+      state: 'unassigned',
+      reason: unassignedReason(wanted, stored, { file, isOtherFile }),
+    }
+  );
+}
+
+/** A mover's word; undefined where no mover said anything that counts. */
+function moving(stored: StoredLag, answer: ShardAnswer | undefined): Verdict | undefined {
+  const report = believed(stored);
+  if (report === undefined) return undefined;
+  const behind = answer?.kind === 'behind' ? answer.eventsBehind : stored.figures?.eventsBehind;
+  const running: SourceState = behind === 0 && report.state !== 'moving' ? 'idle' : 'moving';
+  // What it said before it noticed that the source was resumed.
+  if (report.state === 'paused') return { state: running, reason: undefined };
+  return { state: report.state === 'idle' ? running : report.state, reason: report.reason };
+}
+
+function withTrouble(reason: string, trouble: string | undefined): string {
+  return trouble === undefined || reason.includes(trouble) ? reason : `${reason} ${trouble}`;
+}
+
+function pauseReason(
+  { shard, queue }: StoredLag,
+  { reason, ageSeconds }: { readonly reason: string | undefined; readonly ageSeconds: number },
+): string {
+  const why = reason === undefined ? '' : `: ${reason.replace(/[.\s]+$/, '')}`;
+  return `Paused ${sentenceAge(ageSeconds)} ago${why}. \`tributary resume --shard ${shard} --queue ${queue}\` lets it go on.`;
+}
+
+function failedReason(stored: StoredLag, reason: string): string {
+  const report = believed(stored);
+  const seen = stored.figures?.ageSeconds;
+  if (report === undefined || report.state === 'unreachable' || seen === undefined || seen > FRESH_SECONDS)
+    return reason;
+  return `${reason} The mover${onHost(report.mover)} saw it ${sentenceAge(seen)} ago.`;
+}
+
+function unassignedReason(
+  { shard, queue, moverHost }: WantedSource,
+  stored: StoredLag,
+  { file, isOtherFile }: { readonly file: string; readonly isOtherFile: boolean },
+): string {
+  if (moverHost === undefined)
+    return `Source ${shard}:${queue} is not in ${file}, so no mover moves it: put it back, or let go of it as docs/operating.md tells.`;
+  const { report, holder, freedAgeSeconds } = stored;
+  const remedy = isOtherFile
+    ? `the mover on host ${moverHost} runs with another file than ${file}: start it again`
+    : `start \`tributary mover --host ${moverHost}\``;
+  if (holder !== undefined) {
+    return report === undefined
+      ? `The mover on host ${holder} holds shard ${shard} and has not reported yet: if it is not just starting, see its log.`
+      : `The mover on host ${holder} holds shard ${shard} and last reported ${sentenceAge(report.ageSeconds)} ago: see its log, or start it again.`;
+  }
+  if (report === undefined) return `No mover has moved shard ${shard} yet: ${remedy}.`;
+  if (freedAgeSeconds !== undefined)
+    return `No mover moves shard ${shard} since the one${onHost(report.mover)} let go of it ${sentenceAge(freedAgeSeconds)} ago: ${remedy}.`;
+  return `No mover moves shard ${shard}: the one${onHost(report.mover)} last reported ${sentenceAge(report.ageSeconds)} ago; ${remedy}.`;
+}
+
+const onHost = (mover: string | undefined): string => (mover === undefined ? '' : ` on host ${mover}`);

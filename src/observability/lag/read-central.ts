@@ -1,0 +1,191 @@
+// What central says about lag: its sources with what movers reported, and its queues with their workers.
+import type { CentralLink } from '../../central/central-link.ts';
+import { type HostFile, readHostFiles } from '../../central/host-files.ts';
+import type { Config } from '../../config/config.ts';
+import { sqlstateOf } from '../../errors/sqlstate.ts';
+import { TributaryError } from '../../errors/tributary-error.ts';
+import { missingByQueueSql } from '../../queue/ahead.ts';
+import { groupName } from '../../queue/names.ts';
+import { upkeepTrouble } from '../../upkeep/upkeep-lease.ts';
+import type { BatchAtHand, CentralQueueFacts, LagPosition, StoredLag } from './facts.ts';
+import type { SourceState } from './report.ts';
+
+export interface CentralAnswer {
+  readonly at: Date;
+  readonly sources: readonly StoredLag[];
+  readonly queues: readonly CentralQueueFacts[];
+  readonly files: readonly HostFile[];
+}
+
+const TIMEOUT_MS = 10_000;
+/** Undefined function, table, column or schema: an older install. */
+const OUTDATED = ['42883', '42P01', '42703', '3F000'];
+
+/** @throws misconfigured where central is not installed by this version. */
+export async function readCentralLag(link: CentralLink, config: Config): Promise<CentralAnswer> {
+  const names = config.queues.map(({ name }) => name);
+  try {
+    return await link.use(async (central) => {
+      const options = { timeoutMs: TIMEOUT_MS };
+      const sources = await central.query<SourceRow>('select * from tributary.lag_sources()', [], options);
+      const queues = await central.query<QueueRow>(
+        'select *, extract(epoch from now())::float8 * 1000 as now_ms from tributary.lag_central($1, $2)',
+        [names, groupName(config)],
+        options,
+      );
+      const missing = await central.query<{ queue: string; missing: number }>(
+        missingByQueueSql('pgq'),
+        [],
+        options,
+      );
+      const missingOf = new Map(missing.map((row) => [row.queue, Math.max(0, row.missing)]));
+      const upkeep = await upkeepTrouble(central, TIMEOUT_MS);
+      const files = await readHostFiles(central, TIMEOUT_MS);
+      return {
+        at: new Date(queues[0]?.now_ms ?? Date.now()),
+        sources: sources.map(toStored),
+        files,
+        queues: queues.map((row) => ({
+          ...toQueue(row),
+          missingXids: missingOf.get(row.queue) ?? 0,
+          upkeepTrouble: upkeep,
+        })),
+      };
+    });
+  } catch (error) {
+    const cause = error instanceof TributaryError ? error.cause : error;
+    if (!OUTDATED.includes(sqlstateOf(cause) ?? '')) throw error;
+    throw new TributaryError('Central was installed by another version of Tributary.', {
+      code: 'outdated-install',
+      kind: 'misconfigured',
+      remedy: 'Run `tributary install`.',
+      cause: error,
+    });
+  }
+}
+
+interface SourceRow {
+  source: number;
+  shard: string;
+  queue: string;
+  central_queue: string;
+  state: StoredLag['state'];
+  halt_reason: string | null;
+  paused: boolean;
+  pause_reason: string | null;
+  paused_age_s: number | null;
+  n: number | null;
+  tick_id: number;
+  tick_time_us: number;
+  tick_event_seq: number;
+  tick_snapshot_md5: string;
+  end_tick_id: number | null;
+  last_event_id: number;
+  moved: number | null;
+  report_age_s: number | null;
+  figures_age_s: number | null;
+  report_state: SourceState | null;
+  report_reason: string | null;
+  mover: string | null;
+  events_behind: number | null;
+  exact: boolean | null;
+  seconds_behind: number | null;
+  last_tick: number | null;
+  provider: string | null;
+  holder: string | null;
+  freed_age_s: number | null;
+}
+
+function toStored(row: SourceRow): StoredLag {
+  return {
+    id: row.source,
+    shard: row.shard,
+    queue: row.queue,
+    centralQueue: row.central_queue,
+    state: row.state,
+    haltReason: row.halt_reason ?? undefined,
+    paused: row.paused
+      ? { reason: row.pause_reason ?? undefined, ageSeconds: row.paused_age_s ?? 0 }
+      : undefined,
+    position: row.n === null ? undefined : toPosition(row),
+    moved: row.moved ?? 0,
+    report:
+      row.report_age_s === null || row.report_state === null
+        ? undefined
+        : {
+            ageSeconds: row.report_age_s,
+            state: row.report_state,
+            reason: row.report_reason ?? undefined,
+            mover: row.mover ?? undefined,
+          },
+    figures:
+      row.figures_age_s === null || row.events_behind === null
+        ? undefined
+        : {
+            ageSeconds: row.figures_age_s,
+            eventsBehind: row.events_behind,
+            isExact: row.exact === true,
+            secondsBehind: row.seconds_behind ?? undefined,
+          },
+    lastTick: row.last_tick ?? undefined,
+    provider: row.provider ?? undefined,
+    holder: row.holder ?? undefined,
+    freedAgeSeconds: row.freed_age_s ?? undefined,
+  };
+}
+
+function toPosition(row: SourceRow): LagPosition {
+  return {
+    tick: {
+      id: row.tick_id,
+      timeUs: row.tick_time_us,
+      eventSeq: row.tick_event_seq,
+      md5: row.tick_snapshot_md5,
+    },
+    inside:
+      row.end_tick_id === null ? undefined : { endTickId: row.end_tick_id, lastEventId: row.last_event_id },
+  };
+}
+
+interface QueueRow {
+  now_ms: number;
+  queue: string;
+  is_there: boolean;
+  has_group: boolean;
+  wanted: number | null;
+  running: number;
+  parked: string | null;
+  troubled: string | null;
+  tried: number;
+  failed: number;
+  failure: string | null;
+  batches: BatchAtHand[] | null;
+  events_behind: number | null;
+  exact: boolean;
+  seconds_behind: number | null;
+  position_tick: number | null;
+  tick_is_gone: boolean;
+  retrying: number | null;
+  dead: number;
+}
+
+function toQueue(row: QueueRow): Omit<CentralQueueFacts, 'missingXids' | 'upkeepTrouble'> {
+  return {
+    queue: row.queue,
+    isThere: row.is_there,
+    hasGroup: row.has_group,
+    wanted: row.wanted ?? undefined,
+    running: row.running,
+    parked: row.parked ?? undefined,
+    troubled: row.troubled ?? undefined,
+    recent: { tried: row.tried, failed: row.failed, error: row.failure ?? undefined },
+    batches: (row.batches ?? []).map(({ events, ...rest }) => ({ ...rest, events: events ?? undefined })),
+    eventsBehind: row.events_behind ?? undefined,
+    isExact: row.exact,
+    secondsBehind: row.seconds_behind ?? undefined,
+    positionTick: row.position_tick ?? undefined,
+    tickIsGone: row.tick_is_gone,
+    retrying: row.retrying ?? 0,
+    dead: row.dead,
+  };
+}

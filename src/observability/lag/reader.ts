@@ -1,0 +1,162 @@
+// Reads the lag of everything: central first, then those shards whose figures nobody saw lately.
+//
+// Invariant: a shard is asked at most once at a time. Attempts that take long make room in the limit for others and end
+// after ASK_MS: dead shards delay nobody, and 256 of them the whole by less than six seconds.
+import pLimit from 'p-limit';
+import { CentralLink } from '../../central/central-link.ts';
+import { differingFiles, hasOtherFile } from '../../central/host-files.ts';
+import { readIdentity } from '../../central/identity.ts';
+import type { Config, Shard } from '../../config/config.ts';
+import { wait } from '../../lifecycle/wait.ts';
+import { groupName } from '../../queue/names.ts';
+import { type AskedSource, askShard } from './ask-shard.ts';
+import type { CentralQueueFacts, ShardAnswer, StoredLag } from './facts.ts';
+import { lagOfCentral } from './judge-queue.ts';
+import { lagOfSource, needsAsking, type WantedSource } from './judge-source.ts';
+import { type CentralAnswer, readCentralLag } from './read-central.ts';
+import type { LagReport, SourceLag } from './report.ts';
+
+export interface LagOptions {
+  /** Ask every shard, also where a mover's figures are fresh. */
+  readonly live?: boolean;
+  /** Give the report after so long, in ms, though shards have not answered yet; they are asked on. */
+  readonly patienceMs?: number;
+}
+
+/** One attempt, in ms. */
+const ASK_MS = 4_000;
+const ASKED_AT_ONCE = 32;
+/** Who takes longer makes room for others. */
+const SLOW_MS = 200;
+/** A later report asks anew where an answer is older than this. */
+const ANSWER_MS = 2_000;
+
+interface Asked {
+  readonly atMs: number;
+  readonly answers: ReadonlyMap<string, ShardAnswer>;
+}
+
+export class LagReader {
+  readonly #config: Config;
+  readonly #link: CentralLink;
+  readonly #wanted: readonly WantedSource[];
+  readonly #limit = pLimit(ASKED_AT_ONCE);
+  readonly #pending = new Map<string, Promise<void>>();
+  readonly #asked = new Map<string, Asked>();
+  #isKnown = false;
+
+  constructor(config: Config) {
+    this.#config = config;
+    this.#link = new CentralLink(config, 'lag');
+    this.#wanted = wantedSources(config);
+  }
+
+  /** @throws TributaryError where central cannot be reached or is not installed. */
+  async read({ live = false, patienceMs }: LagOptions = {}): Promise<LagReport> {
+    if (!this.#isKnown) await readIdentity(this.#link, this.#config.name);
+    this.#isKnown = true;
+    const central = await readCentralLag(this.#link, this.#config);
+    await this.#ask(central, { live, patienceMs });
+    return {
+      at: central.at,
+      sources: this.#sources(central, live),
+      filesDiffer: differingFiles(central.files, this.#config),
+      central: this.#config.queues.map((queue) => {
+        const facts = central.queues.find((one) => one.queue === queue.name) as CentralQueueFacts;
+        return lagOfCentral(queue, facts, groupName(this.#config));
+      }),
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#link.close();
+  }
+
+  /** The file's sources, in its order, then those that only central knows. */
+  #sources({ sources: stored, files }: CentralAnswer, live: boolean): SourceLag[] {
+    const { file, hash } = this.#config;
+    const byLabel = new Map(stored.map((one) => [label(one), one]));
+    const named = new Set(this.#wanted.map(label));
+    const strangers = stored.filter((one) => !named.has(label(one)));
+    return [...this.#wanted, ...strangers.map(asStranger)].map((wanted) => {
+      const known = byLabel.get(label(wanted));
+      const answer = known !== undefined && (live || needsAsking(known)) ? this.#answerOf(wanted) : undefined;
+      const { moverHost } = wanted;
+      const isOtherFile = moverHost !== undefined && hasOtherFile(files, moverHost, hash);
+      return lagOfSource(wanted, known, { answer, file, isOtherFile });
+    });
+  }
+
+  #answerOf({ shard, queue }: WantedSource): ShardAnswer | undefined {
+    const asked = this.#asked.get(shard);
+    const answer = asked?.answers.get(queue);
+    if (asked === undefined || answer === undefined || answer.kind === 'failed') return answer;
+    return { ...answer, ageSeconds: (performance.now() - asked.atMs) / 1000 };
+  }
+
+  async #ask(
+    { sources }: CentralAnswer,
+    { live, patienceMs }: { readonly live: boolean; readonly patienceMs: number | undefined },
+  ): Promise<void> {
+    const named = new Set(this.#wanted.map(label));
+    const asked = new Map<string, AskedSource[]>();
+    const suspects = new Set<string>();
+    for (const one of sources) {
+      if (one.position === undefined || !named.has(label(one)) || !(live || needsAsking(one))) continue;
+      const { queue, position } = one;
+      asked.set(one.shard, [...(asked.get(one.shard) ?? []), { queue, position }]);
+      if (one.report?.state === 'unreachable') suspects.add(one.shard);
+    }
+    // Those that a mover could not reach come last.
+    const shards = this.#config.shards
+      .filter(({ name }) => asked.has(name))
+      .sort((a, b) => Number(suspects.has(a.name)) - Number(suspects.has(b.name)));
+    const all = Promise.all(shards.map((shard) => this.#askOnce(shard, asked.get(shard.name) ?? [])));
+    await (patienceMs === undefined ? all : atMost(all, patienceMs));
+  }
+
+  /** Never throws; what is under way or was answered just now is not asked again. */
+  #askOnce(shard: Shard, sources: readonly AskedSource[]): Promise<void> {
+    const pending = this.#pending.get(shard.name);
+    if (pending !== undefined) return pending;
+    const last = this.#asked.get(shard.name);
+    if (last !== undefined && performance.now() - last.atMs < ANSWER_MS) return Promise.resolve();
+    const asking = new Promise<void>((resolve) => {
+      void this.#limit(() => atMost(this.#askShard(shard, sources).then(resolve), SLOW_MS));
+    }).finally(() => this.#pending.delete(shard.name));
+    this.#pending.set(shard.name, asking);
+    return asking;
+  }
+
+  async #askShard(shard: Shard, sources: readonly AskedSource[]): Promise<void> {
+    const applicationName = `tributary lag ${this.#config.name}`;
+    const answers = await askShard(shard, sources, { applicationName, timeoutMs: ASK_MS });
+    this.#asked.set(shard.name, { atMs: performance.now(), answers });
+  }
+}
+
+/** Resolves with `work`, or without it after `ms`. */
+async function atMost(work: Promise<unknown>, ms: number): Promise<void> {
+  const given = new AbortController();
+  await Promise.race([work, wait(ms, given.signal)]);
+  given.abort();
+}
+
+/** All sources that the file names, in its order. */
+export function wantedSources(config: Config): WantedSource[] {
+  return config.shards.flatMap(({ name: shard, moverHost }) =>
+    config.queues.flatMap(({ name: centralQueue, from }) =>
+      from.map((queue) => ({ shard, queue, centralQueue, moverHost })),
+    ),
+  );
+}
+
+const label = ({ shard, queue }: { readonly shard: string; readonly queue: string }): string =>
+  `${shard}:${queue}`;
+
+const asStranger = ({ shard, queue, centralQueue }: StoredLag): WantedSource => ({
+  shard,
+  queue,
+  centralQueue,
+  moverHost: undefined,
+});

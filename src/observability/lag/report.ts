@@ -1,0 +1,168 @@
+// What `lag` says, as values: sources, central queues, and who of them is not well. Pure.
+import type { BatchAtHand, RecentTries } from './facts.ts';
+
+/** Sources that move: all others say why not. */
+export type SourceState = 'moving' | 'idle' | 'paused' | 'halted' | 'unreachable' | 'unassigned';
+
+export interface SourceLag {
+  readonly shard: string;
+  readonly queue: string;
+  readonly centralQueue: string;
+  readonly state: SourceState;
+  /** Why it does not move, and what to do. */
+  readonly reason: string | undefined;
+  /** Host of the mover that moves it. */
+  readonly mover: string | undefined;
+  /** Undefined: not known. */
+  readonly eventsBehind: number | undefined;
+  /** Counted; else estimated from sequences. */
+  readonly isExact: boolean;
+  readonly secondsBehind: number | undefined;
+  /** The newest tick of the queue on its shard. */
+  readonly lastTick: number | undefined;
+  /** Events moved since the source was installed. */
+  readonly moved: number;
+  readonly provider: string | undefined;
+  /** Since the figures were seen; undefined: never. */
+  readonly ageSeconds: number | undefined;
+}
+
+export interface CentralLag {
+  readonly queue: string;
+  /** Undefined: forward only. */
+  readonly workersWanted: number | undefined;
+  readonly workersRunning: number;
+  /** Undefined: nobody of ours consumes the queue, or its position is not known. */
+  readonly eventsBehind: number | undefined;
+  readonly isExact: boolean;
+  readonly secondsBehind: number | undefined;
+  readonly retrying: number;
+  readonly dead: number;
+  readonly recent: RecentTries;
+  readonly batches: readonly BatchAtHand[];
+  /** What keeps its workers from working, and what to do. */
+  readonly reason: string | undefined;
+  /** Its workers do not work, or get nowhere. */
+  readonly isStuck: boolean;
+}
+
+export interface LagReport {
+  /** By central's clock. */
+  readonly at: Date;
+  /** By shard and queue, as in the file. */
+  readonly sources: readonly SourceLag[];
+  readonly central: readonly CentralLag[];
+  /** That hosts run with different files, in a sentence. */
+  readonly filesDiffer?: string | undefined;
+}
+
+/** Behind by more than this is shown among what is not healthy, where nobody said another limit. */
+export const DEFAULT_MAX_SECONDS = 60;
+
+/** The worst first. */
+const SEVERITY: readonly SourceState[] = ['halted', 'unreachable', 'unassigned', 'moving', 'idle', 'paused'];
+
+/** Whether it moves, as far as is known, and is not further behind than `maxSeconds`. */
+export function isHealthy(source: SourceLag, maxSeconds: number): boolean {
+  const isRunning = source.state === 'moving' || source.state === 'idle';
+  return isRunning && source.reason === undefined && !isLate(source.secondsBehind, maxSeconds);
+}
+
+/** Beyond which limits something is not well; undefined: any. What does not move, or fails, never is. */
+export interface LagLimits {
+  readonly maxSeconds?: number | undefined;
+  /** Dead events, and events that wait to be tried again, of one central queue. */
+  readonly maxDead?: number | undefined;
+  readonly maxRetrying?: number | undefined;
+}
+
+/** A source that somebody paused on purpose counts only once it is behind. */
+export function exceeds(source: SourceLag, { maxSeconds }: LagLimits): boolean {
+  return (
+    ['halted', 'unreachable', 'unassigned'].includes(source.state) || isLate(source.secondsBehind, maxSeconds)
+  );
+}
+
+/** What exceeds the limits in a central queue, in a few words each. A queue that nobody of ours consumes is never behind. */
+export function centralExcesses(central: CentralLag, limits: LagLimits): string[] {
+  const { maxSeconds, maxDead = Infinity, maxRetrying = Infinity } = limits;
+  const { queue, workersWanted, secondsBehind, dead, retrying, isStuck, recent } = central;
+  const excesses = [
+    dead > maxDead ? `${dead} dead events in ${queue}` : '',
+    retrying > maxRetrying ? `${retrying} retrying events in ${queue}` : '',
+  ];
+  const isWorked = workersWanted !== undefined;
+  if (isStuck || (isWorked && (isFailing(recent) || isLate(secondsBehind, maxSeconds))))
+    excesses.push(`central queue ${queue}`);
+  return excesses.filter((one) => one !== '');
+}
+
+/** Of fewer failures nothing is concluded. */
+const FAILURES = 5;
+
+/** More than a tenth of the last events that were tried. */
+export function isFailing({ tried, failed }: RecentTries): boolean {
+  return failed >= FAILURES && failed > tried / 10;
+}
+
+/** Those that are not healthy, worst first: what does not move, then by how far it is behind. */
+export function unhealthy(sources: readonly SourceLag[], maxSeconds: number): SourceLag[] {
+  const rank = ({ state }: SourceLag) => SEVERITY.indexOf(state === 'idle' ? 'moving' : state);
+  const behind = ({ secondsBehind }: SourceLag) => secondsBehind ?? Number.POSITIVE_INFINITY;
+  return sources
+    .filter((source) => !isHealthy(source, maxSeconds))
+    .sort((a, b) => rank(a) - rank(b) || (behind(a) === behind(b) ? 0 : behind(b) - behind(a)));
+}
+
+/** What is not known is not well. */
+function isLate(secondsBehind: number | undefined, maxSeconds: number | undefined): boolean {
+  return maxSeconds !== undefined && (secondsBehind === undefined || secondsBehind > maxSeconds);
+}
+
+/** The document of `lag --json`: keys are only ever added. */
+export function lagJson({ at, sources, central, filesDiffer }: LagReport) {
+  return {
+    at: at.toISOString(),
+    files_differ: filesDiffer ?? null,
+    sources: sources.map((source) => ({
+      shard: source.shard,
+      queue: source.queue,
+      central_queue: source.centralQueue,
+      state: source.state,
+      reason: source.reason ?? null,
+      mover: source.mover ?? null,
+      events_behind: source.eventsBehind ?? null,
+      seconds_behind: rounded(source.secondsBehind),
+      last_tick: source.lastTick ?? null,
+      moved: source.moved,
+      provider: source.provider ?? null,
+      exact: source.isExact,
+      age_seconds: rounded(source.ageSeconds),
+    })),
+    central: central.map((queue) => ({
+      queue: queue.queue,
+      workers_wanted: queue.workersWanted ?? null,
+      workers_running: queue.workersRunning,
+      events_behind: queue.eventsBehind ?? null,
+      seconds_behind: rounded(queue.secondsBehind),
+      retrying: queue.retrying,
+      dead: queue.dead,
+      exact: queue.isExact,
+      reason: queue.reason ?? null,
+      recent: {
+        tried: queue.recent.tried,
+        failed: queue.recent.failed,
+        error: queue.recent.error ?? null,
+      },
+      batches: queue.batches.map(({ slot, done, events, seconds }) => ({
+        slot,
+        done,
+        events: events ?? null,
+        seconds: rounded(seconds),
+      })),
+    })),
+  };
+}
+
+const rounded = (seconds: number | undefined): number | null =>
+  seconds === undefined ? null : Math.round(seconds * 1000) / 1000;

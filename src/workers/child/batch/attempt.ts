@@ -1,0 +1,246 @@
+// One try at a batch: what its transactions, its runner and its outcomes have in common, whichever way it is handled.
+//
+// Invariant: what the book decides is written in the transaction of the effects, never for events behind a cut.
+import { canBePoison } from '../../../errors/sqlstate.ts';
+import type { BatchEvent } from '../../../handler/event.ts';
+import type { Connection } from '../../../postgres/connection.ts';
+import type { CoopBatch } from '../../../queue/coop.ts';
+import type { BatchEnvironment, BatchResult } from '../batch-environment.ts';
+import { failureLog, KILLED, unwritable } from '../call/failure-log.ts';
+import { Abandoned, HandlerCalls } from '../call/handler-call.ts';
+import { OutcomeBook } from '../call/outcomes.ts';
+import { writeOutcomes } from '../call/write-outcomes.ts';
+import { Gathering, type Piece } from '../groups/coalesce.ts';
+import { type GroupRunner, type GroupTools, InHalves, OneByOne } from '../groups/groups.ts';
+import { type Range, rangeOf } from '../narrowing/losses.ts';
+import { stepNarrowing } from '../narrowing/narrowing.ts';
+import { BatchTransaction } from '../transaction/batch-transaction.ts';
+import { Tripped } from '../tries/probing.ts';
+
+/** Outcomes in memory before they are written. */
+const MOST_OUTCOMES = 200;
+const MOST_OUTCOME_BYTES = 8_000_000;
+/** What the server grants a transaction beyond the handler's own time. */
+const IDLE_SLACK_MS = 15_000;
+
+export class BatchWork {
+  readonly connection: Connection;
+  readonly batch: CoopBatch;
+  readonly environment: BatchEnvironment;
+  readonly #book: OutcomeBook;
+  /** Of what is committed, by this try and those before it. */
+  #done: Counts;
+  /** Of the transaction that is open. */
+  #open: Counts = NONE;
+  #hasOverrun: boolean;
+  #transaction: BatchTransaction | undefined;
+  /** What the transaction holds so far, and the call that is at work. */
+  #range: Range | undefined;
+  #call: Range | undefined;
+
+  constructor(
+    connection: Connection,
+    batch: CoopBatch,
+    environment: BatchEnvironment,
+    { hasOverrun = false, ...done }: Partial<BatchResult> = {},
+  ) {
+    this.#done = { ...NONE, ...done };
+    this.#hasOverrun = hasOverrun;
+    this.connection = connection;
+    this.batch = batch;
+    this.environment = environment;
+    this.#book = new OutcomeBook(environment.retry);
+  }
+
+  /** After a failure: another try at what is not committed, with a book of its own. */
+  again(): BatchWork {
+    this.environment.record.progress.again(this.#done.events);
+    const committed = { ...this.#done, hasOverrun: this.#hasOverrun };
+    return new BatchWork(this.connection, this.batch, this.environment, committed);
+  }
+
+  transaction(): BatchTransaction {
+    const { constraints, onSent, timeoutMs } = this.environment;
+    const { token } = this.batch;
+    this.#range = undefined;
+    this.environment.record.begun();
+    this.#transaction = new BatchTransaction(this.connection, {
+      ...{ token, constraints, onSent },
+      idleLimitMs: timeoutMs + IDLE_SLACK_MS,
+    });
+    return this.#transaction;
+  }
+
+  /** The events that can have to do with a loss of the connection: the call at work, if it uses it, or the transaction's. */
+  get atWork(): Range | undefined {
+    return this.#call !== undefined && this.#transaction?.isUsed ? this.#call : this.#range;
+  }
+
+  /** Undefined where every event is handled. */
+  gathering(): Gathering | undefined {
+    const { handler } = this.environment;
+    if (handler.event !== undefined || handler.coalesce === undefined) return undefined;
+    return new Gathering(handler, (event) => this.#book.done(event));
+  }
+
+  runner(transaction: BatchTransaction, more: Pick<GroupTools, 'behind' | 'isFailing'> = {}): GroupRunner {
+    const { failureRate, handler, log, record } = this.environment;
+    const tools = {
+      calls: new HandlerCalls(this.environment, transaction, this.#book, () => {
+        this.#hasOverrun = true;
+      }),
+      transaction,
+      book: this.#book,
+      rate: failureRate,
+      record,
+      cut: async ({ id }: BatchEvent) => {
+        await this.commitPart(transaction, id);
+        this.environment.onAdvanced();
+        await transaction.begin();
+      },
+      pause: async ({ id }: BatchEvent) => {
+        if (!record.breaker.isTripped) return;
+        await this.commitPart(transaction, id);
+        this.environment.onAdvanced();
+        throw new Tripped(id);
+      },
+      onCall: (events: readonly BatchEvent[]) => this.#note(events),
+      onReturn: () => {
+        this.#call = undefined;
+      },
+      onFailure: failureLog(log, record.folding),
+      ...more,
+    };
+    return handler.event === undefined ? new InHalves(tools) : new OneByOne(tools);
+  }
+
+  async handle({ all, failed }: Piece, runner: GroupRunner): Promise<void> {
+    for (const [event, error] of failed) this.#failed(event, error);
+    const events = failed.size === 0 ? all : all.filter((event) => !failed.has(event));
+    if (events.length === 0) return;
+    try {
+      await runner.run(events);
+    } catch (error) {
+      if (error instanceof Tripped) this.#passed(all.filter(({ id }) => id <= error.lastEventId).length);
+      throw error;
+    }
+  }
+
+  condemn(event: BatchEvent): void {
+    this.#book.condemned(event, 'killed', KILLED);
+  }
+
+  /** Events have failed of which nothing is done: in a transaction that holds nothing else. @throws central's trouble */
+  async fail(events: readonly BatchEvent[], error: unknown): Promise<void> {
+    const write = async (decide: (event: BatchEvent) => void) => {
+      this.discard();
+      const transaction = this.transaction();
+      await transaction.begin();
+      events.forEach(decide);
+      await this.commitPart(transaction, events.at(-1)?.id ?? 0);
+    };
+    try {
+      await write((event) => this.#failed(event, error));
+    } catch (unwritten) {
+      // Unless it is the event itself that cannot be put off.
+      if (!canBePoison(unwritten)) throw unwritten;
+      await this.connection.script('rollback');
+      await write((event) => this.#book.condemned(event, 'handler', unwritable(unwritten)));
+    }
+    this.progress(events.length);
+  }
+
+  /** The transaction was rolled back. */
+  discard(): void {
+    this.#book.clear();
+    this.#open = NONE;
+    this.#call = undefined;
+  }
+
+  /** Commits what is done up to this event; whoever opens the batch again goes on behind it. */
+  async commitPart(transaction: BatchTransaction, lastEventId: number): Promise<void> {
+    await this.#writeOutcomes(transaction, lastEventId);
+    await stepNarrowing(transaction, this.environment.membership, { batch: this.batch, lastEventId });
+    await transaction.commit();
+    this.#committed();
+  }
+
+  async finish(transaction: BatchTransaction): Promise<void> {
+    await this.#writeOutcomes(transaction);
+    await transaction.finish();
+    this.#committed();
+  }
+
+  /** Writes outcomes before they take much memory. */
+  async writeManyOutcomes(transaction: BatchTransaction): Promise<void> {
+    const { bytes, size } = this.#book;
+    if (size >= MOST_OUTCOMES || bytes >= MOST_OUTCOME_BYTES) await this.#writeOutcomes(transaction);
+  }
+
+  progress(events: number): void {
+    this.#count({ events });
+    this.environment.record.progress.passed(events);
+    this.environment.signs.progress();
+    if (this.environment.stopNow.aborted) throw new Abandoned('The worker was told to stop at once.');
+  }
+
+  result(): BatchResult {
+    return { ...sum(this.#done, this.#open), hasOverrun: this.#hasOverrun };
+  }
+
+  #failed(event: BatchEvent, error: unknown): void {
+    const { log, record } = this.environment;
+    const isCounted = record.failed(event, error);
+    failureLog(log, record.folding)(event, this.#book.failed(event, error, { isCounted }), error);
+  }
+
+  #note(events: readonly BatchEvent[]): void {
+    const { startTick, endTick } = this.batch;
+    const call = rangeOf(events);
+    this.#call = call;
+    this.#range = joined(this.#range, call);
+    this.environment.recorder?.note({ startTick, endTick, ...call });
+  }
+
+  /** So many more are committed. */
+  #passed(events: number): void {
+    this.#done = sum(this.#done, { ...NONE, events });
+    this.environment.record.progress.passed(events);
+  }
+
+  #count(counts: Partial<Counts>): void {
+    this.#open = sum(this.#open, { ...NONE, ...counts });
+  }
+
+  #committed(): void {
+    this.#done = sum(this.#done, this.#open);
+    this.#open = NONE;
+    this.#range = undefined;
+    this.environment.record.committed();
+  }
+
+  async #writeOutcomes(transaction: BatchTransaction, lastEventId?: number): Promise<void> {
+    if (this.#book.size === 0) return;
+    const outcomes = this.#book.take(lastEventId);
+    await transaction.seal();
+    await writeOutcomes(transaction, this.environment.membership, outcomes);
+    this.#count({ putOff: outcomes.putOff.length, dead: outcomes.dead.length });
+  }
+}
+
+type Counts = Omit<BatchResult, 'hasOverrun'>;
+
+const NONE: Counts = { events: 0, putOff: 0, dead: 0 };
+
+const sum = (one: Counts, other: Counts): Counts => ({
+  events: one.events + other.events,
+  putOff: one.putOff + other.putOff,
+  dead: one.dead + other.dead,
+});
+
+/** Calls come in order; some are repeated. */
+function joined(range: Range | undefined, call: Range): Range {
+  if (range === undefined || call.first < range.first) return call;
+  if (call.last <= range.last) return range;
+  return { first: range.first, last: call.last, events: range.events + call.events };
+}

@@ -1,0 +1,157 @@
+// A batch in slices, each a transaction of its own: where a rate allows only a few events at a time, where a larger transaction
+// has failed and no call of it, and where the event is looked for that kills its workers or loses the connection.
+//
+// Invariant: a slice whose transaction fails is run again in parts; an event that fails alone is put off or dead.
+// Order: a slice that may hold the killer is marked in a transaction of its own before it is run. Found still marked when the
+// batch is opened again, it has killed its worker.
+import type { BatchEvent } from '../../../handler/event.ts';
+import type { Suspect } from '../../protocol.ts';
+import type { BatchResult } from '../batch-environment.ts';
+import { inPieces } from '../groups/coalesce.ts';
+import { assertOfEvents } from '../narrowing/central-trouble.ts';
+import type { Loss } from '../narrowing/losses.ts';
+import { markNarrowing, openNarrowing } from '../narrowing/narrowing.ts';
+import { condemned, firstWidth, nextSlice, nextWidth, sliceEnd } from '../narrowing/slice-plan.ts';
+import { estimate } from '../reading/estimate.ts';
+import { readAhead } from '../reading/read-ahead.ts';
+import { Tripped, untilProbe } from '../tries/probing.ts';
+import type { BatchWork } from './attempt.ts';
+
+/** A slice that fails is cut into so many: an event is called again once for each level. */
+const PARTS = 8;
+
+export interface SlicesOptions {
+  /** The batch has killed a worker. */
+  readonly isHunting: boolean;
+  /** What the handler was called with when it did. */
+  readonly call?: Suspect | undefined;
+  /** Where the connection was lost again and again. */
+  readonly loss?: Loss | undefined;
+}
+
+export async function inSlices(
+  work: BatchWork,
+  { isHunting, call, loss }: SlicesOptions,
+): Promise<BatchResult> {
+  const { membership, record, recorder, source, size } = work.environment;
+  const { suspect: killer, lastEventId } = await openNarrowing(work.connection, membership, work.batch, call);
+  const suspect = loss === undefined ? killer : { ...loss, deaths: loss.times, kills: 0 };
+  const options = { suspect, isRecorded: loss !== undefined || recorder !== undefined };
+  const verdicts = { killer: condemned(killer), ...(condemned(suspect) === undefined ? {} : { loss }) };
+  const { token } = work.batch;
+  let afterId = lastEventId;
+  let width = firstWidth(suspect);
+  for (;;) {
+    const read = await readAhead(() => work.transaction(), { token, source, size, afterId });
+    const { events } = read;
+    await estimate(work.connection, { batch: work.batch, record, read });
+    if (events.length === 0) break;
+    const ids = events.map(({ id }) => id);
+    for (let from = 0, end = 0; from < events.length; from = end) {
+      const slice =
+        isHunting || loss !== undefined
+          ? nextSlice(ids, from, { width, ...options })
+          : { end: sliceEnd(ids, from, width), isMarked: false };
+      end = await allowed(work, ids, { from, end: slice.end });
+      const isMarked = isHunting && slice.isMarked;
+      try {
+        await settleSlice(work, events.slice(from, end), { isMarked, ...verdicts });
+      } catch (error) {
+        if (!(error instanceof Tripped)) throw error;
+        work.discard();
+        const { lastEventId: last } = error;
+        end = from + ids.slice(from, end).filter((id) => id <= last).length;
+      }
+      afterId = ids[end - 1];
+      width = nextWidth(width, afterId ?? 0, suspect);
+    }
+  }
+  const transaction = work.transaction();
+  await transaction.begin();
+  await work.finish(transaction);
+  return work.result();
+}
+
+/** The end of the slice, or of what may be tried of it, while nothing succeeds or as the queue's rate allows, as soon as it may. */
+async function allowed(
+  { connection, environment }: BatchWork,
+  ids: readonly number[],
+  { from, end }: { readonly from: number; readonly end: number },
+): Promise<number> {
+  const { draining, handler, rate, record, signs } = environment;
+  const most = await untilProbe(record.breaker, { signal: draining, onWaiting: () => signs.progress() });
+  if (rate === undefined) return sliceEnd(ids, from, Math.min(end - from, most));
+  const granted = await rate.take(connection, {
+    most: Math.min(end - from, most),
+    least: sliceEnd(ids, from, 1) - from,
+    isOneByOne: handler.event !== undefined,
+  });
+  return sliceEnd(ids, from, granted);
+}
+
+interface SliceOptions {
+  /** Noted before it is run, so that it is known if it kills its worker. */
+  readonly isMarked: boolean;
+  /** The id of the event that killed its workers. */
+  readonly killer: number | undefined;
+  /** The one event that the connection was lost with, again and again. */
+  readonly loss?: Loss | undefined;
+}
+
+/** In ever smaller transactions, down to the events that fail alone. */
+async function settleSlice(
+  work: BatchWork,
+  events: readonly BatchEvent[],
+  options: SliceOptions,
+): Promise<void> {
+  const { batch, connection, environment } = work;
+  const ids = events.map(({ id }) => id);
+  const isOne = ids[0] === ids.at(-1);
+  if (isOne && ids[0] === options.loss?.first) {
+    await work.fail(events, options.loss?.error);
+    environment.losses.forget();
+    return;
+  }
+  try {
+    return await runSlice(work, events, options);
+  } catch (error) {
+    if (error instanceof Tripped) throw error;
+    await assertOfEvents(error, { connection, batch, stopNow: environment.stopNow });
+    // What forbids this is central's trouble.
+    if (isOne) return await work.fail(events, error);
+    work.discard();
+  }
+  const width = Math.ceil(events.length / PARTS);
+  for (let from = 0, end = 0; from < events.length; from = end) {
+    if (from > 0 && environment.record.breaker.isTripped) throw new Tripped(ids[from - 1] ?? 0);
+    end = sliceEnd(ids, from, width);
+    await settleSlice(work, events.slice(from, end), options);
+  }
+}
+
+async function runSlice(
+  work: BatchWork,
+  events: readonly BatchEvent[],
+  { isMarked, killer }: SliceOptions,
+): Promise<void> {
+  const ids = events.map(({ id }) => id);
+  const lastEventId = ids.at(-1) ?? 0;
+  const innocent = events.filter(({ id }) => id !== killer);
+  if (isMarked && innocent.length > 0) {
+    await markNarrowing(work.connection, work.environment.membership, {
+      batch: work.batch,
+      slice: [ids[0] ?? 0, lastEventId],
+      events: new Set(ids).size,
+    });
+  }
+  const transaction = work.transaction();
+  await transaction.begin();
+  const runner = work.runner(transaction);
+  const begunMs = performance.now();
+  for await (const { piece } of inPieces([innocent], work.gathering())) await work.handle(piece, runner);
+  work.environment.rate?.ran(innocent.length, performance.now() - begunMs);
+  for (const event of events) if (event.id === killer) work.condemn(event);
+  await work.commitPart(transaction, lastEventId);
+  if (innocent.length > 0) work.environment.onAdvanced();
+  work.progress(events.length);
+}

@@ -1,0 +1,165 @@
+// The context of one call of the handler.
+//
+// Invariant: once `end` was called nothing of it has an effect any more; what was decided before counts only if the call is
+// counted as done.
+import type { Logger } from 'pino';
+import { BadUnit, parseDuration } from '../../../config/units.ts';
+import { TributaryError } from '../../../errors/tributary-error.ts';
+import type {
+  Context,
+  Event,
+  Handler,
+  HandlerClient,
+  RetryOptions,
+  SendOptions,
+  SentEvent,
+} from '../../../handler/contract.ts';
+import { BatchEvent } from '../../../handler/event.ts';
+import type { GuardedClient } from '../transaction/guarded-client.ts';
+import { type CentralQueues, Outbox } from '../transaction/outbox.ts';
+import type { OutcomeBook } from './outcomes.ts';
+
+const MOST_AFTER_MS = 100 * 365 * 86_400_000;
+
+export interface ContextEnvironment {
+  readonly handler: Handler;
+  readonly log: Logger;
+  /** Aborted when the worker must end before the batch is done. */
+  readonly stopNow: AbortSignal;
+  readonly centralQueues: CentralQueues;
+}
+
+export interface ContextTools {
+  readonly book: OutcomeBook;
+  /** Makes the client; absent where no transaction is open. */
+  readonly lend?: () => GuardedClient;
+}
+
+export class CallContext implements Context {
+  readonly outbox: Outbox;
+  readonly #events: readonly BatchEvent[];
+  readonly #environment: ContextEnvironment;
+  readonly #tools: ContextTools;
+  /** The handler did not come back in time. */
+  hasOverrun = false;
+  #client: GuardedClient | undefined;
+  #controller: AbortController | undefined;
+  readonly #stop = () => this.#controller?.abort(this.#environment.stopNow.reason);
+  #isOver = false;
+
+  constructor(events: readonly BatchEvent[], environment: ContextEnvironment, tools: ContextTools) {
+    this.#events = events;
+    this.#environment = environment;
+    this.#tools = tools;
+    this.outbox = new Outbox(environment.centralQueues);
+    // Whoever takes the context apart gets functions that work alone.
+    this.retry = this.retry.bind(this);
+    this.dead = this.dead.bind(this);
+    this.send = this.send.bind(this);
+  }
+
+  get client(): HandlerClient {
+    const { lend } = this.#tools;
+    if (lend === undefined) {
+      throw mistake(
+        'A handler with `transaction: false` has no `client`: no transaction is open while it runs.',
+        'Open a connection of your own, or leave `transaction: false` out.',
+      );
+    }
+    this.#client ??= lend();
+    // What it has not of a pool's client (where it is connected to, COPY of the native driver) no library over `pg` asks for.
+    return this.#client as unknown as HandlerClient;
+  }
+
+  get log(): Logger {
+    const { log, handler } = this.#environment;
+    const [event] = this.#events;
+    if (handler.event === undefined || event === undefined) return log;
+    return log.child({ event: event.id, origin: String(event.origin) });
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      const { stopNow } = this.#environment;
+      if (stopNow.aborted) this.#stop();
+      else stopNow.addEventListener('abort', this.#stop, { once: true });
+    }
+    return this.#controller.signal;
+  }
+
+  get attempt(): number {
+    return 1 + this.#events.reduce((most, { retry }) => Math.max(most, retry), 0);
+  }
+
+  retry(event: Event, { after }: RetryOptions = {}): void {
+    this.#tools.book.postponed(this.#own(event, 'retry'), after === undefined ? undefined : msUntil(after));
+  }
+
+  dead(event: Event, reason: string): void {
+    this.#tools.book.condemned(this.#own(event, 'dead'), 'handler', String(reason));
+  }
+
+  send(queue: string, events: SentEvent | readonly SentEvent[], { from }: SendOptions = {}): void {
+    const [only] = this.#events;
+    const isOne = this.#environment.handler.event !== undefined;
+    if (from === undefined && !isOne) {
+      throw mistake(
+        'A `batch` handler has to say which event the sent ones come from.',
+        'Write `send(queue, events, { from: event })`.',
+      );
+    }
+    this.outbox.add(queue, events, this.#own((from ?? only) as Event, 'send'));
+  }
+
+  abort(reason: unknown): void {
+    this.#controller?.abort(reason);
+  }
+
+  /** Ends the call: its client, if it was asked for, takes no more statements. */
+  end(): GuardedClient | undefined {
+    this.#isOver = true;
+    this.#client?.end();
+    if (this.#controller !== undefined) this.#environment.stopNow.removeEventListener('abort', this.#stop);
+    return this.#client;
+  }
+
+  #own(event: Event, verb: string): BatchEvent {
+    if (this.#isOver) {
+      throw mistake(
+        `The handler has returned; it is too late for \`${verb}\`.`,
+        'Wait for what it does with `await`.',
+      );
+    }
+    if (!(event instanceof BatchEvent) || !this.#events.includes(event)) {
+      throw mistake(`\`${verb}\` takes an event that this call was given.`);
+    }
+    return event;
+  }
+}
+
+function msUntil(after: string | Date): number {
+  const ms = after instanceof Date ? Math.max(0, after.getTime() - Date.now()) : durationOf(after);
+  if (ms <= MOST_AFTER_MS) return ms;
+  throw mistake(
+    Number.isNaN(ms)
+      ? '`after` is a date without a time (Invalid Date).'
+      : '`after` is more than a hundred years away.',
+  );
+}
+
+function durationOf(after: string): number {
+  try {
+    return parseDuration(after);
+  } catch (error) {
+    if (!(error instanceof BadUnit)) throw error;
+    throw mistake(`\`after\` ${error.message}.`);
+  }
+}
+
+const mistake = (what: string, remedy?: string): TributaryError =>
+  new TributaryError(what, {
+    code: 'handler-context',
+    kind: 'halting',
+    ...(remedy === undefined ? {} : { remedy }),
+  });

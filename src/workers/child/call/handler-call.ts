@@ -1,0 +1,173 @@
+// One call of the handler inside the batch's transaction, and what came of it.
+//
+// Invariant: when `call` has resolved, no statement of the handler is under way on the batch's connection.
+// Order: the handler · its last statements · what it sent · the next call.
+// Fails by: `Abandoned`, when the batch as a whole cannot go on (connection lost, told to stop). Whatever else goes wrong from
+// the call to what it left behind is the call's failure.
+import { TributaryError } from '../../../errors/tributary-error.ts';
+import type { BatchEvent } from '../../../handler/event.ts';
+import { wait } from '../../../lifecycle/wait.ts';
+import type { LifeSigns } from '../life-signs.ts';
+import type { BatchTransaction } from '../transaction/batch-transaction.ts';
+import type { GuardedClient } from '../transaction/guarded-client.ts';
+import { CallContext, type ContextEnvironment } from './call-context.ts';
+import { invoke } from './invoke.ts';
+import type { OutcomeBook } from './outcomes.ts';
+
+/** The batch is given up as it is: everything of it is rolled back, and it is handed out again. */
+export class Abandoned extends Error {
+  override readonly name = 'Abandoned';
+  /** What the events at work failed with, where they are to blame beyond doubt. */
+  readonly blame: { readonly error: unknown } | undefined;
+
+  constructor(
+    reason: string,
+    { cause, blame }: { readonly cause?: unknown; readonly blame?: { readonly error: unknown } } = {},
+  ) {
+    super(reason, cause === undefined ? {} : { cause });
+    this.blame = blame;
+  }
+}
+
+type Failure = { readonly error: unknown } | undefined;
+
+export type CallResult =
+  | { readonly ok: true; readonly touched: boolean }
+  | { readonly ok: false; readonly touched: boolean; readonly error: unknown };
+
+export interface CallEnvironment extends ContextEnvironment {
+  readonly timeoutMs: number;
+  readonly signs: LifeSigns;
+  /** Cancels the statement that runs on the batch's connection, from outside. */
+  cancelStatement(): Promise<void>;
+}
+
+/** What is under way when a handler returns late gets at least so long. */
+const SETTLE_MS = 1_000;
+/** What a cancelled statement gets to end. */
+const CANCEL_WITHIN_MS = 5_000;
+
+export class HandlerCalls {
+  readonly #environment: CallEnvironment;
+  readonly #transaction: BatchTransaction;
+  readonly #book: OutcomeBook;
+  readonly #onOverrun: () => void;
+
+  /** @param onOverrun a call did not come back in time, so something of the handler may still run in this process. */
+  constructor(
+    environment: CallEnvironment,
+    transaction: BatchTransaction,
+    book: OutcomeBook,
+    onOverrun: () => void,
+  ) {
+    this.#environment = environment;
+    this.#transaction = transaction;
+    this.#book = book;
+    this.#onOverrun = onOverrun;
+  }
+
+  /** One event to an `event` handler, or several to a `batch` handler. @throws Abandoned */
+  async call(events: readonly BatchEvent[]): Promise<CallResult> {
+    const { handler, signs, stopNow, timeoutMs } = this.#environment;
+    const begunMs = performance.now();
+    const spoken = this.#transaction.beforeCall();
+    if (spoken !== undefined) await this.#ofCentral(() => spoken);
+    const context = new CallContext(events, this.#environment, {
+      book: this.#book,
+      lend: () => this.#transaction.lend(),
+    });
+    const thrown = await invoke(events, context, { handler, timeoutMs, signs, onOverrun: this.#onOverrun });
+    const client = context.end();
+    const isUsed = client?.isUsed ?? false;
+    let failure = client?.isUsed ? await this.#settle(client, { context, thrown, begunMs }) : thrown;
+    if (stopNow.aborted) throw new Abandoned('The worker was told to stop at once.');
+    const touched = isUsed || (failure === undefined && context.outbox.size > 0);
+    if (client?.maySet) failure ??= await this.#attempt(() => this.#transaction.restore());
+    failure ??= await this.#attempt(() => this.#send(context));
+    return failure === undefined ? { ok: true, touched } : { ok: false, touched, error: failure.error };
+  }
+
+  /** Whether what the last calls wrote holds. @returns what it violates. @throws Abandoned */
+  async check(): Promise<Failure> {
+    return await this.#attempt(() => this.#transaction.check());
+  }
+
+  async #send({ outbox }: CallContext): Promise<void> {
+    for (const sending of outbox.sendings()) await this.#transaction.send(sending);
+  }
+
+  /** Waits for what is still under way, within the time of the call. */
+  async #settle(
+    client: GuardedClient,
+    { context, thrown, begunMs }: { context: CallContext; thrown: Failure; begunMs: number },
+  ): Promise<Failure> {
+    const { timeoutMs } = this.#environment;
+    let failure = thrown;
+    const restMs = begunMs + timeoutMs - performance.now();
+    const isSettled =
+      client.isQuiet || (!context.hasOverrun && (await isSettledWithin(client, Math.max(SETTLE_MS, restMs))));
+    if (!isSettled) {
+      failure ??= { error: tooLong(timeoutMs) };
+      await this.#cancel(client, failure);
+    }
+    const unawaited = await client.settled();
+    if (unawaited !== undefined) failure ??= { error: unawaited };
+    this.#assertThere(failure);
+    return failure ?? (this.#transaction.isAborted ? { error: wentOn() } : undefined);
+  }
+
+  /** Statements of ours that the call is answerable for. */
+  async #attempt(work: () => Promise<void>): Promise<Failure> {
+    try {
+      await work();
+      return undefined;
+    } catch (error) {
+      this.#assertThere({ error });
+      return { error };
+    }
+  }
+
+  async #ofCentral(work: () => Promise<void>): Promise<void> {
+    const failure = await this.#attempt(work);
+    if (failure !== undefined) throw failure.error;
+  }
+
+  #assertThere(failure: Failure): void {
+    if (this.#transaction.isLost)
+      throw new Abandoned('The connection to central was lost.', { cause: failure?.error });
+  }
+
+  async #cancel(client: GuardedClient, blame: { readonly error: unknown }): Promise<void> {
+    // Where no connection can be had for it, it cannot be cancelled.
+    await this.#environment.cancelStatement().catch(() => {});
+    if (await isSettledWithin(client, CANCEL_WITHIN_MS)) return;
+    const reason = 'A statement of the handler could not be cancelled.';
+    this.#transaction.lose(new Error(reason));
+    throw new Abandoned(reason, { blame });
+  }
+}
+
+async function isSettledWithin(client: GuardedClient, ms: number): Promise<boolean> {
+  const controller = new AbortController();
+  const isSettled = await Promise.race([
+    client.settled().then(() => true),
+    wait(ms, controller.signal).then(() => false),
+  ]);
+  controller.abort();
+  return isSettled;
+}
+
+const tooLong = (timeoutMs: number) =>
+  new TributaryError(`A statement that the handler did not wait for took longer than ${timeoutMs} ms.`, {
+    code: 'handler-timeout',
+    kind: 'halting',
+    remedy: 'Wait for every statement, and end every stream, before the handler returns.',
+  });
+
+const wentOn = () =>
+  new TributaryError('A statement of the handler failed, and the handler went on as if it had not.', {
+    code: 'handler-client',
+    kind: 'halting',
+    remedy:
+      'In PostgreSQL a failed statement undoes the whole transaction: let the error out of the handler.',
+  });

@@ -1,0 +1,61 @@
+// What a handler does once per process, around its work: `setup` and `teardown`, each within a time.
+import { describeThrown } from '../../../errors/thrown.ts';
+import { TributaryError } from '../../../errors/tributary-error.ts';
+import type { Handler, ProcessContext } from '../../../handler/contract.ts';
+import { wait } from '../../../lifecycle/wait.ts';
+
+/** As long as a handler may take to load. */
+const SETUP_WITHIN_MS = 30_000;
+/** The process is let go by then, whatever is still open. */
+const TEARDOWN_WITHIN_MS = 5_000;
+
+/** @throws misconfigured where it fails or does not come back: then no worker can use the handler. */
+export async function setUp(
+  handler: Handler,
+  context: ProcessContext,
+  { path, withinMs = SETUP_WITHIN_MS }: { readonly path: string; readonly withinMs?: number },
+): Promise<void> {
+  if (handler.setup === undefined) return;
+  const unusable = (what: string, remedy: string, cause?: unknown) =>
+    new TributaryError(`The \`setup\` of handler ${path} ${what}`, {
+      code: 'handler-unusable',
+      kind: 'misconfigured',
+      remedy,
+      cause,
+    });
+  let isInTime: boolean;
+  try {
+    isInTime = await within(withinMs, async () => handler.setup?.(context));
+  } catch (error) {
+    throw unusable(`fails: ${sentenceOf(error)}`, 'Correct it, or what it needs.', error);
+  }
+  if (!isInTime)
+    throw unusable(`is not done after ${Math.round(withinMs / 1_000)} s.`, 'See what it waits for.');
+}
+
+/** Never throws: the work is done. */
+export async function tearDown(
+  handler: Handler,
+  context: ProcessContext,
+  { withinMs = TEARDOWN_WITHIN_MS }: { readonly withinMs?: number } = {},
+): Promise<void> {
+  if (handler.teardown === undefined) return;
+  try {
+    if (await within(withinMs, async () => handler.teardown?.(context))) return;
+    context.log.warn(`the handler's \`teardown\` is not done after ${Math.round(withinMs / 1_000)} s`);
+  } catch (error) {
+    context.log.warn(`the handler's \`teardown\` fails: ${sentenceOf(error)}`);
+  }
+}
+
+const sentenceOf = (error: unknown): string =>
+  `${(describeThrown(error, 'It').message.split('\n')[0] ?? '').replace(/\.$/, '')}.`;
+
+async function within(ms: number, work: () => Promise<unknown>): Promise<boolean> {
+  const controller = new AbortController();
+  try {
+    return await Promise.race([work().then(() => true), wait(ms, controller.signal).then(() => false)]);
+  } finally {
+    controller.abort();
+  }
+}

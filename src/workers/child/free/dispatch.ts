@@ -1,0 +1,186 @@
+// How events without a transaction get to the handler: one by one over lanes, or gathered for a `batch` handler.
+
+import type { Handler } from '../../../handler/contract.ts';
+import type { BatchEvent } from '../../../handler/event.ts';
+import { Gathering } from '../groups/coalesce.ts';
+import type { FreeCalls, Result } from './calls.ts';
+import { Lanes } from './lanes.ts';
+import type { Progress } from './progress.ts';
+
+/** Events between two ids that are, or have lately been, in calls of the handler. */
+export interface AtWork {
+  readonly first: number;
+  readonly last: number;
+  readonly events: number;
+}
+
+export interface CourseTools {
+  readonly calls: FreeCalls;
+  readonly progress: Pick<Progress<Result | undefined>, 'read' | 'isComplete'>;
+  done(event: BatchEvent, result: Result | undefined): void;
+  /** What the event's call has ended with at an earlier opening of the batch. */
+  carried(event: BatchEvent): { readonly result: Result | undefined } | undefined;
+  /**
+   * Called before events start. @returns how many may, of `most`.
+   * @throws where the batch cannot go on here, or must not.
+   */
+  before(most: number): Promise<number>;
+  /** Commits what is done, if it is time to. */
+  passDone(): Promise<void>;
+  /** Called before each call, with all that is at work then. */
+  note(atWork: AtWork): void;
+  /** Throws the same as `before`, without waiting. */
+  assertGoesOn(): void;
+}
+
+export interface Course {
+  /** The next events of the batch; some of them may begin later. */
+  feed(events: readonly BatchEvent[]): Promise<void>;
+  /** All that was fed is done. */
+  finish(): Promise<void>;
+  /** Whatever is at work has ended; nothing else begins. */
+  settle(): Promise<void>;
+  /** Something that is at work has ended. @returns false where nothing is. */
+  next(): Promise<boolean>;
+}
+
+/** Who waits looks so often whether something can be passed. */
+const NOTE_EVERY_MS = 1_000;
+
+export function courseOf(handler: Handler, tools: CourseTools): Course {
+  return handler.event === undefined
+    ? new InPieces(handler, tools)
+    : new OverLanes(handler.concurrency ?? 1, tools);
+}
+
+type EventHandlers = Extract<Handler, { event: unknown }>;
+type BatchHandlers = Exclude<Handler, EventHandlers>;
+
+/** For handlers with `event`. */
+class OverLanes implements Course {
+  readonly #tools: CourseTools;
+  readonly #lanes: Lanes;
+  /** Ids, in the order in which they began. */
+  readonly #atWork = new Set<number>();
+  #allowed = 0;
+
+  constructor(concurrency: number, tools: CourseTools) {
+    this.#tools = tools;
+    this.#lanes = new Lanes(concurrency);
+  }
+
+  async feed(events: readonly BatchEvent[]): Promise<void> {
+    const { assertGoesOn, before, carried, done, progress } = this.#tools;
+    progress.read(events);
+    for (const [at, event] of events.entries()) {
+      const ended = carried(event);
+      if (ended !== undefined) {
+        done(event, ended.result);
+        continue;
+      }
+      if (this.#allowed === 0) this.#allowed = await before(events.length - at);
+      while (!this.#lanes.isFree) await this.#wait();
+      assertGoesOn();
+      this.#allowed -= 1;
+      this.#lanes.start(() => this.#one(event));
+    }
+  }
+
+  async finish(): Promise<void> {
+    while (await this.#wait());
+    await this.#lanes.idle();
+    if (!this.#tools.progress.isComplete) this.#tools.assertGoesOn();
+  }
+
+  async settle(): Promise<void> {
+    await this.#lanes.idle();
+  }
+
+  async next(): Promise<boolean> {
+    return await this.#lanes.next();
+  }
+
+  /** What is done meanwhile is noted, however long the others take. */
+  async #wait(): Promise<boolean> {
+    const isAtWork = await this.#lanes.next(NOTE_EVERY_MS);
+    await this.#tools.passDone();
+    return isAtWork;
+  }
+
+  async #one(event: BatchEvent): Promise<void> {
+    const { calls, done, note } = this.#tools;
+    this.#atWork.add(event.id);
+    const [first = event.id] = this.#atWork;
+    note({ first, last: event.id, events: this.#atWork.size });
+    const end = await calls.call([event]);
+    this.#atWork.delete(event.id);
+    if (end.end === 'done') done(event, end.result);
+    if (end.end === 'failed') done(event, calls.failed(event, end.error));
+  }
+}
+
+/** For handlers with `batch`: one call after the other; after a throw in halves, down to the events that throw alone. */
+class InPieces implements Course {
+  readonly #tools: CourseTools;
+  readonly #gathering: Gathering;
+  /** Retried events that a later one took the place of: what is noted about their tries goes with the next call. */
+  #passedOver: BatchEvent[] = [];
+
+  constructor(handler: BatchHandlers, tools: CourseTools) {
+    this.#tools = tools;
+    this.#gathering = new Gathering(handler, (event) => {
+      if (event.row.wasPutOff) this.#passedOver.push(event);
+    });
+  }
+
+  async feed(events: readonly BatchEvent[]): Promise<void> {
+    for (const event of events) {
+      this.#gathering.add(event);
+      if (this.#gathering.isFull) await this.#piece();
+    }
+  }
+
+  async finish(): Promise<void> {
+    while (this.#gathering.size > 0) await this.#piece();
+  }
+
+  async settle(): Promise<void> {}
+
+  async next(): Promise<boolean> {
+    return false;
+  }
+
+  async #piece(): Promise<void> {
+    const { before, calls, carried, done, progress } = this.#tools;
+    const { all, failed } = this.#gathering.take(await before(this.#gathering.size));
+    progress.read(all);
+    const rest: BatchEvent[] = [];
+    for (const event of all) {
+      const ended = carried(event);
+      if (ended !== undefined) done(event, ended.result);
+      else if (failed.has(event)) done(event, calls.failed(event, failed.get(event)));
+      else rest.push(event);
+    }
+    if (rest.length > 0) await this.#call(rest);
+  }
+
+  async #call(events: readonly BatchEvent[]): Promise<void> {
+    const { assertGoesOn, calls, done, note } = this.#tools;
+    const [first] = events as [BatchEvent];
+    note({ first: first.id, last: events.at(-1)?.id ?? first.id, events: events.length });
+    const end = await calls.call(events, this.#passedOver);
+    if (end.end === 'done') {
+      this.#passedOver = [];
+      // What was decided stands with the first: all of one call are passed together.
+      for (const event of events) done(event, event === first ? end.result : undefined);
+    } else if (end.end === 'failed' && events.length === 1) {
+      done(first, calls.failed(first, end.error));
+    } else {
+      assertGoesOn();
+      const middle = events.length >>> 1;
+      await this.#call(events.slice(0, middle));
+      assertGoesOn();
+      await this.#call(events.slice(middle));
+    }
+  }
+}

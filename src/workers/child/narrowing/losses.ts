@@ -1,0 +1,63 @@
+// Which events of a batch were at work when the connection to central was lost, kept from opening to opening by the worker
+// that lived through it. Once it may have been anything; what is at work whenever it is lost is to blame.
+//
+// Invariant: kept of one batch at a time; each loss in the same place narrows the place.
+import type { BatchEvent } from '../../../handler/event.ts';
+import type { CoopBatch } from '../../../queue/coop.ts';
+
+/** Lost so often in one place, it is the place. */
+const TIMES = 2;
+
+/** Events by their ids. */
+export interface Range {
+  readonly first: number;
+  readonly last: number;
+  readonly events: number;
+}
+
+export function rangeOf(events: readonly BatchEvent[]): Range {
+  return { first: events[0]?.id ?? 0, last: events.at(-1)?.id ?? 0, events: events.length };
+}
+
+export interface Loss extends Range {
+  readonly times: number;
+  readonly error: unknown;
+}
+
+type Ticks = Pick<CoopBatch, 'startTick' | 'endTick'>;
+
+export class Losses {
+  #batch: Ticks | undefined;
+  #loss: Loss | undefined;
+
+  /** @param blame what the events failed with, where they are to blame beyond doubt. */
+  note(batch: Ticks, range: Range | undefined, error: unknown, blame?: { readonly error: unknown }): void {
+    if (range === undefined) return;
+    const before = this.#at(batch);
+    this.#batch = batch;
+    if (blame !== undefined) this.#loss = { ...range, times: TIMES, error: blame.error };
+    else if (before === undefined || before.last < range.first || range.last < before.first)
+      this.#loss = { ...range, times: 1, error };
+    else this.#loss = { ...common(before, range), times: before.times + 1, error };
+  }
+
+  /** Where the connection was lost again and again. */
+  of(batch: Ticks): Loss | undefined {
+    const loss = this.#at(batch);
+    return loss !== undefined && loss.times >= TIMES ? loss : undefined;
+  }
+
+  forget(): void {
+    this.#loss = undefined;
+  }
+
+  #at({ startTick, endTick }: Ticks): Loss | undefined {
+    return this.#batch?.startTick === startTick && this.#batch.endTick === endTick ? this.#loss : undefined;
+  }
+}
+
+function common(one: Range, other: Range): Range {
+  const first = Math.max(one.first, other.first);
+  const last = Math.min(one.last, other.last);
+  return { first, last, events: first === last ? 1 : Math.min(one.events, other.events) };
+}

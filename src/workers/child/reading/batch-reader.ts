@@ -1,0 +1,178 @@
+// Reads a batch's events: a small batch at once, as the bytes of one COPY; a larger one in chunks through a cursor in the
+// batch's transaction. Memory stays flat either way.
+import { BatchEvent, type EventSource } from '../../../handler/event.ts';
+import { usable } from '../narrowing/slice-plan.ts';
+import type { BatchTransaction } from '../transaction/batch-transaction.ts';
+import { estimateSql } from './estimate.ts';
+import { BINARY_COLUMNS, binaryRows, TextRow } from './event-rows.ts';
+
+/** As many events as a `batch` handler gets in one call. */
+export const MOST_EVENTS = 2_000;
+/** What a chunk should hold, and a small batch; a single event may be larger. */
+const MOST_BYTES = 16_000_000;
+/** Rows of the first chunk, before anything is known about their size. */
+const FIRST_ROWS = 200;
+/** By the ticks' sequence numbers, which are an estimate. */
+const SMALL_BATCH = 20_000;
+const CURSOR = 'tributary_events';
+
+/** How large events are, learned from those seen so far; kept from batch to batch. */
+export class EventSize {
+  #bytesPerEvent: number | undefined;
+
+  /** How many events to ask for. */
+  get rows(): number {
+    if (this.#bytesPerEvent === undefined) return FIRST_ROWS;
+    return Math.max(1, Math.min(MOST_EVENTS, Math.floor(MOST_BYTES / (this.#bytesPerEvent + 1))));
+  }
+
+  /** Whether so many events can probably be held in memory. */
+  isSmall(events: number): boolean {
+    return events <= SMALL_BATCH && events * (this.#bytesPerEvent ?? 0) < MOST_BYTES / 2;
+  }
+
+  learn(bytes: number, events: number): void {
+    const here = bytes / Math.max(1, events);
+    // Half from memory, so that a small chunk among giants does not ask for thousands of giants next.
+    this.#bytesPerEvent = Math.max(here, ((this.#bytesPerEvent ?? here) + here) / 2);
+  }
+}
+
+export interface ReadOptions {
+  readonly source: EventSource;
+  readonly size: EventSize;
+  /** Gathers chunks until they fill a call of a `batch` handler. */
+  readonly isGathering: boolean;
+  /** Only what comes after this event. */
+  readonly afterId?: number | undefined;
+  /** Cancels what runs on the transaction's connection, from outside. */
+  cancelStatement(): Promise<void>;
+  /** Called with how many events the batch probably holds. */
+  onEstimate?(events: number): void;
+}
+
+/**
+ * Begins the transaction and reads the batch from its first event to its last, also where the transaction is committed and
+ * begun again in between.
+ */
+export async function* readBatch(
+  transaction: BatchTransaction,
+  token: number,
+  options: ReadOptions,
+): AsyncGenerator<BatchEvent[]> {
+  const [[estimate] = []] = await transaction.begin(ESTIMATE(token));
+  options.onEstimate?.(Number(estimate ?? 0));
+  if (options.afterId === undefined && options.size.isSmall(Number(estimate ?? 0))) {
+    const events = await readAtOnce(transaction, options);
+    if (events !== undefined) {
+      options.onEstimate?.(events.length);
+      for (let at = 0; at < events.length; at += MOST_EVENTS) yield events.slice(at, at + MOST_EVENTS);
+      return;
+    }
+    await transaction.rollBack();
+    await transaction.begin();
+  }
+  const [[counted] = []] = await transaction.rows(estimateSql(token));
+  options.onEstimate?.(Number(counted ?? 0));
+  yield* readChunks(transaction, token, options);
+}
+
+/**
+ * Events by the sequence between the batch's ticks; null for a token that is no longer valid. The token is left in a setting
+ * as well: a COPY whose text held it would be another statement each time, for the server's statistics.
+ */
+const ESTIMATE = (token: number): string =>
+  `select set_config('tributary.batch', '${token}', true);
+   select e.tick_event_seq - s.tick_event_seq from pgq.subscription b
+     join pgq.tick s on s.tick_queue = b.sub_queue and s.tick_id = b.sub_last_tick
+     join pgq.tick e on e.tick_queue = b.sub_queue and e.tick_id = b.sub_next_tick
+    where b.sub_batch = ${token}`;
+
+const COPY = `copy (select ${BINARY_COLUMNS} from pgq.get_batch_events(current_setting('tributary.batch')::bigint)) to stdout (format binary)`;
+
+/** @returns undefined where the batch is larger than it looked. */
+async function readAtOnce(
+  transaction: BatchTransaction,
+  { source, size, cancelStatement }: ReadOptions,
+): Promise<BatchEvent[] | undefined> {
+  const { bytes, isWhole } = await transaction.copyOut(COPY, {
+    mostBytes: MOST_BYTES,
+    cancel: cancelStatement,
+  });
+  const rows = binaryRows(bytes);
+  if (rows.length > 0 || !isWhole) size.learn(bytes.length, rows.length);
+  return isWhole ? rows.map((row) => new BatchEvent(row, source)) : undefined;
+}
+
+/** Chunks never end between two events of one id: after a cut the cursor goes on behind the last id. */
+async function* readChunks(
+  transaction: BatchTransaction,
+  token: number,
+  { source, size, isGathering, afterId }: ReadOptions,
+): AsyncGenerator<BatchEvent[]> {
+  let asked = size.rows;
+  let lastId = afterId;
+  let texts = await transaction.rows(cursorSql(token, asked, lastId));
+  let { generation } = transaction;
+  let events: BatchEvent[] = [];
+  let bytes = 0;
+  for (;;) {
+    bytes += learn(size, texts);
+    for (const text of texts) events.push(new BatchEvent(new TextRow(text), source));
+    const isLast = texts.length < asked;
+    const end = usable(
+      events.map(({ id }) => id),
+      isLast,
+    );
+    // Half, because the next chunk would come on top.
+    const isFull = events.length >= MOST_EVENTS || bytes >= MOST_BYTES / 2;
+    if (end > 0 && (isLast || isFull || !isGathering)) {
+      const rest = events.splice(end);
+      lastId = events.at(-1)?.id;
+      yield events;
+      events = rest;
+      bytes = 0;
+    }
+    if (isLast) return;
+    if (generation !== transaction.generation) {
+      generation = transaction.generation;
+      events = [];
+      asked = size.rows;
+      texts = await transaction.rows(cursorSql(token, asked, lastId));
+    } else {
+      asked = powerOfTwo(Math.min(size.rows, MOST_EVENTS - events.length));
+      texts = await transaction.rows(`fetch ${asked} from ${CURSOR}`);
+    }
+  }
+}
+
+/** Some events of a batch after `afterId`, in a transaction that the caller ends. */
+export async function readSome(
+  transaction: BatchTransaction,
+  token: number,
+  {
+    source,
+    size,
+    limit,
+    afterId,
+  }: { source: EventSource; size: EventSize; limit: number; afterId: number | undefined },
+): Promise<BatchEvent[]> {
+  const texts = await transaction.begin(cursorSql(token, limit, afterId));
+  learn(size, texts);
+  return texts.map((text) => new BatchEvent(new TextRow(text), source));
+}
+
+/** A few texts of a FETCH, not one for each number: the server's statistics count them all. */
+const powerOfTwo = (rows: number): number => 2 ** Math.floor(Math.log2(Math.max(1, rows)));
+
+/** @returns about how many bytes the rows hold. */
+function learn(size: EventSize, texts: readonly (readonly (string | null)[])[]): number {
+  let characters = 0;
+  for (const text of texts)
+    for (let column = 4; column < 10; column++) characters += text[column]?.length ?? 0;
+  if (texts.length > 0) size.learn(characters, texts.length);
+  return characters;
+}
+
+const cursorSql = (token: number, limit: number, afterId: number | undefined): string =>
+  `select * from pgq.get_batch_cursor(${token}, '${CURSOR}', ${limit}${afterId === undefined ? '' : `, 'ev_id > ${afterId}'`})`;

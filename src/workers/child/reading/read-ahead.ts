@@ -1,0 +1,31 @@
+// Reads a part of a batch in a transaction of its own, which is over before anything is done with it.
+import type { BatchEvent, EventSource } from '../../../handler/event.ts';
+import { usable } from '../narrowing/slice-plan.ts';
+import type { BatchTransaction } from '../transaction/batch-transaction.ts';
+import { type EventSize, readSome } from './batch-reader.ts';
+
+export interface ReadAheadOptions {
+  readonly token: number;
+  readonly source: EventSource;
+  readonly size: EventSize;
+  /** Only what comes after this event. */
+  readonly afterId: number | undefined;
+}
+
+/** @returns the next events, never only some of one id; `isAll`: there are no more. */
+export async function readAhead(
+  newTransaction: () => BatchTransaction,
+  { token, source, size, afterId }: ReadAheadOptions,
+): Promise<{ readonly events: BatchEvent[]; readonly isAll: boolean }> {
+  for (let limit = size.rows; ; limit *= 2) {
+    const transaction = newTransaction();
+    const events = await readSome(transaction, token, { source, size, limit, afterId });
+    await transaction.rollBack();
+    const isAll = events.length < limit;
+    const end = usable(
+      events.map(({ id }) => id),
+      isAll,
+    );
+    if (end > 0 || isAll) return { events: events.slice(0, end), isAll };
+  }
+}

@@ -1,0 +1,276 @@
+// The transaction of a batch (or of a slice of one): begun with its first events, marked by lazy savepoints, finished
+// together with the batch.
+//
+// Invariant: at most one savepoint exists at a time, and only if a statement of a handler was sent after `mark`; so a
+// handler that never writes costs none. Writing subtransactions stay below what slows all of central (64): the rest of a
+// batch that has used up its savepoints is not protected, and a failure there means to start again in smaller transactions.
+// Order: mark · statements · the next mark or the end. `rollBackToMark` undoes everything since the mark.
+// Fails by: any error on the connection; the whole transaction is gone then and the batch is handed out again.
+import { TributaryError } from '../../../errors/tributary-error.ts';
+import type { Connection } from '../../../postgres/connection.ts';
+import type { DeferredConstraints } from './deferred-constraints.ts';
+import { GuardedClient } from './guarded-client.ts';
+import { SEND, type Sending, sendValues } from './outbox.ts';
+import { endWith, RESET } from './session.ts';
+
+const SAVEPOINT = 'tributary_mark';
+const RELEASE = `release savepoint ${SAVEPOINT}`;
+/** Our own statements are short; a server that does not answer for so long has gone. */
+const ANSWER_WITHIN_MS = 60_000;
+
+/** Savepoints whose work stays, at most. */
+export const MOST_SAVEPOINTS = 50;
+
+/** Nothing can be undone alone any more: start again, in smaller transactions. */
+export class TooManySavepoints extends Error {}
+
+export interface TransactionOptions {
+  /** The server ends the transaction when the handler leaves it idle for longer. */
+  readonly idleLimitMs: number;
+  /** The batch it belongs to: whoever takes that over ends this transaction's backend. */
+  readonly token: number;
+  /** What is deferred in this database; absent: nothing is. */
+  readonly constraints?: Pick<DeferredConstraints, 'check'>;
+  /** Events that were sent into a queue by transaction `xid` have been committed. */
+  onSent?(queue: string, xid: number): void;
+}
+
+export class BatchTransaction {
+  readonly #connection: Connection;
+  readonly #idleLimitMs: number;
+  readonly #token: number;
+  readonly #onSent: TransactionOptions['onSent'];
+  readonly #constraints: TransactionOptions['constraints'];
+  readonly #sent = new Map<string, number>();
+  /**
+   * `marked`: a savepoint is wanted; `saved`: it is there; `stale`: the last group's is there and a new one is wanted;
+   * `clean`: it is there, and nothing has been done since.
+   */
+  #state: 'unmarked' | 'marked' | 'saved' | 'stale' | 'clean' = 'unmarked';
+  #savepoints = 0;
+  #generation = 0;
+  /** A statement was sent since the mark, and no savepoint protects what was before. */
+  #isBeyondUndoing = false;
+  #isUsed = false;
+  #spokeMs = performance.now();
+
+  constructor(connection: Connection, { constraints, idleLimitMs, onSent, token }: TransactionOptions) {
+    this.#constraints = constraints;
+    this.#connection = connection;
+    this.#onSent = onSent;
+    this.#token = token;
+    this.#idleLimitMs = idleLimitMs;
+  }
+
+  /** How many transactions this one has begun: cursors of those before are gone. */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  /** Begins, also again after a commit; `text` runs in the same message. @returns the rows of the last statement, as arrays of texts. */
+  async begin(text = 'select'): Promise<(string | null)[][]> {
+    this.#generation += 1;
+    this.#state = 'unmarked';
+    this.#savepoints = 0;
+    this.#isBeyondUndoing = false;
+    this.#sent.clear();
+    return await this.#texts(
+      `begin isolation level read committed, read write; ${this.#settings()}; select tributary.coop_hold(${this.#token}); ${text}`,
+    );
+  }
+
+  /**
+   * A whole COPY … TO STDOUT, in the transaction before any statement of a handler.
+   * @returns its beginning where it is longer than `mostBytes`; the transaction is lost then and can only be rolled back.
+   */
+  async copyOut(
+    text: string,
+    { mostBytes, cancel }: { readonly mostBytes: number; cancel(): Promise<void> },
+  ): Promise<{ readonly bytes: Buffer; readonly isWhole: boolean }> {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    let cancelled: Promise<void> | undefined;
+    const timer = setTimeout(() => this.#connection.destroy(), ANSWER_WITHIN_MS);
+    try {
+      for await (const chunk of this.#connection.copyOut(text) as AsyncIterable<Buffer>) {
+        timer.refresh();
+        if (bytes < mostBytes) chunks.push(chunk);
+        else cancelled ??= cancel();
+        bytes += chunk.length;
+      }
+    } catch (error) {
+      if (cancelled === undefined) throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+    await cancelled;
+    return { bytes: Buffer.concat(chunks), isWhole: cancelled === undefined };
+  }
+
+  /** One statement of ours between groups of events; ends the mark. @returns rows as arrays of texts. */
+  async rows(text: string): Promise<(string | null)[][]> {
+    return await this.#texts(`${this.#seal()}${text}`);
+  }
+
+  /** From here on a failure can be undone alone. */
+  mark(): void {
+    if (this.#state === 'unmarked') this.#state = 'marked';
+    else if (this.#state === 'saved') this.#state = 'stale';
+  }
+
+  /**
+   * Before each call of the handler. The server must not take calls that send nothing, one after the other, for a dead client.
+   * @returns undefined where there is nothing to wait for.
+   */
+  beforeCall(): Promise<void> | undefined {
+    this.#isUsed = false;
+    return performance.now() - this.#spokeMs > this.#idleLimitMs / 10 ? this.#text('') : undefined;
+  }
+
+  /** A client for one call of the handler. */
+  lend(): GuardedClient {
+    return new GuardedClient(this.#connection.client, {
+      beforeStatement: () => {
+        this.#isUsed = true;
+        this.#save();
+      },
+    });
+  }
+
+  /** A statement was sent for the call at hand. */
+  get isUsed(): boolean {
+    return this.#isUsed;
+  }
+
+  /** Checks what is deferred to the commit, while it can be undone alone. @throws what it violates. */
+  async check(): Promise<void> {
+    const text = this.#constraints?.check ?? '';
+    if (text !== '') await this.#text(text);
+  }
+
+  /** What a call has set is gone with it. @throws where it cannot be taken back. */
+  async restore(): Promise<void> {
+    const [[isReadOnly] = []] = await this.#texts(
+      `${RESET}; ${this.#settings()}; select current_setting('transaction_read_only')`,
+    );
+    if (isReadOnly !== 'on') return;
+    throw new TributaryError('The handler made the transaction read-only.', {
+      code: 'handler-client',
+      kind: 'halting',
+      remedy: 'It is the transaction that finishes the batch: leave its mode as it is.',
+    });
+  }
+
+  /** @returns whether there was anything to undo. @throws TooManySavepoints where it cannot be undone alone. */
+  async rollBackToMark(): Promise<boolean> {
+    if (this.#isBeyondUndoing) throw new TooManySavepoints();
+    if (this.#state !== 'saved') return false;
+    // It stays, for what comes next; what was undone counts no more, so it is still the same one.
+    await this.#text(`rollback to savepoint ${SAVEPOINT}`);
+    this.#state = 'clean';
+    return true;
+  }
+
+  /** Savepoints whose work stays, an upper bound of the writing subtransactions. */
+  get savepoints(): number {
+    return this.#savepoints;
+  }
+
+  /** A statement failed and nothing was rolled back: the transaction can only be undone. */
+  get isAborted(): boolean {
+    return this.#connection.client.getTransactionStatus() === 'E';
+  }
+
+  /** The connection has failed, and the transaction with it. */
+  get isLost(): boolean {
+    return this.#connection.failed;
+  }
+
+  /** Ends the connection, and the transaction with it. */
+  lose(reason: Error): void {
+    this.#connection.destroy(reason);
+  }
+
+  /** Statements of ours with parameters, outside every mark. */
+  async query(text: string, values: readonly unknown[]): Promise<void> {
+    await this.#connection.query(text, values);
+    this.#spokeMs = performance.now();
+  }
+
+  /** Inserts what a handler sent; undone with the mark, as its own statements are. */
+  async send(sending: Sending): Promise<void> {
+    this.#save();
+    const [row] = await this.#connection.query(SEND, sendValues(sending));
+    this.#sent.set(sending.queue, Number(row?.xid));
+  }
+
+  /** Ends the mark, so that what follows belongs to the transaction itself. */
+  async seal(): Promise<void> {
+    const text = this.#seal();
+    if (text !== '') await this.#text(text);
+  }
+
+  /** Commits a part of the batch. @throws where the server rolled back instead. */
+  async commit(): Promise<void> {
+    await this.#end('commit');
+  }
+
+  /** Finishes the batch and commits. @throws as `commit` does, and where the batch is another's. */
+  async finish(): Promise<void> {
+    await this.#end(`select tributary.coop_finish_batch(${this.#token}); commit`);
+  }
+
+  async rollBack(): Promise<void> {
+    await this.#text('rollback');
+  }
+
+  async #end(text: string): Promise<void> {
+    await endWith(`${this.#seal()}${text}`, this.#connection);
+    for (const [queue, xid] of this.#sent) this.#onSent?.(queue, xid);
+  }
+
+  #settings(): string {
+    return `set local idle_in_transaction_session_timeout = ${Math.ceil(this.#idleLimitMs)}; set local datestyle = iso`;
+  }
+
+  async #text(text: string): Promise<void> {
+    await this.#connection.script(text);
+    this.#spokeMs = performance.now();
+  }
+
+  #seal(): string {
+    const hasSavepoint = ['saved', 'stale', 'clean'].includes(this.#state);
+    const text = hasSavepoint ? `${RELEASE}; ` : '';
+    this.#state = 'unmarked';
+    return text;
+  }
+
+  /** Queued in front of the handler's statement; if it fails, so does that one. */
+  #save(): void {
+    this.#spokeMs = performance.now();
+    if (this.#state === 'clean') this.#state = 'saved';
+    if (this.#state !== 'marked' && this.#state !== 'stale') return;
+    const release = this.#state === 'stale' ? [RELEASE] : [];
+    const isProtected = this.#savepoints < MOST_SAVEPOINTS;
+    const text = [...release, ...(isProtected ? [`savepoint ${SAVEPOINT}`] : [])].join('; ');
+    if (text !== '') this.#connection.client.query(text).catch(() => {});
+    this.#savepoints += isProtected ? 1 : 0;
+    this.#isBeyondUndoing = !isProtected;
+    this.#state = isProtected ? 'saved' : 'unmarked';
+  }
+
+  async #texts(text: string): Promise<(string | null)[][]> {
+    const timer = setTimeout(() => this.#connection.destroy(), ANSWER_WITHIN_MS);
+    try {
+      const result = await this.#connection.client.query({ text, rowMode: 'array', types: asText });
+      this.#spokeMs = performance.now();
+      const last: unknown = Array.isArray(result) ? result.at(-1) : result;
+      return (last as { rows: (string | null)[][] }).rows;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+const asIs = (value: string) => value;
+const asText = { getTypeParser: () => asIs };

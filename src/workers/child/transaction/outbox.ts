@@ -1,0 +1,172 @@
+// What one call of the handler sends: judged when it is sent, kept until the call is over, inserted in bulk.
+import type { OriginColumn } from '../../../config/config.ts';
+import { nearest } from '../../../config/nearest.ts';
+import { TributaryError } from '../../../errors/tributary-error.ts';
+import type { SentEvent } from '../../../handler/contract.ts';
+import type { BatchEvent } from '../../../handler/event.ts';
+import { sentFrom } from '../../../handler/origin.ts';
+
+/** The central queues of the file, each with the column that takes the origin. */
+export type CentralQueues = Readonly<Record<string, OriginColumn>>;
+
+const FIELDS = ['type', 'data', 'extra1', 'extra2', 'extra3', 'extra4'] as const;
+type Fields = Partial<Record<(typeof FIELDS)[number], string | null>>;
+
+interface Sent {
+  readonly queue: string;
+  readonly event: Fields;
+  readonly characters: number;
+  readonly from: BatchEvent;
+}
+
+/** Events of one queue for one statement. */
+export interface Sending {
+  readonly queue: string;
+  readonly events: readonly Fields[];
+}
+
+/** A statement takes so many events, or so much text, at most; a single event may be larger. */
+const MOST_EVENTS = 2_000;
+const MOST_CHARACTERS = 8_000_000;
+
+export class Outbox {
+  readonly #centralQueues: CentralQueues;
+  #sent: Sent[] = [];
+  #characters = 0;
+
+  constructor(centralQueues: CentralQueues) {
+    this.#centralQueues = centralQueues;
+  }
+
+  /** How many events. */
+  get size(): number {
+    return this.#sent.length;
+  }
+
+  /** How much text they hold. */
+  get characters(): number {
+    return this.#characters;
+  }
+
+  /** @throws where the queue is not known or an event cannot be inserted as it is; none of them is sent then. */
+  add(queue: string, events: SentEvent | readonly SentEvent[], from: BatchEvent): void {
+    const column = this.#columnOf(queue);
+    const origin = sentFrom(from.origin);
+    const list = isList(events) ? events : [events];
+    const all = list.map((event) => fieldsOf(event, { queue, column, origin }));
+    for (const event of all) {
+      const characters = FIELDS.reduce((sum, field) => sum + (event[field]?.length ?? 0), 0);
+      this.#sent.push({ queue, event, characters, from });
+      this.#characters += characters;
+    }
+  }
+
+  /** An outbox of what comes from some events. */
+  only(isMeant: (event: BatchEvent) => boolean): Outbox {
+    const outbox = new Outbox(this.#centralQueues);
+    outbox.#sent = this.#sent.filter(({ from }) => isMeant(from));
+    outbox.#characters = outbox.#sent.reduce((sum, { characters }) => sum + characters, 0);
+    return outbox;
+  }
+
+  /** In the order in which they were sent. */
+  sendings(): Sending[] {
+    return sendingsOf(this.#sent);
+  }
+
+  /** Of several outboxes, in their order. */
+  static sendings(outboxes: readonly Outbox[]): Sending[] {
+    return sendingsOf(outboxes.flatMap((outbox) => outbox.#sent));
+  }
+
+  #columnOf(queue: string): OriginColumn {
+    const names = Object.keys(this.#centralQueues);
+    const column = names.includes(queue) ? this.#centralQueues[queue] : undefined;
+    if (column !== undefined) return column;
+    const meant = nearest(String(queue), names);
+    throw mistake(
+      `There is no central queue ${String(queue)} in the file to send to.`,
+      meant === undefined ? `There are: ${names.join(', ')}.` : `Did you mean ${meant}?`,
+    );
+  }
+}
+
+export const SEND = 'select tributary.send($1, $2, $3, $4, $5, $6, $7) as xid';
+
+export function sendValues({ queue, events }: Sending): unknown[] {
+  return [queue, ...FIELDS.map((field) => events.map((event) => event[field] ?? null))];
+}
+
+function sendingsOf(sent: readonly Sent[]): Sending[] {
+  const open = new Map<string, { events: Fields[]; characters: number }>();
+  const sendings: Sending[] = [];
+  for (const { queue, event, characters } of sent) {
+    let current = open.get(queue);
+    const isFull =
+      current !== undefined &&
+      (current.events.length >= MOST_EVENTS || current.characters + characters > MOST_CHARACTERS);
+    if (current === undefined || isFull) {
+      current = { events: [], characters: 0 };
+      open.set(queue, current);
+      sendings.push({ queue, events: current.events });
+    }
+    current.events.push(event);
+    current.characters += characters;
+  }
+  return sendings;
+}
+
+function fieldsOf(
+  event: SentEvent,
+  { queue, column, origin }: { queue: string; column: OriginColumn; origin: string },
+): Fields {
+  if (typeof event !== 'object' || event === null)
+    throw mistake('`send` takes an event such as `{ type, data }`, or an array of them.');
+  for (const name of Object.keys(event)) {
+    if (FIELDS.some((field) => field === name)) continue;
+    throw mistake(
+      `\`${name}\` is no field of an event that is sent.`,
+      `There are ${FIELDS.join(', ')}; whatever else belongs into \`data\`.`,
+    );
+  }
+  if (column !== 'none' && event[column] != null) {
+    throw mistake(
+      `\`${column}\` of an event in queue ${queue} carries its origin and cannot be set.`,
+      'Use another field.',
+    );
+  }
+  const fields: Fields = { data: textOf(event.data) };
+  for (const name of FIELDS) {
+    const value = name === 'data' ? fields.data : event[name];
+    if (value == null) continue;
+    if (typeof value !== 'string') throw mistake(`\`${name}\` of an event that is sent must be text.`);
+    if (value.includes('\0')) {
+      throw mistake(
+        `\`${name}\` of an event that is sent holds the character 0.`,
+        'PostgreSQL cannot keep it.',
+      );
+    }
+    fields[name] = value;
+  }
+  if (column !== 'none') fields[column] = origin;
+  return fields;
+}
+
+function textOf(data: unknown): string | null {
+  if (data === undefined || data === null) return null;
+  if (typeof data === 'string') return data;
+  const text: string | undefined = JSON.stringify(data);
+  if (text === undefined)
+    throw mistake(`\`data\` of an event that is sent is a ${typeof data}, which is no JSON.`);
+  return text;
+}
+
+const isList = (events: SentEvent | readonly SentEvent[]): events is readonly SentEvent[] =>
+  Array.isArray(events);
+
+const mistake = (what: string, remedy?: string): TributaryError =>
+  new TributaryError(what, {
+    code: 'handler-send',
+    kind: 'halting',
+    ...(remedy === undefined ? {} : { remedy }),
+  });

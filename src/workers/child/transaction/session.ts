@@ -1,0 +1,34 @@
+// What a handler leaves behind in the session that it shares with all later calls and transactions, and how those are kept from it.
+//
+// Prepared statements of the driver stay: it remembers them by their names, and what they do does not change. Our own memory of
+// where rows were stays as well; it saves time in the next call.
+import type { Connection } from '../../../postgres/connection.ts';
+import { usedByHandlers } from './guarded-client.ts';
+
+/** Role and settings as the connection began, and no statement that SQL has prepared; also inside a transaction. */
+export const RESET = `reset session authorization; reset role;
+do $$
+declare
+    v_memo  text := current_setting('tributary.coop_memo', true);
+    v_name  text;
+begin
+    for v_name in select name from pg_catalog.pg_prepared_statements where from_sql loop
+        execute pg_catalog.format('deallocate %I', v_name);
+    end loop;
+    reset all;
+    if v_memo is not null then
+        perform pg_catalog.set_config('tributary.coop_memo', v_memo, false);
+    end if;
+end;
+$$`;
+
+/** What may go only where no transaction is open. */
+const RESET_ALL = `close all; unlisten *; ${RESET};
+select pg_catalog.pg_advisory_unlock_all(); discard temp; discard sequences`;
+
+/** `text`, which ends the transaction, and the cleaning behind it in one message; where no handler has used the connection, `text` alone. */
+export async function endWith(text: string, connection: Connection): Promise<void> {
+  const isUsed = usedByHandlers.has(connection.client);
+  await connection.script(isUsed ? `${text}; ${RESET_ALL}` : text);
+  usedByHandlers.delete(connection.client);
+}

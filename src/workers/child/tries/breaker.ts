@@ -1,0 +1,134 @@
+// Whether the handler fails for everything that it is given: a broken deploy, a table that is missing, a service that is down.
+// Pure.
+//
+// Rule: once so many different events have failed at their first try and no event has succeeded since, the handler is held
+// back: what fails counts as no try of its event, so that none dies of it, and only a few events are tried now and then. The
+// first success ends it.
+// Invariant: what has succeeded in a transaction that is rolled back has not. Events that failed before say nothing when they
+// fail again: bad ones that come again together hold nothing back, and use their tries up.
+import { type BackoffOptions, backoffMs } from '../../../lifecycle/backoff.ts';
+
+/** Different events in a row that fail at their first try: with half of all failing, one in a million such rows. */
+export const HELD_AFTER = 20;
+/** Between one probe and the next. */
+const WAIT = { firstMs: 1_000, maxMs: 15_000 };
+/** Events of a probe: doubled each time, so that a row of bad events does not keep the good ones behind it for long. */
+const FIRST_PROBE = 5;
+const LARGEST_PROBE = 50;
+
+/** An event that failed. */
+export interface FailedTry {
+  readonly id: number;
+  /** It was never put off before. */
+  readonly isFirst: boolean;
+  readonly error: string;
+}
+
+export interface Held {
+  readonly forMs: number;
+  /** Of the last event that failed. */
+  readonly error: string;
+  /** Until the next events are tried, and how many. */
+  readonly nextInMs: number;
+  readonly events: number;
+}
+
+interface Hold {
+  readonly sinceMs: number;
+  error: string;
+  probes: number;
+  waitMs: number;
+  nextMs: number;
+}
+
+interface State {
+  /** Events that have failed at their first try since the last success, no more than are needed. */
+  readonly failed: Set<number>;
+  hold: Hold | undefined;
+}
+
+export class Breaker {
+  readonly #random: BackoffOptions['random'];
+  #state: State = { failed: new Set(), hold: undefined };
+  /** What it was before the first success of the transaction that is open. */
+  #before: State | undefined;
+  #isTripped = false;
+
+  constructor(random: BackoffOptions['random'] = Math.random) {
+    this.#random = random;
+  }
+
+  /** Nothing succeeds: ask `waitMs` and `probe` before events are tried. */
+  get isHeld(): boolean {
+    return this.#state.hold !== undefined;
+  }
+
+  /** It is held since events were let through last: those that are left have to wait. */
+  get isTripped(): boolean {
+    return this.isHeld && this.#isTripped;
+  }
+
+  succeeded(): void {
+    this.#before ??= this.#state;
+    this.#state = { failed: new Set(), hold: undefined };
+  }
+
+  /** @returns whether it counts as a try of the event. */
+  failed({ id, isFirst, error }: FailedTry, nowMs: number): boolean {
+    const { failed, hold } = this.#state;
+    if (isFirst && failed.size < HELD_AFTER) failed.add(id);
+    if (failed.size < HELD_AFTER) return true;
+    if (hold === undefined) {
+      this.#isTripped = true;
+      this.#state.hold = { sinceMs: nowMs, error, probes: 0, ...this.#pause(0, nowMs) };
+    } else {
+      // Counted from the end of a probe: it may take long.
+      Object.assign(hold, { error, nextMs: nowMs + hold.waitMs });
+    }
+    return false;
+  }
+
+  committed(): void {
+    this.#before = undefined;
+  }
+
+  /** The transaction was rolled back, or what its calls did does not hold. */
+  undone(): void {
+    const before = this.#before;
+    if (before === undefined) return;
+    for (const id of this.#state.failed) if (before.failed.size < HELD_AFTER) before.failed.add(id);
+    this.#state = { failed: before.failed, hold: before.hold ?? this.#state.hold };
+    this.#before = undefined;
+  }
+
+  /** Until the next probe. */
+  waitMs(nowMs: number): number {
+    return Math.max(0, (this.#state.hold?.nextMs ?? 0) - nowMs);
+  }
+
+  /** Begins a probe. @returns how many events may be tried. */
+  probe(nowMs: number): number {
+    const { hold } = this.#state;
+    this.#isTripped = false;
+    if (hold === undefined) return Number.POSITIVE_INFINITY;
+    const events = sizeOf(hold);
+    hold.probes += 1;
+    Object.assign(hold, this.#pause(hold.probes, nowMs));
+    return events;
+  }
+
+  /** For people; undefined: it is not held. What is not committed yet does not count. */
+  held(nowMs: number): Held | undefined {
+    const { hold } = this.#before ?? this.#state;
+    if (hold === undefined) return undefined;
+    const { error, nextMs, sinceMs } = hold;
+    return { error, forMs: nowMs - sinceMs, nextInMs: Math.max(0, nextMs - nowMs), events: sizeOf(hold) };
+  }
+
+  #pause(probes: number, nowMs: number): Pick<Hold, 'waitMs' | 'nextMs'> {
+    const waitMs = backoffMs(probes + 1, { ...WAIT, ...(this.#random && { random: this.#random }) });
+    return { waitMs, nextMs: nowMs + waitMs };
+  }
+}
+
+const sizeOf = ({ probes }: Hold): number => Math.min(LARGEST_PROBE, FIRST_PROBE * 2 ** probes);

@@ -1,0 +1,39 @@
+// Waits, while the handler fails for everything that it is given, until a few events may be tried.
+import { wait } from '../../../lifecycle/wait.ts';
+import { HandedBack } from '../rate-limit.ts';
+import type { Breaker } from './breaker.ts';
+
+export interface ProbingOptions {
+  /** Ends every wait. */
+  readonly signal: AbortSignal;
+  /** Called before each wait, for those who watch whether there is progress. */
+  onWaiting(): void | Promise<void>;
+}
+
+/** Calls that are still at work may succeed meanwhile. */
+const LOOK_EVERY_MS = 1_000;
+
+/** A row of failures that nothing succeeds in: the rest of the batch waits. What is up to this event is committed. */
+export class Tripped extends Error {
+  override readonly name = 'Tripped';
+  readonly lastEventId: number;
+
+  constructor(lastEventId: number) {
+    super('Nothing succeeds: the rest of the batch waits.');
+    this.lastEventId = lastEventId;
+  }
+}
+
+/** @returns how many events may be tried now. @throws HandedBack where the worker was told to end. */
+export async function untilProbe(breaker: Breaker, { signal, onWaiting }: ProbingOptions): Promise<number> {
+  for (;;) {
+    const ms = breaker.waitMs(performance.now());
+    if (ms <= 0) return breaker.probe(performance.now());
+    if (signal.aborted) throw handedBack();
+    await onWaiting();
+    await wait(Math.min(LOOK_EVERY_MS, ms), signal);
+  }
+}
+
+const handedBack = (): HandedBack =>
+  new HandedBack('The worker was told to end while nothing of its queue succeeded; the batch goes back.');

@@ -1,0 +1,66 @@
+// Replaces workers by new processes, one slot at a time, so that new handler code goes live without a gap.
+//
+// Level-triggered: a process that is of an older generation than is wanted, or that began before the last hang-up, is
+// replaced, however often its successor fails.
+import type { Slot } from './slot/slot.ts';
+
+/** The next slot's turn, also where the old process of this one is not done with its batch by then. */
+const PATIENCE_MS = 10_000;
+
+export interface Renewing {
+  /** By queue: the oldest generation of the processes here. */
+  readonly generations: Readonly<Record<string, number>>;
+  /** By queue: why an old process goes on, and of which generation the new one was. */
+  readonly kept: Readonly<Record<string, string>>;
+  readonly keptOf: Readonly<Record<string, number>>;
+}
+
+export class Renewal {
+  readonly #generations = new Map<string, number>();
+  /** Since when that generation is wanted. */
+  readonly #wantedMs = new Map<string, number>();
+  #bornBeforeMs = Number.NEGATIVE_INFINITY;
+
+  /** How often all workers of the queue were to be replaced so far. */
+  generationOf(queue: string): number {
+    return this.#generations.get(queue) ?? 0;
+  }
+
+  want(queue: string, generation: number): void {
+    if (this.#generations.get(queue) !== generation) this.#wantedMs.set(queue, performance.now());
+    this.#generations.set(queue, generation);
+  }
+
+  /** All processes of this host that are there now. */
+  wantAll(): void {
+    this.#bornBeforeMs = performance.now();
+  }
+
+  /** Begins with the next one, where it is somebody's turn. */
+  runOnce(slots: readonly Slot[]): void {
+    if (slots.some(({ replacement: { ageMs } }) => ageMs !== undefined && ageMs < PATIENCE_MS)) return;
+    slots.some((slot) => this.#isOld(slot) && slot.replace('by new code', this.#wantedSince(slot)));
+  }
+
+  of(slots: readonly Slot[]): Renewing {
+    const generations: Record<string, number> = {};
+    const kept: Record<string, string> = {};
+    const keptOf: Record<string, number> = {};
+    for (const slot of slots) {
+      generations[slot.queue] = Math.min(slot.generation, generations[slot.queue] ?? slot.generation);
+      const { queue, replacement } = slot;
+      if (replacement.kept === undefined || replacement.kept.generation < (keptOf[queue] ?? 0)) continue;
+      kept[queue] = replacement.kept.sentence;
+      keptOf[queue] = replacement.kept.generation;
+    }
+    return { generations, kept, keptOf };
+  }
+
+  #wantedSince({ queue }: Slot): number {
+    return Math.max(this.#wantedMs.get(queue) ?? 0, this.#bornBeforeMs);
+  }
+
+  #isOld(slot: Slot): boolean {
+    return slot.generation < this.generationOf(slot.queue) || slot.bornMs < this.#bornBeforeMs;
+  }
+}

@@ -1,0 +1,48 @@
+// What the end of a worker process says about the event that it had at hand. Only the process that forked it sees how it
+// ended: where nobody saw it, nothing is said. Pure, but for the counter of the kernel.
+import { readFileSync } from 'node:fs';
+import type { LastCall } from '../../call-record.ts';
+import type { Suspect } from '../../protocol.ts';
+
+/** Signals that a process brings upon itself. */
+const CRASHES = ['SIGABRT', 'SIGSEGV', 'SIGBUS', 'SIGILL', 'SIGFPE', 'SIGTRAP', 'SIGSYS'];
+
+export interface Death {
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** Ended by us: 'silent' because it gave no sign of life, 'told' for any other reason. */
+  readonly killed: 'silent' | 'told' | undefined;
+  /** The kernel has killed somebody meanwhile, because memory ran out; undefined: it does not say. */
+  readonly wasOutOfMemory: boolean | undefined;
+}
+
+/** @returns undefined where the death says nothing: somebody ended the process, at a moment of his own. */
+export function evidenceOf({ killed, signal, wasOutOfMemory }: Death): 'certain' | 'likely' | undefined {
+  if (killed === 'silent') return 'certain';
+  if (killed === 'told') return undefined;
+  if (signal === null || CRASHES.includes(signal)) return 'certain';
+  return signal === 'SIGKILL' && wasOutOfMemory !== false ? 'likely' : undefined;
+}
+
+/** What the next worker in the slot is told. @param token of the batch at hand, as far as it was heard of. */
+export function suspectOf(
+  evidence: 'certain' | 'likely' | undefined,
+  { call, isRecorded, token }: { call: LastCall | undefined; isRecorded: boolean; token: number | undefined },
+): Suspect | undefined {
+  if (evidence === undefined) return undefined;
+  const isCertain = evidence === 'certain';
+  if (call !== undefined) return { ...call, isCertain };
+  // Recorded, and in no call: it died of something else.
+  if (isRecorded || token === undefined) return undefined;
+  return { token, startTick: 0, endTick: 0, first: 0, last: 0, events: 0, isCertain };
+}
+
+/** How many processes the kernel has killed on this machine because memory ran out; undefined where it does not count. */
+export function outOfMemoryKills(path = '/proc/vmstat'): number | undefined {
+  try {
+    const [, count] = /^oom_kill (\d+)$/m.exec(readFileSync(path, 'latin1')) ?? [];
+    return count === undefined ? undefined : Number(count);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,95 @@
+// Who takes a slot over from the process that works in it: at most one successor at a time, and after one that failed none
+// for a while, unless the code was said to be new again since that one began.
+import type { Start, Suspect } from '../../protocol.ts';
+import { Successor } from './successor.ts';
+import type { ProcessListener, WorkerProcess } from './worker-process.ts';
+
+/** After a successor that failed. */
+const REST_MS = 15_000;
+/** What a successor gets to load the handler. */
+const LOAD_WITHIN_MS = 60_000;
+
+export interface ReplacementOptions {
+  readonly start: Start;
+  /** The old process may end now. */
+  onReady(): void;
+  /** It goes on; told once for each reason. */
+  onKept(sentence: string): void;
+}
+
+/** That the last successor could not take over. */
+export interface Kept {
+  readonly sentence: string;
+  /** Which the successor was to be of. */
+  readonly generation: number;
+}
+
+export class Replacement {
+  readonly #options: ReplacementOptions;
+  #successor:
+    | { readonly process: Successor; readonly generation: number; readonly begunMs: number }
+    | undefined;
+  #kept: (Kept & { readonly begunMs: number; readonly untilMs: number }) | undefined;
+
+  constructor(options: ReplacementOptions) {
+    this.#options = options;
+  }
+
+  /** @param wantedMs since when new code is wanted. */
+  isPossible(wantedMs: number): boolean {
+    if (this.#successor !== undefined) return false;
+    return (
+      this.#kept === undefined || this.#kept.begunMs < wantedMs || performance.now() >= this.#kept.untilMs
+    );
+  }
+
+  /** For how long a successor has been loading or waiting; undefined: there is none. */
+  get ageMs(): number | undefined {
+    return this.#successor?.process.ageMs;
+  }
+
+  get kept(): Kept | undefined {
+    return this.#kept;
+  }
+
+  begin(generation: number): void {
+    const { start, onReady } = this.#options;
+    const process = new Successor({
+      start,
+      onReady,
+      onFailed: (sentence) => {
+        if (this.#successor?.process === process) this.#keep(sentence);
+      },
+    });
+    this.#successor = { process, generation, begunMs: performance.now() };
+  }
+
+  /** @returns the process that works in the slot from now on, where there is one. @param suspect how the old one died. */
+  take(
+    listener: ProcessListener,
+    suspect: Suspect | undefined,
+  ): { process: WorkerProcess; generation: number } | undefined {
+    const successor = this.#successor;
+    this.#successor = undefined;
+    if (successor === undefined) return undefined;
+    this.#kept = undefined;
+    return { process: successor.process.take(listener, suspect), generation: successor.generation };
+  }
+
+  /** Kills a successor that ought to have come up by now. */
+  check(): void {
+    if (this.#successor?.process.isOverdue(LOAD_WITHIN_MS)) this.#successor.process.kill();
+  }
+
+  cancel(): void {
+    this.#successor?.process.kill();
+    this.#successor = undefined;
+  }
+
+  #keep(sentence: string): void {
+    const { generation = 0, begunMs = 0 } = this.#successor ?? {};
+    this.#successor = undefined;
+    if (this.#kept?.sentence !== sentence) this.#options.onKept(sentence);
+    this.#kept = { sentence, generation, begunMs, untilMs: performance.now() + REST_MS };
+  }
+}

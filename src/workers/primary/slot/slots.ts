@@ -1,0 +1,105 @@
+// The slots of this host with their workers: filled as terms are taken, emptied as they end.
+//
+// Invariant: a slot is filled only while its term is held, is not being let go, and the slot is wanted; and never while a
+// process of an earlier filling is still there.
+import type { Queue, Recycle } from '../../../config/config.ts';
+import type { Start } from '../../protocol.ts';
+import type { OnWorkerOccurrence } from '../occurrence.ts';
+import { Slot } from './slot.ts';
+import type { StopOptions } from './stopping.ts';
+
+export interface WantedSlot {
+  readonly slot: string;
+  readonly queue: string;
+}
+
+export interface SlotsOptions {
+  /** The first message to the worker of a slot. */
+  startOf(wanted: WantedSlot): Start;
+  recycleOf(queue: string): Recycle;
+  /** How often all workers of a queue were to be replaced so far. */
+  generationOf(queue: string): number;
+  /** A worker was ended by us, not for its silence, while it had the batch with this token. */
+  onAbandoned(token: number): void;
+  readonly onOccurrence: OnWorkerOccurrence;
+}
+
+/** After a batch of so many events there are probably more than one worker can take. */
+const MANY_EVENTS = 1_000;
+
+export class Slots {
+  readonly #options: SlotsOptions;
+  readonly #slots = new Map<string, Slot>();
+
+  constructor(options: SlotsOptions) {
+    this.#options = options;
+  }
+
+  get all(): readonly Slot[] {
+    return [...this.#slots.values()];
+  }
+
+  /** How many workers are up, for each of these queues. */
+  running(queues: readonly string[]): Readonly<Record<string, number>> {
+    const up = this.all.filter(({ isRunning }) => isRunning);
+    return Object.fromEntries(queues.map((name) => [name, up.filter(({ queue }) => queue === name).length]));
+  }
+
+  /** Process ids by slot. */
+  get pids(): Readonly<Record<string, number>> {
+    return Object.fromEntries(this.all.flatMap(({ name, pid }) => (pid === undefined ? [] : [[name, pid]])));
+  }
+
+  /** Why queues have no worker although they want some: a sentence by queue. */
+  get parked(): Readonly<Record<string, string>> {
+    return Object.fromEntries(
+      this.all.flatMap(({ queue, unusable }) => (unusable === undefined ? [] : [[queue, unusable]])),
+    );
+  }
+
+  /** Of which queues nothing succeeds: a sentence by queue. */
+  get held(): Readonly<Record<string, string>> {
+    return Object.fromEntries(
+      this.all.flatMap(({ queue, standing: { held } }) => (held === undefined ? [] : [[queue, held]])),
+    );
+  }
+
+  /** Starts workers in these slots where there are none. */
+  fill(wanted: readonly WantedSlot[]): void {
+    for (const one of wanted) {
+      // One that is still being emptied is filled again in a later round.
+      if (this.#slots.has(one.slot)) continue;
+      const slot = new Slot({
+        start: this.#options.startOf(one),
+        recycle: this.#options.recycleOf(one.queue),
+        generation: () => this.#options.generationOf(one.queue),
+        onAbandoned: (token) => this.#options.onAbandoned(token),
+        onOccurrence: (occurrence) => {
+          this.#options.onOccurrence(occurrence);
+          if (occurrence.kind === 'batch-finished' && occurrence.events >= MANY_EVENTS)
+            this.wakeAll(one.queue);
+        },
+      });
+      this.#slots.set(one.slot, slot);
+      void slot.ended.then(() => this.#slots.delete(one.slot));
+    }
+  }
+
+  /** Stops a slot's worker. Resolves when none is left; at once where there is none. */
+  async empty(slot: string, options: StopOptions): Promise<void> {
+    await this.#slots.get(slot)?.stop(options);
+  }
+
+  /** One idle worker for one tick; those at work look again by themselves. */
+  wake(queue: Queue['name']): void {
+    this.#idle(queue)[0]?.wake();
+  }
+
+  wakeAll(queue: Queue['name']): void {
+    for (const slot of this.#idle(queue)) slot.wake();
+  }
+
+  #idle(queue: string): Slot[] {
+    return this.all.filter((slot) => slot.queue === queue && slot.isIdle);
+  }
+}

@@ -1,0 +1,151 @@
+// How the worker of a slot is doing, from what it says and how it ends: the batch at hand, what came of the last events, and
+// what keeps it from getting on.
+//
+// Invariant: what keeps it from getting on is that nothing succeeds, or has happened twice, was followed by nothing that was done, and is not long ago.
+import type { ToPrimary, Tried } from '../../protocol.ts';
+
+/** A batch that takes long. */
+export interface LongBatch {
+  readonly slot: string;
+  readonly done: number;
+  /** About how many it has, where that is known. */
+  readonly events?: number | undefined;
+  readonly seconds: number;
+}
+
+interface OpenBatch {
+  readonly token: number;
+  readonly sinceMs: number;
+  /** When its progress was told last. */
+  toldMs: number;
+}
+
+/** Open for so long, it is shown. */
+const SHOWN_AFTER_MS = 5_000;
+/** Its progress is told so often. */
+const TOLD_EVERY_MS = 10_000;
+/** After the last trouble, nothing is said of it any more. */
+const TROUBLE_MS = 60_000;
+const LONGEST = 300;
+
+export class Standing {
+  readonly #slot: string;
+  #batch: OpenBatch | undefined;
+  #progress: Pick<LongBatch, 'done' | 'events'> | undefined;
+  #recent: Tried | undefined;
+  #held: string | undefined;
+  #gaveUp: string | undefined;
+  #deaths: Trouble | undefined;
+  #trouble: Trouble | undefined;
+
+  constructor(slot: string) {
+    this.#slot = slot;
+  }
+
+  hear(message: ToPrimary): void {
+    switch (message.type) {
+      case 'opened': {
+        const nowMs = performance.now();
+        this.#batch = { token: message.token, sinceMs: nowMs, toldMs: nowMs };
+        this.#progress = undefined;
+        break;
+      }
+      case 'pulse':
+        this.#progress = message.progress;
+        this.#recent = message.recent ?? this.#recent;
+        this.#held = message.held;
+        break;
+      case 'gaveUp':
+        this.#gaveUp = message.sentence;
+        break;
+      case 'troubled':
+        this.#trouble = again(this.#trouble, this.#gaveUp ?? message.sentence);
+        this.#gaveUp = undefined;
+        break;
+      case 'finished':
+      case 'advanced':
+        this.#deaths = undefined;
+        this.#wentWell();
+        break;
+      case 'idle':
+        this.#wentWell();
+        break;
+      default:
+    }
+  }
+
+  /** The process has ended. @param how it died; undefined: in good order. */
+  ended(how: string | undefined): void {
+    this.close();
+    this.#recent = undefined;
+    this.#held = undefined;
+    this.#gaveUp = undefined;
+    if (how === undefined) return;
+    const times = (this.#deaths?.times ?? 0) + 1;
+    this.#deaths = again(this.#deaths, `${this.#slot} died (${how}), ${times} times in a row.`);
+  }
+
+  /** The batch is not at hand any more. @returns how long it was open, in ms. */
+  close(): number {
+    const ms = this.#openMs;
+    this.#batch = undefined;
+    return ms;
+  }
+
+  /** The batch that a living process works on. */
+  get token(): number | undefined {
+    return this.#batch?.token;
+  }
+
+  get recent(): Tried | undefined {
+    return this.#recent;
+  }
+
+  /** That nothing succeeds, in a sentence. */
+  get held(): string | undefined {
+    return this.#held;
+  }
+
+  /** What keeps it from getting on, in a sentence. */
+  get trouble(): string | undefined {
+    if (this.#held !== undefined) return this.#held;
+    const troubles = [this.#trouble, this.#deaths];
+    return troubles.find((one) => one && one.times > 1 && performance.now() - one.atMs < TROUBLE_MS)
+      ?.sentence;
+  }
+
+  /** The batch at hand, where it takes long. */
+  get longBatch(): LongBatch | undefined {
+    if (this.#batch === undefined || this.#openMs < SHOWN_AFTER_MS) return undefined;
+    const seconds = Math.round(this.#openMs / 100) / 10;
+    return { slot: this.#slot, ...(this.#progress ?? { done: 0 }), seconds };
+  }
+
+  /** The same, when it is time to tell of it. */
+  progressToTell(): LongBatch | undefined {
+    const nowMs = performance.now();
+    if (this.#batch === undefined || nowMs - this.#batch.toldMs < TOLD_EVERY_MS) return undefined;
+    this.#batch.toldMs = nowMs;
+    return this.longBatch;
+  }
+
+  get #openMs(): number {
+    return this.#batch === undefined ? 0 : performance.now() - this.#batch.sinceMs;
+  }
+
+  #wentWell(): void {
+    this.#trouble = undefined;
+    this.#gaveUp = undefined;
+  }
+}
+
+interface Trouble {
+  readonly times: number;
+  readonly sentence: string;
+  readonly atMs: number;
+}
+
+function again(before: Trouble | undefined, sentence: string): Trouble {
+  const text = sentence.length > LONGEST ? `${sentence.slice(0, LONGEST - 1)}…` : sentence;
+  return { times: (before?.times ?? 0) + 1, sentence: text, atMs: performance.now() };
+}

@@ -1,0 +1,120 @@
+// One forked worker process as the primary sees it: typed messages in and out, signs of life, and its end.
+import cluster, { type Worker as ClusterWorker } from 'node:cluster';
+import { packagePath } from '../../../lifecycle/package-root.ts';
+import { CallRecord, type LastCall } from '../../call-record.ts';
+import { ENDED, type ToPrimary, type ToWorker, toPrimary } from '../../protocol.ts';
+import { type Death, evidenceOf, outOfMemoryKills } from './evidence.ts';
+import { OrphanGuard } from './orphan-guard.ts';
+
+export interface Ending {
+  readonly code: number | null;
+  readonly signal: string | null;
+  /** As it was told, or as it said beforehand. */
+  readonly isOrderly: boolean;
+  /** It was killed by us, not for its silence. */
+  readonly isOurDoing: boolean;
+  /** What the death says about the event at hand. */
+  readonly evidence: ReturnType<typeof evidenceOf>;
+  /** What the handler was called with when the process died. */
+  readonly call: LastCall | undefined;
+  /** Calls are recorded. */
+  readonly isRecorded: boolean;
+}
+
+export interface ProcessListener {
+  onMessage(message: ToPrimary): void;
+  onEnd(ending: Ending): void;
+}
+
+/** Looks at the silence that are further apart say that this process itself did not run. */
+const LOOKS_WITHIN_MS = 2_000;
+
+/** Always the compiled file: workers of the sources in tests run from `dist` as well. */
+const CHILD_ENTRY = packagePath('dist', 'run', 'worker.js');
+
+/** One for all workers of this process, as node:cluster is. */
+const orphans = new OrphanGuard();
+
+export class WorkerProcess {
+  readonly #worker: ClusterWorker;
+  readonly #startedMs = performance.now();
+  #lastSignMs = performance.now();
+  #lastLookMs = performance.now();
+  #kernelKills = outOfMemoryKills();
+  #hasEnded = false;
+  #mayEnd = false;
+  #killed: Death['killed'];
+  #listener: ProcessListener;
+
+  constructor(listener: ProcessListener) {
+    this.#listener = listener;
+    // Settings are the process's, and only those at the time of a fork count.
+    const record = new CallRecord();
+    const { env, stdio } = record.inheritance;
+    cluster.setupPrimary({ exec: CHILD_ENTRY, args: [], serialization: 'advanced', stdio });
+    this.#worker = cluster.fork(env);
+    const { pid } = this.#worker.process;
+    if (pid !== undefined) orphans.guard(pid);
+    this.#worker.on('message', (raw: unknown) => {
+      const parsed = toPrimary.safeParse(raw);
+      if (!parsed.success || this.#hasEnded) return;
+      this.#lastSignMs = performance.now();
+      if (parsed.data.type === 'pulse') this.#kernelKills = outOfMemoryKills();
+      if (parsed.data.type === 'ending') this.#mayEnd = true;
+      this.#listener.onMessage(parsed.data);
+    });
+    // Writing to a process that ends at this moment; its end is told by `exit`.
+    this.#worker.on('error', () => {});
+    this.#worker.on('exit', (code: number | null, signal: string | null) => {
+      this.#hasEnded = true;
+      if (pid !== undefined) orphans.release(pid);
+      const kernelKills = outOfMemoryKills();
+      const wasOutOfMemory =
+        kernelKills === undefined ? undefined : kernelKills > (this.#kernelKills ?? kernelKills);
+      this.#listener.onEnd({
+        ...{ code, signal },
+        isOrderly: this.#mayEnd && signal === null && (code === ENDED.drained || code === ENDED.recycled),
+        isOurDoing: this.#killed === 'told',
+        evidence: evidenceOf({ code, signal, killed: this.#killed, wasOutOfMemory }),
+        isRecorded: record.isKept,
+        call: record.take(),
+      });
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.#worker.process.pid;
+  }
+
+  get ageMs(): number {
+    return performance.now() - this.#startedMs;
+  }
+
+  /** From here on another one is told. */
+  listen(listener: ProcessListener): void {
+    this.#listener = listener;
+  }
+
+  /**
+   * For how long it has said nothing, in ms; one that is not blocked says something every second. To be asked again and
+   * again: what this process itself slept through does not count.
+   */
+  silentMs(): number {
+    const nowMs = performance.now();
+    const sinceMs = nowMs - this.#lastLookMs;
+    this.#lastLookMs = nowMs;
+    if (sinceMs > LOOKS_WITHIN_MS) this.#lastSignMs = Math.min(nowMs, this.#lastSignMs + sinceMs);
+    return nowMs - this.#lastSignMs;
+  }
+
+  send(message: ToWorker): void {
+    this.#mayEnd ||= message.type === 'drain' || message.type === 'abort';
+    if (!this.#hasEnded && this.#worker.isConnected()) this.#worker.send(message, () => {});
+  }
+
+  /** At once, also where it is stopped or blocked. @param isSilent it has given no sign of life. */
+  kill({ isSilent = false } = {}): void {
+    this.#killed ??= isSilent ? 'silent' : 'told';
+    if (!this.#hasEnded) this.#worker.process.kill('SIGKILL');
+  }
+}

@@ -1,0 +1,53 @@
+// What a host works on, and the first message to each of its workers.
+import type { Config, Queue } from '../../config/config.ts';
+import { groupName } from '../../queue/names.ts';
+import type { Start } from '../protocol.ts';
+import type { MemberGroup } from './silent-members.ts';
+import type { WantedSlot } from './slot/slots.ts';
+
+export type WorkedQueue = Queue & { readonly workers: number };
+
+/** What a worker knows of its slot without a word from us: with the keeper's own trust, less than the lease. */
+const HELD_FOR_MS = 2_000;
+
+/** The queues of the file that have workers, by name; only those in `queues` where it is given. */
+export function workedQueues(
+  config: Config,
+  queues: readonly string[] | undefined,
+): ReadonlyMap<string, WorkedQueue> {
+  const worked = config.queues.filter((queue): queue is WorkedQueue => queue.workers !== 'none');
+  return new Map(
+    worked.filter(({ name }) => queues?.includes(name) ?? true).map((queue) => [queue.name, queue]),
+  );
+}
+
+/** The members of all of these queues. */
+export function groupOf(config: Config, queues: ReadonlyMap<string, unknown>): MemberGroup {
+  return { queues: [...queues.keys()], group: groupName(config) };
+}
+
+export function startOf(
+  { slot, queue: name }: WantedSlot,
+  {
+    config,
+    queue,
+    log,
+  }: { readonly config: Config; readonly queue: WorkedQueue; readonly log: Start['log'] },
+): Start {
+  const { handler = '', origin, timeoutMs, retry, ratePerSecond } = queue;
+  return {
+    type: 'start',
+    central: config.central,
+    queue: name,
+    group: groupName(config),
+    slot,
+    handler,
+    origin,
+    centralQueues: Object.fromEntries(config.queues.map((one) => [one.name, one.origin])),
+    timeoutMs,
+    retry,
+    ...(ratePerSecond === undefined ? {} : { ratePerSecond }),
+    heldForMs: HELD_FOR_MS,
+    log,
+  };
+}

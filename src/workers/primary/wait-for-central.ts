@@ -1,0 +1,53 @@
+// Before a host works: is this our central, and does its file want as many workers as were installed? Central is waited for.
+//
+// The number that counts is the one of the last install: a host that starts with an old file changes nothing for the others.
+import type { CentralLink } from '../../central/central-link.ts';
+import { readIdentity } from '../../central/identity.ts';
+import { refuseYounger } from '../../central/younger.ts';
+import type { Config } from '../../config/config.ts';
+import { readWorkerPools } from '../../coordination/worker-pool.ts';
+import { kindOf } from '../../errors/sqlstate.ts';
+import { backoffMs } from '../../lifecycle/backoff.ts';
+import { wait } from '../../lifecycle/wait.ts';
+import type { WorkedQueue } from './start-message.ts';
+
+const TROUBLE = { firstMs: 200, maxMs: 5_000 };
+
+export interface BeginningOptions {
+  readonly config: Config;
+  readonly queues: readonly WorkedQueue[];
+  readonly signal: AbortSignal;
+  onTrouble(error: unknown): void;
+  /** The file wants another number than was installed, which is the one that counts; undefined: the queue was not. */
+  onOtherNumber(
+    queue: string,
+    numbers: { readonly file: number; readonly installed: number | undefined },
+  ): void;
+}
+
+/**
+ * @returns false where it was told to stop meanwhile.
+ * @throws misconfigured where central is not installed, is another installation's, or refuses us for good.
+ */
+export async function begin(
+  control: CentralLink,
+  { config, queues, signal, onTrouble, onOtherNumber }: BeginningOptions,
+): Promise<boolean> {
+  for (let failures = 1; !signal.aborted; failures += 1) {
+    try {
+      await readIdentity(control, config.name);
+      await refuseYounger(control);
+      const pools = new Map((await control.use(readWorkerPools)).map((pool) => [pool.queue, pool]));
+      for (const { name, workers } of queues) {
+        const installed = pools.get(name)?.fileWanted;
+        if (installed !== workers) onOtherNumber(name, { file: workers, installed });
+      }
+      return true;
+    } catch (error) {
+      if (kindOf(error) !== 'retryable') throw error;
+      onTrouble(error);
+      await wait(backoffMs(failures, TROUBLE), signal);
+    }
+  }
+  return false;
+}

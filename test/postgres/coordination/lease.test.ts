@@ -1,0 +1,246 @@
+import { randomUUID } from 'node:crypto';
+import { beforeEach, describe, expect, test } from 'vitest';
+import {
+  type Beat,
+  endPredecessor,
+  leaseBeat,
+  leaseLeave,
+  leaseStandings,
+  type MemberFacts,
+  memberHoldSql,
+} from '../../../src/coordination/lease-queries.ts';
+import type { Connection } from '../../../src/postgres/connection.ts';
+import { givenCentral } from '../../support/server/central-schema.ts';
+import type { TestDatabase } from '../../support/server/database.ts';
+import { until } from '../../support/until.ts';
+
+const TTL_MS = 10_000;
+
+let db: TestDatabase;
+
+beforeEach(async () => {
+  db = await givenCentral();
+});
+
+interface TestMember extends MemberFacts {
+  readonly connection: Connection;
+}
+
+async function givenMember(host = 'h1'): Promise<TestMember> {
+  return { id: randomUUID(), kind: 'mover', host, connection: await db.connect() };
+}
+
+const beat = (member: TestMember, beat: Partial<Beat> = {}) =>
+  leaseBeat(member.connection, member, {
+    beat: { ttlMs: TTL_MS, wanted: [], maxNew: 99, release: [], ...beat },
+    timeoutMs: 5_000,
+  });
+
+const namesOf = async (held: ReturnType<typeof beat>) => (await held).map(({ resource }) => resource);
+
+/** All that the server remembers of a member happened so much earlier. */
+const age = (member: MemberFacts, seconds: number) =>
+  db.query(
+    `update tributary.member set until = until - $2 * interval '1 second', seen_at = seen_at - $2 * interval '1 second',
+       unbroken_since = unbroken_since - $2 * interval '1 second' where id = $1`,
+    [member.id, seconds],
+  );
+
+/** As if it had been beating every second for long. */
+const isOldHand = (member: MemberFacts) =>
+  db.query("update tributary.member set unbroken_since = now() - interval '1 hour' where id = $1", [
+    member.id,
+  ]);
+
+describe('tributary/lease', () => {
+  test('what was never held or was let go is taken at once, in order of preference, up to the limit', async () => {
+    const a = await givenMember();
+    const b = await givenMember();
+    expect(await namesOf(beat(a, { wanted: ['s3', 's1', 's2'], maxNew: 2 }))).toEqual(['s1', 's3']);
+    expect(await namesOf(beat(b, { wanted: ['s1', 's2', 's3'] }))).toEqual(['s2']);
+    expect(await namesOf(beat(a, { release: ['s1', 's2'] }))).toEqual(['s3']);
+    const [s1, s2] = await beat(b, { wanted: ['s1'] });
+    expect(s1).toEqual({ resource: 's1', holder: b.id, epoch: 2, isNew: true, predecessor: undefined });
+    expect(s2).toMatchObject({ epoch: 1, isNew: false });
+  });
+
+  test('a beat renews all leases by one update of the member, and writes no lease row', async () => {
+    const a = await givenMember();
+    await beat(a, { wanted: ['s1', 's2'] });
+    const rows = () => db.query('select xmin::text from tributary.term order by resource');
+    const before = await rows();
+    await age(a, 5);
+    await beat(a);
+    expect(await rows()).toEqual(before);
+    const [lease] = await db.query<{ left: number }>(
+      'select extract(epoch from until - clock_timestamp())::float8 as left from tributary.lease limit 1',
+    );
+    expect(lease?.left).toBeGreaterThan(8);
+  });
+
+  test('a silent holder’s lease is taken only by a member whose beats were unbroken for a whole ttl', async () => {
+    const a = await givenMember();
+    const b = await givenMember();
+    await beat(a, { wanted: ['s1'] });
+    await age(a, 60);
+    expect(await beat(b, { wanted: ['s1'] })).toEqual([]);
+    expect(await beat(b, { wanted: ['s1'] })).toEqual([]);
+    await isOldHand(b);
+    const [taken] = await beat(b, { wanted: ['s1'] });
+    expect(taken).toMatchObject({ epoch: 2, isNew: true, predecessor: { holder: a.id } });
+    expect(taken?.predecessor?.backendPid).toBe(a.connection.backendPid);
+    expect(await beat(a)).toEqual([]);
+  });
+
+  test('a stall of central expires nobody: the gap breaks the judges’ own beats', async () => {
+    const a = await givenMember();
+    const b = await givenMember();
+    await beat(a, { wanted: ['s1'] });
+    await beat(b);
+    await isOldHand(b);
+    for (const stall of [TTL_MS / 1_000 - 1, 3_600]) {
+      // Nobody could beat meanwhile; b's statement happens to be served first.
+      await Promise.all([age(a, stall + 1.5), age(b, stall)]);
+      expect(await beat(b, { wanted: ['s1'] })).toEqual([]);
+      expect(await namesOf(beat(a))).toEqual(['s1']);
+      await isOldHand(b);
+    }
+  });
+
+  test('who comes back after its time finds what nobody took, as new terms', async () => {
+    const a = await givenMember();
+    await beat(a, { wanted: ['s1'] });
+    await age(a, 60);
+    expect(await beat(a)).toMatchObject([{ resource: 's1', epoch: 2, isNew: true }]);
+    expect(await beat(a)).toMatchObject([{ resource: 's1', epoch: 2, isNew: false }]);
+  });
+
+  test('a clock that was set back makes no lease last for ever', async () => {
+    const a = await givenMember();
+    const b = await givenMember();
+    await beat(a, { wanted: ['s1'] });
+    await beat(b);
+    await age(a, -3_600);
+    await age(b, -3_600);
+    expect(await beat(b, { wanted: ['s1'] })).toEqual([]);
+    await isOldHand(b);
+    expect(await namesOf(beat(b, { wanted: ['s1'] }))).toEqual(['s1']);
+    const [member] = await db.query<{ held: number }>(
+      "select count(*)::int as held from tributary.lease where is_held and until > now() + interval '11 seconds'",
+    );
+    expect(member?.held).toBe(0);
+  });
+
+  test('a living holder mends a clock that was set back before anybody may judge it', async () => {
+    const a = await givenMember();
+    const b = await givenMember();
+    await beat(a, { wanted: ['s1'] });
+    await beat(b);
+    await isOldHand(b);
+    await age(a, -3_600);
+    await age(b, -3_600);
+    expect(await beat(b, { wanted: ['s1'] })).toEqual([]);
+    await beat(a);
+    await isOldHand(b);
+    expect(await beat(b, { wanted: ['s1'] })).toEqual([]);
+  });
+
+  test('a holder whose beat is just arriving is not taken from', async () => {
+    const a = await givenMember();
+    const b = await givenMember();
+    await beat(a, { wanted: ['s1'] });
+    await beat(b);
+    await age(a, 60);
+    await isOldHand(b);
+    await a.connection.query('begin');
+    await beat(a);
+    expect(await beat(b, { wanted: ['s1'] })).toEqual([]);
+    await a.connection.query('commit');
+    expect(await beat(b, { wanted: ['s1'] })).toEqual([]);
+  });
+
+  test('sixteen that start at once hold everything once', async () => {
+    const everybody = await Promise.all(Array.from({ length: 16 }, () => givenMember()));
+    const wanted = Array.from({ length: 64 }, (_, n) => `s${n}`);
+    const held = await Promise.all(
+      everybody.map((member, n) =>
+        beat(member, { wanted: [...wanted.slice(n * 4), ...wanted.slice(0, n * 4)], maxNew: 6 }),
+      ),
+    );
+    expect(
+      held
+        .flat()
+        .map(({ resource }) => resource)
+        .sort(),
+    ).toEqual([...wanted].sort());
+  });
+
+  test('leaving lets go of everything and is seen by the others', async () => {
+    const a = await givenMember('h1');
+    const b = await givenMember('h2');
+    await beat(a, { wanted: ['s1', 's2'], details: { workers: 3 } });
+    await beat(b);
+    const look = () => leaseStandings(b.connection, 'mover', { resources: ['s1', 's2'], timeoutMs: 5_000 });
+    expect((await look()).holdings).toEqual([
+      { resource: 's1', holder: a.id },
+      { resource: 's2', holder: a.id },
+    ]);
+    await leaseLeave(a.connection, a.id);
+    const { members, holdings } = await look();
+    expect(holdings).toEqual([]);
+    const silent = new Map(members.map(({ id, silentMs }) => [id, silentMs]));
+    expect(silent.get(a.id)).toBeGreaterThanOrEqual(0);
+    expect(silent.get(b.id)).toBeLessThan(0);
+    expect(await namesOf(beat(b, { wanted: ['s1'] }))).toEqual(['s1']);
+  });
+
+  test('a taker ends the backends of its predecessor, and no others', async () => {
+    const a = await givenMember();
+    const b = await givenMember();
+    await beat(a, { wanted: ['s1'] });
+    await beat(b);
+    const copying = await db.connect();
+    await copying.script(`begin; ${memberHoldSql(a.id)}; create temporary table t (x int)`);
+    copying.copyIn('copy t from stdin').on('error', () => {});
+    const bystander = await db.connect();
+    await bystander.script(`begin; ${memberHoldSql(b.id)}`);
+    await age(a, 60);
+    await isOldHand(b);
+    const [taken] = await beat(b, { wanted: ['s1'] });
+    if (taken?.predecessor === undefined) throw new Error('nothing was taken over');
+    await endPredecessor(b.connection, taken.predecessor);
+    await Promise.all([a.connection.closed, copying.closed]);
+    await bystander.query('commit');
+    await beat(b);
+  });
+
+  test('a backend with the same pid that began later is left alone', async () => {
+    const victim = await db.connect();
+    const [row] = await db.query<{ ended: boolean }>(
+      "select tributary.end_backend($1, now() - interval '1 day') as ended",
+      [victim.backendPid],
+    );
+    expect(row?.ended).toBe(false);
+    await victim.query('select 1');
+    const [same] = await db.query<{ ended: boolean }>(
+      'select tributary.end_backend(pid, backend_start) as ended from pg_stat_activity where pid = $1',
+      [victim.backendPid],
+    );
+    expect(same?.ended).toBe(true);
+    await until(() => victim.failed, { what: 'the backend to end' });
+  });
+
+  test('members that were silent for a day are forgotten when somebody new comes', async () => {
+    const a = await givenMember();
+    const b = await givenMember();
+    await beat(a);
+    await beat(b, { wanted: ['s1'] });
+    await age(a, 90_000);
+    await age(b, 90_000);
+    const c = await givenMember();
+    await beat(c);
+    const rows = await db.query<{ id: string }>('select id::text from tributary.member');
+    // b is still named by a lease.
+    expect(rows.map(({ id }) => id).sort()).toEqual([b.id, c.id].sort());
+  });
+});

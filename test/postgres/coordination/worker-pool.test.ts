@@ -1,0 +1,68 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import {
+  readWorkerPools,
+  renewWorkers,
+  resetWorkers,
+  setWorkers,
+} from '../../../src/coordination/worker-pool.ts';
+import type { Connection } from '../../../src/postgres/connection.ts';
+import { givenCentral } from '../../support/server/central-schema.ts';
+
+let central: Connection;
+
+beforeAll(async () => {
+  central = await (await givenCentral()).connect();
+});
+
+/** As `install` does with the file's number. */
+async function install(workers: number): Promise<number | undefined> {
+  const sql = "select tributary.worker_pool_sync('orders', $1) as wanted";
+  return (await central.query<{ wanted: number }>(sql, [workers]))[0]?.wanted;
+}
+
+describe('tributary/worker_pool', () => {
+  test('the file’s number counts until somebody overrides it', async () => {
+    expect(await install(4)).toBe(4);
+    expect(await setWorkers(central, 'orders', { wanted: 7, by: 'ann' })).toBe(7);
+    expect(await readWorkerPools(central)).toEqual([
+      { queue: 'orders', wanted: 7, fileWanted: 4, setBy: 'ann', generation: 0 },
+    ]);
+  });
+
+  test('the override stays while the file says the same, and goes when it says something else', async () => {
+    expect(await install(4)).toBe(7);
+    expect(await install(5)).toBe(5);
+    expect(await readWorkerPools(central)).toEqual([
+      { queue: 'orders', wanted: 5, fileWanted: 5, setBy: undefined, generation: 0 },
+    ]);
+  });
+
+  test('a reset returns to the file', async () => {
+    await setWorkers(central, 'orders', { wanted: 0, by: 'ann' });
+    expect(await resetWorkers(central, 'orders')).toBe(5);
+  });
+
+  test('a renewal counts on, and nothing else changes it', async () => {
+    expect(await renewWorkers(central, 'orders')).toBe(1);
+    expect(await renewWorkers(central, 'orders')).toBe(2);
+    await setWorkers(central, 'orders', { wanted: 3, by: 'ann' });
+    expect(await install(6)).toBe(6);
+    expect((await readWorkerPools(central)).map(({ generation }) => generation)).toEqual([2]);
+  });
+
+  test('a queue without workers is named', async () => {
+    await expect(setWorkers(central, 'emails', { wanted: 1, by: 'ann' })).rejects.toThrow(
+      'Queue emails has no workers: give it `workers:` in the file and run `tributary install`.',
+    );
+    await expect(resetWorkers(central, 'emails')).rejects.toThrow('Queue emails has no workers');
+  });
+
+  test('a change wakes those who listen', async () => {
+    const heard = new Promise<string | undefined>((resolve) =>
+      central.client.once('notification', ({ payload }) => resolve(payload)),
+    );
+    await central.query('listen tributary_workers');
+    await setWorkers(central, 'orders', { wanted: 2, by: 'ann' });
+    expect(await heard).toBe('orders');
+  });
+});

@@ -1,0 +1,247 @@
+import { describe, expect, test } from 'vitest';
+import { loadConfig } from '../../../src/config/load.ts';
+import { install } from '../../../src/install/install.ts';
+import { LagReader } from '../../../src/observability/lag/reader.ts';
+import type { CentralLag } from '../../../src/observability/lag/report.ts';
+import { givenFile } from '../../support/installation/config-file.ts';
+import { fileFor, givenCluster, givenEvents } from '../../support/installation/installation.ts';
+import type { TestDatabase } from '../../support/server/database.ts';
+
+const GROUP = 'workers_shop';
+
+interface Given {
+  readonly central: TestDatabase;
+  lag(): Promise<CentralLag>;
+  /** Commits events into central's queue. */
+  produce(events: number): Promise<void>;
+  tick(): Promise<void>;
+  nextBatch(member: string): Promise<{ id: number }>;
+}
+
+async function given({ workers = '2' } = {}): Promise<Given> {
+  const cluster = await givenCluster();
+  const { central } = cluster;
+  const file = givenFile(
+    fileFor(cluster, { queues: `  orders: { workers: ${workers}, handler: ./orders.js, create: true }` }),
+    { others: { 'orders.js': 'export default { async event() {} };' } },
+  );
+  const { config, problems } = loadConfig(file, { env: { PGUSER: 'ann' } });
+  if (config === undefined) throw new Error(problems.map(({ sentence }) => sentence).join('\n'));
+  expect((await install(config)).flatMap(({ mistakes }) => mistakes)).toEqual([]);
+  return {
+    central,
+    lag: async () => {
+      const reader = new LagReader(config);
+      const { central: queues } = await reader.read();
+      await reader.close();
+      return queues[0] as CentralLag;
+    },
+    produce: (events) => givenEvents(central, 'orders', events),
+    tick: async () => {
+      await central.query("select tributary.tick('orders', null)");
+    },
+    nextBatch: async (member) => {
+      const [row] = await central.query<{ id: number }>(
+        'select batch_id as id from tributary.coop_next_batch($1, $2, $3)',
+        ['orders', GROUP, member],
+      );
+      return row as { id: number };
+    },
+  };
+}
+
+/** Estimated, within a hundredth: rows of one transaction lie almost in the order of their ids. */
+function expectAbout({ eventsBehind = 0, isExact }: CentralLag, events: number): void {
+  expect(isExact).toBe(false);
+  expect(Math.abs(eventsBehind - events)).toBeLessThanOrEqual(events / 100);
+}
+
+describe('observability/lag of central queues', () => {
+  test('events behind are counted from commit to finish, in open batches too', async () => {
+    const { lag, produce, tick, nextBatch, central } = await given();
+    expect(await lag()).toMatchObject({ eventsBehind: 0, secondsBehind: 0, isExact: true });
+    await produce(3);
+    expect(await lag()).toMatchObject({ eventsBehind: 3, isExact: true });
+    await tick();
+    const behind = await lag();
+    expect(behind).toMatchObject({ eventsBehind: 3, isExact: true });
+    expect(behind.secondsBehind).toBeGreaterThan(0);
+    const { id } = await nextBatch('orders#1');
+    await produce(2);
+    await tick();
+    expect(await lag()).toMatchObject({ eventsBehind: 5, isExact: true });
+    const other = await nextBatch('orders#2');
+    await central.query('select tributary.coop_finish_batch($1)', [other.id]);
+    const open = await lag();
+    expect(open).toMatchObject({ eventsBehind: 3, isExact: true });
+    expect(open.secondsBehind).toBeGreaterThan(behind.secondsBehind as number);
+    await central.query('select tributary.coop_finish_batch($1)', [id]);
+    expect(await lag()).toMatchObject({ eventsBehind: 0, secondsBehind: 0, isExact: true });
+  });
+
+  test('many are estimated by what their transactions wrote, whatever the sequence says', async () => {
+    const { lag, produce, tick, nextBatch, central } = await given();
+    const [queue] = await central.query<{ sequence: string }>(
+      "select queue_event_seq as sequence from pgq.queue where queue_name = 'orders'",
+    );
+    await central.query('select setval($1, nextval($1) + 20000)', [queue?.sequence]);
+    await produce(1);
+    expect(await lag()).toMatchObject({ eventsBehind: 1, isExact: true });
+    // Open while ticks are made: its ids are smaller than those that the ticks know.
+    const writer = await central.connect();
+    await writer.script('begin');
+    await writer.query(
+      "select count(pgq.insert_event('orders', 'test', n::text)) from generate_series(1, 15000) n",
+    );
+    await produce(100);
+    await tick();
+    const first = await nextBatch('orders#1');
+    await central.query('select tributary.coop_finish_batch($1)', [first.id]);
+    await writer.script('commit');
+    expectAbout(await lag(), 15_000);
+    await produce(20_000);
+    await tick();
+    expectAbout(await lag(), 35_000);
+    await nextBatch('orders#1');
+    await produce(7);
+    expectAbout(await lag(), 35_007);
+  });
+
+  test('behind by the age of the oldest event, also where its tick is young', async () => {
+    const { lag, tick, nextBatch, central } = await given();
+    const old = (age: string, retry: string) =>
+      central.query(
+        `select pgq.insert_event_raw('orders', nextval(queue_event_seq), now() - interval '${age}', null, ${retry}, 'test', '', null, null, null, null)
+         from pgq.queue where queue_name = 'orders'`,
+      );
+    await old('1 hour', 'null');
+    expect((await lag()).secondsBehind).toBeGreaterThanOrEqual(3600);
+    await tick();
+    expect((await lag()).secondsBehind).toBeGreaterThanOrEqual(3600);
+    const { id } = await nextBatch('orders#1');
+    expect((await lag()).secondsBehind).toBeGreaterThanOrEqual(3600);
+    await central.query('select tributary.coop_finish_batch($1)', [id]);
+    expect(await lag()).toMatchObject({ secondsBehind: 0, eventsBehind: 0 });
+    // One that is tried again was made long ago, and waits only since it came back.
+    await old('1 hour', '3');
+    await tick();
+    expect((await lag()).secondsBehind).toBeLessThan(3600);
+    expect(await lag()).toMatchObject({ eventsBehind: 1 });
+  });
+
+  test('retried, dead, wanted and running are counted of this queue alone', async () => {
+    const { lag, produce, tick, nextBatch, central } = await given();
+    await produce(2);
+    await tick();
+    const { id } = await nextBatch('orders#1');
+    await central.query('select pgq.event_retry($1, ev_id, 3600) from pgq.get_batch_events($1) limit 1', [
+      id,
+    ]);
+    await central.query('select tributary.coop_finish_batch($1)', [id]);
+    await central.query(
+      `insert into tributary.dead_event (kind, central_queue, error) values
+         ('handler', 'orders', 'no'), ('poison', 'orders', 'no'), ('handler', 'emails', 'no')`,
+    );
+    await central.query(
+      `select * from tributary.lease_beat(gen_random_uuid(), 'work', 'db01', '{}', '10 s',
+         array['slot:orders#1', 'slot:orders_bulk#1', 'slot:orders#x#1', 'shard:orders#2'], '{}', 9)`,
+    );
+    await central.query("select tributary.worker_pool_set('orders', 3, 'ann')");
+    expect(await lag()).toMatchObject({
+      queue: 'orders',
+      workersWanted: 3,
+      workersRunning: 1,
+      eventsBehind: 0,
+      isExact: true,
+      secondsBehind: 0,
+      retrying: 1,
+      dead: 2,
+      reason:
+        '1 of 3 workers of queue orders run: see the log of `tributary work`, or start it on one more host.',
+    });
+    await central.query("update tributary.member set until = now() - interval '1 second'");
+    expect(await lag()).toMatchObject({
+      workersRunning: 0,
+      reason: 'No worker runs for queue orders: start `tributary work` or `tributary start`.',
+    });
+  });
+
+  test('a handler that does not load is told with its host; what runs is what the hosts say', async () => {
+    const { lag, central } = await given({ workers: '2' });
+    const beat = (host: string, slot: string, details: object) =>
+      central.query(
+        "select * from tributary.lease_beat(gen_random_uuid(), 'work', $1, $2, '10 s', array[$3], '{}', 9)",
+        [host, details, slot],
+      );
+    await central.query("select tributary.worker_pool_set('orders', 2, 'ann')");
+    const parked = { orders: 'The handler /x.js does not load: no.' };
+    await beat('db01', 'slot:orders#1', { running: { orders: 0 }, parked });
+    expect(await lag()).toMatchObject({
+      workersRunning: 0,
+      reason: 'No worker can run for queue orders on db01: The handler /x.js does not load: no.',
+    });
+    await beat('db02', 'slot:orders#2', {
+      running: { orders: 1, emails: 7 },
+      parked: {},
+      recent: {
+        orders: { tried: 300, failed: 200, error: 'no table' },
+        emails: { tried: 1, failed: 1, error: 'x' },
+      },
+      batches: { orders: [{ slot: 'orders#2', done: 5, events: null, seconds: 7 }] },
+    });
+    expect(await lag()).toMatchObject({
+      workersRunning: 1,
+      reason:
+        '1 of 2 workers run, and no other one can run for queue orders on db01: The handler /x.js does not load: no.',
+      recent: { tried: 300, failed: 200, error: 'no table' },
+      batches: [{ slot: 'orders#2', done: 5, events: undefined, seconds: 7 }],
+    });
+    await central.query(
+      `update tributary.member set details = details - 'parked' || '{"troubled": {"orders": "It hangs."}}' where host = 'db01'`,
+    );
+    expect((await lag()).reason).toBe('Workers of queue orders get nowhere on db01: It hangs.');
+    await central.query(`update tributary.member set details = details - 'troubled' where host = 'db01'`);
+    expect((await lag()).reason).toBe('Of the last 300 events of queue orders 200 failed: no table');
+  });
+
+  test('a parked queue says so once events wait, one without a position says that nobody can tell', async () => {
+    const { lag, produce, central } = await given({ workers: '0' });
+    expect(await lag()).toMatchObject({ workersWanted: 0, reason: undefined });
+    await produce(1);
+    expect(await lag()).toMatchObject({ eventsBehind: 1, reason: expect.stringMatching(/is parked/) });
+    await central.query('update pgq.subscription set sub_last_tick = sub_last_tick + 1000000');
+    expect(await lag()).toMatchObject({
+      eventsBehind: undefined,
+      secondsBehind: undefined,
+      reason: expect.stringMatching(/does not exist any more, so what is behind is not known/),
+    });
+    await central.query('select tributary.coop_drop_group($1, $2, true)', ['orders', GROUP]);
+    expect(await lag()).toMatchObject({
+      eventsBehind: undefined,
+      reason: `Queue orders has no consumer ${GROUP}: run \`tributary install\`.`,
+    });
+  });
+
+  test('upkeep of central that nobody does is told, while anybody runs who could', async () => {
+    const { lag, produce, tick, central } = await given({ workers: '0' });
+    await produce(1);
+    await tick();
+    await central.query('update pgq.subscription set sub_last_tick = (select max(tick_id) from pgq.tick)');
+    expect((await lag()).reason).toBeUndefined();
+    const freed = (ago: string) =>
+      central.query(
+        `insert into tributary.term (resource, holder, epoch, taken_at, freed_at)
+         values ('upkeep:central', null, 1, now() - interval '1 day', now() - $1::interval)
+         on conflict (resource) do update set freed_at = excluded.freed_at`,
+        [ago],
+      );
+    await freed('10 minutes');
+    expect((await lag()).reason).toBeUndefined();
+    await central.query(
+      `select tributary.lease_beat(gen_random_uuid(), 'mover', 'db01', '{}', interval '1 minute', '{}', '{}', 0)`,
+    );
+    expect((await lag()).reason).toMatch(/^Nobody has looked after central for \d+ s/);
+    await freed('10 seconds');
+    expect((await lag()).reason).toBeUndefined();
+  });
+});

@@ -1,0 +1,206 @@
+import { beforeAll, describe, expect, test } from 'vitest';
+import type { Connection } from '../../../src/postgres/connection.ts';
+import { maintain, moveRetries } from '../../../src/upkeep/maintenance.ts';
+import { moveWatermarks } from '../../../src/upkeep/watermarks.ts';
+import { givenEvents } from '../../support/installation/installation.ts';
+import { givenDatabase, type TestDatabase } from '../../support/server/database.ts';
+import { givenServer, type TestServer } from '../../support/server/server.ts';
+
+interface Given {
+  readonly shard: TestDatabase;
+  readonly connection: Connection;
+  /** Makes rotation due, does the maintenance, and says what became of it. */
+  rotate(): Promise<string>;
+  tick(): Promise<number>;
+}
+
+// A transaction anywhere on a server holds rotation up: that of another test file must not.
+let server: TestServer;
+beforeAll(async () => {
+  server = await givenServer();
+});
+
+async function givenShard(): Promise<Given> {
+  const shard = await givenDatabase({ server });
+  const connection = await shard.connect();
+  await shard.query(`select pgq.create_queue('orders')`);
+  await shard.query(`select pgq.set_queue_config('orders', 'ticker_max_count', '1')`);
+  await shard.query(`select pgq.register_consumer('orders', 'mover')`);
+  return {
+    shard,
+    connection,
+    async rotate() {
+      const outcomes: string[] = [];
+      await shard.query(`update pgq.queue set queue_switch_time = now() - interval '1 day'`);
+      await maintain(connection, {
+        schema: 'pgq',
+        queues: ['orders'],
+        onRotation: (_queue, outcome) => outcomes.push(outcome),
+      });
+      return outcomes.join();
+    },
+    async tick() {
+      await shard.query(
+        `select nextval((select queue_event_seq from pgq.queue where queue_name = 'orders')::regclass)`,
+      );
+      await shard.query(`select pgq.ticker('orders')`);
+      const [row] = await shard.query<{ id: number }>('select max(tick_id) as id from pgq.tick');
+      return row?.id as number;
+    },
+  };
+}
+
+const current = async ({ shard }: Given) =>
+  (
+    await shard.query<{ table: number; step2: number | null }>(
+      'select queue_cur_table as table, queue_switch_step2 as step2 from pgq.queue',
+    )
+  )[0];
+const watermarkOf = async ({ shard }: Given) =>
+  (await shard.query<{ tick: number }>('select sub_last_tick as tick from pgq.subscription'))[0]?.tick;
+const moveTo = (given: Given, tickId: number, keepMs = 0) =>
+  moveWatermarks(given.connection, [{ queue: 'orders', tickId, keepMs }], {
+    schema: 'pgq',
+    consumer: 'mover',
+  });
+
+describe('upkeep/maintenance', () => {
+  test('a queue that is due is rotated in its two steps, one that is empty is left alone', async () => {
+    const given = await givenShard();
+    expect(await given.rotate()).toBe('');
+    expect((await current(given))?.table).toBe(0);
+    await givenEvents(given.shard, 'orders', 3);
+    await moveTo(given, await given.tick());
+    expect(await given.rotate()).toBe('rotated');
+    expect(await current(given)).toMatchObject({ table: 1, step2: expect.any(Number) });
+    expect(await given.rotate()).toBe('a consumer has not passed the last rotation');
+  });
+
+  test('nothing is rotated away that the watermark has not passed', async () => {
+    const given = await givenShard();
+    await givenEvents(given.shard, 'orders', 3);
+    for (let turn = 0; turn < 4; turn += 1) {
+      await given.rotate();
+      await given.tick();
+    }
+    const [row] = await given.shard.query<{ n: number }>('select count(*) as n from pgq.event_1');
+    expect(row?.n).toBe(3);
+    for (let turn = 0; turn < 4; turn += 1) {
+      await moveTo(given, await given.tick());
+      await given.rotate();
+    }
+    const [left] = await given.shard.query<{ n: number }>('select count(*) as n from pgq.event_1');
+    expect(left?.n).toBe(0);
+  });
+
+  test('a table that somebody reads is left for later, without waiting', async () => {
+    const given = await givenShard();
+    await givenEvents(given.shard, 'orders', 1);
+    await moveTo(given, await given.tick());
+    const reader = await given.shard.connect();
+    await reader.script('begin; select count(*) from pgq.event_1_1');
+    expect(await given.rotate()).toContain('somebody reads or writes');
+    expect((await current(given))?.table).toBe(0);
+    await reader.script('commit');
+    expect(await given.rotate()).toBe('rotated');
+  });
+
+  test('a writer overtaken by two rotations keeps his table from being emptied until his events are moved', async () => {
+    const given = await givenShard();
+    await givenEvents(given.shard, 'orders', 1);
+    const stale = await given.shard.connect();
+    await stale.script('begin isolation level repeatable read; select 1');
+    for (let turn = 0; turn < 2; turn += 1) {
+      await moveTo(given, await given.tick());
+      expect(await given.rotate()).toBe('rotated');
+    }
+    // He writes into the table that was current when he began, and it is the next to be emptied.
+    await stale.script(`insert into pgq.event_1_0 (ev_time, ev_type, ev_data) values (now(), 'stale', 'x')`);
+    const before = await given.tick();
+    await stale.script('commit');
+    await moveTo(given, before);
+    expect(await given.rotate()).toContain('holds events that a consumer has not passed');
+    const kept = await given.shard.query(`select 1 from pgq.event_1 where ev_type = 'stale'`);
+    expect(kept).toHaveLength(1);
+    await moveTo(given, await given.tick());
+    expect(await given.rotate()).toBe('rotated');
+  });
+
+  test('a second step that is missing is made up for', async () => {
+    const given = await givenShard();
+    await givenEvents(given.shard, 'orders', 1);
+    await moveTo(given, await given.tick());
+    await given.shard.query(`update pgq.queue set queue_switch_time = now() - interval '1 day'`);
+    await given.shard.query(`select pgq.maint_rotate_tables_step1('orders')`);
+    expect((await current(given))?.step2).toBeNull();
+    await maintain(given.connection, { schema: 'pgq', queues: ['orders'], onRotation: () => {} });
+    expect((await current(given))?.step2).not.toBeNull();
+  });
+
+  test('retries that are due come back', async () => {
+    const given = await givenShard();
+    await givenEvents(given.shard, 'orders', 1);
+    await given.tick();
+    await given.shard.query(
+      `select pgq.event_retry(b, ev_id, 0) from pgq.next_batch('orders', 'mover') b, lateral pgq.get_batch_events(b)`,
+    );
+    const { retried } = await maintain(given.connection, {
+      schema: 'pgq',
+      queues: ['orders'],
+      onRotation: () => {},
+    });
+    expect(retried).toBe(1);
+  });
+});
+
+describe('upkeep/watermarks', () => {
+  test('a watermark follows the position, and never goes back', async () => {
+    const given = await givenShard();
+    const [first, second] = [await given.tick(), await given.tick()];
+    await moveTo(given, second);
+    expect(await watermarkOf(given)).toBe(second);
+    expect(await moveTo(given, first)).toBe(0);
+    expect(await watermarkOf(given)).toBe(second);
+  });
+
+  test('`keep` holds it back by time', async () => {
+    const given = await givenShard();
+    const before = await watermarkOf(given);
+    const tick = await given.tick();
+    expect(await moveTo(given, tick, 3_600_000)).toBe(0);
+    expect(await watermarkOf(given)).toBe(before);
+    await given.shard.query(`update pgq.tick set tick_time = tick_time - interval '2 hours'`);
+    await moveTo(given, tick, 3_600_000);
+    expect(await watermarkOf(given)).toBe(tick);
+  });
+
+  test('a registration that somebody took away is made again at the position', async () => {
+    const given = await givenShard();
+    const tick = await given.tick();
+    await given.shard.query(`select pgq.unregister_consumer('orders', 'mover')`);
+    expect(await moveTo(given, tick)).toBe(1);
+    expect(await watermarkOf(given)).toBe(tick);
+  });
+
+  test('rotates nothing and moves no retry where a tick knows transactions of the future', async () => {
+    const { shard, connection, rotate, tick } = await givenShard();
+    await givenEvents(shard, 'orders', 3);
+    await tick();
+    const newest = '(select max(tick_id) from pgq.tick)';
+    const [row] = await shard.query<{ text: string }>(
+      `update pgq.tick set tick_snapshot = '9000000000:9000000000:' where tick_id = ${newest} returning tick_snapshot::text as text`,
+    );
+    await shard.query(
+      `select pgq.event_retry_raw('orders', 'mover', now() - interval '1 hour', 1, now(), null, 't', 'd', null, null, null, null)`,
+    );
+    expect([row?.text, await rotate(), await moveRetries(connection, 'pgq')]).toEqual([
+      '9000000000:9000000000:',
+      '',
+      0,
+    ]);
+    await shard.query(
+      `update pgq.tick set tick_snapshot = txid_current_snapshot() where tick_id = ${newest}`,
+    );
+    expect(await moveRetries(connection, 'pgq')).toBe(1);
+  });
+});

@@ -1,0 +1,116 @@
+// The demo as users run it: it proves itself, and leaves nothing behind however it ends.
+import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { FILE_PORT } from '../../../src/cli/demo/file.ts';
+import { packagePath } from '../../../src/lifecycle/package-root.ts';
+import { runTributary, startProcess } from '../../support/processes/process.ts';
+import { until } from '../../support/until.ts';
+import { startDemo } from './demo.ts';
+
+const SMALL = ['--shards', '2', '--rate', '200', '--for', '3s'];
+const ROUNDS = Number(process.env.TRIBUTARY_DEMO_ROUNDS ?? 4);
+/** By when the demo is over, on a machine with other things to do. */
+const LATEST_MS = 9_000;
+
+describe.skipIf(process.platform !== 'linux')('cli/demo', () => {
+  test('a mover and a worker are killed, the proof holds, and the exit code is 0', async () => {
+    const demo = startDemo(...SMALL);
+    expect(await demo.process.exit).toEqual({ code: 0, signal: null });
+    const said = demo.process.stdout.join('\n');
+    expect(said).toMatch(/^killed the mover \(pid \d+\) with SIGKILL$/m);
+    expect(said).toMatch(/^a new mover took over after [\d.]+ s$/m);
+    expect(said).toMatch(/^killed the worker orders#\d \(pid \d+\) with SIGKILL$/m);
+    expect(said).toMatch(/^a new orders#\d was at work after [\d.]+ s$/m);
+    expect(said).toMatch(/^Proved: [\d,]+ events committed = moved = handled, 0 lost, 0 twice, order kept/m);
+    expect(demo.process.stderr).toEqual([]);
+    expect(demo.leftovers()).toEqual([]);
+  });
+
+  test(`interrupted at ${ROUNDS} random moments it leaves no process and no folder`, async () => {
+    const seed = Number(process.env.TRIBUTARY_SEED ?? Math.floor(Math.random() * 2 ** 31));
+    process.stderr.write(`TRIBUTARY_SEED=${seed}\n`);
+    const random = randomFrom(seed);
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const demo = startDemo(...SMALL);
+      const signal = (['SIGINT', 'SIGTERM', 'SIGKILL'] as const)[round % 3] ?? 'SIGINT';
+      const afterMs = Math.round(300 + random() * LATEST_MS);
+      const isOver = await Promise.race([demo.process.exit.then(() => true), sleep(afterMs, false)]);
+      demo.process.kill(signal);
+      const end = await demo.process.exit;
+      const what = `the end of everything after ${signal} at ${afterMs} ms`;
+      // Those that it forked end by themselves when it is killed.
+      await until(() => demo.leftovers().length === 0, { what: `${what}: ${demo.leftovers()}` });
+      if (isOver) continue;
+      // What comes when all is proved interrupts nothing.
+      const isProved = demo.process.stdout.some((line) => line.startsWith('Proved: '));
+      if (signal === 'SIGKILL') expect(end.signal).toBe('SIGKILL');
+      else if (isProved && end.code === 0) expect(demo.process.stderr).toEqual([]);
+      else {
+        expect([end.code, what]).toEqual([1, what]);
+        expect(demo.process.stderr.join('\n')).toMatch(/^(Interrupted: .*\.)?$/);
+      }
+    }
+  });
+
+  test('with --keep every command that it prints works as printed, until Ctrl-C', async () => {
+    const demo = startDemo('--rate', '200', '--for', '2s', '--keep');
+    await demo.process.waitForLine(/Ctrl-C ends it/, { timeoutMs: 90_000 });
+    expect(demo.process.stdout.join('\n')).toContain('Proved: ');
+    const printed = demo.process.stdout.flatMap(
+      (line) => /^ {2}(npx tributary .*?)\s+# /.exec(line)?.[1] ?? [],
+    );
+    const said = new Map<string, string>();
+    for (const command of printed) {
+      const shell = startProcess(['sh', '-c', command], { cwd: packagePath() });
+      const end = await shell.exit;
+      expect({ command, ...end, stderr: shell.stderr }).toEqual({
+        ...{ command, code: 0, signal: null, stderr: [] },
+      });
+      said.set(command.replace(/^npx tributary (-c \S+ )?/, ''), shell.stdout.join('\n'));
+    }
+    expect([...new Set([...said.keys()].map((command) => command.split(' ')[0]))]).toEqual(
+      expect.arrayContaining(['lag', 'shards', 'scale', 'send', 'dead', 'pause', 'resume', 'check']),
+    );
+    expect(said.get('lag')).toContain('sources are healthy');
+    expect(said.get('scale orders 6')).toBe('orders: 3 → 6 workers, 3 in the file.');
+    expect(said.get('pause --shard shop_8')).toBe('Paused 3 sources.');
+    const lag = await runTributary(['-c', packagePath('shards.yaml'), 'lag', '--json']);
+    const { sources, central } = JSON.parse(lag.stdout) as { sources: unknown[]; central: unknown[] };
+    expect([sources.length, central.length]).toEqual([24, 3]);
+    demo.process.kill('SIGINT');
+    expect(await demo.process.exit).toEqual({ code: 0, signal: null });
+    expect(demo.process.stdout.at(-1)).toMatch(/^Stopped: /);
+    expect(demo.leftovers()).toEqual([]);
+  });
+
+  test('a port that is taken is said in a sentence', async () => {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(FILE_PORT, '127.0.0.1', resolve));
+    onTestFinished(() => void server.close());
+    const demo = startDemo('--keep');
+    expect((await demo.process.exit).code).toBe(1);
+    expect(demo.process.stderr).toEqual([
+      `Another program listens on 127.0.0.1:${FILE_PORT}. shards.yaml has the server of \`demo --keep\` there: end the other one, or leave out --keep.`,
+    ]);
+    expect(demo.leftovers()).toEqual([]);
+  });
+
+  test.each([
+    [['--shards', '0'], '--shards must be a whole number from 1 to 64, not 0.'],
+    [['--rate', 'fast'], '--rate must be a whole number from 1 to 1000000, not fast.'],
+    [['--for', '15'], '--for needs a unit: write `15s` for seconds or `15ms` for milliseconds.'],
+    [['--for', '1s'], '--for must be from 2s to 1h, not 1s.'],
+  ])('%j is wrong usage', async (args, sentence) => {
+    expect(await runTributary(['demo', ...args])).toMatchObject({ code: 2, stdout: '', stderr: sentence });
+  });
+});
+
+/** The same numbers from the same seed, from 0 to 1. */
+function randomFrom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}

@@ -1,0 +1,154 @@
+// What a user gets: the packed tarball in an empty project, a typed handler compiled with `strict`, and it runs.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { loadHandler } from '../../../src/handler/load.ts';
+import { packagePath } from '../../../src/lifecycle/package-root.ts';
+import { givenFolder, writeFile } from '../../support/files.ts';
+
+const HANDLER = `
+import { defineHandler, type HandlerClient } from 'tributary';
+
+interface Order { readonly id: number; readonly customer: string }
+
+export async function count(client: HandlerClient): Promise<number> {
+  const { rows } = await client.query<{ n: string }>({ text: 'select count(*) as n from invoices' });
+  return Number(rows[0]?.n);
+}
+
+export default defineHandler({
+  async event(event, { client, log, signal, attempt, retry, dead }) {
+    const order = event.json<Order>();
+    signal.throwIfAborted();
+    if (event.type === null) return dead(event, 'no type');
+    if (attempt > 3) return retry(event, { after: '1h' });
+    log.info({ origin: String(event.origin), shard: event.origin.shard }, order.customer);
+    const { rowCount } = await client.query('insert into invoices (id) values ($1)', [order.id]);
+    const affected: number | null = rowCount;
+    void affected;
+    // @ts-expect-error the client is typed: it has no such method
+    client.noSuchMethod();
+    // @ts-expect-error nor may it be used as a text
+    const text: string = client;
+    void text;
+    // @ts-expect-error an event has no such field
+    void event.nope;
+  },
+});
+
+// @ts-expect-error a handler has either event or batch
+defineHandler({ event() {}, batch() {} });
+// @ts-expect-error a handler has event or batch
+defineHandler({ handle() {} });
+
+export const all = defineHandler({
+  async batch(events, { client }) {
+    await client.query('insert into invoices (id) select unnest($1::int[])', [events.map((event) => event.json<Order>().id)]);
+  },
+});
+`;
+
+const TSCONFIG = {
+  compilerOptions: {
+    target: 'es2023',
+    module: 'nodenext',
+    moduleResolution: 'nodenext',
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    noUncheckedIndexedAccess: true,
+    // Our declarations are the user's problem as well.
+    skipLibCheck: false,
+    types: [],
+    rootDir: 'src',
+    outDir: 'dist',
+  },
+  include: ['src'],
+};
+
+function run(program: string, args: readonly string[], cwd: string) {
+  const { status, stdout, stderr } = spawnSync(program, [...args], { cwd, encoding: 'utf8' });
+  return { status, output: `${stdout}${stderr}`, stdout };
+}
+
+/** The tarball unpacked where npm would, and links to the dependencies that it names: no registry is needed. */
+function givenProject(): string {
+  const project = givenFolder();
+  const packed = run(
+    'npm',
+    ['pack', '--json', '--ignore-scripts', '--pack-destination', project],
+    packagePath(),
+  );
+  expect(packed.status, packed.output).toBe(0);
+  const modules = join(project, 'node_modules');
+  const home = join(modules, 'tributary');
+  mkdirSync(home, { recursive: true });
+  const tarball = readdirSync(project).find((name) => name.endsWith('.tgz')) as string;
+  expect(run('tar', ['-xzf', tarball, '-C', home, '--strip-components=1'], project).status).toBe(0);
+  const { dependencies } = createRequire(import.meta.url)(join(home, 'package.json')) as {
+    dependencies: Record<string, string>;
+  };
+  // As npm would hoist them: beside the package, each resolving its own from where it really is.
+  for (const name of Object.keys(dependencies)) link(modules, name);
+  // A typed Node is what a user of TypeScript has.
+  link(modules, '@types/node');
+  writeFile(project, 'package.json', { text: '{ "name": "shop", "type": "module" }' });
+  writeFile(project, 'tsconfig.json', { text: JSON.stringify(TSCONFIG) });
+  writeFile(project, 'src/orders.ts', { text: HANDLER });
+  return project;
+}
+
+function link(modules: string, name: string): void {
+  mkdirSync(dirname(join(modules, name)), { recursive: true });
+  symlinkSync(packagePath('node_modules', name), join(modules, name));
+}
+
+describe('the package', () => {
+  let project = '';
+  beforeAll(() => {
+    project = givenProject();
+  });
+
+  test('a typed handler compiles with strict against it, the client not any, and is a handler', async () => {
+    const compiler = packagePath('node_modules', 'typescript', 'bin', 'tsc');
+    const compiled = run(process.execPath, [compiler, '-p', project], project);
+    expect(compiled.output).toBe('');
+    const handler = await loadHandler(join(project, 'dist', 'orders.js'));
+    expect(handler.event).toBeTypeOf('function');
+  });
+
+  test('its command line runs from there', () => {
+    const { bin } = JSON.parse(readFileSync(packagePath('package.json'), 'utf8'));
+    const main = join(project, 'node_modules', 'tributary', bin.tributary);
+    const { status, output } = run(process.execPath, [main, '--version'], project);
+    expect({ status, output: output.trim() }).toEqual({ status: 0, output: '0.1.0' });
+  });
+
+  test('every relative link of its README leads to a file in it', () => {
+    const home = join(project, 'node_modules', 'tributary');
+    const links = [...readFileSync(join(home, 'README.md'), 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)/g)];
+    expect(links.length).toBeGreaterThan(5);
+    expect(links.map(([, path = '']) => path).filter((path) => !existsSync(join(home, path)))).toEqual([]);
+  });
+
+  test('tools that do not read `exports` find its types', () => {
+    const home = join(project, 'node_modules', 'tributary');
+    const { main, types } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'));
+    expect([main, types].map((path) => existsSync(join(home, path)))).toEqual([true, true]);
+  });
+
+  test('it holds what it needs and nothing of the tests', () => {
+    const home = join(project, 'node_modules', 'tributary');
+    const files = readdirSync(home, { recursive: true, encoding: 'utf8' });
+    expect(files).toEqual(
+      expect.arrayContaining([
+        'dist/index.d.ts',
+        'dist/run/tributary.js',
+        'dist/run/worker.js',
+        'sql/migrations/0001_central.sql',
+      ]),
+    );
+    expect(files.filter((name) => /^(src|test|scripts)\/|tsbuildinfo/.test(name))).toEqual(['src/README.md']);
+  });
+});

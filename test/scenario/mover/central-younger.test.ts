@@ -1,0 +1,54 @@
+// Central restored into a server that has given out fewer transaction ids: no worker would ever get what is committed there, so
+// nothing is, everybody says why, and once the ids are raised all goes on.
+import { expect, test } from 'vitest';
+import { givenInstalledHosts, givenTransactions } from '../../support/installation/installed-hosts.ts';
+import { runTributary } from '../../support/processes/process.ts';
+import { nextXid, useXids } from '../../support/server/dump.ts';
+import { until } from '../../support/until.ts';
+
+test('nothing is committed or begun on a younger central, and all is handled once its ids are raised', async () => {
+  const hosts = await givenInstalledHosts({ h1: 1 }, { workers: 1 });
+  const { central, shards, file } = hosts;
+  const first = await hosts.startHost('h1');
+  await givenTransactions(shards, 5);
+  await until(async () => (await hosts.handled()) === 15, { what: '15 handled events', timeoutMs: 60_000 });
+  first.kill('SIGTERM');
+  await first.exit;
+  const next = (await nextXid(central)) + 20_000;
+  await central.query(`update pgq.tick t set tick_snapshot = '${next - 5}:${next}:${next - 5}'
+    where tick_id = (select max(n.tick_id) from pgq.tick n where n.tick_queue = t.tick_queue)`);
+  await central.query(
+    `select pgq.event_retry_raw('orders', 'workers_tributary', now(), 900001, now(), null, 'late', 'x', null, null, null, 's1:orders:0')`,
+  );
+  // Due from the beginning: moved now, nobody would ever get it.
+  const second = await hosts.startHost('h1');
+  await givenTransactions(shards, 4);
+
+  await second.waitForLine(
+    /Central cannot be worked with: its ticks know [\d,]+ transaction ids more .*pg_resetwal/,
+    { timeoutMs: 60_000 },
+  );
+  await second.waitForLine(/ticks of queue orders know \d+ more transaction ids .*pg_resetwal/, {
+    timeoutMs: 60_000,
+  });
+  const lag = await runTributary(['-c', file, 'lag', '--max', '1h', '--json']);
+  expect(lag.code).toBe(3);
+  expect((JSON.parse(lag.stdout) as { central: object[] }).central[0]).toMatchObject({
+    events_behind: null,
+    reason: expect.stringMatching(/^Queue orders stands still: its ticks know/),
+  });
+  expect((await runTributary(['-c', file, 'check'])).stdout).toMatch(/restored into a younger cluster/);
+  expect((await hosts.proof()).moved).toBe(15);
+  expect(await central.query('select ev_id from pgq.retry_queue')).toEqual([{ ev_id: 900001 }]);
+
+  await useXids(central, next + 1);
+  await givenTransactions(shards, 1);
+  await until(async () => (await hosts.handled()) === 31, { what: '31 handled events', timeoutMs: 60_000 });
+  const proof = await hosts.proof();
+  expect([proof.lost, proof.twice, proof.disordered, proof.moved]).toEqual([[], [], [], 30]);
+  expect(await central.query('select origin, count(*) from handled group by 1 having count(*) > 1')).toEqual(
+    [],
+  );
+  second.kill('SIGTERM');
+  expect((await second.exit).code).toBe(0);
+}, 240_000);

@@ -1,0 +1,13 @@
+// Whatever one event throws, returns, sets or leaves behind, it alone fails: with a reason, within a bound; its neighbours are
+// handled once. Here: a handler with `event`.
+import { describe, test } from 'vitest';
+import { eachQuickMisdeed, eachSlowMisdeed } from '../../support/workers/misdeed-course.ts';
+
+describe('workers/child, whatever a handler with `event` does', () => {
+  test('each misdeed that is quick fails its event alone', { timeout: 600_000 }, () =>
+    eachQuickMisdeed('event'),
+  );
+  test('each misdeed that takes time fails its event alone', { timeout: 600_000 }, () =>
+    eachSlowMisdeed('event'),
+  );
+});

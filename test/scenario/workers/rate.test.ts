@@ -1,0 +1,120 @@
+import { describe, expect, test } from 'vitest';
+import { until } from '../../support/until.ts';
+import type { WorkerCentral } from '../../support/workers/worker-central.ts';
+import { givenTicker, givenWorkerHosts, untilWorkers } from '../../support/workers/worker-host.ts';
+
+const numbers = (count: number) => Array.from({ length: count }, (_, at) => at + 1);
+
+/** When each event started, in the transaction that handles it. */
+const EVENT_HANDLER = `export default { async event(event, { client }) {
+  await client.query('insert into effect (n) values ($1)', [event.json().n]);
+} };`;
+const BATCH_HANDLER = `export default { async batch(events, { client }) {
+  await client.query('insert into effect (n, at) select unnest($1::int[]), now()', [events.map((event) => event.json().n)]);
+} };`;
+
+interface Pace {
+  readonly events: number;
+  readonly seconds: number;
+  /** Most in any ten seconds. */
+  readonly most: number;
+}
+
+async function paceOf(central: WorkerCentral): Promise<Pace> {
+  const [pace] = await central.query<Pace>(
+    `select count(*)::int as events, extract(epoch from max(at) - min(at))::float8 as seconds, max(n10)::int as most
+       from (select at, count(*) over (order by at range between current row and '10 seconds' following) as n10
+               from effect) e`,
+  );
+  return pace as Pace;
+}
+
+describe('a queue with a rate', () => {
+  test('two hosts together start no more events than it says', async () => {
+    const hosts = await givenWorkerHosts(
+      '  orders: { create: true, workers: 4, handler: ./write.mjs, rate: 20/s }',
+      { 'write.mjs': EVENT_HANDLER },
+    );
+    const { central } = hosts;
+    // What one gathered commit brought is one batch of many times the rate; then come small ones.
+    await central.produce('orders', 150);
+    await central.tick('orders');
+    const started = await Promise.all([hosts.startHost('h1'), hosts.startHost('h2')]);
+    await untilWorkers(hosts, started, 4);
+    givenTicker(central, 'orders');
+    for (let n = 150; n < 400; n += 10) await central.produce('orders', 10, { from: n + 1 });
+    await until(async () => (await central.effects()).length >= 400, {
+      what: 'all events',
+      timeoutMs: 60_000,
+    });
+    expect(await central.effects()).toEqual(numbers(400));
+    const { events, seconds, most } = await paceOf(central);
+    // How near it comes to the rate depends on how busy the machine is; quiet, it is 19 a second.
+    process.stderr.write(`rate: ${events} events in ${seconds} s, at most ${most} in 10 s\n`);
+    expect(most).toBeLessThanOrEqual(200);
+  });
+
+  test('a batch handler’s events count one by one, and no transaction is open while they wait', async () => {
+    const hosts = await givenWorkerHosts(
+      '  orders: { create: true, workers: 2, handler: ./write.mjs, rate: 20/s }',
+      { 'write.mjs': BATCH_HANDLER },
+    );
+    const { central } = hosts;
+    await central.produce('orders', 250);
+    await central.tick('orders');
+    const host = await hosts.startHost('h1');
+    await untilWorkers(hosts, [host], 2);
+    let longestMs = 0;
+    await until(
+      async () => {
+        const [row] = await central.query<{ ms: number | null }>(
+          `select max(extract(epoch from clock_timestamp() - xact_start)) * 1000 as ms from pg_stat_activity
+            where application_name like 'tributary orders#%'`,
+        );
+        longestMs = Math.max(longestMs, Number(row?.ms ?? 0));
+        return (await central.effects()).length >= 250;
+      },
+      { what: 'all events', timeoutMs: 60_000 },
+    );
+    expect(await central.effects()).toEqual(numbers(250));
+    const { events, seconds, most } = await paceOf(central);
+    process.stderr.write(`rate: ${events} events in ${seconds} s, at most ${most} in 10 s\n`);
+    expect(most).toBeLessThanOrEqual(200);
+    // All of it takes twelve seconds and a half.
+    expect(longestMs).toBeLessThan(8_000);
+  });
+
+  test('scaling and draining end a wait of minutes at once; what waited is handled by another', async () => {
+    const hosts = await givenWorkerHosts(
+      '  orders: { create: true, workers: 1, handler: ./write.mjs, rate: 2/h }',
+      { 'write.mjs': EVENT_HANDLER },
+    );
+    const { central, tributary } = hosts;
+    await central.produce('orders', 10);
+    await central.tick('orders');
+    const one = await hosts.startHost('h1');
+    await until(async () => (await central.effects()).length === 1, { what: 'the first event' });
+    await tributary('scale', 'orders', '0');
+    await untilWorkers(hosts, [one], 0, { timeoutMs: 5_000 });
+    await tributary('scale', 'orders', '1');
+    await untilWorkers(hosts, [one], 1);
+    await until(
+      async () =>
+        (await central.query('select 1 from pgq.subscription where sub_batch is not null')).length === 1,
+      { what: 'the batch with its next worker' },
+    );
+    const stoppedMs = performance.now();
+    one.kill('SIGTERM');
+    expect((await one.exit).code).toBe(0);
+    expect(performance.now() - stoppedMs).toBeLessThan(5_000);
+    expect(await central.effects()).toEqual([1]);
+    // As if the rest of the hours had passed.
+    hosts.rewrite((text) => text.replace('rate: 2/h', 'rate: 1000/s'));
+    await hosts.startHost('h2');
+    await until(async () => (await central.effects()).length === 10, { what: 'the other events' });
+    expect(await central.effects()).toEqual(numbers(10));
+    await until(async () => (await central.query('select 1 from tributary.narrowing')).length === 0, {
+      what: 'the end of the batch',
+    });
+  });
+});

@@ -1,0 +1,32 @@
+import { describe, expect, test } from 'vitest';
+import { differingFiles, type HostFile, hasOtherFile } from '../../../src/central/host-files.ts';
+
+const of = (host: string, kind: HostFile['kind'], hash: string, ageSeconds = 60): HostFile => ({
+  host,
+  kind,
+  hash,
+  ageSeconds,
+});
+const ours = { hash: 'new', file: 'shards.yaml' };
+
+describe('central/host-files', () => {
+  test('hosts that all run with one file are not worth a word, whichever file is at hand', () => {
+    expect(differingFiles([], ours)).toBeUndefined();
+    expect(differingFiles([of('a', 'mover', 'old'), of('b', 'work', 'old')], ours)).toBeUndefined();
+  });
+
+  test('of hosts with different files each is named, with how long it has run with it', () => {
+    const running = [of('a', 'mover', 'new', 65), of('a', 'work', 'new', 60), of('b', 'work', 'old', 7_200)];
+    expect(differingFiles(running, ours)).toBe(
+      'Hosts run with different files: the mover on a, workers on a for 1 m 5 s with shards.yaml; workers on b for 2 h. Bring the newest file to all of them and start those again that have another one.',
+    );
+    expect(differingFiles(running, { ...ours, hash: 'newer' })).toContain('None of them is shards.yaml.');
+  });
+
+  test('a mover that is just being replaced by one with our file is not one with another file', () => {
+    expect(hasOtherFile([], 'a', 'new')).toBe(false);
+    expect(hasOtherFile([of('a', 'work', 'old'), of('b', 'mover', 'old')], 'a', 'new')).toBe(false);
+    expect(hasOtherFile([of('a', 'mover', 'old')], 'a', 'new')).toBe(true);
+    expect(hasOtherFile([of('a', 'mover', 'old'), of('a', 'mover', 'new')], 'a', 'new')).toBe(false);
+  });
+});

@@ -1,0 +1,107 @@
+import { describe, expect, test } from 'vitest';
+import type { StoredSource } from '../../../../src/central/positions.ts';
+import type { MoverContext } from '../../../../src/mover/context.ts';
+import { MemoryBudget } from '../../../../src/mover/limits/memory-budget.ts';
+import { RoundGate } from '../../../../src/mover/limits/round-limit.ts';
+import { ShardSession } from '../../../../src/mover/shard/shard-session.ts';
+import { FEWEST_TICKS, Source } from '../../../../src/mover/source/source.ts';
+import type { Connection, Row } from '../../../../src/postgres/connection.ts';
+
+const MB = 1024 * 1024;
+const TICKS = 1_000;
+const MORE_TICKS = 60;
+const fingerprint = (id: number) => ({ id, timeUs: id * 1_000_000, eventSeq: id, md5: `m${id}` });
+
+function givenSource(): Source {
+  const stored: StoredSource = {
+    id: 1,
+    shard: 's1',
+    queue: 'orders',
+    centralQueue: 'orders',
+    state: 'active',
+    haltReason: undefined,
+    paused: false,
+    pauseReason: undefined,
+    // Inside a window that ends far behind the fewest ticks that a round looks at.
+    position: { tick: fingerprint(1), inside: { end: fingerprint(TICKS), lastEventId: 5 } },
+    n: 1,
+    moved: 0,
+  };
+  const reading = { shard: 's1', queue: 'orders', where: undefined, columns: {}, origin: 'extra4' } as const;
+  return new Source(stored, { reading, tickerMode: 'never' });
+}
+
+/** A shard behind a pooler, with one queue and many ticks; `asked` is how many of them each round wanted to see. */
+function givenShard(): { connection: Connection; asked: number[]; duringRound: { do: () => void } } {
+  const asked: number[] = [];
+  const duringRound = { do: () => {} };
+  const see = (text: string): Row[] => {
+    const ticks = Number(/"ticks":(\d+)/.exec(text)?.[1]);
+    asked.push(ticks);
+    duringRound.do();
+    return Array.from({ length: Math.min(ticks, TICKS + MORE_TICKS) }, (_, at) => ({
+      k: 0,
+      now_us: (TICKS + MORE_TICKS) * 1_000_000,
+      external: false,
+      ticker_paused: false,
+      last_seq: TICKS + MORE_TICKS,
+      next_xid: 10,
+      tick_id: at + 1,
+      time_us: (at + 1) * 1_000_000,
+      event_seq: at + 1,
+      snapshot: '5:5:',
+      oldest_event_us: null,
+    }));
+  };
+  const connection = {
+    failed: false,
+    isDirect: async () => false,
+    script: async (text: string): Promise<Row[][]> => {
+      if (text.includes('queue_data_pfx')) {
+        const queue = { queue_name: 'orders', queue_id: 1, queue_data_pfx: 'pgq.event_1' };
+        return [[{ ...queue, provider: 'engine', snapshot_type: 'txid_snapshot' }]];
+      }
+      const steps = text.split(';\n');
+      return steps.map((step) =>
+        step.includes('pg_sequence_last_value') && step.includes('order by r.k') ? see(step) : [],
+      );
+    },
+  };
+  return { connection: connection as unknown as Connection, asked, duringRound };
+}
+
+async function givenSession(source: Source, connection: Connection) {
+  const halts: string[] = [];
+  const context = {
+    budget: new MemoryBudget(64 * MB, 16 * MB),
+    gate: new RoundGate({ limit: 1, patienceMs: 1_000 }),
+    // Whatever is seen, nothing is read.
+    gathererOf: () => ({ isHealthy: false }),
+    halt: (_source: Source, { reason }: { reason: string }) => halts.push(reason),
+  } as unknown as MoverContext;
+  const shard = { name: 's1', schema: 'pgq', ticker: 'never' } as never;
+  const session = await ShardSession.open(shard, [source], { connection, context, onLarge: () => {} });
+  return { session, halts };
+}
+
+describe('mover/shard/shard-session', () => {
+  test('of a source whose events central does not take a round looks at few ticks, and what it does not see halts nothing', async () => {
+    const source = givenSource();
+    const { connection, asked, duringRound } = givenShard();
+    const { session, halts } = await givenSession(source, connection);
+    source.sent({ rows: 1 });
+    source.sent({ rows: 1 });
+
+    expect((await session.turn([source], 'quick')).backlogged).toEqual([source]);
+    // Central takes one while the answer is on its way: the answer is still one about few ticks.
+    duringRound.do = () => source.settled({ rows: 1, error: undefined });
+    expect((await session.turn([source], 'quick')).backlogged).toEqual([source]);
+    expect(source.isReadable).toBe(true);
+    expect(asked).toEqual([FEWEST_TICKS, FEWEST_TICKS]);
+    expect(halts).toEqual([]);
+
+    duringRound.do = () => {};
+    await session.turn([source], 'quick');
+    expect(asked.at(-1)).toBeGreaterThan(TICKS);
+  });
+});

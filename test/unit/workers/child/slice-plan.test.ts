@@ -1,0 +1,117 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import {
+  condemned,
+  firstWidth,
+  nextSlice,
+  nextWidth,
+  type Suspect,
+  sliceEnd,
+  usable,
+} from '../../../../src/workers/child/narrowing/slice-plan.ts';
+
+/** Handles a batch in slices as the worker does, dying in each slice that holds the killer. */
+function deathsUntilFound(ids: readonly number[], killer: number): { deaths: number; done: number[] } {
+  const done: number[] = [];
+  let deaths = 0;
+  let from = 0;
+  let marked: Suspect | undefined;
+  let suspect: Suspect | undefined;
+  for (;;) {
+    let width = firstWidth(suspect);
+    let hasDied = false;
+    while (from < ids.length && !hasDied) {
+      const end = sliceEnd(ids, from, width);
+      const slice = ids.slice(from, end);
+      const first = slice[0] as number;
+      const last = slice.at(-1) as number;
+      const guilty = condemned(suspect);
+      if (slice.includes(killer) && guilty !== killer) {
+        const isSame = marked?.first === first && marked.last === last;
+        marked = {
+          first,
+          last,
+          events: slice.length,
+          deaths: (isSame ? (marked?.deaths ?? 0) : 0) + 1,
+          kills: 0,
+        };
+        suspect = marked;
+        deaths += 1;
+        hasDied = true;
+      } else {
+        done.push(...slice);
+        from = end;
+        width = nextWidth(width, last, suspect);
+      }
+    }
+    if (!hasDied) return { deaths, done };
+  }
+}
+
+describe('workers/child/narrowing/slice-plan', () => {
+  test('a killer is found in at most four deaths, wherever it stands, and every event is passed once', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 700 }), fc.nat(), (count, at) => {
+        const ids = Array.from({ length: count }, (_, n) => n + 1);
+        const { deaths, done } = deathsUntilFound(ids, (at % count) + 1);
+        expect(done).toEqual(ids);
+        expect(deaths).toBeLessThanOrEqual(4);
+      }),
+    );
+  });
+
+  test('an event is condemned after it died alone twice, not before', () => {
+    const alone = { first: 5, last: 5, events: 1, kills: 0 };
+    expect(condemned({ ...alone, deaths: 1 })).toBeUndefined();
+    expect(condemned({ ...alone, deaths: 2 })).toBe(5);
+    expect(condemned({ first: 5, last: 6, events: 2, deaths: 9, kills: 9 })).toBeUndefined();
+    expect(condemned(undefined)).toBeUndefined();
+  });
+
+  test('where deaths may have come from outside it takes five', () => {
+    const alone = { first: 5, last: 5, events: 1 };
+    expect(condemned({ ...alone, deaths: 0, kills: 4 })).toBeUndefined();
+    expect(condemned({ ...alone, deaths: 1, kills: 3 })).toBeUndefined();
+    expect(condemned({ ...alone, deaths: 0, kills: 5 })).toBe(5);
+    expect(condemned({ ...alone, deaths: 1, kills: 4 })).toBe(5);
+  });
+
+  test('events of one id are never parted, neither by a slice nor by the end of what was read', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.integer({ min: 1, max: 20 }), { minLength: 1, maxLength: 60 }),
+        fc.integer({ min: 1, max: 10 }),
+        (unsorted, width) => {
+          const ids = unsorted.sort((a, b) => a - b);
+          for (let from = 0; from < ids.length; ) {
+            const end = sliceEnd(ids, from, width);
+            expect(end).toBeGreaterThan(from);
+            expect(ids[end]).not.toBe(ids[end - 1]);
+            from = end;
+          }
+          const end = usable(ids, false);
+          if (end > 0) expect(ids[end]).not.toBe(ids[end - 1]);
+          expect(usable(ids, true)).toBe(ids.length);
+        },
+      ),
+    );
+  });
+
+  test('where the call is known that a worker died in, only its events are handled in slices', () => {
+    const ids = [1, 2, 3, 5, 5, 6, 8, 9];
+    const suspect: Suspect = { first: 5, last: 6, events: 3, deaths: 0, kills: 0 };
+    const options = { width: 1, suspect, isRecorded: true };
+    expect(nextSlice(ids, 0, options)).toEqual({ end: 3, isMarked: false });
+    expect(nextSlice(ids, 3, options)).toEqual({ end: 5, isMarked: true });
+    expect(nextSlice(ids, 5, { ...options, width: 8 })).toEqual({ end: 6, isMarked: true });
+    expect(nextSlice(ids, 6, options)).toEqual({ end: 8, isMarked: false });
+  });
+
+  test('where it is not known every slice may hold the killer', () => {
+    const ids = [1, 2, 3, 4];
+    const suspect: Suspect = { first: 2, last: 3, events: 2, deaths: 1, kills: 0 };
+    const marked = { end: 2, isMarked: true };
+    expect(nextSlice(ids, 0, { width: 2, suspect: undefined, isRecorded: true })).toEqual(marked);
+    expect(nextSlice(ids, 0, { width: 2, suspect, isRecorded: false })).toEqual(marked);
+  });
+});

@@ -1,0 +1,98 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { BatchProgress } from '../../../../src/workers/child/tries/batch-progress.ts';
+import { RecentTries } from '../../../../src/workers/child/tries/recent-tries.ts';
+import { figuresOf } from '../../../../src/workers/primary/figures.ts';
+import { Standing } from '../../../../src/workers/primary/slot/standing.ts';
+
+describe('workers/child/tries/recent-tries', () => {
+  test('whatever comes, what is told is of the last 400 events and of five minutes', () => {
+    const tries = fc.array(fc.record({ events: fc.nat(900), isBad: fc.boolean(), afterMs: fc.nat(100_000) }));
+    fc.assert(
+      fc.property(tries, (all) => {
+        const recent = new RecentTries();
+        let nowMs = 0;
+        /** One entry for an event: when, and whether it failed. */
+        const model: { atMs: number; isBad: boolean }[] = [];
+        for (const { events, isBad, afterMs } of all) {
+          nowMs += afterMs;
+          const count = isBad ? 1 : events;
+          if (isBad) recent.failed('no', nowMs);
+          else recent.done(events, nowMs);
+          model.push(...Array.from({ length: count }, () => ({ atMs: nowMs, isBad })));
+        }
+        const last = model.slice(-400).filter(({ atMs }) => nowMs - atMs < 300_000);
+        const failed = last.filter(({ isBad }) => isBad).length;
+        expect(recent.figures(nowMs)).toEqual({
+          tried: last.length,
+          failed,
+          ...(failed > 0 && { error: 'no' }),
+        });
+      }),
+    );
+  });
+});
+
+describe('workers/child/tries/batch-progress', () => {
+  const ids = (from: number, to: number) =>
+    Array.from({ length: to - from + 1 }, (_, at) => ({ id: from + at }));
+
+  test('an event that is called again counts once, and an estimate that is passed is none', () => {
+    const progress = new BatchProgress();
+    progress.opened();
+    progress.estimated(30);
+    progress.called(ids(1, 10));
+    progress.called(ids(3, 9));
+    expect(progress.figures).toEqual({ done: 10, events: 30 });
+    progress.passed(20);
+    expect(progress.figures).toEqual({ done: 20, events: 30 });
+    progress.called(ids(21, 32));
+    expect(progress.figures).toEqual({ done: 32 });
+    progress.again(5);
+    progress.called(ids(6, 10));
+    expect(progress.figures).toEqual({ done: 10, events: 30 });
+  });
+});
+
+describe('workers/primary/slot/standing', () => {
+  const troubled = { type: 'troubled', sentence: 'Central cannot be reached.' } as const;
+
+  test('what happens once is no trouble; what happens again is, until something is done', () => {
+    const standing = new Standing('orders#1');
+    standing.hear({ type: 'gaveUp', token: 7, sentence: 'Batch 7: no.' });
+    standing.hear(troubled);
+    expect(standing.trouble).toBeUndefined();
+    standing.hear({ type: 'ready' });
+    standing.hear({ type: 'gaveUp', token: 8, sentence: 'Batch 8: no.' });
+    standing.hear(troubled);
+    expect(standing.trouble).toBe('Batch 8: no.');
+    standing.hear({ type: 'advanced' });
+    expect(standing.trouble).toBeUndefined();
+    for (const _ of [1, 2, 3]) standing.ended('exit code 1');
+    expect(standing.trouble).toBe('orders#1 died (exit code 1), 3 times in a row.');
+    standing.hear({ type: 'idle' });
+    expect(standing.trouble).toBe('orders#1 died (exit code 1), 3 times in a row.');
+    standing.hear({ type: 'finished', token: 9, events: 1, putOff: 0, dead: 0 });
+    expect(standing.trouble).toBeUndefined();
+    for (const _ of [1, 2, 3]) standing.ended(undefined);
+    expect(standing.trouble).toBeUndefined();
+  });
+});
+
+describe('workers/primary/figures', () => {
+  test('however many slots there are, what goes to central with each beat is small', () => {
+    const batch = (at: number) => ({ slot: `orders#${at}`, done: at, seconds: at });
+    const slots = Array.from({ length: 1_000 }, (_, at) => ({
+      queue: 'orders',
+      standing: {
+        recent: { tried: 400, failed: at % 3, ...(at % 3 > 0 && { error: `error ${at}` }) },
+        trouble: `trouble ${at}`,
+        longBatch: batch(at),
+      },
+    }));
+    const figures = figuresOf(slots);
+    expect(figures.recent).toEqual({ orders: { tried: 400_000, failed: 999, error: 'error 1' } });
+    expect(figures.batches.orders).toEqual([999, 998, 997, 996, 995].map(batch));
+    expect(JSON.stringify(figures).length).toBeLessThan(600);
+  });
+});
