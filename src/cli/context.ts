@@ -13,6 +13,8 @@ export interface Output {
   readonly isTTY?: boolean;
   readonly columns?: number;
   readonly rows?: number;
+  /** What is written arrives in ASCII, in which some characters are wider. */
+  readonly isAscii?: boolean;
 }
 
 /** The world outside, replaced in tests. */
@@ -34,6 +36,8 @@ export interface CliIo {
 export interface CliContext extends CliIo {
   /** The streams as they are, for what moves a cursor and paints; all else is written to `stdout` and `stderr`. */
   readonly raw: Pick<CliIo, 'stdout' | 'stderr'>;
+  /** stdout for what programs read and what has no other spelling than its own, such as SQL. */
+  readonly verbatim: Output;
   /** Of the file given with -c, TRIBUTARY_CONFIG, or `shards.yaml`; as given, for messages. */
   readonly configFile: string;
   /** To stderr: JSON lines, or for people on a terminal. */
@@ -45,10 +49,15 @@ export interface CliContext extends CliIo {
 /**
  * @param asked.configFile late, because options are known only once the command runs.
  * @param asked.isService whether the command is one that runs until it is stopped.
+ * @param asked.verbatim stdout in UTF-8, whatever can be shown.
  */
 export function makeContext(
   io: CliIo,
-  { configFile, isService }: { readonly configFile: () => string; readonly isService: () => boolean },
+  {
+    configFile,
+    isService,
+    verbatim,
+  }: { readonly configFile: () => string; readonly isService: () => boolean; readonly verbatim: Output },
 ): CliContext {
   const log = makeLog(io.stderr, io.env);
   const stderr = harmless(io.stderr);
@@ -57,6 +66,7 @@ export function makeContext(
     stdout: harmless(io.stdout),
     stderr,
     raw: { stdout: io.stdout, stderr: io.stderr },
+    verbatim: harmless(verbatim),
     env: io.env,
     cwd: io.cwd,
     get signal() {

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 // The process `tributary`: its signals, its streams, its exit code. One of the two files that catch signals.
+import { constants } from 'node:os';
 import { sentenceFor } from '../errors/sentence.ts';
 import { plainLines } from '../lifecycle/plain.ts';
 import { EXIT } from './exit.ts';
@@ -57,7 +58,8 @@ const code = await runCli(process.argv.slice(2), {
 process.stdout.write('', (error) => (error ? outputFailed(error) : process.exit(code)));
 
 function outputFailed({ code, message }: NodeJS.ErrnoException): never {
-  if (code === 'EPIPE') process.exit(EXIT.done);
+  // As programs end that a closed pipe ends: nobody was told what came of the rest.
+  if (code === 'EPIPE') process.exit(128 + constants.signals.SIGPIPE);
   process.stderr.write(`What is printed cannot be written: ${message}.\n`);
   process.exit(EXIT.failed);
 }

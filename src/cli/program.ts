@@ -2,10 +2,11 @@
 import { Command, CommanderError } from 'commander';
 import { sentenceFor } from '../errors/sentence.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
+import { isAsciiOnly } from '../lifecycle/ascii.ts';
 import { packagePath, packageVersion } from '../lifecycle/package-root.ts';
 import { type CliContext, type CliIo, makeContext } from './context.ts';
 import { EXIT, Exit, type ExitCode } from './exit.ts';
-import { harmless } from './terminal/output.ts';
+import { harmless, inAscii } from './terminal/output.ts';
 
 /** Adds one command; each command file exports one of these as `register`. */
 type Register = (program: Command, context: CliContext) => void;
@@ -59,12 +60,14 @@ Documentation: ${packagePath('docs')}
 const SERVICES: readonly string[] = ['mover', 'start', 'work'];
 
 /** Runs one command to its end. Never throws; prints errors as one sentence. */
-export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCode> {
+export async function runCli(argv: readonly string[], given: CliIo): Promise<ExitCode> {
+  const io = asItCanBeShown(given);
   const words = argv.length === 1 && VERSION_AS_WELL.includes(argv[0] ?? '') ? ['--version'] : argv;
   const program = makeProgram(io);
   const context = makeContext(io, {
     configFile: () => program.opts<{ config: string }>().config,
     isService: () => SERVICES.includes(commandIn(words) ?? ''),
+    verbatim: given.stdout,
   });
   try {
     const named = commandIn(words);
@@ -77,6 +80,15 @@ export async function runCli(argv: readonly string[], io: CliIo): Promise<ExitCo
   } catch (error) {
     return codeOf(error, io);
   }
+}
+
+/** Where only ASCII can be shown, nothing else is written. */
+function asItCanBeShown(io: CliIo): CliIo {
+  if (!isAsciiOnly(io.env)) return io;
+  return Object.create(io, {
+    stdout: { value: inAscii(io.stdout) },
+    stderr: { value: inAscii(io.stderr) },
+  });
 }
 
 /** The command that the line names, if there is such a one. */

@@ -1,5 +1,5 @@
 // Any error as one sentence for an operator: what happened to which database, and what to do. Never a stack, never a secret.
-import { networkCodeOf, sqlstateOf } from './sqlstate.ts';
+import { addressOf, networkCodeOf, sqlstateOf } from './sqlstate.ts';
 import { describeThrown } from './thrown.ts';
 import { isOurs } from './tributary-error.ts';
 
@@ -41,6 +41,13 @@ export function sentenceFor(error: unknown, about: string): string {
     return error.code === 'timeout' ? `${subject}: ${decapitalised(error.message)}` : error.message;
   }
   const network = networkCodeOf(error);
+  if (network === 'ECONNREFUSED') {
+    const where = addressOf(error);
+    const known = NETWORK[network] ?? '';
+    // Who is named with an address has said it.
+    if (where === undefined || subject.includes(where)) return `${subject} ${known}`;
+    return `${subject} ${known.replace('connections', `connections at ${where}`)}`;
+  }
   if (network !== undefined) return `${subject} ${NETWORK[network] ?? `lost its connection (${network}).`}`;
   const sqlstate = sqlstateOf(error);
   const message = firstLine(error);

@@ -50,6 +50,19 @@ export function networkCodeOf(error: unknown): string | undefined {
   return undefined;
 }
 
+/** Where nobody let us in, as `host:port` or the path of a socket; undefined where the error does not tell. */
+export function addressOf(error: unknown): string | undefined {
+  try {
+    const { address, port } = (error ?? {}) as { readonly address?: unknown; readonly port?: unknown };
+    if (typeof address === 'string') {
+      const host = address.includes(':') ? `[${address}]` : address;
+      return typeof port === 'number' ? `${host}:${port}` : address;
+    }
+    if (error instanceof AggregateError) return error.errors.map(addressOf).find((one) => one !== undefined);
+  } catch {}
+  return undefined;
+}
+
 /** What the one who catches `error` should do. Unknown errors count as defects of ours. */
 export function kindOf(error: unknown): ErrorKind {
   if (error instanceof TributaryError) return error.kind;
@@ -73,7 +86,9 @@ export function canBePoison(error: unknown): boolean {
 /** What was thrown may be anything, also an object that throws when it is looked at. */
 function codeOf(error: unknown): string | undefined {
   try {
-    const code: unknown = (error as { readonly code?: unknown } | null | undefined)?.code;
+    const { code, syscall } = (error ?? {}) as { readonly code?: unknown; readonly syscall?: unknown };
+    // The socket of a server that does not run is not there at all.
+    if (code === 'ENOENT' && syscall === 'connect') return 'ECONNREFUSED';
     return typeof code === 'string' ? code : undefined;
   } catch {
     return undefined;

@@ -17,6 +17,7 @@ export function newLogger(level: string, destination: DestinationStream): Logger
     {
       level,
       base: null,
+      formatters: { level: (level) => ({ level }) },
       timestamp: pino.stdTimeFunctions.isoTime,
       redact: {
         paths: SECRETS.flatMap((name) => [name, `*${name}`, `*.*${name}`, `*.*.*${name}`]),
@@ -43,15 +44,42 @@ export function forPeople(
 ): DestinationStream {
   const pretty = factory({
     colorize: true,
-    ignore: 'pid,hostname',
+    ignore: IGNORED,
     singleLine: true,
     translateTime: 'SYS:HH:MM:ss',
   });
-  return { write: (line) => void destination.write(pretty(harmless(line))) };
+  return { write: (line) => void destination.write(pretty(withoutRepeats(harmless(line)))) };
+}
+
+/** Of use to programs only: a batch's id is the one in `pgq.get_consumer_info()`. */
+const IGNORED = 'pid,hostname,batch';
+/** What a line is made of. */
+const ITS_OWN: readonly string[] = ['level', 'time', 'msg'];
+
+/** Fields are for programs; people have read in the sentence what it says already. */
+function withoutRepeats(record: Readonly<Record<string, unknown>>): object {
+  const { msg } = record;
+  if (typeof msg !== 'string') return record;
+  const isNew = ([key, value]: [string, unknown]) => ITS_OWN.includes(key) || !isSaid(value, msg);
+  return Object.fromEntries(Object.entries(record).filter(isNew));
+}
+
+function isSaid(value: unknown, sentence: string): boolean {
+  if (typeof value === 'number')
+    return hasWord(sentence, String(value)) || hasWord(sentence, value.toLocaleString('en-US'));
+  return typeof value === 'string' && value !== '' && hasWord(sentence, value);
+}
+
+/** Not as a part of another word or number. */
+function hasWord(sentence: string, word: string): boolean {
+  const isPart = (unit: string | undefined) => unit !== undefined && /[\p{L}\p{N}_]/u.test(unit);
+  for (let at = sentence.indexOf(word); at >= 0; at = sentence.indexOf(word, at + 1))
+    if (!isPart(sentence[at - 1]) && !isPart(sentence[at + word.length])) return true;
+  return false;
 }
 
 /** A record whose texts are plain; only a stack has lines. */
-function harmless(line: string): object {
+function harmless(line: string): Readonly<Record<string, unknown>> {
   return JSON.parse(line, (key, value: unknown) => {
     if (typeof value !== 'string') return value;
     return key === 'stack' ? plainLines(value) : plain(value);

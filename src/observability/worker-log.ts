@@ -36,8 +36,10 @@ export function logWorkers(log: Logger): (occurrence: WorkerOccurrence) => void 
       case 'batch-opened': {
         const { slot, openings, takenOverFrom } = occurrence;
         if (openings === 1) break;
-        const from = takenOverFrom === undefined ? '' : ` of ${takenOverFrom}, which is dead`;
-        log.info({ slot, batch: occurrence.token, openings }, `${slot} goes on with a batch${from}`);
+        log.info(
+          { slot, batch: occurrence.token, openings },
+          `${slot} goes on with a batch${whoseBatch(takenOverFrom)}`,
+        );
         break;
       }
       case 'batch-progress': {
@@ -134,6 +136,14 @@ export function logWorkers(log: Logger): (occurrence: WorkerOccurrence) => void 
         break;
     }
   };
+}
+
+/** A batch that somebody opened on the group itself has a member's row of its own, with a name that is none. */
+function whoseBatch(member: string | undefined): string {
+  if (member === undefined) return '';
+  return member.startsWith('%batch ')
+    ? ' that a program opened on the group itself and did not finish'
+    : ` of ${member}, which is dead`;
 }
 
 function otherNumber({

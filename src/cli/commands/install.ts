@@ -69,9 +69,8 @@ async function printDryRun(context: CliContext, options: Options): Promise<void>
   const { config, only } = selected(await context.loadConfig(), options);
   const { rows, script } = await dryRun(config, { only });
   const whole = options.verbose === true;
-  context.stdout.write(
-    options.json ? json({ databases: rows.map(asJson), sql: script({ whole }) }) : `${script({ whole })}\n`,
-  );
+  if (options.json) context.stdout.write(json({ databases: rows.map(asJson), sql: script({ whole }) }));
+  else context.verbatim.write(`${script({ whole })}\n`);
   const mistakes = rows.flatMap((row) => row.mistakes);
   if (mistakes.length > 0) throw new Exit(EXIT.failed, mistakes.join('\n'));
 }

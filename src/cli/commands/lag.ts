@@ -12,7 +12,7 @@ import {
 } from '../../observability/lag/report.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT, Exit } from '../exit.ts';
-import { json, widthOf } from '../terminal/output.ts';
+import { json, jsonLine, widthOf } from '../terminal/output.ts';
 import { type Grouping, lagText } from './lag/table.ts';
 import { watchLag } from './lag/watch.ts';
 
@@ -81,7 +81,7 @@ function viewOf(
   return {
     isJson: asJson === true,
     show: (report) => {
-      if (asJson) return watch ? `${JSON.stringify(lagJson(report))}\n` : json(lagJson(report));
+      if (asJson) return watch ? jsonLine(lagJson(report)) : json(lagJson(report));
       return lagText(report, { by, maxSeconds, width: widthOf(stdout) });
     },
   };

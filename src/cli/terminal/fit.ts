@@ -1,4 +1,5 @@
 // Text made to fit a terminal: sentences broken between words, and a picture cut to the rows and columns there are.
+import { asciiText } from '../../lifecycle/ascii.ts';
 import type { Output } from '../context.ts';
 
 /** What a terminal has that does not say. */
@@ -38,8 +39,12 @@ function brokenLine(line: string, width: number): string[] {
  * @param besides rows that are needed for something else.
  * @returns its first lines, each with its beginning; it ends in a newline.
  */
-export function fitted(text: string, { columns = COLUMNS, rows = ROWS }: Output, besides: number): string {
-  const lines = text.trimEnd().split('\n');
+export function fitted(
+  text: string,
+  { columns = COLUMNS, rows = ROWS, isAscii = false }: Output,
+  besides: number,
+): string {
+  const lines = (isAscii ? asciiText(text) : text).trimEnd().split('\n');
   const room = Math.max(1, rows - besides);
   const shown = lines.length <= room ? lines : [...lines.slice(0, room - 1), '…'];
   return `${shown.map((line) => [...line].slice(0, Math.max(1, columns)).join('')).join('\n')}\n`;

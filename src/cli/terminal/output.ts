@@ -1,4 +1,5 @@
 // How results are shown: aligned tables for people, JSON for programs, and figures in words.
+import { asciiText, unspelledJson } from '../../lifecycle/ascii.ts';
 import { plain, plainJson, plainLines } from '../../lifecycle/plain.ts';
 import type { Output } from '../context.ts';
 
@@ -41,7 +42,12 @@ export function table<Row>(
 }
 
 /** One document, for `--json`: every text as it is. */
-export const json = (value: unknown): string => `${plainJson(JSON.stringify(value, null, 2))}\n`;
+export const json = (value: unknown): string => documentOf(JSON.stringify(value, null, 2));
+
+/** The same on one line. */
+export const jsonLine = (value: unknown): string => documentOf(JSON.stringify(value));
+
+const documentOf = (text: string): string => `${plainJson(unspelledJson(text))}\n`;
 
 /** The width that a table may use: the terminal's, and no limit in a pipe or a file. */
 export const widthOf = (stdout: Output): number | undefined => (stdout.isTTY ? stdout.columns : undefined);
@@ -68,8 +74,18 @@ export function seconds(value: number): string {
 }
 
 /** What is written to it steers no terminal, wherever its texts come from. */
-export const harmless = (output: Output): Output => ({
-  write: (text) => output.write(plainLines(text)),
+export const harmless = (output: Output): Output => spelling(output, plainLines);
+
+/** What is written to it is ASCII when it arrives. */
+export const inAscii = (output: Output): Output => spelling(output, asciiText, { isAscii: true });
+
+const spelling = (
+  output: Output,
+  spelled: (text: string) => string,
+  { isAscii = output.isAscii === true } = {},
+): Output => ({
+  isAscii,
+  write: (text) => output.write(spelled(text)),
   get isTTY() {
     return output.isTTY as boolean;
   },

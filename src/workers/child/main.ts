@@ -4,10 +4,11 @@
 // here and messages obeyed. When the primary is gone, the channel closes and this process ends, or is ended where it is too
 // busy to see that (primary/orphan-guard.ts): the batch at hand is handed out again.
 import { constants } from 'node:os';
-import { type Logger, pino } from 'pino';
+import { type DestinationStream, type Logger, pino } from 'pino';
 import { sentenceFor } from '../../errors/sentence.ts';
 import type { Handler } from '../../handler/contract.ts';
 import { loadHandler } from '../../handler/load.ts';
+import { asciiText, isAsciiOnly } from '../../lifecycle/ascii.ts';
 import { forPeople, newLogger } from '../../lifecycle/logger.ts';
 import { ENDED, type Start, type Suspect, type ToPrimary, toWorker } from '../protocol.ts';
 import { sayWith } from './call/failure-log.ts';
@@ -121,11 +122,16 @@ async function begin(start: Start): Promise<void> {
   process.exit(worker.hasOverrun ? ENDED.recycled : ENDED.drained);
 }
 
+const spelled = (destination: { write(text: string): unknown }, isAscii: boolean): DestinationStream => ({
+  write: (text) => void destination.write(isAscii ? asciiText(text) : text),
+});
+
 /** What writes for people is loaded only where there are some. */
 async function makeLog({ level, isPretty }: Start['log']): Promise<Logger> {
-  if (!isPretty) return newLogger(level, pino.destination({ dest: 2, sync: true }));
+  const isAscii = isAsciiOnly(process.env);
+  if (!isPretty) return newLogger(level, spelled(pino.destination({ dest: 2, sync: true }), isAscii));
   const { prettyFactory } = await import('pino-pretty');
-  return newLogger(level, forPeople(prettyFactory, process.stderr));
+  return newLogger(level, forPeople(prettyFactory, spelled(process.stderr, isAscii)));
 }
 
 send({ type: 'up' });

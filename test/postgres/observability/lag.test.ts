@@ -344,7 +344,7 @@ describe('observability/lag/reader', () => {
     );
     const { code, stderr, stdout } = await run(['-c', gone, 'lag']);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
-    expect(stderr).toMatch(/^Central refuses connections: .*\n$/);
+    expect(stderr).toMatch(/^Central refuses connections at 127\.0\.0\.1:\d+: .*\n$/);
   });
 });
 

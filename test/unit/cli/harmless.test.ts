@@ -91,7 +91,7 @@ describe('text from elsewhere', () => {
     const io = { stdout: output('stdout'), stderr: output('stderr'), env: {} } as unknown as Parameters<
       typeof makeContext
     >[0];
-    const context = makeContext(io, { configFile: () => 'x', isService: () => false });
+    const context = makeContext(io, { configFile: () => 'x', isService: () => false, verbatim: io.stdout });
     context.stdout.write(`${NASTY}\n`);
     context.stderr.write(`${NASTY}\n`);
     expect(written.stdout).not.toMatch(STEERS);

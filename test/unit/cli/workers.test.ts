@@ -46,7 +46,8 @@ describe('cli/commands/scale', () => {
     const { code, stderr } = await run(['-c', givenFile(FILE, { others: OTHERS }), 'scale', 'orders', '3']);
     expect({ code, stderr: stderr.trim() }).toEqual({
       code: 1,
-      stderr: 'Central refuses connections: is the server running, and are host and port right?',
+      stderr:
+        'Central refuses connections at 127.0.0.1:1: is the server running, and are host and port right?',
     });
   });
 });

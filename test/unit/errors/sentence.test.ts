@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { sentenceFor } from '../../../src/errors/sentence.ts';
+import { kindOf } from '../../../src/errors/sqlstate.ts';
 import { TributaryError } from '../../../src/errors/tributary-error.ts';
 
 describe('errors/sentence', () => {
@@ -21,6 +22,25 @@ describe('errors/sentence', () => {
     expect(sentenceFor(refused, 'Shard app_017')).toBe(
       'Shard app_017 refuses connections: is the server running, and are host and port right?',
     );
+  });
+
+  test.each([
+    [{ code: 'ECONNREFUSED', address: '10.0.0.9', port: 5432 }, '10.0.0.9:5432'],
+    [{ code: 'ECONNREFUSED', address: '::1', port: 5432 }, '[::1]:5432'],
+    [{ code: 'ENOENT', syscall: 'connect', address: '/run/pg/.s.PGSQL.5432' }, '/run/pg/.s.PGSQL.5432'],
+  ])('where nobody listens is said: %o', (error, where) => {
+    const refused = Object.assign(new Error('connect'), error);
+    expect(sentenceFor(refused, 'Central')).toBe(
+      `Central refuses connections at ${where}: is the server running, and are host and port right?`,
+    );
+    expect(sentenceFor(refused, `Central (${where}/shop)`)).not.toContain(' at ');
+    expect(kindOf(refused)).toBe('retryable');
+  });
+
+  test('of a name with several addresses one is said', () => {
+    const one = (address: string) => Object.assign(new Error(), { code: 'ECONNREFUSED', address, port: 1 });
+    const all = new AggregateError([one('::1'), one('127.0.0.1')]);
+    expect(sentenceFor(all, 'Central')).toContain('refuses connections at [::1]:1:');
   });
 
   test('a central that an older version installed is told what to run', () => {

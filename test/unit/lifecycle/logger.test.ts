@@ -49,6 +49,22 @@ describe('lifecycle/logger', () => {
     log.child({ slot: 'orders#1' }).info('said');
   });
 
+  test('a level is a word', () => {
+    const stream = new PassThrough({ encoding: 'utf8' });
+    newLogger('info', stream).warn('said');
+    expect(JSON.parse(stream.read())).toMatchObject({ level: 'warn', msg: 'said' });
+  });
+
+  test('people do not read in a field what the sentence says already', () => {
+    const stream = new PassThrough({ encoding: 'utf8' });
+    const log = newLogger('info', forPeople(prettyFactory, stream));
+    log.info({ slot: 'orders#2', pid: 4711 }, 'orders#2 is ready');
+    log.info({ events: 12_345, n: 3, batch: 1_000_000_000_000_001 }, 'handled 12,345 events in 3 batches');
+    expect(stream.read()).not.toMatch(/[{}]/);
+    log.info({ queue: 'orders', done: 2, shard: 'b' }, 'orders_old has 12 events, about 23 of ab');
+    expect(stream.read()).toContain('{"queue":"orders","done":2,"shard":"b"}');
+  });
+
   test('all loggers of all processes are made here', () => {
     const makers = filesIn('src', '.ts').filter(({ text }) => /\bpino\(/.test(text));
     expect(makers.map(({ path }) => path)).toEqual(['src/lifecycle/logger.ts']);
