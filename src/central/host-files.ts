@@ -1,4 +1,5 @@
 // Which file each mover and each host with workers runs with, and that they differ. The sentences are pure.
+import { isAny } from '../config/sections/host.ts';
 import { sentenceAge } from '../errors/age.ts';
 import type { Connection } from '../postgres/connection.ts';
 
@@ -42,8 +43,25 @@ export function differingFiles(
   return `Hosts run with different files: ${groups.join('; ')}. ${isKnown ? '' : `None of them is ${file}. `}Bring the newest file to all of them and start those again that have another one.`;
 }
 
-/** Whether a host's mover runs, and only with another file. */
-export function hasOtherFile(running: readonly HostFile[], host: string, hash: string): boolean {
-  const movers = running.filter((one) => one.kind === 'mover' && one.host === host);
-  return movers.length > 0 && movers.every((one) => one.hash !== hash);
+/** A file at hand, and what runs. */
+export interface FileAmongHosts {
+  readonly file: string;
+  readonly hash: string;
+  readonly running: readonly HostFile[];
+}
+
+/** What to do where nobody moves a shard of `moverHost`: its mover may run and not know the shard, because its file is another one. */
+export function moverRemedy(moverHost: string, { file, hash, running }: FileAmongHosts): string {
+  const movers = running.filter(
+    (one) => one.kind === 'mover' && (isAny(moverHost) || one.host === moverHost),
+  );
+  const isOtherFile = movers.length > 0 && movers.every((one) => one.hash !== hash);
+  if (isAny(moverHost)) {
+    return isOtherFile
+      ? `the movers that run have another file than ${file}: start them again`
+      : 'start `tributary start` or `tributary mover` on any machine';
+  }
+  return isOtherFile
+    ? `the mover on host ${moverHost} runs with another file than ${file}: start it again`
+    : `start \`tributary mover --host ${moverHost}\``;
 }

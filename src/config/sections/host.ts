@@ -12,6 +12,9 @@ export interface HostChoice {
 /** Shards with this word as their `host` belong to whatever machine moves them. */
 const ANY = 'any';
 
+/** Whether any machine may move a shard that says so. */
+export const isAny = (moverHost: string): boolean => moverHost === ANY;
+
 /** The machine whose mover moves a shard where the file does not say: the one that its URL leads to. */
 export const machineOf = ({ host }: { readonly host: string }): string =>
   host.startsWith('/') ? 'localhost' : host;

@@ -1,5 +1,5 @@
 // The shards of the file, each with who moves it and how it does.
-import { hasOtherFile } from '../../central/host-files.ts';
+import { moverRemedy } from '../../central/host-files.ts';
 import type { Config, Shard } from '../../config/config.ts';
 import type { Provider } from '../../queue/provider.ts';
 import { wantedSources } from '../facts/sources.ts';
@@ -103,8 +103,6 @@ function unheld(
   { file, hash }: Config,
 ): { state: ShardState; reason: string | undefined } {
   if (leases.get(name)?.isHeld === true) return { state: 'moving', reason: undefined };
-  const remedy = hasOtherFile(files, moverHost, hash)
-    ? `the mover on host ${moverHost} runs with another file than ${file}: start it again`
-    : `start \`tributary mover\` on ${moverHost}`;
+  const remedy = moverRemedy(moverHost, { file, hash, running: files });
   return { state: 'unassigned', reason: `No mover holds it: ${remedy}.` };
 }

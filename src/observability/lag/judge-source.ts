@@ -2,6 +2,7 @@
 //
 // Invariant: `moving` and `idle` are said only on a mover's word of the last 10 s; paused and halted are central's word,
 // however old the figures are. Of a source that does not move, nothing behind is said only on an answer of this moment.
+import { type FileAmongHosts, moverRemedy } from '../../central/host-files.ts';
 import { sentenceAge } from '../../errors/age.ts';
 import type { Figures, ShardAnswer, StoredLag } from './facts.ts';
 import type { SourceLag, SourceState } from './report.ts';
@@ -33,23 +34,20 @@ export function needsAsking(stored: StoredLag): boolean {
   return figures === undefined || figures.ageSeconds > (isMoving ? FRESH_SECONDS : STILL_FRESH_SECONDS);
 }
 
-interface Circumstances {
+interface Circumstances extends FileAmongHosts {
   /** What the shard said; undefined: it was not asked. */
   readonly answer: ShardAnswer | undefined;
-  /** The configuration's, for sentences. */
-  readonly file: string;
-  /** The mover of the shard's host runs with another one. */
-  readonly isOtherFile?: boolean;
 }
 
 export function lagOfSource(
   wanted: WantedSource,
   stored: StoredLag | undefined,
-  { answer, file, isOtherFile = false }: Circumstances,
+  circumstances: Circumstances,
 ): SourceLag {
   const { shard, queue, centralQueue } = wanted;
   const report = stored === undefined ? undefined : believed(stored);
-  const verdict = verdictOn(wanted, stored, { answer, file, isOtherFile });
+  const { answer } = circumstances;
+  const verdict = verdictOn(wanted, stored, circumstances);
   const figures = figuresOf(verdict.state, figuresFrom(stored, answer));
   return {
     shard,
@@ -105,8 +103,9 @@ function figuresOf(state: SourceState, figures: Figures | undefined): Figures | 
 function verdictOn(
   wanted: WantedSource,
   stored: StoredLag | undefined,
-  { answer, file, isOtherFile = false }: Circumstances,
+  circumstances: Circumstances,
 ): Verdict {
+  const { answer, file } = circumstances;
   const label = `${wanted.shard}:${wanted.queue}`;
   if (stored === undefined)
     return { state: 'unassigned', reason: `Source ${label} is not installed: run \`tributary install\`.` };
@@ -142,7 +141,7 @@ function verdictOn(
   return (
     moving(stored, answer) ?? {
       state: 'unassigned',
-      reason: unassignedReason(wanted, stored, { file, isOtherFile }),
+      reason: unassignedReason(wanted, stored, circumstances),
     }
   );
 }
@@ -181,14 +180,12 @@ function failedReason(stored: StoredLag, reason: string): string {
 function unassignedReason(
   { shard, queue, moverHost }: WantedSource,
   stored: StoredLag,
-  { file, isOtherFile }: { readonly file: string; readonly isOtherFile: boolean },
+  among: FileAmongHosts,
 ): string {
   if (moverHost === undefined)
-    return `Source ${shard}:${queue} is not in ${file}, so no mover moves it: put it back, or let go of it as docs/operating.md tells.`;
+    return `Source ${shard}:${queue} is not in ${among.file}, so no mover moves it: put it back, or let go of it as docs/operating.md tells.`;
   const { report, holder, freedAgeSeconds } = stored;
-  const remedy = isOtherFile
-    ? `the mover on host ${moverHost} runs with another file than ${file}: start it again`
-    : `start \`tributary mover --host ${moverHost}\``;
+  const remedy = moverRemedy(moverHost, among);
   if (holder !== undefined) {
     return report === undefined
       ? `The mover on host ${holder} holds shard ${shard} and has not reported yet: if it is not just starting, see its log.`

@@ -4,7 +4,7 @@
 // after ASK_MS: dead shards delay nobody, and 256 of them the whole by less than six seconds.
 import pLimit from 'p-limit';
 import { CentralLink } from '../../central/central-link.ts';
-import { differingFiles, hasOtherFile } from '../../central/host-files.ts';
+import { differingFiles } from '../../central/host-files.ts';
 import { readIdentity } from '../../central/identity.ts';
 import type { Config, Shard } from '../../config/config.ts';
 import { wait } from '../../lifecycle/wait.ts';
@@ -81,9 +81,7 @@ export class LagReader {
     return [...this.#wanted, ...strangers.map(asStranger)].map((wanted) => {
       const known = byLabel.get(label(wanted));
       const answer = known !== undefined && (live || needsAsking(known)) ? this.#answerOf(wanted) : undefined;
-      const { moverHost } = wanted;
-      const isOtherFile = moverHost !== undefined && hasOtherFile(files, moverHost, hash);
-      return lagOfSource(wanted, known, { answer, file, isOtherFile });
+      return lagOfSource(wanted, known, { answer, file, hash, running: files });
     });
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { differingFiles, type HostFile, hasOtherFile } from '../../../src/central/host-files.ts';
+import { differingFiles, type HostFile, moverRemedy } from '../../../src/central/host-files.ts';
 
 const of = (host: string, kind: HostFile['kind'], hash: string, ageSeconds = 60): HostFile => ({
   host,
@@ -23,10 +23,28 @@ describe('central/host-files', () => {
     expect(differingFiles(running, { ...ours, hash: 'newer' })).toContain('None of them is shards.yaml.');
   });
 
-  test('a mover that is just being replaced by one with our file is not one with another file', () => {
-    expect(hasOtherFile([], 'a', 'new')).toBe(false);
-    expect(hasOtherFile([of('a', 'work', 'old'), of('b', 'mover', 'old')], 'a', 'new')).toBe(false);
-    expect(hasOtherFile([of('a', 'mover', 'old')], 'a', 'new')).toBe(true);
-    expect(hasOtherFile([of('a', 'mover', 'old'), of('a', 'mover', 'new')], 'a', 'new')).toBe(false);
+  test.each([
+    ['a', [], 'start `tributary mover --host a`'],
+    ['a', [of('a', 'work', 'old'), of('b', 'mover', 'old')], 'start `tributary mover --host a`'],
+    [
+      'a',
+      [of('a', 'mover', 'old')],
+      'the mover on host a runs with another file than shards.yaml: start it again',
+    ],
+    // One that is just being replaced by one with our file.
+    ['a', [of('a', 'mover', 'old'), of('a', 'mover', 'new')], 'start `tributary mover --host a`'],
+    ['any', [], 'start `tributary start` or `tributary mover` on any machine'],
+    [
+      'any',
+      [of('a', 'mover', 'old'), of('b', 'mover', 'new')],
+      'start `tributary start` or `tributary mover` on any machine',
+    ],
+    [
+      'any',
+      [of('b', 'mover', 'old')],
+      'the movers that run have another file than shards.yaml: start them again',
+    ],
+  ])('who shall move a shard of host %s, of %o', (host, running, remedy) => {
+    expect(moverRemedy(host, { ...ours, running })).toBe(remedy);
   });
 });

@@ -25,7 +25,7 @@ const stored = (changes: Partial<StoredLag> = {}): StoredLag => ({
   ...changes,
 });
 const judged = (one: StoredLag | undefined, answer?: ShardAnswer, of = wanted) =>
-  lagOfSource(of, one, { answer, file: 'shards.yaml' });
+  lagOfSource(of, one, { answer, file: 'shards.yaml', hash: 'new', running: [] });
 
 const failed: ShardAnswer = { kind: 'failed', reason: 'Shard s1 refuses connections.' };
 const behind = (eventsBehind: number): ShardAnswer => ({
@@ -174,6 +174,13 @@ describe('observability/lag/judge-source', () => {
     });
     expect(judged(stored({ holder: undefined, freedAgeSeconds: 0.5 })).reason).toMatch(
       /^No mover moves shard s1 since the one on host db01 let go of it \d s ago: start/,
+    );
+  });
+
+  test('where any machine may move the shard, none is named', () => {
+    const nobody = stored({ report: undefined, holder: undefined });
+    expect(judged(nobody, undefined, { ...wanted, moverHost: 'any' }).reason).toBe(
+      'No mover has moved shard s1 yet: start `tributary start` or `tributary mover` on any machine.',
     );
   });
 

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { packagePath } from '../../../../src/lifecycle/package-root.ts';
 import { Breaker, HELD_AFTER } from '../../../../src/workers/child/tries/breaker.ts';
 
 /** One transaction: what its calls ended with, event by event, and whether it commits. */
@@ -67,6 +69,15 @@ describe('workers/child/tries/breaker', () => {
         expect(breaker.probe(1_000)).toBe(Number.POSITIVE_INFINITY);
       }),
     );
+  });
+
+  test('so many events lose a try before a worker holds back as docs/handlers.md says', () => {
+    const breaker = new Breaker();
+    const counted = Array.from({ length: 100 }, (_, id) =>
+      breaker.failed({ id, isFirst: true, error: 'no' }, 0),
+    );
+    const lost = counted.filter((counts) => counts).length;
+    expect(readFileSync(packagePath('docs/handlers.md'), 'utf8')).toContain(`up to ${lost} events die in it`);
   });
 
   test('while nothing succeeds a few events are tried now and then, and the wait has an end', () => {
