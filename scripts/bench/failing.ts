@@ -3,7 +3,7 @@
 import { pino } from 'pino';
 import { groupName } from '../../dist/queue/names.js';
 import { Worker } from '../../dist/workers/child/worker.js';
-import type { Start } from '../../dist/workers/protocol.js';
+import type { StartMessage } from '../../dist/workers/protocol.js';
 import { type BenchCluster, givenBench } from './cluster.ts';
 import { report } from './report.ts';
 
@@ -45,7 +45,7 @@ async function run(
   let calls = 0;
   let startMs = 0;
   let endMs = 0;
-  const start: Start = {
+  const start: StartMessage = {
     type: 'start',
     central: bench.config.central,
     queue: 'orders',

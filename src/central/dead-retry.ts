@@ -9,7 +9,7 @@ import type { CentralLink } from './central-link.ts';
 import { commitRows } from './commit/commit.ts';
 import { type DeadFilter, pageDead } from './dead.ts';
 
-export interface RetryOptions {
+export interface DeadRetryOptions {
   readonly group: string;
   /** Undefined: as fast as it goes. */
   readonly perSecond: number | undefined;
@@ -40,7 +40,7 @@ const COMMIT = { timeoutMs: 60_000, holdSql: 'select 1' };
 export async function retryDead(
   link: CentralLink,
   filter: DeadFilter & { readonly upTo: number },
-  { group, perSecond, signal }: RetryOptions,
+  { group, perSecond, signal }: DeadRetryOptions,
 ): Promise<RetryResult> {
   const result = { retried: 0, waiting: 0, refused: 0, cut: 0 };
   const limit = perSecond === undefined ? MOST_IN_TRANSACTION : pageSize(perSecond);

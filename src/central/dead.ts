@@ -1,4 +1,4 @@
-// Doors onto the dead events of central.
+// Queries of the dead events of central.
 import type { CentralLink } from './central-link.ts';
 
 export type DeadKind = 'poison' | 'handler' | 'killed' | 'conflict';

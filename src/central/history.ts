@@ -34,7 +34,7 @@ export async function readHaltCode(central: Connection, source: number): Promise
 }
 
 /** Events of a source that central still holds: ids are given out again after a restore, times are not. */
-export class HeldEvents {
+export class KnownEvents {
   #ids = new Float64Array(FETCHED);
   #timesUs = new Float64Array(FETCHED);
   #size = 0;
@@ -74,7 +74,7 @@ function twice(values: Float64Array): Float64Array<ArrayBuffer> {
 }
 
 /** The events of one source, under all names that it had, between two ids, in a central queue's tables, as far as rotation has left them. */
-export async function readHeldEvents(
+export async function readKnownEvents(
   central: Connection,
   {
     queue,
@@ -83,25 +83,25 @@ export async function readHeldEvents(
     from,
     to,
   }: { queue: string; column: string; prefixes: readonly string[]; from: number; to: number },
-): Promise<HeldEvents> {
-  const held = new HeldEvents();
+): Promise<KnownEvents> {
+  const known = new KnownEvents();
   const [table] = await central.query<{ name: string }>(
     'select queue_data_pfx as name from pgq.queue where queue_name = $1',
     [queue],
   );
-  if (table === undefined) return held;
-  await central.script(`begin; declare held no scroll cursor for
+  if (table === undefined) return known;
+  await central.script(`begin; declare known no scroll cursor for
     select id, time_us
     from (${prefixes.map((prefix) => heldSql(table.name, column, prefix)).join(' union all ')}) e
     where id between ${from} and ${to}
     order by id`);
   for (;;) {
-    const [rows = []] = await central.script(`fetch ${FETCHED} from held`, { timeoutMs: FETCH_TIMEOUT_MS });
-    for (const { id: one, time_us } of rows) held.add(one as number, time_us as number);
+    const [rows = []] = await central.script(`fetch ${FETCHED} from known`, { timeoutMs: FETCH_TIMEOUT_MS });
+    for (const { id: one, time_us } of rows) known.add(one as number, time_us as number);
     if (rows.length < FETCHED) break;
   }
   await central.script('commit');
-  return held;
+  return known;
 }
 
 function heldSql(table: string, column: string, prefix: string): string {

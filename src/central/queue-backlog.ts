@@ -1,7 +1,7 @@
 // How much the central queues hold.
 import type { CentralLink } from './central-link.ts';
 
-export interface Held {
+export interface QueueBacklog {
   /** Disk of the event tables. */
   readonly bytes: number;
   /** Events that wait for the slowest consumer, by sequence. */
@@ -9,8 +9,13 @@ export interface Held {
 }
 
 /** By central queue. */
-export async function readHeld(link: CentralLink, queues: readonly string[]): Promise<Map<string, Held>> {
+export async function readBacklogs(
+  link: CentralLink,
+  queues: readonly string[],
+): Promise<Map<string, QueueBacklog>> {
   if (queues.length === 0) return new Map();
-  const rows = await link.query<Held & { queue: string }>('select * from tributary.held($1)', [queues]);
+  const rows = await link.query<QueueBacklog & { queue: string }>('select * from tributary.held($1)', [
+    queues,
+  ]);
   return new Map(rows.map(({ queue, bytes, waiting }) => [queue, { bytes, waiting }]));
 }

@@ -2,7 +2,7 @@
 import type { CentralLink } from './central-link.ts';
 
 /** A source that is not simply active. */
-export interface SourceState {
+export interface StoredState {
   readonly state: 'registering' | 'active' | 'halted';
   readonly haltReason: string | undefined;
   readonly paused: boolean;
@@ -11,7 +11,7 @@ export interface SourceState {
 
 export interface SourceStates {
   /** By source id; a source that is absent is active. */
-  readonly exceptions: ReadonlyMap<number, SourceState>;
+  readonly exceptions: ReadonlyMap<number, StoredState>;
   /** How many sources the shards have in all. */
   readonly total: number;
 }
@@ -19,7 +19,7 @@ export interface SourceStates {
 export async function readSourceStates(link: CentralLink, shards: readonly string[]): Promise<SourceStates> {
   const rows = await link.query<{
     source: number | null;
-    state: SourceState['state'];
+    state: StoredState['state'];
     halt_reason: string | null;
     paused: boolean;
     pause_reason: string | null;
@@ -27,7 +27,7 @@ export async function readSourceStates(link: CentralLink, shards: readonly strin
   }>('select * from tributary.source_states($1)', [shards]);
   const exceptions = rows
     .filter((row) => row.source !== null)
-    .map((row): [number, SourceState] => [
+    .map((row): [number, StoredState] => [
       row.source as number,
       {
         state: row.state,

@@ -49,14 +49,14 @@ export interface Shard extends Database {
   readonly moverHost: string;
   readonly schema: 'pgq' | 'pgque';
   /** Where the sources of this shard begin that are not installed yet, before what their queues say. */
-  readonly start?: Start;
+  readonly start?: StartingPoint;
 }
 
 /** Which column of a central event carries `shard:queue:event id`. */
 export type OriginColumn = 'extra1' | 'extra2' | 'extra3' | 'extra4' | 'none';
 
 /** Where a source begins: at install's moment, at the oldest event kept, or where another consumer stands. */
-export type Start =
+export type StartingPoint =
   | { readonly at: 'now' }
   | { readonly at: 'oldest' }
   | { readonly at: 'consumer'; readonly name: string };
@@ -79,7 +79,7 @@ export interface Queue {
   readonly where?: string;
   readonly columns: ColumnMap;
   /** Undefined: `oldest` for queues that install creates, and a mistake for queues that already hold events. */
-  readonly start?: Start;
+  readonly start?: StartingPoint;
   /** Create the source queue where it does not exist. */
   readonly create: boolean;
   readonly origin: OriginColumn;

@@ -6,7 +6,7 @@ import type { Config, Database, Problem, Queue, Shard } from './config.ts';
 import { ACCESS_KEYS, compact, readAccess, readCentral } from './sections/database.ts';
 import { readQueues } from './sections/queues.ts';
 import { readHttp, readMover, readName } from './sections/settings.ts';
-import { placeOf, readShards } from './sections/shards.ts';
+import { placeKey, readShards } from './sections/shards.ts';
 import { whyUnreadable } from './sections/tls.ts';
 import { parseYaml } from './syntax.ts';
 import { Value } from './value.ts';
@@ -103,7 +103,7 @@ function reportLoop(
   value: Value,
   { central, shards, queues }: { central: Database; shards: readonly Shard[]; queues: readonly Queue[] },
 ): void {
-  const shard = shards.find((one) => placeOf(one) === placeOf(central));
+  const shard = shards.find((one) => placeKey(one) === placeKey(central));
   if (shard === undefined) return;
   const names = new Set(queues.map(({ name }) => name));
   const loop = queues.flatMap(({ from }) => from).find((source) => names.has(source));

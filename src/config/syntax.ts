@@ -64,7 +64,7 @@ export interface Syntax {
 }
 
 /** Where a value begins, its tag included; undefined for what has no place. */
-export function startOf(node: Node | null, text: string): number | undefined {
+export function offsetOf(node: Node | null, text: string): number | undefined {
   const at = node?.range?.[0];
   if (at === undefined || node?.tag !== ENV_TAG.tag) return at;
   const tag = text.lastIndexOf(ENV_TAG.tag, at);

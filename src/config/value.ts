@@ -2,11 +2,11 @@
 import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type Scalar } from 'yaml';
 import type { Report } from './report.ts';
 import { Section } from './section.ts';
-import { EnvReference, startOf } from './syntax.ts';
+import { EnvReference, offsetOf } from './syntax.ts';
 import { BadUnit, parseDuration, parseRate, parseSize } from './units.ts';
 
 /** What all values of one file share. */
-export interface Source {
+export interface SourceText {
   readonly report: Report;
   readonly document: Document;
   readonly text: string;
@@ -25,17 +25,17 @@ export interface Text {
 }
 
 /** Where something stands that may be a mistake: a value of the file, or an argument of the command line. */
-export interface Place {
+export interface TextPlace {
   readonly name: string;
-  readonly source: Pick<Source, 'env' | 'folder'>;
+  readonly source: Pick<SourceText, 'env' | 'folder'>;
   problem(sentence: string): undefined;
   warn(sentence: string): void;
 }
 
 const LONGEST_SHOWN = 60;
 
-export class Value implements Place {
-  readonly source: Source;
+export class Value implements TextPlace {
+  readonly source: SourceText;
   /** The dotted way from the top, in backticks: `` `queues.orders.workers` ``. */
   readonly name: string;
   readonly #path: string;
@@ -43,14 +43,14 @@ export class Value implements Place {
   readonly #at: number;
 
   /** @param at where to point at if the value is empty. */
-  constructor(source: Source, node: Node | null, { path, at }: { path: string; at: number }) {
+  constructor(source: SourceText, node: Node | null, { path, at }: { path: string; at: number }) {
     this.source = source;
     this.#path = path;
     this.name = path === '' ? 'The file' : `\`${path}\``;
     const target = isAlias(node) ? (node.resolve(source.document) ?? null) : node;
     const isEmpty = target === null || (isScalar(target) && target.value === null);
     this.#node = isEmpty ? null : target;
-    this.#at = (isEmpty ? undefined : startOf(node, source.text)) ?? at;
+    this.#at = (isEmpty ? undefined : offsetOf(node, source.text)) ?? at;
   }
 
   /** Nothing after the colon, or `null`. */

@@ -1,4 +1,4 @@
-// Doors onto leases (tributary.lease_*): one call per function.
+// Queries of leases (tributary.lease_*): one call per function.
 import type { Connection } from '../postgres/connection.ts';
 import type { Holding, Member } from './assignment.ts';
 import type { Term } from './term.ts';

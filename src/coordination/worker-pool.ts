@@ -1,7 +1,7 @@
-// Doors onto tributary.worker_pool: how many workers a central queue shall have, and who says so.
+// Queries of tributary.worker_pool: how many workers a central queue shall have, and who says so.
 import type { Connection } from '../postgres/connection.ts';
 
-export interface WorkerPool {
+export interface WantedWorkers {
   readonly queue: string;
   readonly wanted: number;
   /** The number in the file. */
@@ -15,7 +15,7 @@ export interface WorkerPool {
 /** Sent with the queue's name as payload whenever a number changes. */
 export const WORKERS_CHANNEL = 'tributary_workers';
 
-export async function readWorkerPools(connection: Connection): Promise<WorkerPool[]> {
+export async function readWantedWorkers(connection: Connection): Promise<WantedWorkers[]> {
   const rows = await connection.query<{
     central_queue: string;
     wanted: number;
@@ -51,7 +51,7 @@ export async function resetWorkers(connection: Connection, queue: string): Promi
 }
 
 /** Asks all hosts to replace the queue's workers. @returns the generation of the new ones. */
-export async function renewWorkers(connection: Connection, queue: string): Promise<number> {
+export async function rollOverWorkers(connection: Connection, queue: string): Promise<number> {
   return answer(await connection.query('select tributary.worker_pool_renew($1) as wanted', [queue]));
 }
 

@@ -4,7 +4,7 @@ import { sentenceFor } from '../errors/sentence.ts';
 import { Connection } from '../postgres/connection.ts';
 import { literal } from '../postgres/quote.ts';
 import { reachingWith } from './facts/reach.ts';
-import { leftOver, readSources } from './facts/sources.ts';
+import { leftOver, readKnownSources } from './facts/sources.ts';
 import { APPLICATION, type InstallOptions } from './install.ts';
 import { placeOfCentral } from './plan/central-plan.ts';
 import { type RenderOptions, renderSteps } from './plan/steps.ts';
@@ -38,7 +38,8 @@ export async function dryRun(config: Config, { only }: Pick<InstallOptions, 'onl
           ).filter(({ shard }) => only?.has(shard.name) !== false);
     return {
       rows: [rowOfCentral(config, central), ...shards.map((shard) => rowOfShard(shard))],
-      leftOver: central.central.applied.length > 0 ? leftOver(config, await readSources(connection)) : [],
+      leftOver:
+        central.central.applied.length > 0 ? leftOver(config, await readKnownSources(connection)) : [],
       script: ({ whole = false } = {}) => {
         const how = { whole, listed: new Set<string>() };
         const parts = [

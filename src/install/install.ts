@@ -10,7 +10,7 @@ import { sentenceFor } from '../errors/sentence.ts';
 import { Connection } from '../postgres/connection.ts';
 import { reachingWith } from './facts/reach.ts';
 import { placeOfCentral } from './plan/central-plan.ts';
-import type { Fingerprint } from './plan/queue-steps.ts';
+import type { RegistrationTick } from './plan/queue-steps.ts';
 import { placeOfShard } from './plan/shard-plan.ts';
 import { runSteps } from './plan/steps.ts';
 import { createPositions, registerSources } from './register.ts';
@@ -139,7 +139,7 @@ function installShard(
       return rowOfShard(found);
     }
     const beginning = sources.filter(({ queue }) => begin.some((wanted) => wanted.queue === queue));
-    const lost = await createPositions(central, beginning, last as unknown as Fingerprint[]);
+    const lost = await createPositions(central, beginning, last as unknown as RegistrationTick[]);
     await noteFirst(central, found);
     const mistakes = lost.map(
       (queue) =>

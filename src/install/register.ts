@@ -6,7 +6,7 @@
 // whose registration the next install finds on the shard and whose position it takes from there.
 import type { Connection } from '../postgres/connection.ts';
 import type { WantedSource } from './facts/sources.ts';
-import type { Fingerprint } from './plan/queue-steps.ts';
+import type { RegistrationTick } from './plan/queue-steps.ts';
 
 export interface RegisteredSource {
   readonly id: number;
@@ -35,7 +35,7 @@ export function registerSources(
 export async function createPositions(
   central: Connection,
   sources: readonly RegisteredSource[],
-  fingerprints: readonly Fingerprint[],
+  fingerprints: readonly RegistrationTick[],
 ): Promise<string[]> {
   const idOf = new Map(sources.map(({ queue, id }) => [queue, id]));
   const known = fingerprints

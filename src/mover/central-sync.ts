@@ -1,6 +1,6 @@
 // What a mover exchanges with central once a second: what operators changed, how things stand, how full the queues are.
 import type { CentralLink } from '../central/central-link.ts';
-import { readHeld } from '../central/queue-backlog.ts';
+import { readBacklogs } from '../central/queue-backlog.ts';
 import { readSourceStates, storeLag } from '../central/source-states.ts';
 import type { WatchedService } from '../lifecycle/service-set.ts';
 import { wait } from '../lifecycle/wait.ts';
@@ -8,7 +8,7 @@ import { lagOf } from './lag-report.ts';
 import type { Backpressure } from './limits/backpressure.ts';
 import type { ShardLoop } from './shard/shard-loop.ts';
 
-export interface ControlOptions {
+export interface CentralSyncOptions {
   /** Its own: closed with it. */
   readonly link: CentralLink;
   /** The shards that are moved now. */
@@ -24,16 +24,16 @@ export interface ControlOptions {
 const EVERY_MS = 1_000;
 const LAG_EVERY_MS = 2_000;
 
-export class Control implements WatchedService {
+export class CentralSync implements WatchedService {
   readonly name = 'exchange with central';
   readonly link: CentralLink;
-  readonly #options: ControlOptions;
+  readonly #options: CentralSyncOptions;
   readonly #stopped = new AbortController();
   turns = 0;
   #opened = 0;
   #lagAtMs = 0;
 
-  constructor(options: ControlOptions) {
+  constructor(options: CentralSyncOptions) {
     this.#options = options;
     this.link = options.link;
   }
@@ -100,8 +100,8 @@ export class Control implements WatchedService {
 
   async #measureHeld(): Promise<void> {
     const { link, backpressures } = this.#options;
-    const held = await readHeld(link, [...backpressures.keys()]);
+    const backlogs = await readBacklogs(link, [...backpressures.keys()]);
     for (const [queue, backpressure] of backpressures)
-      backpressure.measured(held.get(queue) ?? { bytes: 0, waiting: 0 });
+      backpressure.measured(backlogs.get(queue) ?? { bytes: 0, waiting: 0 });
   }
 }

@@ -5,17 +5,17 @@ import { TributaryError } from '../errors/tributary-error.ts';
 import type { OnMoverOccurrence } from './occurrence.ts';
 import type { Source } from './source/source.ts';
 
-export interface CondemningOptions {
+export interface CondemnerOptions {
   readonly config: Config;
   /** Halts the source for poison; `what` completes "Source … is halted: …". */
   readonly halt: (source: Source, what: string) => void;
   readonly onOccurrence: OnMoverOccurrence;
 }
 
-export class Condemning {
-  readonly #options: CondemningOptions;
+export class Condemner {
+  readonly #options: CondemnerOptions;
 
-  constructor(options: CondemningOptions) {
+  constructor(options: CondemnerOptions) {
     this.#options = options;
   }
 

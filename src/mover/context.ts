@@ -2,10 +2,10 @@
 import type { CentralLink } from '../central/central-link.ts';
 import type { Config } from '../config/config.ts';
 import type { Watchdog } from '../lifecycle/watchdog.ts';
-import type { Condemning } from './condemn.ts';
+import type { Condemner } from './condemn.ts';
 import type { Gatherer } from './gather/gatherer.ts';
 import type { MemoryBudget } from './limits/memory-budget.ts';
-import type { RoundGate } from './limits/round-limit.ts';
+import type { RoundLimit } from './limits/round-limit.ts';
 import type { OnMoverOccurrence } from './occurrence.ts';
 import type { DivergenceCode } from './shard/judge.ts';
 import type { Source } from './source/source.ts';
@@ -16,8 +16,8 @@ export interface MoverContext {
   readonly consumer: string;
   readonly watchdog: Watchdog;
   readonly budget: MemoryBudget;
-  readonly gate: RoundGate;
-  readonly condemning: Condemning;
+  readonly roundLimit: RoundLimit;
+  readonly condemner: Condemner;
   readonly onOccurrence: OnMoverOccurrence;
   /** For short questions; another one after it was given up. */
   central(): CentralLink;

@@ -23,7 +23,7 @@ export interface LagSituation {
 export function lagOf(loop: ShardLoop, situation: LagSituation): LagFigure[] {
   return loop.sources.map((source) => {
     const { figures } = source;
-    const isExcused = source.trouble !== undefined || loop.trouble !== undefined || source.isAside;
+    const isExcused = source.trouble !== undefined || loop.trouble !== undefined || source.isReadAlone;
     if (isExcused) source.excusedAtMs = situation.nowMs;
     const { state, reason } = stateOf(loop, source, situation);
     const isKnown = figures.atMs !== 0;
@@ -51,7 +51,7 @@ function stateOf(
   if (loop.trouble !== undefined) return { state: 'unreachable', reason: loop.trouble };
   const isBehind = (figures.eventsBehind ?? 0) > 0;
   const movedLately = nowMs - source.movedAtMs < MOVING_MS;
-  if (source.isAside) return { state: 'moving', reason: null };
+  if (source.isReadAlone) return { state: 'moving', reason: null };
   const silentMs = nowMs - Math.max(figures.atMs, source.excusedAtMs);
   if (silentMs > SILENT_MS) {
     return {

@@ -22,15 +22,15 @@ import { Connection } from '../postgres/connection.ts';
 import { consumerName, shardResource } from '../queue/names.ts';
 import { CentralTicker } from '../upkeep/central-ticker.ts';
 import { CENTRAL_RESOURCE, CentralUpkeep } from '../upkeep/central-upkeep.ts';
-import { Control } from './central-sync.ts';
-import { Condemning } from './condemn.ts';
+import { CentralSync } from './central-sync.ts';
+import { Condemner } from './condemn.ts';
 import type { MoverContext } from './context.ts';
 import { Gatherer } from './gather/gatherer.ts';
 import { sorterFor } from './gather/refused-events.ts';
 import { type Backpressure, backpressureOf } from './limits/backpressure.ts';
-import { GiveWay } from './limits/commit-pace.ts';
+import { CommitPace } from './limits/commit-pace.ts';
 import { MemoryBudget } from './limits/memory-budget.ts';
-import { RoundGate } from './limits/round-limit.ts';
+import { RoundLimit } from './limits/round-limit.ts';
 import type { OnMoverOccurrence } from './occurrence.ts';
 import { ShardLoop } from './shard/shard-loop.ts';
 import type { Source } from './source/source.ts';
@@ -47,7 +47,7 @@ export interface MoverOptions {
 
 const COMMIT_TIMEOUT_MS = 30_000;
 /** The rest of `mover.memory` is for what is done with and not yet collected as garbage. */
-const HELD_SHARE = 0.75;
+const POOL_SHARE = 0.75;
 const LEASE_MS = 10_000;
 /** More shards asked at once only make each answer later: the servers of one host have so many cores. */
 const ROUNDS_AT_ONCE = 16;
@@ -70,7 +70,7 @@ export class Mover implements Service {
   readonly #own: ServiceSet<WatchedService>;
   readonly #stopped = new AbortController();
   #context: MoverContext | undefined;
-  readonly #giveWay = new GiveWay();
+  readonly #commitPace = new CommitPace();
   readonly #backpressures = new Map<string, Backpressure>();
   /** Why a central queue takes no events, in a sentence. */
   readonly #queueTrouble = new Map<string, string>();
@@ -155,7 +155,7 @@ export class Mover implements Service {
         onTrouble: (error) => this.#centralTrouble(error),
       });
     if (name === CONTROL) {
-      return new Control({
+      return new CentralSync({
         link: this.#newLink('control'),
         loops: () => this.shards,
         host: this.#member.host,
@@ -167,8 +167,8 @@ export class Mover implements Service {
     return this.#newGatherer(name.slice(GATHERER.length));
   }
 
-  get #control(): Control {
-    return this.#own.get(CONTROL) as Control;
+  get #control(): CentralSync {
+    return this.#own.get(CONTROL) as CentralSync;
   }
 
   #newKeeper(): LeaseKeeper {
@@ -214,13 +214,13 @@ export class Mover implements Service {
       config: this.#config,
       consumer,
       watchdog: this.#watchdog,
-      budget: new MemoryBudget(memoryBytes * HELD_SHARE, wholeBytes),
-      gate: new RoundGate({ limit: ROUNDS_AT_ONCE, patienceMs: ROUND_PATIENCE_MS }),
+      budget: new MemoryBudget(memoryBytes * POOL_SHARE, wholeBytes),
+      roundLimit: new RoundLimit({ limit: ROUNDS_AT_ONCE, patienceMs: ROUND_PATIENCE_MS }),
       onOccurrence: this.#onOccurrence,
       gathererOf: (queue) => this.#own.get(GATHERER + queue) as WatchedService as Gatherer,
       central: () => this.#control.link,
       halt: (source, { code, reason }) => this.#halt(source, { code, what: reason }),
-      condemning: new Condemning({
+      condemner: new Condemner({
         config: this.#config,
         halt: (source, what) => this.#halt(source, { code: 'poison', what }),
         onOccurrence: this.#onOccurrence,
@@ -230,17 +230,17 @@ export class Mover implements Service {
 
   #newGatherer(queue: string): Gatherer {
     const options = { timeoutMs: COMMIT_TIMEOUT_MS, holdSql: memberHoldSql(this.#member.id) };
-    const { condemning } = this.#context as MoverContext;
+    const { condemner } = this.#context as MoverContext;
     const backpressure = backpressureOf(this.#config.queues.find(({ name }) => name === queue));
     if (backpressure !== undefined) this.#backpressures.set(queue, backpressure);
     return new Gatherer(queue, {
       ...(backpressure === undefined ? {} : { backpressure }),
-      giveWay: this.#giveWay,
+      commitPace: this.#commitPace,
       mostEvents: this.#config.mover.wholeEvents,
-      doorOf: (lane) => {
+      connectionOf: (lane) => {
         const link = this.#newLink(lane === 'quick' ? `commit ${queue}` : `commit ${queue} ${lane}`);
         return {
-          sortOut: sorterFor({ link, commitOptions: options, condemning }),
+          sortOut: sorterFor({ link, commitOptions: options, condemner }),
           commit: (content) => {
             const { chunks } = content;
             const counted = Array.isArray(chunks) ? chunks : link.counted(chunks);

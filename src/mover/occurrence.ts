@@ -1,5 +1,5 @@
 // What happens in a mover, for those who watch: logs, metrics, tests. Nothing here logs by itself.
-import type { Cut } from './windows/divided-window.ts';
+import type { DividedWindow } from './windows/divided-window.ts';
 
 export type MoverOccurrence =
   | {
@@ -43,7 +43,7 @@ export type MoverOccurrence =
       readonly error: string;
       readonly sqlstate: string;
     }
-  | ({ readonly kind: 'window-cut'; readonly shard: string; readonly queue: string } & Cut)
+  | ({ readonly kind: 'window-cut'; readonly shard: string; readonly queue: string } & DividedWindow)
   | { readonly kind: 'origin-taken'; readonly shard: string; readonly queue: string; readonly rows: number }
   | { readonly kind: 'foreign-ticker'; readonly shard: string; readonly queue: string }
   | { readonly kind: 'upkeep'; readonly database: string; readonly what: string; readonly detail: string }

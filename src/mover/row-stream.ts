@@ -1,6 +1,6 @@
 // The bytes of one oversized row on their way from a shard's COPY into central's: one chunk at a time, never the row.
 import { TributaryError } from '../errors/tributary-error.ts';
-import { Change } from '../lifecycle/change.ts';
+import { Signal } from '../lifecycle/signal.ts';
 
 /** A large row that after this time comes more slowly than this is slow. */
 const SLOW_AFTER_MS = 30_000;
@@ -11,7 +11,7 @@ export class RowStream implements AsyncIterable<Buffer> {
   #hasEnded = false;
   #failure: unknown;
   #isBrokenOff = false;
-  readonly #changed = new Change();
+  readonly #changed = new Signal();
   readonly #beganMs = performance.now();
   #bytes = 0;
 
@@ -39,13 +39,13 @@ export class RowStream implements AsyncIterable<Buffer> {
     }
     this.#chunk = chunk;
     this.#bytes += chunk.length;
-    this.#changed.told();
+    this.#changed.notify();
   }
 
   /** All of the row has been pushed. */
   end(): void {
     this.#hasEnded = true;
-    this.#changed.told();
+    this.#changed.notify();
   }
 
   /** The rest of the row does not come: the reader throws. */
@@ -57,7 +57,7 @@ export class RowStream implements AsyncIterable<Buffer> {
   /** The row is not taken: the next push throws. */
   refuse(error: unknown): void {
     this.#failure ??= error;
-    this.#changed.told();
+    this.#changed.notify();
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Buffer> {
@@ -68,7 +68,7 @@ export class RowStream implements AsyncIterable<Buffer> {
       const chunk = this.#chunk;
       if (chunk === undefined) return;
       this.#chunk = undefined;
-      this.#changed.told();
+      this.#changed.notify();
       yield chunk;
     }
   }

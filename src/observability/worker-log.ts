@@ -110,7 +110,7 @@ export function logWorkers(log: Logger): (occurrence: WorkerOccurrence) => void 
       case 'queue-unparked':
         log.info({ queue: occurrence.queue }, `queue ${occurrence.queue} is worked on again`);
         break;
-      case 'queue-held':
+      case 'queue-held-back':
         log.error(
           { queue: occurrence.queue },
           `queue ${occurrence.queue} is held back: ${occurrence.sentence}`,

@@ -13,7 +13,7 @@ export interface Sides {
   readonly isHandledInOrder: boolean;
 }
 
-export interface Verdict {
+export interface ProofVerdict {
   readonly expected: number | undefined;
   readonly committed: number;
   readonly moved: number;
@@ -31,7 +31,7 @@ export interface Verdict {
 
 const MAX_CULPRITS = 5;
 
-export function judge({ shards, central, handled, expected, isHandledInOrder }: Sides): Verdict {
+export function judgeProof({ shards, central, handled, expected, isHandledInOrder }: Sides): ProofVerdict {
   const moving = compare(shards, central);
   const handling = compare(isHandledInOrder ? shards : shards.map(withoutTick), handled);
   const both = (...kinds: FaultKind[]) =>

@@ -1,4 +1,4 @@
-// Doors onto PgQ's subscriptions: a consumer's registration, where it stands, its end.
+// Queries of PgQ's subscriptions: a consumer's registration, where it stands, its end.
 import type { Connection } from '../postgres/connection.ts';
 import { literal } from '../postgres/quote.ts';
 import type { QueueOptions } from './queues.ts';

@@ -1,4 +1,4 @@
-// Doors onto cooperative consumption (tributary.coop_*): several members share one position of a central queue.
+// Queries of cooperative consumption (tributary.coop_*): several members share one position of a central queue.
 import { TributaryError } from '../errors/tributary-error.ts';
 
 /** Whatever runs one statement: our own connection, with plain types or ours. */

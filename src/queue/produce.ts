@@ -1,4 +1,4 @@
-// The producer's door onto PgQ: inserting events, in transactions of our own.
+// The producer's queries of PgQ: inserting events, in transactions of our own.
 import type { Connection } from '../postgres/connection.ts';
 import type { QueueOptions } from './queues.ts';
 

@@ -1,4 +1,4 @@
-// Doors onto PgQ's queue administration. Each call is one function of PgQ; the `…Sql` forms are the same call as text, for
+// Queries of PgQ's queue administration. Each call is one function of PgQ; the `…Sql` forms are the same call as text, for
 // scripts of several statements in one message and for `install --dry-run`.
 import type { Connection } from '../postgres/connection.ts';
 import { literal } from '../postgres/quote.ts';

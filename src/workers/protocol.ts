@@ -105,14 +105,14 @@ export const toPrimary = z.discriminatedUnion('type', [
     stalledMs: z.number(),
     recent: tried.optional(),
     /** That nothing succeeds, in a sentence. */
-    held: z.string().optional(),
+    heldBack: z.string().optional(),
     progress: z.object({ done: z.number(), events: z.number().optional() }).optional(),
   }),
 ]);
 
-export type Tried = z.infer<typeof tried>;
-export type Suspect = z.infer<typeof suspect>;
-export type Start = z.infer<typeof start>;
+export type TriedEvents = z.infer<typeof tried>;
+export type FatalCall = z.infer<typeof suspect>;
+export type StartMessage = z.infer<typeof start>;
 export type ToWorker = z.infer<typeof toWorker>;
 export type ToPrimary = z.infer<typeof toPrimary>;
 

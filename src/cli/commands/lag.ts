@@ -65,7 +65,7 @@ export function register(program: Command, context: CliContext): void {
         if (!options.watch) context.stdout.write(viewOf(options, maxMs, context).show(report as LagReport));
         const { maxDead, maxRetrying } = options;
         const isJudged = maxMs !== undefined || maxDead !== undefined || maxRetrying !== undefined;
-        if (isJudged && report !== undefined) judge(report, { maxMs, maxDead, maxRetrying });
+        if (isJudged && report !== undefined) judgeLimits(report, { maxMs, maxDead, maxRetrying });
       } finally {
         await reader.close();
       }
@@ -102,7 +102,7 @@ function amount(text: string): number {
 }
 
 /** @throws Exit 3 with the names of those that exceed a limit, do not move, or fail. */
-function judge(
+function judgeLimits(
   { central, sources }: LagReport,
   { maxMs, ...limits }: Omit<LagLimits, 'maxSeconds'> & { readonly maxMs: number | undefined },
 ): void {

@@ -5,12 +5,12 @@ import type { Command } from 'commander';
 import { CentralLink } from '../../central/central-link.ts';
 import { readIdentity } from '../../central/identity.ts';
 import { BadUnit, parseDuration } from '../../config/units.ts';
-import { renewWorkers } from '../../coordination/worker-pool.ts';
+import { rollOverWorkers } from '../../coordination/worker-pool.ts';
 import { counted } from '../../errors/words.ts';
 import { wait } from '../../lifecycle/wait.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT, Exit } from '../exit.ts';
-import { workedQueues } from './work.ts';
+import { queuesToWork } from './work.ts';
 
 interface Options {
   readonly workers?: boolean;
@@ -35,7 +35,7 @@ export function register(program: Command, context: CliContext): void {
           EXIT.wrong,
           'Say what to reload: `tributary reload --workers` replaces the workers. The file is read when a process starts.',
         );
-      const queues = workedQueues(config, queue);
+      const queues = queuesToWork(config, queue);
       const link = new CentralLink(config, 'reload');
       try {
         await readIdentity(link, config.name);
@@ -55,7 +55,7 @@ async function renew(
 ): Promise<boolean> {
   const wanted = await link.use(async (central) => {
     const generations = new Map<string, number>();
-    for (const queue of queues) generations.set(queue, await renewWorkers(central, queue));
+    for (const queue of queues) generations.set(queue, await rollOverWorkers(central, queue));
     return generations;
   });
   const endMs = performance.now() + patienceMs;

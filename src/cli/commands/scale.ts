@@ -6,7 +6,7 @@ import { CentralLink } from '../../central/central-link.ts';
 import { readIdentity } from '../../central/identity.ts';
 import type { Config } from '../../config/config.ts';
 import { MOST_WORKERS } from '../../config/sections/queues.ts';
-import { readWorkerPools, resetWorkers, setWorkers } from '../../coordination/worker-pool.ts';
+import { readWantedWorkers, resetWorkers, setWorkers } from '../../coordination/worker-pool.ts';
 import { counted } from '../../errors/words.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT, Exit } from '../exit.ts';
@@ -64,7 +64,7 @@ function wantedNumber(
 async function scale(link: CentralLink, queue: string, wanted: number | undefined): Promise<string> {
   const by = `${userInfo().username}@${hostname()}`;
   return await link.use(async (connection) => {
-    const before = (await readWorkerPools(connection)).find((pool) => pool.queue === queue);
+    const before = (await readWantedWorkers(connection)).find((pool) => pool.queue === queue);
     const now =
       wanted === undefined
         ? await resetWorkers(connection, queue)

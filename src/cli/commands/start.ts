@@ -15,7 +15,7 @@ import { logWorkers } from '../../observability/worker-log.ts';
 import { WorkerPool } from '../../workers/primary/pool.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT, Exit } from '../exit.ts';
-import { type Death, ForkedMover } from './start/forked-mover.ts';
+import { ForkedMover, type MoverDeath } from './start/forked-mover.ts';
 
 /** What `start` runs: it drains, or ends without waiting for anything. */
 interface Supervised extends Service {
@@ -90,7 +90,7 @@ function newMover(config: Config, host: string, { log }: CliContext): ForkedMove
   });
 }
 
-function describe({ code, signal, restartMs }: Death): string {
+function describe({ code, signal, restartMs }: MoverDeath): string {
   const how = signal ?? (code === null ? 'it could not be started' : `exit code ${code}`);
   return `the mover died (${how}); the next one starts ${restartMs === 0 ? 'at once' : `in ${restartMs} ms`}`;
 }

@@ -22,7 +22,7 @@ export function register(program: Command, context: CliContext): void {
     .option('--host <name>', 'how this host is called in `lag`; default: the name of this machine')
     .action(async ({ queue, host = hostname() }: Options) => {
       const config = await context.loadConfig();
-      const queues = workedQueues(config, queue);
+      const queues = queuesToWork(config, queue);
       const pool = new WorkerPool({
         config,
         host,
@@ -45,7 +45,7 @@ export function register(program: Command, context: CliContext): void {
 }
 
 /** @throws Exit with a sentence about names that are none, or where there is nothing to work on. */
-export function workedQueues(config: Config, asked?: readonly string[]): string[] {
+export function queuesToWork(config: Config, asked?: readonly string[]): string[] {
   const worked = config.queues.filter(({ workers }) => workers !== 'none').map(({ name }) => name);
   for (const name of asked ?? []) requireWorked(config, name);
   const queues = asked ?? worked;

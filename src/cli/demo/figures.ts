@@ -9,7 +9,7 @@ import type { Installed } from './stage.ts';
 const MOST_SHARDS = 12;
 const PATIENCE_MS = 800;
 
-export class Figures {
+export class DemoFigures {
   readonly #installed: Installed;
   readonly #reader: LagReader;
 

@@ -4,7 +4,7 @@ import type { Config } from '../../config/config.ts';
 import { Connection } from '../../postgres/connection.ts';
 import { readHandled } from '../../proof/handled.ts';
 import { readCentralEvents, readShardEvents } from '../../proof/origins.ts';
-import { judge, type Verdict } from '../../proof/verdict.ts';
+import { judgeProof, type ProofVerdict } from '../../proof/verdict.ts';
 
 /** The table that each queue's handler writes to, a row for every event. */
 const TABLES: Readonly<Record<string, string>> = {
@@ -20,7 +20,7 @@ export interface Counts {
   readonly handled: number;
 }
 
-export interface QueueVerdict extends Verdict {
+export interface QueueVerdict extends ProofVerdict {
   readonly queue: string;
 }
 
@@ -77,7 +77,7 @@ export class Ledger {
           from.map((source) => readShardEvents(this.#shards[at] as Connection, { shard, queue: source })),
         ),
       );
-      const verdict = judge({
+      const verdict = judgeProof({
         shards: rows.flat(),
         central: await readCentralEvents(this.#central, { queue }),
         handled: await readHandled(this.#central, TABLES[queue] as string),

@@ -2,7 +2,7 @@
 import { wait } from '../../lifecycle/wait.ts';
 import { seconds } from '../terminal/output.ts';
 import { killMover, killWorker } from './accidents.ts';
-import { Figures } from './figures.ts';
+import { DemoFigures } from './figures.ts';
 import type { Installed } from './stage.ts';
 
 const REDRAW_MS = 1_000;
@@ -44,7 +44,7 @@ export async function openHours(installed: Installed): Promise<void> {
 /** Draws until told to stop. */
 export async function draw(installed: Installed, signal: AbortSignal): Promise<void> {
   const { screen } = installed.stage;
-  const figures = new Figures(installed);
+  const figures = new DemoFigures(installed);
   try {
     while (!signal.aborted) {
       await wait(screen.isTerminal ? REDRAW_MS : REPEAT_MS, signal);

@@ -8,7 +8,7 @@ import { EXIT, Exit } from '../exit.ts';
 import { count } from '../terminal/output.ts';
 import { draw, openHours, settled, staffed } from './open-hours.ts';
 import type { DemoOptions } from './options.ts';
-import { setUp } from './set-up.ts';
+import { setUpDemo } from './set-up.ts';
 import { Shop } from './shop.ts';
 import { type Installed, Stage } from './stage.ts';
 import { Supervised } from './supervised.ts';
@@ -25,7 +25,7 @@ export async function runDemo(options: DemoOptions, context: CliContext): Promis
   const stage = new Stage(context, options);
   let isHolding = false;
   try {
-    const installed = await setUp(stage);
+    const installed = await setUpDemo(stage);
     isHolding = await perform(installed);
     if (options.isKept) await keepRunning(installed);
   } catch (error) {

@@ -11,7 +11,7 @@ import { Ledger } from './ledger.ts';
 import { makeDatabases, startServer } from './server.ts';
 import type { Installed, Stage } from './stage.ts';
 
-export async function setUp(stage: Stage): Promise<Installed> {
+export async function setUpDemo(stage: Stage): Promise<Installed> {
   const { options, screen, signal } = stage;
   const { shards, isKept } = options;
   screen.line('Starting a PostgreSQL of its own, which never waits for the disk: right for a demo only.');

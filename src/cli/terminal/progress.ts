@@ -2,7 +2,7 @@
 import { plain, plainLines } from '../../lifecycle/plain.ts';
 import type { Output } from '../context.ts';
 
-export interface Progress {
+export interface FleetProgress {
   /** One more is done. @param trouble a sentence that stays on the screen. @param what shown until the next one. */
   step(trouble: string | undefined, what: string): void;
   /** Takes the rewritten line away. */
@@ -11,7 +11,7 @@ export interface Progress {
 
 const ERASE_LINE = '\r\x1b[2K';
 
-export function progressOn(stderr: Output, { total, what }: { total: number; what: string }): Progress {
+export function progressOn(stderr: Output, { total, what }: { total: number; what: string }): FleetProgress {
   let done = 0;
   const isTerminal = stderr.isTTY === true;
   const show = (detail: string) => {

@@ -5,7 +5,7 @@ import type { Section } from '../section.ts';
 import { localHost, type Surroundings, surroundingsOf } from '../surroundings.ts';
 import { expandUrl, parseUrl, urlWithoutSecrets } from '../url/url.ts';
 import { BadUrl, type UrlParts } from '../url/url-parts.ts';
-import type { Place, Text, Value } from '../value.ts';
+import type { Text, TextPlace, Value } from '../value.ts';
 import { readTls, tlsOfUrl } from './tls.ts';
 
 /** What `defaults:` and the map of a database may both say. */
@@ -66,7 +66,7 @@ export function readUrls(value: Value, { isOne = false } = {}): UrlParts[] {
  */
 export function toDatabase(
   url: UrlParts,
-  { own, defaults, value }: { own: Access; defaults: Access; value: Place },
+  { own, defaults, value }: { own: Access; defaults: Access; value: TextPlace },
 ): Database | undefined {
   for (const key of ['user', 'password'] as const) {
     if (own[key] !== undefined && url[key] !== undefined) {
@@ -103,7 +103,7 @@ export function toDatabase(
 /** What leads to the database, and what else the URL and its surroundings say. */
 function whereIs(
   url: UrlParts,
-  { defaults, value }: { readonly defaults: Access; readonly value: Place },
+  { defaults, value }: { readonly defaults: Access; readonly value: TextPlace },
 ): ({ host: string; port: number; database: string } & Surroundings) | undefined {
   try {
     const { said, around } = surroundingsOf(url, value.source.env);

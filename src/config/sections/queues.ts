@@ -1,7 +1,7 @@
 // `queues:` → the central queues, what feeds them and who works them off.
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { ColumnMap, Config, OriginColumn, Queue, Recycle, Start } from '../config.ts';
+import type { ColumnMap, Config, OriginColumn, Queue, Recycle, StartingPoint } from '../config.ts';
 import type { Section } from '../section.ts';
 import { either, type Value } from '../value.ts';
 import { compact } from './database.ts';
@@ -172,14 +172,14 @@ function readExpression(value: Value | undefined, wanted: string): string | unde
 }
 
 /** Undefined: it is none. */
-export function parseStart(text: string): Start | undefined {
+export function parseStart(text: string): StartingPoint | undefined {
   if (text === 'now' || text === 'oldest') return { at: text };
   const consumer = /^at-consumer\s+(\S.*)$/.exec(text.trim())?.[1];
   return consumer === undefined ? undefined : { at: 'consumer', name: consumer };
 }
 
 /** `oldest`, `now` or `at-consumer NAME`, of a queue or of a shard. */
-export function readStart(value: Value | undefined): Start | undefined {
+export function readStart(value: Value | undefined): StartingPoint | undefined {
   if (value === undefined) return undefined;
   const wanted = `${either(['now', 'oldest'])}, or \`at-consumer NAME\``;
   const text = value.scalar(wanted);

@@ -66,7 +66,7 @@ function readEntry(value: Value, defaults: Access): Entry[] {
 function reportTwins(entries: readonly Entry[]): void {
   const databases = new Map<string, Entry>();
   for (const entry of entries) {
-    const key = placeOf(entry.database);
+    const key = placeKey(entry.database);
     const first = databases.get(key);
     if (first === undefined) databases.set(key, entry);
     else {
@@ -78,7 +78,7 @@ function reportTwins(entries: readonly Entry[]): void {
 }
 
 /** Whether two descriptions lead to the same database, as far as the file can tell. */
-export const placeOf = ({ host, port, database }: Database): string =>
+export const placeKey = ({ host, port, database }: Database): string =>
   `${host.toLowerCase()}:${port}/${database}`;
 
 /**
@@ -103,7 +103,7 @@ function named(entries: readonly Entry[]): Shard[] {
     const name = nameOf(at);
     const first = owners.get(name);
     owners.set(name, entry);
-    if (first !== undefined && placeOf(first.database) !== placeOf(entry.database)) {
+    if (first !== undefined && placeKey(first.database) !== placeKey(entry.database)) {
       entry.value.problem(
         `Two shards are called \`${name}\`, first in line ${first.value.line}: give one of them another \`name\`.`,
       );

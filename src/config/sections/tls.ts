@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { OurTls, Tls } from '../config.ts';
 import type { UrlParts } from '../url/url-parts.ts';
-import type { Place, Value } from '../value.ts';
+import type { TextPlace, Value } from '../value.ts';
 
 const WANTED = '`off`, `require`, `verify` or `{ ca: FILE }`';
 
@@ -26,7 +26,7 @@ export function readTls(value: Value): Tls | undefined {
 }
 
 /** What the parameters of a URL say of it; undefined where they say nothing. */
-export function tlsOfUrl(url: UrlParts, value: Place): Tls | undefined {
+export function tlsOfUrl(url: UrlParts, value: TextPlace): Tls | undefined {
   const { sslmode, sslMinVersion } = url;
   if (sslmode === 'disable') return { mode: 'off' };
   const server = serverTls(url, value);
@@ -39,7 +39,7 @@ export function tlsOfUrl(url: UrlParts, value: Place): Tls | undefined {
   };
 }
 
-function serverTls({ sslmode, sslrootcert }: UrlParts, value: Place): Tls | undefined {
+function serverTls({ sslmode, sslrootcert }: UrlParts, value: TextPlace): Tls | undefined {
   if (sslmode === undefined && sslrootcert === undefined) return undefined;
   if (sslrootcert === 'system') return { mode: 'verify' };
   // With an authority at hand libpq checks the certificate even where only `require` is said.
@@ -49,7 +49,7 @@ function serverTls({ sslmode, sslrootcert }: UrlParts, value: Place): Tls | unde
 }
 
 /** `sslcert=` and `sslkey=`, which go together. */
-function clientOf({ sslcert, sslkey }: UrlParts, value: Place): OurTls['client'] {
+function clientOf({ sslcert, sslkey }: UrlParts, value: TextPlace): OurTls['client'] {
   if (sslcert === undefined && sslkey === undefined) return undefined;
   if (sslcert === undefined || sslkey === undefined)
     return value.problem(`${value.name} has only one of sslcert and sslkey: it needs both.`);
@@ -65,7 +65,7 @@ function clientOf({ sslcert, sslkey }: UrlParts, value: Place): OurTls['client']
   return cert === undefined || key === undefined ? undefined : { cert, key };
 }
 
-function verifyWith(file: string, value: Place): Tls | undefined {
+function verifyWith(file: string, value: TextPlace): Tls | undefined {
   const ca = readAuthority(file, value.source);
   if ('pem' in ca) return { mode: 'verify', ca: ca.pem };
   return value.problem(
@@ -73,7 +73,7 @@ function verifyWith(file: string, value: Place): Tls | undefined {
   );
 }
 
-function readAuthority(file: string, { folder }: Place['source']): { pem: string } | { why: string } {
+function readAuthority(file: string, { folder }: TextPlace['source']): { pem: string } | { why: string } {
   try {
     const pem = readFileSync(resolve(folder, file), 'utf8');
     return pem.includes('-----BEGIN CERTIFICATE-----')

@@ -12,7 +12,7 @@ import { findMixUps, type MixUps } from '../plan/same-database.ts';
 import { shardsThere, whyNotThisShard } from '../plan/whose-database.ts';
 import type { CentralView } from './central-view.ts';
 import { judgeShard } from './check-shard.ts';
-import { look, type ReachedShard } from './look.ts';
+import { look, type ShardLook } from './look.ts';
 import { type CheckRow, unreachableRow } from './row.ts';
 
 /** Handlers, each in a process of its own. */
@@ -82,7 +82,7 @@ function leftBehind(config: Config, view: CentralView | undefined): string[] {
 /** Databases that are not the shards the file takes them for, with why, by name. */
 async function findStrangers(
   config: Config,
-  { view, shards }: { readonly view: CentralView | undefined; readonly shards: readonly ReachedShard[] },
+  { view, shards }: { readonly view: CentralView | undefined; readonly shards: readonly ShardLook[] },
 ): Promise<ReadonlyMap<string, string>> {
   if (view === undefined) return new Map();
   const { consumer, names } = view;

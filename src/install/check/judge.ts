@@ -9,7 +9,7 @@ import { findProvider, findUnfit } from '../plan/provider.ts';
 /** A skew that makes times in lag and logs hard to read; nothing rests on clocks. */
 const SKEW_WARNING_MS = 5_000;
 
-export interface Place {
+export interface DatabasePlace {
   /** How the database is named in sentences. */
   readonly place: string;
   readonly schema: 'pgq' | 'pgque';
@@ -23,7 +23,7 @@ export interface Findings {
 }
 
 /** Server, provider, isolation, clock, sequences. */
-export function judgeServer(facts: DatabaseFacts, { place, schema }: Place): Findings {
+export function judgeServer(facts: DatabaseFacts, { place, schema }: DatabasePlace): Findings {
   const { server, pgq } = facts;
   const finding = findProvider(facts, schema, place);
   const unfit = findUnfit(facts, place);
@@ -64,7 +64,7 @@ export function judgeServer(facts: DatabaseFacts, { place, schema }: Place): Fin
 export function judgeMissing(
   missing: readonly string[],
   facts: DatabaseFacts,
-  { place }: Pick<Place, 'place'>,
+  { place }: Pick<DatabasePlace, 'place'>,
 ): string[] {
   return missing.map((queue) => {
     const close = nearest(queue, facts.queues.all);
@@ -83,7 +83,7 @@ export const neededBy = (server: DatabaseFacts['server'], lacking: readonly stri
 export function judgePrivileges(
   missing: readonly string[],
   { server, pgq }: DatabaseFacts,
-  { place }: Pick<Place, 'place'>,
+  { place }: Pick<DatabasePlace, 'place'>,
 ): string[] {
   if (missing.length === 0) return [];
   if (onlyLooks(server)) {
@@ -100,7 +100,7 @@ export function judgePrivileges(
 /** Queues whose ticker is not ours to run, or stopped. */
 export function judgeTicking(
   queues: readonly QueueFact[],
-  { place, schema, weTick }: Place & { readonly weTick: boolean },
+  { place, schema, weTick }: DatabasePlace & { readonly weTick: boolean },
 ): { readonly problems: string[]; readonly warnings: string[] } {
   const problems: string[] = [];
   const warnings: string[] = [];

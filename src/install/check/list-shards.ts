@@ -6,7 +6,7 @@ import { wantedSources } from '../facts/sources.ts';
 import { findProvider } from '../plan/provider.ts';
 import { placeOfShard } from '../plan/shard-plan.ts';
 import type { CentralView } from './central-view.ts';
-import type { ReachedShard } from './look.ts';
+import type { ShardLook } from './look.ts';
 import { look } from './look.ts';
 
 /**
@@ -65,14 +65,14 @@ export async function listShards(config: Config): Promise<ShardList> {
   };
 }
 
-function providerOf({ shard, reading }: ReachedShard): Provider | undefined {
+function providerOf({ shard, reading }: ShardLook): Provider | undefined {
   if (reading === undefined) return undefined;
   const finding = findProvider(reading.facts, shard.schema, placeOfShard(shard));
   return 'mistake' in finding ? undefined : finding.provider;
 }
 
 function stateOf(
-  { shard, reading, problem }: ReachedShard,
+  { shard, reading, problem }: ShardLook,
   config: Config,
   view: CentralView | undefined,
 ): { readonly state: ShardState; readonly reason: string | undefined } {

@@ -13,7 +13,7 @@ import { type CheckRow, unreachableRow } from './row.ts';
 export interface Look {
   readonly central: ReachedCentral;
   /** In the order of the file. */
-  readonly shards: readonly ReachedShard[];
+  readonly shards: readonly ShardLook[];
 }
 
 export async function look(config: Config, options: ConnectOptions): Promise<Look> {
@@ -44,7 +44,7 @@ async function reachCentral(reach: Reach, config: Config): Promise<ReachedCentra
   }
 }
 
-export interface ReachedShard {
+export interface ShardLook {
   readonly shard: Shard;
   readonly reading?: ShardReading;
   /** Why there is no reading. */
@@ -53,7 +53,7 @@ export interface ReachedShard {
   readonly isRefused?: boolean;
 }
 
-async function reachShard(reach: Reach, shard: Shard, config: Config): Promise<ReachedShard> {
+async function reachShard(reach: Reach, shard: Shard, config: Config): Promise<ShardLook> {
   try {
     return { shard, reading: await reach(shard, (connection) => readShard(connection, shard, { config })) };
   } catch (error) {

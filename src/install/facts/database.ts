@@ -7,7 +7,7 @@ import { type Dialect, dialectOf, snapshotTypeSql } from '../../queue/dialect.ts
 import { adminRoleOf, ENGINE_MARK, type PgqSchema } from '../../queue/provider.ts';
 import { identityOf } from '../../shards/identity.ts';
 import { validMarkSql } from './engine-state.ts';
-import { type QueueFacts, readQueues } from './queues.ts';
+import { type QueueFacts, readQueueFacts } from './queues.ts';
 import { rolesOf, strangersSql } from './strangers.ts';
 
 export interface ServerFacts {
@@ -221,7 +221,9 @@ export async function readFacts(connection: Connection, options: FactsOptions): 
       maySeeStats: stats?.[0]?.may_see === true,
       statsMayBeGranted: first.is_superuser || stats?.[0]?.may_grant === true,
     },
-    queues: mayLook ? await readQueues(connection, { ...options, dialect }) : { all: [], wanted: new Map() },
+    queues: mayLook
+      ? await readQueueFacts(connection, { ...options, dialect })
+      : { all: [], wanted: new Map() },
   };
 }
 

@@ -55,7 +55,7 @@ interface QueueRow {
 }
 
 /** One message. */
-export async function readQueues(
+export async function readQueueFacts(
   connection: Connection,
   options: { readonly schema: PgqSchema; readonly dialect: Dialect; readonly queues: readonly string[] },
 ): Promise<QueueFacts> {

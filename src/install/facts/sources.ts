@@ -1,12 +1,12 @@
 // The sources that the file asks for, and those that central knows.
-import type { Config, Queue, Shard, Start } from '../../config/config.ts';
+import type { Config, Queue, Shard, StartingPoint } from '../../config/config.ts';
 import type { Connection } from '../../postgres/connection.ts';
 
 export interface WantedSource {
   /** On the shard. */
   readonly queue: string;
   readonly centralQueue: string;
-  readonly start: Start | undefined;
+  readonly start: StartingPoint | undefined;
   /** The start was said for this shard, and not for all shards there will ever be. */
   readonly isOwnStart: boolean;
   readonly create: boolean;
@@ -43,7 +43,7 @@ export async function readSourcesOf(connection: Connection, shard: string): Prom
 }
 
 /** All sources of an installation. */
-export async function readSources(connection: Connection): Promise<KnownSource[]> {
+export async function readKnownSources(connection: Connection): Promise<KnownSource[]> {
   return (await connection.query<SourceRow>(`${SOURCES_SQL} order by shard, queue`)).map(sourceOf);
 }
 

@@ -87,7 +87,7 @@ export const tickOf = (queue: string, consumer: string, schema: PgqSchema): Tick
 });
 
 /** The tick at which a registration stands; null where that tick is gone. */
-export interface Fingerprint {
+export interface RegistrationTick {
   readonly queue: string;
   readonly tick_id: number;
   readonly tick_time_us: number | null;

@@ -1,5 +1,5 @@
 // Where a source begins, judged from facts: pure. Promise 1 begins at this tick, so nothing is guessed.
-import type { Start } from '../../config/config.ts';
+import type { StartingPoint } from '../../config/config.ts';
 import { nearest } from '../../config/nearest.ts';
 import type { QueueFact, QueueFacts } from '../facts/queues.ts';
 import type { KnownSource, WantedSource } from '../facts/sources.ts';
@@ -14,7 +14,7 @@ export type Decision =
   | { readonly kind: 'resume' }
   | {
       readonly kind: 'begin';
-      readonly start: Start;
+      readonly start: StartingPoint;
       readonly isCreated: boolean;
       /** Moves a registration that no source of central's knows about. */
       readonly moves: boolean;

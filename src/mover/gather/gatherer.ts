@@ -12,21 +12,21 @@ import type { WatchedService } from '../../lifecycle/service-set.ts';
 import { wait } from '../../lifecycle/wait.ts';
 import { LONGEST_REST_MS } from '../../lifecycle/watchdog.ts';
 import type { Backpressure } from '../limits/backpressure.ts';
-import { GiveWay } from '../limits/commit-pace.ts';
+import { CommitPace } from '../limits/commit-pace.ts';
 import type { Parcel } from '../parcel.ts';
 import type { Source } from '../source/source.ts';
-import { type CommitDoor, type Done, ParcelCommit, Witnesses } from './parcel-commit.ts';
+import { type LaneCommit, type LaneConnection, ParcelCommit, Witnesses } from './parcel-commit.ts';
 import { type LaneName, ParcelQueue } from './parcel-queue.ts';
 
 export interface GathererOptions {
   /** A connection of its own for each lane. */
-  readonly doorOf: (lane: LaneName) => CommitDoor;
+  readonly connectionOf: (lane: LaneName) => LaneConnection;
   /** Shared with the gatherers of other queues; default: its own. */
-  readonly giveWay?: GiveWay;
+  readonly commitPace?: CommitPace;
   /** Told how much the queue may take; default: all. */
   readonly backpressure?: Backpressure;
   /** After each commit that inserted events. */
-  readonly onCommitted: (done: Done) => void;
+  readonly onCommitted: (done: LaneCommit) => void;
   /** `source`: the one to blame; undefined: central as a whole. */
   readonly onTrouble: (error: unknown, source?: Source) => void;
   /** How long parcels without events may wait for company, in ms. */
@@ -37,7 +37,7 @@ export interface GathererOptions {
 
 interface Lane {
   readonly name: LaneName;
-  readonly door: CommitDoor;
+  readonly connection: LaneConnection;
   readonly commit: ParcelCommit;
   turns: number;
 }
@@ -52,7 +52,7 @@ export class Gatherer implements WatchedService {
   readonly #stopped = new AbortController();
   readonly #waiting: ParcelQueue;
   readonly #witnesses = new Witnesses();
-  readonly #giveWay: GiveWay;
+  readonly #commitPace: CommitPace;
   readonly #lanes: readonly Lane[];
   readonly #backingOff = new Set<LaneName>();
   /** Taken by a lane. */
@@ -62,12 +62,12 @@ export class Gatherer implements WatchedService {
   constructor(queue: string, options: GathererOptions) {
     this.name = `gatherer ${queue}`;
     this.#options = options;
-    this.#giveWay = options.giveWay ?? new GiveWay();
+    this.#commitPace = options.commitPace ?? new CommitPace();
     const { idleMs = 1_000, mostEvents = Number.POSITIVE_INFINITY } = options;
     this.#waiting = new ParcelQueue({ idleMs, mostEvents });
     this.#lanes = LANES.map((name) => {
-      const door = options.doorOf(name);
-      return { name, door, commit: this.#newCommit(queue, name, door), turns: 0 };
+      const connection = options.connectionOf(name);
+      return { name, connection, commit: this.#newCommit(queue, name, connection), turns: 0 };
     });
   }
 
@@ -77,7 +77,7 @@ export class Gatherer implements WatchedService {
   }
 
   get turns(): readonly number[] {
-    return this.#lanes.map(({ door, turns }) => turns + (door.progress?.() ?? 0));
+    return this.#lanes.map(({ connection, turns }) => turns + (connection.progress?.() ?? 0));
   }
 
   add(parcel: Parcel): void {
@@ -99,12 +99,12 @@ export class Gatherer implements WatchedService {
   abandon(): void {
     this.#isAbandoned = true;
     void this.stop();
-    for (const { door } of this.#lanes) door.abandon?.();
+    for (const { connection } of this.#lanes) connection.abandon?.();
     for (const parcel of [...this.#taken, ...this.#waiting.remove(() => true)]) parcel.settle(abandoned());
   }
 
   async #runLane(lane: Lane): Promise<void> {
-    const { name, door, commit } = lane;
+    const { name, connection, commit } = lane;
     const { signal } = this.#stopped;
     let failures = 0;
     let restAtMs = Number.POSITIVE_INFINITY;
@@ -114,7 +114,7 @@ export class Gatherer implements WatchedService {
       if (parcels.length === 0) {
         if (performance.now() >= restAtMs) {
           restAtMs = Number.POSITIVE_INFINITY;
-          await door.rest?.();
+          await connection.rest?.();
         } else await this.#waiting.next(LONGEST_REST_MS);
         continue;
       }
@@ -128,7 +128,7 @@ export class Gatherer implements WatchedService {
         this.#backingOff.delete(name);
       }
     }
-    await door.rest?.();
+    await connection.rest?.();
   }
 
   /** False where central is to blame. */
@@ -148,14 +148,14 @@ export class Gatherer implements WatchedService {
     }
   }
 
-  #newCommit(queue: string, lane: LaneName, door: CommitDoor): ParcelCommit {
+  #newCommit(queue: string, lane: LaneName, connection: LaneConnection): ParcelCommit {
     const { onCommitted, onTrouble } = this.#options;
     return new ParcelCommit({
       queue,
       lane,
-      door,
+      connection,
       witnesses: this.#witnesses,
-      giveWay: this.#giveWay,
+      commitPace: this.#commitPace,
       onCommitted,
       onTrouble,
       onRefused: (source) => this.#waiting.suspect(source),

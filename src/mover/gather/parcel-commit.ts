@@ -13,14 +13,14 @@ import { firstRow } from '../../central/copy-rows.ts';
 import type { Position } from '../../central/position.ts';
 import { canBePoison, kindOf } from '../../errors/sqlstate.ts';
 import { TributaryError } from '../../errors/tributary-error.ts';
-import type { GiveWay } from '../limits/commit-pace.ts';
+import type { CommitPace } from '../limits/commit-pace.ts';
 import type { Parcel } from '../parcel.ts';
 import { RowStream } from '../row-stream.ts';
 import type { Source } from '../source/source.ts';
 import { LARGE_BYTES, type LaneName } from './parcel-queue.ts';
 
 /** A connection to central as one lane uses it; it reconnects by itself. */
-export interface CommitDoor {
+export interface LaneConnection {
   /** Commits on central and says which transaction a tick has to cover, if any. */
   readonly commit: (content: CommitContent) => Promise<Committed | undefined>;
   /** Takes the poison out of one source's content; undefined where that cannot be told. */
@@ -39,7 +39,7 @@ export type SortOut = (
   about: { readonly source: Source; readonly error: unknown; readonly witness: Buffer | undefined },
 ) => Promise<CommitContent | undefined>;
 
-export interface Done extends Committed {
+export interface LaneCommit extends Committed {
   readonly queue: string;
   readonly lane: LaneName;
   readonly rows: number;
@@ -85,10 +85,10 @@ export class Witnesses {
 export interface ParcelCommitOptions {
   readonly queue: string;
   readonly lane: LaneName;
-  readonly door: CommitDoor;
+  readonly connection: LaneConnection;
   readonly witnesses: Witnesses;
-  readonly giveWay: GiveWay;
-  readonly onCommitted: (done: Done) => void;
+  readonly commitPace: CommitPace;
+  readonly onCommitted: (done: LaneCommit) => void;
   readonly onTrouble: (error: unknown, source: Source) => void;
   /** Central refused something of it. */
   readonly onRefused: (source: Source) => void;
@@ -173,7 +173,7 @@ export class ParcelCommit {
     parcels: readonly Parcel[],
     { error, witness }: { error: unknown; witness: Buffer | undefined },
   ): Promise<CommitContent | undefined> {
-    const { sortOut } = this.#options.door;
+    const { sortOut } = this.#options.connection;
     const content = contentOf(this.#options.queue, parcels);
     if (!canBePoison(error) || sortOut === undefined || !Array.isArray(content.chunks)) return undefined;
     return await sortOut({ ...content, chunks: content.chunks }, { source, error, witness });
@@ -183,13 +183,13 @@ export class ParcelCommit {
     parcels: readonly Parcel[],
     content = contentOf(this.#options.queue, parcels),
   ): Promise<void> {
-    const { queue, lane, door, witnesses, giveWay, onCommitted } = this.#options;
+    const { queue, lane, connection, witnesses, commitPace, onCommitted } = this.#options;
     const sources = new Map(parcels.map(({ source }) => [source.id, source]));
     const beganMs = performance.now();
     const isLarge = content.chunks instanceof RowStream || sum(parcels, ({ bytes }) => bytes) > LARGE_BYTES;
     const committed = isLarge
-      ? await door.commit({ ...content, chunks: giveWay.large(content.chunks) })
-      : await giveWay.small(() => door.commit(content));
+      ? await connection.commit({ ...content, chunks: commitPace.large(content.chunks) })
+      : await commitPace.small(() => connection.commit(content));
     const ms = performance.now() - beganMs;
     if (committed !== undefined) witnesses.committed(content.chunks);
     for (const step of content.steps) {

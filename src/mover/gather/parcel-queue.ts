@@ -5,7 +5,7 @@
 // stream: events too large to be held, which come as slowly as their shard sends them.
 //
 // Invariant: of one source, one lane at a time has parcels, the oldest ones; nobody else may take of it until `leave`.
-import { Change } from '../../lifecycle/change.ts';
+import { Signal } from '../../lifecycle/signal.ts';
 import type { Parcel } from '../parcel.ts';
 import { RowStream } from '../row-stream.ts';
 import type { Source } from '../source/source.ts';
@@ -36,7 +36,7 @@ const SUSPECT_MS = 600_000;
 export class ParcelQueue {
   readonly #options: ParcelQueueOptions;
   readonly #waiting = new FairQueue<Parcel>();
-  readonly #changed = new Change();
+  readonly #changed = new Signal();
   /** Who has parcels of a source. */
   readonly #busy = new Map<Source, LaneName>();
   readonly #suspectUntilMs = new Map<Source, number>();
@@ -57,13 +57,13 @@ export class ParcelQueue {
   add(parcel: Parcel): void {
     this.#waiting.add(parcel);
     if (parcel.rows > 0 && this.laneOf(parcel) === 'quick') this.#smallAtMs = performance.now();
-    this.#changed.told();
+    this.#changed.notify();
   }
 
   /** What waits is not kept waiting for company any more. */
   close(): void {
     this.#isClosed = true;
-    this.#changed.told();
+    this.#changed.notify();
   }
 
   /** What this lane should commit next; none: wait for the `next` change. */
@@ -88,7 +88,7 @@ export class ParcelQueue {
   /** A lane is through with what it took. */
   leave(parcels: readonly Parcel[]): void {
     for (const { source } of parcels) this.#busy.delete(source);
-    this.#changed.told();
+    this.#changed.notify();
   }
 
   /** Until something may have become free to take, or `mostMs` have gone by. */

@@ -13,7 +13,7 @@ import {
 import { firstRow, splitRows, textIn } from '../../central/copy-rows.ts';
 import { canBePoison, sqlstateOf } from '../../errors/sqlstate.ts';
 import { TributaryError } from '../../errors/tributary-error.ts';
-import type { Condemning } from '../condemn.ts';
+import type { Condemner } from '../condemn.ts';
 import type { SortOut } from './parcel-commit.ts';
 
 export interface Sorted {
@@ -33,7 +33,7 @@ export interface SortOptions {
 }
 
 /** A row, and those of the same source without which central takes it: none where it is refused alone. */
-interface Suspect {
+interface SuspectRow {
   readonly row: Buffer;
   readonly behind: readonly Buffer[];
 }
@@ -82,7 +82,7 @@ function passing(good: Buffer | undefined, { witness, tryRows: tries }: SortOpti
 async function suspectsIn(
   rows: readonly Buffer[],
   options: SortOptions,
-): Promise<{ suspects: readonly Suspect[]; good: readonly Buffer[] }> {
+): Promise<{ suspects: readonly SuspectRow[]; good: readonly Buffer[] }> {
   const alone = await search(rows, options, { behind: () => [], most: options.most });
   const bad = new Set(alone.map(({ row }) => row));
   const left = rows.filter((row) => !bad.has(row));
@@ -108,8 +108,8 @@ async function search(
   rows: readonly Buffer[],
   options: SortOptions,
   { behind, onGood, most }: SearchOptions,
-): Promise<Suspect[]> {
-  const found: Suspect[] = [];
+): Promise<SuspectRow[]> {
+  const found: SuspectRow[] = [];
   const look = async (part: readonly Buffer[]): Promise<void> => {
     if (part.length === 0) return;
     const before = [...behind()];
@@ -141,14 +141,14 @@ function tooMany(most: number, cause: unknown): TributaryError {
 export interface SorterOptions {
   readonly link: CentralLink;
   readonly commitOptions: CommitOptions;
-  readonly condemning: Condemning;
+  readonly condemner: Condemner;
 }
 
 /** What a gatherer calls when one source's events are refused. */
-export function sorterFor({ link, commitOptions, condemning }: SorterOptions): SortOut {
+export function sorterFor({ link, commitOptions, condemner }: SorterOptions): SortOut {
   return async (content, { source, error, witness }) => {
     const { origin } = source.reading;
-    const sorted = await condemning.search(source, (most) =>
+    const sorted = await condemner.search(source, (most) =>
       sortOut(content.chunks, error, {
         tryRows: (rows) =>
           link.use((central) =>
@@ -159,7 +159,7 @@ export function sorterFor({ link, commitOptions, condemning }: SorterOptions): S
         most,
       }),
     );
-    return condemning.accept(source, sorted.condemned, 'central')
+    return condemner.accept(source, sorted.condemned, 'central')
       ? withoutCondemned(content, sorted)
       : undefined;
   };

@@ -2,7 +2,7 @@
 //
 // From four fifths of a limit on each commit is followed by a pause that grows; at the limit forwarding stops until
 // workers and rotation have brought it down to nine tenths. All shards share a queue's gatherer, hence the pauses, alike.
-import type { Held } from '../../central/queue-backlog.ts';
+import type { QueueBacklog } from '../../central/queue-backlog.ts';
 
 export interface BackpressureLimits {
   /** Disk of the event tables; undefined: any. */
@@ -18,7 +18,7 @@ const LONGEST_PAUSE_MS = 2_000;
 export class Backpressure {
   readonly #queue: string;
   readonly #limits: BackpressureLimits;
-  #held: Held = { bytes: 0, waiting: 0 };
+  #backlog: QueueBacklog = { bytes: 0, waiting: 0 };
   #hasStopped = false;
 
   constructor(queue: string, limits: BackpressureLimits) {
@@ -26,8 +26,8 @@ export class Backpressure {
     this.#limits = limits;
   }
 
-  measured(held: Held): void {
-    this.#held = held;
+  measured(backlog: QueueBacklog): void {
+    this.#backlog = backlog;
     const share = Math.max(this.#shareOf('bytes'), this.#shareOf('waiting'));
     this.#hasStopped = share >= 1 || (this.#hasStopped && share > RESUME_AT);
   }
@@ -48,16 +48,16 @@ export class Backpressure {
     if (!this.#hasStopped && this.pauseMs === 0) return undefined;
     const what = this.#hasStopped ? 'nothing is forwarded until it is less' : 'forwarding is slowed';
     const { bytes: limitBytes = 0, waiting: mostWaiting = 0 } = this.#limits;
-    const { bytes, waiting } = this.#held;
+    const { bytes, waiting } = this.#backlog;
     if (this.#shareOf('waiting') >= this.#shareOf('bytes')) {
       return `In central queue ${this.#queue} ${waiting} events wait, of the ${mostWaiting} of its \`waiting\`: ${what}; add workers, see that they finish, or raise it.`;
     }
     return `Central queue ${this.#queue} holds ${megabytes(bytes)} of the ${megabytes(limitBytes)} of its \`backlog\`: ${what}; ${waiting} events in it wait for workers, the rest for rotation: add workers, shorten the queue's rotation period, or raise it.`;
   }
 
-  #shareOf(what: keyof Held): number {
+  #shareOf(what: keyof QueueBacklog): number {
     const limit = this.#limits[what];
-    return limit === undefined ? 0 : this.#held[what] / limit;
+    return limit === undefined ? 0 : this.#backlog[what] / limit;
   }
 }
 

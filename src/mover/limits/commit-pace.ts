@@ -25,7 +25,7 @@ const QUIET_MS = 1_000;
 /** What is shorter is waited for with the next bytes. */
 const LEAST_PAUSE_MS = 2;
 
-export class GiveWay {
+export class CommitPace {
   /** Longer than nine tenths of the small commits that are alone. */
   #slowMs: number | undefined;
   #pace: number | undefined;

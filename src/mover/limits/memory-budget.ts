@@ -6,21 +6,21 @@
 // Invariant: reserved <= pool + what the one permit holder took beyond its share.
 
 export interface Claim {
-  /** Resolves when `bytes` more may be held; at once where there is room. */
+  /** Resolves when `bytes` more may be claimed; at once where there is room. */
   reserve(bytes: number): Promise<void> | undefined;
   /** Hands back the permit, if this claim holds it: its window is complete. */
   complete(): void;
-  /** Frees bytes that are held no longer. */
+  /** Frees bytes that are claimed no longer. */
   free(bytes: number): void;
 }
 
-interface Held {
+interface Claimed {
   inPool: number;
   beyond: number;
 }
 
 interface Waiter {
-  readonly held: Held;
+  readonly claimed: Claimed;
   readonly bytes: number;
   readonly go: () => void;
 }
@@ -34,7 +34,7 @@ export class MemoryBudget {
   #beyond = 0;
   #oversized: Promise<void> = Promise.resolve();
   #oversizedWaiting = 0;
-  #permit: Held | undefined;
+  #permit: Claimed | undefined;
   #waiting: Waiter[] = [];
 
   /** @param limit all bytes; @param whole the largest window that is never cut: the pool is what is left beside it. */
@@ -51,12 +51,12 @@ export class MemoryBudget {
     return SHARE * (this.#pool - this.#inPool);
   }
 
-  /** True while others wait for the place of a row that is too large to be held. */
+  /** True while others wait for the place of a row that is too large for memory. */
   get isOversizeAwaited(): boolean {
     return this.#oversizedWaiting > 0;
   }
 
-  /** Waits for the one place for a row that is too large to be held; resolves with how to leave it. */
+  /** Waits for the one place for a row that is too large for memory; resolves with how to leave it. */
   async oversize(): Promise<() => void> {
     const before = this.#oversized;
     let leave: () => void = () => {};
@@ -70,55 +70,55 @@ export class MemoryBudget {
   }
 
   claim(): Claim {
-    const held: Held = { inPool: 0, beyond: 0 };
+    const claimed: Claimed = { inPool: 0, beyond: 0 };
     return {
       reserve: (bytes) => {
-        if (this.#fits(held, bytes)) {
-          this.#hold(held, bytes);
+        if (this.#fits(claimed, bytes)) {
+          this.#take(claimed, bytes);
           return undefined;
         }
-        if (this.#permit === held) {
-          this.#overdraw(held, bytes);
+        if (this.#permit === claimed) {
+          this.#overdraw(claimed, bytes);
           return undefined;
         }
         return new Promise((resolve) => {
-          this.#waiting.push({ held, bytes, go: resolve });
+          this.#waiting.push({ claimed, bytes, go: resolve });
           this.#admit();
         });
       },
       complete: () => {
-        if (this.#permit === held) this.#permit = undefined;
+        if (this.#permit === claimed) this.#permit = undefined;
         this.#admit();
       },
       free: (bytes) => {
-        const beyond = Math.min(bytes, held.beyond);
-        held.beyond -= beyond;
+        const beyond = Math.min(bytes, claimed.beyond);
+        claimed.beyond -= beyond;
         this.#beyond -= beyond;
-        this.#hold(held, beyond - bytes);
+        this.#take(claimed, beyond - bytes);
         this.#admit();
       },
     };
   }
 
-  #fits({ inPool }: Held, bytes: number): boolean {
+  #fits({ inPool }: Claimed, bytes: number): boolean {
     return inPool + bytes <= SHARE * (this.#pool - this.#inPool + inPool);
   }
 
-  #hold(held: Held, bytes: number): void {
-    held.inPool += bytes;
+  #take(claimed: Claimed, bytes: number): void {
+    claimed.inPool += bytes;
     this.#inPool += bytes;
   }
 
-  #overdraw(held: Held, bytes: number): void {
-    held.beyond += bytes;
+  #overdraw(claimed: Claimed, bytes: number): void {
+    claimed.beyond += bytes;
     this.#beyond += bytes;
   }
 
   /** Whoever fits goes, in the order in which they came; then, while nobody has it, the first one gets the permit. */
   #admit(): void {
-    this.#waiting = this.#waiting.filter(({ held, bytes, go }) => {
-      if (!this.#fits(held, bytes)) return true;
-      this.#hold(held, bytes);
+    this.#waiting = this.#waiting.filter(({ claimed, bytes, go }) => {
+      if (!this.#fits(claimed, bytes)) return true;
+      this.#take(claimed, bytes);
       go();
       return false;
     });
@@ -126,8 +126,8 @@ export class MemoryBudget {
     if (this.#permit !== undefined || this.#beyond > 0) return;
     const first = this.#waiting.shift();
     if (first === undefined) return;
-    this.#permit = first.held;
-    this.#overdraw(first.held, first.bytes);
+    this.#permit = first.claimed;
+    this.#overdraw(first.claimed, first.bytes);
     first.go();
   }
 }

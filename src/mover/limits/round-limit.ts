@@ -1,6 +1,6 @@
 // How many shards are asked at once: enough to keep the servers busy, not so many that every answer waits for all others.
 
-export class RoundGate {
+export class RoundLimit {
   readonly #limit: number;
   /** A round that takes longer no longer counts: a shard that hangs must not hold up the healthy ones. */
   readonly #patienceMs: number;

@@ -1,10 +1,10 @@
 // The window of a repair, read piece by piece: it may be larger than memory. What central holds already is left out on the way.
 import { instantIn, splitRows, textIn } from '../../central/copy-rows.ts';
-import type { HeldEvents } from '../../central/history.ts';
+import type { KnownEvents } from '../../central/history.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import { endCopyOut, startCopyOut } from '../../shards/copy-out.ts';
 import type { Reading, Window } from '../../shards/window.ts';
-import { Cutter, type Piece } from '../windows/cutter.ts';
+import { Cutter, type RowPiece } from '../windows/cutter.ts';
 
 export interface RepairWindow {
   readonly window: Window;
@@ -14,7 +14,7 @@ export interface RepairWindow {
 }
 
 /** Rows, or a part of one that is counted with its first. */
-export interface Kept {
+export interface KeptRows {
   readonly bytes: Buffer;
   readonly rows: number;
 }
@@ -41,15 +41,15 @@ export async function survey(shard: Connection, part: RepairWindow): Promise<Sur
 
 /** What central does not hold. Both id and time must be the same: ids alone are given out again after a restore. */
 export async function* rowsWithout(
-  held: HeldEvents,
+  known: KnownEvents,
   shard: Connection,
   part: RepairWindow,
-): AsyncGenerator<Kept> {
-  const large = new LargeRow(held);
+): AsyncGenerator<KeptRows> {
+  const large = new LargeRow(known);
   for await (const piece of piecesOf(shard, part)) {
-    if (held.size === 0) yield piece;
+    if (known.size === 0) yield piece;
     else if (piece.part !== undefined) yield* large.push(piece);
-    else yield* keptOf(piece, held, part.reading);
+    else yield* keptOf(piece, known, part.reading);
   }
 }
 
@@ -60,35 +60,39 @@ async function* piecesOf(shard: Connection, { window, reading, wholeBytes }: Rep
   await endCopyOut(shard);
 }
 
-function* keptOf({ bytes }: Piece, held: HeldEvents, { shard, queue, origin }: Reading): Generator<Kept> {
+function* keptOf(
+  { bytes }: RowPiece,
+  known: KnownEvents,
+  { shard, queue, origin }: Reading,
+): Generator<KeptRows> {
   const prefix = `${shard}:${queue}:`;
   const kept = splitRows([bytes]).filter((row) => {
     const text = textIn(row, `ev_${origin}`);
-    return !(text?.startsWith(prefix) && held.has(Number(text.slice(prefix.length)), instantIn(row)));
+    return !(text?.startsWith(prefix) && known.has(Number(text.slice(prefix.length)), instantIn(row)));
   });
   if (kept.length > 0) yield { bytes: Buffer.concat(kept), rows: kept.length };
 }
 
 /** Its time comes a little after its beginning; until then the little there is waits. */
 class LargeRow {
-  readonly #held: HeldEvents;
+  readonly #known: KnownEvents;
   #head: Buffer | undefined;
-  #isHeld = false;
+  #isKnown = false;
 
-  constructor(held: HeldEvents) {
-    this.#held = held;
+  constructor(known: KnownEvents) {
+    this.#known = known;
   }
 
-  *push({ bytes, part, firstEventId }: Piece): Generator<Kept> {
+  *push({ bytes, part, firstEventId }: RowPiece): Generator<KeptRows> {
     if (part === 'first') this.#head = Buffer.alloc(0);
     if (this.#head === undefined) {
-      if (!this.#isHeld) yield { bytes, rows: 0 };
+      if (!this.#isKnown) yield { bytes, rows: 0 };
       return;
     }
     this.#head = Buffer.concat([this.#head, bytes]);
     if (this.#head.length < TIME_BYTES) return;
-    this.#isHeld = this.#held.has(firstEventId, instantIn(this.#head));
-    if (!this.#isHeld) yield { bytes: this.#head, rows: 1 };
+    this.#isKnown = this.#known.has(firstEventId, instantIn(this.#head));
+    if (!this.#isKnown) yield { bytes: this.#head, rows: 1 };
     this.#head = undefined;
   }
 }

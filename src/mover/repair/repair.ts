@@ -5,10 +5,10 @@
 import { commitGathered } from '../../central/commit/commit.ts';
 import {
   activateSourceSql,
-  HeldEvents,
+  KnownEvents,
   readHaltCode,
-  readHeldEvents,
   readHistory,
+  readKnownEvents,
 } from '../../central/history.ts';
 import { namesOf } from '../../central/known-shards.ts';
 import { readSources, type StoredSource } from '../../central/positions.ts';
@@ -104,11 +104,11 @@ export async function repair(
   }
   const { stored, central } = found;
   const { id, timeUs, eventSeq, md5 } = way.end;
-  const { all, held } = await look(way, found, connections);
+  const { all, known } = await look(way, found, connections);
   let moves = 0;
   const events = async function* (start: Tick) {
     for await (const { bytes, rows } of rowsWithout(
-      held,
+      known,
       connections.shard,
       windowOf(found, start, way.end),
     )) {
@@ -217,30 +217,30 @@ async function look(
   way: Way,
   found: Case,
   { central, shard }: RepairConnections,
-): Promise<{ all: Survey; held: HeldEvents }> {
+): Promise<{ all: Survey; known: KnownEvents }> {
   const { reading } = found;
   const oldest = found.ways.find(({ choice }) => choice === 'take-over')?.start as Tick;
   const all = await survey(shard, windowOf(found, way.start ?? oldest, way.end));
   if (!way.leavesOutHeld || reading.origin === 'none' || all.rows === 0)
-    return { all, held: new HeldEvents() };
+    return { all, known: new KnownEvents() };
   const { name: queue } = found.central;
-  const held = await readHeldEvents(central, {
+  const known = await readKnownEvents(central, {
     queue,
     column: `ev_${reading.origin}`,
     prefixes: (await namesOf(central, reading.shard)).map((name) => `${name}:${reading.queue}:`),
     from: all.from,
     to: all.to,
   });
-  return { all, held };
+  return { all, known };
 }
 
 /** What would be moved; nothing is. */
 async function measure(way: Way, found: Case, connections: RepairConnections): Promise<Counts> {
-  const { all, held } = await look(way, found, connections);
+  const { all, known } = await look(way, found, connections);
   if (way.start === undefined) return { moves: 0, leavesOut: all.rows };
-  if (held.size === 0) return { moves: all.rows, leavesOut: 0 };
+  if (known.size === 0) return { moves: all.rows, leavesOut: 0 };
   let moves = 0;
-  for await (const { rows } of rowsWithout(held, connections.shard, windowOf(found, way.start, way.end)))
+  for await (const { rows } of rowsWithout(known, connections.shard, windowOf(found, way.start, way.end)))
     moves += rows;
   return { moves, leavesOut: all.rows - moves };
 }

@@ -4,7 +4,7 @@ import { fewerXids } from '../../queue/ahead.ts';
 import type { SeenQueue } from '../../shards/round.ts';
 import type { Tick } from '../../shards/ticks.ts';
 
-export type Verdict =
+export type PositionVerdict =
   | { readonly kind: 'nothing' }
   | {
       readonly kind: 'window';
@@ -21,7 +21,7 @@ export type DivergenceCode = 'diverged' | 'younger-server';
  * The start is always central's position; the shard only says how far one can go. A tick that is gone, or that bears the
  * same id with another fingerprint, means that the shard or central went back in time: then nothing is guessed.
  */
-export function judge(position: Position, seen: SeenQueue): Verdict {
+export function judgePosition(position: Position, seen: SeenQueue): PositionVerdict {
   const { tick, inside } = position;
   if (seen.newest === undefined || seen.newest.id < tick.id) {
     return diverged(
@@ -66,7 +66,7 @@ export function judge(position: Position, seen: SeenQueue): Verdict {
   };
 }
 
-function diverged(reason: string): Verdict {
+function diverged(reason: string): PositionVerdict {
   return { kind: 'diverged', code: 'diverged', reason };
 }
 

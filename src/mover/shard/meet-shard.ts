@@ -3,7 +3,7 @@
 // Invariant: nothing is moved from a database that is another shard. One that was restored or moved elsewhere is accepted as far as
 // its ticks are those that were moved, which every round compares; what only its transaction ids would hide is looked for once.
 import type { CentralLink } from '../../central/central-link.ts';
-import { readHeldEvents } from '../../central/history.ts';
+import { readKnownEvents } from '../../central/history.ts';
 import { knownAsSentence, meetShard, namesOf, noteShard } from '../../central/known-shards.ts';
 import type { Shard } from '../../config/config.ts';
 import { TributaryError } from '../../errors/tributary-error.ts';
@@ -105,8 +105,8 @@ async function hiddenEvents(
   if (found.length === 0 || found.length === MOST_LOOKED_AT || origin === 'none') return found.length;
   // A ticker reads the sequence a moment before the snapshot: what was committed in between looks the same, and was moved.
   const ids = found.map((one) => one.id);
-  const held = await central.use(async (one) =>
-    readHeldEvents(one, {
+  const known = await central.use(async (one) =>
+    readKnownEvents(one, {
       queue: source.centralQueue,
       column: `ev_${origin}`,
       prefixes: (await namesOf(one, source.shard)).map((name) => `${name}:${source.queue}:`),
@@ -114,5 +114,5 @@ async function hiddenEvents(
       to: Math.max(...ids),
     }),
   );
-  return found.filter((one) => !held.has(one.id, one.time_us)).length;
+  return found.filter((one) => !known.has(one.id, one.time_us)).length;
 }

@@ -3,13 +3,13 @@
 // Invariant: turns follow one another and wait for no central queue: how far reading may run ahead of central is each
 // source's own matter. After a failure a source is read on once nothing of it is under way and its position was read from central.
 import type { StoredSource } from '../../central/positions.ts';
-import type { SourceState } from '../../central/source-states.ts';
+import type { StoredState } from '../../central/source-states.ts';
 import type { Shard } from '../../config/config.ts';
 import { sentenceFor } from '../../errors/sentence.ts';
 import { TributaryError } from '../../errors/tributary-error.ts';
 import { backoffMs } from '../../lifecycle/backoff.ts';
-import { Change } from '../../lifecycle/change.ts';
 import type { WatchedService } from '../../lifecycle/service-set.ts';
+import { Signal } from '../../lifecycle/signal.ts';
 import { wait } from '../../lifecycle/wait.ts';
 import { Connection } from '../../postgres/connection.ts';
 import type { Provider } from '../../queue/provider.ts';
@@ -18,7 +18,7 @@ import type { MoverContext } from '../context.ts';
 import { Source } from '../source/source.ts';
 import { PAUSED } from '../windows/copy-windows.ts';
 import { handOnEmpty } from '../windows/empty-windows.ts';
-import { Asides } from '../windows/large-windows.ts';
+import { LargeWindows } from '../windows/large-windows.ts';
 import { meet } from './meet-shard.ts';
 import { ShardSession } from './shard-session.ts';
 import { ShardUpkeep } from './shard-upkeep.ts';
@@ -37,20 +37,20 @@ const IDLE_FLUSH_MS = 5_000;
 /** A queue that did not exist is looked for again this often. */
 const MISSING_QUEUE_MS = 10_000;
 /** While what can be read waits for central, others of the shard are looked at this often. */
-const HELD_INTERVAL_MS = 100;
+const WAITING_INTERVAL_MS = 100;
 const CONNECT_TIMEOUT_MS = 5_000;
 /** After a failure, which told why: a shard two seconds away needs some six to log in. */
 const PATIENT_TIMEOUT_MS = 10_000;
-const ACTIVE: SourceState = { state: 'active', haltReason: undefined, paused: false, pauseReason: undefined };
+const ACTIVE: StoredState = { state: 'active', haltReason: undefined, paused: false, pauseReason: undefined };
 
 export class ShardLoop implements WatchedService {
   readonly name: string;
   readonly shard: Shard;
   readonly #options: ShardLoopOptions;
-  readonly #asides: Asides;
+  readonly #largeWindows: LargeWindows;
   readonly #stopped = new AbortController();
   /** A parcel has ended, or an aside has, or the loop is to end. */
-  readonly #changed = new Change();
+  readonly #changed = new Signal();
   #turns = 0;
   #sources: Source[] = [];
   #known = 0;
@@ -66,9 +66,9 @@ export class ShardLoop implements WatchedService {
     this.name = `shard ${shard.name}`;
     this.shard = shard;
     this.#options = options;
-    this.#asides = new Asides(shard, {
+    this.#largeWindows = new LargeWindows(shard, {
       context: options.context,
-      onEnded: () => this.#changed.told(),
+      onEnded: () => this.#changed.notify(),
     });
   }
 
@@ -115,23 +115,23 @@ export class ShardLoop implements WatchedService {
         await wait(retryMs, signal);
       }
     }
-    await Promise.all([this.#untilSettled(), this.#asides.end()]);
+    await Promise.all([this.#untilSettled(), this.#largeWindows.end()]);
     await this.#connection?.close();
   }
 
   async stop(): Promise<void> {
     this.#stopped.abort();
-    this.#changed.told();
+    this.#changed.notify();
   }
 
   abandon(): void {
     void this.stop();
-    void this.#asides.end();
+    void this.#largeWindows.end();
     this.#connection?.destroy();
   }
 
   /** Takes over what operators changed: pauses, halts, repairs; `isOther`: the set of sources is not the one we know. */
-  refresh(exceptions: ReadonlyMap<number, SourceState>, isOther: boolean): void {
+  refresh(exceptions: ReadonlyMap<number, StoredState>, isOther: boolean): void {
     if (isOther) this.#isStale = true;
     for (const source of this.#sources) {
       const stored = exceptions.get(source.id) ?? ACTIVE;
@@ -158,7 +158,7 @@ export class ShardLoop implements WatchedService {
     const session = await ShardSession.open(this.shard, this.#sources, {
       connection,
       context,
-      onLarge: (found) => this.#asides.begin(found),
+      onLarge: (found) => this.#largeWindows.begin(found),
     });
     const { queues } = session;
     const onLooked = () => {
@@ -195,7 +195,7 @@ export class ShardLoop implements WatchedService {
       if (result.isToSeparate || backlogged.some(({ isReadable }) => isReadable)) continue;
       const pause = pauseMs(idleMs, beganMs);
       if (backlogged.length === 0 && !this.#sources.some(({ isStale }) => isStale)) await wait(pause, signal);
-      else await this.#untilSettledOne(beganMs, Math.max(pause, HELD_INTERVAL_MS));
+      else await this.#untilSettledOne(beganMs, Math.max(pause, WAITING_INTERVAL_MS));
     }
     if (!signal.aborted) await connection.close();
   }
@@ -230,7 +230,8 @@ export class ShardLoop implements WatchedService {
   /** Whether a look at central's positions is due for one that can take it over. */
   get #mayRefresh(): boolean {
     return (
-      this.#isStale || this.#sources.some((source) => source.isStale && !source.isUnderWay && !source.isAside)
+      this.#isStale ||
+      this.#sources.some((source) => source.isStale && !source.isUnderWay && !source.isReadAlone)
     );
   }
 
@@ -238,7 +239,9 @@ export class ShardLoop implements WatchedService {
     // Before the look, not after it: what is found out meanwhile asks for another one.
     if (this.#isStale) for (const source of this.#sources) source.isStale = true;
     this.#isStale = false;
-    const settled = new Set(this.#sources.filter((one) => one.isStale && !one.isUnderWay && !one.isAside));
+    const settled = new Set(
+      this.#sources.filter((one) => one.isStale && !one.isUnderWay && !one.isReadAlone),
+    );
     const stored = await this.#options.loadSources();
     const { config } = this.#options.context;
     const readings = readingsOf(config, this.shard);
@@ -256,7 +259,7 @@ export class ShardLoop implements WatchedService {
 
   #newSource(stored: StoredSource, reading: Reading): Source {
     const source = new Source(stored, { reading, tickerMode: this.shard.ticker });
-    source.onSettled = () => this.#changed.told();
+    source.onSettled = () => this.#changed.notify();
     return source;
   }
 

@@ -19,7 +19,7 @@ import { FEWEST_TICKS, type Source } from '../source/source.ts';
 import { type Copied, copyWindows, type Found } from '../windows/copy-windows.ts';
 import { handOnInline, type InlineFound } from '../windows/inline-windows.ts';
 import { copySorted } from '../windows/unreadable-events.ts';
-import { judge } from './judge.ts';
+import { judgePosition } from './judge.ts';
 
 /** What one turn did. */
 export interface TurnResult {
@@ -155,7 +155,7 @@ export class ShardSession {
   async #turnOf(sources: readonly Source[], thoroughness: Thoroughness): Promise<GroupResult> {
     await failPoint('round:before');
     const readable = new Set<Source>();
-    const seen = await this.#context.gate.through(() => {
+    const seen = await this.#context.roundLimit.through(() => {
       for (const source of sources) if (source.isReadable) readable.add(source);
       return this.#round(sources, { thoroughness, readable });
     });
@@ -203,8 +203,8 @@ export class ShardSession {
     const copy = (some: readonly Found[]) => copyWindows(this.#connection, some, options);
     const [only, ...others] = found as [Found];
     if (others.length > 0) return await copy(found);
-    const { condemning } = this.#context;
-    return await copySorted(this.#connection, only, { copy: (one) => copy([one]), condemning });
+    const { condemner } = this.#context;
+    return await copySorted(this.#connection, only, { copy: (one) => copy([one]), condemner });
   }
 
   async #round(
@@ -237,7 +237,7 @@ export class ShardSession {
   }
 
   #judge(source: Source, seen: SeenQueue): Reader['window'] | undefined {
-    const verdict = judge(source.ahead as NonNullable<Source['ahead']>, seen);
+    const verdict = judgePosition(source.ahead as NonNullable<Source['ahead']>, seen);
     if (verdict.kind === 'diverged') {
       this.#context.halt(source, verdict);
       return undefined;

@@ -10,7 +10,7 @@ import type { Source } from './source.ts';
  * What a round could not tell keeps its age.
  */
 export function takeFigures(source: Source, seen: SeenQueue, nowMs: number): void {
-  const { figures, position, ahead, handed, sightings } = source;
+  const { figures, position, ahead, handed, tickTimes: sightings } = source;
   const { newest, nowUs } = seen;
   // The sequence alone does not tell: who commits late took his numbers before the tick.
   const isWaiting = newest !== undefined && (seen.lastSeq > newest.eventSeq || seen.uncovered === true);

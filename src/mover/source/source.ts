@@ -6,16 +6,16 @@
 // before all others have ended and the position was read from central.
 import type { Position } from '../../central/position.ts';
 import type { StoredSource } from '../../central/positions.ts';
-import type { SourceState } from '../../central/source-states.ts';
+import type { StoredState } from '../../central/source-states.ts';
 import { sentenceFor } from '../../errors/sentence.ts';
 import { backoffMs } from '../../lifecycle/backoff.ts';
 import type { Reading } from '../../shards/window.ts';
 import { LateWriters } from './late-writers.ts';
-import { Sightings } from './tick-times.ts';
+import { TickTimes } from './tick-times.ts';
 import { TickerWatch } from './ticker-watch.ts';
 
 /** What an operator is shown of a source. */
-export interface Figures {
+export interface SourceFigures {
   /** Monotonic clock of this process, ms; 0: never seen. */
   atMs: number;
   eventsBehind: number | undefined;
@@ -53,12 +53,12 @@ export class Source {
   movedAtMs = Number.NEGATIVE_INFINITY;
   isPaused = false;
   /** A large window of it is being read over a connection of its own. */
-  isAside = false;
+  isReadAlone = false;
   /** Its last window took too long to be read beside those of other queues: the next one is read aside. */
   isSlow = false;
   /** Why it does not move although the shard answers; undefined: it moves. */
   trouble: { state: 'halted' | 'paused' | 'unreachable' | 'unassigned'; reason: string } | undefined;
-  readonly figures: Figures = {
+  readonly figures: SourceFigures = {
     atMs: 0,
     eventsBehind: undefined,
     isExact: false,
@@ -66,7 +66,7 @@ export class Source {
     lastTick: undefined,
     tickless: undefined,
   };
-  readonly sightings = new Sightings();
+  readonly tickTimes = new TickTimes();
   readonly lateWriters = new LateWriters();
   /** When there last was a reason not to look at it, ms. */
   excusedAtMs = performance.now();
@@ -110,13 +110,13 @@ export class Source {
     this.position = stored.position;
     this.ahead = stored.position;
     this.handed = stored.position;
-    this.sightings.forget();
+    this.tickTimes.forget();
     this.isStale = false;
     this.refresh(stored);
   }
 
   /** Takes over whether an operator paused or halted it. */
-  refresh(stored: SourceState): void {
+  refresh(stored: StoredState): void {
     this.isPaused = stored.paused;
     const label = `Source ${this.shard}:${this.queue}`;
     if (stored.state === 'halted') {
@@ -212,7 +212,7 @@ export class Source {
   get canMove(): boolean {
     return (
       this.position !== undefined &&
-      !this.isAside &&
+      !this.isReadAlone &&
       (this.trouble === undefined || this.trouble.state === 'unreachable') &&
       performance.now() >= this.#restsUntilMs
     );

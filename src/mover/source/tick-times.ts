@@ -3,7 +3,7 @@
 //
 // Reading runs ahead of central's commits, so what waits behind the position was often seen some rounds ago.
 
-export class Sightings {
+export class TickTimes {
   /** Of ticks where reading stood: the time of the oldest event behind it, or of the next tick, and when it was first seen. */
   readonly #next = new Map<number, { readonly us: number; readonly seenMs: number }>();
   /** When nothing was left to move; whatever waits was committed later. */

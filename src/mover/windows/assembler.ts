@@ -9,8 +9,8 @@ import type { Claim, MemoryBudget } from '../limits/memory-budget.ts';
 import { makeParcel, type Parcel } from '../parcel.ts';
 import { RowStream } from '../row-stream.ts';
 import type { Source } from '../source/source.ts';
-import type { Piece } from './cutter.ts';
-import { type Cut, NO_CUT, withPart } from './divided-window.ts';
+import type { RowPiece } from './cutter.ts';
+import { type DividedWindow, UNDIVIDED, withPart } from './divided-window.ts';
 
 export interface AssemblerOptions {
   readonly budget: MemoryBudget;
@@ -18,7 +18,7 @@ export interface AssemblerOptions {
   readonly wholeBytes: number;
   readonly wholeEvents: number;
   readonly emit: (parcel: Parcel) => void;
-  readonly onCut: (source: Source, cut: Cut) => void;
+  readonly onCut: (source: Source, cut: DividedWindow) => void;
   readonly onOriginTaken: (source: Source, rows: number) => void;
 }
 
@@ -34,7 +34,7 @@ interface Open {
   rows: number;
   lastEventId: number | undefined;
   /** Of the parts that are handed on already. */
-  cut: Cut;
+  cut: DividedWindow;
 }
 
 const OUTDATED = { code: 'outdated', kind: 'retryable' } as const;
@@ -68,7 +68,7 @@ export class Assembler {
       bytes: 0,
       rows: 0,
       lastEventId: undefined,
-      cut: NO_CUT,
+      cut: UNDIVIDED,
     }));
     this.#options = options;
     this.#claim = options.budget.claim();
@@ -88,7 +88,7 @@ export class Assembler {
    * Takes pieces in the order of the stream; waits where the memory budget says so.
    * @param neededBytes of the row that comes next and is not complete yet.
    */
-  async add(pieces: readonly Piece[], neededBytes = 0): Promise<void> {
+  async add(pieces: readonly RowPiece[], neededBytes = 0): Promise<void> {
     await this.#take(pieces);
     if (pieces.length > 0) this.#release(this.#expected);
     if (neededBytes < LEAST_EXPECTED_BYTES || neededBytes <= this.#expected) return;
@@ -96,7 +96,7 @@ export class Assembler {
     this.#expected = neededBytes;
   }
 
-  async #take(pieces: readonly Piece[]): Promise<void> {
+  async #take(pieces: readonly RowPiece[]): Promise<void> {
     for (const piece of pieces) {
       await this.#endStream(piece);
       while (this.#next < piece.k) this.#complete();
@@ -162,7 +162,7 @@ export class Assembler {
   }
 
   /** A row larger than `whole`: what came before it goes first, then it goes alone, chunk by chunk. */
-  async #addPart(window: Open, piece: Piece): Promise<void> {
+  async #addPart(window: Open, piece: RowPiece): Promise<void> {
     if (piece.part === 'first') {
       // A cut between two rows of one id would be taken for moved after a crash, and the second row be lost.
       if (window.lastEventId === piece.firstEventId) throw this.#twin(window, piece.firstEventId);
@@ -187,7 +187,7 @@ export class Assembler {
   }
 
   /** Ends the large row when what follows it is known: another row of its id would be taken for moved after a crash. */
-  async #endStream(next: Piece): Promise<void> {
+  async #endStream(next: RowPiece): Promise<void> {
     const stream = this.#stream;
     const window = this.#windows[this.#next];
     if (stream === undefined || next.part === 'middle' || next.part === 'last') return;
@@ -212,7 +212,7 @@ export class Assembler {
     return error;
   }
 
-  #emitStream(window: Open, { firstEventId }: Piece): RowStream {
+  #emitStream(window: Open, { firstEventId }: RowPiece): RowStream {
     const stream = new RowStream();
     const { source, from } = window;
     if (source.handed !== from) throw outdated();

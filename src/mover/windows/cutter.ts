@@ -5,7 +5,7 @@ import { TributaryError } from '../../errors/tributary-error.ts';
 import { ORIGIN_TAKEN } from '../../shards/copy-out.ts';
 
 /** Whole rows of one window, as central's COPY wants them. */
-export interface Piece {
+export interface RowPiece {
   /** Index of the window in the COPY. */
   readonly k: number;
   readonly bytes: Buffer;
@@ -33,9 +33,9 @@ const NO_MORE = -1;
 export class Cutter {
   readonly #oversizeBytes: number;
   #oversized: OversizedRow | undefined;
-  #held: Buffer[] = [];
-  #heldBytes = 0;
-  /** Bytes that the row at the start of `#held` is known to need. */
+  #kept: Buffer[] = [];
+  #keptBytes = 0;
+  /** Bytes that the row at the start of `#kept` is known to need. */
   #needed = HEADER_BYTES;
   #hasHeader = false;
   #hasEnded = false;
@@ -51,55 +51,55 @@ export class Cutter {
 
   /** Bytes of a row that is not complete yet. */
   get heldBytes(): number {
-    return this.#heldBytes;
+    return this.#keptBytes;
   }
 
   /** Bytes that the row which is not complete yet needs, as far as its lengths have come; 0 where it is handed on in parts. */
   get neededBytes(): number {
-    const isHeld =
-      this.#heldBytes > 0 && this.#oversized === undefined && this.#needed <= this.#oversizeBytes;
-    return isHeld ? this.#needed : 0;
+    const isKept =
+      this.#keptBytes > 0 && this.#oversized === undefined && this.#needed <= this.#oversizeBytes;
+    return isKept ? this.#needed : 0;
   }
 
   /** @returns the rows that are complete now, a piece for each run of rows of one window. */
-  push(chunk: Buffer): Piece[] {
-    this.#held.push(chunk);
-    this.#heldBytes += chunk.length;
-    const pieces: Piece[] = [];
+  push(chunk: Buffer): RowPiece[] {
+    this.#kept.push(chunk);
+    this.#keptBytes += chunk.length;
+    const pieces: RowPiece[] = [];
     for (;;) {
       if (this.#oversized === undefined) {
-        if (this.#heldBytes < this.#needed) {
-          if (this.#needed <= this.#oversizeBytes || this.#heldBytes < PREFIX_BYTES) return pieces;
+        if (this.#keptBytes < this.#needed) {
+          if (this.#needed <= this.#oversizeBytes || this.#keptBytes < PREFIX_BYTES) return pieces;
           this.#beginOversized(pieces);
         } else {
-          this.#hold(this.#cutWhole(this.#takeHeld(), pieces));
-          if (this.#hasEnded || this.#heldBytes === 0 || this.#needed <= this.#oversizeBytes) return pieces;
+          this.#keep(this.#cutWhole(this.#takeKept(), pieces));
+          if (this.#hasEnded || this.#keptBytes === 0 || this.#needed <= this.#oversizeBytes) return pieces;
         }
       } else if (!this.#goOn(this.#oversized, pieces)) return pieces;
     }
   }
 
-  #takeHeld(): Buffer {
+  #takeKept(): Buffer {
     const data =
-      this.#held.length === 1 ? (this.#held[0] as Buffer) : Buffer.concat(this.#held, this.#heldBytes);
-    this.#hold(data.subarray(data.length));
+      this.#kept.length === 1 ? (this.#kept[0] as Buffer) : Buffer.concat(this.#kept, this.#keptBytes);
+    this.#keep(data.subarray(data.length));
     return data;
   }
 
-  #hold(rest: Buffer): void {
-    this.#held = rest.length === 0 ? [] : [rest];
-    this.#heldBytes = rest.length;
+  #keep(rest: Buffer): void {
+    this.#kept = rest.length === 0 ? [] : [rest];
+    this.#keptBytes = rest.length;
   }
 
-  #cutWhole(data: Buffer, pieces: Piece[]): Buffer {
+  #cutWhole(data: Buffer, pieces: RowPiece[]): Buffer {
     const from = this.#hasHeader ? 0 : HEADER_BYTES;
     this.#hasHeader = true;
     return data.subarray(this.#cutRows(data, from, pieces));
   }
 
   /** The row at the start of what is held is too large: from now on its bytes are handed on as they come. */
-  #beginOversized(pieces: Piece[]): void {
-    const data = this.#takeHeld();
+  #beginOversized(pieces: RowPiece[]): void {
+    const data = this.#takeKept();
     const fields = data.readInt16BE(0);
     const marked = data.readInt32BE(6);
     const row = new OversizedRow(marked & (ORIGIN_TAKEN - 1), Number(data.readBigInt64BE(14)), fields - 2);
@@ -107,15 +107,15 @@ export class Cutter {
     count.writeInt16BE(fields - 2);
     pieces.push({ ...row.piece(count, 'first'), rows: 1, taken: marked >= ORIGIN_TAKEN ? 1 : 0 });
     this.#oversized = row;
-    this.#hold(data.subarray(PREFIX_BYTES));
+    this.#keep(data.subarray(PREFIX_BYTES));
   }
 
   /** @returns true when the row has ended and others may follow in what is held. */
-  #goOn(row: OversizedRow, pieces: Piece[]): boolean {
-    const data = this.#takeHeld();
+  #goOn(row: OversizedRow, pieces: RowPiece[]): boolean {
+    const data = this.#takeKept();
     const end = row.take(data);
     pieces.push(row.piece(data.subarray(0, end), row.hasEnded ? 'last' : 'middle'));
-    this.#hold(data.subarray(end));
+    this.#keep(data.subarray(end));
     if (!row.hasEnded) return false;
     this.#oversized = undefined;
     this.#needed = 2;
@@ -123,7 +123,7 @@ export class Cutter {
   }
 
   /** Moves whole rows together in place, without our columns; returns where the first incomplete row begins. */
-  #cutRows(data: Buffer, from: number, pieces: Piece[]): number {
+  #cutRows(data: Buffer, from: number, pieces: RowPiece[]): number {
     const view = new DataView(data.buffer, data.byteOffset, data.length);
     let at = from;
     let piece:
@@ -231,7 +231,7 @@ class OversizedRow {
     return at;
   }
 
-  piece(bytes: Buffer, part: 'first' | 'middle' | 'last'): Piece {
+  piece(bytes: Buffer, part: 'first' | 'middle' | 'last'): RowPiece {
     return { k: this.#k, bytes, rows: 0, firstEventId: this.#id, lastEventId: this.#id, taken: 0, part };
   }
 }

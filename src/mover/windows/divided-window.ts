@@ -1,6 +1,6 @@
 // A window that is more than `whole` and goes in parts: what they come to, for those who watch.
 
-export interface Cut {
+export interface DividedWindow {
   readonly events: number;
   readonly bytes: number;
   /** With the one that is just handed on. */
@@ -9,13 +9,13 @@ export interface Cut {
   readonly isLast: boolean;
 }
 
-export const NO_CUT: Cut = { events: 0, bytes: 0, parts: 0, isLast: false };
+export const UNDIVIDED: DividedWindow = { events: 0, bytes: 0, parts: 0, isLast: false };
 
 /** What is cut with one part more. */
 export function withPart(
-  { events, bytes, parts }: Cut,
+  { events, bytes, parts }: DividedWindow,
   part: { readonly rows: number; readonly bytes: number },
   isLast: boolean,
-): Cut {
+): DividedWindow {
   return { events: events + part.rows, bytes: bytes + part.bytes, parts: parts + 1, isLast };
 }

@@ -4,7 +4,7 @@ import { ORIGIN_TAKEN } from '../../shards/copy-out.ts';
 import type { InlineRows } from '../../shards/inline-read.ts';
 import type { MoverContext } from '../context.ts';
 import { assemblerOf, type Copied, type Found } from './copy-windows.ts';
-import type { Piece } from './cutter.ts';
+import type { RowPiece } from './cutter.ts';
 
 /** A window and its events. */
 export interface InlineFound extends Found {
@@ -32,7 +32,7 @@ const RECORD_PREFIX_BYTES = 4 + (8 + 4) + (8 + 8);
 const OWN_FIELDS = 2;
 
 /** Moves the rows together in place, as int16 count and per field int32 length and bytes, without our columns. */
-export function pieceOf(k: number, { count, records }: InlineRows): Piece {
+export function pieceOf(k: number, { count, records }: InlineRows): RowPiece {
   let to = 0;
   let at = 0;
   let taken = 0;

@@ -15,7 +15,7 @@ import { copySorted } from './unreadable-events.ts';
 const FIRST_BYTE_MS = 240_000;
 
 /** One of them, as the watchdog sees it. */
-class Aside implements Loop {
+class LargeWindow implements Loop {
   readonly name: string;
   #connection: Connection | undefined;
 
@@ -37,13 +37,13 @@ class Aside implements Loop {
   }
 }
 
-export class Asides {
+export class LargeWindows {
   readonly #shard: Shard;
   readonly #context: MoverContext;
   /** Called when one has ended, well or not: its source goes on from central's position. */
   readonly #onEnded: () => void;
   readonly #running = new Set<Promise<void>>();
-  readonly #asides = new Set<Aside>();
+  readonly #open = new Set<LargeWindow>();
   #isEnding = false;
 
   constructor(shard: Shard, { context, onEnded }: { context: MoverContext; onEnded: () => void }) {
@@ -54,18 +54,18 @@ export class Asides {
 
   begin(found: Found): void {
     const { source } = found;
-    source.isAside = true;
-    const aside = new Aside(`large window of ${source.shard}:${source.queue}`);
+    source.isReadAlone = true;
+    const large = new LargeWindow(`large window of ${source.shard}:${source.queue}`);
     let giveUp = () => {};
     const stoodStill = new Promise<void>((resolve) => {
       giveUp = resolve;
     });
-    const unwatch = this.#context.watchdog.watch(aside, giveUp);
-    const read = this.#read(found, aside).catch((error: unknown) => this.#blame(source, error));
+    const unwatch = this.#context.watchdog.watch(large, giveUp);
+    const read = this.#read(found, large).catch((error: unknown) => this.#blame(source, error));
     const running = Promise.race([read, stoodStill]).then(() => {
       unwatch();
       // First free, then told: who begins anew passes over sources that are still aside.
-      source.isAside = false;
+      source.isReadAlone = false;
       source.isStale = true;
       this.#running.delete(running);
       this.#onEnded();
@@ -76,24 +76,24 @@ export class Asides {
   /** Gives up what is being read; what was read whole is committed. Resolves when all has ended. */
   async end(): Promise<void> {
     this.#isEnding = true;
-    for (const aside of this.#asides) aside.abandon();
+    for (const large of this.#open) large.abandon();
     await Promise.all(this.#running);
   }
 
-  async #read(found: Found, aside: Aside): Promise<void> {
+  async #read(found: Found, large: LargeWindow): Promise<void> {
     const { config } = this.#context;
     const connection = await Connection.open(this.#shard, {
-      applicationName: `tributary mover ${config.name} aside`,
+      applicationName: `tributary mover ${config.name} large window`,
     });
-    this.#asides.add(aside);
-    aside.reads(connection);
-    if (this.#isEnding) aside.abandon();
+    this.#open.add(large);
+    large.reads(connection);
+    if (this.#isEnding) large.abandon();
     try {
       const label = `Source ${this.#shard.name}:${found.source.queue}`;
       const options = { context: this.#context, label, firstByteMs: FIRST_BYTE_MS };
       const { settled } = await copySorted(connection, found, {
         copy: (one) => copyWindows(connection, [one], options),
-        condemning: this.#context.condemning,
+        condemner: this.#context.condemner,
       });
       found.source.succeeded('read');
       found.source.isSlow = false;
@@ -105,7 +105,7 @@ export class Asides {
       await (error as { settled?: Promise<unknown> }).settled;
       throw error;
     } finally {
-      this.#asides.delete(aside);
+      this.#open.delete(large);
       connection.destroy();
     }
   }

@@ -10,7 +10,7 @@ import { TributaryError } from '../../errors/tributary-error.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import { endCopyOut, type Reader, startCopyOut } from '../../shards/copy-out.ts';
 import { bracketed, type Reading } from '../../shards/window.ts';
-import type { Condemning } from '../condemn.ts';
+import type { Condemner } from '../condemn.ts';
 import type { Copied, Found } from './copy-windows.ts';
 import { Cutter } from './cutter.ts';
 
@@ -37,7 +37,7 @@ type Copy = (found: Found) => Promise<Copied>;
 export async function copySorted(
   shard: Connection,
   found: Found,
-  { copy, condemning }: { copy: Copy; condemning: Condemning },
+  { copy, condemner }: { copy: Copy; condemner: Condemner },
 ): Promise<Copied> {
   try {
     return await copy(found);
@@ -46,10 +46,10 @@ export async function copySorted(
     const { handedOn } = error as { handedOn?: number };
     if (shard.failed || !canBePoison(error) || handedOn !== 0) throw error;
     await shard.script('rollback');
-    const sorted = await condemning.search(found.source, (most) =>
+    const sorted = await condemner.search(found.source, (most) =>
       sortOutReading(shard, found, { cause: error, most }),
     );
-    if (!condemning.accept(found.source, sorted.dead ?? [], 'shard'))
+    if (!condemner.accept(found.source, sorted.dead ?? [], 'shard'))
       return { rows: 0, settled: Promise.resolve([]) };
     return await copy(sorted);
   }

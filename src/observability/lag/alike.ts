@@ -1,8 +1,8 @@
 // Sources that one cause keeps from moving, put together: a server that is gone is one sentence, not one per database. Pure.
-import type { SourceLag, SourceState } from './report.ts';
+import type { LagState, SourceLag } from './report.ts';
 
 export interface Alike {
-  readonly state: SourceState;
+  readonly state: LagState;
   /** As said of the first source. */
   readonly reason: string | undefined;
   readonly sources: readonly SourceLag[];

@@ -1,6 +1,6 @@
 // What is known before anything is judged: of a source by central, of its position by its shard, of a central queue.
 import type { Position } from '../../central/position.ts';
-import type { SourceState } from './report.ts';
+import type { LagState } from './report.ts';
 
 /** As far as `lag` needs it: the end of a window that was begun is known by its id alone. */
 export interface LagPosition {
@@ -23,13 +23,13 @@ export interface StoredLag {
   readonly report:
     | {
         readonly ageSeconds: number;
-        readonly state: SourceState;
+        readonly state: LagState;
         readonly reason: string | undefined;
         readonly mover: string | undefined;
       }
     | undefined;
   /** What a mover saw last. */
-  readonly figures: Figures | undefined;
+  readonly figures: LagFigures | undefined;
   readonly lastTick: number | undefined;
   readonly provider: string | undefined;
   /** Host of the mover that holds the shard's lease. */
@@ -38,7 +38,7 @@ export interface StoredLag {
   readonly freedAgeSeconds: number | undefined;
 }
 
-export interface Figures {
+export interface LagFigures {
   readonly ageSeconds: number;
   /** Undefined: nobody can tell. */
   readonly eventsBehind: number | undefined;
@@ -48,7 +48,7 @@ export interface Figures {
 
 /** What a shard said about one source. */
 export type ShardAnswer =
-  | (Figures & {
+  | (LagFigures & {
       readonly kind: 'behind';
       readonly lastTick: number | undefined;
       readonly provider: string | undefined;
@@ -65,7 +65,7 @@ export type ShardAnswer =
   | { readonly kind: 'failed'; readonly reason: string };
 
 /** Of the last events that workers tried, all hosts together. */
-export interface RecentTries {
+export interface TriesFigures {
   readonly tried: number;
   readonly failed: number;
   /** Of the last that failed. */
@@ -95,7 +95,7 @@ export interface CentralQueueFacts {
   readonly parked: string | undefined;
   /** What keeps workers that run from getting on: `on HOST: SENTENCE`. */
   readonly troubled: string | undefined;
-  readonly recent: RecentTries;
+  readonly recent: TriesFigures;
   readonly batches: readonly BatchAtHand[];
   readonly eventsBehind: number | undefined;
   readonly isExact: boolean;

@@ -4,15 +4,15 @@
 // however old the figures are. Of a source that does not move, nothing behind is said only on an answer of this moment.
 import { type FileAmongHosts, moverRemedy } from '../../central/host-files.ts';
 import { sentenceAge } from '../../errors/age.ts';
-import type { Figures, ShardAnswer, StoredLag } from './facts.ts';
-import type { SourceLag, SourceState } from './report.ts';
+import type { LagFigures, ShardAnswer, StoredLag } from './facts.ts';
+import type { LagState, SourceLag } from './report.ts';
 
 /** Older than this is not believed, in seconds. */
 export const FRESH_SECONDS = 10;
 /** No mover looks at a source that stands still: a figure of one grows old at once. */
 const STILL_FRESH_SECONDS = 2;
 
-export interface WantedSource {
+export interface NamedSource {
   readonly shard: string;
   readonly queue: string;
   readonly centralQueue: string;
@@ -20,8 +20,8 @@ export interface WantedSource {
   readonly moverHost: string | undefined;
 }
 
-interface Verdict {
-  readonly state: SourceState;
+interface LagVerdict {
+  readonly state: LagState;
   readonly reason: string | undefined;
 }
 
@@ -40,7 +40,7 @@ interface Circumstances extends FileAmongHosts {
 }
 
 export function lagOfSource(
-  wanted: WantedSource,
+  wanted: NamedSource,
   stored: StoredLag | undefined,
   circumstances: Circumstances,
 ): SourceLag {
@@ -73,7 +73,7 @@ function believed({ report, freedAgeSeconds }: StoredLag): StoredLag['report'] {
   return freedAgeSeconds !== undefined && freedAgeSeconds < report.ageSeconds ? undefined : report;
 }
 
-function figuresFrom(stored: StoredLag | undefined, answer: ShardAnswer | undefined): Figures | undefined {
+function figuresFrom(stored: StoredLag | undefined, answer: ShardAnswer | undefined): LagFigures | undefined {
   if (answer?.kind === 'behind') return answer;
   if (answer?.kind === 'lost')
     return {
@@ -86,7 +86,7 @@ function figuresFrom(stored: StoredLag | undefined, answer: ShardAnswer | undefi
 }
 
 /** What did not move since it was seen waits longer by now, and where nothing waited something may. */
-function figuresOf(state: SourceState, figures: Figures | undefined): Figures | undefined {
+function figuresOf(state: LagState, figures: LagFigures | undefined): LagFigures | undefined {
   const isMoving = state === 'moving' || state === 'idle';
   if (figures === undefined || isMoving || figures.ageSeconds <= STILL_FRESH_SECONDS) return figures;
   const { ageSeconds, eventsBehind = 0, secondsBehind } = figures;
@@ -101,10 +101,10 @@ function figuresOf(state: SourceState, figures: Figures | undefined): Figures | 
 }
 
 function verdictOn(
-  wanted: WantedSource,
+  wanted: NamedSource,
   stored: StoredLag | undefined,
   circumstances: Circumstances,
-): Verdict {
+): LagVerdict {
   const { answer, file } = circumstances;
   const label = `${wanted.shard}:${wanted.queue}`;
   if (stored === undefined)
@@ -147,11 +147,11 @@ function verdictOn(
 }
 
 /** A mover's word; undefined where no mover said anything that counts. */
-function moving(stored: StoredLag, answer: ShardAnswer | undefined): Verdict | undefined {
+function moving(stored: StoredLag, answer: ShardAnswer | undefined): LagVerdict | undefined {
   const report = believed(stored);
   if (report === undefined) return undefined;
   const behind = answer?.kind === 'behind' ? answer.eventsBehind : stored.figures?.eventsBehind;
-  const running: SourceState = behind === 0 && report.state !== 'moving' ? 'idle' : 'moving';
+  const running: LagState = behind === 0 && report.state !== 'moving' ? 'idle' : 'moving';
   // What it said before it noticed that the source was resumed.
   if (report.state === 'paused') return { state: running, reason: undefined };
   return { state: report.state === 'idle' ? running : report.state, reason: report.reason };
@@ -178,7 +178,7 @@ function failedReason(stored: StoredLag, reason: string): string {
 }
 
 function unassignedReason(
-  { shard, queue, moverHost }: WantedSource,
+  { shard, queue, moverHost }: NamedSource,
   stored: StoredLag,
   among: FileAmongHosts,
 ): string {

@@ -8,7 +8,7 @@ import { missingByQueueSql } from '../../queue/ahead.ts';
 import { groupName } from '../../queue/names.ts';
 import { upkeepTrouble } from '../../upkeep/upkeep-lease.ts';
 import type { BatchAtHand, CentralQueueFacts, LagPosition, StoredLag } from './facts.ts';
-import type { SourceState } from './report.ts';
+import type { LagState } from './report.ts';
 
 export interface CentralAnswer {
   readonly at: Date;
@@ -84,7 +84,7 @@ interface SourceRow {
   moved: number | null;
   report_age_s: number | null;
   figures_age_s: number | null;
-  report_state: SourceState | null;
+  report_state: LagState | null;
   report_reason: string | null;
   mover: string | null;
   events_behind: number | null;

@@ -12,7 +12,7 @@ import { groupName } from '../../queue/names.ts';
 import { type AskedSource, askShard } from './ask-shard.ts';
 import type { CentralQueueFacts, ShardAnswer, StoredLag } from './facts.ts';
 import { lagOfCentral } from './judge-queue.ts';
-import { lagOfSource, needsAsking, type WantedSource } from './judge-source.ts';
+import { lagOfSource, type NamedSource, needsAsking } from './judge-source.ts';
 import { type CentralAnswer, readCentralLag } from './read-central.ts';
 import type { LagReport, SourceLag } from './report.ts';
 
@@ -39,7 +39,7 @@ interface Asked {
 export class LagReader {
   readonly #config: Config;
   readonly #link: CentralLink;
-  readonly #wanted: readonly WantedSource[];
+  readonly #wanted: readonly NamedSource[];
   readonly #limit = pLimit(ASKED_AT_ONCE);
   readonly #pending = new Map<string, Promise<void>>();
   readonly #asked = new Map<string, Asked>();
@@ -48,7 +48,7 @@ export class LagReader {
   constructor(config: Config) {
     this.#config = config;
     this.#link = new CentralLink(config, 'lag');
-    this.#wanted = wantedSources(config);
+    this.#wanted = namedSources(config);
   }
 
   /** @throws TributaryError where central cannot be reached or is not installed. */
@@ -85,7 +85,7 @@ export class LagReader {
     });
   }
 
-  #answerOf({ shard, queue }: WantedSource): ShardAnswer | undefined {
+  #answerOf({ shard, queue }: NamedSource): ShardAnswer | undefined {
     const asked = this.#asked.get(shard);
     const answer = asked?.answers.get(queue);
     if (asked === undefined || answer === undefined || answer.kind === 'failed') return answer;
@@ -141,7 +141,7 @@ async function atMost(work: Promise<unknown>, ms: number): Promise<void> {
 }
 
 /** All sources that the file names, in its order. */
-export function wantedSources(config: Config): WantedSource[] {
+export function namedSources(config: Config): NamedSource[] {
   return config.shards.flatMap(({ name: shard, moverHost }) =>
     config.queues.flatMap(({ name: centralQueue, from }) =>
       from.map((queue) => ({ shard, queue, centralQueue, moverHost })),
@@ -152,7 +152,7 @@ export function wantedSources(config: Config): WantedSource[] {
 const label = ({ shard, queue }: { readonly shard: string; readonly queue: string }): string =>
   `${shard}:${queue}`;
 
-const asStranger = ({ shard, queue, centralQueue }: StoredLag): WantedSource => ({
+const asStranger = ({ shard, queue, centralQueue }: StoredLag): NamedSource => ({
   shard,
   queue,
   centralQueue,

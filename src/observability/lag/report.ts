@@ -1,14 +1,14 @@
 // What `lag` says, as values: sources, central queues, and who of them is not well. Pure.
-import type { BatchAtHand, RecentTries } from './facts.ts';
+import type { BatchAtHand, TriesFigures } from './facts.ts';
 
 /** Sources that move: all others say why not. */
-export type SourceState = 'moving' | 'idle' | 'paused' | 'halted' | 'unreachable' | 'unassigned';
+export type LagState = 'moving' | 'idle' | 'paused' | 'halted' | 'unreachable' | 'unassigned';
 
 export interface SourceLag {
   readonly shard: string;
   readonly queue: string;
   readonly centralQueue: string;
-  readonly state: SourceState;
+  readonly state: LagState;
   /** Why it does not move, and what to do. */
   readonly reason: string | undefined;
   /** Host of the mover that moves it. */
@@ -38,7 +38,7 @@ export interface CentralLag {
   readonly secondsBehind: number | undefined;
   readonly retrying: number;
   readonly dead: number;
-  readonly recent: RecentTries;
+  readonly recent: TriesFigures;
   readonly batches: readonly BatchAtHand[];
   /** What keeps its workers from working, and what to do. */
   readonly reason: string | undefined;
@@ -60,7 +60,7 @@ export interface LagReport {
 export const DEFAULT_MAX_SECONDS = 60;
 
 /** The worst first. */
-const SEVERITY: readonly SourceState[] = ['halted', 'unreachable', 'unassigned', 'moving', 'idle', 'paused'];
+const SEVERITY: readonly LagState[] = ['halted', 'unreachable', 'unassigned', 'moving', 'idle', 'paused'];
 
 /** Whether it moves, as far as is known, and is not further behind than `maxSeconds`. */
 export function isHealthy(source: SourceLag, maxSeconds: number): boolean {
@@ -101,7 +101,7 @@ export function centralExcesses(central: CentralLag, limits: LagLimits): string[
 const FAILURES = 5;
 
 /** More than a tenth of the last events that were tried. */
-export function isFailing({ tried, failed }: RecentTries): boolean {
+export function isFailing({ tried, failed }: TriesFigures): boolean {
   return failed >= FAILURES && failed > tried / 10;
 }
 

@@ -5,12 +5,12 @@ import type { Handler } from '../../handler/contract.ts';
 import type { EventSource } from '../../handler/event.ts';
 import type { CoopMember } from '../../queue/coop.ts';
 import type { CallRecorder } from '../call-record.ts';
-import type { Suspect } from '../protocol.ts';
+import type { FatalCall } from '../protocol.ts';
 import type { Carried } from './free/carried.ts';
 import type { FailureRate } from './groups/failure-rate.ts';
 import type { LifeSigns } from './life-signs.ts';
 import type { Losses } from './narrowing/losses.ts';
-import type { RateGate } from './rate-limit.ts';
+import type { RateLimit } from './rate-limit.ts';
 import type { EventSize } from './reading/batch-reader.ts';
 import type { DeferredConstraints } from './transaction/deferred-constraints.ts';
 import type { CentralQueues } from './transaction/outbox.ts';
@@ -39,10 +39,10 @@ export interface BatchEnvironment {
   /** Notes each call where it outlives this process. */
   readonly recorder: CallRecorder | undefined;
   /** What the worker before this one died in. */
-  readonly suspect: Suspect | undefined;
+  readonly suspect: FatalCall | undefined;
   readonly centralQueues: CentralQueues;
   /** Asked before events start; undefined: any number may. */
-  readonly rate: RateGate | undefined;
+  readonly rate: RateLimit | undefined;
   cancelStatement(): Promise<void>;
   /** Events that were sent into a queue by transaction `xid` have been committed: a tick has to cover it. */
   onSent(queue: string, xid: number): void;

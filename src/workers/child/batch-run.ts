@@ -8,7 +8,7 @@
 // out again, its openings are counted, and it goes on behind the last part.
 import type { Connection } from '../../postgres/connection.ts';
 import type { CoopBatch } from '../../queue/coop.ts';
-import { BatchWork } from './batch/attempt.ts';
+import { Attempt } from './batch/attempt.ts';
 import { inSlices } from './batch/slices.ts';
 import type { BatchEnvironment, BatchResult } from './batch-environment.ts';
 import { Abandoned } from './call/handler-call.ts';
@@ -29,7 +29,7 @@ export async function runBatch(
 ): Promise<BatchResult> {
   if (environment.handler.transaction === false) return await runFree({ connection, batch, environment });
   await environment.constraints.look(connection);
-  const tries = new Tries(new BatchWork(connection, batch, environment));
+  const tries = new Tries(new Attempt(connection, batch, environment));
   try {
     return await run(tries);
   } catch (error) {
@@ -42,13 +42,13 @@ export async function runBatch(
 
 /** Each try has its own book: what one decided is rolled back with it. */
 class Tries {
-  current: BatchWork;
+  current: Attempt;
 
-  constructor(first: BatchWork) {
+  constructor(first: Attempt) {
     this.current = first;
   }
 
-  again(): BatchWork {
+  again(): Attempt {
     this.current = this.current.again();
     return this.current;
   }
@@ -60,7 +60,7 @@ async function run(tries: Tries): Promise<BatchResult> {
   const loss = environment.losses.of(batch);
   if (isKiller) return await inSlices(tries.current, { isHunting: true, call, loss });
   // No transaction may be open while the rate or a probe is waited for, so each part that it allows is one of its own.
-  if (environment.rate !== undefined || loss !== undefined || environment.record.breaker.isHeld)
+  if (environment.rate !== undefined || loss !== undefined || environment.record.breaker.isOpen)
     return await inSlices(tries.current, { isHunting: false, loss });
   try {
     return await asAWholeOrInParts(tries);
@@ -92,7 +92,7 @@ interface WholeOptions {
 }
 
 /** In one transaction, unless so many events fail that it has to be cut. */
-async function asAWhole(work: BatchWork, { afterId, isFailing }: WholeOptions): Promise<BatchResult> {
+async function asAWhole(work: Attempt, { afterId, isFailing }: WholeOptions): Promise<BatchResult> {
   const { handler, record, source, size, cancelStatement } = work.environment;
   const transaction = work.transaction();
   let behind = 0;

@@ -10,9 +10,9 @@ import type { Handler } from '../../handler/contract.ts';
 import { loadHandler } from '../../handler/load.ts';
 import { asciiText, isAsciiOnly } from '../../lifecycle/ascii.ts';
 import { forPeople, newLogger } from '../../lifecycle/logger.ts';
-import { ENDED, type Start, type Suspect, type ToPrimary, toWorker } from '../protocol.ts';
+import { ENDED, type FatalCall, type StartMessage, type ToPrimary, toWorker } from '../protocol.ts';
 import { sayWith } from './call/failure-log.ts';
-import { setUp, tearDown } from './call/hooks.ts';
+import { setUpHandler, tearDownHandler } from './call/hooks.ts';
 import { noteStray, type StrayKind } from './call/strays.ts';
 import { Worker } from './worker.ts';
 
@@ -30,8 +30,8 @@ function send(message: ToPrimary): void {
 let worker: Worker | undefined;
 /** What goes wrong while the handler is loaded would go wrong again and again: no crash, but a handler that is of no use. */
 let isLoading = false;
-let release = (_suspect: Suspect | undefined) => {};
-const released = new Promise<Suspect | undefined>((resolve) => {
+let release = (_suspect: FatalCall | undefined) => {};
+const released = new Promise<FatalCall | undefined>((resolve) => {
   release = resolve;
 });
 
@@ -54,7 +54,7 @@ function drain(): void {
   void worker.stop();
 }
 
-async function begin(start: Start): Promise<void> {
+async function begin(start: StartMessage): Promise<void> {
   const log = await makeLog(start.log);
   process.title = `tributary ${start.slot}`;
   isLoading = true;
@@ -98,10 +98,10 @@ async function begin(start: Start): Promise<void> {
   try {
     handler = await loadHandler(start.handler);
     if (!isLoading) return;
-    await setUp(handler, context, { path: start.handler });
+    await setUpHandler(handler, context, { path: start.handler });
     if (!isLoading) return;
     isLoading = false;
-    let suspect: Suspect | undefined;
+    let suspect: FatalCall | undefined;
     if (start.isStandby) {
       send({ type: 'standby' });
       suspect = await released;
@@ -112,7 +112,7 @@ async function begin(start: Start): Promise<void> {
     return;
   }
   await worker.run();
-  await tearDown(handler, context);
+  await tearDownHandler(handler, context);
   // Said first: a handler can exit with any code.
   await new Promise<void>((resolve) => {
     const message: ToPrimary = { type: 'ending' };
@@ -127,7 +127,7 @@ const spelled = (destination: { write(text: string): unknown }, isAscii: boolean
 });
 
 /** What writes for people is loaded only where there are some. */
-async function makeLog({ level, isPretty }: Start['log']): Promise<Logger> {
+async function makeLog({ level, isPretty }: StartMessage['log']): Promise<Logger> {
   const isAscii = isAsciiOnly(process.env);
   if (!isPretty) return newLogger(level, spelled(pino.destination({ dest: 2, sync: true }), isAscii));
   const { prettyFactory } = await import('pino-pretty');

@@ -6,7 +6,7 @@
 import { wait } from '../../lifecycle/wait.ts';
 import type { Querier } from '../../queue/coop.ts';
 
-export interface RateGateOptions {
+export interface RateLimitOptions {
   readonly queue: string;
   readonly perSecond: number;
   /** Ends every wait. */
@@ -30,12 +30,12 @@ const LONGEST_WAIT_MS = 5_000;
 
 const TAKE = 'select granted, wait_ms from tributary.rate_take($1, $2, $3)';
 
-export class RateGate {
-  readonly #options: RateGateOptions;
+export class RateLimit {
+  readonly #options: RateLimitOptions;
   #last: { readonly atMs: number; readonly events: number } | undefined;
   #msPerEvent: number | undefined;
 
-  constructor(options: RateGateOptions) {
+  constructor(options: RateLimitOptions) {
     this.#options = options;
   }
 

@@ -24,13 +24,13 @@ import {
   STALE_BATCH_SQLSTATE,
 } from '../../queue/coop.ts';
 import { CallRecorder } from '../call-record.ts';
-import type { Start, ToPrimary } from '../protocol.ts';
+import type { StartMessage, ToPrimary } from '../protocol.ts';
 import { runBatch } from './batch-run.ts';
 import { Carried } from './free/carried.ts';
 import { FailureRate } from './groups/failure-rate.ts';
 import { LifeSigns } from './life-signs.ts';
 import { Losses } from './narrowing/losses.ts';
-import { HandedBack, RateGate } from './rate-limit.ts';
+import { HandedBack, RateLimit } from './rate-limit.ts';
 import { EventSize } from './reading/batch-reader.ts';
 import { SentTicks } from './sent-ticks.ts';
 import { DeferredConstraints } from './transaction/deferred-constraints.ts';
@@ -53,7 +53,7 @@ export interface WorkerOptions {
 export class Worker implements Service {
   readonly name: string;
   readonly signs = new LifeSigns();
-  readonly #start: Start;
+  readonly #start: StartMessage;
   readonly #options: WorkerOptions;
   readonly #membership: CoopMember;
   readonly #size = new EventSize();
@@ -64,7 +64,7 @@ export class Worker implements Service {
   readonly #carried = new Carried();
   readonly #recorder = CallRecorder.inherited();
   readonly #sentTicks = new SentTicks();
-  readonly #rate: RateGate | undefined;
+  readonly #rate: RateLimit | undefined;
   readonly #draining = new AbortController();
   readonly #stopNow = new AbortController();
   #waking = new AbortController();
@@ -76,12 +76,12 @@ export class Worker implements Service {
   #isToHandBack = false;
   #hasOverrun = false;
 
-  constructor(start: Start, options: WorkerOptions) {
+  constructor(start: StartMessage, options: WorkerOptions) {
     this.name = start.slot;
     this.#start = start;
     this.#options = options;
     this.#membership = { queue: start.queue, group: start.group, member: start.slot };
-    this.#rate = this.#newRateGate();
+    this.#rate = this.#newRateLimit();
     this.held();
     // One listener for each call that is at work.
     setMaxListeners(0, this.#stopNow.signal);
@@ -228,10 +228,10 @@ export class Worker implements Service {
     });
   }
 
-  #newRateGate(): RateGate | undefined {
+  #newRateLimit(): RateLimit | undefined {
     const { queue, ratePerSecond } = this.#start;
     if (ratePerSecond === undefined) return undefined;
-    return new RateGate({
+    return new RateLimit({
       queue,
       perSecond: ratePerSecond,
       signal: this.#draining.signal,

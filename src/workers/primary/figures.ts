@@ -1,13 +1,13 @@
 // How the workers of this host are doing, by central queue, as `lag` reads it from the member's details. Pure.
 //
 // Invariant: of bounded size, however many slots there are: it goes to central with each beat.
-import type { Tried } from '../protocol.ts';
+import type { TriedEvents } from '../protocol.ts';
 import type { Slot } from './slot/slot.ts';
 import type { LongBatch, Standing } from './slot/standing.ts';
 
 export interface WorkerFigures {
   /** Of the last events that were tried. */
-  readonly recent: Readonly<Record<string, Tried>>;
+  readonly recent: Readonly<Record<string, TriedEvents>>;
   /** What keeps workers that run from getting on, in a sentence. */
   readonly troubled: Readonly<Record<string, string>>;
   /** Batches that take long, those that take longest first. */
@@ -22,7 +22,7 @@ type Watched = Pick<Slot, 'queue'> & {
 };
 
 export function figuresOf(slots: readonly Watched[]): WorkerFigures {
-  const recent: Record<string, Tried> = {};
+  const recent: Record<string, TriedEvents> = {};
   const troubled: Record<string, string> = {};
   const batches: Record<string, LongBatch[]> = {};
   for (const { queue, standing } of slots) {
@@ -35,7 +35,7 @@ export function figuresOf(slots: readonly Watched[]): WorkerFigures {
   return { recent, troubled, batches };
 }
 
-function sumOf(one: Tried | undefined, other: Tried): Tried {
+function sumOf(one: TriedEvents | undefined, other: TriedEvents): TriedEvents {
   if (one === undefined) return other;
   const error = one.error ?? other.error;
   return {

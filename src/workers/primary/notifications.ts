@@ -9,20 +9,20 @@ const RETRY = { firstMs: 200, maxMs: 10_000 };
 /** A connection that nobody speaks on may be dead without anybody knowing. */
 const ASK_EVERY_MS = 15_000;
 
-export interface BellOptions {
+export interface NotificationsOptions {
   readonly applicationName: string;
   onTick(queue: string): void;
   onScale(queue: string): void;
 }
 
 /** Behind a pooler in transaction mode it hears nothing, and does no harm. */
-export class Bell implements Service {
-  readonly name = 'bell';
+export class Notifications implements Service {
+  readonly name = 'notifications';
   readonly #central: Database;
-  readonly #options: BellOptions;
+  readonly #options: NotificationsOptions;
   readonly #stopped = new AbortController();
 
-  constructor(central: Database, options: BellOptions) {
+  constructor(central: Database, options: NotificationsOptions) {
     this.#central = central;
     this.#options = options;
   }

@@ -57,7 +57,7 @@ export type WorkerOccurrence =
   | { readonly kind: 'queue-parked'; readonly queue: string; readonly sentence: string }
   | { readonly kind: 'queue-unparked'; readonly queue: string }
   /** Nothing of it succeeds in some worker: only a few of its events are tried there. */
-  | { readonly kind: 'queue-held'; readonly queue: string; readonly sentence: string }
+  | { readonly kind: 'queue-held-back'; readonly queue: string; readonly sentence: string }
   | { readonly kind: 'queue-released'; readonly queue: string }
   /** The wanted number of workers over all hosts. */
   | { readonly kind: 'pool-scaled'; readonly queue: string; readonly wanted: number; readonly before: number }

@@ -7,26 +7,26 @@ import { randomUUID } from 'node:crypto';
 import { CentralLink } from '../../central/central-link.ts';
 import type { Config } from '../../config/config.ts';
 import { LeaseKeeper } from '../../coordination/keeper.ts';
-import { readWorkerPools } from '../../coordination/worker-pool.ts';
+import { readWantedWorkers } from '../../coordination/worker-pool.ts';
 import type { Service } from '../../lifecycle/service.ts';
 import { wait } from '../../lifecycle/wait.ts';
 import { Connection } from '../../postgres/connection.ts';
 import { coopHandBack } from '../../queue/coop.ts';
 import { CENTRAL_RESOURCE } from '../../upkeep/central-upkeep.ts';
-import type { Start } from '../protocol.ts';
+import type { StartMessage } from '../protocol.ts';
 import { CentralDuty } from './central-duty.ts';
 import { figuresOf } from './figures.ts';
 import { Heartbeat } from './heartbeat.ts';
-import { Bell } from './notifications.ts';
+import { Notifications } from './notifications.ts';
 import type { OnWorkerOccurrence, WorkerOccurrence } from './occurrence.ts';
 import { Priorities } from './priorities.ts';
-import { Renewal } from './rolling-restart.ts';
+import { RollingRestart } from './rolling-restart.ts';
 import { slotOf, slotResource, slotsOf } from './slot/slot-names.ts';
 import { Slots, type WantedSlot } from './slot/slots.ts';
 import { LETTING_GO, LOST, STOPPING, type StopOptions } from './slot/stopping.ts';
-import { groupOf, startOf, type WorkedQueue, workedQueues } from './start-message.ts';
-import { ToldOnce } from './told-once.ts';
-import { begin } from './wait-for-central.ts';
+import { groupOf, startMessageOf, type WorkedQueue, workedQueues } from './start-message.ts';
+import { TroubleReports } from './trouble-reports.ts';
+import { waitForCentral } from './wait-for-central.ts';
 
 export interface WorkerPoolOptions {
   readonly config: Config;
@@ -37,7 +37,7 @@ export interface WorkerPoolOptions {
   readonly version?: string;
   readonly onOccurrence: OnWorkerOccurrence;
   /** How the workers log. */
-  readonly log: Start['log'];
+  readonly log: StartMessage['log'];
   /** What batches get to finish when the pool stops; default 20 s, and 5 s after the handlers' signals. */
   readonly stopping?: StopOptions;
 }
@@ -58,17 +58,19 @@ export class WorkerPool implements Service {
   readonly #heartbeat: Heartbeat;
   readonly #duty: CentralDuty;
   readonly #priorities: Priorities;
-  readonly #renewal = new Renewal();
-  readonly #bell: Bell;
+  readonly #rollingRestart = new RollingRestart();
+  readonly #notifications: Notifications;
   readonly #keeper: LeaseKeeper;
   readonly #slots: Slots;
   readonly #wanted = new Map<string, number>();
   /** Slots whose terms end at the keeper's next beat. */
   readonly #leaving = new Set<string>();
-  readonly #parked = new ToldOnce({ begins: 'queue-parked', ends: 'queue-unparked' }, (one) =>
+  readonly #parked = new TroubleReports({ begins: 'queue-parked', ends: 'queue-unparked' }, (one) =>
     this.#tell(one),
   );
-  readonly #held = new ToldOnce({ begins: 'queue-held', ends: 'queue-released' }, (one) => this.#tell(one));
+  readonly #heldBack = new TroubleReports({ begins: 'queue-held-back', ends: 'queue-released' }, (one) =>
+    this.#tell(one),
+  );
   readonly #stopped = new AbortController();
   readonly #ended = new AbortController();
   #poked = new AbortController();
@@ -86,10 +88,10 @@ export class WorkerPool implements Service {
     this.#slots = new Slots({
       startOf: (wanted) => {
         const queue = this.#queues.get(wanted.queue) as WorkedQueue;
-        return startOf(wanted, { ...options, queue });
+        return startMessageOf(wanted, { ...options, queue });
       },
       recycleOf: (queue) => this.#queues.get(queue)?.recycle ?? {},
-      generationOf: (queue) => this.#renewal.generationOf(queue),
+      generationOf: (queue) => this.#rollingRestart.generationOf(queue),
       // Of a worker that we ended ourselves: that its batch was opened says nothing against it.
       onAbandoned: (token) =>
         void this.#control.use((connection) => coopHandBack(connection, token)).catch(() => {}),
@@ -98,8 +100,8 @@ export class WorkerPool implements Service {
         if (occurrence.kind === 'worker-ready') this.#keeper.hurry();
       },
     });
-    this.#bell = new Bell(options.config.central, {
-      applicationName: `tributary bell ${options.config.name}`,
+    this.#notifications = new Notifications(options.config.central, {
+      applicationName: `tributary notifications ${options.config.name}`,
       onTick: (queue) => this.#slots.wake(queue),
       onScale: () => this.#poke(),
     });
@@ -117,7 +119,7 @@ export class WorkerPool implements Service {
       isHolding = false;
       this.#poke();
     });
-    const hearing = this.#bell.run();
+    const listening = this.#notifications.run();
     const tending = setInterval(() => this.#tend(), ROUND_MS);
     while (isHolding) {
       this.#poked = new AbortController();
@@ -125,8 +127,8 @@ export class WorkerPool implements Service {
       if (isHolding) await wait(ROUND_MS, this.#poked.signal);
     }
     clearInterval(tending);
-    await this.#bell.stop();
-    await Promise.all([holding, hearing, this.#duty.end()]);
+    await this.#notifications.stop();
+    await Promise.all([holding, listening, this.#duty.end()]);
     await this.#control.close();
     this.#ended.abort();
   }
@@ -134,7 +136,7 @@ export class WorkerPool implements Service {
   async #begin(): Promise<boolean> {
     let isBegun = false;
     try {
-      isBegun = await begin(this.#control, {
+      isBegun = await waitForCentral(this.#control, {
         config: this.#options.config,
         queues: [...this.#queues.values()],
         signal: this.#stopped.signal,
@@ -175,7 +177,7 @@ export class WorkerPool implements Service {
 
   /** Replaces the workers of this host by new processes, one slot at a time. */
   renew(): void {
-    this.#renewal.wantAll();
+    this.#rollingRestart.wantAll();
   }
 
   #newKeeper(): LeaseKeeper {
@@ -199,7 +201,7 @@ export class WorkerPool implements Service {
         parked: this.#slots.parked,
         pids: this.#slots.pids,
         ...figuresOf(this.#slots.all),
-        ...this.#renewal.of(this.#slots.all),
+        ...this.#rollingRestart.of(this.#slots.all),
       }),
       ttlMs: LEASE_MS,
       adoptAfterMs: 0,
@@ -239,8 +241,8 @@ export class WorkerPool implements Service {
       this.#tell({ kind: 'pool-trouble', error });
     }
     if (!this.#stopped.signal.aborted) this.#fill();
-    this.#parked.tell(this.#slots.parked);
-    this.#held.tell(this.#slots.held);
+    this.#parked.report(this.#slots.parked);
+    this.#heldBack.report(this.#slots.heldBack);
   }
 
   /** Not in the rounds, which wait for central. */
@@ -250,13 +252,13 @@ export class WorkerPool implements Service {
       slot.checkSilence();
     }
     this.#priorities.apply(this.#slots.all);
-    if (!this.#stopped.signal.aborted) this.#renewal.runOnce(this.#slots.all);
+    if (!this.#stopped.signal.aborted) this.#rollingRestart.runOnce(this.#slots.all);
   }
 
   async #readNumbers(): Promise<void> {
-    for (const { queue, wanted, generation } of await this.#control.use(readWorkerPools)) {
+    for (const { queue, wanted, generation } of await this.#control.use(readWantedWorkers)) {
       if (!this.#queues.has(queue)) continue;
-      this.#renewal.want(queue, generation);
+      this.#rollingRestart.want(queue, generation);
       const before = this.#wanted.get(queue);
       this.#wanted.set(queue, wanted);
       if (before !== undefined && before !== wanted)

@@ -7,7 +7,7 @@ import type { Slot } from './slot/slot.ts';
 /** The next slot's turn, also where the old process of this one is not done with its batch by then. */
 const PATIENCE_MS = 10_000;
 
-export interface Renewing {
+export interface RollingState {
   /** By queue: the oldest generation of the processes here. */
   readonly generations: Readonly<Record<string, number>>;
   /** By queue: why an old process goes on, and of which generation the new one was. */
@@ -15,7 +15,7 @@ export interface Renewing {
   readonly keptOf: Readonly<Record<string, number>>;
 }
 
-export class Renewal {
+export class RollingRestart {
   readonly #generations = new Map<string, number>();
   /** Since when that generation is wanted. */
   readonly #wantedMs = new Map<string, number>();
@@ -42,7 +42,7 @@ export class Renewal {
     slots.some((slot) => this.#isOld(slot) && slot.replace('by new code', this.#wantedSince(slot)));
   }
 
-  of(slots: readonly Slot[]): Renewing {
+  of(slots: readonly Slot[]): RollingState {
     const generations: Record<string, number> = {};
     const kept: Record<string, string> = {};
     const keptOf: Record<string, number> = {};

@@ -1,7 +1,7 @@
 // What a host works on, and the first message to each of its workers.
 import type { Config, Queue } from '../../config/config.ts';
 import { groupName } from '../../queue/names.ts';
-import type { Start } from '../protocol.ts';
+import type { StartMessage } from '../protocol.ts';
 import type { MemberGroup } from './silent-members.ts';
 import type { WantedSlot } from './slot/slots.ts';
 
@@ -26,14 +26,14 @@ export function groupOf(config: Config, queues: ReadonlyMap<string, unknown>): M
   return { queues: [...queues.keys()], group: groupName(config) };
 }
 
-export function startOf(
+export function startMessageOf(
   { slot, queue: name }: WantedSlot,
   {
     config,
     queue,
     log,
-  }: { readonly config: Config; readonly queue: WorkedQueue; readonly log: Start['log'] },
-): Start {
+  }: { readonly config: Config; readonly queue: WorkedQueue; readonly log: StartMessage['log'] },
+): StartMessage {
   const { handler = '', origin, timeoutMs, retry, ratePerSecond } = queue;
   return {
     type: 'start',

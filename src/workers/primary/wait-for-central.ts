@@ -5,7 +5,7 @@ import type { CentralLink } from '../../central/central-link.ts';
 import { readIdentity } from '../../central/identity.ts';
 import { refuseYounger } from '../../central/younger.ts';
 import type { Config } from '../../config/config.ts';
-import { readWorkerPools } from '../../coordination/worker-pool.ts';
+import { readWantedWorkers } from '../../coordination/worker-pool.ts';
 import { kindOf } from '../../errors/sqlstate.ts';
 import { backoffMs } from '../../lifecycle/backoff.ts';
 import { wait } from '../../lifecycle/wait.ts';
@@ -13,7 +13,7 @@ import type { WorkedQueue } from './start-message.ts';
 
 const TROUBLE = { firstMs: 200, maxMs: 5_000 };
 
-export interface BeginningOptions {
+export interface WaitForCentralOptions {
   readonly config: Config;
   readonly queues: readonly WorkedQueue[];
   readonly signal: AbortSignal;
@@ -29,15 +29,15 @@ export interface BeginningOptions {
  * @returns false where it was told to stop meanwhile.
  * @throws misconfigured where central is not installed, is another installation's, or refuses us for good.
  */
-export async function begin(
+export async function waitForCentral(
   control: CentralLink,
-  { config, queues, signal, onTrouble, onOtherNumber }: BeginningOptions,
+  { config, queues, signal, onTrouble, onOtherNumber }: WaitForCentralOptions,
 ): Promise<boolean> {
   for (let failures = 1; !signal.aborted; failures += 1) {
     try {
       await readIdentity(control, config.name);
       await refuseYounger(control);
-      const pools = new Map((await control.use(readWorkerPools)).map((pool) => [pool.queue, pool]));
+      const pools = new Map((await control.use(readWantedWorkers)).map((pool) => [pool.queue, pool]));
       for (const { name, workers } of queues) {
         const installed = pools.get(name)?.fileWanted;
         if (installed !== workers) onOtherNumber(name, { file: workers, installed });

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import {
-  readWorkerPools,
-  renewWorkers,
+  readWantedWorkers,
   resetWorkers,
+  rollOverWorkers,
   setWorkers,
 } from '../../../src/coordination/worker-pool.ts';
 import type { Connection } from '../../../src/postgres/connection.ts';
@@ -24,7 +24,7 @@ describe('tributary/worker_pool', () => {
   test('the file’s number counts until somebody overrides it', async () => {
     expect(await install(4)).toBe(4);
     expect(await setWorkers(central, 'orders', { wanted: 7, by: 'ann' })).toBe(7);
-    expect(await readWorkerPools(central)).toEqual([
+    expect(await readWantedWorkers(central)).toEqual([
       { queue: 'orders', wanted: 7, fileWanted: 4, setBy: 'ann', generation: 0 },
     ]);
   });
@@ -32,7 +32,7 @@ describe('tributary/worker_pool', () => {
   test('the override stays while the file says the same, and goes when it says something else', async () => {
     expect(await install(4)).toBe(7);
     expect(await install(5)).toBe(5);
-    expect(await readWorkerPools(central)).toEqual([
+    expect(await readWantedWorkers(central)).toEqual([
       { queue: 'orders', wanted: 5, fileWanted: 5, setBy: undefined, generation: 0 },
     ]);
   });
@@ -43,11 +43,11 @@ describe('tributary/worker_pool', () => {
   });
 
   test('a renewal counts on, and nothing else changes it', async () => {
-    expect(await renewWorkers(central, 'orders')).toBe(1);
-    expect(await renewWorkers(central, 'orders')).toBe(2);
+    expect(await rollOverWorkers(central, 'orders')).toBe(1);
+    expect(await rollOverWorkers(central, 'orders')).toBe(2);
     await setWorkers(central, 'orders', { wanted: 3, by: 'ann' });
     expect(await install(6)).toBe(6);
-    expect((await readWorkerPools(central)).map(({ generation }) => generation)).toEqual([2]);
+    expect((await readWantedWorkers(central)).map(({ generation }) => generation)).toEqual([2]);
   });
 
   test('a queue without workers is named', async () => {

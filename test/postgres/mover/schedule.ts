@@ -1,6 +1,6 @@
 // Random schedules of writers, tickers and rotations on one shard, and the mover's reading path beside them, step by step.
 import type { Position } from '../../../src/central/position.ts';
-import { judge } from '../../../src/mover/shard/judge.ts';
+import { judgePosition } from '../../../src/mover/shard/judge.ts';
 import type { Connection } from '../../../src/postgres/connection.ts';
 import { isOfWindow } from '../../../src/shards/inline-read.ts';
 import { type QueueOnShard, resolveQueues } from '../../../src/shards/queue-on-shard.ts';
@@ -234,7 +234,7 @@ export class Lane {
     const found: Found[] = [];
     for (const one of seen) {
       const followed = this.#followed.find(({ queue }) => queue.queue === one.queue) as Followed;
-      const verdict = judge(followed.position, one);
+      const verdict = judgePosition(followed.position, one);
       if (verdict.kind === 'diverged') throw new Error(`diverged: ${verdict.reason}`);
       if (verdict.kind === 'nothing') continue;
       const { start, end, afterEventId } = verdict;

@@ -1,6 +1,6 @@
 // The process that `start` keeps alive, with programs in the mover's place that do what movers should not.
 import { describe, expect, test } from 'vitest';
-import { type Death, ForkedMover } from '../../../src/cli/commands/start/forked-mover.ts';
+import { ForkedMover, type MoverDeath } from '../../../src/cli/commands/start/forked-mover.ts';
 import { givenFolder, writeFile } from '../../support/files.ts';
 import { givenConfig } from '../../support/installation/config-file.ts';
 import { isAlive } from '../../support/processes/process.ts';
@@ -14,7 +14,7 @@ queues: { orders: { workers: none } }
 
 function givenMover(code: string) {
   const program = writeFile(givenFolder(), 'mover.mjs', { text: code });
-  const deaths: Death[] = [];
+  const deaths: MoverDeath[] = [];
   const troubles: unknown[] = [];
   const mover = new ForkedMover({
     config: givenConfig(FILE),

@@ -135,12 +135,12 @@ describe('workers/child', () => {
     const transaction = new BatchTransaction(connection, { idleLimitMs: 60_000, token: 1 });
     await transaction.begin();
     for (let n = 1; n <= 60; n++) {
-      transaction.mark();
-      await transaction.lend().query('insert into effect (n) values ($1)', [n]);
-      if (n === 30) await transaction.rollBackToMark();
+      transaction.savepoint();
+      await transaction.clientFor().query('insert into effect (n) values ($1)', [n]);
+      if (n === 30) await transaction.rollBackToSavepoint();
     }
     expect(transaction.savepoints).toBe(50);
-    await expect(transaction.rollBackToMark()).rejects.toThrow(TooManySavepoints);
+    await expect(transaction.rollBackToSavepoint()).rejects.toThrow(TooManySavepoints);
     await transaction.commit();
     expect(await central.effects()).toEqual(numbers(60).filter((n) => n !== 30));
   });

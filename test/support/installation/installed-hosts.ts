@@ -9,7 +9,7 @@ import {
   readCentralEvents,
   readShardEvents,
 } from '../../../src/proof/origins.ts';
-import { judge, type Verdict } from '../../../src/proof/verdict.ts';
+import { judgeProof, type ProofVerdict } from '../../../src/proof/verdict.ts';
 import { startTributary, type TestProcess } from '../processes/process.ts';
 import { run } from '../processes/run-cli.ts';
 import type { TestDatabase } from '../server/database.ts';
@@ -29,7 +29,7 @@ export interface InstalledHosts extends Cluster {
   /** `tributary start --host NAME`, once it says that it starts. */
   startHost(name: string): Promise<TestProcess>;
   /** Of the queue `orders`, from the databases as they are now. */
-  verdict(): Promise<Verdict>;
+  verdict(): Promise<ProofVerdict>;
   /** The same for the way into central alone. */
   proof(): Promise<Proof>;
   handled(): Promise<number>;
@@ -78,7 +78,7 @@ export async function givenInstalledHosts(
     },
     verdict: () =>
       withSides(cluster, async (sides, connection) =>
-        judge({
+        judgeProof({
           ...sides,
           handled: await readHandled(connection, 'handled'),
           isHandledInOrder: workers === 1,

@@ -87,7 +87,7 @@ export class FakeCentral {
 export function givenGatherer(central: FakeCentral, { sortOut }: { sortOut?: SortOut } = {}) {
   const troubles: { error: unknown; source: Source | undefined }[] = [];
   const gatherer = new Gatherer('orders', {
-    doorOf: (lane) => ({
+    connectionOf: (lane) => ({
       commit: (content) => central.commit(content, lane),
       ...(sortOut === undefined ? {} : { sortOut }),
     }),

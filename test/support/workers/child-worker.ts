@@ -3,7 +3,7 @@ import { type Logger, pino } from 'pino';
 import { onTestFinished } from 'vitest';
 import type { Handler } from '../../../src/handler/contract.ts';
 import { Worker } from '../../../src/workers/child/worker.ts';
-import type { Start, ToPrimary } from '../../../src/workers/protocol.ts';
+import type { StartMessage, ToPrimary } from '../../../src/workers/protocol.ts';
 import { GROUP, type WorkerCentral } from './worker-central.ts';
 
 export interface Running {
@@ -13,7 +13,7 @@ export interface Running {
   stop(): Promise<void>;
 }
 
-export interface WorkerOverrides extends Partial<Start> {
+export interface WorkerOverrides extends Partial<StartMessage> {
   readonly logger?: Logger;
 }
 

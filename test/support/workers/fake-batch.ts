@@ -69,10 +69,10 @@ export function givenBatch(
         get savepoints() {
           return savepoints;
         },
-        mark() {
+        savepoint() {
           isWanted = true;
         },
-        async rollBackToMark() {
+        async rollBackToSavepoint() {
           if (isWanted || !isMarked) return false;
           effects = effects.slice(0, mark);
           isWanted = true;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Handler, ProcessContext } from '../../../src/handler/contract.ts';
 import { mistakeIn } from '../../../src/handler/options.ts';
-import { setUp, tearDown } from '../../../src/workers/child/call/hooks.ts';
+import { setUpHandler, tearDownHandler } from '../../../src/workers/child/call/hooks.ts';
 
 function given() {
   const warned: string[] = [];
@@ -19,10 +19,10 @@ describe('workers/child/call/hooks', () => {
       setup: ({ slot }: ProcessContext) => calls.push(`setup ${slot}`),
       teardown: async ({ queue }: ProcessContext) => calls.push(`teardown ${queue}`),
     });
-    await setUp(one, context, { path });
-    await tearDown(one, context);
-    await setUp(handler({}), context, { path });
-    await tearDown(handler({}), context);
+    await setUpHandler(one, context, { path });
+    await tearDownHandler(one, context);
+    await setUpHandler(handler({}), context, { path });
+    await tearDownHandler(handler({}), context);
     expect([calls, warned]).toEqual([['setup orders#1', 'teardown orders'], []]);
   });
 
@@ -33,17 +33,19 @@ describe('workers/child/call/hooks', () => {
         throw new Error('no pool');
       },
     });
-    await expect(setUp(refuses, context, { path })).rejects.toThrow(
+    await expect(setUpHandler(refuses, context, { path })).rejects.toThrow(
       'The `setup` of handler /h.mjs fails: no pool. Correct it, or what it needs.',
     );
     const hangs = handler({ setup: () => new Promise(() => {}) });
-    await expect(setUp(hangs, context, { path, withinMs: 10 })).rejects.toThrow('is not done after 0 s.');
+    await expect(setUpHandler(hangs, context, { path, withinMs: 10 })).rejects.toThrow(
+      'is not done after 0 s.',
+    );
   });
 
   test('a teardown that fails, or does not come back, is a warning and no more', async () => {
     const { context, warned } = given();
-    await tearDown(handler({ teardown: () => Promise.reject(new Error('gone')) }), context);
-    await tearDown(handler({ teardown: () => new Promise(() => {}) }), context, { withinMs: 10 });
+    await tearDownHandler(handler({ teardown: () => Promise.reject(new Error('gone')) }), context);
+    await tearDownHandler(handler({ teardown: () => new Promise(() => {}) }), context, { withinMs: 10 });
     expect(warned).toEqual([
       "the handler's `teardown` fails: gone.",
       "the handler's `teardown` is not done after 0 s",

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { ShardAnswer, StoredLag } from '../../../src/observability/lag/facts.ts';
-import { lagOfSource, needsAsking, type WantedSource } from '../../../src/observability/lag/judge-source.ts';
+import { lagOfSource, type NamedSource, needsAsking } from '../../../src/observability/lag/judge-source.ts';
 import { answerOf, type BehindRow } from '../../../src/observability/lag/shard-answer.ts';
 
-const wanted: WantedSource = { shard: 's1', queue: 'orders', centralQueue: 'orders', moverHost: 'db01' };
+const wanted: NamedSource = { shard: 's1', queue: 'orders', centralQueue: 'orders', moverHost: 'db01' };
 const tick = { id: 7, timeUs: 1_000_000, eventSeq: 100, md5: 'm' };
 const stored = (changes: Partial<StoredLag> = {}): StoredLag => ({
   id: 1,

@@ -1,7 +1,7 @@
 // The verdict of the whole way turns red for each thing that can go wrong on either stretch of it.
 import { describe, expect, test } from 'vitest';
 import type { ProofRow } from '../../../src/proof/origins.ts';
-import { judge, type Sides } from '../../../src/proof/verdict.ts';
+import { judgeProof, type Sides } from '../../../src/proof/verdict.ts';
 
 /** Four events of two transactions, in order. */
 const shards: ProofRow[] = [1, 2, 3, 4].map((id) => ({
@@ -25,7 +25,7 @@ const perfect: Sides = {
 
 describe('proof/verdict', () => {
   test('holds where every event is everywhere once, in order, in whole transactions', () => {
-    expect(judge(perfect)).toEqual({
+    expect(judgeProof(perfect)).toEqual({
       ...{ expected: 4, committed: 4, moved: 4, handled: 4 },
       ...{ lost: 0, twice: 0, disordered: 0, split: 0, holds: true, culprits: [] },
     });
@@ -43,15 +43,17 @@ describe('proof/verdict', () => {
     ['a transaction handled in parts', { handled: written([1, 2, 3, 4], [1, 1, 1, 2]) }, { split: 1 }],
     ['a business row without its event', { expected: 5 }, {}],
   ])('does not hold with %s', (_what, change, found) => {
-    expect(judge({ ...perfect, ...change })).toMatchObject({ ...found, holds: false });
+    expect(judgeProof({ ...perfect, ...change })).toMatchObject({ ...found, holds: false });
   });
 
   test('with several workers, transactions may be handled in any order', () => {
     const handled = written([3, 4, 1, 2], [2, 2, 1, 1]);
-    expect(judge({ ...perfect, handled, isHandledInOrder: false }).holds).toBe(true);
-    expect(judge({ ...perfect, handled: written([2, 1, 3, 4]), isHandledInOrder: false })).toMatchObject({
-      disordered: 1,
-      holds: false,
-    });
+    expect(judgeProof({ ...perfect, handled, isHandledInOrder: false }).holds).toBe(true);
+    expect(judgeProof({ ...perfect, handled: written([2, 1, 3, 4]), isHandledInOrder: false })).toMatchObject(
+      {
+        disordered: 1,
+        holds: false,
+      },
+    );
   });
 });

@@ -3,7 +3,7 @@ import type { Database } from '../../../config/config.ts';
 import { toDatabase } from '../../../config/sections/database.ts';
 import { expandUrl, parseUrl } from '../../../config/url/url.ts';
 import { BadUrl } from '../../../config/url/url-parts.ts';
-import type { Place } from '../../../config/value.ts';
+import type { TextPlace } from '../../../config/value.ts';
 import { sentenceFor } from '../../../errors/sentence.ts';
 import { placeOf } from '../../../install/facts/database.ts';
 import { reachingServers } from '../../../install/facts/reach.ts';
@@ -71,7 +71,7 @@ const outcomeOf = ({ before, changed }: EngineResult): Row['outcome'] =>
 
 /** What the URL leaves open is found where it is for the file: PG* variables, service files, ~/.pgpass. */
 function databasesOf(text: string, at: number, { cwd, env, log }: CliContext): Database[] {
-  const value: Place = {
+  const value: TextPlace = {
     name: `--engine-only: URL ${at + 1}`,
     source: { env, folder: cwd },
     problem: (sentence) => {

@@ -5,8 +5,8 @@ import { type Alike, alike } from '../../../observability/lag/alike.ts';
 import {
   type CentralLag,
   type LagReport,
+  type LagState,
   type SourceLag,
-  type SourceState,
   unhealthy,
 } from '../../../observability/lag/report.ts';
 import { wrapped } from '../../terminal/fit.ts';
@@ -199,7 +199,7 @@ function sumOf(sources: readonly SourceLag[]): Figured {
 
 const sum = (numbers: readonly number[]): number => numbers.reduce((total, one) => total + one, 0);
 
-const ORDER: readonly SourceState[] = ['halted', 'unreachable', 'unassigned', 'paused', 'moving', 'idle'];
+const ORDER: readonly LagState[] = ['halted', 'unreachable', 'unassigned', 'paused', 'moving', 'idle'];
 
 /** `2 unreachable, 8 idle` */
 function statesOf(sources: readonly SourceLag[]): string {

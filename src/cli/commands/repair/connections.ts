@@ -1,6 +1,6 @@
 // The two connections of a repair: to central and to the shard.
 import type { Config, Database, Shard } from '../../../config/config.ts';
-import { placeOf } from '../../../config/sections/shards.ts';
+import { placeKey } from '../../../config/sections/shards.ts';
 import { sentenceFor } from '../../../errors/sentence.ts';
 import type { RepairConnections } from '../../../mover/repair/repair.ts';
 import { Connection } from '../../../postgres/connection.ts';
@@ -28,6 +28,6 @@ async function opened(database: Database, label: string): Promise<Connection> {
   try {
     return await Connection.open(database, { applicationName: 'tributary repair' });
   } catch (error) {
-    throw new Exit(EXIT.failed, sentenceFor(error, `${label} (${placeOf(database)})`));
+    throw new Exit(EXIT.failed, sentenceFor(error, `${label} (${placeKey(database)})`));
   }
 }

@@ -14,7 +14,7 @@ import { wait } from '../../../lifecycle/wait.ts';
 import { EXIT, Exit } from '../../exit.ts';
 import { memberWord } from './member-word.ts';
 
-export interface Death {
+export interface MoverDeath {
   readonly pid: number | undefined;
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -25,7 +25,7 @@ export interface Death {
 export interface ForkedMoverOptions {
   readonly config: Config;
   readonly host: string;
-  readonly onDeath: (death: Death) => void;
+  readonly onDeath: (death: MoverDeath) => void;
   /** Central could not be told about a death. */
   readonly onTrouble: (error: unknown) => void;
   /** Replaced in tests. */
@@ -100,7 +100,7 @@ export class ForkedMover implements Service {
     child.once('exit', () => clearTimeout(timer));
   }
 
-  async #runOnce(): Promise<Omit<Death, 'restartMs'>> {
+  async #runOnce(): Promise<Omit<MoverDeath, 'restartMs'>> {
     const { config, host, program = PROGRAM } = this.#options;
     const child = fork(program, ['-c', config.file, 'mover', '--host', host], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
@@ -112,7 +112,7 @@ export class ForkedMover implements Service {
       if (word.success) this.#member = word.data.id;
     });
     const { pid } = child;
-    const ending = await new Promise<Omit<Death, 'restartMs'>>((resolve) => {
+    const ending = await new Promise<Omit<MoverDeath, 'restartMs'>>((resolve) => {
       child.once('exit', (code, signal) => resolve({ pid, code, signal }));
       // It could not be started at all, or not be written to; the latter is followed by its exit.
       child.on('error', () => {

@@ -10,7 +10,7 @@ import { failureLog, KILLED, unwritable } from '../call/failure-log.ts';
 import { Abandoned, HandlerCalls } from '../call/handler-call.ts';
 import { OutcomeBook } from '../call/outcomes.ts';
 import { writeOutcomes } from '../call/write-outcomes.ts';
-import { Gathering, type Piece } from '../groups/coalesce.ts';
+import { type EventPiece, Gathering } from '../groups/coalesce.ts';
 import { type GroupRunner, type GroupTools, InHalves, OneByOne } from '../groups/groups.ts';
 import { type Range, rangeOf } from '../narrowing/losses.ts';
 import { stepNarrowing } from '../narrowing/narrowing.ts';
@@ -23,7 +23,7 @@ const MOST_OUTCOME_BYTES = 8_000_000;
 /** What the server grants a transaction beyond the handler's own time. */
 const IDLE_SLACK_MS = 15_000;
 
-export class BatchWork {
+export class Attempt {
   readonly connection: Connection;
   readonly batch: CoopBatch;
   readonly environment: BatchEnvironment;
@@ -53,10 +53,10 @@ export class BatchWork {
   }
 
   /** After a failure: another try at what is not committed, with a book of its own. */
-  again(): BatchWork {
+  again(): Attempt {
     this.environment.record.progress.again(this.#done.events);
     const committed = { ...this.#done, hasOverrun: this.#hasOverrun };
-    return new BatchWork(this.connection, this.batch, this.environment, committed);
+    return new Attempt(this.connection, this.batch, this.environment, committed);
   }
 
   transaction(): BatchTransaction {
@@ -114,7 +114,7 @@ export class BatchWork {
     return handler.event === undefined ? new InHalves(tools) : new OneByOne(tools);
   }
 
-  async handle({ all, failed }: Piece, runner: GroupRunner): Promise<void> {
+  async handle({ all, failed }: EventPiece, runner: GroupRunner): Promise<void> {
     for (const [event, error] of failed) this.#failed(event, error);
     const events = failed.size === 0 ? all : all.filter((event) => !failed.has(event));
     if (events.length === 0) return;
@@ -222,7 +222,7 @@ export class BatchWork {
   async #writeOutcomes(transaction: BatchTransaction, lastEventId?: number): Promise<void> {
     if (this.#book.size === 0) return;
     const outcomes = this.#book.take(lastEventId);
-    await transaction.seal();
+    await transaction.releaseSavepoint();
     await writeOutcomes(transaction, this.environment.membership, outcomes);
     this.#count({ putOff: outcomes.putOff.length, dead: outcomes.dead.length });
   }

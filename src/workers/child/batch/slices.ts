@@ -5,7 +5,7 @@
 // Order: a slice that may hold the killer is marked in a transaction of its own before it is run. Found still marked when the
 // batch is opened again, it has killed its worker.
 import type { BatchEvent } from '../../../handler/event.ts';
-import type { Suspect } from '../../protocol.ts';
+import type { FatalCall } from '../../protocol.ts';
 import type { BatchResult } from '../batch-environment.ts';
 import { inPieces } from '../groups/coalesce.ts';
 import { assertOfEvents } from '../narrowing/central-trouble.ts';
@@ -15,7 +15,7 @@ import { condemned, firstWidth, nextSlice, nextWidth, sliceEnd } from '../narrow
 import { estimate } from '../reading/estimate.ts';
 import { readAhead } from '../reading/read-ahead.ts';
 import { Tripped, untilProbe } from '../tries/probing.ts';
-import type { BatchWork } from './attempt.ts';
+import type { Attempt } from './attempt.ts';
 
 /** A slice that fails is cut into so many: an event is called again once for each level. */
 const PARTS = 8;
@@ -24,13 +24,13 @@ export interface SlicesOptions {
   /** The batch has killed a worker. */
   readonly isHunting: boolean;
   /** What the handler was called with when it did. */
-  readonly call?: Suspect | undefined;
+  readonly call?: FatalCall | undefined;
   /** Where the connection was lost again and again. */
   readonly loss?: Loss | undefined;
 }
 
 export async function inSlices(
-  work: BatchWork,
+  work: Attempt,
   { isHunting, call, loss }: SlicesOptions,
 ): Promise<BatchResult> {
   const { membership, record, recorder, source, size } = work.environment;
@@ -74,7 +74,7 @@ export async function inSlices(
 
 /** The end of the slice, or of what may be tried of it, while nothing succeeds or as the queue's rate allows, as soon as it may. */
 async function allowed(
-  { connection, environment }: BatchWork,
+  { connection, environment }: Attempt,
   ids: readonly number[],
   { from, end }: { readonly from: number; readonly end: number },
 ): Promise<number> {
@@ -100,7 +100,7 @@ interface SliceOptions {
 
 /** In ever smaller transactions, down to the events that fail alone. */
 async function settleSlice(
-  work: BatchWork,
+  work: Attempt,
   events: readonly BatchEvent[],
   options: SliceOptions,
 ): Promise<void> {
@@ -130,7 +130,7 @@ async function settleSlice(
 }
 
 async function runSlice(
-  work: BatchWork,
+  work: Attempt,
   events: readonly BatchEvent[],
   { isMarked, killer }: SliceOptions,
 ): Promise<void> {

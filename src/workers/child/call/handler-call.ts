@@ -74,7 +74,7 @@ export class HandlerCalls {
     if (spoken !== undefined) await this.#ofCentral(() => spoken);
     const context = new CallContext(events, this.#environment, {
       book: this.#book,
-      lend: () => this.#transaction.lend(),
+      lend: () => this.#transaction.clientFor(),
     });
     const thrown = await invoke(events, context, { handler, timeoutMs, signs, onOverrun: this.#onOverrun });
     const client = context.end();

@@ -10,7 +10,7 @@ const SETUP_WITHIN_MS = 30_000;
 const TEARDOWN_WITHIN_MS = 5_000;
 
 /** @throws misconfigured where it fails or does not come back: then no worker can use the handler. */
-export async function setUp(
+export async function setUpHandler(
   handler: Handler,
   context: ProcessContext,
   { path, withinMs = SETUP_WITHIN_MS }: { readonly path: string; readonly withinMs?: number },
@@ -34,7 +34,7 @@ export async function setUp(
 }
 
 /** Never throws: the work is done. */
-export async function tearDown(
+export async function tearDownHandler(
   handler: Handler,
   context: ProcessContext,
   { withinMs = TEARDOWN_WITHIN_MS }: { readonly withinMs?: number } = {},

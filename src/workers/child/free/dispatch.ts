@@ -5,7 +5,7 @@ import type { BatchEvent } from '../../../handler/event.ts';
 import { Gathering } from '../groups/coalesce.ts';
 import type { FreeCalls, Result } from './calls.ts';
 import { Lanes } from './lanes.ts';
-import type { Progress } from './progress.ts';
+import type { FreeProgress } from './progress.ts';
 
 /** Events between two ids that are, or have lately been, in calls of the handler. */
 export interface AtWork {
@@ -14,9 +14,9 @@ export interface AtWork {
   readonly events: number;
 }
 
-export interface CourseTools {
+export interface DispatchTools {
   readonly calls: FreeCalls;
-  readonly progress: Pick<Progress<Result | undefined>, 'read' | 'isComplete'>;
+  readonly progress: Pick<FreeProgress<Result | undefined>, 'read' | 'isComplete'>;
   done(event: BatchEvent, result: Result | undefined): void;
   /** What the event's call has ended with at an earlier opening of the batch. */
   carried(event: BatchEvent): { readonly result: Result | undefined } | undefined;
@@ -33,7 +33,7 @@ export interface CourseTools {
   assertGoesOn(): void;
 }
 
-export interface Course {
+export interface Dispatch {
   /** The next events of the batch; some of them may begin later. */
   feed(events: readonly BatchEvent[]): Promise<void>;
   /** All that was fed is done. */
@@ -47,7 +47,7 @@ export interface Course {
 /** Who waits looks so often whether something can be passed. */
 const NOTE_EVERY_MS = 1_000;
 
-export function courseOf(handler: Handler, tools: CourseTools): Course {
+export function dispatchOf(handler: Handler, tools: DispatchTools): Dispatch {
   return handler.event === undefined
     ? new InPieces(handler, tools)
     : new OverLanes(handler.concurrency ?? 1, tools);
@@ -57,14 +57,14 @@ type EventHandlers = Extract<Handler, { event: unknown }>;
 type BatchHandlers = Exclude<Handler, EventHandlers>;
 
 /** For handlers with `event`. */
-class OverLanes implements Course {
-  readonly #tools: CourseTools;
+class OverLanes implements Dispatch {
+  readonly #tools: DispatchTools;
   readonly #lanes: Lanes;
   /** Ids, in the order in which they began. */
   readonly #atWork = new Set<number>();
   #allowed = 0;
 
-  constructor(concurrency: number, tools: CourseTools) {
+  constructor(concurrency: number, tools: DispatchTools) {
     this.#tools = tools;
     this.#lanes = new Lanes(concurrency);
   }
@@ -120,13 +120,13 @@ class OverLanes implements Course {
 }
 
 /** For handlers with `batch`: one call after the other; after a throw in halves, down to the events that throw alone. */
-class InPieces implements Course {
-  readonly #tools: CourseTools;
+class InPieces implements Dispatch {
+  readonly #tools: DispatchTools;
   readonly #gathering: Gathering;
   /** Retried events that a later one took the place of: what is noted about their tries goes with the next call. */
   #passedOver: BatchEvent[] = [];
 
-  constructor(handler: BatchHandlers, tools: CourseTools) {
+  constructor(handler: BatchHandlers, tools: DispatchTools) {
     this.#tools = tools;
     this.#gathering = new Gathering(handler, (event) => {
       if (event.row.wasPutOff) this.#passedOver.push(event);

@@ -4,12 +4,12 @@
 // not done comes after it, and is found again by its id.
 import type { BatchEvent } from '../../../handler/event.ts';
 
-export interface Done<Result> {
+export interface DoneEvent<Result> {
   readonly event: BatchEvent;
   readonly result: Result;
 }
 
-export class Progress<Result> {
+export class FreeProgress<Result> {
   /** In the order of the batch; undefined: not done. */
   readonly #results = new Map<BatchEvent, { readonly result: Result } | undefined>();
 
@@ -28,7 +28,7 @@ export class Progress<Result> {
   }
 
   /** What is done, also behind what is not. */
-  get allDone(): Done<Result>[] {
+  get allDone(): DoneEvent<Result>[] {
     return [...this.#results].flatMap(([event, done]) => (done === undefined ? [] : [{ event, ...done }]));
   }
 
@@ -45,8 +45,8 @@ export class Progress<Result> {
   }
 
   /** What can be passed now. */
-  take(): Done<Result>[] {
-    const taken: Done<Result>[] = [];
+  take(): DoneEvent<Result>[] {
+    const taken: DoneEvent<Result>[] = [];
     let undone: BatchEvent | undefined;
     for (const [event, done] of this.#results) {
       if (done === undefined) {

@@ -19,15 +19,15 @@ import { readAhead } from '../reading/read-ahead.ts';
 import { untilProbe } from '../tries/probing.ts';
 import { FreeCalls, type Result } from './calls.ts';
 import { Commits } from './commit.ts';
-import { type AtWork, type Course, courseOf } from './dispatch.ts';
-import { type Done, Progress } from './progress.ts';
+import { type AtWork, type Dispatch, dispatchOf } from './dispatch.ts';
+import { type DoneEvent, FreeProgress } from './progress.ts';
 
 /** Progress is committed so often, as long as there is any; a death repeats no more. */
 const COMMIT_EVERY_MS = 2_000;
 /** What was sent and is not committed may hold so much text; where it holds more, nothing begins. */
-const MOST_HELD = 16_000_000;
+const MOST_UNCOMMITTED = 16_000_000;
 /** What an event takes besides its text. */
-const EACH_HELD = 200;
+const EACH_COSTS = 200;
 
 export interface FreeRunOptions {
   readonly connection: Connection;
@@ -58,14 +58,14 @@ class FreeRun {
   readonly #past: Past;
   readonly #calls: FreeCalls;
   readonly #commits: Commits;
-  readonly #course: Course;
-  readonly #progress = new Progress<Result | undefined>();
+  readonly #dispatch: Dispatch;
+  readonly #progress = new FreeProgress<Result | undefined>();
   /** Taken from the progress, and not committed yet. */
-  #writing: readonly Done<Result | undefined>[] = [];
+  #writing: readonly DoneEvent<Result | undefined>[] = [];
   #committedMs = performance.now();
   /** A slice is at work that a commit would take the mark off. */
   #isMarked = false;
-  #held = 0;
+  #uncommitted = 0;
   #read = 0;
   #passed = 0;
 
@@ -77,13 +77,13 @@ class FreeRun {
       { ...options, calls: this.#calls },
       { hasNarrowing: past.narrowing !== undefined },
     );
-    this.#course = courseOf(options.environment.handler, {
+    this.#dispatch = dispatchOf(options.environment.handler, {
       calls: this.#calls,
       progress: this.#progress,
       done: (event, result) => {
         this.#progress.done(event, result);
         options.environment.record.progress.passed(1);
-        this.#held += heldBy(result);
+        this.#uncommitted += charactersOf(result);
       },
       carried: (event) => options.environment.carried.take(event),
       before: (most) => this.#before(most),
@@ -99,7 +99,7 @@ class FreeRun {
       await this.#commit({ isLast: true });
     } catch (error) {
       // Before the batch goes to another: nothing of it may be at work here any more.
-      await this.#course.settle();
+      await this.#dispatch.settle();
       const end = error instanceof HandedBack ? await this.#handBack().catch((thrown) => thrown) : error;
       this.#carry(end);
       throw end;
@@ -145,18 +145,18 @@ class FreeRun {
         end = slice.end;
         const events = read.events.slice(from, end);
         if (slice.isMarked) await this.#hunt(events, condemned(suspect));
-        else await this.#course.feed(events);
+        else await this.#dispatch.feed(events);
         afterId = ids[end - 1];
         width = nextWidth(width, afterId ?? 0, suspect);
       }
     }
-    await this.#course.finish();
+    await this.#dispatch.finish();
   }
 
   /** A slice that is marked while nothing else is at work, so that one that kills its worker is known. */
   async #hunt(slice: readonly BatchEvent[], guilty: number | undefined): Promise<void> {
     const { batch, connection, environment } = this.#options;
-    await this.#course.finish();
+    await this.#dispatch.finish();
     await this.#commit({ isLast: false });
     const ids = slice.map(({ id }) => id);
     const innocent = slice.filter(({ id }) => id !== guilty);
@@ -168,8 +168,8 @@ class FreeRun {
       const events = new Set(ids).size;
       await markNarrowing(connection, environment.membership, { batch, slice: marked, events });
       this.#isMarked = true;
-      await this.#course.feed(innocent);
-      await this.#course.finish();
+      await this.#dispatch.feed(innocent);
+      await this.#dispatch.finish();
       this.#isMarked = false;
     }
     await this.#commit({ isLast: false });
@@ -188,7 +188,7 @@ class FreeRun {
     const { handler, rate } = environment;
     this.#assertMayGoOn();
     await this.#passDone();
-    await this.#untilLess(() => this.#held >= MOST_HELD);
+    await this.#untilLess(() => this.#uncommitted >= MOST_UNCOMMITTED);
     const probed = Math.min(most, await this.#untilProbe());
     if (rate !== undefined)
       return await rate.take(connection, { most: probed, isOneByOne: handler.event !== undefined });
@@ -215,7 +215,7 @@ class FreeRun {
       this.#assertGoesOn();
       const before = this.#progress.size;
       await this.#commit({ isLast: false });
-      if (this.#progress.size === before && !(await this.#course.next())) return;
+      if (this.#progress.size === before && !(await this.#dispatch.next())) return;
     }
   }
 
@@ -228,7 +228,7 @@ class FreeRun {
     await this.#commits.write(done, { isLast });
     this.#writing = [];
     this.#passed += done.length;
-    this.#held -= done.reduce((sum, { result }) => sum + heldBy(result), 0);
+    this.#uncommitted -= done.reduce((sum, { result }) => sum + charactersOf(result), 0);
     environment.signs.progress();
     if (!isLast) environment.onAdvanced();
   }
@@ -258,5 +258,5 @@ class FreeRun {
   }
 }
 
-const heldBy = (result: Result | undefined): number =>
-  result === undefined ? 0 : result.outbox.characters + result.outbox.size * EACH_HELD;
+const charactersOf = (result: Result | undefined): number =>
+  result === undefined ? 0 : result.outbox.characters + result.outbox.size * EACH_COSTS;

@@ -1,10 +1,10 @@
 // What is to be written of a call with several events, event by event: where it cannot be written at once, or not now. Pure.
 import type { BatchEvent } from '../../../handler/event.ts';
 import type { Result } from './calls.ts';
-import type { Done } from './progress.ts';
+import type { DoneEvent } from './progress.ts';
 
 /** An event that is done; what is to be written of a call stands with its first event. */
-export type Passed = Done<Result | undefined>;
+export type Passed = DoneEvent<Result | undefined>;
 
 /**
  * Each with its own share of what its call decided and sent. What was carried here knows its events from an earlier reading:

@@ -7,13 +7,13 @@ import type { BatchEvent } from '../../../handler/event.ts';
 import { sliceEnd } from '../narrowing/slice-plan.ts';
 
 /** Events for one call, in order, and among them those that have no key because the handler's `coalesce` threw. */
-export interface Piece {
+export interface EventPiece {
   readonly all: readonly BatchEvent[];
   readonly failed: ReadonlyMap<BatchEvent, unknown>;
 }
 
 export interface Pieces {
-  readonly piece: Piece;
+  readonly piece: EventPiece;
   /** Events that were read since the last piece, those that were passed over included. */
   readonly read: number;
 }
@@ -82,7 +82,7 @@ export class Gathering {
   }
 
   /** The first events, as many as one call may get; never between two of one id. */
-  take(most = MOST_EVENTS): Piece {
+  take(most = MOST_EVENTS): EventPiece {
     const ids = [...this.#events.values()].map(({ id }) => id);
     const end = sliceEnd(ids, 0, Math.min(most, MOST_EVENTS));
     const all: BatchEvent[] = [];

@@ -18,7 +18,7 @@ const REPEATS_FOR_WHOLE = 0.1;
 /** What a rate of 0 is taken for: the first failure is yet to come. */
 const LEAST_RATE = 0.0002;
 
-export interface Progress {
+export interface TransactionProgress {
   /** Savepoints of the transaction. */
   readonly savepoints: number;
   /** An event of the transaction has failed. */
@@ -35,7 +35,7 @@ export interface Progress {
 const HOPELESS = 1 / 3;
 
 /** Events in the next group of an `event` handler. */
-export function groupSize({ savepoints, remaining, rate, isSure }: Progress): number {
+export function groupSize({ savepoints, remaining, rate, isSure }: TransactionProgress): number {
   if (isSure && rate > HOPELESS) return 1;
   const best = Math.max(1, Math.round(Math.sqrt((2 * GROUP_COST) / Math.max(rate, LEAST_RATE))));
   const left = SAVEPOINTS_BEFORE_CUT - savepoints - (isSure ? rate * remaining : 0);
@@ -45,14 +45,14 @@ export function groupSize({ savepoints, remaining, rate, isSure }: Progress): nu
 }
 
 /** Events in the next call of a `batch` handler. */
-export function callSize({ remaining, rate }: Pick<Progress, 'remaining' | 'rate'>): number {
+export function callSize({ remaining, rate }: Pick<TransactionProgress, 'remaining' | 'rate'>): number {
   if (rate === 0) return remaining;
   return rate > HOPELESS ? 1 : Math.max(1, Math.round(Math.sqrt(CALL_COST / (2 * rate))));
 }
 
 /** Whether a transaction ends here and another one goes on with the batch: only where events of it have failed. */
 export function mustCut(
-  { savepoints, hasFailed }: Pick<Progress, 'savepoints' | 'hasFailed'>,
+  { savepoints, hasFailed }: Pick<TransactionProgress, 'savepoints' | 'hasFailed'>,
   partsNothing: () => boolean,
 ): boolean {
   if (!hasFailed || savepoints < SAVEPOINTS_BEFORE_CUT) return false;

@@ -14,7 +14,7 @@ import { isCollision, RERUNS } from '../transaction/collisions.ts';
 import type { TrackRecord } from '../tries/track-record.ts';
 import { cleanCuts } from './clean-cuts.ts';
 import { FailureRate } from './failure-rate.ts';
-import { callSize, groupSize, mustCut, type Progress } from './group-size.ts';
+import { callSize, groupSize, mustCut, type TransactionProgress } from './group-size.ts';
 
 export interface GroupRunner {
   /** @throws Abandoned, TooManySavepoints */
@@ -23,7 +23,7 @@ export interface GroupRunner {
 
 export interface GroupTools {
   readonly calls: Pick<HandlerCalls, 'call' | 'check'>;
-  readonly transaction: Pick<BatchTransaction, 'mark' | 'rollBackToMark' | 'savepoints'>;
+  readonly transaction: Pick<BatchTransaction, 'savepoint' | 'rollBackToSavepoint' | 'savepoints'>;
   readonly book: OutcomeBook;
   /** Kept from batch to batch where it is given. */
   readonly rate?: FailureRate;
@@ -74,11 +74,11 @@ class Attempts {
   /** A call of which it is known at once whether what it wrote holds. What failed is undone. */
   async checkedCall(events: readonly BatchEvent[]): Promise<CallResult> {
     const { calls, transaction } = this.tools;
-    transaction.mark();
+    transaction.savepoint();
     let result = await this.call(events);
     const violated = result.ok && result.touched ? await calls.check() : undefined;
     if (violated !== undefined) result = this.violated(violated);
-    if (!result.ok) await transaction.rollBackToMark();
+    if (!result.ok) await transaction.rollBackToSavepoint();
     return result;
   }
 
@@ -114,7 +114,7 @@ class Attempts {
   }
 
   /** What decides about the size of the next group or call. */
-  progress(events: readonly BatchEvent[], at: number): Progress {
+  progress(events: readonly BatchEvent[], at: number): TransactionProgress {
     const { behind, transaction } = this.tools;
     const event = events[at];
     return {
@@ -141,7 +141,7 @@ export class OneByOne implements GroupRunner {
     for (let at = 0; at < events.length; ) {
       await attempts.cutIfNeeded(events, at, isClean);
       const end = endOfKind(events, at, groupSize(attempts.progress(events, at)));
-      attempts.tools.transaction.mark();
+      attempts.tools.transaction.savepoint();
       at += await this.#group(events.slice(at, end), { isRepeat: false });
       attempts.settled(events[at - 1]);
     }
@@ -158,13 +158,13 @@ export class OneByOne implements GroupRunner {
         if (result.touched) written.push(event);
         continue;
       }
-      if (await tools.transaction.rollBackToMark()) await this.#repeat(written);
+      if (await tools.transaction.rollBackToSavepoint()) await this.#repeat(written);
       await this.#settle(event, result);
       return at + 1;
     }
     const violated = written.length === 0 ? undefined : await tools.calls.check();
     if (violated !== undefined) {
-      await tools.transaction.rollBackToMark();
+      await tools.transaction.rollBackToSavepoint();
       await this.#part(written, this.#attempts.violated(violated));
     }
     return group.length;
@@ -183,7 +183,7 @@ export class OneByOne implements GroupRunner {
   async #repeat(events: readonly BatchEvent[]): Promise<void> {
     const { transaction } = this.#attempts.tools;
     for (let at = 0; at < events.length; ) {
-      transaction.mark();
+      transaction.savepoint();
       at += await this.#group(events.slice(at), { isRepeat: true });
     }
   }
@@ -198,7 +198,7 @@ export class OneByOne implements GroupRunner {
 }
 
 /** A piece of a call that failed; it begins where the one before it ends. */
-interface Piece {
+interface GroupPiece {
   readonly end: number;
   /** It holds a failing event, if all before it in the same call goes well. */
   isBad: boolean;
@@ -216,7 +216,7 @@ export class InHalves implements GroupRunner {
     const attempts = this.#attempts;
     const isClean = cleanCuts(events);
     /** Last first. */
-    const pieces: Piece[] = [];
+    const pieces: GroupPiece[] = [];
     for (let at = 0; at < events.length; ) {
       await attempts.cutIfNeeded(events, at, isClean);
       const size = callSize(attempts.progress(events, at));

@@ -7,7 +7,7 @@ import type { CoopBatch } from '../../../queue/coop.ts';
 import { HandedBack } from '../rate-limit.ts';
 import { endWith } from '../transaction/session.ts';
 
-export interface Tried {
+export interface TriedBatch {
   readonly connection: Connection;
   readonly batch: CoopBatch;
   readonly stopNow: AbortSignal;
@@ -17,7 +17,10 @@ export interface Tried {
  * @returns where the error has to do with the events, and nothing is open on the connection.
  * @throws the error itself where central is in trouble, the batch is another's, or the worker has to stop.
  */
-export async function assertOfEvents(error: unknown, { connection, batch, stopNow }: Tried): Promise<void> {
+export async function assertOfEvents(
+  error: unknown,
+  { connection, batch, stopNow }: TriedBatch,
+): Promise<void> {
   if (stopNow.aborted || error instanceof HandedBack || connection.failed) throw error;
   if (!(await isStillOurs(connection, batch))) throw error;
 }

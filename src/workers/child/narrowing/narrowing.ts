@@ -2,13 +2,13 @@
 // handler sees them, so bigints come as text here.
 import type { Connection } from '../../../postgres/connection.ts';
 import type { CoopBatch, CoopMember } from '../../../queue/coop.ts';
-import type { Suspect as Death } from '../../protocol.ts';
+import type { FatalCall as Death } from '../../protocol.ts';
 import type { BatchTransaction } from '../transaction/batch-transaction.ts';
-import type { Suspect } from './slice-plan.ts';
+import type { SuspectSlice } from './slice-plan.ts';
 
 export interface Narrowing {
   readonly lastEventId: number | undefined;
-  readonly suspect: Suspect | undefined;
+  readonly suspect: SuspectSlice | undefined;
 }
 
 type Slice = readonly [first: number, last: number];

@@ -9,7 +9,7 @@ const DEATHS_ALONE = 2;
 /** The same where some of them may have been killed from outside by chance: out of memory, the kernel chooses. */
 const DEATHS_AND_KILLS_ALONE = 5;
 
-export interface Suspect {
+export interface SuspectSlice {
   /** Event ids. */
   readonly first: number;
   readonly last: number;
@@ -21,17 +21,17 @@ export interface Suspect {
 }
 
 /** The widest slice to begin with, after `suspect` killed a worker. */
-export function firstWidth(suspect: Suspect | undefined): number {
+export function firstWidth(suspect: SuspectSlice | undefined): number {
   return suspect === undefined ? WIDEST : Math.max(1, Math.floor(suspect.events / NARROWING));
 }
 
 /** After a slice that went well and ended at `last`: wider only once everything under suspicion is behind. */
-export function nextWidth(width: number, last: number, suspect: Suspect | undefined): number {
+export function nextWidth(width: number, last: number, suspect: SuspectSlice | undefined): number {
   return suspect !== undefined && last < suspect.last ? width : Math.min(WIDEST, width * 2);
 }
 
 /** The id of the event that is guilty beyond doubt. */
-export function condemned(suspect: Suspect | undefined): number | undefined {
+export function condemned(suspect: SuspectSlice | undefined): number | undefined {
   if (suspect === undefined || suspect.events !== 1) return undefined;
   const { deaths, first, kills } = suspect;
   return deaths >= DEATHS_ALONE || deaths + kills >= DEATHS_AND_KILLS_ALONE ? first : undefined;
@@ -52,7 +52,7 @@ export interface Slice {
 
 export interface SliceOptions {
   readonly width: number;
-  readonly suspect: Suspect | undefined;
+  readonly suspect: SuspectSlice | undefined;
   /** Whoever dies leaves word of the call that it was in: what is not under suspicion can be handled in one go. */
   readonly isRecorded: boolean;
 }

@@ -113,7 +113,7 @@ export class BatchTransaction {
   }
 
   /** From here on a failure can be undone alone. */
-  mark(): void {
+  savepoint(): void {
     if (this.#state === 'unmarked') this.#state = 'marked';
     else if (this.#state === 'saved') this.#state = 'stale';
   }
@@ -128,7 +128,7 @@ export class BatchTransaction {
   }
 
   /** A client for one call of the handler. */
-  lend(): GuardedClient {
+  clientFor(): GuardedClient {
     return new GuardedClient(this.#connection.client, {
       beforeStatement: () => {
         this.#isUsed = true;
@@ -162,7 +162,7 @@ export class BatchTransaction {
   }
 
   /** @returns whether there was anything to undo. @throws TooManySavepoints where it cannot be undone alone. */
-  async rollBackToMark(): Promise<boolean> {
+  async rollBackToSavepoint(): Promise<boolean> {
     if (this.#isBeyondUndoing) throw new TooManySavepoints();
     if (this.#state !== 'saved') return false;
     // It stays, for what comes next; what was undone counts no more, so it is still the same one.
@@ -205,7 +205,7 @@ export class BatchTransaction {
   }
 
   /** Ends the mark, so that what follows belongs to the transaction itself. */
-  async seal(): Promise<void> {
+  async releaseSavepoint(): Promise<void> {
     const text = this.#seal();
     if (text !== '') await this.#text(text);
   }

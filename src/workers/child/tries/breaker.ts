@@ -9,7 +9,7 @@
 import { type BackoffOptions, backoffMs } from '../../../lifecycle/backoff.ts';
 
 /** Different events in a row that fail at their first try: with half of all failing, one in a million such rows. */
-export const HELD_AFTER = 20;
+export const OPENS_AFTER = 20;
 /** Between one probe and the next. */
 const WAIT = { firstMs: 1_000, maxMs: 15_000 };
 /** Events of a probe: doubled each time, so that a row of bad events does not keep the good ones behind it for long. */
@@ -24,7 +24,7 @@ export interface FailedTry {
   readonly error: string;
 }
 
-export interface Held {
+export interface OpenBreaker {
   readonly forMs: number;
   /** Of the last event that failed. */
   readonly error: string;
@@ -33,7 +33,7 @@ export interface Held {
   readonly events: number;
 }
 
-interface Hold {
+interface Opening {
   readonly sinceMs: number;
   error: string;
   probes: number;
@@ -44,12 +44,12 @@ interface Hold {
 interface State {
   /** Events that have failed at their first try since the last success, no more than are needed. */
   readonly failed: Set<number>;
-  hold: Hold | undefined;
+  opening: Opening | undefined;
 }
 
 export class Breaker {
   readonly #random: BackoffOptions['random'];
-  #state: State = { failed: new Set(), hold: undefined };
+  #state: State = { failed: new Set(), opening: undefined };
   /** What it was before the first success of the transaction that is open. */
   #before: State | undefined;
   #isTripped = false;
@@ -59,31 +59,31 @@ export class Breaker {
   }
 
   /** Nothing succeeds: ask `waitMs` and `probe` before events are tried. */
-  get isHeld(): boolean {
-    return this.#state.hold !== undefined;
+  get isOpen(): boolean {
+    return this.#state.opening !== undefined;
   }
 
-  /** It is held since events were let through last: those that are left have to wait. */
+  /** It opened since events were let through last: those that are left have to wait. */
   get isTripped(): boolean {
-    return this.isHeld && this.#isTripped;
+    return this.isOpen && this.#isTripped;
   }
 
   succeeded(): void {
     this.#before ??= this.#state;
-    this.#state = { failed: new Set(), hold: undefined };
+    this.#state = { failed: new Set(), opening: undefined };
   }
 
   /** @returns whether it counts as a try of the event. */
   failed({ id, isFirst, error }: FailedTry, nowMs: number): boolean {
-    const { failed, hold } = this.#state;
-    if (isFirst && failed.size < HELD_AFTER) failed.add(id);
-    if (failed.size < HELD_AFTER) return true;
-    if (hold === undefined) {
+    const { failed, opening } = this.#state;
+    if (isFirst && failed.size < OPENS_AFTER) failed.add(id);
+    if (failed.size < OPENS_AFTER) return true;
+    if (opening === undefined) {
       this.#isTripped = true;
-      this.#state.hold = { sinceMs: nowMs, error, probes: 0, ...this.#pause(0, nowMs) };
+      this.#state.opening = { sinceMs: nowMs, error, probes: 0, ...this.#pause(0, nowMs) };
     } else {
       // Counted from the end of a probe: it may take long.
-      Object.assign(hold, { error, nextMs: nowMs + hold.waitMs });
+      Object.assign(opening, { error, nextMs: nowMs + opening.waitMs });
     }
     return false;
   }
@@ -92,43 +92,43 @@ export class Breaker {
     this.#before = undefined;
   }
 
-  /** The transaction was rolled back, or what its calls did does not hold. */
+  /** The transaction was rolled back, or what its calls did does not opening. */
   undone(): void {
     const before = this.#before;
     if (before === undefined) return;
-    for (const id of this.#state.failed) if (before.failed.size < HELD_AFTER) before.failed.add(id);
-    this.#state = { failed: before.failed, hold: before.hold ?? this.#state.hold };
+    for (const id of this.#state.failed) if (before.failed.size < OPENS_AFTER) before.failed.add(id);
+    this.#state = { failed: before.failed, opening: before.opening ?? this.#state.opening };
     this.#before = undefined;
   }
 
   /** Until the next probe. */
   waitMs(nowMs: number): number {
-    return Math.max(0, (this.#state.hold?.nextMs ?? 0) - nowMs);
+    return Math.max(0, (this.#state.opening?.nextMs ?? 0) - nowMs);
   }
 
   /** Begins a probe. @returns how many events may be tried. */
   probe(nowMs: number): number {
-    const { hold } = this.#state;
+    const { opening } = this.#state;
     this.#isTripped = false;
-    if (hold === undefined) return Number.POSITIVE_INFINITY;
-    const events = sizeOf(hold);
-    hold.probes += 1;
-    Object.assign(hold, this.#pause(hold.probes, nowMs));
+    if (opening === undefined) return Number.POSITIVE_INFINITY;
+    const events = sizeOf(opening);
+    opening.probes += 1;
+    Object.assign(opening, this.#pause(opening.probes, nowMs));
     return events;
   }
 
-  /** For people; undefined: it is not held. What is not committed yet does not count. */
-  held(nowMs: number): Held | undefined {
-    const { hold } = this.#before ?? this.#state;
-    if (hold === undefined) return undefined;
-    const { error, nextMs, sinceMs } = hold;
-    return { error, forMs: nowMs - sinceMs, nextInMs: Math.max(0, nextMs - nowMs), events: sizeOf(hold) };
+  /** For people; undefined: it is not open. What is not committed yet does not count. */
+  whileOpen(nowMs: number): OpenBreaker | undefined {
+    const { opening } = this.#before ?? this.#state;
+    if (opening === undefined) return undefined;
+    const { error, nextMs, sinceMs } = opening;
+    return { error, forMs: nowMs - sinceMs, nextInMs: Math.max(0, nextMs - nowMs), events: sizeOf(opening) };
   }
 
-  #pause(probes: number, nowMs: number): Pick<Hold, 'waitMs' | 'nextMs'> {
+  #pause(probes: number, nowMs: number): Pick<Opening, 'waitMs' | 'nextMs'> {
     const waitMs = backoffMs(probes + 1, { ...WAIT, ...(this.#random && { random: this.#random }) });
     return { waitMs, nextMs: nowMs + waitMs };
   }
 }
 
-const sizeOf = ({ probes }: Hold): number => Math.min(LARGEST_PROBE, FIRST_PROBE * 2 ** probes);
+const sizeOf = ({ probes }: Opening): number => Math.min(LARGEST_PROBE, FIRST_PROBE * 2 ** probes);

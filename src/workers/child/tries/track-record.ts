@@ -8,14 +8,14 @@ import { counted } from '../../../errors/words.ts';
 import type { BatchEvent } from '../../../handler/event.ts';
 import { Folding } from '../../../lifecycle/folding.ts';
 import { BatchProgress, type ProgressFigures } from './batch-progress.ts';
-import { Breaker, type Held } from './breaker.ts';
+import { Breaker, type OpenBreaker } from './breaker.ts';
 import { RecentTries, type TriedFigures } from './recent-tries.ts';
 
 export interface TrackFigures {
   readonly recent: TriedFigures;
   readonly progress: ProgressFigures;
   /** That nothing succeeds, in a sentence. */
-  readonly held?: string;
+  readonly heldBack?: string;
 }
 
 export class TrackRecord {
@@ -29,11 +29,11 @@ export class TrackRecord {
 
   get figures(): TrackFigures {
     const nowMs = performance.now();
-    const held = this.breaker.held(nowMs);
+    const open = this.breaker.whileOpen(nowMs);
     return {
       recent: this.#recent.figures(nowMs),
       progress: this.progress.figures,
-      ...(held && { held: heldSentence(held) }),
+      ...(open && { heldBack: heldSentence(open) }),
     };
   }
 
@@ -77,7 +77,7 @@ export class TrackRecord {
 
 const LONGEST = 200;
 
-function heldSentence({ error, events, forMs, nextInMs }: Held): string {
+function heldSentence({ error, events, forMs, nextInMs }: OpenBreaker): string {
   const why = error.length > LONGEST ? `${error.slice(0, LONGEST - 1)}…` : error;
   const seconds = (ms: number) => formatDuration(Math.ceil(ms / 1_000) * 1_000);
   const end = /[.!?]$/.test(why) ? '' : '.';

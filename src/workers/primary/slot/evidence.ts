@@ -2,12 +2,12 @@
 // ended: where nobody saw it, nothing is said. Pure, but for the counter of the kernel.
 import { readFileSync } from 'node:fs';
 import type { LastCall } from '../../call-record.ts';
-import type { Suspect } from '../../protocol.ts';
+import type { FatalCall } from '../../protocol.ts';
 
 /** Signals that a process brings upon itself. */
 const CRASHES = ['SIGABRT', 'SIGSEGV', 'SIGBUS', 'SIGILL', 'SIGFPE', 'SIGTRAP', 'SIGSYS'];
 
-export interface Death {
+export interface WorkerDeath {
   readonly code: number | null;
   readonly signal: string | null;
   /** Ended by us: 'silent' because it gave no sign of life, 'told' for any other reason. */
@@ -17,7 +17,11 @@ export interface Death {
 }
 
 /** @returns undefined where the death says nothing: somebody ended the process, at a moment of his own. */
-export function evidenceOf({ killed, signal, wasOutOfMemory }: Death): 'certain' | 'likely' | undefined {
+export function evidenceOf({
+  killed,
+  signal,
+  wasOutOfMemory,
+}: WorkerDeath): 'certain' | 'likely' | undefined {
   if (killed === 'silent') return 'certain';
   if (killed === 'told') return undefined;
   if (signal === null || CRASHES.includes(signal)) return 'certain';
@@ -28,7 +32,7 @@ export function evidenceOf({ killed, signal, wasOutOfMemory }: Death): 'certain'
 export function suspectOf(
   evidence: 'certain' | 'likely' | undefined,
   { call, isRecorded, token }: { call: LastCall | undefined; isRecorded: boolean; token: number | undefined },
-): Suspect | undefined {
+): FatalCall | undefined {
   if (evidence === undefined) return undefined;
   const isCertain = evidence === 'certain';
   if (call !== undefined) return { ...call, isCertain };

@@ -1,6 +1,6 @@
 // Who takes a slot over from the process that works in it: at most one successor at a time, and after one that failed none
 // for a while, unless the code was said to be new again since that one began.
-import type { Start, Suspect } from '../../protocol.ts';
+import type { FatalCall, StartMessage } from '../../protocol.ts';
 import { Successor } from './successor.ts';
 import type { ProcessListener, WorkerProcess } from './worker-process.ts';
 
@@ -10,7 +10,7 @@ const REST_MS = 15_000;
 const LOAD_WITHIN_MS = 60_000;
 
 export interface ReplacementOptions {
-  readonly start: Start;
+  readonly start: StartMessage;
   /** The old process may end now. */
   onReady(): void;
   /** It goes on; told once for each reason. */
@@ -18,7 +18,7 @@ export interface ReplacementOptions {
 }
 
 /** That the last successor could not take over. */
-export interface Kept {
+export interface FailedTakeover {
   readonly sentence: string;
   /** Which the successor was to be of. */
   readonly generation: number;
@@ -29,7 +29,7 @@ export class Replacement {
   #successor:
     | { readonly process: Successor; readonly generation: number; readonly begunMs: number }
     | undefined;
-  #kept: (Kept & { readonly begunMs: number; readonly untilMs: number }) | undefined;
+  #kept: (FailedTakeover & { readonly begunMs: number; readonly untilMs: number }) | undefined;
 
   constructor(options: ReplacementOptions) {
     this.#options = options;
@@ -48,7 +48,7 @@ export class Replacement {
     return this.#successor?.process.ageMs;
   }
 
-  get kept(): Kept | undefined {
+  get kept(): FailedTakeover | undefined {
     return this.#kept;
   }
 
@@ -67,7 +67,7 @@ export class Replacement {
   /** @returns the process that works in the slot from now on, where there is one. @param suspect how the old one died. */
   take(
     listener: ProcessListener,
-    suspect: Suspect | undefined,
+    suspect: FatalCall | undefined,
   ): { process: WorkerProcess; generation: number } | undefined {
     const successor = this.#successor;
     this.#successor = undefined;

@@ -6,7 +6,7 @@
 // batch that a dead process had open comes to the next one in the same slot, which has the same name.
 // Order of a replacement: the successor has loaded the handler · the old one drains and ends · the successor begins.
 import type { Recycle } from '../../../config/config.ts';
-import { ENDED, type Start, type Suspect, type ToPrimary } from '../../protocol.ts';
+import { ENDED, type FatalCall, type StartMessage, type ToPrimary } from '../../protocol.ts';
 import type { OfSlot, OnWorkerOccurrence } from '../occurrence.ts';
 import { suspectOf } from './evidence.ts';
 import { silence, stall } from './liveness-limits.ts';
@@ -21,7 +21,7 @@ import { type Ending, type ProcessListener, WorkerProcess } from './worker-proce
 const PARKED_MS = 15_000;
 
 export interface SlotOptions {
-  readonly start: Start;
+  readonly start: StartMessage;
   readonly recycle: Recycle;
   /** How often all workers of the queue were to be replaced so far. */
   generation(): number;
@@ -33,7 +33,7 @@ export interface SlotOptions {
 export class Slot {
   readonly name: string;
   readonly queue: string;
-  readonly #start: Start;
+  readonly #start: StartMessage;
   readonly #options: SlotOptions;
   readonly #onOccurrence: OnWorkerOccurrence;
   readonly #luck = Math.random();
@@ -47,7 +47,7 @@ export class Slot {
   #isIdle = false;
   #isReady = false;
   #unusable: string | undefined;
-  #suspect: Suspect | undefined;
+  #suspect: FatalCall | undefined;
   #batches = 0;
   #generation = 0;
   readonly #replacement: Replacement;

@@ -3,7 +3,7 @@
 // Invariant: a slot is filled only while its term is held, is not being let go, and the slot is wanted; and never while a
 // process of an earlier filling is still there.
 import type { Queue, Recycle } from '../../../config/config.ts';
-import type { Start } from '../../protocol.ts';
+import type { StartMessage } from '../../protocol.ts';
 import type { OnWorkerOccurrence } from '../occurrence.ts';
 import { Slot } from './slot.ts';
 import type { StopOptions } from './stopping.ts';
@@ -15,7 +15,7 @@ export interface WantedSlot {
 
 export interface SlotsOptions {
   /** The first message to the worker of a slot. */
-  startOf(wanted: WantedSlot): Start;
+  startOf(wanted: WantedSlot): StartMessage;
   recycleOf(queue: string): Recycle;
   /** How often all workers of a queue were to be replaced so far. */
   generationOf(queue: string): number;
@@ -58,9 +58,11 @@ export class Slots {
   }
 
   /** Of which queues nothing succeeds: a sentence by queue. */
-  get held(): Readonly<Record<string, string>> {
+  get heldBack(): Readonly<Record<string, string>> {
     return Object.fromEntries(
-      this.all.flatMap(({ queue, standing: { held } }) => (held === undefined ? [] : [[queue, held]])),
+      this.all.flatMap(({ queue, standing: { heldBack } }) =>
+        heldBack === undefined ? [] : [[queue, heldBack]],
+      ),
     );
   }
 

@@ -2,7 +2,7 @@
 // what keeps it from getting on.
 //
 // Invariant: what keeps it from getting on is that nothing succeeds, or has happened twice, was followed by nothing that was done, and is not long ago.
-import type { ToPrimary, Tried } from '../../protocol.ts';
+import type { ToPrimary, TriedEvents } from '../../protocol.ts';
 
 /** A batch that takes long. */
 export interface LongBatch {
@@ -32,8 +32,8 @@ export class Standing {
   readonly #slot: string;
   #batch: OpenBatch | undefined;
   #progress: Pick<LongBatch, 'done' | 'events'> | undefined;
-  #recent: Tried | undefined;
-  #held: string | undefined;
+  #recent: TriedEvents | undefined;
+  #heldBack: string | undefined;
   #gaveUp: string | undefined;
   #deaths: Trouble | undefined;
   #trouble: Trouble | undefined;
@@ -53,7 +53,7 @@ export class Standing {
       case 'pulse':
         this.#progress = message.progress;
         this.#recent = message.recent ?? this.#recent;
-        this.#held = message.held;
+        this.#heldBack = message.heldBack;
         break;
       case 'gaveUp':
         this.#gaveUp = message.sentence;
@@ -78,7 +78,7 @@ export class Standing {
   ended(how: string | undefined): void {
     this.close();
     this.#recent = undefined;
-    this.#held = undefined;
+    this.#heldBack = undefined;
     this.#gaveUp = undefined;
     if (how === undefined) return;
     const times = (this.#deaths?.times ?? 0) + 1;
@@ -97,18 +97,18 @@ export class Standing {
     return this.#batch?.token;
   }
 
-  get recent(): Tried | undefined {
+  get recent(): TriedEvents | undefined {
     return this.#recent;
   }
 
   /** That nothing succeeds, in a sentence. */
-  get held(): string | undefined {
-    return this.#held;
+  get heldBack(): string | undefined {
+    return this.#heldBack;
   }
 
   /** What keeps it from getting on, in a sentence. */
   get trouble(): string | undefined {
-    if (this.#held !== undefined) return this.#held;
+    if (this.#heldBack !== undefined) return this.#heldBack;
     const troubles = [this.#trouble, this.#deaths];
     return troubles.find((one) => one && one.times > 1 && performance.now() - one.atMs < TROUBLE_MS)
       ?.sentence;

@@ -2,11 +2,11 @@
 //
 // States: loading · ready (the handler is loaded) · taken (it has the slot) · failed.
 // Invariant: it has no connection and no batch before `take`, because two workers of one name would take each other's.
-import type { Start, Suspect } from '../../protocol.ts';
+import type { FatalCall, StartMessage } from '../../protocol.ts';
 import { type ProcessListener, WorkerProcess } from './worker-process.ts';
 
 export interface SuccessorOptions {
-  readonly start: Start;
+  readonly start: StartMessage;
   /** The old one may end now. */
   onReady(): void;
   /** It can never take over; the old one should go on. */
@@ -32,7 +32,7 @@ export class Successor {
   }
 
   /** The slot is free: the process belongs to whoever listens now. Works while it is still loading as well. */
-  take(listener: ProcessListener, suspect: Suspect | undefined): WorkerProcess {
+  take(listener: ProcessListener, suspect: FatalCall | undefined): WorkerProcess {
     this.#process.listen(listener);
     this.#process.send({ type: 'go', ...(suspect && { suspect }) });
     return this.#process;

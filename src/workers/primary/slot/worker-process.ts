@@ -3,7 +3,7 @@ import cluster, { type Worker as ClusterWorker } from 'node:cluster';
 import { packagePath } from '../../../lifecycle/package-root.ts';
 import { CallRecord, type LastCall } from '../../call-record.ts';
 import { ENDED, type ToPrimary, type ToWorker, toPrimary } from '../../protocol.ts';
-import { type Death, evidenceOf, outOfMemoryKills } from './evidence.ts';
+import { evidenceOf, outOfMemoryKills, type WorkerDeath } from './evidence.ts';
 import { OrphanGuard } from './orphan-guard.ts';
 
 export interface Ending {
@@ -43,7 +43,7 @@ export class WorkerProcess {
   #kernelKills = outOfMemoryKills();
   #hasEnded = false;
   #mayEnd = false;
-  #killed: Death['killed'];
+  #killed: WorkerDeath['killed'];
   #listener: ProcessListener;
 
   constructor(listener: ProcessListener) {

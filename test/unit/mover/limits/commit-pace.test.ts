@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test, vi } from 'vitest';
-import { GiveWay } from '../../../../src/mover/limits/commit-pace.ts';
+import { CommitPace } from '../../../../src/mover/limits/commit-pace.ts';
 import { randomFrom } from '../../../support/random.ts';
 
 /** The same numbers each time: what is tested is where a controller settles, not that it never strays. */
@@ -13,7 +13,7 @@ const about = (ms: number) => ms * (0.5 - Math.log(1 - random.next()) / 2);
 
 /** After many small commits of about so many ms, with no large one beside them. */
 function given(aloneMs: number) {
-  const way = new GiveWay();
+  const way = new CommitPace();
   for (let n = 0; n < 2_000; n += 1) way.took(about(aloneMs), { isBeside: false });
   const beside = (ms: number, times: number) => {
     for (let n = 0; n < times; n += 1) way.took(about(ms), { isBeside: true });
@@ -64,7 +64,7 @@ describe('mover/limits/commit-pace', () => {
   });
 
   test('without small ones to compare with it goes at full speed', () => {
-    const way = new GiveWay();
+    const way = new CommitPace();
     way.took(500, { isBeside: true });
     expect(way.pace).toBeUndefined();
   });
@@ -92,7 +92,7 @@ describe('mover/limits/commit-pace', () => {
     const commit = fc.record({ ms: fc.double({ min: 0, max: 1e6, noNaN: true }), isBeside: fc.boolean() });
     fc.assert(
       fc.property(fc.array(commit, { maxLength: 300 }), (commits) => {
-        const way = new GiveWay();
+        const way = new CommitPace();
         for (const { ms, isBeside } of commits) way.took(ms, { isBeside });
         expect(way.pace ?? Number.POSITIVE_INFINITY).toBeGreaterThanOrEqual(LEAST);
       }),

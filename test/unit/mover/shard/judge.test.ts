@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Position } from '../../../../src/central/position.ts';
-import { judge } from '../../../../src/mover/shard/judge.ts';
+import { judgePosition } from '../../../../src/mover/shard/judge.ts';
 import type { SeenQueue } from '../../../../src/shards/round.ts';
 import type { Tick } from '../../../../src/shards/ticks.ts';
 
@@ -38,7 +38,7 @@ describe('mover/shard/judge', () => {
   test('at the newest tick there is nothing to do', () => {
     fc.assert(
       fc.property(tick, (one) => {
-        expect(judge({ tick: fingerprintOf(one) }, seen(one))).toEqual({ kind: 'nothing' });
+        expect(judgePosition({ tick: fingerprintOf(one) }, seen(one))).toEqual({ kind: 'nothing' });
       }),
     );
   });
@@ -47,7 +47,7 @@ describe('mover/shard/judge', () => {
     fc.assert(
       fc.property(tick, fc.integer({ min: 1, max: 9 }), (one, by) => {
         const end = later(one, by);
-        const verdict = judge({ tick: fingerprintOf(one) }, seen(one, { newest: end, end }));
+        const verdict = judgePosition({ tick: fingerprintOf(one) }, seen(one, { newest: end, end }));
         expect(verdict).toEqual({ kind: 'window', start: one, end, afterEventId: undefined });
       }),
     );
@@ -58,7 +58,10 @@ describe('mover/shard/judge', () => {
     fc.assert(
       fc.property(tick, change, (one, other) => {
         const end = later(one, 3);
-        const verdict = judge({ tick: fingerprintOf(one) }, seen({ ...one, ...other }, { newest: end, end }));
+        const verdict = judgePosition(
+          { tick: fingerprintOf(one) },
+          seen({ ...one, ...other }, { newest: end, end }),
+        );
         expect(verdict.kind).toBe('diverged');
       }),
     );
@@ -67,11 +70,11 @@ describe('mover/shard/judge', () => {
   test('a tick that is gone, or newer than all the shard has, halts the source with a reason that names it', () => {
     const one: Tick = { id: 7, timeUs: 5, eventSeq: 1, md5: 'a', snapshot: '1:1:' };
     const position: Position = { tick: fingerprintOf(one) };
-    const gone = judge(position, seen(undefined, { newest: later(one, 2), end: later(one, 2) }));
+    const gone = judgePosition(position, seen(undefined, { newest: later(one, 2), end: later(one, 2) }));
     expect(gone).toMatchObject({ kind: 'diverged', reason: expect.stringContaining('tick 7') });
-    const older = judge(position, seen(undefined, { newest: later(one, -2) }));
+    const older = judgePosition(position, seen(undefined, { newest: later(one, -2) }));
     expect(older).toMatchObject({ kind: 'diverged', reason: expect.stringContaining('as new as 7') });
-    expect(judge(position, seen(undefined))).toMatchObject({ kind: 'diverged' });
+    expect(judgePosition(position, seen(undefined))).toMatchObject({ kind: 'diverged' });
   });
 
   test('inside a window it goes on to the end that was chosen, after the last event, or halts where that end changed', () => {
@@ -83,10 +86,10 @@ describe('mover/shard/judge', () => {
           inside: { end: fingerprintOf(end), lastEventId: id },
         };
         const found = isSame ? end : { ...end, timeUs: end.timeUs + 1 };
-        const verdict = judge(position, seen(one, { newest: later(end, 1), end: found }));
+        const verdict = judgePosition(position, seen(one, { newest: later(end, 1), end: found }));
         if (isSame) expect(verdict).toEqual({ kind: 'window', start: one, end, afterEventId: id });
         else expect(verdict.kind).toBe('diverged');
-        expect(judge(position, seen(one, { newest: later(end, 1) })).kind).toBe('diverged');
+        expect(judgePosition(position, seen(one, { newest: later(end, 1) })).kind).toBe('diverged');
       }),
     );
   });

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { StoredSource } from '../../../../src/central/positions.ts';
 import type { MoverContext } from '../../../../src/mover/context.ts';
 import { MemoryBudget } from '../../../../src/mover/limits/memory-budget.ts';
-import { RoundGate } from '../../../../src/mover/limits/round-limit.ts';
+import { RoundLimit } from '../../../../src/mover/limits/round-limit.ts';
 import { ShardSession } from '../../../../src/mover/shard/shard-session.ts';
 import { FEWEST_TICKS, Source } from '../../../../src/mover/source/source.ts';
 import type { Connection, Row } from '../../../../src/postgres/connection.ts';
@@ -74,7 +74,7 @@ async function givenSession(source: Source, connection: Connection) {
   const halts: string[] = [];
   const context = {
     budget: new MemoryBudget(64 * MB, 16 * MB),
-    gate: new RoundGate({ limit: 1, patienceMs: 1_000 }),
+    roundLimit: new RoundLimit({ limit: 1, patienceMs: 1_000 }),
     // Whatever is seen, nothing is read.
     gathererOf: () => ({ isHealthy: false }),
     halt: (_source: Source, { reason }: { reason: string }) => halts.push(reason),

@@ -3,8 +3,8 @@ import { MemoryBudget } from '../../../../src/mover/limits/memory-budget.ts';
 import type { Parcel } from '../../../../src/mover/parcel.ts';
 import { Source } from '../../../../src/mover/source/source.ts';
 import { Assembler } from '../../../../src/mover/windows/assembler.ts';
-import type { Piece } from '../../../../src/mover/windows/cutter.ts';
-import type { Cut } from '../../../../src/mover/windows/divided-window.ts';
+import type { RowPiece } from '../../../../src/mover/windows/cutter.ts';
+import type { DividedWindow } from '../../../../src/mover/windows/divided-window.ts';
 import { dialectOf } from '../../../../src/queue/dialect.ts';
 import type { QueueOnShard } from '../../../../src/shards/queue-on-shard.ts';
 
@@ -38,7 +38,7 @@ function given(dead: readonly number[] = [], budget = new MemoryBudget(1_000, 10
   };
   const window = { queue, start: tick(1), end: tick(2), afterEventId: undefined };
   const parcels: Parcel[] = [];
-  const cuts: Cut[] = [];
+  const cuts: DividedWindow[] = [];
   const buried = dead.map((id) => ({
     id,
     row: Buffer.from('x'),
@@ -67,7 +67,7 @@ async function drain({ chunks }: Parcel): Promise<void> {
 
 const MEGABYTE = 1_048_576;
 
-const piece = (id: number, part?: Piece['part']): Piece => ({
+const piece = (id: number, part?: RowPiece['part']): RowPiece => ({
   k: 0,
   bytes: Buffer.from(String(id)),
   rows: part === undefined || part === 'first' ? 1 : 0,

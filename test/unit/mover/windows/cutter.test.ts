@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { Cutter, type Piece } from '../../../../src/mover/windows/cutter.ts';
+import { Cutter, type RowPiece } from '../../../../src/mover/windows/cutter.ts';
 import { ORIGIN_TAKEN } from '../../../../src/shards/copy-out.ts';
 import { decodeRows } from '../../../support/mover/copy-rows.ts';
 
@@ -59,14 +59,14 @@ function cut(
   { cuts, oversizeBytes }: { cuts: readonly number[]; oversizeBytes: number },
 ) {
   const cutter = new Cutter({ oversizeBytes });
-  const pieces: Piece[] = chunksOf(streamOf(list), cuts).flatMap((chunk) => cutter.push(chunk));
+  const pieces: RowPiece[] = chunksOf(streamOf(list), cuts).flatMap((chunk) => cutter.push(chunk));
   return { cutter, pieces };
 }
 
 const expectedOf = (list: readonly Row[], k: number) =>
   list.filter((row) => row.k === k).map(({ fields }) => [...fields]);
 
-const decoded = (pieces: readonly Piece[], k: number) =>
+const decoded = (pieces: readonly RowPiece[], k: number) =>
   decodeRows(Buffer.concat(pieces.filter((piece) => piece.k === k).map(({ bytes }) => bytes)));
 
 const cuts = fc.array(fc.nat(), { maxLength: 30 });
@@ -87,7 +87,7 @@ describe('mover/windows/cutter', () => {
     fc.assert(
       fc.property(rows, cuts, oversize, (list, places, oversizeBytes) => {
         const { pieces } = cut(list, { cuts: places, oversizeBytes });
-        const total = (value: (piece: Piece) => number) =>
+        const total = (value: (piece: RowPiece) => number) =>
           pieces.reduce((sum, piece) => sum + value(piece), 0);
         expect(total((piece) => piece.rows)).toBe(list.length);
         expect(total((piece) => piece.taken)).toBe(list.filter(({ isTaken }) => isTaken).length);

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { packagePath } from '../../../../src/lifecycle/package-root.ts';
-import { Breaker, HELD_AFTER } from '../../../../src/workers/child/tries/breaker.ts';
+import { Breaker, OPENS_AFTER } from '../../../../src/workers/child/tries/breaker.ts';
 
 /** One transaction: what its calls ended with, event by event, and whether it commits. */
 const transactions = fc.array(
@@ -39,12 +39,12 @@ describe('workers/child/tries/breaker', () => {
               const row = inside ?? failed;
               if (!isAgain) row.add(id);
               expect(breaker.failed({ id, isFirst: !isAgain, error: 'no' }, nowMs)).toBe(
-                row.size < HELD_AFTER,
+                row.size < OPENS_AFTER,
               );
             } else {
               breaker.succeeded();
               inside = new Set();
-              expect(breaker.isHeld).toBe(false);
+              expect(breaker.isOpen).toBe(false);
             }
           }
           if (commits) {
@@ -61,7 +61,7 @@ describe('workers/child/tries/breaker', () => {
 
   test('fewer different events than that always count, however often they are tried', () => {
     fc.assert(
-      fc.property(fc.array(fc.nat(HELD_AFTER - 2), { minLength: 100, maxLength: 500 }), (ids) => {
+      fc.property(fc.array(fc.nat(OPENS_AFTER - 2), { minLength: 100, maxLength: 500 }), (ids) => {
         const breaker = new Breaker();
         for (const [at, id] of ids.entries())
           expect(breaker.failed({ id, isFirst: true, error: 'no' }, at)).toBe(true);
@@ -87,8 +87,8 @@ describe('workers/child/tries/breaker', () => {
         const failed = { isFirst: true, error: 'no' };
         let nowMs = 0;
         let id = 0;
-        while (!breaker.isHeld) breaker.failed({ ...failed, id: id++ }, nowMs);
-        expect(id).toBe(HELD_AFTER);
+        while (!breaker.isOpen) breaker.failed({ ...failed, id: id++ }, nowMs);
+        expect(id).toBe(OPENS_AFTER);
         expect(breaker.isTripped).toBe(true);
         const held = nowMs;
         let tried = 0;
@@ -108,10 +108,14 @@ describe('workers/child/tries/breaker', () => {
         }
         // Ten minutes.
         expect(tried).toBeLessThan(5_000);
-        expect(breaker.held(nowMs)).toMatchObject({ error: 'no', forMs: nowMs - held });
+        expect(breaker.whileOpen(nowMs)).toMatchObject({ error: 'no', forMs: nowMs - held });
         breaker.succeeded();
         breaker.committed();
-        expect([breaker.isHeld, breaker.waitMs(nowMs), breaker.held(nowMs)]).toEqual([false, 0, undefined]);
+        expect([breaker.isOpen, breaker.waitMs(nowMs), breaker.whileOpen(nowMs)]).toEqual([
+          false,
+          0,
+          undefined,
+        ]);
       }),
       { numRuns: 30 },
     );
@@ -121,6 +125,6 @@ describe('workers/child/tries/breaker', () => {
     const breaker = new Breaker();
     for (let id = 1; id < 10_000; id++)
       expect(breaker.failed({ id, isFirst: false, error: 'bad' }, id)).toBe(true);
-    expect(breaker.isHeld).toBe(false);
+    expect(breaker.isOpen).toBe(false);
   });
 });

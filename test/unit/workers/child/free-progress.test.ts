@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BatchEvent } from '../../../../src/handler/event.ts';
 import { Lanes } from '../../../../src/workers/child/free/lanes.ts';
-import { Progress } from '../../../../src/workers/child/free/progress.ts';
+import { FreeProgress } from '../../../../src/workers/child/free/progress.ts';
 import { TextRow } from '../../../../src/workers/child/reading/event-rows.ts';
 
 const eventOf = (id: number) =>
@@ -19,7 +19,7 @@ describe('workers/child/free/progress', () => {
           id += gap > 3 ? 0 : gap;
           return eventOf(id);
         });
-        const progress = new Progress<number>();
+        const progress = new FreeProgress<number>();
         progress.read(events);
         const undone = [...events];
         const passed: BatchEvent[] = [];

@@ -5,7 +5,7 @@ import {
   firstWidth,
   nextSlice,
   nextWidth,
-  type Suspect,
+  type SuspectSlice,
   sliceEnd,
   usable,
 } from '../../../../src/workers/child/narrowing/slice-plan.ts';
@@ -15,8 +15,8 @@ function deathsUntilFound(ids: readonly number[], killer: number): { deaths: num
   const done: number[] = [];
   let deaths = 0;
   let from = 0;
-  let marked: Suspect | undefined;
-  let suspect: Suspect | undefined;
+  let marked: SuspectSlice | undefined;
+  let suspect: SuspectSlice | undefined;
   for (;;) {
     let width = firstWidth(suspect);
     let hasDied = false;
@@ -99,7 +99,7 @@ describe('workers/child/narrowing/slice-plan', () => {
 
   test('where the call is known that a worker died in, only its events are handled in slices', () => {
     const ids = [1, 2, 3, 5, 5, 6, 8, 9];
-    const suspect: Suspect = { first: 5, last: 6, events: 3, deaths: 0, kills: 0 };
+    const suspect: SuspectSlice = { first: 5, last: 6, events: 3, deaths: 0, kills: 0 };
     const options = { width: 1, suspect, isRecorded: true };
     expect(nextSlice(ids, 0, options)).toEqual({ end: 3, isMarked: false });
     expect(nextSlice(ids, 3, options)).toEqual({ end: 5, isMarked: true });
@@ -109,7 +109,7 @@ describe('workers/child/narrowing/slice-plan', () => {
 
   test('where it is not known every slice may hold the killer', () => {
     const ids = [1, 2, 3, 4];
-    const suspect: Suspect = { first: 2, last: 3, events: 2, deaths: 1, kills: 0 };
+    const suspect: SuspectSlice = { first: 2, last: 3, events: 2, deaths: 1, kills: 0 };
     const marked = { end: 2, isMarked: true };
     expect(nextSlice(ids, 0, { width: 2, suspect: undefined, isRecorded: true })).toEqual(marked);
     expect(nextSlice(ids, 0, { width: 2, suspect, isRecorded: false })).toEqual(marked);

@@ -1,13 +1,13 @@
 import { describe, expect, test } from 'vitest';
 import {
-  type Death,
   evidenceOf,
   outOfMemoryKills,
   suspectOf,
+  type WorkerDeath,
 } from '../../../../src/workers/primary/slot/evidence.ts';
 import { givenFolder, writeFile } from '../../../support/files.ts';
 
-const death = (more: Partial<Death>): Death => ({
+const death = (more: Partial<WorkerDeath>): WorkerDeath => ({
   ...{ code: null, signal: null, killed: undefined, wasOutOfMemory: false },
   ...more,
 });

@@ -88,15 +88,15 @@ describe('workers/child where nothing succeeds', () => {
       await central.produce('orders', EVENTS);
       const running = givenWorker(central, (HANDLERS[name] as (typeof HANDLERS)[string])(world), TWICE);
       givenTicker(central, 'orders');
-      await until(() => /^nothing has succeeded for /.test(running.worker.record.figures.held ?? ''), {
-        what: 'the worker to be held',
+      await until(() => /^nothing has succeeded for /.test(running.worker.record.figures.heldBack ?? ''), {
+        what: 'the worker to be held back',
         timeoutMs: 60_000,
       });
       // Two probes later every event would long be dead.
       const since = world.tried.size;
       await until(() => world.tried.size > since + 6, { what: 'two probes', timeoutMs: 60_000 });
       expect(world.tried.size).toBeLessThan(EVENTS / 2);
-      expect(running.worker.record.figures.held).toMatch(
+      expect(running.worker.record.figures.heldBack).toMatch(
         /the service is down\. No event loses a try by it; the next \d+ events are tried in \d+s\.$/,
       );
       expect(await dead(central)).toEqual([]);
@@ -106,7 +106,7 @@ describe('workers/child where nothing succeeds', () => {
         timeoutMs: 90_000,
       });
       expect(await central.effects()).toEqual(numbers(EVENTS));
-      expect(running.worker.record.figures.held).toBeUndefined();
+      expect(running.worker.record.figures.heldBack).toBeUndefined();
       expect(await dead(central)).toEqual([]);
       expect(gaveUps(running.messages).length).toBeLessThan(5);
     },
@@ -173,8 +173,8 @@ describe('workers/child where nothing succeeds', () => {
       TWICE,
     );
     await central.tick('orders');
-    await until(() => running.worker.record.figures.held !== undefined, {
-      what: 'the worker to be held',
+    await until(() => running.worker.record.figures.heldBack !== undefined, {
+      what: 'the worker to be held back',
       timeoutMs: 60_000,
     });
     await running.stop();

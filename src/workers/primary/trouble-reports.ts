@@ -2,11 +2,11 @@
 import type { OnWorkerOccurrence } from './occurrence.ts';
 
 interface Kinds {
-  readonly begins: 'queue-parked' | 'queue-held';
+  readonly begins: 'queue-parked' | 'queue-held-back';
   readonly ends: 'queue-unparked' | 'queue-released';
 }
 
-export class ToldOnce {
+export class TroubleReports {
   readonly #told = new Set<string>();
   readonly #kinds: Kinds;
   readonly #onOccurrence: OnWorkerOccurrence;
@@ -17,7 +17,7 @@ export class ToldOnce {
   }
 
   /** @param sentences why, by queue. */
-  tell(sentences: Readonly<Record<string, string>>): void {
+  report(sentences: Readonly<Record<string, string>>): void {
     for (const [queue, sentence] of Object.entries(sentences)) {
       if (!this.#told.has(queue)) this.#onOccurrence({ kind: this.#kinds.begins, queue, sentence });
       this.#told.add(queue);

@@ -1,10 +1,10 @@
 // Something to wait for that happens again and again: each `told` ends the waits that had begun before it.
 
-export class Change {
+export class Signal {
   #tell: () => void = () => {};
   #next = this.#renew();
 
-  told(): void {
+  notify(): void {
     const tell = this.#tell;
     this.#next = this.#renew();
     tell();
