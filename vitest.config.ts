@@ -4,6 +4,11 @@ import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
+import { memoryFolder } from './test/support/memory-folder.ts';
+
+// Where servers and files of tests are; whoever has set it has a reason.
+const folder = process.env.TMPDIR ?? memoryFolder();
+if (folder !== undefined) process.env.TMPDIR = folder;
 
 const withServer = {
   globalSetup: ['test/support/server/server.setup.ts'],
