@@ -10,7 +10,11 @@ import { memoryFolder } from './test/support/memory-folder.ts';
 const folder = process.env.TMPDIR ?? memoryFolder();
 if (folder !== undefined) process.env.TMPDIR = folder;
 
+/** Files share a process of their project: a start of one, and the sources that are loaded into it, cost half a second. */
+const shared = { isolate: false, setupFiles: ['test/support/after-file.setup.ts'] };
+
 const withServer = {
+  ...shared,
   globalSetup: ['test/support/server/server.setup.ts'],
   testTimeout: 60_000,
   hookTimeout: 120_000,
@@ -37,7 +41,7 @@ export default defineConfig({
     maxWorkers: Math.min(8, 2 * availableParallelism()),
     projects: [
       // Properties are ten seconds of work, and minutes where others work beside them.
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 180_000 } },
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], ...shared, testTimeout: 180_000 } },
       { test: { name: 'postgres', include: ['test/postgres/**/*.test.ts'], ...withServer } },
       { test: { name: 'contract', include: ['test/contract/**/*.test.ts'], ...withServer } },
       {

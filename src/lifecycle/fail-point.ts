@@ -2,8 +2,7 @@
 //
 // Actions: `kill` (SIGKILL, the default), `stop` (SIGSTOP), `throw`, `hang` (for ever, this place alone). `nth` counts how often the point is passed before it
 // acts (default 1). A point fires once per process.
-const setting = process.env.TRIBUTARY_FAIL_POINT;
-const parsed = setting === undefined ? undefined : parse(setting);
+let parsed = read(process.env.TRIBUTARY_FAIL_POINT);
 const passed = Promise.resolve();
 
 interface Armed {
@@ -30,6 +29,11 @@ export const FAIL_POINTS = [
 
 export type FailPoint = (typeof FAIL_POINTS)[number];
 
+/** As if the environment said so from now on: for a test that shares its process with others. Undefined: off. */
+export function armFailPoint(setting: string | undefined): void {
+  parsed = read(setting);
+}
+
 /** Does nothing, at the cost of one comparison, unless this point is named by the environment. */
 export function failPoint(name: FailPoint): Promise<void> {
   if (parsed === undefined || parsed.name !== name) return passed;
@@ -50,7 +54,8 @@ async function fire(armed: Armed): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 1_000));
 }
 
-function parse(text: string): Armed {
+function read(text: string | undefined): Armed | undefined {
+  if (text === undefined) return undefined;
   const match = /^(.+?)(?:=(kill|stop|throw|hang))?(?:\*(\d+))?$/.exec(text);
   return { name: match?.[1] ?? text, action: match?.[2] ?? 'kill', left: Number(match?.[3] ?? 1) };
 }

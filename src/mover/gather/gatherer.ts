@@ -7,7 +7,7 @@
 // source starts again from the position that central has.
 
 import { TributaryError } from '../../errors/tributary-error.ts';
-import { backoffMs } from '../../lifecycle/backoff.ts';
+import { type BackoffOptions, backoffMs } from '../../lifecycle/backoff.ts';
 import type { WatchedService } from '../../lifecycle/service-set.ts';
 import { wait } from '../../lifecycle/wait.ts';
 import { LONGEST_REST_MS } from '../../lifecycle/watchdog.ts';
@@ -33,6 +33,8 @@ export interface GathererOptions {
   readonly idleMs?: number;
   /** Most events that go in one commit; default: any number. */
   readonly mostEvents?: number;
+  /** How long a lane waits after a commit that failed; default: from 100 ms to 5 s. */
+  readonly retry?: BackoffOptions;
 }
 
 interface Lane {
@@ -45,6 +47,7 @@ interface Lane {
 const LANES = ['quick', 'large', 'stream'] as const;
 /** A lane that had nothing to do for so long lets its connection go; the quick one never does. */
 const REST_AFTER_MS = 60_000;
+const RETRY: BackoffOptions = { firstMs: 100, maxMs: 5_000 };
 
 export class Gatherer implements WatchedService {
   readonly name: string;
@@ -124,7 +127,7 @@ export class Gatherer implements WatchedService {
       if (pauseMs > 0) await wait(pauseMs, signal);
       if (failures > 0 && !signal.aborted) {
         this.#backingOff.add(name);
-        await wait(backoffMs(failures, { firstMs: 100, maxMs: 5_000 }), signal);
+        await wait(backoffMs(failures, this.#options.retry ?? RETRY), signal);
         this.#backingOff.delete(name);
       }
     }

@@ -1,11 +1,6 @@
 import { pino } from 'pino';
-import { expect, test, vi } from 'vitest';
-
-// Read when the module is loaded.
-vi.hoisted(() => {
-  process.env.TRIBUTARY_FAIL_POINT = 'round:before=hang*20';
-});
-
+import { expect, onTestFinished, test } from 'vitest';
+import { armFailPoint } from '../../../src/lifecycle/fail-point.ts';
 import { Mover } from '../../../src/mover/mover.ts';
 import { logMover } from '../../../src/observability/mover-log.ts';
 import { givenEvents } from '../../support/installation/installation.ts';
@@ -17,6 +12,8 @@ test('a loop that hangs is named, in the log too, and begun anew, while the othe
     shards: 2,
     queues: '  orders: { workers: none, create: true }',
   });
+  armFailPoint('round:before=hang*20');
+  onTestFinished(() => armFailPoint(undefined));
   const lines: string[] = [];
   const log = logMover(pino({ level: 'warn' }, { write: (line: string) => lines.push(line) }));
   const mover = new Mover({

@@ -84,7 +84,11 @@ export class FakeCentral {
   }
 }
 
-export function givenGatherer(central: FakeCentral, { sortOut }: { sortOut?: SortOut } = {}) {
+/** `retryMs`: how long a lane waits after a failure, at least half of it. */
+export function givenGatherer(
+  central: FakeCentral,
+  { sortOut, retryMs = 1 }: { sortOut?: SortOut; retryMs?: number } = {},
+) {
   const troubles: { error: unknown; source: Source | undefined }[] = [];
   const gatherer = new Gatherer('orders', {
     connectionOf: (lane) => ({
@@ -94,6 +98,7 @@ export function givenGatherer(central: FakeCentral, { sortOut }: { sortOut?: Sor
     onCommitted: () => {},
     onTrouble: (error, source) => troubles.push({ error, source }),
     idleMs: 5,
+    retry: { firstMs: retryMs, maxMs: retryMs },
   });
   const ended = gatherer.run();
   onTestFinished(async () => {

@@ -1,14 +1,15 @@
 // An installation with a mover in this process, and the proof of what it moved.
-import { afterAll, expect } from 'vitest';
+import { expect } from 'vitest';
 import { install } from '../../../src/install/install.ts';
 import { Mover } from '../../../src/mover/mover.ts';
 import type { MoverOccurrence } from '../../../src/mover/occurrence.ts';
 import { compare, readCentralEvents, readShardEvents } from '../../../src/proof/origins.ts';
+import { afterEachFile } from '../after-file.ts';
 import { configFor, givenCluster } from '../installation/installation.ts';
 import type { GivenDatabaseOptions, TestDatabase } from '../server/database.ts';
 
 const movers: Mover[] = [];
-afterAll(() => Promise.all(movers.map((mover) => mover.stop())));
+afterEachFile(() => Promise.all(movers.splice(0).map((mover) => mover.stop())));
 
 const QUEUES =
   '  orders: { workers: none, create: true, from: [orders, orders_bulk] }\n  emails: { workers: none, create: true }';

@@ -1,6 +1,6 @@
 // A TCP proxy that misbehaves on demand: the network between us and a server.
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { afterAll } from 'vitest';
+import { afterEachFile } from '../after-file.ts';
 import { type Flow, pass } from './proxy-flow.ts';
 
 export interface Proxy {
@@ -32,7 +32,7 @@ export interface Proxy {
 const HOST = '127.0.0.1';
 const proxies: Proxy[] = [];
 
-afterAll(async () => {
+afterEachFile(async () => {
   await Promise.all(proxies.splice(0).map((proxy) => proxy.close()));
 });
 

@@ -2,8 +2,8 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { afterAll } from 'vitest';
 import { packagePath } from '../../../src/lifecycle/package-root.ts';
+import { afterEachFile } from '../after-file.ts';
 import { until } from '../until.ts';
 import { type Guard, killGroup, startGuard } from './process-guard.ts';
 
@@ -37,7 +37,7 @@ const LINE_TIMEOUT_MS = 30_000;
 const started: TestProcess[] = [];
 let guard: Guard | undefined;
 
-afterAll(async () => {
+afterEachFile(async () => {
   const processes = started.splice(0);
   for (const { pid } of processes) killGroup(pid);
   await Promise.all(processes.map(({ exit }) => exit));

@@ -1,10 +1,11 @@
 // A fresh database for a test, copied from the provider's template and dropped after the test file.
 import { randomBytes } from 'node:crypto';
-import { afterAll, inject } from 'vitest';
+import { inject } from 'vitest';
 import type { Database } from '../../../src/config/config.ts';
 import { Connection, type Row } from '../../../src/postgres/connection.ts';
 import { identifier, literal } from '../../../src/postgres/quote.ts';
 import type { PgqSchema } from '../../../src/queue/provider.ts';
+import { afterEachFile } from '../after-file.ts';
 import { copyStrategy, provider } from './provider.ts';
 import {
   CENTRAL_TEMPLATE,
@@ -50,7 +51,7 @@ const databases: string[] = [];
 const templates = new WeakMap<ServerAddress, Promise<void>>();
 const centralTemplates = new WeakMap<ServerAddress, Promise<void>>();
 
-afterAll(async () => {
+afterEachFile(async () => {
   await Promise.all(connections.splice(0).map((connection) => connection.close()));
   const names = databases.splice(0);
   if (names.length === 0) return;

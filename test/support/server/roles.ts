@@ -1,9 +1,10 @@
 // Roles for tests: they belong to the whole server, so their names are random and they are dropped after the test file.
 import { randomBytes } from 'node:crypto';
-import { afterAll, inject } from 'vitest';
+import { inject } from 'vitest';
 import type { Config, Database } from '../../../src/config/config.ts';
 import { Connection } from '../../../src/postgres/connection.ts';
 import { identifier, literal } from '../../../src/postgres/quote.ts';
+import { afterEachFile } from '../after-file.ts';
 import type { TestDatabase } from './database.ts';
 import { databaseOn } from './template.ts';
 
@@ -29,7 +30,7 @@ export async function givenRole(
 }
 
 // What a role owns goes with its databases, which may be dropped before or after this.
-afterAll(async () => {
+afterEachFile(async () => {
   for (const { name, databases } of roles.splice(0)) {
     for (const database of databases) {
       await asAdmin(database, async (admin) => {

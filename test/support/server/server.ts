@@ -1,13 +1,13 @@
 // Own servers for tests that stop, kill or restart theirs.
-import { afterAll } from 'vitest';
 import type { EmbeddedOptions } from '../../../src/embedded/embedded.ts';
+import { afterEachFile } from '../after-file.ts';
 import { startServer, type TestServer } from './start-server.ts';
 
 export type { TestServer };
 
 const started: TestServer[] = [];
 
-afterAll(async () => {
+afterEachFile(async () => {
   await Promise.all(started.splice(0).map((server) => server.stop()));
 });
 

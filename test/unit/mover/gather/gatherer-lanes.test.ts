@@ -1,4 +1,4 @@
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { SortOut } from '../../../../src/mover/gather/parcel-commit.ts';
 import {
   FakeCentral,
@@ -9,14 +9,13 @@ import {
 } from '../../../support/mover/gathering.ts';
 import { until } from '../../../support/until.ts';
 
-// Only how long is waited after a failure; that nobody else waits is seen by the order of things.
-vi.mock('../../../../src/lifecycle/backoff.ts', () => ({ backoffMs: () => 60_000 }));
-
+/** How long is waited after a failure: that nobody else waits is seen by the order of things. */
+const retryMs = 60_000;
 const LARGE = { bytes: 8 * 1024 * 1024 };
 
 function given({ sortOut }: { sortOut?: SortOut } = {}) {
   const central = new FakeCentral();
-  const { gatherer, troubles } = givenGatherer(central, sortOut === undefined ? {} : { sortOut });
+  const { gatherer, troubles } = givenGatherer(central, { retryMs, ...(sortOut && { sortOut }) });
   const sources = [1, 2, 3, 4].map(givenSource);
   const [a, b, c, d] = sources as [
     (typeof sources)[0],

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Source } from '../../../../src/mover/source/source.ts';
 import {
   eventsIn,
@@ -10,9 +10,6 @@ import {
   reload,
 } from '../../../support/mover/gathering.ts';
 import { until } from '../../../support/until.ts';
-
-// Only how long is waited after a failure; that it is waited is seen by the order of things.
-vi.mock('../../../../src/lifecycle/backoff.ts', () => ({ backoffMs: () => 1 }));
 
 const LARGE = 5 * 1024 * 1024;
 
