@@ -1,9 +1,10 @@
 // Compiles src/ into dist/, puts the programs together in dist/run/, and makes the command line executable.
 //
-// A program is a few files rather than a hundred: Node needs a third less time to start it. Packages stay packages. Files of
-// sources that are gone go first.
+// A program is a few files rather than a hundred: Node needs a third less time to start it. Packages stay packages, but for
+// those of a hundred files of which a program uses a few: they are half of what is left of that time. Files of sources that
+// are gone go first.
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, readdirSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -12,6 +13,8 @@ import { rolldown } from 'rolldown';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
 const run = join(dist, 'run');
+/** Packages that become part of the programs, with what their licenses want said. */
+const INSIDE = ['yaml', 'zod'];
 
 if (existsSync(dist)) {
   for (const name of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
@@ -20,15 +23,16 @@ if (existsSync(dist)) {
       rmSync(join(dist, name));
   }
 }
-const tsc = createRequire(import.meta.url).resolve('typescript/package.json');
-const { status } = spawnSync(process.execPath, [join(dirname(tsc), 'bin', 'tsc'), '-p', root], {
+/** @param {string} name */
+const folderOf = (name) => dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
+const { status } = spawnSync(process.execPath, [join(folderOf('typescript'), 'bin', 'tsc'), '-p', root], {
   stdio: 'inherit',
 });
 if (status !== 0) process.exit(status ?? 1);
 
 const programs = await rolldown({
   input: { tributary: join(dist, 'cli', 'main.js'), worker: join(dist, 'workers', 'child', 'main.js') },
-  external: (id) => !id.startsWith('.') && !isAbsolute(id),
+  external: (id) => !id.startsWith('.') && !isAbsolute(id) && !INSIDE.includes(id),
   platform: 'node',
 });
 rmSync(run, { recursive: true, force: true });
@@ -40,5 +44,7 @@ await programs.write({
   chunkFileNames: '[name]-[hash].js',
 });
 await programs.close();
+const licenses = INSIDE.map((name) => `${name}\n\n${readFileSync(join(folderOf(name), 'LICENSE'), 'utf8')}`);
+writeFileSync(join(run, 'licenses.txt'), licenses.join('\n'));
 chmodSync(join(run, 'tributary.js'), 0o755);
 chmodSync(join(dist, 'cli', 'main.js'), 0o755);

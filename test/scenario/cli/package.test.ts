@@ -146,6 +146,7 @@ describe('the package', () => {
         'dist/index.d.ts',
         'dist/run/tributary.js',
         'dist/run/worker.js',
+        'dist/run/licenses.txt',
         'sql/migrations/0001_central.sql',
       ]),
     );
