@@ -1,7 +1,14 @@
 // Sources and their newest positions, read from central.
+import type { HaltCode } from '../errors/codes.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
 import type { Connection } from '../postgres/connection.ts';
 import type { Position } from './position.ts';
+
+/** Why a source is halted: in short for programs, as a sentence for people. */
+export interface Halt {
+  readonly code: HaltCode;
+  readonly reason: string;
+}
 
 /** One source as central knows it. */
 export interface StoredSource {
@@ -50,11 +57,7 @@ export async function readSources(central: Connection, shards: readonly string[]
 }
 
 /** Halts a source until an operator acts: `repair` is the way on. */
-export async function haltSource(
-  central: Connection,
-  source: number,
-  { code, reason }: { code: string; reason: string },
-): Promise<void> {
+export async function haltSource(central: Connection, source: number, { code, reason }: Halt): Promise<void> {
   const rows = await central.query('select tributary.halt_source($1, $2, $3) as halted', [
     source,
     code,

@@ -1,4 +1,5 @@
 // The one class of error that we throw on purpose: what happened, to what, and what to do about it.
+import type { ErrorCode } from './codes.ts';
 
 /**
  * What the one who catches it should do:
@@ -10,8 +11,8 @@
 export type ErrorKind = 'retryable' | 'halting' | 'misconfigured' | 'internal';
 
 export interface TributaryErrorOptions {
-  /** A stable short name, e.g. `diverged` or `queue-missing`. */
-  readonly code: string;
+  /** A stable short name; what each means is in codes.ts. */
+  readonly code: ErrorCode;
   readonly kind: ErrorKind;
   /** What to do, as a sentence; it is appended to the message. */
   readonly remedy?: string;
@@ -20,7 +21,7 @@ export interface TributaryErrorOptions {
 
 export class TributaryError extends Error {
   override readonly name = 'TributaryError';
-  readonly code: string;
+  readonly code: ErrorCode;
   readonly kind: ErrorKind;
   readonly remedy: string | undefined;
 

@@ -7,7 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { CentralLink } from '../central/central-link.ts';
 import { commitGathered } from '../central/commit/commit.ts';
 import { type Identity, readIdentity } from '../central/identity.ts';
-import { haltSource, readSources } from '../central/positions.ts';
+import { type Halt, haltSource, readSources } from '../central/positions.ts';
 import type { Config, Shard } from '../config/config.ts';
 import { LeaseKeeper } from '../coordination/keeper.ts';
 import { type MemberFacts, memberHoldSql } from '../coordination/lease-queries.ts';
@@ -274,7 +274,7 @@ export class Mover implements Service {
     });
   }
 
-  #halt(source: Source, { code, what }: { code: string; what: string }): void {
+  #halt(source: Source, { code, what }: { code: Halt['code']; what: string }): void {
     const { shard, queue } = source;
     const reason = `Source ${shard}:${queue} is halted: ${what}. \`tributary repair ${shard}:${queue} --dry-run\` shows the ways on.`;
     source.trouble = { state: 'halted', reason };

@@ -1,5 +1,6 @@
 // What to do with one source now: a pure function of central's position and of what the shard says about its ticks.
 import { type Fingerprint, type Position, sameTick } from '../../central/position.ts';
+import type { HaltCode } from '../../errors/codes.ts';
 import { fewerXids } from '../../queue/ahead.ts';
 import type { SeenQueue } from '../../shards/round.ts';
 import type { Tick } from '../../shards/ticks.ts';
@@ -15,7 +16,7 @@ export type PositionVerdict =
   | { readonly kind: 'diverged'; readonly code: DivergenceCode; readonly reason: string };
 
 /** How it is stored: on a younger server new events have to be looked for by their ids, see repair.ts. */
-export type DivergenceCode = 'diverged' | 'younger-server';
+export type DivergenceCode = Extract<HaltCode, 'diverged' | 'younger-server'>;
 
 /**
  * The start is always central's position; the shard only says how far one can go. A tick that is gone, or that bears the

