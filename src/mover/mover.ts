@@ -5,18 +5,14 @@
 // commit it), then the ticker (it covers the commits), then the connections.
 import { randomUUID } from 'node:crypto';
 import { CentralLink } from '../central/central-link.ts';
-import { commitGathered } from '../central/commit/commit.ts';
-import { type Identity, readIdentity } from '../central/identity.ts';
 import { type Halt, haltSource, readSources } from '../central/positions.ts';
 import type { Config, Shard } from '../config/config.ts';
 import { LeaseKeeper } from '../coordination/keeper.ts';
 import { type MemberFacts, memberHoldSql } from '../coordination/lease-queries.ts';
 import { sentenceFor } from '../errors/sentence.ts';
-import { kindOf } from '../errors/sqlstate.ts';
-import { backoffMs } from '../lifecycle/backoff.ts';
 import type { Service } from '../lifecycle/service.ts';
 import { ServiceSet, type WatchedService } from '../lifecycle/service-set.ts';
-import { untilAborted, wait } from '../lifecycle/wait.ts';
+import { untilAborted } from '../lifecycle/wait.ts';
 import { Watchdog } from '../lifecycle/watchdog.ts';
 import { Connection } from '../postgres/connection.ts';
 import { consumerName, shardResource } from '../queue/names.ts';
@@ -26,7 +22,7 @@ import { CentralSync } from './central-sync.ts';
 import { Condemner } from './condemn.ts';
 import type { MoverContext } from './context.ts';
 import { Gatherer } from './gather/gatherer.ts';
-import { sorterFor } from './gather/refused-events.ts';
+import { LaneConnection } from './gather/lane-connection.ts';
 import { type Backpressure, backpressureOf } from './limits/backpressure.ts';
 import { CommitPace } from './limits/commit-pace.ts';
 import { MemoryBudget } from './limits/memory-budget.ts';
@@ -34,6 +30,7 @@ import { RoundLimit } from './limits/round-limit.ts';
 import type { OnMoverOccurrence } from './occurrence.ts';
 import { ShardLoop } from './shard/shard-loop.ts';
 import type { Source } from './source/source.ts';
+import { waitForCentral } from './wait-for-central.ts';
 
 export interface MoverOptions {
   readonly config: Config;
@@ -112,7 +109,11 @@ export class Mover implements Service {
    * @throws misconfigured where central is not installed, is another installation's, or refuses us for good.
    */
   async run(): Promise<void> {
-    const identity = await this.#identity();
+    const identity = await waitForCentral(this.#newLink('control'), {
+      name: this.#config.name,
+      signal: this.#stopped.signal,
+      onTrouble: (error) => this.#centralTrouble(error),
+    });
     if (identity === undefined) return;
     this.#context = this.#newContext(consumerName(this.#config.name, identity.id));
     const gatherers = this.#config.queues.map(({ name }) => GATHERER + name);
@@ -128,24 +129,6 @@ export class Mover implements Service {
   /** Finishes what has been read, commits it, ends. */
   async stop(): Promise<void> {
     this.#stopped.abort();
-  }
-
-  /** Central may be away when a mover starts as it may be later; undefined: stopped while it was. */
-  async #identity(): Promise<Identity | undefined> {
-    const { signal } = this.#stopped;
-    const link = this.#newLink('control');
-    for (let failures = 1; !signal.aborted; failures += 1) {
-      try {
-        return await readIdentity(link, this.#config.name);
-      } catch (error) {
-        if (kindOf(error) !== 'retryable') throw error;
-        this.#centralTrouble(error);
-        await wait(backoffMs(failures, { firstMs: 200, maxMs: 5_000 }), signal);
-      } finally {
-        await link.close();
-      }
-    }
-    return undefined;
   }
 
   #newOwn(name: string): WatchedService {
@@ -229,7 +212,7 @@ export class Mover implements Service {
   }
 
   #newGatherer(queue: string): Gatherer {
-    const options = { timeoutMs: COMMIT_TIMEOUT_MS, holdSql: memberHoldSql(this.#member.id) };
+    const commitOptions = { timeoutMs: COMMIT_TIMEOUT_MS, holdSql: memberHoldSql(this.#member.id) };
     const { condemner } = this.#context as MoverContext;
     const backpressure = backpressureOf(this.#config.queues.find(({ name }) => name === queue));
     if (backpressure !== undefined) this.#backpressures.set(queue, backpressure);
@@ -239,17 +222,7 @@ export class Mover implements Service {
       mostEvents: this.#config.mover.wholeEvents,
       connectionOf: (lane) => {
         const link = this.#newLink(lane === 'quick' ? `commit ${queue}` : `commit ${queue} ${lane}`);
-        return {
-          sortOut: sorterFor({ link, commitOptions: options, condemner }),
-          commit: (content) => {
-            const { chunks } = content;
-            const counted = Array.isArray(chunks) ? chunks : link.counted(chunks);
-            return link.use((central) => commitGathered(central, { ...content, chunks: counted }, options));
-          },
-          rest: () => link.close(),
-          abandon: () => link.abandon(),
-          progress: () => link.progress,
-        };
+        return new LaneConnection(link, { commitOptions, condemner });
       },
       onCommitted: (done) => {
         this.#queueTrouble.delete(queue);

@@ -11,9 +11,8 @@ import type { Database } from '../config/config.ts';
 import { cameFrom } from '../errors/sentence.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
 import { requestCancel } from './cancel.ts';
+import { type ClientOptions, clientConfig } from './client-config.ts';
 import { CopyScript } from './copy-script.ts';
-import { passwordFor } from './password.ts';
-import { internalTypes } from './types.ts';
 
 export type Row = Record<string, unknown>;
 
@@ -22,18 +21,11 @@ export type PgClient = pg.ClientBase;
 /** A client as libraries over `pg` take one: with `release`, as a pool gives it out. */
 export type PgPoolClient = pg.PoolClient;
 
-export interface ConnectOptions {
-  /** Shown in pg_stat_activity. */
-  readonly applicationName: string;
+export interface ConnectOptions extends ClientOptions {
   /** Whose errors these are, e.g. `Central`, whoever tells of them: for those who work with several databases. */
   readonly owner?: string;
-  readonly connectTimeoutMs?: number;
   /** Gives up connecting. */
   readonly signal?: AbortSignal;
-  /** Use `database.admin` where the file gives one. */
-  readonly asAdmin?: boolean;
-  /** Types as plain pg gives them (int8 as text, timestamps as Date); default: our own, see types.ts. */
-  readonly plainTypes?: boolean;
 }
 
 export interface CallOptions {
@@ -41,7 +33,6 @@ export interface CallOptions {
   readonly timeoutMs?: number;
 }
 
-const CONNECT_TIMEOUT_MS = 5_000;
 const CALL_TIMEOUT_MS = 30_000;
 
 export class Connection {
@@ -228,39 +219,6 @@ export class Connection {
   }
 }
 
-/** Our database description as the driver wants it: TLS decided by us, the password possibly from ~/.pgpass. */
-export function clientConfig(database: Database, options: ConnectOptions): pg.ClientConfig {
-  const admin = options.asAdmin ? database.admin : undefined;
-  const password = admin === undefined ? database.password : admin.password;
-  const user = admin?.user ?? database.user;
-  const { channelBinding, keepAliveIdleMs } = database;
-  return {
-    host: database.host,
-    port: database.port,
-    database: database.database,
-    user,
-    // The driver takes a function that has no password to give, though its types know strings only.
-    password: password ?? (() => passwordFor(database, user) as Promise<string>),
-    ssl: sslOf(database),
-    application_name: database.applicationName ?? options.applicationName,
-    connectionTimeoutMillis: connectTimeoutOf(database, options),
-    keepAlive: database.keepAlive ?? true,
-    ...(keepAliveIdleMs === undefined ? {} : { keepAliveInitialDelayMillis: keepAliveIdleMs }),
-    enableChannelBinding: channelBinding === 'prefer' || channelBinding === 'require',
-    ...(options.plainTypes ? {} : { types: internalTypes }),
-  };
-}
-
-/** What the database's URL says bounds what whoever connects says. */
-function connectTimeoutOf(
-  { connectTimeoutMs: most }: Database,
-  { connectTimeoutMs: asked }: ConnectOptions,
-): number {
-  if (most === undefined) return asked ?? CONNECT_TIMEOUT_MS;
-  if (asked === undefined) return most;
-  return most === 0 ? asked : Math.min(most, asked);
-}
-
 /** With channel_binding=require: a server that does not tie its password exchange to TLS may be somebody else. */
 function refuseUnbound(client: pg.Client, connection: Connection): void {
   const { connection: wire } = client as unknown as { connection: EventEmitter };
@@ -284,13 +242,4 @@ function refuseUnbound(client: pg.Client, connection: Connection): void {
       ),
     );
   }
-}
-
-function sslOf({ tls, host }: Database): pg.ClientConfig['ssl'] {
-  // As for libpq: what goes through a socket's file leaves no machine.
-  if (tls.mode === 'off' || host.startsWith('/')) return false;
-  const { client, minVersion } = tls;
-  const ours = { ...client, ...(minVersion === undefined ? {} : { minVersion }) };
-  if (tls.mode !== 'verify') return { rejectUnauthorized: false, ...ours };
-  return { rejectUnauthorized: true, ...(tls.ca === undefined ? {} : { ca: tls.ca }), ...ours };
 }

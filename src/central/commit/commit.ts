@@ -9,6 +9,7 @@ import { failPoint, isArmed } from '../../lifecycle/fail-point.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import { literal } from '../../postgres/quote.ts';
 import type { Position } from '../position.ts';
+import type { Committed } from './committed.ts';
 import { copyIn } from './copy-in.ts';
 import { commitInOneMessage, fitsOneMessage, noteTable } from './one-message.ts';
 import { tickSql } from './tick-sql.ts';
@@ -62,14 +63,6 @@ const POSITION_MOVED = 'TB010';
 
 /** So much of a refused event is kept; its whole length is kept beside it. */
 const MOST_RAW_BYTES = 1024 * 1024;
-
-/** A transaction that inserted events. */
-export interface Committed {
-  /** A tick has to cover it. */
-  readonly xid: number;
-  /** One does already. */
-  readonly isCovered: boolean;
-}
 
 /** @returns undefined where no event was inserted. */
 export async function commitGathered(

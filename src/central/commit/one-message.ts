@@ -6,7 +6,7 @@
 import { sqlstateOf } from '../../errors/sqlstate.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import { literal } from '../../postgres/quote.ts';
-import type { Committed } from './commit.ts';
+import type { Committed } from './committed.ts';
 import { COPY_HEADER, COPY_TRAILER, copyInSql } from './copy-in.ts';
 import { tickSql } from './tick-sql.ts';
 

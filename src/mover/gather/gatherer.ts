@@ -15,12 +15,13 @@ import type { Backpressure } from '../limits/backpressure.ts';
 import { CommitPace } from '../limits/commit-pace.ts';
 import type { Parcel } from '../parcel.ts';
 import type { Source } from '../source/source.ts';
-import { type LaneCommit, type LaneConnection, ParcelCommit, Witnesses } from './parcel-commit.ts';
+import type { LaneCalls } from './lane-connection.ts';
+import { type LaneCommit, ParcelCommit, Witnesses } from './parcel-commit.ts';
 import { type LaneName, ParcelQueue } from './parcel-queue.ts';
 
 export interface GathererOptions {
   /** A connection of its own for each lane. */
-  readonly connectionOf: (lane: LaneName) => LaneConnection;
+  readonly connectionOf: (lane: LaneName) => LaneCalls;
   /** Shared with the gatherers of other queues; default: its own. */
   readonly commitPace?: CommitPace;
   /** Told how much the queue may take; default: all. */
@@ -39,7 +40,7 @@ export interface GathererOptions {
 
 interface Lane {
   readonly name: LaneName;
-  readonly connection: LaneConnection;
+  readonly connection: LaneCalls;
   readonly commit: ParcelCommit;
   turns: number;
 }
@@ -80,7 +81,7 @@ export class Gatherer implements WatchedService {
   }
 
   get turns(): readonly number[] {
-    return this.#lanes.map(({ connection, turns }) => turns + (connection.progress?.() ?? 0));
+    return this.#lanes.map(({ connection, turns }) => turns + (connection.progress ?? 0));
   }
 
   add(parcel: Parcel): void {
@@ -151,7 +152,7 @@ export class Gatherer implements WatchedService {
     }
   }
 
-  #newCommit(queue: string, lane: LaneName, connection: LaneConnection): ParcelCommit {
+  #newCommit(queue: string, lane: LaneName, connection: LaneCalls): ParcelCommit {
     const { onCommitted, onTrouble } = this.#options;
     return new ParcelCommit({
       queue,

@@ -3,12 +3,8 @@
 // Invariant: a parcel is committed onto the position that it follows, or not at all.
 // Fails by: a lost connection or a timeout leaves it unknown whether the commit happened and says nothing about a source:
 // it is thrown. Any other error is one source's fault.
-import {
-  type CommitContent,
-  type Committed,
-  isPositionMoved,
-  type PositionStep,
-} from '../../central/commit/commit.ts';
+import { type CommitContent, isPositionMoved, type PositionStep } from '../../central/commit/commit.ts';
+import type { Committed } from '../../central/commit/committed.ts';
 import { firstRow } from '../../central/copy-rows.ts';
 import type { Position } from '../../central/position.ts';
 import { canBePoison, kindOf } from '../../errors/sqlstate.ts';
@@ -17,27 +13,8 @@ import type { CommitPace } from '../limits/commit-pace.ts';
 import type { Parcel } from '../parcel.ts';
 import { RowStream } from '../row-stream.ts';
 import type { Source } from '../source/source.ts';
+import type { LaneCalls } from './lane-connection.ts';
 import { LARGE_BYTES, type LaneName } from './parcel-queue.ts';
-
-/** A connection to central as one lane uses it; it reconnects by itself. */
-export interface LaneConnection {
-  /** Commits on central and says which transaction a tick has to cover, if any. */
-  readonly commit: (content: CommitContent) => Promise<Committed | undefined>;
-  /** Takes the poison out of one source's content; undefined where that cannot be told. */
-  readonly sortOut?: SortOut;
-  /** Lets the connection go until it is needed again. */
-  readonly rest?: () => Promise<void>;
-  /** Breaks off whatever is under way, for good. */
-  readonly abandon?: () => void;
-  /** Counts whatever it has done. */
-  readonly progress?: () => number;
-}
-
-/** `witness`: rows that central has taken since the source's events were first refused; undefined: none. */
-export type SortOut = (
-  content: CommitContent & { readonly chunks: readonly Buffer[] },
-  about: { readonly source: Source; readonly error: unknown; readonly witness: Buffer | undefined },
-) => Promise<CommitContent | undefined>;
 
 export interface LaneCommit extends Committed {
   readonly queue: string;
@@ -85,7 +62,7 @@ export class Witnesses {
 export interface ParcelCommitOptions {
   readonly queue: string;
   readonly lane: LaneName;
-  readonly connection: LaneConnection;
+  readonly connection: LaneCalls;
   readonly witnesses: Witnesses;
   readonly commitPace: CommitPace;
   readonly onCommitted: (done: LaneCommit) => void;

@@ -14,7 +14,7 @@ import { firstRow, splitRows, textIn } from '../../central/copy-rows.ts';
 import { canBePoison, sqlstateOf } from '../../errors/sqlstate.ts';
 import { TributaryError } from '../../errors/tributary-error.ts';
 import type { Condemner } from '../condemn.ts';
-import type { SortOut } from './parcel-commit.ts';
+import type { Source } from '../source/source.ts';
 
 export interface Sorted {
   readonly good: readonly Buffer[];
@@ -137,6 +137,12 @@ function tooMany(most: number, cause: unknown): TributaryError {
     { code: 'too-much-poison', kind: 'halting', cause },
   );
 }
+
+/** `witness`: rows that central has taken since the source's events were first refused; undefined: none. */
+export type SortOut = (
+  content: CommitContent & { readonly chunks: readonly Buffer[] },
+  about: { readonly source: Source; readonly error: unknown; readonly witness: Buffer | undefined },
+) => Promise<CommitContent | undefined>;
 
 export interface SorterOptions {
   readonly link: CentralLink;

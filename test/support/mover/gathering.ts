@@ -1,11 +1,12 @@
 // Sources, parcels and a central in memory, for the tests of the gatherer.
 import { onTestFinished } from 'vitest';
-import type { CommitContent, Committed, PositionStep } from '../../../src/central/commit/commit.ts';
+import type { CommitContent, PositionStep } from '../../../src/central/commit/commit.ts';
+import type { Committed } from '../../../src/central/commit/committed.ts';
 import type { Position } from '../../../src/central/position.ts';
 import type { StoredSource } from '../../../src/central/positions.ts';
 import { Gatherer } from '../../../src/mover/gather/gatherer.ts';
-import type { SortOut } from '../../../src/mover/gather/parcel-commit.ts';
 import type { LaneName } from '../../../src/mover/gather/parcel-queue.ts';
+import type { SortOut } from '../../../src/mover/gather/refused-events.ts';
 import { makeParcel } from '../../../src/mover/parcel.ts';
 import { RowStream } from '../../../src/mover/row-stream.ts';
 import { Source } from '../../../src/mover/source/source.ts';

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Database } from '../../../src/config/config.ts';
 import { loadConfig } from '../../../src/config/load.ts';
-import { clientConfig } from '../../../src/postgres/connection.ts';
+import { clientConfig } from '../../../src/postgres/client-config.ts';
 import { givenFolder, writeFile } from '../../support/files.ts';
 import { givenFile, mistakesIn } from '../../support/installation/config-file.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import type { SortOut } from '../../../../src/mover/gather/parcel-commit.ts';
+import type { SortOut } from '../../../../src/mover/gather/refused-events.ts';
 import {
   FakeCentral,
   givenGatherer,

@@ -1,0 +1,52 @@
+// Central as one lane of a gatherer uses it: a link of its own, which reconnects by itself.
+import type { CentralLink } from '../../central/central-link.ts';
+import { type CommitContent, type CommitOptions, commitGathered } from '../../central/commit/commit.ts';
+import type { Committed } from '../../central/commit/committed.ts';
+import type { Condemner } from '../condemn.ts';
+import { type SortOut, sorterFor } from './refused-events.ts';
+
+/** What a lane needs of it; the rest is for those who stop, watch or search. */
+export type LaneCalls = Pick<LaneConnection, 'commit'> & Partial<LaneConnection>;
+
+export interface LaneConnectionOptions {
+  readonly commitOptions: CommitOptions;
+  readonly condemner: Condemner;
+}
+
+export class LaneConnection {
+  readonly #link: CentralLink;
+  readonly #commitOptions: CommitOptions;
+  /** Takes the refused events out of one source's content; undefined where they cannot be told from the others. */
+  readonly sortOut: SortOut;
+
+  /** @param link its own: closed and abandoned with it. */
+  constructor(link: CentralLink, { commitOptions, condemner }: LaneConnectionOptions) {
+    this.#link = link;
+    this.#commitOptions = commitOptions;
+    this.sortOut = sorterFor({ link, commitOptions, condemner });
+  }
+
+  /** Counts the uses of the link that have begun, and the pieces of large commits. */
+  get progress(): number {
+    return this.#link.progress;
+  }
+
+  /** Commits on central and says which transaction a tick has to cover, if any. */
+  async commit(content: CommitContent): Promise<Committed | undefined> {
+    const { chunks } = content;
+    const counted = Array.isArray(chunks) ? chunks : this.#link.counted(chunks);
+    return await this.#link.use((central) =>
+      commitGathered(central, { ...content, chunks: counted }, this.#commitOptions),
+    );
+  }
+
+  /** Lets the connection go until it is needed again. */
+  async rest(): Promise<void> {
+    await this.#link.close();
+  }
+
+  /** Breaks off whatever is under way, for good. */
+  abandon(): void {
+    this.#link.abandon();
+  }
+}
