@@ -2,7 +2,7 @@
 //
 // A program is a few files rather than a hundred: Node needs a third less time to start it. Packages stay packages, but for
 // those of a hundred files of which a program uses a few: they are half of what is left of that time. Files of sources that
-// are gone go first.
+// are gone go first. The page for `man` is made from the commands themselves.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -48,3 +48,12 @@ const licenses = INSIDE.map((name) => `${name}\n\n${readFileSync(join(folderOf(n
 writeFileSync(join(run, 'licenses.txt'), licenses.join('\n'));
 chmodSync(join(run, 'tributary.js'), 0o755);
 chmodSync(join(dist, 'cli', 'main.js'), 0o755);
+
+const { wholeProgram } = await import('../dist/cli/program.js');
+const { manPage } = await import('../dist/cli/manual/man-page.js');
+const { treeOf } = await import('../dist/cli/manual/tree.js');
+const { packagePath, packageVersion } = await import('../dist/lifecycle/package-root.js');
+// So wide that no line is broken before `man` knows its reader's width.
+const program = await wholeProgram(10_000);
+const page = manPage(treeOf(program), { version: packageVersion(), docs: packagePath('docs') });
+writeFileSync(join(dist, 'tributary.1'), page);

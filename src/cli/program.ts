@@ -1,4 +1,5 @@
 // The command line: its options, its commands, and how any way of ending becomes an exit code.
+import { Readable } from 'node:stream';
 import { Command, CommanderError } from 'commander';
 import { sentenceFor } from '../errors/sentence.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
@@ -15,6 +16,7 @@ type Register = (program: Command, context: CliContext) => void;
 // biome-ignore format: one line for each, so that two new commands never meet in one line.
 const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly register: Register }>> = new Map([
   ['check', () => import('./commands/check.ts')],
+  ['completion', () => import('./commands/completion.ts')],
   ['dead', () => import('./commands/dead.ts')],
   ['demo', () => import('./commands/demo.ts')],
   ['init', () => import('./commands/init.ts')],
@@ -56,6 +58,9 @@ Examples:
 Documentation: ${packagePath('docs')}
 `;
 
+/** They tell of all the others. */
+const OF_ALL: readonly string[] = ['completion'];
+
 /** They run until they are told to stop, and drain. */
 const SERVICES: readonly string[] = ['mover', 'start', 'work'];
 
@@ -73,13 +78,32 @@ export async function runCli(argv: readonly string[], given: CliIo): Promise<Exi
     const named = commandIn(words);
     // Told to stop before it has been loaded, it has nothing to drain: that is no failure.
     if (named !== undefined && SERVICES.includes(named)) void io.signal;
-    for (const { register } of await commandsFor(named)) register(program, context);
-    for (const command of program.commands) command.helpGroup(groupOf(command.name()));
+    await registerOn(program, { context, named });
     await program.parseAsync([...words], { from: 'user' });
     return EXIT.done;
   } catch (error) {
     return codeOf(error, io);
   }
+}
+
+/** The program with all its commands, to look at. @param width of the lines of its help. */
+export async function wholeProgram(width: number): Promise<Command> {
+  const { signal } = new AbortController();
+  const nowhere = { write: () => {}, columns: width };
+  const streams = { stdin: Readable.from([]), stdout: nowhere, stderr: nowhere };
+  const io: CliIo = { ...streams, env: {}, cwd: '', signal, hardSignal: signal };
+  const program = makeProgram(io);
+  const context = makeContext(io, { configFile: () => '', isService: () => false, verbatim: io.stdout });
+  await registerOn(program, { context, named: undefined });
+  return program;
+}
+
+async function registerOn(
+  program: Command,
+  { context, named }: { readonly context: CliContext; readonly named: string | undefined },
+): Promise<void> {
+  for (const { register } of await commandsFor(named)) register(program, context);
+  for (const command of program.commands) command.helpGroup(groupOf(command.name()));
 }
 
 /** Where only ASCII can be shown, nothing else is written. */
@@ -99,7 +123,7 @@ function commandIn(argv: readonly string[]): string | undefined {
 
 /** The command that was named; all of them where none was, for help and for what was meant. */
 async function commandsFor(named: string | undefined): Promise<{ readonly register: Register }[]> {
-  const load = named === undefined ? undefined : COMMANDS.get(named);
+  const load = named === undefined || OF_ALL.includes(named) ? undefined : COMMANDS.get(named);
   return await Promise.all((load === undefined ? [...COMMANDS.values()] : [load]).map((one) => one()));
 }
 
