@@ -1,9 +1,8 @@
 // Test projects: what each needs is in its name. `unit` needs nothing, `postgres`, `contract` and `scenario` a server.
 
-import { statSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
-import { BaseSequencer, type TestSpecification } from 'vitest/node';
+import { FileOrder } from './test/support/file-order.ts';
 import { memoryFolder } from './test/support/memory-folder.ts';
 
 // Where servers and files of tests are; whoever has set it has a reason.
@@ -20,25 +19,15 @@ const withServer = {
   hookTimeout: 120_000,
 };
 
-/** The long ones first, so that none of them is left for the end: scenarios, and of each project the largest files. */
-class LongestFirst extends BaseSequencer {
-  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const ranks = ['scenario', 'postgres', 'contract', 'unit'];
-    const rank = ({ project }: TestSpecification) => ranks.indexOf(project.name);
-    const size = ({ moduleId }: TestSpecification) => statSync(moduleId).size;
-    return files.toSorted((a, b) => rank(a) - rank(b) || size(b) - size(a));
-  }
-}
-
 /** Where scripts/check wants the numbers of a run. */
 const results = process.env.TRIBUTARY_TEST_RESULTS;
 
 export default defineConfig({
   test: {
     reporters: results === undefined ? ['default'] : ['default', ['json', { outputFile: results }]],
-    sequence: { sequencer: LongestFirst },
-    // Tests wait more than they compute: two files at once for each core. More than eight would want more connections.
-    maxWorkers: Math.min(8, 2 * availableParallelism()),
+    sequence: { sequencer: FileOrder },
+    // Tests wait more than they compute: three files at once for each core. More than eight would want more connections.
+    maxWorkers: Math.min(8, 3 * availableParallelism()),
     projects: [
       // Properties are ten seconds of work, and minutes where others work beside them.
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], ...shared, testTimeout: 180_000 } },

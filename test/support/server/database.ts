@@ -43,7 +43,7 @@ export interface GivenDatabaseOptions {
   readonly encoding?: 'SQL_ASCII' | 'LATIN1' | 'WIN1252';
 }
 
-/** Making and dropping a database waits for a checkpoint, and that for a disk that others use. */
+/** For statements of tests: they make 100 000 events at once, databases that wait for a checkpoint, and all this beside others. */
 const PATIENT = { timeoutMs: 110_000 };
 
 const connections: Connection[] = [];
@@ -100,7 +100,7 @@ function testDatabase(server: ServerAddress, name: string): TestDatabase {
     async query<R = Row>(text: string, values: readonly unknown[] = []): Promise<R[]> {
       if (shared !== undefined && (await shared.catch(() => undefined))?.failed !== false) shared = undefined;
       shared ??= connect();
-      return (await shared).query<R>(text, values);
+      return (await shared).query<R>(text, values, PATIENT);
     },
   };
 }

@@ -13,7 +13,7 @@ export async function givenPgque({
 } = {}): Promise<TestDatabase> {
   const database = await givenDatabase({ pgq: false });
   const connection = await database.connect();
-  const text = readFileSync(packagePath('test', 'support', 'pgque.sql'), 'utf8');
+  const text = readFileSync(packagePath('test', 'support', 'server', 'pgque.sql'), 'utf8');
   await connection.script(`begin;\n${fill(text, { schema, admin: adminRoleOf(schema) })};\ncommit`);
   return { ...database, schema };
 }
