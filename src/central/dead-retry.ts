@@ -4,6 +4,7 @@
 // Order: the oldest first, and none that died after the beginning.
 // Fails by: what was committed is handed out, the rest is still dead; the same again goes on.
 import { canBePoison, sqlstateOf } from '../errors/sqlstate.ts';
+import { TIMING } from '../lifecycle/timing.ts';
 import { wait } from '../lifecycle/wait.ts';
 import type { CentralLink } from './central-link.ts';
 import { commitRows } from './commit/commit.ts';
@@ -34,7 +35,7 @@ const TAKEN = '55006';
 type Page = Awaited<ReturnType<typeof pageDead>>;
 
 const MOST_IN_TRANSACTION = 50;
-const COMMIT = { timeoutMs: 60_000, holdSql: 'select 1' };
+const COMMIT = { timeoutMs: TIMING.commands.deadRetryMs, holdSql: 'select 1' };
 
 /** @param filter with `upTo`, or what fails at once would be handed out without end. */
 export async function retryDead(

@@ -1,12 +1,11 @@
 // What repair needs of central: where a source has been, which of its events central still holds, and letting it move again.
+import { TIMING } from '../lifecycle/timing.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { literal } from '../postgres/quote.ts';
 import type { Fingerprint } from './position.ts';
 
 /** Fetched at a time. */
 const FETCHED = 10_000;
-/** All of a queue's tables are read and sorted before the first comes. */
-const FETCH_TIMEOUT_MS = 300_000;
 
 /** Ticks that the source was moved to, the newest first, as far back as positions are kept. */
 export async function readHistory(central: Connection, source: number): Promise<Fingerprint[]> {
@@ -96,7 +95,9 @@ export async function readKnownEvents(
     where id between ${from} and ${to}
     order by id`);
   for (;;) {
-    const [rows = []] = await central.script(`fetch ${FETCHED} from known`, { timeoutMs: FETCH_TIMEOUT_MS });
+    const [rows = []] = await central.script(`fetch ${FETCHED} from known`, {
+      timeoutMs: TIMING.gathering.repairMs,
+    });
     for (const { id: one, time_us } of rows) known.add(one as number, time_us as number);
     if (rows.length < FETCHED) break;
   }

@@ -1,16 +1,12 @@
 #!/usr/bin/env node
-// The process `tributary`: its signals, its streams, its exit code. One of the two files that catch signals.
 import { constants } from 'node:os';
 import { sentenceFor } from '../errors/sentence.ts';
 import { plainLines } from '../lifecycle/plain.ts';
+// The process `tributary`: its signals, its streams, its exit code. One of the two files that catch signals.
+import { TIMING } from '../lifecycle/timing.ts';
 import { EXIT } from './exit.ts';
 import { runCli } from './program.ts';
 import { StopSwitch } from './stop-switch.ts';
-
-/** How long a command may take to let go after the second signal. */
-const LET_GO_MS = 2_000;
-/** How long it may take to stop after the program that forked us is gone. */
-const ORPHAN_MS = 5_000;
 
 const stop = new StopSwitch();
 const pressed = () => {
@@ -21,12 +17,12 @@ process.on('SIGTERM', pressed);
 // Who forked us (`start` its mover, `demo` its `start`) holds the channel; however it ended, nothing of it is left behind.
 if (process.connected) {
   process.on('disconnect', () => {
-    setTimeout(() => process.exit(EXIT.failed), ORPHAN_MS).unref();
+    setTimeout(() => process.exit(EXIT.failed), TIMING.commands.orphanMs).unref();
     pressed();
   });
 }
 stop.hardSignal.addEventListener('abort', () => {
-  setTimeout(() => process.exit(EXIT.failed), LET_GO_MS).unref();
+  setTimeout(() => process.exit(EXIT.failed), TIMING.commands.letGoMs).unref();
 });
 
 // `tributary lag | head` closes our stdout: what it wanted to see, it has seen.

@@ -2,8 +2,7 @@
 //
 // Invariant: presses within a second of the first count as the same one, because npm scripts deliver a terminal's
 // Ctrl-C twice within a millisecond.
-
-const SAME_PRESS_MS = 1_000;
+import { TIMING } from '../lifecycle/timing.ts';
 
 export class StopSwitch {
   readonly #stop = new AbortController();
@@ -27,7 +26,7 @@ export class StopSwitch {
     if (this.#firstAtMs === undefined) {
       this.#firstAtMs = nowMs;
       this.#stop.abort();
-    } else if (nowMs - this.#firstAtMs > SAME_PRESS_MS) {
+    } else if (nowMs - this.#firstAtMs > TIMING.commands.samePressMs) {
       if (this.#hard.signal.aborted) return 'end';
       this.#hard.abort();
     }

@@ -7,6 +7,7 @@
 // anew (as new ones) when it is back.
 import { backoffMs } from '../lifecycle/backoff.ts';
 import type { WatchedService } from '../lifecycle/service-set.ts';
+import { TIMING } from '../lifecycle/timing.ts';
 import { wait } from '../lifecycle/wait.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { type Assignment, assign, type Resource } from './assignment.ts';
@@ -46,7 +47,6 @@ export interface LeaseKeeperOptions {
 
 export type LossReason = 'ran-out' | 'taken-over';
 
-const BEAT_MS = 1_000;
 /** The standings are looked at with the first beat and with every so manieth. */
 const LOOK_EVERY_BEATS = 2;
 const NOTHING: Assignment = { take: [], maxNew: 0, release: [] };
@@ -74,7 +74,7 @@ export class LeaseKeeper implements WatchedService {
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
-    this.#beatMs = options.beatMs ?? BEAT_MS;
+    this.#beatMs = options.beatMs ?? TIMING.leases.moverBeatMs;
   }
 
   /** The terms that are held, as far as one can trust them now. */
@@ -138,7 +138,7 @@ export class LeaseKeeper implements WatchedService {
         failures += 1;
         this.#options.onTrouble?.(error);
         this.#dropConnection(error);
-        await wait(backoffMs(failures, { firstMs: 200, maxMs: 2_000 }), this.#stopped.signal);
+        await wait(backoffMs(failures, TIMING.leases.trouble), this.#stopped.signal);
       }
     }
     await this.#leave();

@@ -1,4 +1,5 @@
 // Queries of leases (tributary.lease_*): one call per function.
+import { TIMING } from '../lifecycle/timing.ts';
 import type { Connection } from '../postgres/connection.ts';
 import type { Holding, Member } from './assignment.ts';
 import type { Term } from './term.ts';
@@ -85,7 +86,9 @@ export async function leaseBeat(
 
 /** Lets go of everything. */
 export async function leaseLeave(connection: Connection, memberId: string): Promise<void> {
-  await connection.query('select tributary.lease_leave($1)', [memberId], { timeoutMs: 5_000 });
+  await connection.query('select tributary.lease_leave($1)', [memberId], {
+    timeoutMs: TIMING.leases.leaveMs,
+  });
 }
 
 interface StandingsRow {
@@ -123,7 +126,7 @@ export async function endPredecessor(
   await connection.query(
     'select tributary.end_member($1, $2, $3)',
     [holder, backendPid ?? null, backendStart ?? null],
-    { timeoutMs: 2_000 },
+    { timeoutMs: TIMING.leases.endPredecessorMs },
   );
 }
 

@@ -1,6 +1,7 @@
 // Loads what the user wrote, and says in a sentence what is wrong with it.
 import { pathToFileURL } from 'node:url';
 import { TributaryError } from '../errors/tributary-error.ts';
+import { TIMING } from '../lifecycle/timing.ts';
 import { wait } from '../lifecycle/wait.ts';
 import type { Handler } from './contract.ts';
 import { mistakeIn } from './options.ts';
@@ -9,16 +10,13 @@ import { placeOfError } from './place-of-error.ts';
 const HANDLER_SHAPE =
   'Its default export must be an object with either `event` or `batch`, a function: `export default defineHandler({ async event(event, context) { … } })`.';
 
-/** What a module gets to load, the waiting at its top level included. */
-export const LOAD_WITHIN_MS = 30_000;
-
 /**
  * @param path absolute path of the module.
  * @throws TributaryError that names the file, what is wrong and what would be right.
  */
 export async function loadHandler(
   path: string,
-  { withinMs = LOAD_WITHIN_MS }: { readonly withinMs?: number } = {},
+  { withinMs = TIMING.handler.loadMs }: { readonly withinMs?: number } = {},
 ): Promise<Handler> {
   if (path === '') {
     throw new TributaryError('The queue has workers and no handler.', {

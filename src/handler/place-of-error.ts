@@ -2,8 +2,8 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { packagePath } from '../lifecycle/package-root.ts';
+import { TIMING } from '../lifecycle/timing.ts';
 
-const ASK_WITHIN_MS = 10_000;
 /** Who loads handlers is in every stack. */
 const OURS = packagePath('dist', '/');
 
@@ -40,7 +40,7 @@ function whatNodeSays(path: string): Promise<string> {
     execFile(
       process.execPath,
       ['--input-type=module', '-e', code],
-      { timeout: ASK_WITHIN_MS },
+      { timeout: TIMING.handler.askPlaceMs },
       (_error, _stdout, stderr) => resolve(stderr),
     );
   });

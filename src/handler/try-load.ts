@@ -1,17 +1,15 @@
 // Whether a handler can be loaded, tried in a process of its own: its code may do anything, also never come back.
 import { fork } from 'node:child_process';
 import { packagePath } from '../lifecycle/package-root.ts';
-import { LOAD_WITHIN_MS } from './load.ts';
+import { TIMING } from '../lifecycle/timing.ts';
 
 /** Always the compiled file, as for workers. */
 const PROBE = packagePath('dist', 'handler', 'probe.js');
-/** For the process to start, and to say what it found. */
-const BESIDES_MS = 10_000;
 
 /** @returns what is wrong with it, as a sentence; undefined: nothing. */
 export function tryLoad(
   path: string,
-  { withinMs = LOAD_WITHIN_MS + BESIDES_MS }: { readonly withinMs?: number } = {},
+  { withinMs = TIMING.handler.loadMs + TIMING.handler.tryLoadSlackMs }: { readonly withinMs?: number } = {},
 ): Promise<string | undefined> {
   return new Promise((resolve) => {
     // What it prints is for the log of a worker.

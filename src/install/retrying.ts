@@ -2,6 +2,7 @@
 // Every step can be made twice, so the loser of such a meeting simply tries again.
 import { sqlstateOf } from '../errors/sqlstate.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
+import { TIMING } from '../lifecycle/timing.ts';
 import { wait } from '../lifecycle/wait.ts';
 
 const ATTEMPTS = 6;
@@ -13,7 +14,7 @@ export async function retrying<T>(attempt: () => Promise<T>): Promise<T> {
       return await attempt();
     } catch (error) {
       if (tries >= ATTEMPTS || !lostRace(error)) throw error;
-      await wait(backoffMs(tries, { firstMs: 40, maxMs: 1_000 }));
+      await wait(backoffMs(tries, TIMING.install.collisions));
     }
   }
 }

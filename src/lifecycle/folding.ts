@@ -1,10 +1,10 @@
 // Says the same only a few times, and then now and then how often it was said no more.
 //
 // Invariant: whatever is not said is counted, and the count is said within ten seconds, unless the process ends before.
+import { TIMING } from './timing.ts';
 
 /** Said in full. */
 const FIRST = 3;
-const EVERY_MS = 10_000;
 /** Kept apart; what is more than that is held to be one kind. */
 const MOST_KINDS = 50;
 const LONGEST = 200;
@@ -25,7 +25,7 @@ export class Folding {
    */
   say(text: string, say: { full(): void; more(count: number): void }): void {
     const kind = this.#kindOf(text);
-    this.#timer ??= setInterval(() => this.flush(), EVERY_MS).unref();
+    this.#timer ??= setInterval(() => this.flush(), TIMING.logs.foldEveryMs).unref();
     if (kind.said < FIRST) {
       kind.said += 1;
       say.full();

@@ -1,6 +1,7 @@
 // Sees which loops of a process stand still. One rule for all: a loop that counts no turn for `stillMs` is named and cut off.
 //
 // Every wait in a loop has an end of its own, far earlier; this is for the one that somebody forgot.
+import { TIMING } from './timing.ts';
 
 export interface Loop {
   /** As people are told of it: `shard app_017`. */
@@ -29,9 +30,6 @@ interface Part {
   readonly looks: number;
 }
 
-/** A loop that has nothing to do counts a turn this often. */
-export const LONGEST_REST_MS = 5_000;
-const STILL_MS = 300_000;
 /** Stillness is counted in looks: a process that was frozen did not look either. */
 const LOOKS = 10;
 
@@ -41,7 +39,7 @@ export class Watchdog {
   readonly #watched = new Set<Watched>();
   #timer: NodeJS.Timeout | undefined;
 
-  constructor({ onStill, stillMs = STILL_MS }: WatchdogOptions) {
+  constructor({ onStill, stillMs = TIMING.watchdog.stillMs }: WatchdogOptions) {
     this.#onStill = onStill;
     this.#stillMs = stillMs;
   }

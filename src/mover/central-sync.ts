@@ -3,6 +3,7 @@ import type { CentralLink } from '../central/central-link.ts';
 import { readBacklogs } from '../central/queue-backlog.ts';
 import { readSourceStates, storeLag } from '../central/source-states.ts';
 import type { WatchedService } from '../lifecycle/service-set.ts';
+import { TIMING } from '../lifecycle/timing.ts';
 import { wait } from '../lifecycle/wait.ts';
 import { lagOf } from './lag-report.ts';
 import type { Backpressure } from './limits/backpressure.ts';
@@ -20,9 +21,6 @@ export interface CentralSyncOptions {
   readonly queueTrouble: (queue: string) => string | undefined;
   readonly onTrouble: (error: unknown) => void;
 }
-
-const EVERY_MS = 1_000;
-const LAG_EVERY_MS = 2_000;
 
 export class CentralSync implements WatchedService {
   readonly name = 'exchange with central';
@@ -43,7 +41,7 @@ export class CentralSync implements WatchedService {
     while (!signal.aborted) {
       await this.#runOnce();
       this.turns += 1;
-      await wait(EVERY_MS, signal);
+      await wait(TIMING.reports.syncEveryMs, signal);
     }
     await this.link.close();
   }
@@ -73,7 +71,7 @@ export class CentralSync implements WatchedService {
       this.turns += 1;
       const nowMs = performance.now();
       if (nowMs < this.#lagAtMs) return;
-      this.#lagAtMs = nowMs + LAG_EVERY_MS;
+      this.#lagAtMs = nowMs + TIMING.reports.lagEveryMs;
       await this.tellLag(loops);
       this.turns += 1;
       await this.#measureHeld();

@@ -1,15 +1,9 @@
 // The figures of one shard's sources as central stores them, and how each is doing in a word and a sentence.
 import type { LagFigure } from '../central/source-states.ts';
 import { formatDuration } from '../config/units.ts';
+import { TIMING } from '../lifecycle/timing.ts';
 import type { ShardLoop } from './shard/shard-loop.ts';
 import type { Source } from './source/source.ts';
-
-/** A source that moved within so many ms is shown as moving. */
-const MOVING_MS = 10_000;
-/** A figure older than this tells that something hangs: idle shards are asked once a second. */
-const SILENT_MS = 10_000;
-/** An event that waits so long, in seconds, does not wait for an ordinary tick. */
-const TICKLESS_SECONDS = 5;
 
 /** What lagOf needs beside the loop. */
 export interface LagSituation {
@@ -50,10 +44,10 @@ function stateOf(
   if (source.trouble !== undefined) return source.trouble;
   if (loop.trouble !== undefined) return { state: 'unreachable', reason: loop.trouble };
   const isBehind = (figures.eventsBehind ?? 0) > 0;
-  const movedLately = nowMs - source.movedAtMs < MOVING_MS;
+  const movedLately = nowMs - source.movedAtMs < TIMING.reports.movingMs;
   if (source.isReadAlone) return { state: 'moving', reason: null };
   const silentMs = nowMs - Math.max(figures.atMs, source.excusedAtMs);
-  if (silentMs > SILENT_MS) {
+  if (silentMs > TIMING.reports.silentMs) {
     return {
       state: 'unreachable',
       reason: `Shard ${source.shard} has not answered for ${formatDuration(Math.floor(silentMs / 1000) * 1000)}; it is asked on.`,
@@ -68,7 +62,8 @@ function stateOf(
 }
 
 function ticklessReason({ figures, queue, shard }: Source): string | null {
-  if (figures.tickless === undefined || (figures.secondsBehind ?? 0) < TICKLESS_SECONDS) return null;
+  if (figures.tickless === undefined || (figures.secondsBehind ?? 0) < TIMING.reports.ticklessSeconds)
+    return null;
   const what = `Events of ${shard}:${queue} wait for a tick`;
   switch (figures.tickless) {
     case 'paused':

@@ -12,6 +12,7 @@ import { type MemberFacts, memberHoldSql } from '../coordination/lease-queries.t
 import { sentenceFor } from '../errors/sentence.ts';
 import type { Service } from '../lifecycle/service.ts';
 import { ServiceSet, type WatchedService } from '../lifecycle/service-set.ts';
+import { TIMING } from '../lifecycle/timing.ts';
 import { untilAborted } from '../lifecycle/wait.ts';
 import { Watchdog } from '../lifecycle/watchdog.ts';
 import { Connection } from '../postgres/connection.ts';
@@ -42,13 +43,10 @@ export interface MoverOptions {
   readonly stillMs?: number;
 }
 
-const COMMIT_TIMEOUT_MS = 30_000;
 /** The rest of `mover.memory` is for what is done with and not yet collected as garbage. */
 const POOL_SHARE = 0.75;
-const LEASE_MS = 10_000;
 /** More shards asked at once only make each answer later: the servers of one host have so many cores. */
 const ROUNDS_AT_ONCE = 16;
-const ROUND_PATIENCE_MS = 500;
 
 const GATHERER = 'gatherer ';
 const TICKER = 'central ticker';
@@ -166,7 +164,7 @@ export class Mover implements Service {
       open: () =>
         Connection.open(this.#config.central, { applicationName: `tributary lease ${this.#config.name}` }),
       resources: () => resources,
-      ttlMs: LEASE_MS,
+      ttlMs: TIMING.leases.leaseMs,
       adoptAfterMs: this.#config.mover.adoptAfterMs,
       onTaken: ({ resource }) => {
         this.#control.tellSoon();
@@ -198,7 +196,7 @@ export class Mover implements Service {
       consumer,
       watchdog: this.#watchdog,
       budget: new MemoryBudget(memoryBytes * POOL_SHARE, wholeBytes),
-      roundLimit: new RoundLimit({ limit: ROUNDS_AT_ONCE, patienceMs: ROUND_PATIENCE_MS }),
+      roundLimit: new RoundLimit({ limit: ROUNDS_AT_ONCE, patienceMs: TIMING.shard.roundPatienceMs }),
       onOccurrence: this.#onOccurrence,
       gathererOf: (queue) => this.#own.get(GATHERER + queue) as WatchedService as Gatherer,
       central: () => this.#control.link,
@@ -212,7 +210,7 @@ export class Mover implements Service {
   }
 
   #newGatherer(queue: string): Gatherer {
-    const commitOptions = { timeoutMs: COMMIT_TIMEOUT_MS, holdSql: memberHoldSql(this.#member.id) };
+    const commitOptions = { timeoutMs: TIMING.gathering.commitMs, holdSql: memberHoldSql(this.#member.id) };
     const { condemner } = this.#context as MoverContext;
     const backpressure = backpressureOf(this.#config.queues.find(({ name }) => name === queue));
     if (backpressure !== undefined) this.#backpressures.set(queue, backpressure);

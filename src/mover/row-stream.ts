@@ -1,9 +1,8 @@
 // The bytes of one oversized row on their way from a shard's COPY into central's: one chunk at a time, never the row.
 import { TributaryError } from '../errors/tributary-error.ts';
 import { Signal } from '../lifecycle/signal.ts';
+import { TIMING } from '../lifecycle/timing.ts';
 
-/** A large row that after this time comes more slowly than this is slow. */
-const SLOW_AFTER_MS = 30_000;
 const LEAST_BYTES_PER_MS = 256;
 
 export class RowStream implements AsyncIterable<Buffer> {
@@ -24,7 +23,7 @@ export class RowStream implements AsyncIterable<Buffer> {
   get bytesPerMsWhereSlow(): number | undefined {
     const ms = performance.now() - this.#beganMs;
     const speed = this.#bytes / ms;
-    return ms < SLOW_AFTER_MS || speed > LEAST_BYTES_PER_MS ? undefined : speed;
+    return ms < TIMING.reading.slowRowMs || speed > LEAST_BYTES_PER_MS ? undefined : speed;
   }
 
   /** Waits until the reader has taken the chunk before. @throws when the reader has given up. */

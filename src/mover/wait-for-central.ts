@@ -1,8 +1,10 @@
 // A mover starts while central is away just as it goes on while central is away later.
+
 import type { CentralLink } from '../central/central-link.ts';
 import { type Identity, readIdentity } from '../central/identity.ts';
 import { kindOf } from '../errors/sqlstate.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
+import { TIMING } from '../lifecycle/timing.ts';
 import { wait } from '../lifecycle/wait.ts';
 
 export interface WaitForCentralOptions {
@@ -26,7 +28,7 @@ export async function waitForCentral(
     } catch (error) {
       if (kindOf(error) !== 'retryable') throw error;
       onTrouble(error);
-      await wait(backoffMs(failures, { firstMs: 200, maxMs: 5_000 }), signal);
+      await wait(backoffMs(failures, TIMING.connections.centralTrouble), signal);
     } finally {
       await link.close();
     }

@@ -3,9 +3,8 @@ import type { Logger } from 'pino';
 import { formatDuration } from '../config/units.ts';
 import { sentenceAbout, sentenceFor } from '../errors/sentence.ts';
 import { counted } from '../errors/words.ts';
+import { TIMING } from '../lifecycle/timing.ts';
 import type { MoverOccurrence } from '../mover/occurrence.ts';
-
-const SUMMARY_EVERY_MS = 10_000;
 
 /** A listener for `MoverOptions.onOccurrence` that logs. */
 export function logMover(log: Logger): (occurrence: MoverOccurrence) => void {
@@ -21,7 +20,7 @@ export function logMover(log: Logger): (occurrence: MoverOccurrence) => void {
       case 'committed': {
         sum = { ...sum, rows: sum.rows + occurrence.rows, commits: sum.commits + 1 };
         const nowMs = performance.now();
-        if (nowMs - sum.sinceMs < SUMMARY_EVERY_MS) return;
+        if (nowMs - sum.sinceMs < TIMING.logs.summaryMs) return;
         log.info(
           { events: sum.rows, commits: sum.commits },
           `moved ${counted(sum.rows, 'event')} in ${counted(sum.commits, 'commit')}`,

@@ -1,15 +1,13 @@
 // What a pool's occurrences look like in the log. One line each; what happens often is summed up.
-
 import type { Logger } from 'pino';
 import { formatDuration } from '../config/units.ts';
 import { sentenceFor } from '../errors/sentence.ts';
 import { counted } from '../errors/words.ts';
 import { Folding } from '../lifecycle/folding.ts';
+import { TIMING } from '../lifecycle/timing.ts';
 import type { WorkerOccurrence } from '../workers/primary/occurrence.ts';
 
 const count = (number: number): string => number.toLocaleString('en-US');
-
-const SUMMARY_EVERY_MS = 10_000;
 
 /** A listener for `WorkerPoolOptions.onOccurrence` that logs. */
 export function logWorkers(log: Logger): (occurrence: WorkerOccurrence) => void {
@@ -25,7 +23,7 @@ export function logWorkers(log: Logger): (occurrence: WorkerOccurrence) => void 
       case 'batch-finished': {
         sum = { ...sum, events: sum.events + occurrence.events, batches: sum.batches + 1 };
         const nowMs = performance.now();
-        if (nowMs - sum.sinceMs < SUMMARY_EVERY_MS) break;
+        if (nowMs - sum.sinceMs < TIMING.logs.summaryMs) break;
         log.info(
           { events: sum.events, batches: sum.batches },
           `handled ${counted(sum.events, 'event')} in ${counted(sum.batches, 'batch', 'batches')}`,

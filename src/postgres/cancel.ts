@@ -1,11 +1,11 @@
 // Tells a server that nobody waits for an answer any more: else the statement goes on, with its locks and its place among
 // the connections, until it has what it waits for.
 import { connect } from 'node:net';
+import { TIMING } from '../lifecycle/timing.ts';
 
 /** As the protocol has it: instead of a version. */
 const CANCEL_CODE = 80_877_102;
 const MESSAGE_BYTES = 16;
-const PATIENCE_MS = 5_000;
 
 export interface CancelTarget {
   readonly host: string;
@@ -23,7 +23,7 @@ export function requestCancel({ host, port, pid, secret }: CancelTarget): void {
   for (const [at, value] of [MESSAGE_BYTES, CANCEL_CODE, pid].entries()) message.writeInt32BE(value, at * 4);
   message.writeInt32BE(secret | 0, 12);
   const socket = host.startsWith('/') ? connect(`${host}/.s.PGSQL.${port}`) : connect(port, host);
-  socket.setTimeout(PATIENCE_MS, () => socket.destroy());
+  socket.setTimeout(TIMING.connections.cancelMs, () => socket.destroy());
   socket.on('error', () => {});
   socket.unref();
   socket.end(message);

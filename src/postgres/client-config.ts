@@ -1,6 +1,8 @@
 // What the driver needs for a client: TLS as the file says, the password possibly from ~/.pgpass, a limit for connecting.
+
 import type pg from 'pg';
 import type { Database } from '../config/config.ts';
+import { TIMING } from '../lifecycle/timing.ts';
 import { passwordFor } from './password.ts';
 import { internalTypes } from './types.ts';
 
@@ -13,8 +15,6 @@ export interface ClientOptions {
   /** Types as plain pg gives them (int8 as text, timestamps as Date); default: our own, see types.ts. */
   readonly plainTypes?: boolean;
 }
-
-const CONNECT_TIMEOUT_MS = 5_000;
 
 /** Our database description as the driver wants it: TLS decided by us, the password possibly from ~/.pgpass. */
 export function clientConfig(database: Database, options: ClientOptions): pg.ClientConfig {
@@ -44,7 +44,7 @@ function connectTimeoutOf(
   { connectTimeoutMs: most }: Database,
   { connectTimeoutMs: asked }: ClientOptions,
 ): number {
-  if (most === undefined) return asked ?? CONNECT_TIMEOUT_MS;
+  if (most === undefined) return asked ?? TIMING.connections.connectMs;
   if (asked === undefined) return most;
   return most === 0 ? asked : Math.min(most, asked);
 }

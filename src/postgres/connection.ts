@@ -10,6 +10,7 @@ import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import type { Database } from '../config/config.ts';
 import { cameFrom } from '../errors/sentence.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
+import { TIMING } from '../lifecycle/timing.ts';
 import { requestCancel } from './cancel.ts';
 import { type ClientOptions, clientConfig } from './client-config.ts';
 import { CopyScript } from './copy-script.ts';
@@ -32,8 +33,6 @@ export interface CallOptions {
   /** After this many ms without an answer the connection is given up; default 30 s. */
   readonly timeoutMs?: number;
 }
-
-const CALL_TIMEOUT_MS = 30_000;
 
 export class Connection {
   readonly #client: pg.Client;
@@ -153,7 +152,7 @@ export class Connection {
 
   /** Says goodbye to the server; resolves when the socket is closed, within two seconds at most. */
   async close(): Promise<void> {
-    const timer = setTimeout(() => this.destroy(), 2_000);
+    const timer = setTimeout(() => this.destroy(), TIMING.connections.closeMs);
     await this.#client.end().catch(() => {});
     clearTimeout(timer);
   }
@@ -183,7 +182,10 @@ export class Connection {
     return await mine;
   }
 
-  async #answered<T>(call: () => Promise<T>, { timeoutMs = CALL_TIMEOUT_MS }: CallOptions): Promise<T> {
+  async #answered<T>(
+    call: () => Promise<T>,
+    { timeoutMs = TIMING.connections.callMs }: CallOptions,
+  ): Promise<T> {
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<never>((_resolve, reject) => {
       timer = setTimeout(() => {

@@ -1,5 +1,6 @@
 // A round of one shard: tick what is due and see how far each queue can be moved, in one message.
 import type { Fingerprint } from '../central/position.ts';
+import { TIMING } from '../lifecycle/timing.ts';
 import type { Connection, Row } from '../postgres/connection.ts';
 import { type InlineRows, toInlineRows } from './inline-read.ts';
 import type { QueueOnShard } from './queue-on-shard.ts';
@@ -87,7 +88,7 @@ const TICKING: ReadonlySet<RoundPart> = new Set(['due', 'tick']);
 export async function runRound(
   shard: Connection,
   requests: readonly RoundRequest[],
-  { schema, thoroughness, timeoutMs = 15_000, prepared }: RoundOptions,
+  { schema, thoroughness, timeoutMs = TIMING.shard.roundMs, prepared }: RoundOptions,
 ): Promise<SeenQueue[]> {
   const request = JSON.stringify(requests.map(requestJson));
   const isExact = thoroughness === 'exact';

@@ -1,16 +1,12 @@
 // Ticks the central queues after commits, so that a tick covers each of them, and wakes the workers.
 //
 // Invariant: whoever committed asks until a tick covers it; a queue is ticked at most every 20 ms.
-
 import type { CentralLink } from '../central/central-link.ts';
 import { LAZILY } from '../central/commit/tick-sql.ts';
 import { failPoint } from '../lifecycle/fail-point.ts';
 import type { WatchedService } from '../lifecycle/service-set.ts';
+import { TIMING } from '../lifecycle/timing.ts';
 import { wait } from '../lifecycle/wait.ts';
-import { LONGEST_REST_MS } from '../lifecycle/watchdog.ts';
-
-const MIN_INTERVAL_MS = 20;
-const RETRY_MS = 250;
 
 export class CentralTicker implements WatchedService {
   readonly name = 'central ticker';
@@ -45,12 +41,12 @@ export class CentralTicker implements WatchedService {
       const beganMs = performance.now();
       try {
         await this.#tickPending();
-        await wait(Math.max(0, MIN_INTERVAL_MS - (performance.now() - beganMs)));
+        await wait(Math.max(0, TIMING.centralTicks.apartMs - (performance.now() - beganMs)));
       } catch (error) {
         this.#onTrouble(error);
         // What is not ticked now is found by the next mover's upkeep.
         if (signal.aborted) break;
-        await wait(RETRY_MS, signal);
+        await wait(TIMING.centralTicks.retryMs, signal);
       }
     }
     await this.#link.close();
@@ -89,7 +85,7 @@ export class CentralTicker implements WatchedService {
     if (this.#stopped.signal.aborted) return;
     const rest = new AbortController();
     this.#wake = () => rest.abort();
-    await wait(LONGEST_REST_MS, rest.signal);
+    await wait(TIMING.watchdog.longestRestMs, rest.signal);
     this.#wake = undefined;
   }
 }

@@ -3,6 +3,7 @@ import type { CentralLink } from '../central/central-link.ts';
 import { expireDead } from '../central/dead.ts';
 import type { Queue } from '../config/config.ts';
 import type { WatchedService } from '../lifecycle/service-set.ts';
+import { TIMING } from '../lifecycle/timing.ts';
 import { wait } from '../lifecycle/wait.ts';
 import { maintain, moveRetries } from './maintenance.ts';
 
@@ -15,8 +16,6 @@ export interface CentralUpkeepOptions {
   readonly onRotation: (queue: string, outcome: string) => void;
 }
 
-const TICK_EVERY_MS = 1_000;
-const MAINTAIN_EVERY_MS = 10_000;
 /** Old positions stay at least this long: they are the history of fingerprints that repair goes back to. */
 const POSITIONS_PERIOD = '1 hour';
 /** Of one queue's dead events, every ten seconds. */
@@ -40,7 +39,7 @@ export class CentralUpkeep implements WatchedService {
     const { signal } = this.#stopped;
     while (!signal.aborted) {
       await this.runOnce();
-      await wait(TICK_EVERY_MS * (0.9 + Math.random() * 0.2), signal);
+      await wait(TIMING.centralTicks.upkeepEveryMs * (0.9 + Math.random() * 0.2), signal);
     }
     await this.#link.close();
   }
@@ -67,7 +66,7 @@ export class CentralUpkeep implements WatchedService {
       });
     }
     if (performance.now() < this.#maintainAtMs) return;
-    this.#maintainAtMs = performance.now() + MAINTAIN_EVERY_MS;
+    this.#maintainAtMs = performance.now() + TIMING.centralTicks.maintainEveryMs;
     await this.#guarded('maintenance', () =>
       this.#link.use(async (connection) => {
         await maintain(connection, {

@@ -1,12 +1,12 @@
 // tributary reload: replaces the workers of all hosts by new processes, one slot at a time, so that new handler code goes
 // live without a gap; says when it has.
-
 import type { Command } from 'commander';
 import { CentralLink } from '../../central/central-link.ts';
 import { readIdentity } from '../../central/identity.ts';
 import { BadUnit, parseDuration } from '../../config/units.ts';
 import { rollOverWorkers } from '../../coordination/worker-pool.ts';
 import { counted } from '../../errors/words.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
 import { wait } from '../../lifecycle/wait.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT, Exit } from '../exit.ts';
@@ -17,8 +17,6 @@ interface Options {
   readonly queue?: string[];
   readonly wait: string;
 }
-
-const ASK_EVERY_MS = 200;
 
 export function register(program: Command, context: CliContext): void {
   program
@@ -69,7 +67,7 @@ async function renew(
       if (isOver) context.stdout.write(`${sentence({ queue, hosts, old, failed })}\n`);
       if (isOver) isDone &&= old.length === 0;
       if (isOver) break;
-      await wait(ASK_EVERY_MS, context.signal);
+      await wait(TIMING.commands.reloadAskMs, context.signal);
       if (context.signal.aborted) return false;
     }
   }

@@ -1,13 +1,11 @@
 // What is wrong with a database that was reached, judged from facts: pure. The same findings for shards and central first.
 import { nearest } from '../../config/nearest.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
 import { identifier } from '../../postgres/quote.ts';
 import type { Provider } from '../../queue/provider.ts';
 import type { DatabaseFacts } from '../facts/database.ts';
 import type { QueueFact } from '../facts/queues.ts';
 import { findProvider, findUnfit } from '../plan/provider.ts';
-
-/** A skew that makes times in lag and logs hard to read; nothing rests on clocks. */
-const SKEW_WARNING_MS = 5_000;
 
 export interface DatabasePlace {
   /** How the database is named in sentences. */
@@ -47,7 +45,7 @@ export function judgeServer(facts: DatabaseFacts, { place, schema }: DatabasePla
       `${place}: the default isolation is ${server.isolation}, in which producers can lose events to a rotation: set default_transaction_isolation to read committed.`,
     );
   }
-  if (Math.abs(server.clockAheadMs) > SKEW_WARNING_MS) {
+  if (Math.abs(server.clockAheadMs) > TIMING.install.clockSkewMs) {
     warnings.push(
       `${place}: its clock is ${Math.round(Math.abs(server.clockAheadMs) / 1000)} s ${server.clockAheadMs > 0 ? 'ahead of' : 'behind'} this machine's: synchronise them.`,
     );

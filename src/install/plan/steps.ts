@@ -1,4 +1,5 @@
 // What install does to a database, as SQL that can be run or shown: a step says what it does, steps make one transaction.
+import { TIMING } from '../../lifecycle/timing.ts';
 import type { Connection, Row } from '../../postgres/connection.ts';
 import type { SqlFile } from './sql-files.ts';
 
@@ -15,7 +16,6 @@ export interface Step {
 
 /** Applying the engine on a slow machine takes seconds; a lock that nobody gives up ends the wait with an error. */
 const SETTINGS = `set local lock_timeout = '30s'; set local statement_timeout = '120s'; set local check_function_bodies = off`;
-const TIMEOUT_MS = 150_000;
 
 /**
  * Two installs at once in one database take turns: by a lock that needs a right, or anybody could hold them up. Where none of
@@ -54,7 +54,7 @@ export async function runSteps(connection: Connection, steps: readonly Step[]): 
   const head = `begin isolation level read committed;\n${SETTINGS};\n`;
   const body = steps.map(({ sql }) => closed(sql)).join('\n');
   try {
-    const results = await connection.script(`${head}${body}\ncommit`, { timeoutMs: TIMEOUT_MS });
+    const results = await connection.script(`${head}${body}\ncommit`, { timeoutMs: TIMING.install.stepMs });
     return results.at(-2) ?? [];
   } catch (error) {
     nameStep(error, steps, head.length);

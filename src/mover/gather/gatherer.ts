@@ -5,12 +5,11 @@
 // it follows, or not at all.
 // Fails by: what fails for no source's fault is handed back with the error, and so is what waits for the same lane; each
 // source starts again from the position that central has.
-
 import { TributaryError } from '../../errors/tributary-error.ts';
 import { type BackoffOptions, backoffMs } from '../../lifecycle/backoff.ts';
 import type { WatchedService } from '../../lifecycle/service-set.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
 import { wait } from '../../lifecycle/wait.ts';
-import { LONGEST_REST_MS } from '../../lifecycle/watchdog.ts';
 import type { Backpressure } from '../limits/backpressure.ts';
 import { CommitPace } from '../limits/commit-pace.ts';
 import type { Parcel } from '../parcel.ts';
@@ -46,9 +45,6 @@ interface Lane {
 }
 
 const LANES = ['quick', 'large', 'stream'] as const;
-/** A lane that had nothing to do for so long lets its connection go; the quick one never does. */
-const REST_AFTER_MS = 60_000;
-const RETRY: BackoffOptions = { firstMs: 100, maxMs: 5_000 };
 
 export class Gatherer implements WatchedService {
   readonly name: string;
@@ -67,7 +63,7 @@ export class Gatherer implements WatchedService {
     this.name = `gatherer ${queue}`;
     this.#options = options;
     this.#commitPace = options.commitPace ?? new CommitPace();
-    const { idleMs = 1_000, mostEvents = Number.POSITIVE_INFINITY } = options;
+    const { idleMs = TIMING.gathering.idleMs, mostEvents = Number.POSITIVE_INFINITY } = options;
     this.#waiting = new ParcelQueue({ idleMs, mostEvents });
     this.#lanes = LANES.map((name) => {
       const connection = options.connectionOf(name);
@@ -119,16 +115,16 @@ export class Gatherer implements WatchedService {
         if (performance.now() >= restAtMs) {
           restAtMs = Number.POSITIVE_INFINITY;
           await connection.rest?.();
-        } else await this.#waiting.next(LONGEST_REST_MS);
+        } else await this.#waiting.next(TIMING.watchdog.longestRestMs);
         continue;
       }
       failures = (await this.#succeeds(name, commit, parcels)) ? 0 : failures + 1;
-      if (name !== 'quick') restAtMs = performance.now() + REST_AFTER_MS;
+      if (name !== 'quick') restAtMs = performance.now() + TIMING.gathering.restAfterMs;
       const pauseMs = this.#options.backpressure?.pauseMs ?? 0;
       if (pauseMs > 0) await wait(pauseMs, signal);
       if (failures > 0 && !signal.aborted) {
         this.#backingOff.add(name);
-        await wait(backoffMs(failures, this.#options.retry ?? RETRY), signal);
+        await wait(backoffMs(failures, this.#options.retry ?? TIMING.gathering.trouble), signal);
         this.#backingOff.delete(name);
       }
     }

@@ -6,6 +6,7 @@
 //
 // Invariant: of one source, one lane at a time has parcels, the oldest ones; nobody else may take of it until `leave`.
 import { Signal } from '../../lifecycle/signal.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
 import type { Parcel } from '../parcel.ts';
 import { RowStream } from '../row-stream.ts';
 import type { Source } from '../source/source.ts';
@@ -28,10 +29,6 @@ const MOST_BYTES: Readonly<Record<LaneName, number>> = {
   large: 16 * LARGE_BYTES,
   stream: 0,
 };
-/** Where nothing small came for so long, both lanes may take what is large. */
-const QUIET_MS = 1_000;
-/** So long after central refused something of a source, others are not committed together with it. */
-const SUSPECT_MS = 600_000;
 
 export class ParcelQueue {
   readonly #options: ParcelQueueOptions;
@@ -99,7 +96,7 @@ export class ParcelQueue {
 
   /** Central refused something of it: no quick commit shall fail for it, for a while. */
   suspect(source: Source): void {
-    this.#suspectUntilMs.set(source, performance.now() + SUSPECT_MS);
+    this.#suspectUntilMs.set(source, performance.now() + TIMING.gathering.suspectMs);
   }
 
   /** What a lane took and did not commit, all of one source. */
@@ -125,7 +122,7 @@ export class ParcelQueue {
   }
 
   #mayHelp(): boolean {
-    const isQuiet = performance.now() - this.#smallAtMs > QUIET_MS;
+    const isQuiet = performance.now() - this.#smallAtMs > TIMING.gathering.quietMs;
     return isQuiet && [...this.#busy.values()].includes('large');
   }
 

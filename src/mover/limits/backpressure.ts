@@ -3,6 +3,7 @@
 // From four fifths of a limit on each commit is followed by a pause that grows; at the limit forwarding stops until
 // workers and rotation have brought it down to nine tenths. All shards share a queue's gatherer, hence the pauses, alike.
 import type { QueueBacklog } from '../../central/queue-backlog.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
 
 export interface BackpressureLimits {
   /** Disk of the event tables; undefined: any. */
@@ -13,7 +14,6 @@ export interface BackpressureLimits {
 
 const SLOW_FROM = 0.8;
 const RESUME_AT = 0.9;
-const LONGEST_PAUSE_MS = 2_000;
 
 export class Backpressure {
   readonly #queue: string;
@@ -40,7 +40,7 @@ export class Backpressure {
   get pauseMs(): number {
     const share = Math.max(this.#shareOf('bytes'), this.#shareOf('waiting'));
     if (share <= SLOW_FROM) return 0;
-    return Math.round(LONGEST_PAUSE_MS * Math.min(1, (share - SLOW_FROM) / (1 - SLOW_FROM)));
+    return Math.round(TIMING.gathering.longestPauseMs * Math.min(1, (share - SLOW_FROM) / (1 - SLOW_FROM)));
   }
 
   /** For operators: undefined where nothing is held back. */

@@ -4,7 +4,7 @@
 // What counts is bytes a second: central works on what it was sent long after we have sent it, so that pauses of ours which
 // only follow our own sending leave it as busy as before.
 // Small commits that are no slower cost a large one nothing; where they are, it goes slower and slower, down to `LEAST`.
-
+import { TIMING } from '../../lifecycle/timing.ts';
 import { wait } from '../../lifecycle/wait.ts';
 
 /** Bytes a ms. Central takes more only where nothing else is asked of it. */
@@ -20,10 +20,6 @@ const SLOWER = 0.93;
 const FASTER = 1.015;
 /** How fast what counts as slow is learned: some hundred commits. */
 const LEARNING = 0.01;
-/** After so long without a small commit there is nobody to give way to. */
-const QUIET_MS = 1_000;
-/** What is shorter is waited for with the next bytes. */
-const LEAST_PAUSE_MS = 2;
 
 export class CommitPace {
   /** Longer than nine tenths of the small commits that are alone. */
@@ -56,7 +52,7 @@ export class CommitPace {
       for await (const chunk of chunks) {
         yield chunk;
         const pauseMs = this.#pauseMs(chunk.length);
-        if (pauseMs >= LEAST_PAUSE_MS) await wait(pauseMs);
+        if (pauseMs >= TIMING.gathering.paceLeastPauseMs) await wait(pauseMs);
       }
     } finally {
       this.#largeUnderWay -= 1;
@@ -65,7 +61,8 @@ export class CommitPace {
 
   /** Bytes a ms that all large commits together may send; undefined: as fast as central takes them. */
   get pace(): number | undefined {
-    const isQuiet = this.#smallUnderWay === 0 && performance.now() - this.#smallAtMs > QUIET_MS;
+    const isQuiet =
+      this.#smallUnderWay === 0 && performance.now() - this.#smallAtMs > TIMING.gathering.quietMs;
     return isQuiet ? undefined : this.#pace;
   }
 
@@ -88,7 +85,7 @@ export class CommitPace {
     const { pace } = this;
     if (pace === undefined) return 0;
     const nowMs = performance.now();
-    this.#dueMs = Math.max(this.#dueMs, nowMs - LEAST_PAUSE_MS) + bytes / pace;
+    this.#dueMs = Math.max(this.#dueMs, nowMs - TIMING.gathering.paceLeastPauseMs) + bytes / pace;
     return this.#dueMs - nowMs;
   }
 }

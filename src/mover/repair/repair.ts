@@ -14,6 +14,7 @@ import { namesOf } from '../../central/known-shards.ts';
 import { readSources, type StoredSource } from '../../central/positions.ts';
 import type { Config, Queue, Shard } from '../../config/config.ts';
 import { TributaryError } from '../../errors/tributary-error.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import { literal } from '../../postgres/quote.ts';
 import { fill, sqlFile } from '../../postgres/sql-file.ts';
@@ -61,7 +62,6 @@ interface Case {
 
 const TICKS_OF = sqlFile('shard', 'ticks-of.sql');
 const HOLD_NOTHING = 'select 1';
-const COMMIT_TIMEOUT_MS = 300_000;
 
 /** What each way, or only `choice`, would do; changes nothing. */
 export async function explainRepair(
@@ -135,7 +135,7 @@ export async function repair(
       ],
       alongsideSql: activateSourceSql(stored.id),
     },
-    { timeoutMs: COMMIT_TIMEOUT_MS, holdSql: HOLD_NOTHING },
+    { timeoutMs: TIMING.gathering.repairMs, holdSql: HOLD_NOTHING },
   );
   return outcomeOf(way, { moves, leavesOut: all.rows - moves });
 }

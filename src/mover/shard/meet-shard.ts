@@ -7,6 +7,7 @@ import { readKnownEvents } from '../../central/history.ts';
 import { knownAsSentence, meetShard, namesOf, noteShard } from '../../central/known-shards.ts';
 import type { Shard } from '../../config/config.ts';
 import { TributaryError } from '../../errors/tributary-error.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import { missingXidsSql } from '../../queue/ahead.ts';
 import { readDatabaseIdentity } from '../../shards/identity.ts';
@@ -22,8 +23,6 @@ export interface MetShard {
   readonly onLooked: () => void;
 }
 
-/** Tables are read whole. */
-const LOOK_TIMEOUT_MS = 240_000;
 const MOST_LOOKED_AT = 10_000;
 
 /** @throws where the database is known to central as another shard: it is tried again, for a file or a name may be corrected. */
@@ -99,7 +98,7 @@ async function hiddenEvents(
       where e.ev_owner is null and e.ev_id > ${eventSeq} and ${queue.dialect.visible}(e.ev_txid, t.tick_snapshot)
       limit ${MOST_LOOKED_AT}`,
     [],
-    { timeoutMs: LOOK_TIMEOUT_MS },
+    { timeoutMs: TIMING.shard.lookMs },
   );
   const { origin } = source.reading;
   if (found.length === 0 || found.length === MOST_LOOKED_AT || origin === 'none') return found.length;

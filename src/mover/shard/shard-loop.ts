@@ -10,6 +10,7 @@ import { TributaryError } from '../../errors/tributary-error.ts';
 import { backoffMs } from '../../lifecycle/backoff.ts';
 import type { WatchedService } from '../../lifecycle/service-set.ts';
 import { Signal } from '../../lifecycle/signal.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
 import { wait } from '../../lifecycle/wait.ts';
 import { Connection } from '../../postgres/connection.ts';
 import type { Provider } from '../../queue/provider.ts';
@@ -29,18 +30,6 @@ export interface ShardLoopOptions {
   readonly loadSources: () => Promise<StoredSource[]>;
 }
 
-/** Ticks of one queue are at least this far apart, so rounds need not come faster, in ms. */
-const MIN_INTERVAL_MS = 20;
-const IDLE_INTERVAL_MS = 1_000;
-/** Positions that only empty windows moved are stored this often. */
-const IDLE_FLUSH_MS = 5_000;
-/** A queue that did not exist is looked for again this often. */
-const MISSING_QUEUE_MS = 10_000;
-/** While what can be read waits for central, others of the shard are looked at this often. */
-const WAITING_INTERVAL_MS = 100;
-const CONNECT_TIMEOUT_MS = 5_000;
-/** After a failure, which told why: a shard two seconds away needs some six to log in. */
-const PATIENT_TIMEOUT_MS = 10_000;
 const ACTIVE: StoredState = { state: 'active', haltReason: undefined, paused: false, pauseReason: undefined };
 
 export class ShardLoop implements WatchedService {
@@ -108,7 +97,7 @@ export class ShardLoop implements WatchedService {
           continue;
         }
         this.#failures += 1;
-        const retryMs = backoffMs(this.#failures, { firstMs: 200, maxMs: 10_000 });
+        const retryMs = backoffMs(this.#failures, TIMING.shard.trouble);
         this.trouble = sentenceFor(error, `Shard ${this.shard.name}`);
         this.#options.context.onOccurrence({ kind: 'shard-trouble', shard: this.shard.name, error, retryMs });
         this.#drop();
@@ -150,7 +139,7 @@ export class ShardLoop implements WatchedService {
     const { context } = this.#options;
     const connection = await Connection.open(this.shard, {
       applicationName: `tributary mover ${context.config.name}`,
-      connectTimeoutMs: this.#failures === 0 ? CONNECT_TIMEOUT_MS : PATIENT_TIMEOUT_MS,
+      connectTimeoutMs: this.#failures === 0 ? TIMING.shard.connectMs : TIMING.shard.patientConnectMs,
       signal,
     });
     this.#connection = connection;
@@ -169,13 +158,14 @@ export class ShardLoop implements WatchedService {
     const openedAtMs = performance.now();
     context.onOccurrence({ kind: 'shard-connected', shard: this.shard.name });
     const upkeep = new ShardUpkeep(this.shard, context);
-    let idleMs = MIN_INTERVAL_MS;
-    let chaseMs = MIN_INTERVAL_MS;
+    let idleMs = TIMING.centralTicks.apartMs;
+    let chaseMs = TIMING.centralTicks.apartMs;
     let exactAtMs = 0;
     while (!signal.aborted && !this.#isRepaired) {
       this.#turns += 1;
       if (this.#mayRefresh) await this.#refreshSources();
-      if (performance.now() - openedAtMs > MISSING_QUEUE_MS && this.#missing(queues).length > 0) break;
+      if (performance.now() - openedAtMs > TIMING.shard.missingQueueMs && this.#missing(queues).length > 0)
+        break;
       this.#noteMissing(queues);
       const beganMs = performance.now();
       const isExact = beganMs >= exactAtMs;
@@ -187,15 +177,15 @@ export class ShardLoop implements WatchedService {
       this.#turns += 1;
       await upkeep.runIfDue(connection, this.#sources);
       // Late committers: while transactions are open at a tick, look for what they commit, less and less often.
-      chaseMs = result.rows > 0 ? MIN_INTERVAL_MS : Math.min(IDLE_INTERVAL_MS, chaseMs * 2);
+      chaseMs = result.rows > 0 ? TIMING.centralTicks.apartMs : Math.min(TIMING.shard.idleMs, chaseMs * 2);
       if (isExact || result.rows > 0)
-        exactAtMs = performance.now() + (result.hasOpen ? chaseMs : IDLE_INTERVAL_MS / 2);
-      idleMs = result.rows > 0 ? MIN_INTERVAL_MS : Math.min(IDLE_INTERVAL_MS, idleMs * 2);
+        exactAtMs = performance.now() + (result.hasOpen ? chaseMs : TIMING.shard.idleMs / 2);
+      idleMs = result.rows > 0 ? TIMING.centralTicks.apartMs : Math.min(TIMING.shard.idleMs, idleMs * 2);
       const { backlogged } = result;
       if (result.isToSeparate || backlogged.some(({ isReadable }) => isReadable)) continue;
       const pause = pauseMs(idleMs, beganMs);
       if (backlogged.length === 0 && !this.#sources.some(({ isStale }) => isStale)) await wait(pause, signal);
-      else await this.#untilSettledOne(beganMs, Math.max(pause, WAITING_INTERVAL_MS));
+      else await this.#untilSettledOne(beganMs, Math.max(pause, TIMING.shard.waitingMs));
     }
     if (!signal.aborted) await connection.close();
   }
@@ -213,13 +203,13 @@ export class ShardLoop implements WatchedService {
   async #untilSettledOne(beganMs: number, mostMs: number): Promise<void> {
     const { signal } = this.#stopped;
     if (!signal.aborted && !this.#mayRefresh) await this.#changed.next(mostMs);
-    await wait(beganMs + MIN_INTERVAL_MS - performance.now(), signal);
+    await wait(beganMs + TIMING.centralTicks.apartMs - performance.now(), signal);
   }
 
   /** Empty windows move the position too; stored now and then, in company. */
   #flushIdle(): void {
     const nowMs = performance.now();
-    if (nowMs - this.#lastFlushMs < IDLE_FLUSH_MS) return;
+    if (nowMs - this.#lastFlushMs < TIMING.shard.idleFlushMs) return;
     this.#lastFlushMs = nowMs;
     for (const source of this.#sources) {
       // Others of the shard may be on their way to central all the time: each source follows what it has handed on itself.
@@ -285,12 +275,9 @@ export class ShardLoop implements WatchedService {
   }
 }
 
-/** Hundreds of idle shards are asked in company: the process wakes up ten times a second for all of them. */
-const IDLE_COMPANY_MS = 100;
-
 function pauseMs(idleMs: number, beganMs: number): number {
   const nowMs = performance.now();
   const dueMs = Math.max(nowMs, beganMs + idleMs * (1 + Math.random() * 0.2));
-  if (idleMs < IDLE_INTERVAL_MS) return dueMs - nowMs;
-  return Math.ceil(dueMs / IDLE_COMPANY_MS) * IDLE_COMPANY_MS - nowMs;
+  if (idleMs < TIMING.shard.idleMs) return dueMs - nowMs;
+  return Math.ceil(dueMs / TIMING.shard.idleCompanyMs) * TIMING.shard.idleCompanyMs - nowMs;
 }

@@ -6,6 +6,7 @@
 import type { Shard } from '../../config/config.ts';
 import { sqlstateOf } from '../../errors/sqlstate.ts';
 import { failPoint } from '../../lifecycle/fail-point.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import type { Provider } from '../../queue/provider.ts';
 import type { Reader } from '../../shards/copy-out.ts';
@@ -39,8 +40,6 @@ const WINDOW_BYTES = 8 * 1024 * 1024;
 /** While memory is short; less would cost more than it saves. */
 const LEAST_WINDOW_BYTES = 256 * 1024;
 
-/** Looking for events in the round itself costs a quiet shard more than a COPY now and then. */
-const BUSY_MS = 5_000;
 const NOTHING: Copied = { rows: 0, settled: Promise.resolve([]) };
 
 /** Inside a window that was begun its end must be found, however far it is. */
@@ -214,7 +213,7 @@ export class ShardSession {
     const nowMs = performance.now();
     // While others hold much, small windows: many readers that each wait with a part of one would only hold each other up.
     const windowBytes = Math.max(LEAST_WINDOW_BYTES, Math.min(WINDOW_BYTES, this.#context.budget.room / 2));
-    const isBusy = nowMs - this.#movedAtMs < BUSY_MS;
+    const isBusy = nowMs - this.#movedAtMs < TIMING.shard.recentlyMovedMs;
     // Statements that name every queue of the shard do not help to find the one that fails.
     const prepared = this.#isSeparate ? undefined : this.#prepared;
     const requests = sources.map((source): RoundRequest => {

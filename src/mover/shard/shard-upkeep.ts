@@ -1,21 +1,19 @@
 // What a shard needs besides moving, done between turns over the same connection: watermarks, rotation, retries.
 import type { Shard } from '../../config/config.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import { maintain } from '../../upkeep/maintenance.ts';
 import { moveWatermarks } from '../../upkeep/watermarks.ts';
 import type { MoverContext } from '../context.ts';
 import type { Source } from '../source/source.ts';
 
-const WATERMARK_EVERY_MS = 5_000;
-const MAINTAIN_EVERY_MS = 60_000;
-
 export class ShardUpkeep {
   readonly #shard: Shard;
   readonly #context: MoverContext;
   /** Tick of each queue's watermark as we left it: a source that did not move costs nothing. */
   readonly #left = new Map<string, number>();
-  #watermarksAtMs = performance.now() + Math.random() * WATERMARK_EVERY_MS;
-  #maintainAtMs = performance.now() + Math.random() * MAINTAIN_EVERY_MS;
+  #watermarksAtMs = performance.now() + Math.random() * TIMING.shard.watermarkEveryMs;
+  #maintainAtMs = performance.now() + Math.random() * TIMING.shard.maintainEveryMs;
 
   constructor(shard: Shard, context: MoverContext) {
     this.#shard = shard;
@@ -26,11 +24,11 @@ export class ShardUpkeep {
   async runIfDue(connection: Connection, sources: readonly Source[]): Promise<void> {
     const nowMs = performance.now();
     if (nowMs >= this.#watermarksAtMs) {
-      this.#watermarksAtMs = nowMs + WATERMARK_EVERY_MS;
+      this.#watermarksAtMs = nowMs + TIMING.shard.watermarkEveryMs;
       await this.#guarded(connection, 'watermarks', () => this.watermarks(connection, sources));
     }
     if (nowMs >= this.#maintainAtMs) {
-      this.#maintainAtMs = nowMs + MAINTAIN_EVERY_MS * (0.8 + Math.random() * 0.4);
+      this.#maintainAtMs = nowMs + TIMING.shard.maintainEveryMs * (0.8 + Math.random() * 0.4);
       await this.#guarded(connection, 'maintenance', () => this.#maintain(connection, sources));
     }
   }

@@ -9,6 +9,7 @@ import type { StoredSource } from '../../central/positions.ts';
 import type { StoredState } from '../../central/source-states.ts';
 import { sentenceFor } from '../../errors/sentence.ts';
 import { backoffMs } from '../../lifecycle/backoff.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
 import type { Reading } from '../../shards/window.ts';
 import { LateWriters } from './late-writers.ts';
 import { TickTimes } from './tick-times.ts';
@@ -145,7 +146,7 @@ export class Source {
   failed(error: unknown, at: 'read' | 'commit'): void {
     this.#failures = this.#failedAt === at ? this.#failures + 1 : 1;
     this.#failedAt = at;
-    this.#restsUntilMs = performance.now() + backoffMs(this.#failures, { firstMs: 500, maxMs: 60_000 });
+    this.#restsUntilMs = performance.now() + backoffMs(this.#failures, TIMING.shard.sourceTrouble);
     // Why it was halted or paused is what an operator has to know.
     if (this.trouble !== undefined && this.trouble.state !== 'unreachable') return;
     this.trouble = {

@@ -1,17 +1,7 @@
 // Whether we tick a queue, or leave it to another ticker (pgqd shows no name): judged by ticks that we did not make. Pure.
 //
 // Ticks of another mover of ours do not count: it moves the same source, and only around a takeover.
-
-/** How long we keep still after the last tick of another ticker, in ms. */
-const YIELD_MS = 600_000;
-/** Two ticks of somebody else within this time mean another ticker; one may be a hand at a console … */
-const PAIR_MS = 10_000;
-/** … and two at once a mover that was frozen and wakes up. */
-const APART_MS = 400;
-/** An event that waited this long for a tick means that the other ticker is gone. */
-const PATIENCE_MS = 5_000;
-/** A mover of ours that has just lost the source, or takes it, may tick meanwhile: as long as a lease and its end. */
-const HANDOVER_MS = 15_000;
+import { TIMING } from '../../lifecycle/timing.ts';
 
 export interface TickSeen {
   /** Newest tick of the queue. */
@@ -47,9 +37,9 @@ export class TickerWatch {
 
   /** Another mover of ours had the source until now, or still has it: what was seen of late may have been its ticks. */
   handedOver(nowMs: number): void {
-    this.#handoverUntilMs = nowMs + HANDOVER_MS;
+    this.#handoverUntilMs = nowMs + TIMING.otherTicker.handoverMs;
     this.#foreignAtMs = undefined;
-    if (nowMs - this.#yieldedAtMs <= HANDOVER_MS) this.#yieldUntilMs = 0;
+    if (nowMs - this.#yieldedAtMs <= TIMING.otherTicker.handoverMs) this.#yieldUntilMs = 0;
   }
 
   saw({ newestId, tickedId, waitingMs }: TickSeen, nowMs: number): void {
@@ -57,7 +47,7 @@ export class TickerWatch {
     this.#newestId = newestId;
     if (isNew && newestId !== tickedId) {
       if (nowMs >= this.#handoverUntilMs) this.#sawForeign(nowMs);
-    } else if (waitingMs > PATIENCE_MS) {
+    } else if (waitingMs > TIMING.otherTicker.patienceMs) {
       this.#yieldUntilMs = 0;
       this.#foreignAtMs = undefined;
     }
@@ -65,10 +55,10 @@ export class TickerWatch {
 
   #sawForeign(nowMs: number): void {
     const sinceMs = this.#foreignAtMs === undefined ? Number.POSITIVE_INFINITY : nowMs - this.#foreignAtMs;
-    if (sinceMs > PAIR_MS) this.#foreignAtMs = nowMs;
+    if (sinceMs > TIMING.otherTicker.pairMs) this.#foreignAtMs = nowMs;
     const isYielding = nowMs < this.#yieldUntilMs;
-    if (!isYielding && (sinceMs < APART_MS || sinceMs > PAIR_MS)) return;
+    if (!isYielding && (sinceMs < TIMING.otherTicker.apartMs || sinceMs > TIMING.otherTicker.pairMs)) return;
     if (!isYielding) this.#yieldedAtMs = nowMs;
-    this.#yieldUntilMs = nowMs + YIELD_MS;
+    this.#yieldUntilMs = nowMs + TIMING.otherTicker.yieldMs;
   }
 }

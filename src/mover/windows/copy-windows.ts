@@ -5,6 +5,7 @@ import type { DeadRow } from '../../central/commit/commit.ts';
 import { sqlstateOf } from '../../errors/sqlstate.ts';
 import { TributaryError } from '../../errors/tributary-error.ts';
 import { failPoint } from '../../lifecycle/fail-point.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import { endCopyOut, type Reader, startCopyOut } from '../../shards/copy-out.ts';
 import type { MoverContext } from '../context.ts';
@@ -25,9 +26,6 @@ export interface Copied {
   /** The end of what was handed to central: undefined or the error of each parcel. */
   readonly settled: Promise<unknown[]>;
 }
-
-/** A COPY that gives no byte, or is not read, for so long is given up and taken up again later. */
-const COPY_PATIENCE_MS = 15_000;
 
 /** Puts these windows together and hands them to the gatherers. */
 export function assemblerOf(found: readonly Found[], context: MoverContext): Assembler {
@@ -53,7 +51,7 @@ export interface CopyOptions {
 export async function copyWindows(
   connection: Connection,
   found: readonly Found[],
-  { context, label, firstByteMs = COPY_PATIENCE_MS }: CopyOptions,
+  { context, label, firstByteMs = TIMING.reading.copyMs }: CopyOptions,
 ): Promise<Copied> {
   const { config } = context;
   const assembler = assemblerOf(found, context);
@@ -87,7 +85,7 @@ export async function copyWindows(
       if (!hasBegun) {
         hasBegun = true;
         clearTimeout(patience);
-        patience = patienceOf(COPY_PATIENCE_MS);
+        patience = patienceOf(TIMING.reading.copyMs);
       }
       breakOffWherePaused(found);
       await Promise.race([assembler.add(cutter.push(chunk as Buffer), cutter.neededBytes), stalled]);

@@ -3,6 +3,7 @@
 // Invariant: a source that is read aside is in no round and is not begun anew until its aside has ended and all of its
 // parcels have: then it goes on from central's position.
 import type { Shard } from '../../config/config.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
 import type { Loop } from '../../lifecycle/watchdog.ts';
 import { Connection } from '../../postgres/connection.ts';
 import type { MoverContext } from '../context.ts';
@@ -10,9 +11,6 @@ import type { Source } from '../source/source.ts';
 import { copyWindows, type Found } from './copy-windows.ts';
 import { handOnEmpty } from './empty-windows.ts';
 import { copySorted } from './unreadable-events.ts';
-
-/** Ten million events are sorted in this time also by a server that is busy with others. */
-const FIRST_BYTE_MS = 240_000;
 
 /** One of them, as the watchdog sees it. */
 class LargeWindow implements Loop {
@@ -90,7 +88,7 @@ export class LargeWindows {
     if (this.#isEnding) large.abandon();
     try {
       const label = `Source ${this.#shard.name}:${found.source.queue}`;
-      const options = { context: this.#context, label, firstByteMs: FIRST_BYTE_MS };
+      const options = { context: this.#context, label, firstByteMs: TIMING.reading.largeWindowMs };
       const { settled } = await copySorted(connection, found, {
         copy: (one) => copyWindows(connection, [one], options),
         condemner: this.#context.condemner,

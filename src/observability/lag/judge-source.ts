@@ -4,13 +4,9 @@
 // however old the figures are. Of a source that does not move, nothing behind is said only on an answer of this moment.
 import { type FileAmongHosts, moverRemedy } from '../../central/host-files.ts';
 import { sentenceAge } from '../../errors/age.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
 import type { LagFigures, ShardAnswer, StoredLag } from './facts.ts';
 import type { LagState, SourceLag } from './report.ts';
-
-/** Older than this is not believed, in seconds. */
-export const FRESH_SECONDS = 10;
-/** No mover looks at a source that stands still: a figure of one grows old at once. */
-const STILL_FRESH_SECONDS = 2;
 
 export interface NamedSource {
   readonly shard: string;
@@ -31,7 +27,10 @@ export function needsAsking(stored: StoredLag): boolean {
   if (position === undefined) return false;
   const said = believed(stored)?.state;
   const isMoving = paused === undefined && state === 'active' && (said === 'moving' || said === 'idle');
-  return figures === undefined || figures.ageSeconds > (isMoving ? FRESH_SECONDS : STILL_FRESH_SECONDS);
+  return (
+    figures === undefined ||
+    figures.ageSeconds > (isMoving ? TIMING.reports.freshSeconds : TIMING.reports.stillFreshSeconds)
+  );
 }
 
 interface Circumstances extends FileAmongHosts {
@@ -69,7 +68,7 @@ export function lagOfSource(
 
 /** The mover's report, if it still counts: recent, and not from before it let go of the shard. */
 function believed({ report, freedAgeSeconds }: StoredLag): StoredLag['report'] {
-  if (report === undefined || report.ageSeconds > FRESH_SECONDS) return undefined;
+  if (report === undefined || report.ageSeconds > TIMING.reports.freshSeconds) return undefined;
   return freedAgeSeconds !== undefined && freedAgeSeconds < report.ageSeconds ? undefined : report;
 }
 
@@ -88,7 +87,8 @@ function figuresFrom(stored: StoredLag | undefined, answer: ShardAnswer | undefi
 /** What did not move since it was seen waits longer by now, and where nothing waited something may. */
 function figuresOf(state: LagState, figures: LagFigures | undefined): LagFigures | undefined {
   const isMoving = state === 'moving' || state === 'idle';
-  if (figures === undefined || isMoving || figures.ageSeconds <= STILL_FRESH_SECONDS) return figures;
+  if (figures === undefined || isMoving || figures.ageSeconds <= TIMING.reports.stillFreshSeconds)
+    return figures;
   const { ageSeconds, eventsBehind = 0, secondsBehind } = figures;
   return eventsBehind === 0
     ? { ageSeconds, eventsBehind: undefined, isExact: false, secondsBehind: undefined }
@@ -172,7 +172,12 @@ function pauseReason(
 function failedReason(stored: StoredLag, reason: string): string {
   const report = believed(stored);
   const seen = stored.figures?.ageSeconds;
-  if (report === undefined || report.state === 'unreachable' || seen === undefined || seen > FRESH_SECONDS)
+  if (
+    report === undefined ||
+    report.state === 'unreachable' ||
+    seen === undefined ||
+    seen > TIMING.reports.freshSeconds
+  )
     return reason;
   return `${reason} The mover${onHost(report.mover)} saw it ${sentenceAge(seen)} ago.`;
 }

@@ -4,6 +4,7 @@ import { type HostFile, readHostFiles } from '../../central/host-files.ts';
 import type { Config } from '../../config/config.ts';
 import { sqlstateOf } from '../../errors/sqlstate.ts';
 import { TributaryError } from '../../errors/tributary-error.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
 import { missingByQueueSql } from '../../queue/ahead.ts';
 import { groupName } from '../../queue/names.ts';
 import { upkeepTrouble } from '../../upkeep/upkeep-lease.ts';
@@ -17,7 +18,6 @@ export interface CentralAnswer {
   readonly files: readonly HostFile[];
 }
 
-const TIMEOUT_MS = 10_000;
 /** Undefined function, table, column or schema: an older install. */
 const OUTDATED = ['42883', '42P01', '42703', '3F000'];
 
@@ -26,7 +26,7 @@ export async function readCentralLag(link: CentralLink, config: Config): Promise
   const names = config.queues.map(({ name }) => name);
   try {
     return await link.use(async (central) => {
-      const options = { timeoutMs: TIMEOUT_MS };
+      const options = { timeoutMs: TIMING.reports.centralMs };
       const sources = await central.query<SourceRow>('select * from tributary.lag_sources()', [], options);
       const queues = await central.query<QueueRow>(
         'select *, extract(epoch from now())::float8 * 1000 as now_ms from tributary.lag_central($1, $2)',
@@ -39,8 +39,8 @@ export async function readCentralLag(link: CentralLink, config: Config): Promise
         options,
       );
       const missingOf = new Map(missing.map((row) => [row.queue, Math.max(0, row.missing)]));
-      const upkeep = await upkeepTrouble(central, TIMEOUT_MS);
-      const files = await readHostFiles(central, TIMEOUT_MS);
+      const upkeep = await upkeepTrouble(central, TIMING.reports.centralMs);
+      const files = await readHostFiles(central, TIMING.reports.centralMs);
       return {
         at: new Date(queues[0]?.now_ms ?? Date.now()),
         sources: sources.map(toStored),

@@ -1,12 +1,13 @@
 // Reads the lag of everything: central first, then those shards whose figures nobody saw lately.
 //
 // Invariant: a shard is asked at most once at a time. Attempts that take long make room in the limit for others and end
-// after ASK_MS: dead shards delay nobody, and 256 of them the whole by less than six seconds.
+// after TIMING.reports.askShardMs: dead shards delay nobody, and 256 of them the whole by less than six seconds.
 import pLimit from 'p-limit';
 import { CentralLink } from '../../central/central-link.ts';
 import { differingFiles } from '../../central/host-files.ts';
 import { readIdentity } from '../../central/identity.ts';
 import type { Config, Shard } from '../../config/config.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
 import { wait } from '../../lifecycle/wait.ts';
 import { groupName } from '../../queue/names.ts';
 import { type AskedSource, askShard } from './ask-shard.ts';
@@ -23,13 +24,7 @@ export interface LagOptions {
   readonly patienceMs?: number;
 }
 
-/** One attempt, in ms. */
-const ASK_MS = 4_000;
 const ASKED_AT_ONCE = 32;
-/** Who takes longer makes room for others. */
-const SLOW_MS = 200;
-/** A later report asks anew where an answer is older than this. */
-const ANSWER_MS = 2_000;
 
 interface Asked {
   readonly atMs: number;
@@ -118,9 +113,12 @@ export class LagReader {
     const pending = this.#pending.get(shard.name);
     if (pending !== undefined) return pending;
     const last = this.#asked.get(shard.name);
-    if (last !== undefined && performance.now() - last.atMs < ANSWER_MS) return Promise.resolve();
+    if (last !== undefined && performance.now() - last.atMs < TIMING.reports.answerMs)
+      return Promise.resolve();
     const asking = new Promise<void>((resolve) => {
-      void this.#limit(() => atMost(this.#askShard(shard, sources).then(resolve), SLOW_MS));
+      void this.#limit(() =>
+        atMost(this.#askShard(shard, sources).then(resolve), TIMING.reports.slowShardMs),
+      );
     }).finally(() => this.#pending.delete(shard.name));
     this.#pending.set(shard.name, asking);
     return asking;
@@ -128,7 +126,7 @@ export class LagReader {
 
   async #askShard(shard: Shard, sources: readonly AskedSource[]): Promise<void> {
     const applicationName = `tributary lag ${this.#config.name}`;
-    const answers = await askShard(shard, sources, { applicationName, timeoutMs: ASK_MS });
+    const answers = await askShard(shard, sources, { applicationName, timeoutMs: TIMING.reports.askShardMs });
     this.#asked.set(shard.name, { atMs: performance.now(), answers });
   }
 }

@@ -3,10 +3,7 @@
 // Invariant: as long as calls of the handler end, timers and messages have their turn, also where the handler never waits
 // for anything: a busy worker is not taken for a blocked one.
 import { setImmediate as turn } from 'node:timers/promises';
-
-const BREATH_EVERY_MS = 250;
-/** Looks that are further apart say that the process did not run, or was blocked, which is for others to see. */
-const LOOKS_WITHIN_MS = 5_000;
+import { TIMING } from '../../lifecycle/timing.ts';
 
 export class LifeSigns {
   #progressMs = performance.now();
@@ -23,14 +20,14 @@ export class LifeSigns {
     const nowMs = performance.now();
     const sinceMs = nowMs - this.#lookMs;
     this.#lookMs = nowMs;
-    if (sinceMs > LOOKS_WITHIN_MS) this.#progressMs = Math.min(nowMs, this.#progressMs + sinceMs);
+    if (sinceMs > TIMING.worker.breathLooksMs) this.#progressMs = Math.min(nowMs, this.#progressMs + sinceMs);
     return nowMs - this.#progressMs;
   }
 
   /** The handler has come back. @returns undefined where nobody has waited for a turn for long. */
   afterCall(): Promise<void> | undefined {
     this.progress();
-    if (this.#progressMs - this.#breathMs < BREATH_EVERY_MS) return undefined;
+    if (this.#progressMs - this.#breathMs < TIMING.worker.breathEveryMs) return undefined;
     return turn().then(() => {
       this.#breathMs = performance.now();
     });

@@ -10,13 +10,12 @@ import type { Handler } from '../../handler/contract.ts';
 import { loadHandler } from '../../handler/load.ts';
 import { asciiText, isAsciiOnly } from '../../lifecycle/ascii.ts';
 import { forPeople, newLogger } from '../../lifecycle/logger.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
 import { ENDED, type FatalCall, type StartMessage, type ToPrimary, toWorker } from '../protocol.ts';
 import { sayWith } from './call/failure-log.ts';
 import { setUpHandler, tearDownHandler } from './call/hooks.ts';
 import { noteStray, type StrayKind } from './call/strays.ts';
 import { Worker } from './worker.ts';
-
-const PULSE_MS = 1_000;
 
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
@@ -61,7 +60,7 @@ async function begin(start: StartMessage): Promise<void> {
   const park = (error: unknown) => {
     isLoading = false;
     send({ type: 'unusable', sentence: sentenceFor(error, start.handler) });
-    setTimeout(() => process.exit(ENDED.unusable), 200);
+    setTimeout(() => process.exit(ENDED.unusable), TIMING.worker.unusableMs);
   };
   process.once('exit', (code) => {
     if (!isLoading) return;
@@ -91,7 +90,7 @@ async function begin(start: StartMessage): Promise<void> {
   setInterval(() => {
     const stalledMs = worker?.signs.stalledMs() ?? 0;
     send({ type: 'pulse', rssBytes: process.memoryUsage.rss(), stalledMs, ...worker?.record.figures });
-  }, PULSE_MS);
+  }, TIMING.worker.pulseMs);
   const { queue, slot } = start;
   const context = { log: log.child({ queue, slot }), queue, slot };
   let handler: Handler;

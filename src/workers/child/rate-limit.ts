@@ -3,6 +3,7 @@
 // Invariant: asks in transactions of their own, while no other is open on the connection; only what central has granted
 // starts, and nothing is granted for later.
 // Fails by: a death loses what was granted and not begun, at most what comes in a quarter of a second.
+import { TIMING } from '../../lifecycle/timing.ts';
 import { wait } from '../../lifecycle/wait.ts';
 import type { Querier } from '../../queue/coop.ts';
 
@@ -19,14 +20,6 @@ export interface RateLimitOptions {
 export class HandedBack extends Error {
   override readonly name = 'HandedBack';
 }
-
-/** What is granted should have begun within this time, or starts of different moments would come together. */
-const BEGUN_WITHIN_MS = 250;
-/** Where others were quicker, so much longer for each time. */
-const PATIENCE_MS = 50;
-const LONGEST_PATIENCE_MS = 1_000;
-/** Whoever waits longer looks whether it is still there, and says that it lives. */
-const LONGEST_WAIT_MS = 5_000;
 
 const TAKE = 'select granted, wait_ms from tributary.rate_take($1, $2, $3)';
 
@@ -78,8 +71,9 @@ export class RateLimit {
     const { signal, onWaiting } = this.#options;
     onWaiting();
     // Many who wait must not all ask at the same moment, again and again.
-    const patienceMs = Math.random() * Math.min(LONGEST_PATIENCE_MS, PATIENCE_MS * lost);
-    await wait(Math.min(LONGEST_WAIT_MS, ms + patienceMs), signal);
+    const patienceMs =
+      Math.random() * Math.min(TIMING.worker.rateLongestPatienceMs, TIMING.worker.ratePatienceMs * lost);
+    await wait(Math.min(TIMING.worker.rateLongestWaitMs, ms + patienceMs), signal);
   }
 
   /** How many events begin soon, judged by the last ones. */
@@ -87,7 +81,7 @@ export class RateLimit {
     if (this.#last === undefined) return 1;
     const msPerEvent =
       this.#msPerEvent ?? (performance.now() - this.#last.atMs) / Math.max(1, this.#last.events);
-    return Math.max(1, Math.floor(BEGUN_WITHIN_MS / Math.max(msPerEvent, 0.01)));
+    return Math.max(1, Math.floor(TIMING.worker.rateBegunMs / Math.max(msPerEvent, 0.01)));
   }
 }
 

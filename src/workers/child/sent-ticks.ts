@@ -3,9 +3,8 @@
 //
 // Invariant: what was committed is asked for until a tick covers it; a queue is ticked at most every 20 ms from here.
 // Fails by: a process that dies in between leaves events without a tick; central's upkeep or the next send finds them.
+import { TIMING } from '../../lifecycle/timing.ts';
 import type { Connection } from '../../postgres/connection.ts';
-
-const MIN_INTERVAL_MS = 20;
 
 export class SentTicks {
   readonly #pending = new Map<string, number>();
@@ -28,7 +27,7 @@ export class SentTicks {
     for (const [queue, xid] of [...this.#pending]) {
       const nowMs = performance.now();
       if (nowMs < (this.#dueMs.get(queue) ?? 0)) continue;
-      this.#dueMs.set(queue, nowMs + MIN_INTERVAL_MS);
+      this.#dueMs.set(queue, nowMs + TIMING.centralTicks.apartMs);
       const [row] = await connection.query('select tributary.tick($1, $2) as covered', [queue, xid]);
       if (row?.covered === true) this.#pending.delete(queue);
     }

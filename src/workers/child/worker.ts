@@ -12,6 +12,7 @@ import { sqlstateOf } from '../../errors/sqlstate.ts';
 import type { Handler } from '../../handler/contract.ts';
 import { backoffMs } from '../../lifecycle/backoff.ts';
 import type { Service } from '../../lifecycle/service.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
 import { wait } from '../../lifecycle/wait.ts';
 import { Connection } from '../../postgres/connection.ts';
 import {
@@ -39,8 +40,6 @@ import { TrackRecord } from './tries/track-record.ts';
 
 /** Small ticks are handed out together up to so many events; with a rate up to a second's, or one worker would have all. */
 const EVENTS_TOGETHER = 5_000;
-const IDLE = { firstMs: 50, maxMs: 1_000 };
-const TROUBLE = { firstMs: 200, maxMs: 5_000 };
 /** A worker that ends tries so often to tick what its handler sent. */
 const LAST_TICKS = 10;
 
@@ -134,7 +133,7 @@ export class Worker implements Service {
           idle += 1;
           if (idle === 1) this.#options.send({ type: 'idle' });
           await wait(
-            Math.min(backoffMs(idle, IDLE), this.#sentTicks.dueInMs ?? Infinity),
+            Math.min(backoffMs(idle, TIMING.worker.idle), this.#sentTicks.dueInMs ?? Infinity),
             this.#waking.signal,
           );
           // Woken for nothing it is idle again, and says so.
@@ -147,7 +146,7 @@ export class Worker implements Service {
         // Not only where it is broken: a session may have become useless in other ways, read-only for one.
         await this.#dropConnection();
         this.#options.send({ type: 'troubled', sentence: sentenceFor(error, 'The central database') });
-        await wait(backoffMs(trouble, TROUBLE), this.#draining.signal);
+        await wait(backoffMs(trouble, TIMING.connections.centralTrouble), this.#draining.signal);
       }
     }
     await this.#leave();

@@ -2,15 +2,13 @@
 // would never come back.
 import { CentralLink } from '../../central/central-link.ts';
 import type { Config } from '../../config/config.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
 import { CentralUpkeep } from '../../upkeep/central-upkeep.ts';
 
 export interface CentralDutyOptions {
   readonly config: Config;
   onTrouble(error: unknown): void;
 }
-
-/** What the last words to central may take. */
-const GOODBYE_MS = 2_000;
 
 /** Begun and ended with the term of `CENTRAL_RESOURCE`. */
 export class CentralDuty {
@@ -37,7 +35,7 @@ export class CentralDuty {
     this.#running = undefined;
     await running?.upkeep.stop();
     // Nobody waits for a central that does not answer.
-    const timer = setTimeout(() => running?.upkeep.abandon(), GOODBYE_MS);
+    const timer = setTimeout(() => running?.upkeep.abandon(), TIMING.pool.goodbyeMs);
     await running?.ended;
     clearTimeout(timer);
   }

@@ -4,11 +4,10 @@
 // Invariant: only batches of processes that are alive and not silent beyond their limit are touched (see Slot), so nothing is
 // kept alive that makes no progress. A batch that is not touched by its host becomes free for all (see SilentMembers).
 import type { CentralLink } from '../../central/central-link.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
 import { coopTouch } from '../../queue/coop.ts';
 import { type MemberGroup, SilentMembers } from './silent-members.ts';
 import type { Slot } from './slot/slot.ts';
-
-const EVERY_MS = 3_000;
 
 export class Heartbeat {
   readonly #link: CentralLink;
@@ -29,6 +28,6 @@ export class Heartbeat {
       for (const token of tokens) await coopTouch(connection, token);
       await this.#others.look(connection);
     });
-    this.#dueMs = nowMs + EVERY_MS;
+    this.#dueMs = nowMs + TIMING.pool.heartbeatEveryMs;
   }
 }

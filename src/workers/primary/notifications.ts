@@ -2,12 +2,9 @@
 import type { Database } from '../../config/config.ts';
 import { backoffMs } from '../../lifecycle/backoff.ts';
 import type { Service } from '../../lifecycle/service.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
 import { wait } from '../../lifecycle/wait.ts';
 import { Connection } from '../../postgres/connection.ts';
-
-const RETRY = { firstMs: 200, maxMs: 10_000 };
-/** A connection that nobody speaks on may be dead without anybody knowing. */
-const ASK_EVERY_MS = 15_000;
 
 export interface NotificationsOptions {
   readonly applicationName: string;
@@ -36,7 +33,7 @@ export class Notifications implements Service {
       } catch {
         // The pool's own connection says what is wrong with central.
         failures += 1;
-        await wait(backoffMs(failures, RETRY), this.#stopped.signal);
+        await wait(backoffMs(failures, TIMING.pool.listenTrouble), this.#stopped.signal);
       }
     }
   }
@@ -58,7 +55,7 @@ export class Notifications implements Service {
       await connection.script('listen tributary_tick; listen tributary_workers');
       onHearing();
       while (!signal.aborted) {
-        await Promise.race([wait(ASK_EVERY_MS, signal), connection.closed]);
+        await Promise.race([wait(TIMING.pool.askEveryMs, signal), connection.closed]);
         if (!signal.aborted) await Promise.race([connection.query('select'), stopped]);
       }
     } finally {

@@ -9,6 +9,7 @@ import type { Config } from '../../config/config.ts';
 import { LeaseKeeper } from '../../coordination/keeper.ts';
 import { readWantedWorkers } from '../../coordination/worker-pool.ts';
 import type { Service } from '../../lifecycle/service.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
 import { wait } from '../../lifecycle/wait.ts';
 import { Connection } from '../../postgres/connection.ts';
 import { coopHandBack } from '../../queue/coop.ts';
@@ -41,14 +42,6 @@ export interface WorkerPoolOptions {
   /** What batches get to finish when the pool stops; default 20 s, and 5 s after the handlers' signals. */
   readonly stopping?: StopOptions;
 }
-
-const ROUND_MS = 500;
-/** What the last words to central may take. */
-const GOODBYE_MS = 2_000;
-/** A host that is silent for so long loses its slots. */
-const LEASE_MS = 10_000;
-/** A changed number is carried out within three beats. */
-const BEAT_MS = 400;
 
 export class WorkerPool implements Service {
   readonly name = 'workers';
@@ -120,11 +113,11 @@ export class WorkerPool implements Service {
       this.#poke();
     });
     const listening = this.#notifications.run();
-    const tending = setInterval(() => this.#tend(), ROUND_MS);
+    const tending = setInterval(() => this.#tend(), TIMING.pool.roundMs);
     while (isHolding) {
       this.#poked = new AbortController();
       await this.#round();
-      if (isHolding) await wait(ROUND_MS, this.#poked.signal);
+      if (isHolding) await wait(TIMING.pool.roundMs, this.#poked.signal);
     }
     clearInterval(tending);
     await this.#notifications.stop();
@@ -161,8 +154,8 @@ export class WorkerPool implements Service {
   /** Behind the last worker nobody waits for a central that does not answer. */
   async #cutOff(): Promise<void> {
     const { signal } = this.#ended;
-    while (this.#slots.all.length > 0) await wait(100);
-    await wait(GOODBYE_MS, signal);
+    while (this.#slots.all.length > 0) await wait(TIMING.pool.endingMs);
+    await wait(TIMING.pool.goodbyeMs, signal);
     if (signal.aborted) return;
     this.#keeper.abandon();
     this.#control.abandon();
@@ -203,9 +196,9 @@ export class WorkerPool implements Service {
         ...figuresOf(this.#slots.all),
         ...this.#rollingRestart.of(this.#slots.all),
       }),
-      ttlMs: LEASE_MS,
+      ttlMs: TIMING.leases.leaseMs,
       adoptAfterMs: 0,
-      beatMs: BEAT_MS,
+      beatMs: TIMING.leases.workerBeatMs,
       onTaken: ({ resource }) => {
         if (resource === CENTRAL_RESOURCE) return this.#duty.begin();
         this.#leaving.delete(slotOf(resource));

@@ -2,10 +2,8 @@
 //
 // Level-triggered: a process that is of an older generation than is wanted, or that began before the last hang-up, is
 // replaced, however often its successor fails.
+import { TIMING } from '../../lifecycle/timing.ts';
 import type { Slot } from './slot/slot.ts';
-
-/** The next slot's turn, also where the old process of this one is not done with its batch by then. */
-const PATIENCE_MS = 10_000;
 
 export interface RollingState {
   /** By queue: the oldest generation of the processes here. */
@@ -38,7 +36,10 @@ export class RollingRestart {
 
   /** Begins with the next one, where it is somebody's turn. */
   runOnce(slots: readonly Slot[]): void {
-    if (slots.some(({ replacement: { ageMs } }) => ageMs !== undefined && ageMs < PATIENCE_MS)) return;
+    if (
+      slots.some(({ replacement: { ageMs } }) => ageMs !== undefined && ageMs < TIMING.pool.rollingPatienceMs)
+    )
+      return;
     slots.some((slot) => this.#isOld(slot) && slot.replace('by new code', this.#wantedSince(slot)));
   }
 

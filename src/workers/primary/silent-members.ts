@@ -3,12 +3,8 @@
 // Invariant: a batch is taken from a member only after this process has looked at it for the whole time, without a gap, and its
 // last sign of life stayed the same: by this process's clock, never by central's. A stall of central, a step of its clock, a
 // sleep of this host begin the time anew.
+import { TIMING } from '../../lifecycle/timing.ts';
 import { coopExpire, coopOpenBatches, type OpenBatch, type Querier } from '../../queue/coop.ts';
-
-/** Four heartbeats that did not come, behind the one that was seen. */
-const SILENT_FOR_MS = 12_000;
-/** Looks that are further apart have seen nothing in between. */
-const LOOKS_WITHIN_MS = 7_500;
 
 export interface MemberGroup {
   readonly queues: readonly string[];
@@ -29,7 +25,7 @@ export class SilentMembers {
     const startedMs = performance.now();
     const open = await coopOpenBatches(connection, this.#group);
     const answeredMs = performance.now();
-    const before = answeredMs - this.#lookedAtMs > LOOKS_WITHIN_MS ? new Map() : this.#seen;
+    const before = answeredMs - this.#lookedAtMs > TIMING.pool.memberLooksMs ? new Map() : this.#seen;
     this.#lookedAtMs = answeredMs;
     this.#seen = new Map(
       open.map(({ token, active }) => [
@@ -38,7 +34,7 @@ export class SilentMembers {
       ]),
     );
     const isSilent = ({ token }: OpenBatch) =>
-      startedMs - (this.#seen.get(token)?.sinceMs ?? startedMs) >= SILENT_FOR_MS;
+      startedMs - (this.#seen.get(token)?.sinceMs ?? startedMs) >= TIMING.pool.silentMemberMs;
     for (const batch of open.filter(isSilent)) await coopExpire(connection, batch);
   }
 }

@@ -1,14 +1,12 @@
 // What a host works on, and the first message to each of its workers.
 import type { Config, Queue } from '../../config/config.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
 import { groupName } from '../../queue/names.ts';
 import type { StartMessage } from '../protocol.ts';
 import type { MemberGroup } from './silent-members.ts';
 import type { WantedSlot } from './slot/slots.ts';
 
 export type WorkedQueue = Queue & { readonly workers: number };
-
-/** What a worker knows of its slot without a word from us: with the keeper's own trust, less than the lease. */
-const HELD_FOR_MS = 2_000;
 
 /** The queues of the file that have workers, by name; only those in `queues` where it is given. */
 export function workedQueues(
@@ -47,7 +45,7 @@ export function startMessageOf(
     timeoutMs,
     retry,
     ...(ratePerSecond === undefined ? {} : { ratePerSecond }),
-    heldForMs: HELD_FOR_MS,
+    heldForMs: TIMING.worker.leaseForMs,
     log,
   };
 }

@@ -8,10 +8,9 @@ import type { Config } from '../../config/config.ts';
 import { readWantedWorkers } from '../../coordination/worker-pool.ts';
 import { kindOf } from '../../errors/sqlstate.ts';
 import { backoffMs } from '../../lifecycle/backoff.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
 import { wait } from '../../lifecycle/wait.ts';
 import type { WorkedQueue } from './start-message.ts';
-
-const TROUBLE = { firstMs: 200, maxMs: 5_000 };
 
 export interface WaitForCentralOptions {
   readonly config: Config;
@@ -46,7 +45,7 @@ export async function waitForCentral(
     } catch (error) {
       if (kindOf(error) !== 'retryable') throw error;
       onTrouble(error);
-      await wait(backoffMs(failures, TROUBLE), signal);
+      await wait(backoffMs(failures, TIMING.connections.centralTrouble), signal);
     }
   }
   return false;

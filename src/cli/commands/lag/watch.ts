@@ -2,6 +2,7 @@
 import type { ReadStream } from 'node:tty';
 import { sentenceFor } from '../../../errors/sentence.ts';
 import { plain } from '../../../lifecycle/plain.ts';
+import { TIMING } from '../../../lifecycle/timing.ts';
 import { wait } from '../../../lifecycle/wait.ts';
 import type { LagReader } from '../../../observability/lag/reader.ts';
 import type { LagReport } from '../../../observability/lag/report.ts';
@@ -16,9 +17,6 @@ export interface WatchOptions {
   readonly everyMs?: number;
 }
 
-const EVERY_MS = 1_000;
-/** A shard that does not answer must not hold up the picture. */
-const PATIENCE_MS = 800;
 const HOME_AND_ERASE = '\x1b[H\x1b[2J';
 /** The cursor's row, below the picture. */
 const BESIDES = 1;
@@ -32,7 +30,7 @@ const QUITS = ['q', 'Q', '\x03', '\x04'];
  */
 export async function watchLag(
   reader: Pick<LagReader, 'read'>,
-  { context, live, isJson, show, everyMs = EVERY_MS }: WatchOptions,
+  { context, live, isJson, show, everyMs = TIMING.commands.watchEveryMs }: WatchOptions,
 ): Promise<LagReport | undefined> {
   const { stdout } = context.raw;
   const isPicture = !isJson && stdout.isTTY === true;
@@ -43,7 +41,7 @@ export async function watchLag(
     while (!signal.aborted) {
       const beganMs = performance.now();
       try {
-        report = await reader.read({ live, patienceMs: PATIENCE_MS });
+        report = await reader.read({ live, patienceMs: TIMING.commands.watchPatienceMs });
         draw(show(report));
       } catch (error) {
         if (report === undefined) throw error;

@@ -10,6 +10,7 @@ import { endPredecessor, leaseLeave } from '../../../coordination/lease-queries.
 import { backoffMs } from '../../../lifecycle/backoff.ts';
 import { packagePath } from '../../../lifecycle/package-root.ts';
 import type { Service } from '../../../lifecycle/service.ts';
+import { TIMING } from '../../../lifecycle/timing.ts';
 import { wait } from '../../../lifecycle/wait.ts';
 import { EXIT, Exit } from '../../exit.ts';
 import { memberWord } from './member-word.ts';
@@ -34,11 +35,6 @@ export interface ForkedMoverOptions {
 
 /** Always the compiled file, as for workers. */
 const PROGRAM = packagePath('dist', 'run', 'tributary.js');
-const CRASH_BACKOFF = { firstMs: 500, maxMs: 10_000 };
-/** One that lived so long did not die of its start. */
-const STEADY_MS = 10_000;
-/** What a mover gets to commit what it has read. */
-const DRAIN_MS = 20_000;
 
 export class ForkedMover implements Service {
   readonly name = 'mover process';
@@ -96,7 +92,7 @@ export class ForkedMover implements Service {
     const child = this.#child;
     if (child === undefined) return;
     child.kill('SIGTERM');
-    const timer = setTimeout(() => child.kill('SIGKILL'), DRAIN_MS);
+    const timer = setTimeout(() => child.kill('SIGKILL'), TIMING.commands.moverDrainMs);
     child.once('exit', () => clearTimeout(timer));
   }
 
@@ -138,7 +134,7 @@ export class ForkedMover implements Service {
   }
 
   #restartMs(livedMs: number): number {
-    this.#crashes = livedMs >= STEADY_MS ? 1 : this.#crashes + 1;
-    return this.#crashes === 1 ? 0 : backoffMs(this.#crashes - 1, CRASH_BACKOFF);
+    this.#crashes = livedMs >= TIMING.commands.moverSteadyMs ? 1 : this.#crashes + 1;
+    return this.#crashes === 1 ? 0 : backoffMs(this.#crashes - 1, TIMING.commands.moverCrashes);
   }
 }

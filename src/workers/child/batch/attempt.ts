@@ -3,6 +3,7 @@
 // Invariant: what the book decides is written in the transaction of the effects, never for events behind a cut.
 import { canBePoison } from '../../../errors/sqlstate.ts';
 import type { BatchEvent } from '../../../handler/event.ts';
+import { TIMING } from '../../../lifecycle/timing.ts';
 import type { Connection } from '../../../postgres/connection.ts';
 import type { CoopBatch } from '../../../queue/coop.ts';
 import type { BatchEnvironment, BatchResult } from '../batch-environment.ts';
@@ -20,8 +21,6 @@ import { Tripped } from '../tries/probing.ts';
 /** Outcomes in memory before they are written. */
 const MOST_OUTCOMES = 200;
 const MOST_OUTCOME_BYTES = 8_000_000;
-/** What the server grants a transaction beyond the handler's own time. */
-const IDLE_SLACK_MS = 15_000;
 
 export class Attempt {
   readonly connection: Connection;
@@ -66,7 +65,7 @@ export class Attempt {
     this.environment.record.begun();
     this.#transaction = new BatchTransaction(this.connection, {
       ...{ token, constraints, onSent },
-      idleLimitMs: timeoutMs + IDLE_SLACK_MS,
+      idleLimitMs: timeoutMs + TIMING.worker.idleSlackMs,
     });
     return this.#transaction;
   }

@@ -6,6 +6,7 @@
 // the call to what it left behind is the call's failure.
 import { TributaryError } from '../../../errors/tributary-error.ts';
 import type { BatchEvent } from '../../../handler/event.ts';
+import { TIMING } from '../../../lifecycle/timing.ts';
 import { wait } from '../../../lifecycle/wait.ts';
 import type { LifeSigns } from '../life-signs.ts';
 import type { BatchTransaction } from '../transaction/batch-transaction.ts';
@@ -41,11 +42,6 @@ export interface CallEnvironment extends ContextEnvironment {
   /** Cancels the statement that runs on the batch's connection, from outside. */
   cancelStatement(): Promise<void>;
 }
-
-/** What is under way when a handler returns late gets at least so long. */
-const SETTLE_MS = 1_000;
-/** What a cancelled statement gets to end. */
-const CANCEL_WITHIN_MS = 5_000;
 
 export class HandlerCalls {
   readonly #environment: CallEnvironment;
@@ -105,7 +101,8 @@ export class HandlerCalls {
     let failure = thrown;
     const restMs = begunMs + timeoutMs - performance.now();
     const isSettled =
-      client.isQuiet || (!context.hasOverrun && (await isSettledWithin(client, Math.max(SETTLE_MS, restMs))));
+      client.isQuiet ||
+      (!context.hasOverrun && (await isSettledWithin(client, Math.max(TIMING.handler.settleMs, restMs))));
     if (!isSettled) {
       failure ??= { error: tooLong(timeoutMs) };
       await this.#cancel(client, failure);
@@ -140,7 +137,7 @@ export class HandlerCalls {
   async #cancel(client: GuardedClient, blame: { readonly error: unknown }): Promise<void> {
     // Where no connection can be had for it, it cannot be cancelled.
     await this.#environment.cancelStatement().catch(() => {});
-    if (await isSettledWithin(client, CANCEL_WITHIN_MS)) return;
+    if (await isSettledWithin(client, TIMING.connections.cancelMs)) return;
     const reason = 'A statement of the handler could not be cancelled.';
     this.#transaction.lose(new Error(reason));
     throw new Abandoned(reason, { blame });

@@ -2,18 +2,14 @@
 import { describeThrown } from '../../../errors/thrown.ts';
 import { TributaryError } from '../../../errors/tributary-error.ts';
 import type { Handler, ProcessContext } from '../../../handler/contract.ts';
+import { TIMING } from '../../../lifecycle/timing.ts';
 import { wait } from '../../../lifecycle/wait.ts';
-
-/** As long as a handler may take to load. */
-const SETUP_WITHIN_MS = 30_000;
-/** The process is let go by then, whatever is still open. */
-const TEARDOWN_WITHIN_MS = 5_000;
 
 /** @throws misconfigured where it fails or does not come back: then no worker can use the handler. */
 export async function setUpHandler(
   handler: Handler,
   context: ProcessContext,
-  { path, withinMs = SETUP_WITHIN_MS }: { readonly path: string; readonly withinMs?: number },
+  { path, withinMs = TIMING.handler.loadMs }: { readonly path: string; readonly withinMs?: number },
 ): Promise<void> {
   if (handler.setup === undefined) return;
   const unusable = (what: string, remedy: string, cause?: unknown) =>
@@ -37,7 +33,7 @@ export async function setUpHandler(
 export async function tearDownHandler(
   handler: Handler,
   context: ProcessContext,
-  { withinMs = TEARDOWN_WITHIN_MS }: { readonly withinMs?: number } = {},
+  { withinMs = TIMING.handler.teardownMs }: { readonly withinMs?: number } = {},
 ): Promise<void> {
   if (handler.teardown === undefined) return;
   try {

@@ -2,6 +2,7 @@
 import { TributaryError } from '../../../errors/tributary-error.ts';
 import type { Handler } from '../../../handler/contract.ts';
 import type { BatchEvent } from '../../../handler/event.ts';
+import { TIMING } from '../../../lifecycle/timing.ts';
 import type { LifeSigns } from '../life-signs.ts';
 import type { CallContext } from './call-context.ts';
 import { WatchedCall } from './strays.ts';
@@ -13,9 +14,6 @@ export interface InvokeOptions {
   /** The call did not come back in time, or left an error uncaught, so something of the handler may still run in this process. */
   onOverrun(): void;
 }
-
-/** What a handler gets after the signal, to come back by itself. */
-const GRACE_MS = 2_000;
 
 /** One event to an `event` handler, or several to a `batch` handler. @returns what it threw, if it did. */
 export async function invoke(
@@ -77,7 +75,7 @@ async function inTime(
         context.hasOverrun = true;
         onOverrun();
         reject(error);
-      }, GRACE_MS);
+      }, TIMING.handler.graceMs);
     };
     timer = setTimeout(() => stop(tookLonger(timeoutMs)), timeoutMs);
     onWaiting(stop);

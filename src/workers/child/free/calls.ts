@@ -3,6 +3,7 @@
 // Invariant: what a call decided (put off, dead, sent) is kept beside it, to be written when its events are passed, and goes
 // with it when it fails. A call that fails after the worker was told to stop at once has neither failed nor been done.
 import type { BatchEvent } from '../../../handler/event.ts';
+import { TIMING } from '../../../lifecycle/timing.ts';
 import type { BatchEnvironment } from '../batch-environment.ts';
 import { CallContext } from '../call/call-context.ts';
 import { failureLog, KILLED, unwritable } from '../call/failure-log.ts';
@@ -24,14 +25,11 @@ export type CallEnd =
   /** The worker had to stop: whoever goes on with the batch calls it again. */
   | { readonly end: 'stopped' };
 
-/** What calls get after the worker was told to stop, to come back by themselves; the process is killed a little later. */
-const GRACE_MS = 1_000;
-
 export class FreeCalls {
   readonly #environment: BatchEnvironment;
   readonly #atWork = new Set<() => void>();
   readonly #onStop = () => {
-    this.#timer = setTimeout(() => this.#cut(), GRACE_MS);
+    this.#timer = setTimeout(() => this.#cut(), TIMING.handler.freeGraceMs);
   };
   #timer: NodeJS.Timeout | undefined;
   #hasOverrun = false;

@@ -6,6 +6,7 @@
 // Fails by: central's trouble; what was to be written is carried to the next opening of the batch, so that nobody is called
 // again.
 import { canBePoison } from '../../../errors/sqlstate.ts';
+import { TIMING } from '../../../lifecycle/timing.ts';
 import type { Connection } from '../../../postgres/connection.ts';
 import type { CoopBatch } from '../../../queue/coop.ts';
 import type { BatchEnvironment } from '../batch-environment.ts';
@@ -33,8 +34,6 @@ export interface CommitTools {
   readonly calls: FreeCalls;
 }
 
-/** Our statements follow one another at once. */
-const IDLE_MS = 15_000;
 /** What fails is cut into so many. */
 const PARTS = 8;
 
@@ -54,7 +53,7 @@ export class Commits {
   newTransaction(): BatchTransaction {
     const { batch, connection, environment } = this.#tools;
     return new BatchTransaction(connection, {
-      idleLimitMs: IDLE_MS,
+      idleLimitMs: TIMING.worker.freeIdleMs,
       token: batch.token,
       onSent: environment.onSent,
     });

@@ -1,7 +1,7 @@
 // How events without a transaction get to the handler: one by one over lanes, or gathered for a `batch` handler.
-
 import type { Handler } from '../../../handler/contract.ts';
 import type { BatchEvent } from '../../../handler/event.ts';
+import { TIMING } from '../../../lifecycle/timing.ts';
 import { Gathering } from '../groups/coalesce.ts';
 import type { FreeCalls, Result } from './calls.ts';
 import { Lanes } from './lanes.ts';
@@ -43,9 +43,6 @@ export interface Dispatch {
   /** Something that is at work has ended. @returns false where nothing is. */
   next(): Promise<boolean>;
 }
-
-/** Who waits looks so often whether something can be passed. */
-const NOTE_EVERY_MS = 1_000;
 
 export function dispatchOf(handler: Handler, tools: DispatchTools): Dispatch {
   return handler.event === undefined
@@ -102,7 +99,7 @@ class OverLanes implements Dispatch {
 
   /** What is done meanwhile is noted, however long the others take. */
   async #wait(): Promise<boolean> {
-    const isAtWork = await this.#lanes.next(NOTE_EVERY_MS);
+    const isAtWork = await this.#lanes.next(TIMING.worker.freeNoteEveryMs);
     await this.#tools.passDone();
     return isAtWork;
   }

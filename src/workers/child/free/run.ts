@@ -6,6 +6,7 @@
 // Fails by: a death repeats what was done since the last commit; central's trouble repeats nothing. Told to drain, it begins nothing more, waits for what is at
 // work, commits it, and hands the rest back: whoever takes the batch goes on behind the progress.
 import type { BatchEvent } from '../../../handler/event.ts';
+import { TIMING } from '../../../lifecycle/timing.ts';
 import type { Connection } from '../../../postgres/connection.ts';
 import type { CoopBatch } from '../../../queue/coop.ts';
 import type { BatchEnvironment, BatchResult } from '../batch-environment.ts';
@@ -22,8 +23,6 @@ import { Commits } from './commit.ts';
 import { type AtWork, type Dispatch, dispatchOf } from './dispatch.ts';
 import { type DoneEvent, FreeProgress } from './progress.ts';
 
-/** Progress is committed so often, as long as there is any; a death repeats no more. */
-const COMMIT_EVERY_MS = 2_000;
 /** What was sent and is not committed may hold so much text; where it holds more, nothing begins. */
 const MOST_UNCOMMITTED = 16_000_000;
 /** What an event takes besides its text. */
@@ -206,7 +205,7 @@ class FreeRun {
 
   async #passDone(): Promise<void> {
     if (this.#isMarked) return;
-    if (this.#progress.isReady && performance.now() - this.#committedMs >= COMMIT_EVERY_MS)
+    if (this.#progress.isReady && performance.now() - this.#committedMs >= TIMING.worker.freeCommitEveryMs)
       await this.#commit({ isLast: false });
   }
 

@@ -7,6 +7,7 @@
 // Order: mark · statements · the next mark or the end. `rollBackToMark` undoes everything since the mark.
 // Fails by: any error on the connection; the whole transaction is gone then and the batch is handed out again.
 import { TributaryError } from '../../../errors/tributary-error.ts';
+import { TIMING } from '../../../lifecycle/timing.ts';
 import type { Connection } from '../../../postgres/connection.ts';
 import type { DeferredConstraints } from './deferred-constraints.ts';
 import { GuardedClient } from './guarded-client.ts';
@@ -15,8 +16,6 @@ import { endWith, RESET } from './session.ts';
 
 const SAVEPOINT = 'tributary_mark';
 const RELEASE = `release savepoint ${SAVEPOINT}`;
-/** Our own statements are short; a server that does not answer for so long has gone. */
-const ANSWER_WITHIN_MS = 60_000;
 
 /** Savepoints whose work stays, at most. */
 export const MOST_SAVEPOINTS = 50;
@@ -90,7 +89,7 @@ export class BatchTransaction {
     const chunks: Buffer[] = [];
     let bytes = 0;
     let cancelled: Promise<void> | undefined;
-    const timer = setTimeout(() => this.#connection.destroy(), ANSWER_WITHIN_MS);
+    const timer = setTimeout(() => this.#connection.destroy(), TIMING.worker.answerMs);
     try {
       for await (const chunk of this.#connection.copyOut(text) as AsyncIterable<Buffer>) {
         timer.refresh();
@@ -260,7 +259,7 @@ export class BatchTransaction {
   }
 
   async #texts(text: string): Promise<(string | null)[][]> {
-    const timer = setTimeout(() => this.#connection.destroy(), ANSWER_WITHIN_MS);
+    const timer = setTimeout(() => this.#connection.destroy(), TIMING.worker.answerMs);
     try {
       const result = await this.#connection.client.query({ text, rowMode: 'array', types: asText });
       this.#spokeMs = performance.now();

@@ -3,9 +3,8 @@
 // Invariant: `check` checks them now and leaves each one deferred or not as its definition says.
 // Fails by: one that was made within the last minute is not known; its violation fails the commit, and the event is found in
 // smaller transactions.
+import { TIMING } from '../../../lifecycle/timing.ts';
 import type { Connection } from '../../../postgres/connection.ts';
-
-const LOOK_EVERY_MS = 60_000;
 
 const LOOK = `
 select coalesce(bool_or(c.condeferred), false) as deferred,
@@ -28,7 +27,7 @@ export class DeferredConstraints {
 
   /** Between transactions: looks which there are, now and then. */
   async look(connection: Connection): Promise<void> {
-    if (performance.now() - this.#lookedMs < LOOK_EVERY_MS) return;
+    if (performance.now() - this.#lookedMs < TIMING.worker.constraintsEveryMs) return;
     const [row] = await connection.query<{ deferred: boolean; immediate: string | null; any: boolean }>(LOOK);
     this.#lookedMs = performance.now();
     this.#check = row === undefined ? '' : checkOf(row);

@@ -7,11 +7,10 @@
 // Invariant: what has succeeded in a transaction that is rolled back has not. Events that failed before say nothing when they
 // fail again: bad ones that come again together hold nothing back, and use their tries up.
 import { type BackoffOptions, backoffMs } from '../../../lifecycle/backoff.ts';
+import { TIMING } from '../../../lifecycle/timing.ts';
 
 /** Different events in a row that fail at their first try: with half of all failing, one in a million such rows. */
 export const OPENS_AFTER = 20;
-/** Between one probe and the next. */
-const WAIT = { firstMs: 1_000, maxMs: 15_000 };
 /** Events of a probe: doubled each time, so that a row of bad events does not keep the good ones behind it for long. */
 const FIRST_PROBE = 5;
 const LARGEST_PROBE = 50;
@@ -126,7 +125,10 @@ export class Breaker {
   }
 
   #pause(probes: number, nowMs: number): Pick<Opening, 'waitMs' | 'nextMs'> {
-    const waitMs = backoffMs(probes + 1, { ...WAIT, ...(this.#random && { random: this.#random }) });
+    const waitMs = backoffMs(probes + 1, {
+      ...TIMING.worker.probes,
+      ...(this.#random && { random: this.#random }),
+    });
     return { waitMs, nextMs: nowMs + waitMs };
   }
 }

@@ -1,4 +1,5 @@
 // Waits, while the handler fails for everything that it is given, until a few events may be tried.
+import { TIMING } from '../../../lifecycle/timing.ts';
 import { wait } from '../../../lifecycle/wait.ts';
 import { HandedBack } from '../rate-limit.ts';
 import type { Breaker } from './breaker.ts';
@@ -9,9 +10,6 @@ export interface ProbingOptions {
   /** Called before each wait, for those who watch whether there is progress. */
   onWaiting(): void | Promise<void>;
 }
-
-/** Calls that are still at work may succeed meanwhile. */
-const LOOK_EVERY_MS = 1_000;
 
 /** A row of failures that nothing succeeds in: the rest of the batch waits. What is up to this event is committed. */
 export class Tripped extends Error {
@@ -31,7 +29,7 @@ export async function untilProbe(breaker: Breaker, { signal, onWaiting }: Probin
     if (ms <= 0) return breaker.probe(performance.now());
     if (signal.aborted) throw handedBack();
     await onWaiting();
-    await wait(Math.min(LOOK_EVERY_MS, ms), signal);
+    await wait(Math.min(TIMING.worker.probeEveryMs, ms), signal);
   }
 }
 

@@ -1,10 +1,10 @@
 // What came of the last events that a worker tried, for those who watch. Pure.
 //
 // Invariant: of about so many events, none of them older than a few minutes.
+import { TIMING } from '../../../lifecycle/timing.ts';
 
 /** Events that are remembered. */
 const MOST = 400;
-const WITHIN_MS = 300_000;
 /** Of an error. */
 const LONGEST = 300;
 
@@ -36,7 +36,7 @@ export class RecentTries {
   }
 
   figures(nowMs: number): TriedFigures {
-    this.#entries = this.#entries.filter(({ atMs }) => nowMs - atMs < WITHIN_MS);
+    this.#entries = this.#entries.filter(({ atMs }) => nowMs - atMs < TIMING.worker.triesWithinMs);
     const tried = sumOf(this.#entries.map((entry) => entry.tried));
     const failed = sumOf(this.#entries.map((entry) => entry.failed));
     return { tried, failed, ...(failed > 0 && { error: this.#error }) };

@@ -1,13 +1,9 @@
 // Who takes a slot over from the process that works in it: at most one successor at a time, and after one that failed none
 // for a while, unless the code was said to be new again since that one began.
+import { TIMING } from '../../../lifecycle/timing.ts';
 import type { FatalCall, StartMessage } from '../../protocol.ts';
 import { Successor } from './successor.ts';
 import type { ProcessListener, WorkerProcess } from './worker-process.ts';
-
-/** After a successor that failed. */
-const REST_MS = 15_000;
-/** What a successor gets to load the handler. */
-const LOAD_WITHIN_MS = 60_000;
 
 export interface ReplacementOptions {
   readonly start: StartMessage;
@@ -78,7 +74,7 @@ export class Replacement {
 
   /** Kills a successor that ought to have come up by now. */
   check(): void {
-    if (this.#successor?.process.isOverdue(LOAD_WITHIN_MS)) this.#successor.process.kill();
+    if (this.#successor?.process.isOverdue(TIMING.slots.successorLoadMs)) this.#successor.process.kill();
   }
 
   cancel(): void {
@@ -90,6 +86,11 @@ export class Replacement {
     const { generation = 0, begunMs = 0 } = this.#successor ?? {};
     this.#successor = undefined;
     if (this.#kept?.sentence !== sentence) this.#options.onKept(sentence);
-    this.#kept = { sentence, generation, begunMs, untilMs: performance.now() + REST_MS };
+    this.#kept = {
+      sentence,
+      generation,
+      begunMs,
+      untilMs: performance.now() + TIMING.slots.replacementRestMs,
+    };
   }
 }

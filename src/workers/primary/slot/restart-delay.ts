@@ -1,13 +1,13 @@
 // How long a slot waits before it starts another worker in the place of one that died. Pure.
 import { backoffMs } from '../../../lifecycle/backoff.ts';
+import { TIMING } from '../../../lifecycle/timing.ts';
 import type { FatalCall } from '../../protocol.ts';
 
-const CRASH_BACKOFF = { firstMs: 100, maxMs: 10_000 };
 /** Deaths in a row that are not waited after, where each is an event's fault: two events are found in so many. */
 const EXPLAINED_DEATHS = 6;
 
 /** @param crashes deaths since something was committed, with this one. */
 export function restartMs(crashes: number, suspect: FatalCall | undefined): number {
   const unpunished = suspect?.isCertain ? EXPLAINED_DEATHS : 1;
-  return crashes <= unpunished ? 0 : backoffMs(crashes - unpunished, CRASH_BACKOFF);
+  return crashes <= unpunished ? 0 : backoffMs(crashes - unpunished, TIMING.slots.crashes);
 }

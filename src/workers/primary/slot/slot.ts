@@ -6,6 +6,7 @@
 // batch that a dead process had open comes to the next one in the same slot, which has the same name.
 // Order of a replacement: the successor has loaded the handler · the old one drains and ends · the successor begins.
 import type { Recycle } from '../../../config/config.ts';
+import { TIMING } from '../../../lifecycle/timing.ts';
 import { ENDED, type FatalCall, type StartMessage, type ToPrimary } from '../../protocol.ts';
 import type { OfSlot, OnWorkerOccurrence } from '../occurrence.ts';
 import { suspectOf } from './evidence.ts';
@@ -16,9 +17,6 @@ import { restartMs } from './restart-delay.ts';
 import { Standing } from './standing.ts';
 import type { StopOptions } from './stopping.ts';
 import { type Ending, type ProcessListener, WorkerProcess } from './worker-process.ts';
-
-/** How often a handler that could not be loaded is tried again. */
-const PARKED_MS = 15_000;
 
 export interface SlotOptions {
   readonly start: StartMessage;
@@ -265,7 +263,7 @@ export class Slot {
       this.#work(next.process, next.generation);
     } else if (code === ENDED.unusable && this.#unusable !== undefined) {
       this.#state = 'parked';
-      this.#forkIn(PARKED_MS);
+      this.#forkIn(TIMING.slots.parkedMs);
     } else if (isOrderly) {
       this.#fork();
     } else {

@@ -2,6 +2,7 @@
 // what keeps it from getting on.
 //
 // Invariant: what keeps it from getting on is that nothing succeeds, or has happened twice, was followed by nothing that was done, and is not long ago.
+import { TIMING } from '../../../lifecycle/timing.ts';
 import type { ToPrimary, TriedEvents } from '../../protocol.ts';
 
 /** A batch that takes long. */
@@ -20,12 +21,6 @@ interface OpenBatch {
   toldMs: number;
 }
 
-/** Open for so long, it is shown. */
-const SHOWN_AFTER_MS = 5_000;
-/** Its progress is told so often. */
-const TOLD_EVERY_MS = 10_000;
-/** After the last trouble, nothing is said of it any more. */
-const TROUBLE_MS = 60_000;
 const LONGEST = 300;
 
 export class Standing {
@@ -110,13 +105,14 @@ export class Standing {
   get trouble(): string | undefined {
     if (this.#heldBack !== undefined) return this.#heldBack;
     const troubles = [this.#trouble, this.#deaths];
-    return troubles.find((one) => one && one.times > 1 && performance.now() - one.atMs < TROUBLE_MS)
-      ?.sentence;
+    return troubles.find(
+      (one) => one && one.times > 1 && performance.now() - one.atMs < TIMING.slots.troubleMs,
+    )?.sentence;
   }
 
   /** The batch at hand, where it takes long. */
   get longBatch(): LongBatch | undefined {
-    if (this.#batch === undefined || this.#openMs < SHOWN_AFTER_MS) return undefined;
+    if (this.#batch === undefined || this.#openMs < TIMING.slots.shownAfterMs) return undefined;
     const seconds = Math.round(this.#openMs / 100) / 10;
     return { slot: this.#slot, ...(this.#progress ?? { done: 0 }), seconds };
   }
@@ -124,7 +120,7 @@ export class Standing {
   /** The same, when it is time to tell of it. */
   progressToTell(): LongBatch | undefined {
     const nowMs = performance.now();
-    if (this.#batch === undefined || nowMs - this.#batch.toldMs < TOLD_EVERY_MS) return undefined;
+    if (this.#batch === undefined || nowMs - this.#batch.toldMs < TIMING.slots.toldEveryMs) return undefined;
     this.#batch.toldMs = nowMs;
     return this.longBatch;
   }

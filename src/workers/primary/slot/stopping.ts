@@ -1,4 +1,5 @@
 // How long a worker gets for the batch at hand when its slot is emptied, by the reason for it.
+import { TIMING } from '../../../lifecycle/timing.ts';
 
 export interface StopOptions {
   /** What a batch at hand gets to finish, in ms, before its handler's signal is aborted. */
@@ -8,8 +9,8 @@ export interface StopOptions {
 }
 
 /** The whole host stops. */
-export const STOPPING: StopOptions = { drainMs: 20_000, abortMs: 5_000 };
+export const STOPPING: StopOptions = TIMING.slots.stopping;
 /** A worker that is no longer wanted may take its time. */
-export const LETTING_GO: StopOptions = { drainMs: 60_000, abortMs: 5_000 };
+export const LETTING_GO: StopOptions = TIMING.slots.lettingGo;
 /** Another host may fill the slot by now. */
-export const LOST: StopOptions = { drainMs: 0, abortMs: 2_000 };
+export const LOST: StopOptions = TIMING.slots.lost;

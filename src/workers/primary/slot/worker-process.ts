@@ -1,6 +1,7 @@
 // One forked worker process as the primary sees it: typed messages in and out, signs of life, and its end.
 import cluster, { type Worker as ClusterWorker } from 'node:cluster';
 import { packagePath } from '../../../lifecycle/package-root.ts';
+import { TIMING } from '../../../lifecycle/timing.ts';
 import { CallRecord, type LastCall } from '../../call-record.ts';
 import { ENDED, type ToPrimary, type ToWorker, toPrimary } from '../../protocol.ts';
 import { evidenceOf, outOfMemoryKills, type WorkerDeath } from './evidence.ts';
@@ -25,9 +26,6 @@ export interface ProcessListener {
   onMessage(message: ToPrimary): void;
   onEnd(ending: Ending): void;
 }
-
-/** Looks at the silence that are further apart say that this process itself did not run. */
-const LOOKS_WITHIN_MS = 2_000;
 
 /** Always the compiled file: workers of the sources in tests run from `dist` as well. */
 const CHILD_ENTRY = packagePath('dist', 'run', 'worker.js');
@@ -103,7 +101,7 @@ export class WorkerProcess {
     const nowMs = performance.now();
     const sinceMs = nowMs - this.#lastLookMs;
     this.#lastLookMs = nowMs;
-    if (sinceMs > LOOKS_WITHIN_MS) this.#lastSignMs = Math.min(nowMs, this.#lastSignMs + sinceMs);
+    if (sinceMs > TIMING.slots.processLooksMs) this.#lastSignMs = Math.min(nowMs, this.#lastSignMs + sinceMs);
     return nowMs - this.#lastSignMs;
   }
 
