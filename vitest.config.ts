@@ -30,7 +30,15 @@ export default defineConfig({
     maxWorkers: Math.min(8, 3 * availableParallelism()),
     projects: [
       // Properties are ten seconds of work, and minutes where others work beside them.
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], ...shared, testTimeout: 180_000 } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          ...shared,
+          testTimeout: 180_000,
+          hookTimeout: 120_000,
+        },
+      },
       { test: { name: 'postgres', include: ['test/postgres/**/*.test.ts'], ...withServer } },
       { test: { name: 'contract', include: ['test/contract/**/*.test.ts'], ...withServer } },
       {
