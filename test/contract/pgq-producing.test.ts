@@ -171,6 +171,24 @@ describe('contract/pgq producing', () => {
 });
 
 describe.runIf(provider() === 'engine')('contract/pgq producing in bulk (our addition)', () => {
+  test('of many queues each has its events in its own current table, also behind one that was dropped', async () => {
+    const own = await givenDatabase();
+    const names = Array.from({ length: 36 }, (_, n) => `q${n}`);
+    for (const name of names) await givenQueue(own, name);
+    await own.query("select pgq.drop_queue('q3')");
+    await givenQueue(own, 'after');
+    const there = [...names.filter((name) => name !== 'q3'), 'after'];
+    for (const name of ['q1', 'q35', 'after'])
+      await own.query('update pgq.queue set queue_cur_table = 2 where queue_name = $1', [name]);
+    for (const name of there) await insert(own, name, name);
+    const tables = await own.query<{ name: string; path: string }>(
+      "select queue_name as name, queue_data_pfx || '_' || queue_cur_table as path from pgq.queue order by queue_id",
+    );
+    expect(tables.map(({ name }) => name)).toEqual(there);
+    for (const { name, path } of tables)
+      expect(await own.query(`select ev_data from ${path}`)).toEqual([{ ev_data: name }]);
+  });
+
   test('arrays become events in their order', async () => {
     await givenQueue(db, 'arrays', { consumers: ['c'] });
     expect(

@@ -30,7 +30,7 @@ declare
         pgq._trigger_change(text, text, text, text, oid, text, text, text[], anyelement, anyelement), pgq._trigger_options(text[]),
         pgq._trigger_condition(text, anyelement), pgq._trigger_expression(text, anyelement),
         pgq._check_truncate_options(jsonb), pgq._override_fields(text[], jsonb, text[], text[], anyelement),
-        pgq._row_values(text), pgq._generated_values(oid, text[], text[], anyelement, boolean),
+        pgq._plain_row(text, integer), pgq._plain_change(text, text, text[], text, text), pgq._row_values(text), pgq._generated_values(oid, text[], text[], anyelement, boolean),
         pgq._event_type(text, text, text, text, text, text), pgq._whole_row_json(text[], json, json), pgq._urlencode(text),
         pgq._table_shape(oid), pgq._row_shape(anyelement), pgq._row_table(anyelement),
         pgq._row_json(text[], boolean[], text[], anyelement), pgq._row_url(text[], boolean[], text[]),
@@ -43,6 +43,7 @@ declare
         pgq.set_queue_config(text, text, text), pgq.grant_perms(text), pgq._grant_perms_from(text, text, text, text),
         pgq.tune_storage(text), pgq.seq_setval(text, bigint), pgq.upgrade_schema(),
         pgq.insert_event_raw(text, bigint, timestamptz, integer, integer, text, text, text, text, text, text),
+        pgq._insert_row(integer, integer, bigint, timestamptz, bigint, integer, integer, text, text, text, text, text, text),
         pgq._count_in_tx(text, text, integer, integer, bigint, bigint),
         pgq.event_retry_raw(text, text, timestamptz, bigint, timestamptz, integer, text, text, text, text, text, text) $list$;
 begin

@@ -1,6 +1,7 @@
 // What install finds changed: the mark on an engine is of what is there, not of what was installed once.
 import { describe, expect, test } from 'vitest';
 import { installEngine } from '../../../src/install/plan/engine.ts';
+import { Connection } from '../../../src/postgres/connection.ts';
 import { identifier, literal } from '../../../src/postgres/quote.ts';
 import { givenDatabase, provider } from '../../support/server/database.ts';
 import { givenServer } from '../../support/server/server.ts';
@@ -49,5 +50,27 @@ describe.runIf(provider() === 'engine')('postgres/install marks', () => {
       has_function_privilege('pgq_admin', 'pgq.ticker()', 'execute') as ticks`);
     expect(may).toEqual({ reads: true, sees: true, writes: true, ticks: true });
     expect((await installEngine(database)).changed).toBe(false);
+  });
+
+  test('what an upgrade by a superuser adds belongs to the owner of the schema, who goes on using the engine', async () => {
+    const server = await givenServer();
+    const db = await givenDatabase({ server, pgq: false });
+    await db.query(
+      `create role owner login password 'o'; alter database ${identifier(db.name)} owner to owner`,
+    );
+    const owner = { ...db.database, user: 'owner', password: 'o' };
+    await installEngine(owner);
+    const connection = await Connection.open(owner, { applicationName: 'test' });
+    await connection.query("select pgq.create_queue('before')");
+    const own = `select p.oid::regprocedure::text as name from pg_proc p
+      where p.pronamespace = 'pgq'::regnamespace and left(p.proname, 1) = '_' order by 1`;
+    const functions = (await db.query<{ name: string }>(own)).map(({ name }) => name);
+    for (const name of functions) await db.query(`drop function ${name}`);
+    expect((await installEngine(db.database)).changed).toBe(true);
+    expect((await db.query<{ name: string }>(own)).map(({ name }) => name)).toEqual(functions);
+    await connection.script(`select pgq.create_queue('after'); update pgq.queue set queue_ticker_max_lag = '0';
+      select pgq.insert_event(queue_name, 'a', 'b'), pgq.register_consumer(queue_name, 'c') from pgq.queue`);
+    expect(await connection.query('select pgq.ticker() as ticked')).toEqual([{ ticked: 2 }]);
+    await connection.close();
   });
 });

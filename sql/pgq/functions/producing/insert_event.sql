@@ -31,14 +31,18 @@ returns bigint
 language plpgsql
 as $$
 declare
-    v_txid  bigint := txid_current();
-    v_queue record;
-    v_id    bigint;
+    v_txid      bigint := txid_current();
+    v_queue     integer;
+    v_prefix    text;
+    v_table     integer;
+    v_sequence  text;
+    v_closed    boolean;
+    v_limit     integer;
+    v_id        bigint;
+    v_time      timestamptz := coalesce(ev_time, now());
 begin
-    select q.queue_data_pfx, q.queue_cur_table, q.queue_event_seq, q.queue_disable_insert, q.queue_per_tx_limit,
-           'insert into ' || q.queue_data_pfx || '_' || q.queue_cur_table
-               || ' values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)' as statement
-      into v_queue
+    select q.queue_id, q.queue_data_pfx, q.queue_cur_table, q.queue_event_seq, q.queue_disable_insert, q.queue_per_tx_limit
+      into v_queue, v_prefix, v_table, v_sequence, v_closed, v_limit
       from pgq.queue q
      where q.queue_name = $1;
     if not found then
@@ -48,21 +52,23 @@ begin
         raise exception 'No such queue';
     end if;
 
-    v_id := nextval(v_queue.queue_event_seq::regclass);
+    v_id := nextval(v_sequence::regclass);
     if ev_id is not null then
         v_id := ev_id;
     end if;
 
-    if v_queue.queue_disable_insert and current_setting('session_replication_role') <> 'replica' then
+    if v_closed and current_setting('session_replication_role') <> 'replica' then
         raise exception 'Insert into queue disallowed';
     end if;
-    if v_queue.queue_per_tx_limit is not null then
-        perform pgq._count_in_tx($1, v_queue.queue_data_pfx, v_queue.queue_cur_table, v_queue.queue_per_tx_limit, v_txid, 1);
+    if v_limit is not null then
+        perform pgq._count_in_tx($1, v_prefix, v_table, v_limit, v_txid, 1);
     end if;
 
-    execute v_queue.statement
-      using v_id, coalesce(ev_time, now()), v_txid, ev_owner, ev_retry,
-            ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4;
+    if not pgq._insert_row(v_queue, v_table, v_id, v_time, v_txid, ev_owner, ev_retry,
+                           ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4) then
+        execute 'insert into ' || v_prefix || '_' || v_table || ' values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)'
+          using v_id, v_time, v_txid, ev_owner, ev_retry, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4;
+    end if;
     return v_id;
 end;
 $$;

@@ -66,6 +66,7 @@ begin
         execute format('create index event_%s_%s_txid_idx on %s (ev_txid)', v_id, n, v_table);
     end loop;
 
+    perform pgq._write_insert_row();
     perform pgq.grant_perms(i_queue_name);
     perform pgq.ticker(i_queue_name);
     perform pgq.tune_storage(i_queue_name);

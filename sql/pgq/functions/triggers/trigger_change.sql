@@ -54,6 +54,7 @@ declare
     v_type      text;
     v_data      text;
     v_fields    text[];         -- type, data, extra1..4
+    v_id        bigint;         -- of the event: an assignment costs less than `perform`
 begin
     if cardinality(i_args) is distinct from 1 then
         v_options := pgq._trigger_options(i_args);
@@ -84,7 +85,7 @@ begin
         end if;
     end if;
     if i_op = 'TRUNCATE' then
-        perform pgq.insert_event(i_args[0], v_type, case i_format when 'json' then '{}' else '' end,
+        v_id := pgq.insert_event(i_args[0], v_type, case i_format when 'json' then '{}' else '' end,
                                  i_schema || '.' || i_name, null, null, null);
         return v_skip;
     end if;
@@ -93,8 +94,16 @@ begin
        and v_shape[7][6] is null and v_shape[7][8] is null then
         -- The server's own JSON is what is wanted, but for quotes around numbers.
         v_data := pgq._whole_row_json(v_shape, row_to_json(i_new), case i_op when 'UPDATE' then row_to_json(i_old) end);
-        perform pgq.insert_event(i_args[0], v_type, v_data, i_schema || '.' || i_name, null, null, null);
+        v_id := pgq.insert_event(i_args[0], v_type, v_data, i_schema || '.' || i_name, null, null, null);
         return false;
+    end if;
+
+    if v_options is null and v_shape[7][9] is not null and i_format <> 'json' then
+        v_data := pgq._plain_change(i_format, i_op, v_shape, i_new::text, case i_op when 'UPDATE' then i_old::text end);
+        if v_data is not null then
+            v_id := pgq.insert_event(i_args[0], v_type, v_data, i_schema || '.' || i_name, null, null, null);
+            return false;
+        end if;
     end if;
 
     if v_shape[7][6] is not null or v_options ? 'ignore' then
@@ -146,7 +155,7 @@ begin
                             when 'url' then pgq._row_url(v_shape, v_hidden, v_new)
                             else pgq._row_sql(i_op, v_shape, v_hidden, v_key, v_new, v_old) end;
     if v_options is null and v_shape[7][6] is null then
-        perform pgq.insert_event(i_args[0], v_type, v_data, i_schema || '.' || i_name, null, null, null);
+        v_id := pgq.insert_event(i_args[0], v_type, v_data, i_schema || '.' || i_name, null, null, null);
         return false;
     end if;
     v_fields := array[v_type, v_data, i_schema || '.' || i_name, null, null, null];
@@ -155,7 +164,7 @@ begin
                                      else pgq._row_url(v_shape, v_hidden, v_old) end;
     end if;
     v_fields := pgq._override_fields(v_fields, coalesce(v_options, '{}'), array(select unnest(v_shape[1:1])), v_new, i_new);
-    perform pgq.insert_event(i_args[0], v_fields[1], v_fields[2], v_fields[3], v_fields[4], v_fields[5], v_fields[6]);
+    v_id := pgq.insert_event(i_args[0], v_fields[1], v_fields[2], v_fields[3], v_fields[4], v_fields[5], v_fields[6]);
     return v_skip;
 end;
 $$;

@@ -255,10 +255,23 @@ declare
     -- The percent sign and the plus first, since the others become these.
     v_text  text := replace(replace(replace(replace(replace(replace(replace(replace(i_text,
         '%', '%25'), '+', '%2b'), ' ', '+'), ':', '%3a'), '"', '%22'), ',', '%2c'), '/', '%2f'), '@', '%40');
+    v_other text;
 begin
     if v_text !~ '[^A-Za-z0-9_.%+-]' then
         return v_text;
     end if;
+    -- What JSON and SQL are full of, and what pgq._plain_row puts in.
+    v_text := replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(v_text,
+        '{', '%7b'), '}', '%7d'), '[', '%5b'), ']', '%5d'), '(', '%28'), ')', '%29'), '''', '%27'), '=', '%3d'), ';', '%3b'),
+        '&', '%26'), E'\x01', '%01'), E'\x02', '%02'), E'\x03', '%03'), E'\x04', '%04');
+    -- Others are few as a rule, and occur often.
+    for n in 1 .. 6 loop
+        v_other := substring(v_text from '[^A-Za-z0-9_.%+-]');
+        if v_other is null then
+            return v_text;
+        end if;
+        v_text := replace(v_text, v_other, regexp_replace(encode(convert_to(v_other, getdatabaseencoding()), 'hex'), '(..)', E'%\\1', 'g'));
+    end loop;
     -- Runs of what needs nothing, or no more, and of what does; hex digits become %xx two by two.
     return (
         select string_agg(m[1] || regexp_replace(encode(convert_to(m[2], getdatabaseencoding()), 'hex'), '(..)', E'%\\1', 'g'), '' order by n)

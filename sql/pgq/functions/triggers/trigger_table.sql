@@ -14,7 +14,7 @@
 --      i_table     - the table
 --
 -- Returns:
---      rows of an array, as wide as the table has columns, and at least 8:
+--      rows of an array, as wide as the table has columns, and at least 10:
 --      1 - names
 --      2 - how JSON writes the value: i as it is, b as a boolean, d, t, z a date, timestamp, timestamptz, others as a
 --          string; of these n and s are what to_json() writes as a number and as this string, x may be anything
@@ -23,8 +23,10 @@
 --      5 - names in SQL
 --      6 - names of the key's columns in its order, then nulls
 --      7 - number of columns; the key as JSON, and with commas; then not null where there are virtual columns, stored
---          generated ones, any named _pgq_ev_, times, any of which to_json() may write anything
+--          generated ones, any named _pgq_ev_, times, any of which to_json() may write anything; then, where a row can be
+--          plain (see pgq._plain_change), a format for it urlencoded, and what comes before its values in SQL
 --      8 - patterns for the columns of which to_json() writes a number, then nulls
+--      9 - places of the key's columns, in the order of the table, then nulls
 --
 -- Writes:
 --      none
@@ -46,6 +48,7 @@ declare
          where i.indrelid = i_table and i.indisprimary and k.n <= i.indnkeyatts
          order by k.n);
     v_shape text[];
+    v_where text[];
     v_facts text[];
     v_bare  text[];
     v_width integer;
@@ -74,12 +77,18 @@ begin
              where a.attrelid = i_table and a.attnum > 0 and not a.attisdropped
              order by a.attnum
             offset 0) c;
-    v_width := greatest(v_facts[1]::integer, 8);
+    v_where := array(select n from unnest(v_shape[1:1]) with ordinality c (name, n) where c.name = any (v_key) order by n);
+    if v_facts[4] is null and v_facts[5] is null and v_facts[6] is null and array_to_string(v_shape[1:1], '') !~ E'[\x01-\x04]' then
+        v_facts := v_facts
+            || array_to_string(array(select replace(u, '%', '%%') || '%s' from unnest(v_shape[4:4]) with ordinality x (u, k) order by k), '&')
+            || ('(' || array_to_string(v_shape[5:5], ',') || ') values (');
+    end if;
+    v_width := greatest(v_facts[1]::integer, 10);
     return array(
         select array_agg(r.line[n] order by n)
-          from generate_series(1, 8) l
+          from generate_series(1, 9) l
          cross join lateral (
-            select case l when 6 then v_key when 7 then v_facts when 8 then v_bare
+            select case l when 6 then v_key when 7 then v_facts when 8 then v_bare when 9 then v_where
                    else array(select u from unnest(v_shape[l : l]) with ordinality u (u, k) order by k) end as line) r
          cross join generate_series(1, v_width) n
          group by l
