@@ -90,7 +90,8 @@ export async function surveyCentral(connection: Connection, config: Config): Pro
 /**
  * Over a connection of the caller's. Central is asked after the shard: a registration that is seen on the shard has a source
  * that was committed before it, also where another install is at work. A queue that central knows and that was not there may
- * have come with such an install between the two, so both are asked once more.
+ * have come with such an install between the two, so both are asked again: it is gone only where central said the same of it
+ * before the shard was asked.
  */
 export async function surveyShard(
   connection: Connection,
@@ -106,7 +107,8 @@ export async function surveyShard(
   };
   let facts = await readFacts(connection, options);
   let known = await knownOf(shard);
-  if (lacksKnown(facts, known)) {
+  for (let before: KnownSources = new Map(); mayHaveCome(facts, known, before); ) {
+    before = known;
     facts = await readFacts(connection, options);
     known = await knownOf(shard);
   }
@@ -129,8 +131,12 @@ export async function surveyShard(
   return { shard, known, facts, plan: planShard({ ...situation, waiting }) };
 }
 
-function lacksKnown({ queues }: DatabaseFacts, known: KnownSources): boolean {
-  return [...known.values()].some(({ queue, state }) => state !== 'retired' && !queues.wanted.has(queue));
+/** Whether a queue that was not there may be there by now: `known` came after the look at the shard, `before` ahead of it. */
+function mayHaveCome({ queues }: DatabaseFacts, known: KnownSources, before: KnownSources): boolean {
+  return [...known.values()].some(
+    ({ queue, state }) =>
+      state !== 'retired' && !queues.wanted.has(queue) && before.get(queue)?.state !== state,
+  );
 }
 
 /** All shards at once; mistakes that show only when they are seen together are in their plans. */

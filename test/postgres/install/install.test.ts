@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import type { Shard } from '../../../src/config/config.ts';
 import { readSourcesOf } from '../../../src/install/facts/sources.ts';
 import { install } from '../../../src/install/install.ts';
-import { surveyShard } from '../../../src/install/survey.ts';
+import { registerSources } from '../../../src/install/register.ts';
+import { contextOf, surveyCentral, surveyShard } from '../../../src/install/survey.ts';
 import { consumerName } from '../../../src/queue/names.ts';
 import { configFor, givenCluster, givenQueue, outcomes } from '../../support/installation/installation.ts';
 import { givenDatabase, type TestDatabase } from '../../support/server/database.ts';
@@ -45,6 +46,27 @@ describe('install/survey', () => {
       names: { shards: async () => [], marks: async () => [] },
     });
     expect(outcomes((await twin) ?? [])).toMatchObject({ s1: 'installed' });
+    expect(plan.mistakes).toEqual([]);
+  });
+
+  test('nor is one that another install registers before the first question and makes active before the second', async () => {
+    const cluster = await givenCluster();
+    const config = configFor(cluster, { queues: '  orders: { workers: none, create: true }' });
+    await install({ ...config, shards: [] });
+    const [shard] = config.shards as [Shard];
+    const central = await cluster.central.connect();
+    const onShard = await (cluster.shards[0] as TestDatabase).connect();
+    const context = contextOf(central, config, await surveyCentral(central, config));
+    const { plan: ofTwin } = await surveyShard(onShard, shard, context);
+    const twin = [() => registerSources(central, shard.name, ofTwin.begin), () => install(config)];
+    const { plan } = await surveyShard(onShard, shard, {
+      ...context,
+      knownOf: async (asked) => {
+        await twin.shift()?.();
+        return await context.knownOf(asked);
+      },
+    });
+    expect(twin).toEqual([]);
     expect(plan.mistakes).toEqual([]);
   });
 });
