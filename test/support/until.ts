@@ -16,6 +16,7 @@ export async function until<T>(
 ): Promise<Exclude<T, Falsy>> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
+    const beganMs = performance.now();
     let cause: unknown;
     try {
       const value = await condition();
@@ -27,6 +28,8 @@ export async function until<T>(
       const because = cause instanceof Error ? `: ${cause.message}` : '.';
       throw new Error(`Waited ${timeoutMs} ms in vain for ${what}${because}`, { cause });
     }
-    await new Promise((resolve) => setTimeout(resolve, everyMs));
+    // At least half of the time is left to what is waited for.
+    const pauseMs = Math.max(everyMs, performance.now() - beganMs);
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Backpressure } from '../../../src/mover/limits/backpressure.ts';
-import { givenMover, proofOf } from '../../support/mover/mover.ts';
+import { givenMover, movedTo, proofOf } from '../../support/mover/mover.ts';
 import { until } from '../../support/until.ts';
 
 describe('mover/limits/backpressure', () => {
@@ -97,7 +97,7 @@ describe('mover/limits/backpressure', () => {
       );
     const { mover, ended } = given.start();
     await fill(3000);
-    await until(async () => (await proofOf(given, 'orders')).moved === 3000, { what: 'the first events' });
+    await until(async () => (await movedTo(given, 'orders')) === 3000, { what: 'the first events' });
     const reason = async () =>
       (
         await given.cluster.central.query<{ reason: string }>(
@@ -112,7 +112,7 @@ describe('mover/limits/backpressure', () => {
       { what: 'the reason', everyMs: 200 },
     );
     await insert('emails');
-    await until(async () => (await proofOf(given, 'emails')).moved === 3, { what: 'the e-mails' });
+    await until(async () => (await movedTo(given, 'emails')) === 3, { what: 'the e-mails' });
     expect((await proofOf(given, 'orders')).lost.length).toBeGreaterThan(0);
     await given.cluster.central.query(`truncate pgq.event_1_0`);
     const [made] = await one.query<{ count: number }>('select count(*) from pgq.event_1');

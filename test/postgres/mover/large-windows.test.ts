@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { givenMover, proofOf } from '../../support/mover/mover.ts';
+import { givenMover, movedTo, proofOf } from '../../support/mover/mover.ts';
 import { until } from '../../support/until.ts';
 
 describe('mover/windows/large-windows', () => {
@@ -28,7 +28,7 @@ describe('mover/windows/large-windows', () => {
     });
     await late.script('commit');
     await late.close();
-    await until(async () => (await proofOf(given, 'orders')).moved === 150_000, {
+    await until(async () => (await movedTo(given, 'orders')) === 150_000, {
       what: '150 000 orders',
       timeoutMs: 45_000,
       everyMs: 500,

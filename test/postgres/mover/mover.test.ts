@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { MoverOccurrence } from '../../../src/mover/occurrence.ts';
 import { describeProof, holds } from '../../../src/proof/origins.ts';
 import { givenEvents } from '../../support/installation/installation.ts';
-import { givenMover, proofOf } from '../../support/mover/mover.ts';
+import { givenMover, movedTo, proofOf } from '../../support/mover/mover.ts';
 import { until } from '../../support/until.ts';
 
 describe('mover/mover', () => {
@@ -14,8 +14,8 @@ describe('mover/mover', () => {
     await givenEvents(two, 'orders', 50);
     await givenEvents(two, 'orders_bulk', 70);
     await givenEvents(one, 'emails', 5);
-    await until(async () => (await proofOf(given, 'orders')).moved === 420, { what: '420 orders' });
-    await until(async () => (await proofOf(given, 'emails')).moved === 5, { what: '5 emails' });
+    await until(async () => (await movedTo(given, 'orders')) === 420, { what: '420 orders' });
+    await until(async () => (await movedTo(given, 'emails')) === 5, { what: '5 emails' });
     const proof = await proofOf(given, 'orders');
     expect(describeProof(proof)).toBe(
       '420 committed, 420 moved: each exactly once, in order, no transaction split',
@@ -31,12 +31,12 @@ describe('mover/mover', () => {
     const [one] = given.cluster.shards as [typeof given.cluster.central];
     const first = given.start();
     await givenEvents(one, 'orders', 100);
-    await until(async () => (await proofOf(given, 'orders')).moved === 100, { what: '100 orders' });
+    await until(async () => (await movedTo(given, 'orders')) === 100, { what: '100 orders' });
     await first.mover.stop();
     await first.ended;
     await givenEvents(one, 'orders', 11);
     const second = given.start();
-    await until(async () => (await proofOf(given, 'orders')).moved === 111, { what: '111 orders' });
+    await until(async () => (await movedTo(given, 'orders')) === 111, { what: '111 orders' });
     await second.mover.stop();
     await second.ended;
     expect(holds(await proofOf(given, 'orders'))).toBe(true);
@@ -59,8 +59,8 @@ describe('mover/windows/large-windows', () => {
     );
     await givenEvents(one, 'emails', 3);
     const { mover, ended } = given.start();
-    await until(async () => (await proofOf(given, 'emails')).moved === 3, { what: '3 emails' });
-    await until(async () => (await proofOf(given, 'orders')).moved === 120_000, {
+    await until(async () => (await movedTo(given, 'emails')) === 3, { what: '3 emails' });
+    await until(async () => (await movedTo(given, 'orders')) === 120_000, {
       what: '120 000 orders',
       timeoutMs: 150_000,
       everyMs: 500,

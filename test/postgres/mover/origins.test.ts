@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { parseOrigin } from '../../../src/handler/origin.ts';
 import { originSql } from '../../../src/shards/copy-out.ts';
 import { givenEvents } from '../../support/installation/installation.ts';
-import { givenMover, proofOf } from '../../support/mover/mover.ts';
+import { givenMover, movedTo, proofOf } from '../../support/mover/mover.ts';
 import { givenDatabase, type TestDatabase } from '../../support/server/database.ts';
 import { until } from '../../support/until.ts';
 
@@ -35,7 +35,7 @@ test('no producer can say where an event comes from: read with a round, by COPY,
       await givenEvents(shard, 'orders', 2);
       inserted += 2;
       if (data === "'small'")
-        await until(async () => (await proofOf(given, 'orders')).moved === inserted, {
+        await until(async () => (await movedTo(given, 'orders')) === inserted, {
           what: `${inserted} orders`,
           timeoutMs: 30_000,
         });
@@ -45,7 +45,7 @@ test('no producer can say where an event comes from: read with a round, by COPY,
     `select count(pgq.insert_event('orders', 'many', repeat('x', 100), null, null, null, 's1:orders:' || n)) from generate_series(1, 30000) n`,
   );
   inserted += 30_000;
-  await until(async () => (await proofOf(given, 'orders')).moved === inserted, {
+  await until(async () => (await movedTo(given, 'orders')) === inserted, {
     what: 'all of a large window',
     timeoutMs: 40_000,
   });

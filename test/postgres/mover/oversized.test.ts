@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { givenEvents } from '../../support/installation/installation.ts';
-import { givenMover, proofOf } from '../../support/mover/mover.ts';
+import { givenMover, movedTo, proofOf } from '../../support/mover/mover.ts';
 import { until } from '../../support/until.ts';
 
 describe('mover/row-stream', () => {
@@ -16,12 +16,12 @@ describe('mover/row-stream', () => {
     await one.query(`select pgq.insert_event('orders_bulk', 'large', repeat('z', 3000000))`);
     await givenEvents(two, 'orders', 9);
     const { mover, ended } = given.start();
-    await until(async () => (await proofOf(given, 'orders')).moved === 22, {
+    await until(async () => (await movedTo(given, 'orders')) === 22, {
       what: '22 events',
       timeoutMs: 40_000,
     });
     await givenEvents(one, 'orders', 1);
-    await until(async () => (await proofOf(given, 'orders')).moved === 23, { what: 'one more' });
+    await until(async () => (await movedTo(given, 'orders')) === 23, { what: 'one more' });
     await mover.stop();
     await ended;
     const proof = await proofOf(given, 'orders');

@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { CentralLink } from '../../../src/central/central-link.ts';
 import { sentenceFor } from '../../../src/errors/sentence.ts';
 import { givenEvents } from '../../support/installation/installation.ts';
-import { type Given, givenMover, proofOf } from '../../support/mover/mover.ts';
+import { type Given, givenMover, movedTo, proofOf } from '../../support/mover/mover.ts';
 import type { TestDatabase } from '../../support/server/database.ts';
 import { until } from '../../support/until.ts';
 
@@ -36,7 +36,7 @@ describe('what condemns an event', () => {
     const { mover, ended } = given.start();
     await givenEvents(one, 'orders', 3);
     await givenEvents(two, 'orders', 3);
-    await until(async () => (await proofOf(given, 'orders')).moved === 6, { what: '6 orders' });
+    await until(async () => (await movedTo(given, 'orders')) === 6, { what: '6 orders' });
     await given.cluster.central.query(
       `create function public.refuse() returns trigger language plpgsql as $$ begin
          raise exception using message = 'not today',
@@ -64,7 +64,7 @@ describe('what condemns an event', () => {
     await until(() => refusals() >= seen + 1, { what: 'another refusal', timeoutMs: 70_000 });
     expect(await deadIn(given)).toEqual([]);
     await onEventTables(given, 'drop trigger refuse on %s');
-    await until(async () => (await proofOf(given, 'orders')).moved === 7, {
+    await until(async () => (await movedTo(given, 'orders')) === 7, {
       what: 'the seventh',
       timeoutMs: 70_000,
     });
@@ -82,7 +82,7 @@ describe('what condemns an event', () => {
     );
     await givenEvents(one, 'orders', 11);
     const { mover, ended } = given.start();
-    await until(async () => (await proofOf(given, 'orders')).moved === 15, { what: '15 of 17' });
+    await until(async () => (await movedTo(given, 'orders')) === 15, { what: '15 of 17' });
     expect((await deadIn(given)).map(({ sqlstate }) => sqlstate)).toEqual(['23505', '23505']);
     const kept = await given.cluster.central.query<{ data: string }>(
       `select ev_data as data from pgq.event_template where ev_extra1 = 'key 4'`,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { givenEvents } from '../../support/installation/installation.ts';
-import { type Given, givenMover, proofOf } from '../../support/mover/mover.ts';
+import { type Given, givenMover, movedTo, proofOf } from '../../support/mover/mover.ts';
 import { run } from '../../support/processes/run-cli.ts';
 import { until } from '../../support/until.ts';
 
@@ -22,9 +22,9 @@ describe('mover/gather/refused-events', () => {
     await one.query(`select pgq.insert_event('orders', 'test', 'bad')`);
     await givenEvents(two, 'orders', 5);
     const { mover, ended } = given.start();
-    await until(async () => (await proofOf(given, 'orders')).moved === 85, { what: '85 good orders' });
+    await until(async () => (await movedTo(given, 'orders')) === 85, { what: '85 good orders' });
     await givenEvents(one, 'orders', 3);
-    await until(async () => (await proofOf(given, 'orders')).moved === 88, { what: 'three more' });
+    await until(async () => (await movedTo(given, 'orders')) === 88, { what: 'three more' });
     await mover.stop();
     await ended;
     const proof = await proofOf(given, 'orders');
@@ -94,7 +94,7 @@ describe('mover/gather/refused-events', () => {
     await one.query(`select pgq.insert_event('orders', 'test', 'bad')`);
     await givenEvents(two, 'orders', 7);
     const { mover, ended } = given.start();
-    await until(async () => (await proofOf(given, 'orders')).moved === 7, { what: 'the other shard' });
+    await until(async () => (await movedTo(given, 'orders')) === 7, { what: 'the other shard' });
     const halted = await until(
       async () =>
         (
@@ -127,10 +127,10 @@ describe('mover/windows/unreadable-events', () => {
     await givenEvents(one, 'orders', 20);
     await givenEvents(one, 'emails', 4);
     const { mover, ended } = given.start();
-    await until(async () => (await proofOf(given, 'orders')).moved === 42, { what: '42 orders' });
-    await until(async () => (await proofOf(given, 'emails')).moved === 4, { what: '4 emails' });
+    await until(async () => (await movedTo(given, 'orders')) === 42, { what: '42 orders' });
+    await until(async () => (await movedTo(given, 'emails')) === 4, { what: '4 emails' });
     await givenEvents(one, 'orders', 3);
-    await until(async () => (await proofOf(given, 'orders')).moved === 45, { what: 'three more' });
+    await until(async () => (await movedTo(given, 'orders')) === 45, { what: 'three more' });
     await mover.stop();
     await ended;
     const proof = await proofOf(given, 'orders');
@@ -208,8 +208,8 @@ describe('mover/windows/large-windows', () => {
     );
     await givenEvents(one, 'emails', 3);
     const { mover, ended } = given.start();
-    await until(async () => (await proofOf(given, 'emails')).moved === 3, { what: '3 emails' });
-    await until(async () => (await proofOf(given, 'orders')).moved === 119_999, {
+    await until(async () => (await movedTo(given, 'emails')) === 3, { what: '3 emails' });
+    await until(async () => (await movedTo(given, 'orders')) === 119_999, {
       what: '119 999 orders',
       timeoutMs: 150_000,
       everyMs: 500,

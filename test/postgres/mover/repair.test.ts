@@ -3,14 +3,14 @@ import { describe, expect, inject, test } from 'vitest';
 import { explainRepair, repair } from '../../../src/mover/repair/repair.ts';
 import { Connection } from '../../../src/postgres/connection.ts';
 import { givenEvents } from '../../support/installation/installation.ts';
-import { type Given, givenMover, proofOf } from '../../support/mover/mover.ts';
+import { type Given, givenMover, movedTo, proofOf } from '../../support/mover/mover.ts';
 import { run } from '../../support/processes/run-cli.ts';
 import { databaseOn } from '../../support/server/template.ts';
 import { until } from '../../support/until.ts';
 
 async function moveAll(given: Given, count: number): Promise<void> {
   const { mover, ended } = given.start();
-  await until(async () => (await proofOf(given, 'orders')).moved === count, { what: `${count} orders` });
+  await until(async () => (await movedTo(given, 'orders')) === count, { what: `${count} orders` });
   await mover.stop();
   await ended;
 }
