@@ -1,13 +1,10 @@
 // Every duration of the system on one page: how often something is done, how long something is waited for, when something
 // counts as old. In milliseconds (`…Ms`) or seconds (`…Seconds`); pairs `{ firstMs, maxMs }` are backoffs.
-//
 // Read them through `TIMING` (timing.ts): a test may shorten single ones.
-//
 // What users may set (leases apart, `adopt_after`, `attempts`, timeouts of handlers) has its default in `config/`. Durations
 // inside SQL are in `sql/`.
 
 export const DURATIONS = {
-  /** Connections to any database. */
   connections: {
     /** How long the server may take to end a session that is closed. */
     closeMs: 2_000,
@@ -152,6 +149,8 @@ export const DURATIONS = {
     askShardMs: 4_000,
     /** A shard that takes longer makes room for others. */
     slowShardMs: 200,
+    /** What waits for less is no backlog: nothing is said of when it will be done. */
+    backlogSeconds: 10,
     /** A later report asks anew where an answer is older than this. */
     answerMs: 2_000,
     /** Until central has said what it knows of lag. */
@@ -206,10 +205,11 @@ export const DURATIONS = {
     shownAfterMs: 5_000,
     /** The progress of a batch that takes long is logged this often. */
     toldEveryMs: 10_000,
+    /** What a slot gets through in a second is taken over this time, and from this little of it on. */
+    throughput: { leastMs: 10_000, windowMs: 60_000 },
     /** After the last trouble, nothing is said of it any more. */
     troubleMs: 60_000,
   },
-  /** One worker process. */
   worker: {
     /** Before the process of a module that cannot be used ends: its message is sent by then. */
     unusableMs: 200,

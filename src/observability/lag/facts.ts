@@ -16,6 +16,7 @@ export interface StoredLag {
   readonly centralQueue: string;
   readonly state: 'registering' | 'active' | 'halted';
   readonly haltReason: string | undefined;
+  readonly haltedAgeSeconds?: number | undefined;
   readonly paused: { readonly reason: string | undefined; readonly ageSeconds: number } | undefined;
   readonly position: LagPosition | undefined;
   readonly moved: number;
@@ -23,6 +24,8 @@ export interface StoredLag {
   readonly report:
     | {
         readonly ageSeconds: number;
+        /** Since movers say this state; undefined: not known. */
+        readonly stateAgeSeconds?: number | undefined;
         readonly state: LagState;
         readonly reason: string | undefined;
         readonly mover: string | undefined;
@@ -96,6 +99,9 @@ export interface CentralQueueFacts {
   /** What keeps workers that run from getting on: `on HOST: SENTENCE`. */
   readonly troubled: string | undefined;
   readonly recent: TriesFigures;
+  /** Events a second, over the last minute or so: those that came in, and those that workers have got through. Undefined: not known. */
+  readonly inPerSecond: number | undefined;
+  readonly outPerSecond: number | undefined;
   readonly batches: readonly BatchAtHand[];
   readonly eventsBehind: number | undefined;
   readonly isExact: boolean;

@@ -18,6 +18,8 @@ export function lagOfCentral(queue: Queue, facts: CentralQueueFacts, group: stri
     eventsBehind: isKnown ? facts.eventsBehind : undefined,
     isExact: isKnown && facts.isExact,
     secondsBehind: isKnown ? facts.secondsBehind : undefined,
+    inPerSecond: facts.missingXids === 0 ? facts.inPerSecond : undefined,
+    outPerSecond: isWorked ? facts.outPerSecond : undefined,
     retrying: facts.retrying,
     dead: facts.dead,
     recent: facts.recent,

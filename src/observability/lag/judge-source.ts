@@ -53,6 +53,7 @@ export function lagOfSource(
     queue,
     centralQueue,
     ...verdict,
+    stateSeconds: stored === undefined ? undefined : sinceOf(verdict.state, stored),
     mover: report?.mover ?? stored?.holder,
     eventsBehind: figures?.eventsBehind,
     isExact: figures?.isExact ?? false,
@@ -144,6 +145,25 @@ function verdictOn(
       reason: unassignedReason(wanted, stored, circumstances),
     }
   );
+}
+
+/** How long it has not moved, as far as somebody noted it. */
+function sinceOf(state: LagState, stored: StoredLag): number | undefined {
+  const { paused, haltedAgeSeconds, freedAgeSeconds, report } = stored;
+  const ageSeconds = report?.ageSeconds ?? 0;
+  switch (state) {
+    case 'paused':
+      return paused?.ageSeconds;
+    case 'halted':
+      return haltedAgeSeconds;
+    case 'unassigned':
+      // One that still reports has another reason.
+      return freedAgeSeconds ?? (ageSeconds > TIMING.reports.freshSeconds ? ageSeconds : undefined);
+    case 'unreachable':
+      return report !== undefined && report.state === state ? report.stateAgeSeconds : undefined;
+    default:
+      return undefined;
+  }
 }
 
 /** A mover's word; undefined where no mover said anything that counts. */

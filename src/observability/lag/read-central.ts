@@ -94,6 +94,8 @@ interface SourceRow {
   provider: string | null;
   holder: string | null;
   freed_age_s: number | null;
+  halted_age_s: number | null;
+  state_age_s: number | null;
 }
 
 function toStored(row: SourceRow): StoredLag {
@@ -104,6 +106,7 @@ function toStored(row: SourceRow): StoredLag {
     centralQueue: row.central_queue,
     state: row.state,
     haltReason: row.halt_reason ?? undefined,
+    haltedAgeSeconds: row.halted_age_s ?? undefined,
     paused: row.paused
       ? { reason: row.pause_reason ?? undefined, ageSeconds: row.paused_age_s ?? 0 }
       : undefined,
@@ -115,6 +118,7 @@ function toStored(row: SourceRow): StoredLag {
         : {
             ageSeconds: row.report_age_s,
             state: row.report_state,
+            stateAgeSeconds: row.state_age_s ?? undefined,
             reason: row.report_reason ?? undefined,
             mover: row.mover ?? undefined,
           },
@@ -159,6 +163,8 @@ interface QueueRow {
   tried: number;
   failed: number;
   failure: string | null;
+  came: number | null;
+  handled: number | null;
   batches: BatchAtHand[] | null;
   events_behind: number | null;
   exact: boolean;
@@ -179,6 +185,8 @@ function toQueue(row: QueueRow): Omit<CentralQueueFacts, 'missingXids' | 'upkeep
     parked: row.parked ?? undefined,
     troubled: row.troubled ?? undefined,
     recent: { tried: row.tried, failed: row.failed, error: row.failure ?? undefined },
+    inPerSecond: row.came ?? undefined,
+    outPerSecond: row.handled ?? undefined,
     batches: (row.batches ?? []).map(({ events, ...rest }) => ({ ...rest, events: events ?? undefined })),
     eventsBehind: row.events_behind ?? undefined,
     isExact: row.exact,

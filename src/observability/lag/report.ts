@@ -1,4 +1,5 @@
 // What `lag` says, as values: sources, central queues, and who of them is not well. Pure.
+import { TIMING } from '../../lifecycle/timing.ts';
 import type { BatchAtHand, TriesFigures } from './facts.ts';
 
 /** Sources that move: all others say why not. */
@@ -11,6 +12,8 @@ export interface SourceLag {
   readonly state: LagState;
   /** Why it does not move, and what to do. */
   readonly reason: string | undefined;
+  /** How long it has not moved, where it does not and that is known. */
+  readonly stateSeconds?: number | undefined;
   /** Host of the mover that moves it. */
   readonly mover: string | undefined;
   /** Undefined: not known. */
@@ -36,6 +39,9 @@ export interface CentralLag {
   readonly eventsBehind: number | undefined;
   readonly isExact: boolean;
   readonly secondsBehind: number | undefined;
+  /** Events a second over the last minute or so: come in, and got through by workers. Undefined: not known. */
+  readonly inPerSecond?: number | undefined;
+  readonly outPerSecond?: number | undefined;
   readonly retrying: number;
   readonly dead: number;
   readonly recent: TriesFigures;
@@ -97,6 +103,18 @@ export function centralExcesses(central: CentralLag, limits: LagLimits): string[
   return excesses.filter((one) => one !== '');
 }
 
+/** Whether so much waits that it is worth a word how long that will take. */
+export const hasBacklog = ({ secondsBehind = 0, eventsBehind = 0 }: CentralLag): boolean =>
+  secondsBehind > TIMING.reports.backlogSeconds && eventsBehind > 0;
+
+/** How long until the workers have caught up, if it goes on as in the last minute; undefined: they do not, or that is not known. */
+export function catchUpSeconds(central: CentralLag): number | undefined {
+  const { inPerSecond, outPerSecond, eventsBehind } = central;
+  if (!hasBacklog(central) || inPerSecond === undefined || outPerSecond === undefined) return undefined;
+  const gain = outPerSecond - inPerSecond;
+  return gain > 0 && eventsBehind !== undefined ? eventsBehind / gain : undefined;
+}
+
 /** Of fewer failures nothing is concluded. */
 const FAILURES = 5;
 
@@ -130,6 +148,7 @@ export function lagJson({ at, sources, central, filesDiffer }: LagReport) {
       central_queue: source.centralQueue,
       state: source.state,
       reason: source.reason ?? null,
+      state_seconds: rounded(source.stateSeconds),
       mover: source.mover ?? null,
       events_behind: source.eventsBehind ?? null,
       seconds_behind: rounded(source.secondsBehind),
@@ -145,6 +164,9 @@ export function lagJson({ at, sources, central, filesDiffer }: LagReport) {
       workers_running: queue.workersRunning,
       events_behind: queue.eventsBehind ?? null,
       seconds_behind: rounded(queue.secondsBehind),
+      in_per_second: rounded(queue.inPerSecond),
+      out_per_second: rounded(queue.outPerSecond),
+      eta_seconds: rounded(catchUpSeconds(queue)),
       retrying: queue.retrying,
       dead: queue.dead,
       exact: queue.isExact,

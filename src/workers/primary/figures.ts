@@ -8,6 +8,8 @@ import type { LongBatch, Standing } from './slot/standing.ts';
 export interface WorkerFigures {
   /** Of the last events that were tried. */
   readonly recent: Readonly<Record<string, TriedEvents>>;
+  /** Events a second that the slots have got through lately, as far as they know. */
+  readonly handled: Readonly<Record<string, number>>;
   /** What keeps workers that run from getting on, in a sentence. */
   readonly troubled: Readonly<Record<string, string>>;
   /** Batches that take long, those that take longest first. */
@@ -18,21 +20,24 @@ export interface WorkerFigures {
 const MOST_BATCHES = 5;
 
 type Watched = Pick<Slot, 'queue'> & {
-  readonly standing: Pick<Standing, 'recent' | 'trouble' | 'longBatch'>;
+  readonly standing: Pick<Standing, 'recent' | 'perSecond' | 'trouble' | 'longBatch'>;
 };
 
 export function figuresOf(slots: readonly Watched[]): WorkerFigures {
   const recent: Record<string, TriedEvents> = {};
+  const handled: Record<string, number> = {};
   const troubled: Record<string, string> = {};
   const batches: Record<string, LongBatch[]> = {};
   for (const { queue, standing } of slots) {
     if (standing.recent !== undefined) recent[queue] = sumOf(recent[queue], standing.recent);
+    if (standing.perSecond !== undefined)
+      handled[queue] = Math.round(((handled[queue] ?? 0) + standing.perSecond) * 1_000) / 1_000;
     if (standing.trouble !== undefined) troubled[queue] ??= standing.trouble;
     if (standing.longBatch !== undefined) batches[queue] = [...(batches[queue] ?? []), standing.longBatch];
   }
   for (const [queue, all] of Object.entries(batches))
     batches[queue] = all.sort((a, b) => b.seconds - a.seconds).slice(0, MOST_BATCHES);
-  return { recent, troubled, batches };
+  return { recent, handled, troubled, batches };
 }
 
 function sumOf(one: TriedEvents | undefined, other: TriedEvents): TriedEvents {

@@ -204,6 +204,31 @@ describe('observability/lag of central queues', () => {
     expect((await lag()).reason).toBe('Of the last 300 events of queue orders 200 failed: no table');
   });
 
+  test('how many come in is told by the ids since a minute ago, how many are handled by the workers', async () => {
+    const { lag, produce, tick, central } = await given();
+    expect(await lag()).toMatchObject({ inPerSecond: undefined, outPerSecond: undefined });
+    await tick();
+    await central.query("update pgq.tick set tick_time = clock_timestamp() - interval '100 s'");
+    await produce(1_000);
+    // Retried events have their ids from before.
+    await tick();
+    for (const [host, perSecond] of [
+      ['db01', 12.5],
+      ['db02', 30],
+    ] as const) {
+      await central.query(
+        "select * from tributary.lease_beat(gen_random_uuid(), 'work', $1, $2, '10 s', array[$3], '{}', 9)",
+        [host, { handled: { orders: perSecond, emails: 900 } }, `slot:orders#${host}`.replace('db0', '')],
+      );
+    }
+    const { inPerSecond = 0, outPerSecond } = await lag();
+    expect(inPerSecond).toBeGreaterThan(9);
+    expect(inPerSecond).toBeLessThanOrEqual(10.1);
+    expect(outPerSecond).toBe(42.5);
+    await central.query("update pgq.tick set tick_time = clock_timestamp() - interval '301 s'");
+    expect((await lag()).inPerSecond).toBeUndefined();
+  });
+
   test('a parked queue says so once events wait, one without a position says that nobody can tell', async () => {
     const { lag, produce, central } = await given({ workers: '0' });
     expect(await lag()).toMatchObject({ workersWanted: 0, reason: undefined });

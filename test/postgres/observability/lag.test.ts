@@ -164,6 +164,31 @@ describe('observability/lag/reader', () => {
     expect(stored).toEqual({ events_behind: 7, state: 'unreachable' });
   });
 
+  test('since when a source does not move is told where it was noted', async () => {
+    const all = await given();
+    const orders = async () => sourceOf(await lagOf(all), 'orders');
+    const earlier = (what: string) =>
+      all.central.query(`update tributary.source_lag set ${what} = ${what} - interval '10 minutes'`);
+    await report(all, { state: 'unreachable', host: 'db01' });
+    await earlier('state_since');
+    await report(all, { state: 'unreachable', host: 'db02' });
+    const away = await orders();
+    expect(away.state).toBe('unreachable');
+    expect(away.stateSeconds).toBeGreaterThanOrEqual(600);
+    await report(all);
+    expect(await orders()).toMatchObject({ state: 'idle', stateSeconds: undefined });
+    await report(all, { state: 'unreachable' });
+    expect((await orders()).stateSeconds).toBeLessThan(60);
+    await earlier('reported_at');
+    const left = await orders();
+    expect(left.state).toBe('unassigned');
+    expect(left.stateSeconds).toBeGreaterThanOrEqual(600);
+    await all.central.query(
+      "update tributary.source set state = 'halted', halt_reason = 'no', halted_at = now() - interval '1 h'",
+    );
+    expect((await orders()).stateSeconds).toBeGreaterThanOrEqual(3_600);
+  });
+
   test('live asks the shard in spite of fresh figures', async () => {
     const all = await given();
     await givenEvents(all.one, 'orders', 4);
@@ -295,6 +320,7 @@ describe('observability/lag/reader', () => {
     for (const key of [
       'state',
       'reason',
+      'state_seconds',
       'mover',
       'events_behind',
       'seconds_behind',
@@ -309,6 +335,9 @@ describe('observability/lag/reader', () => {
         workers_running: 0,
         events_behind: 0,
         seconds_behind: 0,
+        in_per_second: null,
+        out_per_second: null,
+        eta_seconds: null,
         retrying: 0,
         dead: 0,
         exact: true,
@@ -322,6 +351,9 @@ describe('observability/lag/reader', () => {
         workers_running: 0,
         events_behind: null,
         seconds_behind: null,
+        in_per_second: null,
+        out_per_second: null,
+        eta_seconds: null,
         retrying: 0,
         dead: 0,
         exact: false,

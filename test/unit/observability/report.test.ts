@@ -6,6 +6,7 @@ import {
   centralExcesses,
   exceeds,
   type LagReport,
+  lagJson,
   type SourceLag,
   unhealthy,
 } from '../../../src/observability/lag/report.ts';
@@ -130,8 +131,8 @@ describe('cli/commands/lag/table', () => {
     const shown = text(report([source({ secondsBehind: 0.3 }), source({ shard: 's2', state: 'moving' })]));
     expect(shown).toBe(
       [
-        'central queue  workers  events behind  behind  retrying  dead',
-        'orders          4 of 4              0     0 s         0     0',
+        'central queue  workers  events behind  behind  in/s  out/s  retrying  dead',
+        'orders          4 of 4              0     0 s     -      -         0     0',
         '',
         '2 of 2 sources are healthy: 1 moving, 1 idle, at most 0.3 s behind.',
         '',
@@ -143,11 +144,15 @@ describe('cli/commands/lag/table', () => {
     const reason = 'Shard s2 refuses connections.';
     const bad = { state: 'unreachable', reason, ageSeconds: 75, eventsBehind: 1234, isExact: false } as const;
     const shown = text(
-      report([source(), source({ ...bad, shard: 's2' }), source({ ...bad, shard: 's2', queue: 'emails' })]),
+      report([
+        source(),
+        source({ ...bad, shard: 's2', stateSeconds: 125 }),
+        source({ ...bad, shard: 's2', queue: 'emails' }),
+      ]),
     );
     expect(shown.split('\n').slice(3)).toEqual([
-      'source   state        events behind  behind  moved  mover  seen',
-      '2 of s2  unreachable         ~2,468     0 s     24  db01   1 m 15 s ago',
+      'source   state            for  events behind  behind  moved  mover  seen',
+      '2 of s2  unreachable  2 m 5 s         ~2,468     0 s     24  db01   1 m 15 s ago',
       `  ${reason}`,
       '',
       '1 of 3 sources are healthy: 1 idle, at most 0 s behind.',
@@ -170,15 +175,35 @@ describe('cli/commands/lag/table', () => {
     const other = source({ shard: 'day_13', state: 'unassigned', reason: 'No mover moves shard day_13.' });
     const shown = text(report([...sources, other]));
     expect(shown.split('\n').slice(3)).toEqual([
-      'source           state       events behind    behind  moved  mover  seen',
-      '24 of 12 shards  unassigned             24  1 m 11 s    288  db01   now',
+      'source           state       for  events behind    behind  moved  mover  seen',
+      '24 of 12 shards  unassigned    -             24  1 m 11 s    288  db01   now',
       '  day_1, day_2, day_3, day_4, day_5, day_6, day_7, day_8 and 4 more: No mover moves shard day_12: the one on host a last reported 71 s ago; start it.',
-      'day_13:orders    unassigned              0       0 s     12  db01   now',
+      'day_13:orders    unassigned    -              0       0 s     12  db01   now',
       '  No mover moves shard day_13.',
       '',
       '0 of 25 sources are healthy.',
       '',
     ]);
+  });
+
+  test('what waits long is told with when it will be caught up with, if it goes on as in the last minute', () => {
+    const late = { eventsBehind: 60_000, secondsBehind: 70 };
+    const note = (changes: Partial<CentralLag>) =>
+      text(report([source()], [queue({ ...late, ...changes })])).split('\n')[2];
+    expect(note({ inPerSecond: 300, outPerSecond: 800 })).toBe(
+      '  At the rates of the last minute queue orders has caught up in about 2 m.',
+    );
+    expect(note({ inPerSecond: 800, outPerSecond: 800 })).toMatch(/^ {2}Queue orders gets no less/);
+    for (const unknown of [
+      { inPerSecond: 300 },
+      { outPerSecond: 800 },
+      { inPerSecond: 300, outPerSecond: 0 },
+      { inPerSecond: 300, outPerSecond: 800, secondsBehind: 3 },
+      { inPerSecond: 300, outPerSecond: 800, eventsBehind: undefined },
+    ])
+      expect(note(unknown)).toBe('');
+    const { central } = lagJson(report([], [queue({ ...late, inPerSecond: 300, outPerSecond: 800 })]));
+    expect(central[0]).toMatchObject({ in_per_second: 300, out_per_second: 800, eta_seconds: 120 });
   });
 
   test('a batch that takes long is shown with its progress, under the reason if there is one', () => {

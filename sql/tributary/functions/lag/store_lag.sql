@@ -24,15 +24,16 @@ declare
     v_stored    integer;
 begin
     insert into tributary.source_lag as l (source, reported_at, at, state, reason, mover, events_behind, exact,
-        seconds_behind, last_tick, provider)
+        seconds_behind, last_tick, provider, state_since)
     select f.source, now(), now() - make_interval(secs => f.age_s), f.state, f.reason, x_mover, f.events_behind, f.exact,
-        f.seconds_behind, f.last_tick, f.provider
+        f.seconds_behind, f.last_tick, f.provider, now()
     from jsonb_to_recordset(x_figures) as f (source integer, age_s double precision, state text, reason text,
         events_behind bigint, exact boolean, seconds_behind double precision, last_tick bigint, provider text)
     -- A source that was let go meanwhile is not an error of the others.
     where exists (select from tributary.source s where s.id = f.source)
     order by f.source
     on conflict (source) do update set
+        state_since = case when excluded.state = l.state then l.state_since else excluded.state_since end,
         reported_at = excluded.reported_at, state = excluded.state, reason = excluded.reason, mover = excluded.mover,
         at = case when excluded.events_behind is null then l.at else excluded.at end,
         events_behind = coalesce(excluded.events_behind, l.events_behind),

@@ -4,6 +4,8 @@ import { plain } from '../../../lifecycle/plain.ts';
 import { type Alike, alike } from '../../../observability/lag/alike.ts';
 import {
   type CentralLag,
+  catchUpSeconds,
+  hasBacklog,
   type LagReport,
   type LagState,
   type SourceLag,
@@ -59,6 +61,8 @@ const CENTRAL: readonly Column<CentralLag>[] = [
   },
   { title: 'events behind', align: 'right', value: eventsOf },
   { title: 'behind', align: 'right', value: secondsOf },
+  { title: 'in/s', align: 'right', value: ({ inPerSecond }) => rateOf(inPerSecond) },
+  { title: 'out/s', align: 'right', value: ({ outPerSecond }) => rateOf(outPerSecond) },
   { title: 'retrying', align: 'right', value: ({ retrying }) => retrying },
   { title: 'dead', align: 'right', value: ({ dead }) => dead },
 ];
@@ -83,6 +87,7 @@ const ALIKE: readonly Column<Alike>[] = [
         : `${count(sources.length)} of ${shards.length === 1 ? shards[0] : `${count(shards.length)} shards`}`,
   },
   { title: 'state', value: ({ state }) => state },
+  { title: 'for', align: 'right', value: ({ sources }) => longest(sources) },
   { title: 'events behind', align: 'right', value: ({ sources }) => eventsOf(sumOf(sources)) },
   { title: 'behind', align: 'right', value: ({ sources }) => secondsOf(sumOf(sources)) },
   { title: 'moved', align: 'right', value: ({ sources }) => sum(sources.map(({ moved }) => moved)) },
@@ -97,6 +102,17 @@ const seenOf = (ageSeconds: number | undefined): string => {
   if (ageSeconds === undefined) return 'never';
   return ageSeconds > AGED_SECONDS ? `${seconds(ageSeconds)} ago` : 'now';
 };
+
+/** About as much as it is known to. */
+const rateOf = (perSecond: number | undefined): string | undefined => {
+  if (perSecond === undefined) return undefined;
+  return perSecond < 10 ? String(Math.round(perSecond * 10) / 10) : count(Math.round(perSecond));
+};
+
+function longest(sources: readonly SourceLag[]): string | undefined {
+  const known = sources.map(({ stateSeconds }) => stateSeconds).filter((one) => one !== undefined);
+  return known.length === 0 ? undefined : seconds(Math.max(...known));
+}
 
 const theOne = <T>(values: readonly T[]): T | undefined =>
   values.every((value) => value === values[0]) ? values[0] : undefined;
@@ -114,13 +130,28 @@ function noteOf({ shards, reason }: Alike): string[] {
   return [`${shards.slice(0, MOST_NAMED).join(', ')}${more}: ${reason}`];
 }
 
-/** Why its workers do not get on, and how far batches are that take long. */
-function notesOf({ reason, batches }: CentralLag): string[] {
+/** Why its workers do not get on, when they will have caught up, and how far batches are that take long. */
+function notesOf(central: CentralLag): string[] {
+  const { reason, batches } = central;
   const progress = batches.map(({ slot, done, events, seconds: age }) => {
     const of = events === undefined ? '' : ` of about ${count(events)}`;
     return `${slot} is at ${count(done)}${of} events of a batch, since ${seconds(age)}.`;
   });
-  return [...(reason === undefined ? [] : [reason]), ...progress];
+  return [...(reason === undefined ? [] : [reason]), ...outlook(central), ...progress];
+}
+
+/** From the rates of the last minute, and said so. */
+function outlook(central: CentralLag): string[] {
+  const { queue, inPerSecond, outPerSecond } = central;
+  if (!hasBacklog(central) || inPerSecond === undefined || outPerSecond === undefined) return [];
+  // That nothing is done at all has a reason of its own.
+  if (outPerSecond === 0) return [];
+  const left = catchUpSeconds(central);
+  return [
+    left === undefined
+      ? `Queue ${queue} gets no less: about as much came in over the last minute as was handled, or more.`
+      : `At the rates of the last minute queue ${queue} has caught up in about ${seconds(left)}.`,
+  ];
 }
 
 interface Figured {

@@ -4,6 +4,7 @@
 // Invariant: what keeps it from getting on is that nothing succeeds, or has happened twice, was followed by nothing that was done, and is not long ago.
 import { TIMING } from '../../../lifecycle/timing.ts';
 import type { ToPrimary, TriedEvents } from '../../protocol.ts';
+import { Throughput } from './throughput.ts';
 
 /** A batch that takes long. */
 export interface LongBatch {
@@ -32,6 +33,7 @@ export class Standing {
   #gaveUp: string | undefined;
   #deaths: Trouble | undefined;
   #trouble: Trouble | undefined;
+  readonly #throughput = new Throughput();
 
   constructor(slot: string) {
     this.#slot = slot;
@@ -43,10 +45,13 @@ export class Standing {
         const nowMs = performance.now();
         this.#batch = { token: message.token, sinceMs: nowMs, toldMs: nowMs };
         this.#progress = undefined;
+        this.#throughput.opened();
         break;
       }
       case 'pulse':
         this.#progress = message.progress;
+        if (this.#batch !== undefined) this.#throughput.reached(message.progress?.done ?? 0);
+        this.#throughput.sample(performance.now());
         this.#recent = message.recent ?? this.#recent;
         this.#heldBack = message.heldBack;
         break;
@@ -58,6 +63,11 @@ export class Standing {
         this.#gaveUp = undefined;
         break;
       case 'finished':
+        this.#throughput.reached(message.events);
+        this.#throughput.opened();
+        this.#deaths = undefined;
+        this.#wentWell();
+        break;
       case 'advanced':
         this.#deaths = undefined;
         this.#wentWell();
@@ -94,6 +104,11 @@ export class Standing {
 
   get recent(): TriedEvents | undefined {
     return this.#recent;
+  }
+
+  /** Events a second that it has got through lately. */
+  get perSecond(): number | undefined {
+    return this.#throughput.perSecond(performance.now());
   }
 
   /** That nothing succeeds, in a sentence. */

@@ -4,6 +4,7 @@ import { BatchProgress } from '../../../../src/workers/child/tries/batch-progres
 import { RecentTries } from '../../../../src/workers/child/tries/recent-tries.ts';
 import { figuresOf } from '../../../../src/workers/primary/figures.ts';
 import { Standing } from '../../../../src/workers/primary/slot/standing.ts';
+import { Throughput } from '../../../../src/workers/primary/slot/throughput.ts';
 
 describe('workers/child/tries/recent-tries', () => {
   test('whatever comes, what is told is of the last 400 events and of five minutes', () => {
@@ -79,6 +80,37 @@ describe('workers/primary/slot/standing', () => {
   });
 });
 
+describe('workers/primary/slot/throughput', () => {
+  test('an event counts once, however often its batch is begun, and nothing is told too early', () => {
+    const throughput = new Throughput();
+    throughput.sample(0);
+    throughput.opened();
+    throughput.reached(100);
+    throughput.reached(40);
+    throughput.reached(120);
+    expect(throughput.perSecond(9_999)).toBeUndefined();
+    expect(throughput.perSecond(10_000)).toBe(12);
+    throughput.opened();
+    throughput.reached(80);
+    expect(throughput.perSecond(20_000)).toBe(10);
+  });
+
+  test('what is told is of the last minute, however steady or not it comes', () => {
+    fc.assert(
+      fc.property(fc.array(fc.nat(1_000), { minLength: 75, maxLength: 200 }), (all) => {
+        const throughput = new Throughput();
+        for (const [at, events] of all.entries()) {
+          throughput.opened();
+          throughput.reached(events);
+          throughput.sample(at * 1_000);
+        }
+        const lastMinute = all.slice(-60).reduce((sum, events) => sum + events, 0);
+        expect(throughput.perSecond((all.length - 1) * 1_000)).toBeCloseTo(lastMinute / 60, 6);
+      }),
+    );
+  });
+});
+
 describe('workers/primary/figures', () => {
   test('however many slots there are, what goes to central with each beat is small', () => {
     const batch = (at: number) => ({ slot: `orders#${at}`, done: at, seconds: at });
@@ -86,12 +118,14 @@ describe('workers/primary/figures', () => {
       queue: 'orders',
       standing: {
         recent: { tried: 400, failed: at % 3, ...(at % 3 > 0 && { error: `error ${at}` }) },
+        perSecond: at === 0 ? undefined : 1.5,
         trouble: `trouble ${at}`,
         longBatch: batch(at),
       },
     }));
     const figures = figuresOf(slots);
     expect(figures.recent).toEqual({ orders: { tried: 400_000, failed: 999, error: 'error 1' } });
+    expect(figures.handled).toEqual({ orders: 1_498.5 });
     expect(figures.batches.orders).toEqual([999, 998, 997, 996, 995].map(batch));
     expect(JSON.stringify(figures).length).toBeLessThan(600);
   });
