@@ -17,9 +17,9 @@ import { PreparedRound } from '../../shards/round-statements.ts';
 import type { MoverContext } from '../context.ts';
 import { takeFigures } from '../source/figures.ts';
 import { FEWEST_TICKS, type Source } from '../source/source.ts';
-import { type Copied, copyWindows, type Found } from '../windows/copy-windows.ts';
+import { copyOne, copyWindows } from '../windows/copy-windows.ts';
+import { type Copied, type Found, NOTHING_COPIED } from '../windows/found.ts';
 import { handOnInline, type InlineFound } from '../windows/inline-windows.ts';
-import { copySorted } from '../windows/unreadable-events.ts';
 import { judgePosition } from './judge.ts';
 
 /** What one turn did. */
@@ -39,8 +39,6 @@ export interface TurnResult {
 const WINDOW_BYTES = 8 * 1024 * 1024;
 /** While memory is short; less would cost more than it saves. */
 const LEAST_WINDOW_BYTES = 256 * 1024;
-
-const NOTHING: Copied = { rows: 0, settled: Promise.resolve([]) };
 
 /** Inside a window that was begun its end must be found, however far it is. */
 const ALL_TICKS = 1_000_000;
@@ -189,21 +187,18 @@ export class ShardSession {
       if (queue.hasMore || (queue.newest?.id ?? 0) > window.end.id) backlogged.push(source);
     }
     const hasOpen = seen.some(({ newest }) => newest?.open);
-    const small = inlined.length > 0 ? await handOnInline(inlined, this.#context) : NOTHING;
-    const large = found.length > 0 ? await this.#copy(found) : NOTHING;
-    return { rows: small.rows + large.rows, backlogged, hasOpen };
+    const inline = inlined.length > 0 ? rowsOf(await handOnInline(inlined, this.#context)) : 0;
+    const copied = rowsOf(await this.#copy(found));
+    return { rows: inline + copied, backlogged, hasOpen };
   }
 
   async #copy(found: readonly Found[]): Promise<Copied> {
-    const options = {
-      context: this.#context,
-      label: `Shard ${this.#shard.name}`,
-    };
-    const copy = (some: readonly Found[]) => copyWindows(this.#connection, some, options);
-    const [only, ...others] = found as [Found];
-    if (others.length > 0) return await copy(found);
-    const { condemner } = this.#context;
-    return await copySorted(this.#connection, only, { copy: (one) => copy([one]), condemner });
+    const options = { context: this.#context, label: `Shard ${this.#shard.name}` };
+    const [only, ...others] = found;
+    if (only === undefined) return NOTHING_COPIED;
+    return others.length === 0
+      ? await copyOne(this.#connection, only, options)
+      : await copyWindows(this.#connection, found, options);
   }
 
   async #round(
@@ -259,6 +254,12 @@ export class ShardSession {
 
 /** How many ticks a round looks at for the end of the next window. */
 const ticksOf = ({ ahead, ticks }: Source): number => (ahead?.inside === undefined ? ticks : ALL_TICKS);
+
+/** The end of what was complete before a failure is seen by its source. */
+function rowsOf({ rows, failure }: Copied): number {
+  if (failure !== undefined) throw failure;
+  return rows;
+}
 
 /** Most events, by sequence, that a window of so many bytes should hold. */
 function limitOf(source: Source, bytes: number): number {

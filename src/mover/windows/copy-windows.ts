@@ -1,31 +1,17 @@
 // Reads some windows of one shard in one COPY and hands them to the gatherers.
 //
-// Fails by: what was complete before a failure is under way all the same; its end comes with the error as `settled`.
-import type { DeadRow } from '../../central/commit/commit.ts';
-import { sqlstateOf } from '../../errors/sqlstate.ts';
+// Fails by: a failure is part of the result, beside what was complete before it, which is under way all the same.
+import { canBePoison, sqlstateOf } from '../../errors/sqlstate.ts';
 import { TributaryError } from '../../errors/tributary-error.ts';
 import { failPoint } from '../../lifecycle/fail-point.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import type { Connection } from '../../postgres/connection.ts';
-import { endCopyOut, type Reader, startCopyOut } from '../../shards/copy-out.ts';
+import { endCopyOut, startCopyOut } from '../../shards/copy-out.ts';
 import type { MoverContext } from '../context.ts';
-import type { Source } from '../source/source.ts';
 import { Assembler } from './assembler.ts';
 import { Cutter } from './cutter.ts';
-
-/** A window that a round found, and whose it is. */
-export interface Found {
-  readonly source: Source;
-  readonly reader: Reader;
-  /** Events of the window that are not read, and are kept as dead events by the commit that moves over them. */
-  readonly dead?: readonly DeadRow[];
-}
-
-export interface Copied {
-  readonly rows: number;
-  /** The end of what was handed to central: undefined or the error of each parcel. */
-  readonly settled: Promise<unknown[]>;
-}
+import { type Copied, type Found, NOTHING_COPIED } from './found.ts';
+import { withoutUnreadable } from './unreadable-events.ts';
 
 /** Puts these windows together and hands them to the gatherers. */
 export function assemblerOf(found: readonly Found[], context: MoverContext): Assembler {
@@ -48,6 +34,22 @@ export interface CopyOptions {
   readonly firstByteMs?: number;
 }
 
+/** One window alone: where reading fails for single events, it is read again without them. */
+export async function copyOne(connection: Connection, found: Found, options: CopyOptions): Promise<Copied> {
+  const copied = await copyWindows(connection, [found], options);
+  // What was handed on is committed first; then the rest of the window comes again.
+  if (copied.rows > 0 || connection.failed || !canBePoison(copied.failure)) return copied;
+  try {
+    await connection.script('rollback');
+    const { condemner } = options.context;
+    const readable = await withoutUnreadable(connection, found, { cause: copied.failure, condemner });
+    return readable === undefined ? NOTHING_COPIED : await copyWindows(connection, [readable], options);
+  } catch (failure) {
+    return { ...NOTHING_COPIED, failure };
+  }
+}
+
+/** Some windows together: nothing tells for which of them reading fails. */
 export async function copyWindows(
   connection: Connection,
   found: readonly Found[],
@@ -98,11 +100,11 @@ export async function copyWindows(
     await failPoint('copy-out:after');
     await endCopyOut(connection);
     return { rows: assembler.rows, settled: assembler.settled };
-  } catch (error) {
+  } catch (failure) {
     // Broken off by us, it still sends: over this connection nothing else can be asked.
-    if (sqlstateOf(error) === undefined) connection.destroy(error instanceof Error ? error : undefined);
+    if (sqlstateOf(failure) === undefined) connection.destroy(failure instanceof Error ? failure : undefined);
     assembler.abandon();
-    throw Object.assign(error as Error, { settled: assembler.settled, handedOn: assembler.rows });
+    return { rows: assembler.rows, settled: assembler.settled, failure };
   } finally {
     clearTimeout(patience);
   }

@@ -3,8 +3,9 @@ import { failPoint } from '../../lifecycle/fail-point.ts';
 import { ORIGIN_TAKEN } from '../../shards/copy-out.ts';
 import type { InlineRows } from '../../shards/inline-read.ts';
 import type { MoverContext } from '../context.ts';
-import { assemblerOf, type Copied, type Found } from './copy-windows.ts';
+import { assemblerOf } from './copy-windows.ts';
 import type { RowPiece } from './cutter.ts';
+import type { Copied, Found } from './found.ts';
 
 /** A window and its events. */
 export interface InlineFound extends Found {
@@ -21,9 +22,9 @@ export async function handOnInline(found: readonly InlineFound[], context: Mover
     assembler.finish();
     await failPoint('copy-out:after');
     return { rows: assembler.rows, settled: assembler.settled };
-  } catch (error) {
+  } catch (failure) {
     assembler.abandon();
-    throw Object.assign(error as Error, { settled: assembler.settled, handedOn: assembler.rows });
+    return { rows: assembler.rows, settled: assembler.settled, failure };
   }
 }
 

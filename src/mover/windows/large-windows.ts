@@ -8,9 +8,9 @@ import type { Loop } from '../../lifecycle/watchdog.ts';
 import { Connection } from '../../postgres/connection.ts';
 import type { MoverContext } from '../context.ts';
 import type { Source } from '../source/source.ts';
-import { copyWindows, type Found } from './copy-windows.ts';
+import { copyOne } from './copy-windows.ts';
 import { handOnEmpty } from './empty-windows.ts';
-import { copySorted } from './unreadable-events.ts';
+import type { Found } from './found.ts';
 
 /** One of them, as the watchdog sees it. */
 class LargeWindow implements Loop {
@@ -89,19 +89,17 @@ export class LargeWindows {
     try {
       const label = `Source ${this.#shard.name}:${found.source.queue}`;
       const options = { context: this.#context, label, firstByteMs: TIMING.reading.largeWindowMs };
-      const { settled } = await copySorted(connection, found, {
-        copy: (one) => copyWindows(connection, [one], options),
-        condemner: this.#context.condemner,
-      });
+      const { settled, failure } = await copyOne(connection, found, options);
+      if (failure !== undefined) {
+        await settled;
+        throw failure;
+      }
       found.source.succeeded('read');
       found.source.isSlow = false;
       // What central did not take is told by the gatherer.
       const errors = await settled;
       // Begun anew it would be read once more, for ever: the events of a window may be those of a transaction that is still open.
       if (errors.every((error) => error === undefined)) await handOnEmpty(found.source, this.#context);
-    } catch (error) {
-      await (error as { settled?: Promise<unknown> }).settled;
-      throw error;
     } finally {
       this.#open.delete(large);
       connection.destroy();

@@ -11,8 +11,8 @@ import type { Connection } from '../../postgres/connection.ts';
 import { endCopyOut, type Reader, startCopyOut } from '../../shards/copy-out.ts';
 import { bracketed, type Reading } from '../../shards/window.ts';
 import type { Condemner } from '../condemn.ts';
-import type { Copied, Found } from './copy-windows.ts';
 import { Cutter } from './cutter.ts';
+import type { Found } from './found.ts';
 
 /** Bytes that are none of the encoding's, and characters that ours does not have. */
 const NOT_SAYABLE = ['22021', '22P05'];
@@ -30,37 +30,23 @@ interface Row {
   readonly condition: string;
 }
 
-/** What reads one window alone: copyWindows, or anything like it. */
-type Copy = (found: Found) => Promise<Copied>;
-
-/** Reads one window; where it fails for single events, again without them. */
-export async function copySorted(
+/**
+ * @param found a window whose COPY failed with `cause`, alone, before anything of it was handed on.
+ * @returns the same window without the events to blame, which come as `dead`; undefined where the queue says to halt
+ * instead, which the source then is. Throws `cause` where no event can be named.
+ */
+export async function withoutUnreadable(
   shard: Connection,
   found: Found,
-  { copy, condemner }: { copy: Copy; condemner: Condemner },
-): Promise<Copied> {
-  try {
-    return await copy(found);
-  } catch (error) {
-    // What was handed on is committed first; then the rest of the window comes again.
-    const { handedOn } = error as { handedOn?: number };
-    if (shard.failed || !canBePoison(error) || handedOn !== 0) throw error;
-    await shard.script('rollback');
-    const sorted = await condemner.search(found.source, (most) =>
-      sortOutReading(shard, found, { cause: error, most }),
-    );
-    if (!condemner.accept(found.source, sorted.dead ?? [], 'shard'))
-      return { rows: 0, settled: Promise.resolve([]) };
-    return await copy(sorted);
-  }
+  { cause, condemner }: { cause: unknown; condemner: Condemner },
+): Promise<Found | undefined> {
+  const { source } = found;
+  const readable = await condemner.search(source, (most) => sortOutReading(shard, found, { cause, most }));
+  return condemner.accept(source, readable.dead ?? [], 'shard') ? readable : undefined;
 }
 
-/**
- * @param found a window whose COPY failed with `cause`, alone.
- * @param most more culprits mean that the expression is wrong, not the events.
- * @returns the same window without the culprits, which come as `dead`; throws `cause` where none can be named.
- */
-export async function sortOutReading(
+/** @param most more culprits mean that the expression is wrong, not the events. */
+async function sortOutReading(
   shard: Connection,
   found: Found,
   { cause, most }: { cause: unknown; most: number },

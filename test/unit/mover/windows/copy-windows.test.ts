@@ -1,7 +1,9 @@
 import { PassThrough } from 'node:stream';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { COPY_HEADER } from '../../../../src/central/commit/copy-in.ts';
 import type { MoverContext } from '../../../../src/mover/context.ts';
 import { MemoryBudget } from '../../../../src/mover/limits/memory-budget.ts';
+import type { Parcel } from '../../../../src/mover/parcel.ts';
 import { copyWindows } from '../../../../src/mover/windows/copy-windows.ts';
 import type { Connection } from '../../../../src/postgres/connection.ts';
 import { dialectOf } from '../../../../src/queue/dialect.ts';
@@ -22,7 +24,18 @@ const tick = (id: number) => ({
   open: false,
 });
 
-/** A shard whose COPY gives what is written into `bytes`. */
+/** Of the first window: its number, the event's id and one field. */
+function row(id: number, length: number): Buffer {
+  const prefix = Buffer.alloc(26);
+  prefix.writeInt16BE(3, 0);
+  prefix.writeInt32BE(4, 2);
+  prefix.writeInt32BE(8, 10);
+  prefix.writeBigInt64BE(BigInt(id), 14);
+  prefix.writeInt32BE(length, 22);
+  return Buffer.concat([prefix, Buffer.alloc(length)]);
+}
+
+/** A shard whose COPY gives what is written into `bytes`, chunk by chunk. */
 function given({ firstByteMs }: { firstByteMs?: number } = {}) {
   vi.useFakeTimers();
   const source = givenSource(1);
@@ -34,7 +47,7 @@ function given({ firstByteMs }: { firstByteMs?: number } = {}) {
     dialect: dialectOf('txid_snapshot'),
   };
   const window = { queue, start: tick(1), end: tick(2), afterEventId: undefined };
-  const bytes = new PassThrough();
+  const bytes = new PassThrough({ objectMode: true });
   const connection = {
     script: async () => [],
     copyOut: () => bytes,
@@ -44,14 +57,15 @@ function given({ firstByteMs }: { firstByteMs?: number } = {}) {
     budget: new MemoryBudget(8 * MEGABYTE, 2 * MEGABYTE),
     config: { mover: { wholeBytes: 2 * MEGABYTE, wholeEvents: 1_000 } },
     onOccurrence: () => {},
+    gathererOf: () => ({ add: (parcel: Parcel) => parcels.push(parcel) }),
   } as unknown as MoverContext;
+  const parcels: Parcel[] = [];
   const copied = copyWindows(connection, [{ source, reader: { window, reading: source.reading } }], {
     context,
     label: 'Shard s1',
     ...(firstByteMs === undefined ? {} : { firstByteMs }),
   });
-  copied.catch(() => {});
-  return { source, bytes, copied };
+  return { source, bytes, copied, parcels };
 }
 
 describe('mover/windows/copy-windows', () => {
@@ -60,7 +74,8 @@ describe('mover/windows/copy-windows', () => {
     await vi.advanceTimersByTimeAsync(14_000);
     expect(source.isSlow).toBe(false);
     await vi.advanceTimersByTimeAsync(2_000);
-    await expect(copied).rejects.toThrow('Shard s1: reading made no progress for 15 s.');
+    const message = 'Shard s1: reading made no progress for 15 s.';
+    expect(await copied).toMatchObject({ rows: 0, failure: { message } });
     expect(source.isSlow).toBe(true);
   });
 
@@ -71,7 +86,21 @@ describe('mover/windows/copy-windows', () => {
     await vi.advanceTimersByTimeAsync(14_000);
     bytes.write(Buffer.alloc(5));
     await vi.advanceTimersByTimeAsync(16_000);
-    await expect(copied).rejects.toThrow('reading made no progress for 15 s.');
+    expect(await copied).toMatchObject({ failure: { code: 'copy-stalled' } });
     expect(source.isSlow).toBe(false);
+  });
+
+  test('what was handed on before the shard broke off comes with the failure, and its end can be awaited', async () => {
+    const { source, bytes, copied, parcels } = given();
+    for (const chunk of [COPY_HEADER, row(1, 1.5 * MEGABYTE), row(2, 1.5 * MEGABYTE)]) bytes.write(chunk);
+    await vi.waitFor(() => expect(parcels).toHaveLength(1));
+    bytes.destroy(new Error('The shard is gone.'));
+    const { rows, settled, failure } = await copied;
+    expect({ rows, failure }).toMatchObject({ rows: 1, failure: { message: 'The shard is gone.' } });
+    expect(parcels.map(({ to }) => to.inside?.lastEventId)).toEqual([1]);
+    expect(source.isUnderWay).toBe(true);
+    for (const { settle } of parcels) settle();
+    expect(await settled).toEqual([undefined]);
+    expect(source.isUnderWay).toBe(false);
   });
 });
