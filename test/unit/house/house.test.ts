@@ -92,6 +92,26 @@ describe('house', () => {
     expect(users.sort()).toEqual(Object.keys(WALL_CLOCK).sort());
   });
 
+  // What another file has loaded already would not be replaced, and a module's hook would be run after one file alone.
+  test('test files, which share a process, replace no module, and helpers leave hooks to after-file.setup.ts', () => {
+    const named = (folder: string, what: RegExp) =>
+      filesIn(folder, '.ts').flatMap(({ path, text }) => (what.test(text) ? [path] : []));
+    expect(named('test', /\bvi\.(mock|doMock|hoisted)\(/)).toEqual([]);
+    expect(named('test/support', /^(before|after)(All|Each)\(/m)).toEqual([
+      'test/support/after-file.setup.ts',
+    ]);
+  });
+
+  test('the long test files that begin early are there', () => {
+    const [order] = filesIn('test/support', 'file-order.ts');
+    const long = [...(order?.text ?? '').matchAll(/'((?:scenario|postgres)\/\S+)'/g)].map(
+      ([, name]) => `test/${name}.test.ts`,
+    );
+    expect(long.length).toBeGreaterThan(10);
+    const tests = new Set(filesIn('test', '.test.ts').map(({ path }) => path));
+    expect(long.filter((path) => !tests.has(path))).toEqual([]);
+  });
+
   test(`no file of src or sql is longer than ${MAX_LINES} lines`, () => {
     const long = [...sources, ...filesIn('sql', '.sql')]
       .map(({ path, text }) => ({ path, lines: text.trimEnd().split('\n').length }))
