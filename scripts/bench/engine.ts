@@ -1,5 +1,5 @@
 // engine: each operation of the bundled engine against the extension in C, in two databases of one PostgreSQL 15.
-import { applyEngine } from '../../dist/install/plan/engine.js';
+import { applyEngine } from '../../dist/install/install-engine.js';
 import { Connection } from '../../dist/postgres/connection.js';
 import { startDebian } from './debian-server.ts';
 import { percentile, report } from './report.ts';

@@ -5,7 +5,7 @@
 // Order: a predecessor's backends are ended before onTaken; onRelease has ended before the beat that lets go.
 // Fails by: a crash leaves leases that run out by themselves; central away: trust runs out, onLost, and the terms are taken
 // anew (as new ones) when it is back.
-import { backoffMs } from '../lifecycle/backoff.ts';
+import { repeat } from '../lifecycle/retry.ts';
 import type { WatchedService } from '../lifecycle/service-set.ts';
 import { TIMING } from '../lifecycle/timing.ts';
 import { wait } from '../lifecycle/wait.ts';
@@ -120,28 +120,29 @@ export class LeaseKeeper implements WatchedService {
   }
 
   async #run(): Promise<void> {
-    let failures = 0;
-    while (!this.#stopped.signal.aborted) {
-      this.turns += 1;
-      const startedMs = performance.now();
-      const isHurried = this.#isHurried;
-      this.#isHurried = false;
-      this.#pause = new AbortController();
-      try {
-        await this.#beatOnce({ isLooking: isHurried });
-        failures = 0;
-        // A plan that waits for nothing is carried out at once: at the start, or when there is more to hold.
-        const isEager = (this.#beats === 1 || isHurried) && this.#plan.take.length > 0;
-        if (!isEager && !this.#stopped.signal.aborted)
-          await wait(this.#beatMs - (performance.now() - startedMs), this.#pause.signal);
-      } catch (error) {
-        failures += 1;
+    const { signal } = this.#stopped;
+    await repeat(() => this.#turn(), {
+      backoff: TIMING.leases.trouble,
+      signal,
+      onFailure: (error) => {
         this.#options.onTrouble?.(error);
         this.#dropConnection(error);
-        await wait(backoffMs(failures, TIMING.leases.trouble), this.#stopped.signal);
-      }
-    }
+      },
+    });
     await this.#leave();
+  }
+
+  async #turn(): Promise<void> {
+    this.turns += 1;
+    const startedMs = performance.now();
+    const isHurried = this.#isHurried;
+    this.#isHurried = false;
+    this.#pause = new AbortController();
+    await this.#beatOnce({ isLooking: isHurried });
+    // A plan that waits for nothing is carried out at once: at the start, or when there is more to hold.
+    const isEager = (this.#beats === 1 || isHurried) && this.#plan.take.length > 0;
+    if (!isEager && !this.#stopped.signal.aborted)
+      await wait(this.#beatMs - (performance.now() - startedMs), this.#pause.signal);
   }
 
   async #beatOnce({ isLooking = false } = {}): Promise<void> {

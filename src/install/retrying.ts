@@ -1,22 +1,20 @@
 // Installs that run at once meet in catalogs that a whole server shares (roles, memberships) and in first registrations.
 // Every step can be made twice, so the loser of such a meeting simply tries again.
 import { sqlstateOf } from '../errors/sqlstate.ts';
-import { backoffMs } from '../lifecycle/backoff.ts';
+import { retry } from '../lifecycle/retry.ts';
 import { TIMING } from '../lifecycle/timing.ts';
-import { wait } from '../lifecycle/wait.ts';
 
 const ATTEMPTS = 6;
 
 /** Calls `attempt` again where it lost a race against a twin. */
 export async function retrying<T>(attempt: () => Promise<T>): Promise<T> {
-  for (let tries = 1; ; tries++) {
-    try {
-      return await attempt();
-    } catch (error) {
-      if (tries >= ATTEMPTS || !lostRace(error)) throw error;
-      await wait(backoffMs(tries, TIMING.install.collisions));
-    }
-  }
+  const result = await retry(attempt, {
+    backoff: TIMING.install.collisions,
+    onFailure(error, { failures }) {
+      if (failures >= ATTEMPTS || !lostRace(error)) throw error;
+    },
+  });
+  return result as T;
 }
 
 function lostRace(error: unknown): boolean {

@@ -31,7 +31,7 @@ import { RoundLimit } from './limits/round-limit.ts';
 import type { OnMoverOccurrence } from './occurrence.ts';
 import { ShardLoop } from './shard/shard-loop.ts';
 import type { Source } from './source/source.ts';
-import { waitForCentral } from './wait-for-central.ts';
+import { untilIdentified } from './until-identified.ts';
 
 export interface MoverOptions {
   readonly config: Config;
@@ -107,7 +107,7 @@ export class Mover implements Service {
    * @throws misconfigured where central is not installed, is another installation's, or refuses us for good.
    */
   async run(): Promise<void> {
-    const identity = await waitForCentral(this.#newLink('control'), {
+    const identity = await untilIdentified(this.#newLink('control'), {
       name: this.#config.name,
       signal: this.#stopped.signal,
       onTrouble: (error) => this.#centralTrouble(error),

@@ -12,8 +12,8 @@ import {
 } from '../../observability/lag/report.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT, Exit } from '../exit.ts';
+import { type Grouping, lagText } from '../terminal/lag-table.ts';
 import { json, jsonLine, widthOf } from '../terminal/output.ts';
-import { type Grouping, lagText } from './lag/table.ts';
 import { watchLag } from './lag/watch.ts';
 
 interface Options {

@@ -1,18 +1,13 @@
-// The bundled engine: PgQ's API in plain SQL, for databases without the extension.
+// What installs the bundled engine: PgQ's API in plain SQL, for databases without the extension. Pure.
 //
 // Order: tables, then functions, then grants, each by file name; all in one transaction under a lock, so that two installs
 // at once end with one engine and a crash leaves none. Functions and grants are re-applied whole, which is also the upgrade.
-import type { Database } from '../../config/config.ts';
-import { TributaryError } from '../../errors/tributary-error.ts';
-import { Connection } from '../../postgres/connection.ts';
 import { literal } from '../../postgres/quote.ts';
 import { ENGINE_MARK } from '../../queue/provider.ts';
-import { type DatabaseFacts, placeOf, readFacts } from '../facts/database.ts';
+import type { DatabaseFacts } from '../facts/database.ts';
 import { markSql } from '../facts/engine-state.ts';
-import { retrying } from '../retrying.ts';
-import { findProvider, findUnfit } from './provider.ts';
 import { markOf, type SqlFile, sqlFiles } from './sql-files.ts';
-import { fileStep, locked, renderSteps, runSteps, type Step } from './steps.ts';
+import { fileStep, locked, renderSteps, type Step } from './steps.ts';
 
 let mark: string | undefined;
 
@@ -81,65 +76,9 @@ export function engineSteps({
   ];
 }
 
-/** Installs or upgrades the engine, whoever's schema pgq is there: for databases that are known to be empty or ours. */
-export async function applyEngine(connection: Connection): Promise<void> {
-  await retrying(async () => {
-    const [row] = await connection.query<{ there: boolean }>(
-      "select to_regnamespace('pgq') is not null as there",
-    );
-    await runSteps(connection, locked(engineSteps({ isUpgrade: row?.there === true })));
-  });
-}
-
-export interface EngineResult {
-  /** The engine's version before, undefined where there was none. */
-  readonly before: string | undefined;
-  readonly version: string | undefined;
-  /** False: it was there in this very version. */
-  readonly changed: boolean;
-}
-
-/**
- * The engine alone into one database; refuses where somebody else's PgQ is.
- * @param options.isDry looks and changes nothing
- * @throws TributaryError, misconfigured, with the sentence that says why not.
- */
-export async function installEngine(database: Database, { isDry = false } = {}): Promise<EngineResult> {
-  const connection = await Connection.open(database, { applicationName: 'tributary install', asAdmin: true });
-  try {
-    const { pgq, ...facts } = await readFacts(connection, {
-      schema: 'pgq',
-      queues: [],
-      runtimeRole: database.user,
-      adminRole: database.admin?.user,
-    });
-    refuse({ pgq, ...facts }, placeOf(database));
-    const changed = pgq.mark !== engineMark();
-    if (isDry || !changed) return { before: pgq.version, version: pgq.version, changed };
-    await applyEngine(connection);
-    const [row] = await connection.query<{ version: string | null }>('select pgq.version() as version');
-    return { before: pgq.version, version: row?.version ?? undefined, changed };
-  } finally {
-    await connection.close();
-  }
-}
-
 /** What `installEngine` would run in an empty database. */
 export const engineScript = (options: { readonly whole: boolean }): string =>
   renderSteps(locked(engineSteps({ isUpgrade: false })), options);
-
-function refuse(facts: DatabaseFacts, place: string): void {
-  const unfit = findUnfit(facts, place);
-  const finding = findProvider(facts, 'pgq', place);
-  const sentence =
-    unfit ??
-    ('mistake' in finding ? finding.mistake : undefined) ??
-    (!('mistake' in finding) && (finding.provider === 'extension' || finding.provider === 'plain')
-      ? `${place} has ${finding.provider === 'extension' ? `the extension pgq ${finding.version}` : "somebody else's schema pgq"}: it is used as it is, and the bundled engine goes only where schema pgq is missing.`
-      : undefined) ??
-    engineHindrance(facts, place);
-  if (sentence !== undefined) throw new TributaryError(sentence, { code: 'engine', kind: 'misconfigured' });
-}
 
 /** Why the role that asks cannot install or upgrade the engine, with the SQL that would let it; undefined: it can. */
 export function engineHindrance({ server, pgq }: DatabaseFacts, place: string): string | undefined {

@@ -10,14 +10,13 @@ import type { Connection } from '../../postgres/connection.ts';
 import type { CoopBatch } from '../../queue/coop.ts';
 import { Attempt } from './batch/attempt.ts';
 import { inSlices } from './batch/slices.ts';
+import { asAWhole } from './batch/whole.ts';
 import type { BatchEnvironment, BatchResult } from './batch-environment.ts';
 import { Abandoned } from './call/handler-call.ts';
 import { runFree } from './free/run.ts';
-import { inPieces } from './groups/coalesce.ts';
 import { assertOfEvents } from './narrowing/central-trouble.ts';
 import { progressOf } from './narrowing/narrowing.ts';
 import { suspicionOf } from './narrowing/suspicion.ts';
-import { readBatch } from './reading/batch-reader.ts';
 import { TooManySavepoints } from './transaction/batch-transaction.ts';
 import { endWith } from './transaction/session.ts';
 import { Tripped } from './tries/probing.ts';
@@ -82,38 +81,4 @@ async function asAWholeOrInParts(tries: Tries): Promise<BatchResult> {
     await endWith('rollback', connection);
     return await asAWhole(tries.again(), { afterId: await progress(), isFailing: true });
   }
-}
-
-interface WholeOptions {
-  /** What is behind this event is done. */
-  readonly afterId: number | undefined;
-  /** It failed too often for one transaction before. */
-  readonly isFailing: boolean;
-}
-
-/** In one transaction, unless so many events fail that it has to be cut. */
-async function asAWhole(work: Attempt, { afterId, isFailing }: WholeOptions): Promise<BatchResult> {
-  const { handler, record, source, size, cancelStatement } = work.environment;
-  const transaction = work.transaction();
-  let behind = 0;
-  const runner = work.runner(transaction, { isFailing, behind: () => Math.max(0, behind) });
-  const chunks = readBatch(transaction, work.batch.token, {
-    source,
-    size,
-    isGathering: handler.batch !== undefined,
-    afterId,
-    cancelStatement,
-    onEstimate: (count) => {
-      behind = count;
-      record.progress.estimated(count);
-    },
-  });
-  for await (const { piece, read } of inPieces(chunks, work.gathering())) {
-    behind -= read;
-    await work.handle(piece, runner);
-    await work.writeManyOutcomes(transaction);
-    work.progress(read);
-  }
-  await work.finish(transaction);
-  return work.result();
 }

@@ -11,6 +11,7 @@ import { sentenceFor } from '../../errors/sentence.ts';
 import { sqlstateOf } from '../../errors/sqlstate.ts';
 import type { Handler } from '../../handler/contract.ts';
 import { backoffMs } from '../../lifecycle/backoff.ts';
+import { repeat } from '../../lifecycle/retry.ts';
 import type { Service } from '../../lifecycle/service.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import { wait } from '../../lifecycle/wait.ts';
@@ -73,7 +74,9 @@ export class Worker implements Service {
   #token: number | undefined;
   /** Taken and not finished, by an error that this process has lived through. */
   #isToHandBack = false;
-  #hasOverrun = false;
+  readonly #overrun = new AbortController();
+  /** Looks in a row that found no batch. */
+  #idle = 0;
 
   constructor(start: StartMessage, options: WorkerOptions) {
     this.name = start.slot;
@@ -109,48 +112,48 @@ export class Worker implements Service {
 
   /** Takes no further batch: the process is to be replaced. */
   endAfterBatch(): void {
-    this.#hasOverrun = true;
+    this.#overrun.abort();
     this.wake();
   }
 
   /** True where the process should be replaced: a handler that did not come back in time may still run in it. */
   get hasOverrun(): boolean {
-    return this.#hasOverrun;
+    return this.#overrun.signal.aborted;
   }
 
   async run(): Promise<void> {
-    let idle = 0;
-    let trouble = 0;
-    while (!this.#draining.signal.aborted && !this.#hasOverrun) {
-      this.signs.progress();
-      // Before the look: a wake that comes during it must not be lost.
-      this.#waking = new AbortController();
-      if (this.#draining.signal.aborted) break;
-      try {
-        if (await this.#work()) {
-          idle = 0;
-        } else {
-          idle += 1;
-          if (idle === 1) this.#options.send({ type: 'idle' });
-          await wait(
-            Math.min(backoffMs(idle, TIMING.worker.idle), this.#sentTicks.dueInMs ?? Infinity),
-            this.#waking.signal,
-          );
-          // Woken for nothing it is idle again, and says so.
-          if (this.#waking.signal.aborted) idle = 0;
-        }
-        trouble = 0;
-      } catch (error) {
-        trouble += 1;
-        idle = 0;
+    const signal = AbortSignal.any([this.#draining.signal, this.#overrun.signal]);
+    await repeat(() => this.#turn(), {
+      backoff: TIMING.connections.centralTrouble,
+      signal,
+      onFailure: async (error) => {
+        this.#idle = 0;
         // Not only where it is broken: a session may have become useless in other ways, read-only for one.
         await this.#dropConnection();
         this.#options.send({ type: 'troubled', sentence: sentenceFor(error, 'The central database') });
-        await wait(backoffMs(trouble, TIMING.connections.centralTrouble), this.#draining.signal);
-      }
-    }
+      },
+    });
     await this.#leave();
     this.record.folding.flush();
+  }
+
+  async #turn(): Promise<void> {
+    this.signs.progress();
+    // Before the look: a wake that comes during it must not be lost.
+    this.#waking = new AbortController();
+    if (this.#draining.signal.aborted) return;
+    if (await this.#work()) {
+      this.#idle = 0;
+      return;
+    }
+    this.#idle += 1;
+    if (this.#idle === 1) this.#options.send({ type: 'idle' });
+    await wait(
+      Math.min(backoffMs(this.#idle, TIMING.worker.idle), this.#sentTicks.dueInMs ?? Infinity),
+      this.#waking.signal,
+    );
+    // Woken for nothing it is idle again, and says so.
+    if (this.#waking.signal.aborted) this.#idle = 0;
   }
 
   /** @returns whether there was a batch. @throws where central cannot be used. */
@@ -174,7 +177,7 @@ export class Worker implements Service {
       const { hasOverrun, ...counts } = await this.#run(connection, batch).finally(() =>
         this.#recorder?.clear(),
       );
-      this.#hasOverrun ||= hasOverrun;
+      if (hasOverrun) this.#overrun.abort();
       this.#options.send({ type: 'finished', token, ...counts, rssBytes: process.memoryUsage.rss() });
     } catch (error) {
       const isStale = sqlstateOf(error) === STALE_BATCH_SQLSTATE;

@@ -1,6 +1,6 @@
-// Hears what central notifies: a tick on a queue, a changed number of workers. Only a bell: whoever is not woken polls.
+// Listens to what central notifies: a tick on a queue, a changed number of workers. It only wakes: what is not woken polls.
 import type { Database } from '../../config/config.ts';
-import { backoffMs } from '../../lifecycle/backoff.ts';
+import { repeat } from '../../lifecycle/retry.ts';
 import type { Service } from '../../lifecycle/service.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import { wait } from '../../lifecycle/wait.ts';
@@ -25,24 +25,19 @@ export class Notifications implements Service {
   }
 
   async run(): Promise<void> {
-    for (let failures = 0; !this.#stopped.signal.aborted; ) {
-      try {
-        await this.#listen(() => {
-          failures = 0;
-        });
-      } catch {
-        // The pool's own connection says what is wrong with central.
-        failures += 1;
-        await wait(backoffMs(failures, TIMING.pool.listenTrouble), this.#stopped.signal);
-      }
-    }
+    await repeat((onWell) => this.#listen(onWell), {
+      backoff: TIMING.pool.listenTrouble,
+      signal: this.#stopped.signal,
+      // The pool's own connection says what is wrong with central.
+      onFailure: () => {},
+    });
   }
 
   async stop(): Promise<void> {
     this.#stopped.abort();
   }
 
-  async #listen(onHearing: () => void): Promise<void> {
+  async #listen(onWell: () => void): Promise<void> {
     const { applicationName, onTick, onScale } = this.#options;
     const { signal } = this.#stopped;
     const connection = await Connection.open(this.#central, { applicationName, signal });
@@ -53,7 +48,7 @@ export class Notifications implements Service {
         else onScale(payload);
       });
       await connection.script('listen tributary_tick; listen tributary_workers');
-      onHearing();
+      onWell();
       while (!signal.aborted) {
         await Promise.race([wait(TIMING.pool.askEveryMs, signal), connection.closed]);
         if (!signal.aborted) await Promise.race([connection.query('select'), stopped]);

@@ -7,9 +7,8 @@ import { refuseYounger } from '../../central/younger.ts';
 import type { Config } from '../../config/config.ts';
 import { readWantedWorkers } from '../../coordination/worker-pool.ts';
 import { kindOf } from '../../errors/sqlstate.ts';
-import { backoffMs } from '../../lifecycle/backoff.ts';
+import { retry } from '../../lifecycle/retry.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
-import { wait } from '../../lifecycle/wait.ts';
 import type { WorkedQueue } from './start-message.ts';
 
 export interface WaitForCentralOptions {
@@ -32,21 +31,23 @@ export async function waitForCentral(
   control: CentralLink,
   { config, queues, signal, onTrouble, onOtherNumber }: WaitForCentralOptions,
 ): Promise<boolean> {
-  for (let failures = 1; !signal.aborted; failures += 1) {
-    try {
-      await readIdentity(control, config.name);
-      await refuseYounger(control);
-      const pools = new Map((await control.use(readWantedWorkers)).map((pool) => [pool.queue, pool]));
-      for (const { name, workers } of queues) {
-        const installed = pools.get(name)?.fileWanted;
-        if (installed !== workers) onOtherNumber(name, { file: workers, installed });
-      }
-      return true;
-    } catch (error) {
+  const look = async () => {
+    await readIdentity(control, config.name);
+    await refuseYounger(control);
+    const pools = new Map((await control.use(readWantedWorkers)).map((pool) => [pool.queue, pool]));
+    for (const { name, workers } of queues) {
+      const installed = pools.get(name)?.fileWanted;
+      if (installed !== workers) onOtherNumber(name, { file: workers, installed });
+    }
+    return true;
+  };
+  const isReady = await retry(look, {
+    backoff: TIMING.connections.centralTrouble,
+    signal,
+    onFailure(error) {
       if (kindOf(error) !== 'retryable') throw error;
       onTrouble(error);
-      await wait(backoffMs(failures, TIMING.connections.centralTrouble), signal);
-    }
-  }
-  return false;
+    },
+  });
+  return isReady === true;
 }

@@ -1,6 +1,6 @@
 // What install finds changed: the mark on an engine is of what is there, not of what was installed once.
 import { describe, expect, test } from 'vitest';
-import { installEngine } from '../../../src/install/plan/engine.ts';
+import { installEngine } from '../../../src/install/install-engine.ts';
 import { Connection } from '../../../src/postgres/connection.ts';
 import { identifier, literal } from '../../../src/postgres/quote.ts';
 import { givenDatabase, provider } from '../../support/server/database.ts';

@@ -1,6 +1,6 @@
 // The template databases: the provider's PgQ, and with it the central schema; made once per server, copied for each test database.
 import type { Config, Database } from '../../../src/config/config.ts';
-import { applyEngine } from '../../../src/install/plan/engine.ts';
+import { applyEngine } from '../../../src/install/install-engine.ts';
 import { runSteps } from '../../../src/install/plan/steps.ts';
 import { surveyCentral } from '../../../src/install/survey.ts';
 import { Connection } from '../../../src/postgres/connection.ts';

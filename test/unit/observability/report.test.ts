@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { lagText } from '../../../src/cli/commands/lag/table.ts';
+import { lagText } from '../../../src/cli/terminal/lag-table.ts';
 import { sentenceAge } from '../../../src/errors/age.ts';
 import {
   type CentralLag,
@@ -126,7 +126,7 @@ describe('observability/lag/report', () => {
   });
 });
 
-describe('cli/commands/lag/table', () => {
+describe('cli/terminal/lag-table', () => {
   test('healthy sources are one line', () => {
     const shown = text(report([source({ secondsBehind: 0.3 }), source({ shard: 's2', state: 'moving' })]));
     expect(shown).toBe(

@@ -11,9 +11,10 @@ import { inPieces } from '../groups/coalesce.ts';
 import { assertOfEvents } from '../narrowing/central-trouble.ts';
 import type { Loss } from '../narrowing/losses.ts';
 import { markNarrowing, openNarrowing } from '../narrowing/narrowing.ts';
-import { condemned, firstWidth, nextSlice, nextWidth, sliceEnd } from '../narrowing/slice-plan.ts';
+import { condemned, firstWidth, nextSlice, nextWidth } from '../narrowing/slice-plan.ts';
 import { estimate } from '../reading/estimate.ts';
 import { readAhead } from '../reading/read-ahead.ts';
+import { sliceEnd } from '../reading/same-id.ts';
 import { Tripped, untilProbe } from '../tries/probing.ts';
 import type { Attempt } from './attempt.ts';
 

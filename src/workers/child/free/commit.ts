@@ -15,7 +15,7 @@ import { writeOutcomes } from '../call/write-outcomes.ts';
 import { assertOfEvents } from '../narrowing/central-trouble.ts';
 import { type Range, rangeOf } from '../narrowing/losses.ts';
 import { openNarrowing, stepNarrowing } from '../narrowing/narrowing.ts';
-import { sliceEnd } from '../narrowing/slice-plan.ts';
+import { sliceEnd } from '../reading/same-id.ts';
 import { BatchTransaction } from '../transaction/batch-transaction.ts';
 import { isCollision, RERUNS } from '../transaction/collisions.ts';
 import { Outbox } from '../transaction/outbox.ts';

@@ -4,7 +4,7 @@
 import { TributaryError } from '../../../errors/tributary-error.ts';
 import type { BatchHandler, CoalesceKey, FreeBatchHandler } from '../../../handler/contract.ts';
 import type { BatchEvent } from '../../../handler/event.ts';
-import { sliceEnd } from '../narrowing/slice-plan.ts';
+import { sliceEnd } from '../reading/same-id.ts';
 
 /** Events for one call, in order, and among them those that have no key because the handler's `coalesce` threw. */
 export interface EventPiece {

@@ -1,4 +1,5 @@
 // How a batch that cannot be handled as a whole is cut into slices, each a transaction of its own. Pure.
+import { sliceEnd } from '../reading/same-id.ts';
 
 /** Events of a slice when nothing is known yet. */
 export const WIDEST = 64;
@@ -37,13 +38,6 @@ export function condemned(suspect: SuspectSlice | undefined): number | undefined
   return deaths >= DEATHS_ALONE || deaths + kills >= DEATHS_AND_KILLS_ALONE ? first : undefined;
 }
 
-/** The end of the slice that begins at `from`: at most `width` ids, never between two events of one id. */
-export function sliceEnd(ids: readonly number[], from: number, width: number): number {
-  let end = Math.min(ids.length, from + width);
-  while (end < ids.length && ids[end] === ids[end - 1]) end += 1;
-  return end;
-}
-
 export interface Slice {
   readonly end: number;
   /** Noted before it is run, so that it is known if it kills its worker. */
@@ -74,15 +68,4 @@ export function nextSlice(
 function firstFrom(ids: readonly number[], id: number): number {
   const at = ids.findIndex((other) => other >= id);
   return at < 0 ? ids.length : at;
-}
-
-/**
- * How many of the events read can be used: those of the last id may go on behind the end of what was read.
- * @returns 0 where all have one id and more must be read.
- */
-export function usable(ids: readonly number[], isAll: boolean): number {
-  if (isAll) return ids.length;
-  let end = ids.length - 1;
-  while (end > 0 && ids[end] === ids[end - 1]) end -= 1;
-  return Math.max(0, end);
 }

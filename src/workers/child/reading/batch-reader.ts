@@ -1,10 +1,10 @@
 // Reads a batch's events: a small batch at once, as the bytes of one COPY; a larger one in chunks through a cursor in the
 // batch's transaction. Memory stays flat either way.
 import { BatchEvent, type EventSource } from '../../../handler/event.ts';
-import { usable } from '../narrowing/slice-plan.ts';
 import type { BatchTransaction } from '../transaction/batch-transaction.ts';
 import { estimateSql } from './estimate.ts';
 import { BINARY_COLUMNS, binaryRows, TextRow } from './event-rows.ts';
+import { usable } from './same-id.ts';
 
 /** As many events as a `batch` handler gets in one call. */
 export const MOST_EVENTS = 2_000;

@@ -1,8 +1,8 @@
 // Reads a part of a batch in a transaction of its own, which is over before anything is done with it.
 import type { BatchEvent, EventSource } from '../../../handler/event.ts';
-import { usable } from '../narrowing/slice-plan.ts';
 import type { BatchTransaction } from '../transaction/batch-transaction.ts';
 import { type EventSize, readSome } from './batch-reader.ts';
+import { usable } from './same-id.ts';
 
 export interface ReadAheadOptions {
   readonly token: number;

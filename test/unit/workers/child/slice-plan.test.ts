@@ -6,9 +6,8 @@ import {
   nextSlice,
   nextWidth,
   type SuspectSlice,
-  sliceEnd,
-  usable,
 } from '../../../../src/workers/child/narrowing/slice-plan.ts';
+import { sliceEnd, usable } from '../../../../src/workers/child/reading/same-id.ts';
 
 /** Handles a batch in slices as the worker does, dying in each slice that holds the killer. */
 function deathsUntilFound(ids: readonly number[], killer: number): { deaths: number; done: number[] } {

@@ -1,7 +1,7 @@
 // Lag as tables for people: central queues, sources that are not healthy with their reasons, or all grouped.
 
-import { plain } from '../../../lifecycle/plain.ts';
-import { type Alike, alike } from '../../../observability/lag/alike.ts';
+import { plain } from '../../lifecycle/plain.ts';
+import { type Alike, alike } from '../../observability/lag/alike.ts';
 import {
   type CentralLag,
   catchUpSeconds,
@@ -10,9 +10,9 @@ import {
   type LagState,
   type SourceLag,
   unhealthy,
-} from '../../../observability/lag/report.ts';
-import { wrapped } from '../../terminal/fit.ts';
-import { type Column, count, seconds, table } from '../../terminal/output.ts';
+} from '../../observability/lag/report.ts';
+import { wrapped } from './fit.ts';
+import { type Column, count, seconds, table } from './output.ts';
 
 export type Grouping = 'shard' | 'queue' | 'source';
 

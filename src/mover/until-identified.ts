@@ -3,11 +3,10 @@
 import type { CentralLink } from '../central/central-link.ts';
 import { type Identity, readIdentity } from '../central/identity.ts';
 import { kindOf } from '../errors/sqlstate.ts';
-import { backoffMs } from '../lifecycle/backoff.ts';
+import { retry } from '../lifecycle/retry.ts';
 import { TIMING } from '../lifecycle/timing.ts';
-import { wait } from '../lifecycle/wait.ts';
 
-export interface WaitForCentralOptions {
+export interface IdentityOptions {
   /** The installation's name in the file. */
   readonly name: string;
   readonly signal: AbortSignal;
@@ -18,20 +17,23 @@ export interface WaitForCentralOptions {
  * @returns which installation central is; undefined: stopped before central answered.
  * @throws misconfigured where central is not installed, is another installation's, or refuses us for good.
  */
-export async function waitForCentral(
+export async function untilIdentified(
   link: CentralLink,
-  { name, signal, onTrouble }: WaitForCentralOptions,
+  { name, signal, onTrouble }: IdentityOptions,
 ): Promise<Identity | undefined> {
-  for (let failures = 1; !signal.aborted; failures += 1) {
+  const look = async () => {
     try {
       return await readIdentity(link, name);
-    } catch (error) {
-      if (kindOf(error) !== 'retryable') throw error;
-      onTrouble(error);
-      await wait(backoffMs(failures, TIMING.connections.centralTrouble), signal);
     } finally {
       await link.close();
     }
-  }
-  return undefined;
+  };
+  return await retry(look, {
+    backoff: TIMING.connections.centralTrouble,
+    signal,
+    onFailure(error) {
+      if (kindOf(error) !== 'retryable') throw error;
+      onTrouble(error);
+    },
+  });
 }
