@@ -38,7 +38,9 @@ async function end(process: TestProcess): Promise<void> {
 }
 
 describe('shards with PgQue', () => {
-  test('every committed event is handled once, while tables rotate, writers are late and the mover is killed', async () => {
+  test('every committed event is handled once, while tables rotate, writers are late and the mover is killed', {
+    timeout: 400_000,
+  }, async () => {
     const forwarding = await givenPgques({
       queues: '  orders: { workers: 2, create: true, handler: ./write.mjs }',
       others: { 'write.mjs': HANDLER },
@@ -63,7 +65,7 @@ describe('shards with PgQue', () => {
         await turn();
         return rotations >= round * 6;
       };
-      await until(isTurned, { what: 'tables to come round', timeoutMs: 60_000 });
+      await until(isTurned, { what: 'tables to come round', timeoutMs: 150_000 });
       mover.kill('SIGKILL');
       mover = forwarding.startMover();
     }
@@ -72,7 +74,7 @@ describe('shards with PgQue', () => {
     const handled = () => forwarding.central.query<{ origin: string }>('select origin from handled');
     await until(async () => (await handled()).length >= committed.length, {
       what: `${committed.length} events to be handled`,
-      timeoutMs: 60_000,
+      timeoutMs: 150_000,
     });
     expect((await handled()).map(({ origin }) => origin).toSorted()).toEqual(committed.toSorted());
     // The one before it may have moved everything; a process that is not up yet is ended by the signal.

@@ -30,7 +30,9 @@ async function consume(central: Connection, queue: string): Promise<string[]> {
 }
 
 describe('mover', () => {
-  test('tables that rotate all the time on both sides lose and repeat nothing, also when the mover is killed', async () => {
+  test('tables that rotate all the time on both sides lose and repeat nothing, also when the mover is killed', {
+    timeout: 400_000,
+  }, async () => {
     const forwarding = await givenForwarding({ shards: 2 });
     const central = await forwarding.central.connect();
     const shards = await Promise.all(forwarding.shards.map((shard) => shard.connect()));
@@ -57,7 +59,7 @@ describe('mover', () => {
         await turn();
         return rotations.shards >= round * 12 && rotations.central >= round * 4;
       };
-      await until(isTurned, { what: 'tables to come round', timeoutMs: 60_000 });
+      await until(isTurned, { what: 'tables to come round', timeoutMs: 150_000 });
       mover.kill('SIGKILL');
       mover = forwarding.startMover();
     }
@@ -67,7 +69,7 @@ describe('mover', () => {
       await turn();
       return arrived.length >= committed.length;
     };
-    await until(isComplete, { what: `${committed.length} events in central`, timeoutMs: 30_000 });
+    await until(isComplete, { what: `${committed.length} events in central`, timeoutMs: 150_000 });
     expect(arrived.toSorted()).toEqual(committed.toSorted());
     const halted = `select shard, queue, halt_reason from tributary.source where state = 'halted'`;
     expect(await central.query(halted)).toEqual([]);

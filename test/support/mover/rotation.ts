@@ -1,5 +1,6 @@
 // What the mover's upkeep does every few seconds, at once: watermarks that follow the positions, and rotations.
 import { setTimeout as pause } from 'node:timers/promises';
+import { onTestFinished } from 'vitest';
 import { kindOf } from '../../../src/errors/sqlstate.ts';
 import type { Connection } from '../../../src/postgres/connection.ts';
 import type { PgqSchema } from '../../../src/queue/provider.ts';
@@ -52,16 +53,26 @@ export async function followPositions(
   }
 }
 
-/** Writes until told to stop, with late commits and roll-backs; every origin that was committed. */
-export async function writeWhile(
-  shard: TestDatabase,
-  {
-    name,
-    queues,
-    random,
-    signal,
-  }: { name: string; queues: readonly string[]; random: Random; signal: AbortSignal },
-): Promise<string[]> {
+interface Writing {
+  /** Of the shard. */
+  readonly name: string;
+  readonly queues: readonly string[];
+  readonly random: Random;
+  readonly signal: AbortSignal;
+}
+
+/** Writes until told to stop, or until the test is over, with late commits and roll-backs; every origin that was committed. */
+export function writeWhile(shard: TestDatabase, { signal, ...options }: Writing): Promise<string[]> {
+  const over = new AbortController();
+  const written = write(shard, { ...options, signal: AbortSignal.any([signal, over.signal]) });
+  onTestFinished(async () => {
+    over.abort();
+    await written.catch(() => {});
+  });
+  return written;
+}
+
+async function write(shard: TestDatabase, { name, queues, random, signal }: Writing): Promise<string[]> {
   const connection = await shard.connect();
   const committed: string[] = [];
   while (!signal.aborted) {
