@@ -96,7 +96,10 @@ function sayCut(
 ): void {
   const about = { shard, queue, events, bytes, parts };
   if (isLast) {
-    log.info(about, `a window of ${shard}:${queue} went on in ${parts} parts, ${events} events in all`);
+    log.info(
+      about,
+      `a window of ${shard}:${queue} went on in ${parts} parts, ${counted(events, 'event')} in all`,
+    );
   } else if (parts === 1) {
     log.warn(
       about,
