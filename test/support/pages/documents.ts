@@ -13,7 +13,10 @@ export interface Document {
   readonly headings: readonly string[];
 }
 
-const TOP = ['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'src/README.md'];
+const TOP = [
+  ...['README.md', 'CHANGELOG.md', 'CONTRIBUTING.md', 'src/README.md', 'src/coordination/README.md'],
+  ...['sql/pgq/README.md', 'sql/tributary/functions/README.md'],
+];
 
 export function documents(): Document[] {
   const paths = [

@@ -27,6 +27,31 @@ as $$
 $$;
 
 -- ----------------------------------------------------------------------
+-- Function: tributary.member_key(1)
+--
+--      The key of the advisory lock that ties backends to a member. The number, TRIB in ASCII, keeps it apart from the keys of
+--      other programs that hash the same text. Simple enough for the planner to put it into its caller.
+--
+-- Parameters:
+--      member  - id
+--
+-- Returns:
+--      the key
+--
+-- Writes:
+--      none
+--
+-- Called by:
+--      tributary.member_hold, tributary.end_member
+-- ----------------------------------------------------------------------
+create or replace function tributary.member_key(member uuid)
+returns bigint
+language sql immutable
+as $$
+    select pg_catalog.hashtextextended(member::text, 1414678850)
+$$;
+
+-- ----------------------------------------------------------------------
 -- Function: tributary.member_hold(1)
 --
 --      Ties the current transaction to a member: whoever takes over one of its leases ends this backend, so that a process
@@ -50,7 +75,7 @@ language sql
 set search_path = pg_catalog, pg_temp
 as $$
     -- Never waits: anybody may hold an advisory lock, and without the tie positions still decide.
-    select pg_try_advisory_xact_lock_shared(hashtextextended(member::text, 1414678850))
+    select pg_try_advisory_xact_lock_shared(tributary.member_key(member))
 $$;
 
 -- ----------------------------------------------------------------------
@@ -82,7 +107,7 @@ as $$
         from pg_locks l
         where l.locktype = 'advisory' and l.granted and l.objsubid = 1
             and l.database = (select d.oid from pg_database d where d.datname = current_database())
-            and l.classid::bigint = (hashtextextended(member::text, 1414678850) >> 32) & 4294967295
-            and l.objid::bigint = hashtextextended(member::text, 1414678850) & 4294967295
+            and l.classid::bigint = (tributary.member_key(member) >> 32) & 4294967295
+            and l.objid::bigint = tributary.member_key(member) & 4294967295
             and l.pid <> pg_backend_pid()), 0)::integer
 $$;
