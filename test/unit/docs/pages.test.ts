@@ -6,6 +6,7 @@ import { FAIL_POINTS } from '../../../src/lifecycle/fail-point.ts';
 import { packagePath } from '../../../src/lifecycle/package-root.ts';
 import { type Document, documents, namedCommands, namedPaths } from '../../support/pages/documents.ts';
 import { filesIn } from '../../support/pages/source-tree.ts';
+import { cellsOf, namesOf, rowsUnder } from '../../support/pages/tables.ts';
 import { run } from '../../support/processes/run-cli.ts';
 
 const pages = documents();
@@ -57,9 +58,19 @@ describe('docs', () => {
     expect(steps.filter((step) => namedPaths(step).length === 0)).toEqual([]);
   });
 
-  test('the map lists the fail points', () => {
-    const text = page('src/README.md').text;
-    expect(FAIL_POINTS.filter((point) => !text.includes(`\`${point}\``))).toEqual([]);
+  test('the map lists the fail points, and the files that each is in', () => {
+    const rows = rowsUnder('src/README.md', 'Fail points').map(cellsOf);
+    expect(rows.flatMap(([names = '']) => namesOf(names)).sort()).toEqual([...FAIL_POINTS].sort());
+    const sources = filesIn('src', '.ts');
+    for (const [names = '', files = '', after = ''] of rows) {
+      for (const name of namesOf(names)) {
+        const users = sources.filter(({ text }) => text.includes(`failPoint('${name}')`));
+        expect(users.map(({ path }) => path.slice('src/'.length)).sort(), name).toEqual(
+          namesOf(files).sort(),
+        );
+      }
+      expect(after).not.toBe('');
+    }
   });
 
   test('every function of ours that a page names is in an SQL file', () => {
