@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Config } from '../../../src/config/config.ts';
 import { loadConfig } from '../../../src/config/load.ts';
 import { install } from '../../../src/install/install.ts';
+import type { Connection } from '../../../src/postgres/connection.ts';
 import {
   compare,
   describeProof,
@@ -97,26 +98,41 @@ async function movedTo({ central, config }: Forwarding): Promise<number> {
   return row?.n ?? 0;
 }
 
-async function proofOf({ central, shards, config }: Forwarding): Promise<Proof> {
-  const sources = config.queues.flatMap(({ from }) => from);
-  const connections = await Promise.all(shards.map((shard) => shard.connect()));
-  const ofCentral = await central.connect();
+/** One to central, and one to each shard. */
+type Connections = readonly [Connection, ...Connection[]];
+
+const openAll = async ({ central, shards }: Forwarding): Promise<Connections> => [
+  await central.connect(),
+  ...(await Promise.all(shards.map((shard) => shard.connect()))),
+];
+const closeAll = (connections: Connections) => Promise.all(connections.map((one) => one.close()));
+
+async function proofOf(forwarding: Forwarding): Promise<Proof> {
+  const connections = await openAll(forwarding);
   try {
-    const rows = await Promise.all(
-      connections.map(async (connection, at) => {
-        const lists = [];
-        const schema = shards[at]?.schema as PgqSchema;
-        for (const queue of sources)
-          lists.push(await readShardEvents(connection, { shard: `s${at + 1}`, queue, schema }));
-        return lists.flat();
-      }),
-    );
-    const moved = [];
-    for (const { name } of config.queues) moved.push(await readCentralEvents(ofCentral, { queue: name }));
-    return compare(rows.flat(), moved.flat());
+    return await proofOver(connections, forwarding);
   } finally {
-    await Promise.all([...connections, ofCentral].map((connection) => connection.close()));
+    await closeAll(connections);
   }
+}
+
+async function proofOver(
+  [ofCentral, ...ofShards]: Connections,
+  { shards, config }: Forwarding,
+): Promise<Proof> {
+  const sources = config.queues.flatMap(({ from }) => from);
+  const rows = await Promise.all(
+    ofShards.map(async (connection, at) => {
+      const lists = [];
+      const schema = shards[at]?.schema as PgqSchema;
+      for (const queue of sources)
+        lists.push(await readShardEvents(connection, { shard: `s${at + 1}`, queue, schema }));
+      return lists.flat();
+    }),
+  );
+  const moved = [];
+  for (const { name } of config.queues) moved.push(await readCentralEvents(ofCentral, { queue: name }));
+  return compare(rows.flat(), moved.flat());
 }
 
 async function untilProven(
@@ -124,20 +140,29 @@ async function untilProven(
   { timeoutMs = 40_000, mayCut = false }: ProvenOptions = {},
 ): Promise<Proof> {
   const deadline = Date.now() + timeoutMs;
-  for (;;) {
-    const beganMs = performance.now();
-    const proof = await proofOf(forwarding);
-    const isOver = proof.lost.length === 0 || Date.now() > deadline;
-    const isBroken = !holds({ ...proof, lost: [], ...(mayCut ? { split: [] } : {}) });
-    if (isBroken || (isOver && proof.lost.length > 0)) throw new Error(describeProof(proof));
-    if (isOver) break;
-    // It reads all that there is: half of the time is left to those who move it.
-    await pause(Math.max(100, performance.now() - beganMs));
+  let connections = await openAll(forwarding);
+  try {
+    for (;;) {
+      const beganMs = performance.now();
+      if (connections.some(({ failed }) => failed)) {
+        await closeAll(connections);
+        connections = await openAll(forwarding);
+      }
+      const proof = await proofOver(connections, forwarding);
+      const isOver = proof.lost.length === 0 || Date.now() > deadline;
+      const isBroken = !holds({ ...proof, lost: [], ...(mayCut ? { split: [] } : {}) });
+      if (isBroken || (isOver && proof.lost.length > 0)) throw new Error(describeProof(proof));
+      if (isOver) break;
+      // It reads all that there is: half of the time is left to those who move it.
+      await pause(Math.max(100, performance.now() - beganMs));
+    }
+    // What no tick covers is there, but nobody would ever be handed it.
+    for (const { name } of forwarding.config.queues)
+      await until(() => isTicked(forwarding, name), { what: `a tick of ${name} that covers all of it` });
+    return await proofOver(connections, forwarding);
+  } finally {
+    await closeAll(connections);
   }
-  // What no tick covers is there, but nobody would ever be handed it.
-  for (const { name } of forwarding.config.queues)
-    await until(() => isTicked(forwarding, name), { what: `a tick of ${name} that covers all of it` });
-  return await proofOf(forwarding);
 }
 
 async function isTicked({ central }: Forwarding, queue: string): Promise<boolean> {
