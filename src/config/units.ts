@@ -57,12 +57,6 @@ export function parseRate(text: string): number {
 /** The shortest text that `parseDuration` reads back as `ms`. */
 export const formatDuration = (ms: number): string => format(ms, DURATIONS, 's');
 
-/** The shortest text with one unit that `parseSize` reads back as `bytes`. */
-export const formatSize = (bytes: number): string => {
-  const [unit, factor] = SIZES.find(([, factor]) => bytes >= factor && bytes % factor === 0) ?? ['B', 1];
-  return `${bytes / factor}${unit}`;
-};
-
 interface Words {
   readonly wanted: string;
   bare(number: string): string;

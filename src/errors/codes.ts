@@ -89,7 +89,6 @@ export const ERROR_CODES = {
     means: 'This database is known to central under another shard name.',
     remedy: 'Correct the URL, or `tributary shard rename`.',
   },
-  'no-answer': { means: 'A function of central gave no row.', remedy: 'Report it: this is a defect.' },
   'no-json': {
     means: '`event.json()` was called, and the data of the event is no JSON.',
     remedy: 'Look at the producer; in the handler use `event.data` where data is plain text.',

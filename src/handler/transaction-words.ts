@@ -36,11 +36,6 @@ export function statementWords(sql: string): StatementWords {
   return verdict;
 }
 
-/** @returns the word that controls the transaction, in upper case, if any statement of the text begins with one. */
-export function transactionWord(sql: string): string | undefined {
-  return statementWords(sql).control;
-}
-
 function find(sql: string): StatementWords {
   const all = [...openings(sql)];
   const maySet = all.some(([first]) => SETTING.has(first)) || /set_config/i.test(sql);

@@ -172,7 +172,7 @@ export async function surveyShards(
 }
 
 /** A plan that does nothing, with one reason. */
-export const unreached = (sentence: string): ShardPlan => ({
+const unreached = (sentence: string): ShardPlan => ({
   provider: undefined,
   version: undefined,
   steps: [],

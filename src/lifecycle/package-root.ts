@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** Absolute path of the folder that holds package.json. */
-export const packageRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
+const packageRoot = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 
 /** Absolute path of a file or folder of the package. */
 export const packagePath = (...parts: string[]): string => join(packageRoot, ...parts);

@@ -2,7 +2,6 @@
 //
 // It reads the event tables themselves, so it sees what rotation has not taken yet: for proofs rotation must be slower
 // than the run.
-import { createHash } from 'node:crypto';
 import type { Connection } from '../postgres/connection.ts';
 import { disorderedIn, firstTicks, type Ordered, type ProofTick } from './order.ts';
 
@@ -116,24 +115,6 @@ export function compare(shards: readonly ProofRow[], central: readonly ProofRow[
 export function holds(proof: Proof): boolean {
   const { lost, invented, twice, split, disordered } = proof;
   return [lost, invented, twice, split, disordered].every((list) => list.length === 0);
-}
-
-/** One line that tells what a proof found; names at most three culprits of each kind. */
-export function describeProof(proof: Proof): string {
-  const faults = (['lost', 'invented', 'twice', 'split', 'disordered'] as const)
-    .filter((kind) => proof[kind].length > 0)
-    .map((kind) => `${proof[kind].length} ${kind} (${proof[kind].slice(0, 3).join(', ')})`);
-  const counts = `${proof.committed} committed, ${proof.moved} moved`;
-  return faults.length === 0
-    ? `${counts}: each exactly once, in order, no transaction split`
-    : `${counts}: ${faults.join('; ')}`;
-}
-
-/** A fingerprint of a set of origins, for comparing sides without listing them. */
-export function originsHash(rows: readonly ProofRow[]): string {
-  const hash = createHash('sha256');
-  for (const origin of rows.map((row) => row.origin).sort()) hash.update(`${origin}\n`);
-  return hash.digest('hex');
 }
 
 function sourceOf(origin: string): string {

@@ -1,5 +1,5 @@
 // Queries of cooperative consumption (tributary.coop_*): several members share one position of a central queue.
-import { TributaryError } from '../errors/tributary-error.ts';
+import { literal } from '../postgres/quote.ts';
 
 /** Whatever runs one statement: our own connection, with plain types or ours. */
 export interface Querier {
@@ -76,16 +76,26 @@ export async function coopNextBatch(
 }
 
 /**
- * Last statement of the handler's transaction.
- * @throws SQLSTATE TB001 where the batch was taken over or finished: the transaction can only be rolled back.
+ * First statement of the handler's transaction: a member that takes the batch over ends this backend.
+ * @param token of the batch, or a placeholder such as `$1`.
  */
-export async function coopFinish(connection: Querier, token: number): Promise<void> {
-  await connection.query('select tributary.coop_finish_batch($1::int8)', [token]);
-}
+export const coopHoldSql = (token: number | string): string => `select tributary.coop_hold(${token})`;
 
-/** First statement of the handler's transaction: whoever takes the batch over ends this backend. @returns whether the token is still valid. */
-export async function coopHold(connection: Querier, token: number): Promise<boolean> {
-  return isTrue(await connection.query('select tributary.coop_hold($1::int8) as answer', [token]));
+/**
+ * Last statement of the handler's transaction.
+ * Raises TB001 where the batch was taken over or finished: the transaction can only be rolled back.
+ */
+export const coopFinishSql = (token: number | string): string =>
+  `select tributary.coop_finish_batch(${token})`;
+
+/** Turns a plain consumer into the group, with its position and its retries. Gives 0 where the group is there and the consumer is not. */
+export const coopAdoptSql = ({ queue, consumer, group }: Adoption): string =>
+  `select tributary.coop_adopt(${literal(queue)}, ${literal(consumer)}, ${literal(group)})`;
+
+export interface Adoption {
+  readonly queue: string;
+  readonly consumer: string;
+  readonly group: string;
 }
 
 /** Sign of life, over another connection than the handler's. @returns whether the token is still valid. */
@@ -137,20 +147,6 @@ export async function coopRegister(
   );
 }
 
-/** An open batch stays for the others to take. @returns whether there was such a member. */
-export async function coopUnregister(
-  connection: Querier,
-  { queue, group, member }: CoopMember,
-): Promise<boolean> {
-  return isTrue(
-    await connection.query('select tributary.coop_unregister($1, $2, $3) = 1 as answer', [
-      queue,
-      group,
-      member,
-    ]),
-  );
-}
-
 /**
  * The goodbye of a process; the batch that another one has under the same name by now is left alone.
  * @param token of the last batch that it took.
@@ -168,48 +164,6 @@ export async function coopLeave(
       token ?? null,
     ]),
   );
-}
-
-/** Turns a plain consumer into the group, with its position and its retries. @returns false where the group is there and the consumer is not. */
-export async function coopAdopt(
-  connection: Querier,
-  { queue, consumer, group }: { readonly queue: string; readonly consumer: string; readonly group: string },
-): Promise<boolean> {
-  return isTrue(
-    await connection.query('select tributary.coop_adopt($1, $2, $3) = 1 as answer', [queue, consumer, group]),
-  );
-}
-
-export interface DroppedGroup {
-  readonly members: number;
-  readonly openBatches: number;
-  /** Events that waited to be tried again, gone with the group. */
-  readonly retries: number;
-}
-
-/** Ends a group for ever; refuses while batches are open or events wait to be tried again, unless forced. */
-export async function coopDropGroup(
-  connection: Querier,
-  {
-    queue,
-    group,
-    force = false,
-  }: { readonly queue: string; readonly group: string; readonly force?: boolean },
-): Promise<DroppedGroup> {
-  const [row] = await connection.query(
-    'select members, open_batches, retries from tributary.coop_drop_group($1, $2, $3)',
-    [queue, group, force],
-  );
-  if (row === undefined)
-    throw new TributaryError(`Queue ${queue} gave no answer about group ${group}.`, {
-      code: 'no-answer',
-      kind: 'internal',
-    });
-  return {
-    members: Number(row.members),
-    openBatches: Number(row.open_batches),
-    retries: Number(row.retries),
-  };
 }
 
 const isTrue = ([row]: Record<string, unknown>[]): boolean => row?.answer === true;

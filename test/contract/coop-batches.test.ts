@@ -1,11 +1,23 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Connection } from '../../src/postgres/connection.ts';
-import { coopFinish, coopHold, coopTouch, coopUnregister } from '../../src/queue/coop.ts';
+import { coopTouch } from '../../src/queue/coop.ts';
 import { givenCentral } from '../support/server/central-schema.ts';
 import type { TestDatabase } from '../support/server/database.ts';
 import { givenServer } from '../support/server/server.ts';
 import { until } from '../support/until.ts';
-import { drain, givenGroup, payloadsOf, produce, rowsOf, silence, take, taken } from './coop.ts';
+import {
+  coopFinish,
+  coopHold,
+  coopUnregister,
+  drain,
+  givenGroup,
+  payloadsOf,
+  produce,
+  rowsOf,
+  silence,
+  take,
+  taken,
+} from './coop.ts';
 import { eventsOf, isWaiting, rotate, scalar, tick } from './pgq.ts';
 
 let db: TestDatabase;

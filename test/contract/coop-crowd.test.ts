@@ -2,12 +2,11 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Connection } from '../../src/postgres/connection.ts';
-import { coopFinish, coopHold, coopUnregister } from '../../src/queue/coop.ts';
 import { givenCentral } from '../support/server/central-schema.ts';
 import type { TestDatabase } from '../support/server/database.ts';
 import { givenServer } from '../support/server/server.ts';
 import { until } from '../support/until.ts';
-import { type Group, givenGroup, rowsOf, take } from './coop.ts';
+import { coopFinish, coopHold, coopUnregister, type Group, givenGroup, rowsOf, take } from './coop.ts';
 import { rotate, scalar } from './pgq.ts';
 
 let db: TestDatabase;

@@ -1,10 +1,10 @@
 // The known defects of upstream's pgq_coop, by their numbers in docs/pgq, against our functions of the same names.
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Connection } from '../../src/postgres/connection.ts';
-import { coopFinish, coopTouch } from '../../src/queue/coop.ts';
+import { coopTouch } from '../../src/queue/coop.ts';
 import { givenCentral } from '../support/server/central-schema.ts';
 import type { TestDatabase } from '../support/server/database.ts';
-import { type Group, produce, rowsOf, silence, take, taken } from './coop.ts';
+import { coopFinish, type Group, produce, rowsOf, silence, take, taken } from './coop.ts';
 import { dataOf, eventsOf, givenQueue, type Queryable, scalar, warningsOf } from './pgq.ts';
 
 let db: TestDatabase;

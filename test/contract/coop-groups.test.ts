@@ -1,17 +1,23 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import {
-  coopAdopt,
-  coopDropGroup,
-  coopFinish,
-  coopRegister,
-  coopUnregister,
-  type Querier,
-} from '../../src/queue/coop.ts';
+import { coopFinishSql, coopRegister, type Querier } from '../../src/queue/coop.ts';
 import { givenCentral } from '../support/server/central-schema.ts';
 import type { TestDatabase } from '../support/server/database.ts';
 import { givenServer } from '../support/server/server.ts';
 import { until } from '../support/until.ts';
-import { drain, givenGroup, payloadsOf, produce, registerGroup, rowsOf, take, taken } from './coop.ts';
+import {
+  coopAdopt,
+  coopDropGroup,
+  coopFinish,
+  coopUnregister,
+  drain,
+  givenGroup,
+  payloadsOf,
+  produce,
+  registerGroup,
+  rowsOf,
+  take,
+  taken,
+} from './coop.ts';
 import { eventsOf, finish, givenQueue, nextBatch, rotate, scalar, tick } from './pgq.ts';
 
 let db: TestDatabase;
@@ -173,6 +179,6 @@ describe('contract/coop groups', () => {
     };
     const batch = await take(plain as never, group, 'a');
     expect(batch).toMatchObject({ startTick: 1, endTick: 2, openings: 1 });
-    await coopFinish(plain, batch?.token ?? 0);
+    await plain.query(coopFinishSql(batch?.token ?? 0));
   });
 });

@@ -1,18 +1,13 @@
 // What is noted about a batch beside pgq.subscription: what of it is done, attempts at its events, how often it was opened.
 import { beforeAll, describe, expect, test } from 'vitest';
-import {
-  type CoopBatch,
-  coopDropGroup,
-  coopFinish,
-  coopHandBack,
-  coopLeave,
-  coopRegister,
-  coopUnregister,
-} from '../../src/queue/coop.ts';
+import { type CoopBatch, coopHandBack, coopLeave, coopRegister } from '../../src/queue/coop.ts';
 import { givenCentral } from '../support/server/central-schema.ts';
 import type { TestDatabase } from '../support/server/database.ts';
 import { until } from '../support/until.ts';
 import {
+  coopDropGroup,
+  coopFinish,
+  coopUnregister,
   type Group,
   givenGroup,
   payloadsOf,

@@ -1,7 +1,11 @@
 // What the tests of cooperative consumption say over and over.
 import {
+  type Adoption,
   type CoopBatch,
-  coopFinish,
+  type CoopMember,
+  coopAdoptSql,
+  coopFinishSql,
+  coopHoldSql,
   coopNextBatch,
   coopRegister,
   type NextBatchOptions,
@@ -93,3 +97,41 @@ export const silence = (db: Queryable, consumer: string) =>
      where sub_consumer = (select co_id from pgq.consumer where co_name = $1)`,
     [consumer],
   );
+
+/** As a worker finishes, by the statement that it sends. */
+export async function coopFinish(db: Queryable, token: number): Promise<void> {
+  await db.query(coopFinishSql(token));
+}
+
+/** As a worker's transaction begins, by the statement that it sends. */
+export async function coopHold(db: Queryable, token: number): Promise<boolean> {
+  return only(await db.query(coopHoldSql(token))) === true;
+}
+
+/** As install adopts a consumer, by the statement that it runs. */
+export async function coopAdopt(db: Queryable, adoption: Adoption): Promise<boolean> {
+  return only(await db.query(coopAdoptSql(adoption))) === 1;
+}
+
+/** As docs/operating.md takes a member out. */
+export async function coopUnregister(db: Queryable, { queue, group, member }: CoopMember): Promise<boolean> {
+  return only(await db.query('select tributary.coop_unregister($1, $2, $3)', [queue, group, member])) === 1;
+}
+
+/** As docs/operating.md ends a group. */
+export async function coopDropGroup(
+  db: Queryable,
+  { queue, group, force = false }: Group & { readonly force?: boolean },
+): Promise<{ members: number; openBatches: number; retries: number }> {
+  const [row = {}] = await db.query(
+    'select members, open_batches, retries from tributary.coop_drop_group($1, $2, $3)',
+    [queue, group, force],
+  );
+  return {
+    members: Number(row.members),
+    openBatches: Number(row.open_batches),
+    retries: Number(row.retries),
+  };
+}
+
+const only = ([row]: readonly Record<string, unknown>[]): unknown => Object.values(row ?? {})[0];

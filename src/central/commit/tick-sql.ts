@@ -9,6 +9,9 @@ import { literal } from '../../postgres/quote.ts';
 export const LAZILY =
   "set_config('synchronous_commit', 'off', true), set_config('lock_timeout', '20s', true)";
 
+/** Notified with the queue's name by each tick. */
+export const TICK_CHANNEL = 'tributary_tick';
+
 /** @param xid the transaction to cover, or an expression that tells it. */
 export const tickSql = (queue: string, xid: number | string): string =>
   `select ${LAZILY}, tributary.tick_after_commit(${literal(queue)}, ${xid}) as covered`;

@@ -1,7 +1,7 @@
 // `queues:` → the central queues, what feeds them and who works them off.
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { ColumnMap, Config, OriginColumn, Queue, Recycle, StartingPoint } from '../config.ts';
+import type { ColumnMap, OriginColumn, Queue, Recycle, StartingPoint } from '../config.ts';
 import type { Section } from '../section.ts';
 import { either, type Value } from '../value.ts';
 import { compact } from './database.ts';
@@ -108,17 +108,6 @@ function readWorkers(
 
 function warnIfMissing(handler: string, value: Value | undefined): void {
   if (!existsSync(handler)) value?.warn(`${value.name} names a file that does not exist: ${handler}.`);
-}
-
-/** Queues whose workers could not start because the handler's file is not there, one sentence each. */
-export function missingHandlers(config: Config, queues: readonly Queue[] = config.queues): string[] {
-  return queues.flatMap(({ name, workers, handler }) =>
-    workers !== 0 && workers !== 'none' && handler !== undefined && !existsSync(handler)
-      ? [
-          `The handler of queue \`${name}\` does not exist: ${handler}. Correct \`handler\` in ${config.file}.`,
-        ]
-      : [],
-  );
 }
 
 function readFrom(value: Value, { name, feeds }: { name: string; feeds: Others['feeds'] }): string[] {

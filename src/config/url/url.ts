@@ -4,7 +4,7 @@ import { joined, oneHost, parameter, portOf } from './url-parameters.ts';
 import { BadUrl, type UrlParts } from './url-parts.ts';
 
 /** More databases than this in one line are a slip. */
-export const MOST_EXPANSIONS = 10_000;
+const MOST_EXPANSIONS = 10_000;
 
 const EXAMPLE = 'postgresql://user@host:5432/database';
 

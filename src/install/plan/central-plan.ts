@@ -4,6 +4,7 @@ import type { Config } from '../../config/config.ts';
 import { nearest } from '../../config/nearest.ts';
 import { counted } from '../../errors/words.ts';
 import { identifier, literal } from '../../postgres/quote.ts';
+import { coopAdoptSql } from '../../queue/coop.ts';
 import { groupName } from '../../queue/names.ts';
 import type { Provider } from '../../queue/provider.ts';
 import { type CentralFacts, COOP_COMMENT } from '../facts/central.ts';
@@ -157,7 +158,7 @@ function queueStepsFor({ config, facts, central }: CentralSituation): { steps: S
         }
         steps.push({
           what: `turn consumer ${queue.adopt} of queue ${queue.name} into group ${group}`,
-          sql: `select tributary.coop_adopt(${literal(queue.name)}, ${literal(queue.adopt)}, ${literal(group)})`,
+          sql: coopAdoptSql({ queue: queue.name, consumer: queue.adopt, group }),
         });
       } else {
         steps.push(

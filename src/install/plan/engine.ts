@@ -12,7 +12,7 @@ import { fileStep, locked, renderSteps, type Step } from './steps.ts';
 let mark: string | undefined;
 
 /** The engine's files in the order in which they are applied; an upgrade leaves the tables alone. */
-export function engineFiles({ isUpgrade }: { readonly isUpgrade: boolean }): readonly SqlFile[] {
+function engineFiles({ isUpgrade }: { readonly isUpgrade: boolean }): readonly SqlFile[] {
   const parts = isUpgrade ? ['functions', 'grants'] : ['tables', 'functions', 'grants'];
   return parts.flatMap((part) => sqlFiles(`sql/pgq/${part}`));
 }

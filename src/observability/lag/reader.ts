@@ -139,7 +139,7 @@ async function atMost(work: Promise<unknown>, ms: number): Promise<void> {
 }
 
 /** All sources that the file names, in its order. */
-export function namedSources(config: Config): NamedSource[] {
+function namedSources(config: Config): NamedSource[] {
   return config.shards.flatMap(({ name: shard, moverHost }) =>
     config.queues.flatMap(({ name: centralQueue, from }) =>
       from.map((queue) => ({ shard, queue, centralQueue, moverHost })),

@@ -25,19 +25,14 @@ import {
   coopRegister,
   STALE_BATCH_SQLSTATE,
 } from '../../queue/coop.ts';
-import { CallRecorder } from '../call-record.ts';
 import type { StartMessage, ToPrimary } from '../protocol.ts';
 import { runBatch } from './batch-run.ts';
-import { Carried } from './free/carried.ts';
-import { FailureRate } from './groups/failure-rate.ts';
 import { LifeSigns } from './life-signs.ts';
-import { Losses } from './narrowing/losses.ts';
+import { newMemory } from './memory.ts';
 import { HandedBack, RateLimit } from './rate-limit.ts';
-import { EventSize } from './reading/batch-reader.ts';
 import { SentTicks } from './sent-ticks.ts';
-import { DeferredConstraints } from './transaction/deferred-constraints.ts';
 import { endWith } from './transaction/session.ts';
-import { TrackRecord } from './tries/track-record.ts';
+import type { TrackRecord } from './tries/track-record.ts';
 
 /** Small ticks are handed out together up to so many events; with a rate up to a second's, or one worker would have all. */
 const EVENTS_TOGETHER = 5_000;
@@ -56,13 +51,7 @@ export class Worker implements Service {
   readonly #start: StartMessage;
   readonly #options: WorkerOptions;
   readonly #membership: CoopMember;
-  readonly #size = new EventSize();
-  readonly #failureRate = new FailureRate();
-  readonly record = new TrackRecord();
-  readonly #constraints = new DeferredConstraints();
-  readonly #losses = new Losses();
-  readonly #carried = new Carried();
-  readonly #recorder = CallRecorder.inherited();
+  readonly #memory = newMemory();
   readonly #sentTicks = new SentTicks();
   readonly #rate: RateLimit | undefined;
   readonly #draining = new AbortController();
@@ -114,6 +103,11 @@ export class Worker implements Service {
   endAfterBatch(): void {
     this.#overrun.abort();
     this.wake();
+  }
+
+  /** What came of the events that were tried. */
+  get record(): TrackRecord {
+    return this.#memory.record;
   }
 
   /** True where the process should be replaced: a handler that did not come back in time may still run in it. */
@@ -171,11 +165,11 @@ export class Worker implements Service {
     const { token, openings, takenOverFrom } = batch;
     this.#token = token;
     this.record.opened();
-    this.#recorder?.opened(token);
+    this.#memory.recorder?.opened(token);
     this.#options.send({ type: 'opened', token, openings, ...(takenOverFrom && { takenOverFrom }) });
     try {
       const { hasOverrun, ...counts } = await this.#run(connection, batch).finally(() =>
-        this.#recorder?.clear(),
+        this.#memory.recorder?.clear(),
       );
       if (hasOverrun) this.#overrun.abort();
       this.#options.send({ type: 'finished', token, ...counts, rssBytes: process.memoryUsage.rss() });
@@ -204,6 +198,7 @@ export class Worker implements Service {
     const { queue, origin, centralQueues = {}, timeoutMs, retry, slot } = this.#start;
     const { handler, log } = this.#options;
     return runBatch(connection, batch, {
+      ...this.#memory,
       membership: this.#membership,
       source: { queue, origin },
       handler,
@@ -212,18 +207,11 @@ export class Worker implements Service {
       retry,
       draining: this.#draining.signal,
       stopNow: this.#stopNow.signal,
-      size: this.#size,
-      failureRate: this.#failureRate,
-      record: this.record,
-      constraints: this.#constraints,
-      losses: this.#losses,
-      carried: this.#carried,
       centralQueues,
       onSent: (queue, xid) => this.#sentTicks.committed(queue, xid),
       tickSent: () => this.#sentTicks.run(connection),
       rate: this.#rate,
       cancelStatement: () => this.#cancel(connection.backendPid),
-      recorder: this.#recorder,
       suspect: this.#start.suspect,
       onAdvanced: () => this.#options.send({ type: 'advanced' }),
       signs: this.signs,

@@ -1,5 +1,7 @@
 // Listens to what central notifies: a tick on a queue, a changed number of workers. It only wakes: what is not woken polls.
+import { TICK_CHANNEL } from '../../central/commit/tick-sql.ts';
 import type { Database } from '../../config/config.ts';
+import { WORKERS_CHANNEL } from '../../coordination/worker-pool.ts';
 import { repeat } from '../../lifecycle/retry.ts';
 import type { Service } from '../../lifecycle/service.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
@@ -44,10 +46,10 @@ export class Notifications implements Service {
     const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
     try {
       connection.client.on('notification', ({ channel, payload = '' }) => {
-        if (channel === 'tributary_tick') onTick(payload);
+        if (channel === TICK_CHANNEL) onTick(payload);
         else onScale(payload);
       });
-      await connection.script('listen tributary_tick; listen tributary_workers');
+      await connection.script(`listen ${TICK_CHANNEL}; listen ${WORKERS_CHANNEL}`);
       onWell();
       while (!signal.aborted) {
         await Promise.race([wait(TIMING.pool.askEveryMs, signal), connection.closed]);

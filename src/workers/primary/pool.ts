@@ -3,28 +3,23 @@
 // Invariant: the pool holds no state that matters: slots are leases, batches are rows; whatever process dies, others go on.
 // Order of a round: how many are wanted · fill what is held and wanted, empty the rest · heartbeats of the batches at hand.
 // Order of stopping: workers drain while heartbeats and leases go on; then the leases go; then the connections.
-import { randomUUID } from 'node:crypto';
 import { CentralLink } from '../../central/central-link.ts';
 import type { Config } from '../../config/config.ts';
-import { LeaseKeeper } from '../../coordination/keeper.ts';
 import { readWantedWorkers } from '../../coordination/worker-pool.ts';
 import type { Service } from '../../lifecycle/service.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import { wait } from '../../lifecycle/wait.ts';
-import { Connection } from '../../postgres/connection.ts';
 import { coopHandBack } from '../../queue/coop.ts';
-import { CENTRAL_RESOURCE } from '../../upkeep/central-upkeep.ts';
 import type { StartMessage } from '../protocol.ts';
-import { CentralDuty } from './central-duty.ts';
-import { figuresOf } from './figures.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Notifications } from './notifications.ts';
 import type { OnWorkerOccurrence, WorkerOccurrence } from './occurrence.ts';
 import { Priorities } from './priorities.ts';
 import { RollingRestart } from './rolling-restart.ts';
-import { slotOf, slotResource, slotsOf } from './slot/slot-names.ts';
+import { slotsOf } from './slot/slot-names.ts';
 import { Slots, type WantedSlot } from './slot/slots.ts';
-import { LETTING_GO, LOST, STOPPING, type StopOptions } from './slot/stopping.ts';
+import type { StopOptions } from './slot/stopping.ts';
+import { SlotLeases } from './slot-leases.ts';
 import { groupOf, startMessageOf, type WorkedQueue, workedQueues } from './start-message.ts';
 import { TroubleReports } from './trouble-reports.ts';
 import { waitForCentral } from './wait-for-central.ts';
@@ -49,14 +44,13 @@ export class WorkerPool implements Service {
   readonly #queues: ReadonlyMap<string, WorkedQueue>;
   readonly #control: CentralLink;
   readonly #heartbeat: Heartbeat;
-  readonly #duty: CentralDuty;
   readonly #priorities: Priorities;
   readonly #rollingRestart = new RollingRestart();
   readonly #notifications: Notifications;
-  readonly #keeper: LeaseKeeper;
+  readonly #leases: SlotLeases;
   readonly #slots: Slots;
   readonly #wanted = new Map<string, number>();
-  /** Slots whose terms end at the keeper's next beat. */
+  /** Slots whose terms end at the next beat. */
   readonly #leaving = new Set<string>();
   readonly #parked = new TroubleReports({ begins: 'queue-parked', ends: 'queue-unparked' }, (one) =>
     this.#tell(one),
@@ -74,10 +68,6 @@ export class WorkerPool implements Service {
     this.#control = new CentralLink(options.config, 'workers');
     this.#heartbeat = new Heartbeat(this.#control, groupOf(options.config, this.#queues));
     this.#priorities = new Priorities(this.#queues);
-    this.#duty = new CentralDuty({
-      config: options.config,
-      onTrouble: (error) => this.#tell({ kind: 'pool-trouble', error }),
-    });
     this.#slots = new Slots({
       startOf: (wanted) => {
         const queue = this.#queues.get(wanted.queue) as WorkedQueue;
@@ -90,7 +80,7 @@ export class WorkerPool implements Service {
         void this.#control.use((connection) => coopHandBack(connection, token)).catch(() => {}),
       onOccurrence: (occurrence) => {
         options.onOccurrence(occurrence);
-        if (occurrence.kind === 'worker-ready') this.#keeper.hurry();
+        if (occurrence.kind === 'worker-ready') this.#leases.hurry();
       },
     });
     this.#notifications = new Notifications(options.config.central, {
@@ -98,7 +88,7 @@ export class WorkerPool implements Service {
       onTick: (queue) => this.#slots.wake(queue),
       onScale: () => this.#poke(),
     });
-    this.#keeper = this.#newKeeper();
+    this.#leases = this.#newLeases();
   }
 
   /**
@@ -108,7 +98,7 @@ export class WorkerPool implements Service {
   async run(): Promise<void> {
     if (!(await this.#begin())) return;
     let isHolding = true;
-    const holding = this.#keeper.run().finally(() => {
+    const holding = this.#leases.run().finally(() => {
       isHolding = false;
       this.#poke();
     });
@@ -121,7 +111,7 @@ export class WorkerPool implements Service {
     }
     clearInterval(tending);
     await this.#notifications.stop();
-    await Promise.all([holding, listening, this.#duty.end()]);
+    await Promise.all([holding, listening]);
     await this.#control.close();
     this.#ended.abort();
   }
@@ -148,7 +138,7 @@ export class WorkerPool implements Service {
     this.#stopped.abort();
     void this.#cutOff();
     // Ends the work for all that is held, by onRelease.
-    await this.#keeper.stop();
+    await this.#leases.stop();
   }
 
   /** Behind the last worker nobody waits for a central that does not answer. */
@@ -157,7 +147,7 @@ export class WorkerPool implements Service {
     while (this.#slots.all.length > 0) await wait(TIMING.pool.endingMs);
     await wait(TIMING.pool.goodbyeMs, signal);
     if (signal.aborted) return;
-    this.#keeper.abandon();
+    this.#leases.abandon();
     this.#control.abandon();
   }
 
@@ -173,49 +163,33 @@ export class WorkerPool implements Service {
     this.#rollingRestart.wantAll();
   }
 
-  #newKeeper(): LeaseKeeper {
-    const { config, host, version, onOccurrence } = this.#options;
-    return new LeaseKeeper({
-      member: {
-        id: randomUUID(),
-        kind: 'work',
-        host,
-        fileHash: config.hash,
-        serves: [...this.#queues.keys()],
-        ...(version === undefined ? {} : { version }),
-      },
-      open: () => Connection.open(config.central, { applicationName: `tributary leases ${config.name}` }),
-      resources: () => [
-        ...this.#wantedSlots().map(({ slot, queue }) => ({ name: slotResource(slot), group: queue })),
-        { name: CENTRAL_RESOURCE, isApart: true },
-      ],
+  #newLeases(): SlotLeases {
+    const { config, host, version } = this.#options;
+    return new SlotLeases({
+      config,
+      host,
+      version,
+      queues: [...this.#queues.keys()],
+      wanted: () => this.#wantedSlots(),
       details: () => ({
-        running: this.#slots.running([...this.#queues.keys()]),
-        parked: this.#slots.parked,
-        pids: this.#slots.pids,
-        ...figuresOf(this.#slots.all),
+        ...this.#slots.details([...this.#queues.keys()]),
         ...this.#rollingRestart.of(this.#slots.all),
       }),
-      ttlMs: TIMING.leases.leaseMs,
-      adoptAfterMs: 0,
-      beatMs: TIMING.leases.workerBeatMs,
-      onTaken: ({ resource }) => {
-        if (resource === CENTRAL_RESOURCE) return this.#duty.begin();
-        this.#leaving.delete(slotOf(resource));
+      onTaken: (slot) => {
+        this.#leaving.delete(slot);
         this.#fill();
       },
-      onRelease: async ({ resource }) => {
-        if (resource === CENTRAL_RESOURCE) return await this.#duty.end();
-        const slot = slotOf(resource);
+      onRelease: async (slot) => {
         this.#leaving.add(slot);
         await this.#slots.empty(
           slot,
-          this.#stopped.signal.aborted ? (this.#options.stopping ?? STOPPING) : LETTING_GO,
+          this.#stopped.signal.aborted
+            ? (this.#options.stopping ?? TIMING.slots.stopping)
+            : TIMING.slots.lettingGo,
         );
       },
-      onLost: ({ resource }) =>
-        void (resource === CENTRAL_RESOURCE ? this.#duty.end() : this.#slots.empty(slotOf(resource), LOST)),
-      onTrouble: (error) => onOccurrence({ kind: 'pool-trouble', error }),
+      onLost: (slot) => void this.#slots.empty(slot, TIMING.slots.lost),
+      onTrouble: (error) => this.#tell({ kind: 'pool-trouble', error }),
     });
   }
 
@@ -241,7 +215,7 @@ export class WorkerPool implements Service {
   /** Not in the rounds, which wait for central. */
   #tend(): void {
     for (const slot of this.#slots.all) {
-      if (this.#keeper.holds(slotResource(slot.name))) slot.renew();
+      if (this.#leases.holds(slot.name)) slot.renew();
       slot.checkSilence();
     }
     this.#priorities.apply(this.#slots.all);
@@ -256,7 +230,7 @@ export class WorkerPool implements Service {
       this.#wanted.set(queue, wanted);
       if (before !== undefined && before !== wanted)
         this.#tell({ kind: 'pool-scaled', queue, wanted, before });
-      if (before !== wanted) this.#keeper.hurry();
+      if (before !== wanted) this.#leases.hurry();
     }
   }
 
@@ -264,11 +238,10 @@ export class WorkerPool implements Service {
   #fill(): void {
     if (this.#stopped.signal.aborted) return;
     const wanted = this.#wantedSlots();
-    this.#slots.fill(
-      wanted.filter(({ slot }) => this.#keeper.holds(slotResource(slot)) && !this.#leaving.has(slot)),
-    );
+    this.#slots.fill(wanted.filter(({ slot }) => this.#leases.holds(slot) && !this.#leaving.has(slot)));
     const names = new Set(wanted.map(({ slot }) => slot));
-    for (const { name } of this.#slots.all) if (!names.has(name)) void this.#slots.empty(name, LETTING_GO);
+    for (const { name } of this.#slots.all)
+      if (!names.has(name)) void this.#slots.empty(name, TIMING.slots.lettingGo);
   }
 
   #tell(occurrence: WorkerOccurrence): void {

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import type { MoverOccurrence } from '../../../src/mover/occurrence.ts';
-import { describeProof, holds } from '../../../src/proof/origins.ts';
+import { holds } from '../../../src/proof/origins.ts';
 import { givenEvents } from '../../support/installation/installation.ts';
+import { describeProof } from '../../support/mover/describe-proof.ts';
 import { givenMover, movedTo, proofOf } from '../../support/mover/mover.ts';
 import { until } from '../../support/until.ts';
 

@@ -1,4 +1,5 @@
 // An installation whose events are moved by real movers, and the proof that each was moved exactly once.
+
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Config } from '../../../src/config/config.ts';
 import { loadConfig } from '../../../src/config/load.ts';
@@ -6,7 +7,6 @@ import { install } from '../../../src/install/install.ts';
 import type { Connection } from '../../../src/postgres/connection.ts';
 import {
   compare,
-  describeProof,
   holds,
   type Proof,
   readCentralEvents,
@@ -18,6 +18,7 @@ import { type Cluster, fileFor, givenCluster } from '../installation/installatio
 import { type ProcessOptions, startTributary, type TestProcess } from '../processes/process.ts';
 import type { TestDatabase } from '../server/database.ts';
 import { until } from '../until.ts';
+import { describeProof } from './describe-proof.ts';
 import { grantEverybodyEverything } from './leaseless.ts';
 
 export const QUEUES = [

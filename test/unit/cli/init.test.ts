@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { loadConfig } from '../../../src/config/load.ts';
-import { missingHandlers } from '../../../src/config/sections/queues.ts';
 import { run } from '../../support/processes/run-cli.ts';
 
 function givenFolder(): string {
@@ -24,7 +23,6 @@ describe('cli/commands/init', () => {
     expect(problems).toBeUndefined();
     expect(warnings).toEqual([]);
     expect(config?.queues[0]).toMatchObject({ name: 'orders', workers: 2, create: true });
-    expect(config && missingHandlers(config)).toEqual([]);
     const path = pathToFileURL(join(cwd, 'handlers/orders.mjs')).href;
     const { default: handler } = (await import(/* @vite-ignore */ path)) as { default: { event: unknown } };
     expect(handler.event).toBeTypeOf('function');

@@ -1,4 +1,5 @@
 // The pure parts of the configuration: units, URLs, nearest names, the choice of a host; with properties.
+
 import { writeFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -7,9 +8,10 @@ import { loadConfig } from '../../../src/config/load.ts';
 import { nearest } from '../../../src/config/nearest.ts';
 import { chooseHost, type HostChoice } from '../../../src/config/sections/host.ts';
 import { parseListen } from '../../../src/config/sections/settings.ts';
-import { formatDuration, formatSize, parseDuration, parseSize } from '../../../src/config/units.ts';
+import { formatDuration, parseDuration, parseSize } from '../../../src/config/units.ts';
 import { expandUrl, parseUrl, urlWithoutSecrets } from '../../../src/config/url/url.ts';
 import { givenConfig, givenFile } from '../../support/installation/config-file.ts';
+import { formatSize } from '../../support/sizes.ts';
 
 describe('config/units', () => {
   test('durations and sizes are read as people write them', () => {

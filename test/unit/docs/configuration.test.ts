@@ -1,9 +1,11 @@
 // docs/configuration.md lists the keys that the loader knows, all of them and no others, with the defaults that it has.
+
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { formatDuration, formatSize } from '../../../src/config/units.ts';
+import { formatDuration } from '../../../src/config/units.ts';
 import { packagePath } from '../../../src/lifecycle/package-root.ts';
 import { givenConfig, mistakesIn } from '../../support/installation/config-file.ts';
+import { formatSize } from '../../support/sizes.ts';
 
 const text = readFileSync(packagePath('docs', 'configuration.md'), 'utf8');
 const STRANGE = 'qqqqqqqqqqqqqqqqqqqqqqqq';

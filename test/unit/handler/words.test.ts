@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { transactionWord } from '../../../src/handler/transaction-words.ts';
+import { statementWords } from '../../../src/handler/transaction-words.ts';
 
 describe('handler/transaction-words', () => {
   test.each([
@@ -18,7 +18,7 @@ describe('handler/transaction-words', () => {
     ['set transaction read only', 'SET TRANSACTION'],
     ['select 1 as "a;b"; commit', 'COMMIT'],
   ])('%j is refused as %s', (sql, word) => {
-    expect(transactionWord(sql)).toBe(word);
+    expect(statementWords(sql).control).toBe(word);
   });
 
   test.each([
@@ -39,7 +39,7 @@ describe('handler/transaction-words', () => {
     "select E'a\\\\'; select 1",
     'select commit from t',
   ])('%j is let through', (sql) => {
-    expect(transactionWord(sql)).toBeUndefined();
+    expect(statementWords(sql).control).toBeUndefined();
   });
 
   test('whatever stands in quotes or comments is let through, whatever follows a semicolon is seen', () => {
@@ -52,8 +52,8 @@ describe('handler/transaction-words', () => {
     fc.assert(
       fc.property(fc.array(quiet, { maxLength: 5 }), (parts) => {
         const sql = `select 1 ${parts.join(' , ')}`;
-        expect(transactionWord(sql)).toBeUndefined();
-        expect(transactionWord(`${sql}; commit`)).toBe('COMMIT');
+        expect(statementWords(sql).control).toBeUndefined();
+        expect(statementWords(`${sql}; commit`).control).toBe('COMMIT');
       }),
     );
   });

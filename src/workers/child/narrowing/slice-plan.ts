@@ -2,7 +2,7 @@
 import { sliceEnd } from '../reading/same-id.ts';
 
 /** Events of a slice when nothing is known yet. */
-export const WIDEST = 64;
+const WIDEST = 64;
 /** A slice that killed its worker is cut into so many: a commit each costs less than one more worker. */
 const NARROWING = 64;
 /** An event is condemned after workers certainly died of it alone this many times. */

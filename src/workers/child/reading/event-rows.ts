@@ -60,7 +60,7 @@ const HEADER_BYTES = 19;
 const EPOCH_MS = Date.UTC(2000, 0, 1);
 const INFINITY = 9_223_372_036_854_775_807n;
 
-export class BinaryRow implements EventRow {
+class BinaryRow implements EventRow {
   readonly #bytes: Buffer;
   /** Of the first field's length. */
   readonly #at: number;

@@ -6,9 +6,11 @@
 // batch that has used up its savepoints is not protected, and a failure there means to start again in smaller transactions.
 // Order: mark · statements · the next mark or the end. `rollBackToMark` undoes everything since the mark.
 // Fails by: any error on the connection; the whole transaction is gone then and the batch is handed out again.
+
 import { TributaryError } from '../../../errors/tributary-error.ts';
 import { TIMING } from '../../../lifecycle/timing.ts';
 import type { Connection } from '../../../postgres/connection.ts';
+import { coopFinishSql, coopHoldSql } from '../../../queue/coop.ts';
 import type { DeferredConstraints } from './deferred-constraints.ts';
 import { GuardedClient } from './guarded-client.ts';
 import { SEND, type Sending, sendValues } from './outbox.ts';
@@ -74,7 +76,7 @@ export class BatchTransaction {
     this.#isBeyondUndoing = false;
     this.#sent.clear();
     return await this.#texts(
-      `begin isolation level read committed, read write; ${this.#settings()}; select tributary.coop_hold(${this.#token}); ${text}`,
+      `begin isolation level read committed, read write; ${this.#settings()}; ${coopHoldSql(this.#token)}; ${text}`,
     );
   }
 
@@ -216,7 +218,7 @@ export class BatchTransaction {
 
   /** Finishes the batch and commits. @throws as `commit` does, and where the batch is another's. */
   async finish(): Promise<void> {
-    await this.#end(`select tributary.coop_finish_batch(${this.#token}); commit`);
+    await this.#end(`${coopFinishSql(this.#token)}; commit`);
   }
 
   async rollBack(): Promise<void> {

@@ -3,7 +3,7 @@
 const RESOURCE = 'slot:';
 
 /** `orders#3`: also the name of the member that works in it. */
-export const slotName = (queue: string, number: number): string => `${queue}#${number}`;
+const slotName = (queue: string, number: number): string => `${queue}#${number}`;
 
 /** The slot's row among the leases. */
 export const slotResource = (slot: string): string => `${RESOURCE}${slot}`;

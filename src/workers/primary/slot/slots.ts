@@ -2,9 +2,11 @@
 //
 // Invariant: a slot is filled only while its term is held, is not being let go, and the slot is wanted; and never while a
 // process of an earlier filling is still there.
+
 import type { Queue, Recycle } from '../../../config/config.ts';
 import type { StartMessage } from '../../protocol.ts';
 import type { OnWorkerOccurrence } from '../occurrence.ts';
+import { figuresOf } from './figures.ts';
 import { Slot } from './slot.ts';
 import type { StopOptions } from './stopping.ts';
 
@@ -39,15 +41,19 @@ export class Slots {
     return [...this.#slots.values()];
   }
 
-  /** How many workers are up, for each of these queues. */
-  running(queues: readonly string[]): Readonly<Record<string, number>> {
+  /** What `lag` and the other commands are shown of this host's workers on these queues. */
+  details(queues: readonly string[]) {
     const up = this.all.filter(({ isRunning }) => isRunning);
-    return Object.fromEntries(queues.map((name) => [name, up.filter(({ queue }) => queue === name).length]));
-  }
-
-  /** Process ids by slot. */
-  get pids(): Readonly<Record<string, number>> {
-    return Object.fromEntries(this.all.flatMap(({ name, pid }) => (pid === undefined ? [] : [[name, pid]])));
+    return {
+      /** How many workers are up, by queue. */
+      running: Object.fromEntries(
+        queues.map((name) => [name, up.filter(({ queue }) => queue === name).length]),
+      ),
+      parked: this.parked,
+      /** Process ids by slot. */
+      pids: Object.fromEntries(this.all.flatMap(({ name, pid }) => (pid === undefined ? [] : [[name, pid]]))),
+      ...figuresOf(this.all),
+    };
   }
 
   /** Why queues have no worker although they want some: a sentence by queue. */

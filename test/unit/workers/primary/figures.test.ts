@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { BatchProgress } from '../../../../src/workers/child/tries/batch-progress.ts';
 import { RecentTries } from '../../../../src/workers/child/tries/recent-tries.ts';
-import { figuresOf } from '../../../../src/workers/primary/figures.ts';
+import { figuresOf } from '../../../../src/workers/primary/slot/figures.ts';
 import { Standing } from '../../../../src/workers/primary/slot/standing.ts';
 import { Throughput } from '../../../../src/workers/primary/slot/throughput.ts';
 
@@ -111,7 +111,7 @@ describe('workers/primary/slot/throughput', () => {
   });
 });
 
-describe('workers/primary/figures', () => {
+describe('workers/primary/slot/figures', () => {
   test('however many slots there are, what goes to central with each beat is small', () => {
     const batch = (at: number) => ({ slot: `orders#${at}`, done: at, seconds: at });
     const slots = Array.from({ length: 1_000 }, (_, at) => ({

@@ -1,9 +1,9 @@
 // How the workers of this host are doing, by central queue, as `lag` reads it from the member's details. Pure.
 //
 // Invariant: of bounded size, however many slots there are: it goes to central with each beat.
-import type { TriedEvents } from '../protocol.ts';
-import type { Slot } from './slot/slot.ts';
-import type { LongBatch, Standing } from './slot/standing.ts';
+import type { TriedEvents } from '../../protocol.ts';
+import type { Slot } from './slot.ts';
+import type { LongBatch, Standing } from './standing.ts';
 
 export interface WorkerFigures {
   /** Of the last events that were tried. */

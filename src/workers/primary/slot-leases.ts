@@ -1,0 +1,97 @@
+// What this host holds by lease: its slots, and perhaps the upkeep of central.
+//
+// Invariant: a slot's lease goes only when the slot is empty, central's upkeep ends with its lease.
+import { randomUUID } from 'node:crypto';
+import type { Config } from '../../config/config.ts';
+import { LeaseKeeper } from '../../coordination/keeper.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
+import { Connection } from '../../postgres/connection.ts';
+import { CENTRAL_RESOURCE } from '../../upkeep/central-upkeep.ts';
+import { CentralDuty } from './central-duty.ts';
+import { slotOf, slotResource } from './slot/slot-names.ts';
+import type { WantedSlot } from './slot/slots.ts';
+
+export interface SlotLeasesOptions {
+  readonly config: Config;
+  /** Name of this machine, for people. */
+  readonly host: string;
+  readonly version: string | undefined;
+  /** Central queues that this host works on. */
+  readonly queues: readonly string[];
+  /** All slots there are to be, over all hosts. */
+  wanted(): readonly WantedSlot[];
+  /** What goes to central with each beat. */
+  details(): Readonly<Record<string, unknown>>;
+  onTaken(slot: string): void;
+  /** Empties the slot; its lease goes when this resolves. */
+  onRelease(slot: string): Promise<void>;
+  /** Another host may have it by now. */
+  onLost(slot: string): void;
+  onTrouble(error: unknown): void;
+}
+
+export class SlotLeases {
+  readonly #keeper: LeaseKeeper;
+  readonly #duty: CentralDuty;
+
+  constructor(options: SlotLeasesOptions) {
+    this.#duty = new CentralDuty({ config: options.config, onTrouble: options.onTrouble });
+    this.#keeper = this.#newKeeper(options);
+  }
+
+  /** Until stopped, and all is let go. */
+  async run(): Promise<void> {
+    await this.#keeper.run();
+    await this.#duty.end();
+  }
+
+  /** Releases every slot, then leaves. */
+  async stop(): Promise<void> {
+    await this.#keeper.stop();
+  }
+
+  /** Nothing is let go: what is held runs out. */
+  abandon(): void {
+    this.#keeper.abandon();
+  }
+
+  /** The wanted slots have changed: looks at once. */
+  hurry(): void {
+    this.#keeper.hurry();
+  }
+
+  holds(slot: string): boolean {
+    return this.#keeper.holds(slotResource(slot));
+  }
+
+  #newKeeper(options: SlotLeasesOptions): LeaseKeeper {
+    const { config, host, queues, version } = options;
+    const isCentral = (resource: string) => resource === CENTRAL_RESOURCE;
+    return new LeaseKeeper({
+      member: {
+        id: randomUUID(),
+        kind: 'work',
+        host,
+        fileHash: config.hash,
+        serves: queues,
+        ...(version === undefined ? {} : { version }),
+      },
+      open: () => Connection.open(config.central, { applicationName: `tributary leases ${config.name}` }),
+      resources: () => [
+        ...options.wanted().map(({ slot, queue }) => ({ name: slotResource(slot), group: queue })),
+        { name: CENTRAL_RESOURCE, isApart: true },
+      ],
+      details: () => options.details(),
+      ttlMs: TIMING.leases.leaseMs,
+      adoptAfterMs: 0,
+      beatMs: TIMING.leases.workerBeatMs,
+      onTaken: ({ resource }) =>
+        isCentral(resource) ? this.#duty.begin() : options.onTaken(slotOf(resource)),
+      onRelease: ({ resource }) =>
+        isCentral(resource) ? this.#duty.end() : options.onRelease(slotOf(resource)),
+      onLost: ({ resource }) =>
+        isCentral(resource) ? void this.#duty.end() : options.onLost(slotOf(resource)),
+      onTrouble: (error) => options.onTrouble(error),
+    });
+  }
+}
