@@ -52,6 +52,18 @@ export async function namesOf(central: Connection, shard: string): Promise<strin
   return [...new Set([shard, ...(row?.former_names ?? [])])];
 }
 
+/** @returns of these names those that shards had before, each with the one that its shard has now. */
+export async function formerNames(
+  central: Connection,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, string>> {
+  const rows = await central.query<{ former: string; name: string }>(
+    'select former, name from tributary.shard, unnest(former_names) former where former = any ($1)',
+    [names],
+  );
+  return new Map(rows.map(({ former, name }) => [former, name]));
+}
+
 /** Why a database is refused under a name, and the two ways on. */
 export const knownAsSentence = (
   place: string,

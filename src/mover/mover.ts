@@ -7,6 +7,7 @@ import { randomUUID } from 'node:crypto';
 import { CentralLink } from '../central/central-link.ts';
 import { type Halt, haltSource, readSources } from '../central/positions.ts';
 import type { Config, Shard } from '../config/config.ts';
+import { isAny } from '../config/sections/host.ts';
 import { LeaseKeeper } from '../coordination/keeper.ts';
 import { type MemberFacts, memberHoldSql } from '../coordination/lease-queries.ts';
 import { sentenceFor } from '../errors/sentence.ts';
@@ -154,7 +155,11 @@ export class Mover implements Service {
 
   #newKeeper(): LeaseKeeper {
     const resources = [
-      ...this.#config.shards.map(({ name, moverHost }) => ({ name: shardResource(name), home: moverHost })),
+      // What any machine may move is at home nowhere, and shared by all.
+      ...this.#config.shards.map(({ name, moverHost }) => ({
+        name: shardResource(name),
+        ...(!isAny(moverHost) && { home: moverHost }),
+      })),
       { name: CENTRAL_RESOURCE, isApart: true },
     ];
     const loopsOf = (resource: string) =>

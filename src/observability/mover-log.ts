@@ -5,10 +5,12 @@ import { sentenceAbout, sentenceFor } from '../errors/sentence.ts';
 import { counted } from '../errors/words.ts';
 import { TIMING } from '../lifecycle/timing.ts';
 import type { MoverOccurrence } from '../mover/occurrence.ts';
+import { foldedWarnings } from './folded.ts';
 
 /** A listener for `MoverOptions.onOccurrence` that logs. */
 export function logMover(log: Logger): (occurrence: MoverOccurrence) => void {
   let sum = { rows: 0, commits: 0, sinceMs: performance.now() };
+  const folded = foldedWarnings(log);
   const warned = new Set<string>();
   const once = (key: string, write: () => void) => {
     if (warned.has(key)) return;
@@ -46,7 +48,7 @@ export function logMover(log: Logger): (occurrence: MoverOccurrence) => void {
           sentenceFor(occurrence.error, `Shard ${occurrence.shard}`),
         );
       case 'central-trouble':
-        return log.warn({ queue: occurrence.queue }, sentenceFor(occurrence.error, 'Central'));
+        return folded(sentenceFor(occurrence.error, 'Central'), { queue: occurrence.queue });
       case 'source-trouble':
         return log.warn(
           { shard: occurrence.shard, queue: occurrence.queue },

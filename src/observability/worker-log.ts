@@ -3,21 +3,17 @@ import type { Logger } from 'pino';
 import { formatDuration } from '../config/units.ts';
 import { sentenceFor } from '../errors/sentence.ts';
 import { counted } from '../errors/words.ts';
-import { Folding } from '../lifecycle/folding.ts';
 import { TIMING } from '../lifecycle/timing.ts';
 import type { WorkerOccurrence } from '../workers/primary/occurrence.ts';
+
+import { foldedWarnings } from './folded.ts';
 
 const count = (number: number): string => number.toLocaleString('en-US');
 
 /** A listener for `WorkerPoolOptions.onOccurrence` that logs. */
 export function logWorkers(log: Logger): (occurrence: WorkerOccurrence) => void {
   let sum = { events: 0, batches: 0, sinceMs: performance.now() };
-  const folding = new Folding();
-  const folded = (sentence: string, about: object) =>
-    folding.say(sentence, {
-      full: () => log.warn(about, sentence),
-      more: (more) => log.warn({ more }, `and ${more} more like this: ${sentence}`),
-    });
+  const folded = foldedWarnings(log);
   return (occurrence) => {
     switch (occurrence.kind) {
       case 'batch-finished': {
@@ -130,7 +126,7 @@ export function logWorkers(log: Logger): (occurrence: WorkerOccurrence) => void 
         );
         break;
       case 'pool-trouble':
-        log.warn(sentenceFor(occurrence.error, 'Central'));
+        folded(sentenceFor(occurrence.error, 'Central'));
         break;
     }
   };

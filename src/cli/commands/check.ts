@@ -86,7 +86,8 @@ const COLUMNS: readonly Column<CheckRow>[] = [
   },
   {
     title: 'queues',
-    value: ({ isReachable, inPlace, wanted }) => (isReachable ? `${inPlace} of ${wanted}` : undefined),
+    value: ({ isReachable, inPlace, wanted }) =>
+      isReachable && inPlace !== undefined ? `${inPlace} of ${wanted}` : undefined,
     align: 'right',
   },
   { title: 'state', value: ({ problems }) => (problems.length === 0 ? 'well' : `${problems.length} wrong`) },
@@ -105,7 +106,7 @@ const asJson = (row: CheckRow) => ({
   last_tick_seconds: row.lastTickSeconds ?? null,
   clock_skew_ms: row.clockSkewMs ?? null,
   missing_queues: row.missingQueues,
-  in_place: row.inPlace,
+  in_place: row.inPlace ?? null,
   wanted: row.wanted,
   healthy: row.problems.length === 0,
   problems: row.problems,

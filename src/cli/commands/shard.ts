@@ -48,14 +48,14 @@ async function rename(
     await readIdentity(link, config.name);
     const sources = await sourcesOf(link, { from, to });
     const what = `${sourcesText(sources)} of shard ${from}`;
-    const origins = `Events in central keep their origins ${from}:…; those moved from now on have ${to}:…`;
+    const origins = `Events in central keep their origins (${from}:…), those moved from now on have ${to}:… instead`;
     if (options.dryRun) {
       say(context, options, {
         from,
         to,
         sources,
         done: false,
-        text: `Would rename ${what} to ${to}. ${origins}`,
+        text: `Would rename ${what} to ${to}. ${origins}.`,
       });
       return;
     }

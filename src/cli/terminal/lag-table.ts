@@ -144,8 +144,8 @@ function notesOf(central: CentralLag): string[] {
 function outlook(central: CentralLag): string[] {
   const { queue, inPerSecond, outPerSecond } = central;
   if (!hasBacklog(central) || inPerSecond === undefined || outPerSecond === undefined) return [];
-  // That nothing is done at all has a reason of its own.
-  if (outPerSecond === 0) return [];
+  // Workers that get nowhere have a reason of their own.
+  if (central.isStuck || outPerSecond === 0) return [];
   const left = catchUpSeconds(central);
   return [
     left === undefined

@@ -3,7 +3,7 @@ import type { Config, Shard } from '../config.ts';
 import { nearest } from '../nearest.ts';
 
 export interface HostChoice {
-  /** As the file spells it. */
+  /** As the file spells it; of a machine that the file does not know, its own name: so it is called in `lag`. */
   readonly host: string;
   readonly shards: readonly Shard[];
   readonly problem?: undefined;
@@ -40,8 +40,18 @@ export function chooseHost(
   const host =
     (flag === undefined ? undefined : named(flag)) ??
     (isHere ? (named(hostname) ?? named(label) ?? hosts.find(isLocal) ?? named(ANY)) : undefined);
-  if (host === undefined) return { problem: noMatch(hosts, { flag, hostname, file: config.file }) };
-  return { host, shards: config.shards.filter(({ moverHost }) => moverHost === host) };
+  const isOnlyAny = hosts.every(isAny);
+  if (host === undefined && !isOnlyAny)
+    return { problem: noMatch(hosts, { flag, hostname, file: config.file }) };
+  return {
+    host:
+      host === undefined || isAny(host)
+        ? flag === undefined || isHere || isAny(flag)
+          ? hostname
+          : flag
+        : host,
+    shards: config.shards.filter(({ moverHost }) => moverHost === host || isAny(moverHost)),
+  };
 }
 
 function noMatch(

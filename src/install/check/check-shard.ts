@@ -72,7 +72,7 @@ export function judgeShard(shard: Shard, { facts, lacking, refused, config, view
     provider: server.provider,
     version: server.version,
     missingPrivileges: lacking,
-    tickedBy: judgeTicker(queues, lease),
+    tickedBy: view === undefined ? undefined : judgeTicker(queues, lease),
     lastTickSeconds: lastTickAge(queues),
     clockSkewMs: facts.server.clockAheadMs,
     missingQueues: missing,
@@ -91,7 +91,7 @@ export function judgeShard(shard: Shard, { facts, lacking, refused, config, view
 }
 
 interface SourceFindings {
-  readonly inPlace: number;
+  readonly inPlace: number | undefined;
   readonly problems: readonly string[];
   readonly warnings: readonly string[];
 }
@@ -101,7 +101,7 @@ function judgeSources(
   shard: Shard,
   { facts, wanted, view }: Pick<ShardFindings, 'facts' | 'view'> & { readonly wanted: readonly string[] },
 ): SourceFindings {
-  if (view === undefined) return { inPlace: 0, problems: [], warnings: [] };
+  if (view === undefined) return { inPlace: undefined, problems: [], warnings: [] };
   const place = placeOfShard(shard);
   const problems: string[] = [];
   const warnings: string[] = [];

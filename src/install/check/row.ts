@@ -21,7 +21,8 @@ export interface CheckRow {
   readonly clockSkewMs: number | undefined;
   readonly missingQueues: readonly string[];
   /** Sources in place, and sources that the file asks for; on central its queues. */
-  readonly inPlace: number;
+  /** Undefined: central could not be asked. */
+  readonly inPlace: number | undefined;
   readonly wanted: number;
   /** What is wrong, each with what to do. */
   readonly problems: readonly string[];

@@ -108,7 +108,7 @@ function decideExisting(
           ? `more than ${COUNT_LIMIT.toLocaleString('en-US')}`
           : waiting.toLocaleString('en-US');
       return mistake(
-        `${place}: queue ${wanted.queue} holds ${number} events already: say for queue ${wanted.centralQueue}, or in this shard's entry, whether to move them (\`start: oldest\`), to begin with new ones (\`start: now\`), or to go on where another consumer stands (\`start: at-consumer NAME\`).`,
+        `${place}: queue ${wanted.queue} holds ${number} events already: say for queue ${wanted.centralQueue}, or in this shard's entry, whether to move them (\`start: oldest\`), to begin with new ones (\`start: now\`), or to go on where another consumer stands (\`start: at-consumer NAME\`); for one shard \`tributary install --shard SHARD --start oldest\` does it, or \`--start now\`.`,
       );
     }
     return { kind: 'begin', start: { at: 'oldest' }, isCreated: false, moves };

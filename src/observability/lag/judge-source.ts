@@ -34,6 +34,8 @@ export function needsAsking(stored: StoredLag): boolean {
 }
 
 interface Circumstances extends FileAmongHosts {
+  /** What the file calls the shard is a name that it had before. */
+  readonly renamedTo?: string | undefined;
   /** What the shard said; undefined: it was not asked. */
   readonly answer: ShardAnswer | undefined;
 }
@@ -108,8 +110,7 @@ function verdictOn(
 ): LagVerdict {
   const { answer, file } = circumstances;
   const label = `${wanted.shard}:${wanted.queue}`;
-  if (stored === undefined)
-    return { state: 'unassigned', reason: `Source ${label} is not installed: run \`tributary install\`.` };
+  if (stored === undefined) return { state: 'unassigned', reason: absentReason(wanted, circumstances) };
   const trouble = answer !== undefined && 'reason' in answer ? answer.reason : undefined;
   if (stored.state === 'halted')
     return {
@@ -145,6 +146,12 @@ function verdictOn(
       reason: unassignedReason(wanted, stored, circumstances),
     }
   );
+}
+
+function absentReason({ shard, queue }: NamedSource, { file, renamedTo }: Circumstances): string {
+  return renamedTo === undefined
+    ? `Source ${shard}:${queue} is not installed: run \`tributary install\`.`
+    : `Shard ${shard} was renamed to ${renamedTo}: let ${file} say \`name: ${renamedTo}\` for it, and start the movers again.`;
 }
 
 /** How long it has not moved, as far as somebody noted it. */

@@ -1,6 +1,7 @@
 // What central says about lag: its sources with what movers reported, and its queues with their workers.
 import type { CentralLink } from '../../central/central-link.ts';
 import { type HostFile, readHostFiles } from '../../central/host-files.ts';
+import { formerNames } from '../../central/known-shards.ts';
 import type { Config } from '../../config/config.ts';
 import { sqlstateOf } from '../../errors/sqlstate.ts';
 import { TributaryError } from '../../errors/tributary-error.ts';
@@ -16,6 +17,8 @@ export interface CentralAnswer {
   readonly sources: readonly StoredLag[];
   readonly queues: readonly CentralQueueFacts[];
   readonly files: readonly HostFile[];
+  /** Names of the file that shards had before, each with the one that its shard has now. */
+  readonly renamed: ReadonlyMap<string, string>;
 }
 
 /** Undefined function, table, column or schema: an older install. */
@@ -40,11 +43,15 @@ export async function readCentralLag(link: CentralLink, config: Config): Promise
       );
       const missingOf = new Map(missing.map((row) => [row.queue, Math.max(0, row.missing)]));
       const upkeep = await upkeepTrouble(central, TIMING.reports.centralMs);
+      const known = new Set(sources.map(({ shard }) => shard));
+      const unknown = config.shards.map(({ name }) => name).filter((name) => !known.has(name));
+      const renamed = unknown.length === 0 ? new Map<string, string>() : await formerNames(central, unknown);
       const files = await readHostFiles(central, TIMING.reports.centralMs);
       return {
         at: new Date(queues[0]?.now_ms ?? Date.now()),
         sources: sources.map(toStored),
         files,
+        renamed,
         queues: queues.map((row) => ({
           ...toQueue(row),
           missingXids: missingOf.get(row.queue) ?? 0,

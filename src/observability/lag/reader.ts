@@ -68,7 +68,7 @@ export class LagReader {
   }
 
   /** The file's sources, in its order, then those that only central knows. */
-  #sources({ sources: stored, files }: CentralAnswer, live: boolean): SourceLag[] {
+  #sources({ sources: stored, files, renamed }: CentralAnswer, live: boolean): SourceLag[] {
     const { file, hash } = this.#config;
     const byLabel = new Map(stored.map((one) => [label(one), one]));
     const named = new Set(this.#wanted.map(label));
@@ -76,7 +76,10 @@ export class LagReader {
     return [...this.#wanted, ...strangers.map(asStranger)].map((wanted) => {
       const known = byLabel.get(label(wanted));
       const answer = known !== undefined && (live || needsAsking(known)) ? this.#answerOf(wanted) : undefined;
-      return lagOfSource(wanted, known, { answer, file, hash, running: files });
+      return lagOfSource(wanted, known, {
+        ...{ answer, file, hash, running: files },
+        renamedTo: renamed.get(wanted.shard),
+      });
     });
   }
 

@@ -225,6 +225,8 @@ describe('observability/lag of central queues', () => {
     expect(inPerSecond).toBeGreaterThan(9);
     expect(inPerSecond).toBeLessThanOrEqual(10.1);
     expect(outPerSecond).toBe(42.5);
+    await central.query(`update tributary.member set details = '{"handled": {}}' where host = 'db02'`);
+    expect((await lag()).outPerSecond).toBeUndefined();
     await central.query("update pgq.tick set tick_time = clock_timestamp() - interval '301 s'");
     expect((await lag()).inPerSecond).toBeUndefined();
   });

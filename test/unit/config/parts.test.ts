@@ -149,8 +149,23 @@ queues: { orders: }
     const managed = givenConfig(
       `central: postgresql://c/events\nshards: ['postgresql://rds.example/a_{1,2}']\ndefaults: { host: any }\nqueues: { orders: }\n`,
     );
-    for (const flag of [undefined, 'any'])
-      expect((chooseHost(managed, flag, 'pod-7f') as HostChoice).shards).toHaveLength(2);
+    for (const [flag, host] of [
+      [undefined, 'pod-7f'],
+      ['any', 'pod-7f'],
+      ['worker-3', 'worker-3'],
+    ] as const) {
+      const choice = chooseHost(managed, flag, 'pod-7f') as HostChoice;
+      // Each machine is known by its own name, or nobody could tell which of them is in trouble.
+      expect([choice.host, choice.shards.length]).toEqual([host, 2]);
+    }
+    const mixed = givenConfig(
+      `central: postgresql://c/events\nshards: ['postgresql://db1/a', { url: postgresql://rds.example/b, host: any }]\nqueues: { orders: }\n`,
+    );
+    const of = (flag: string | undefined, hostname: string) =>
+      chooseHost(mixed, flag, hostname) as HostChoice;
+    expect(of(undefined, 'db1')).toMatchObject({ host: 'db1', shards: [{ name: 'a' }, { name: 'b' }] });
+    expect(of(undefined, 'pod-7f')).toMatchObject({ host: 'pod-7f', shards: [{ name: 'b' }] });
+    expect(chooseHost(mixed, 'db2', 'pod-7f')).toHaveProperty('problem');
   });
 
   test('no match is a sentence with the hosts of the file', () => {

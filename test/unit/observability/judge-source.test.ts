@@ -186,6 +186,10 @@ describe('observability/lag/judge-source', () => {
 
   test('what install has to mend is named', () => {
     expect(judged(undefined).reason).toBe('Source s1:orders is not installed: run `tributary install`.');
+    const renamed = { answer: undefined, file: 'shards.yaml', hash: 'new', running: [], renamedTo: 'first' };
+    expect(lagOfSource(wanted, undefined, renamed).reason).toBe(
+      'Shard s1 was renamed to first: let shards.yaml say `name: first` for it, and start the movers again.',
+    );
     expect(judged(stored({ state: 'registering' })).reason).toMatch(/run `tributary install` again/);
     expect(judged(stored({ position: undefined }))).toMatchObject({
       state: 'halted',

@@ -198,6 +198,7 @@ describe('cli/terminal/lag-table', () => {
       { inPerSecond: 300 },
       { outPerSecond: 800 },
       { inPerSecond: 300, outPerSecond: 0 },
+      { inPerSecond: 300, outPerSecond: 800, isStuck: true },
       { inPerSecond: 300, outPerSecond: 800, secondsBehind: 3 },
       { inPerSecond: 300, outPerSecond: 800, eventsBehind: undefined },
     ])

@@ -1,6 +1,7 @@
 // What the log says of workers.
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { newLogger } from '../../../src/lifecycle/logger.ts';
+import { logMover } from '../../../src/observability/mover-log.ts';
 import { logWorkers } from '../../../src/observability/worker-log.ts';
 
 describe('observability/worker-log', () => {
@@ -25,5 +26,23 @@ describe('observability/worker-log', () => {
       takenOverFrom,
     } as never);
     expect(said).toEqual([sentence]);
+  });
+
+  test('while central is away it is said a few times, and then how often', () => {
+    vi.useFakeTimers();
+    onTestFinished(() => void vi.useRealTimers());
+    const said: string[] = [];
+    const logger = newLogger('info', { write: (line: string) => void said.push(JSON.parse(line).msg) });
+    const error = Object.assign(new Error(), { code: 'ECONNREFUSED', address: '10.0.0.1', port: 5432 });
+    const workers = logWorkers(logger);
+    const mover = logMover(logger);
+    for (let at = 0; at < 100; at++) {
+      workers({ kind: 'pool-trouble', error });
+      mover({ kind: 'central-trouble', queue: 'orders', error });
+    }
+    expect(said).toHaveLength(6);
+    expect(new Set(said).size).toBe(1);
+    vi.advanceTimersByTime(30_000);
+    expect(said.slice(6)).toEqual([1, 2].map(() => `and 97 more like this: ${said[0]}`));
   });
 });

@@ -20,7 +20,7 @@
 --      tried, failed, failure  - of the last events that workers tried, and how the last one failed
 --      came                    - events that came in a second, over the last minute or what is known of it, up to five; retried ones
 --                                do not count. Null where the queue is too young, or was not ticked for so long
---      handled                 - events that workers have done in a second, over the last minute; null: none of them tells
+--      handled                 - events that workers have done in a second, over the last minute; null: one of them does not tell
 --      batches                 - those that take long: a list of {slot, done, events, seconds}
 --      events_behind, exact    - null where there is no group, or its position's tick is gone
 --      seconds_behind          - age of the oldest event that waits, by its own time or by when it was ticked here, whichever
@@ -72,7 +72,8 @@ begin
             coalesce(sum((m.details -> 'recent' -> q.name ->> 'failed')::bigint), 0),
             (array_agg(m.details -> 'recent' -> q.name ->> 'error'
                 order by (m.details -> 'recent' -> q.name ->> 'failed')::bigint desc nulls last))[1],
-            sum((m.details -> 'handled' ->> q.name)::double precision),
+            case when bool_and(m.details -> 'handled' ? q.name)
+                then sum((m.details -> 'handled' ->> q.name)::double precision) end,
             coalesce(jsonb_path_query_array(jsonb_agg(m.details -> 'batches' -> q.name)
                 filter (where jsonb_typeof(m.details -> 'batches' -> q.name) = 'array'), '$[*][*]'), '[]')
         into running, parked, troubled, tried, failed, failure, handled, batches

@@ -8,7 +8,7 @@ import type { LongBatch, Standing } from './standing.ts';
 export interface WorkerFigures {
   /** Of the last events that were tried. */
   readonly recent: Readonly<Record<string, TriedEvents>>;
-  /** Events a second that the slots have got through lately, as far as they know. */
+  /** Events a second that the slots have got through lately; of a queue one of whose slots does not know it, nothing. */
   readonly handled: Readonly<Record<string, number>>;
   /** What keeps workers that run from getting on, in a sentence. */
   readonly troubled: Readonly<Record<string, string>>;
@@ -25,19 +25,29 @@ type Watched = Pick<Slot, 'queue'> & {
 
 export function figuresOf(slots: readonly Watched[]): WorkerFigures {
   const recent: Record<string, TriedEvents> = {};
-  const handled: Record<string, number> = {};
+  const perSecond: Record<string, (number | undefined)[]> = {};
   const troubled: Record<string, string> = {};
   const batches: Record<string, LongBatch[]> = {};
   for (const { queue, standing } of slots) {
     if (standing.recent !== undefined) recent[queue] = sumOf(recent[queue], standing.recent);
-    if (standing.perSecond !== undefined)
-      handled[queue] = Math.round(((handled[queue] ?? 0) + standing.perSecond) * 1_000) / 1_000;
+    perSecond[queue] = [...(perSecond[queue] ?? []), standing.perSecond];
     if (standing.trouble !== undefined) troubled[queue] ??= standing.trouble;
     if (standing.longBatch !== undefined) batches[queue] = [...(batches[queue] ?? []), standing.longBatch];
   }
   for (const [queue, all] of Object.entries(batches))
     batches[queue] = all.sort((a, b) => b.seconds - a.seconds).slice(0, MOST_BATCHES);
-  return { recent, handled, troubled, batches };
+  return { recent, handled: sums(perSecond), troubled, batches };
+}
+
+/** Of what one slot does not know yet the sum is not known. */
+function sums(all: Readonly<Record<string, readonly (number | undefined)[]>>): Record<string, number> {
+  const known = Object.entries(all).filter(([, rates]) => !rates.includes(undefined));
+  return Object.fromEntries(
+    known.map(([queue, rates]) => {
+      const sum = rates.reduce<number>((total, rate) => total + (rate ?? 0), 0);
+      return [queue, Math.round(sum * 1_000) / 1_000];
+    }),
+  );
 }
 
 function sumOf(one: TriedEvents | undefined, other: TriedEvents): TriedEvents {

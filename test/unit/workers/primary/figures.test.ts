@@ -118,14 +118,16 @@ describe('workers/primary/slot/figures', () => {
       queue: 'orders',
       standing: {
         recent: { tried: 400, failed: at % 3, ...(at % 3 > 0 && { error: `error ${at}` }) },
-        perSecond: at === 0 ? undefined : 1.5,
+        perSecond: 1.5,
         trouble: `trouble ${at}`,
         longBatch: batch(at),
       },
     }));
     const figures = figuresOf(slots);
     expect(figures.recent).toEqual({ orders: { tried: 400_000, failed: 999, error: 'error 1' } });
-    expect(figures.handled).toEqual({ orders: 1_498.5 });
+    expect(figures.handled).toEqual({ orders: 1_500 });
+    const young = { recent: undefined, trouble: undefined, longBatch: undefined, perSecond: undefined };
+    expect(figuresOf([...slots, { queue: 'orders', standing: young }]).handled).toEqual({});
     expect(figures.batches.orders).toEqual([999, 998, 997, 996, 995].map(batch));
     expect(JSON.stringify(figures).length).toBeLessThan(600);
   });
