@@ -103,6 +103,31 @@ describe('contract/pgq retry', () => {
     await db.query('delete from pgq.retry_queue');
   });
 
+  test('what comes to be due before others, while these are put back, is put back before the mover has done', async () => {
+    const batch = await givenBatch(
+      'late',
+      Array.from({ length: 32 }, (_, n) => `${n}`),
+    );
+    const putOff = (after: string, from: number, to: number) =>
+      db.query(
+        'select pgq.event_retry($1, ev_id, $2::timestamptz) from pgq.get_batch_events($1) where ev_data::int between $3 and $4',
+        [batch, after, from, to],
+      );
+    await putOff('2020-01-02Z', 0, 24);
+    expect(await scalar(db, 'select pgq.maint_retry_events()')).toBe(10);
+    await putOff('2020-01-01Z', 25, 29);
+    await putOff('-infinity', 30, 30);
+    await putOff('infinity', 31, 31);
+    expect(await moveRetries()).toBe(21);
+    await putOff('2020-01-01Z', 24, 24);
+    await finish(db, batch);
+    expect(await moveRetries()).toBe(1);
+    expect(await db.query('select ev_retry_after from pgq.retry_queue')).toEqual([
+      { ev_retry_after: Infinity },
+    ]);
+    await db.query('delete from pgq.retry_queue');
+  });
+
   test('what was put off for a consumer that left does not come to the one of that name that follows', async () => {
     const batch = await givenBatch('left', ['a', 'b']);
     await retryAll(batch);

@@ -131,6 +131,8 @@ $$;
 create or replace function pgq.batch_event_tables(x_batch_id bigint)
 returns setof text
 language plpgsql
+-- See pgq.next_batch_custom.
+set enable_seqscan = off
 as $$
 declare
     v_batch record;
@@ -168,6 +170,8 @@ $$;
 create or replace function pgq.batch_event_sql(x_batch_id bigint)
 returns text
 language plpgsql
+-- See pgq.next_batch_custom.
+set enable_seqscan = off
 as $$
 declare
     v_batch record;

@@ -21,6 +21,8 @@ returns integer
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- See pgq.next_batch_custom.
+set enable_seqscan = off
 as $$
 begin
     update pgq.subscription

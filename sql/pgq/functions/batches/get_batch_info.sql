@@ -26,6 +26,8 @@ create or replace function pgq.get_batch_info(
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- See pgq.next_batch_custom.
+set enable_seqscan = off
 as $$
 begin
     select q.queue_name, c.co_name, p.tick_time, t.tick_time, p.tick_id, t.tick_id,

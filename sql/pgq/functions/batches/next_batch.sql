@@ -18,7 +18,7 @@
 --      prev_tick_id, prev_tick_time, prev_tick_event_seq   - tick at its start
 --
 -- Writes:
---      pgq.subscription
+--      pgq.subscription; pgq.consumer, see pgq._renew_consumer
 --
 -- Called by:
 --      pgq.next_batch, pgq.next_batch_info, users
@@ -31,18 +31,24 @@ create or replace function pgq.next_batch_custom(
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
+-- The tables are small where they were analysed, and may be large when the plan is used.
+set enable_seqscan = off
 as $$
 declare
     v_sub       pgq.subscription;
     v_tick      record;
     v_locked    boolean := false;
+    v_rows      bigint;
+    v_names     bigint;
 begin
     loop
+        v_rows := pgq._entries_read('pgq.subscription_pkey');
+        v_names := pgq._entries_read('pgq.consumer_name_uq');
+        -- By its whole key, however the planner would join.
         select s.* into v_sub
           from pgq.subscription s
-          join pgq.queue q on q.queue_id = s.sub_queue
-          join pgq.consumer c on c.co_id = s.sub_consumer
-         where q.queue_name = i_queue_name and c.co_name = i_consumer_name;
+         where s.sub_queue = (select q.queue_id from pgq.queue q where q.queue_name = i_queue_name)
+           and s.sub_consumer = (select c.co_id from pgq.consumer c where c.co_name = i_consumer_name);
         if not found then
             raise exception 'Not subscriber to queue: %/%', coalesce(i_queue_name, 'NULL'), coalesce(i_consumer_name, 'NULL');
         end if;
@@ -74,8 +80,14 @@ begin
 
         perform 1 from pgq.subscription
           where sub_queue = v_sub.sub_queue and sub_consumer = v_sub.sub_consumer for no key update;
-        v_locked := true;
+        v_locked := found;
     end loop;
+
+    -- As many versions of the subscription as of the consumer, each of which comes from being renewed: that is the least.
+    v_rows := pgq._entries_read('pgq.subscription_pkey') - v_rows;
+    if v_rows > 100 and v_rows > pgq._entries_read('pgq.consumer_name_uq') - v_names then
+        v_sub.sub_consumer := pgq._renew_consumer(v_sub.sub_consumer, i_consumer_name);
+    end if;
 
     cur_tick_id := v_tick.next_tick_id;
     cur_tick_time := v_tick.next_tick_time;
