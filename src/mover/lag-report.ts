@@ -17,8 +17,6 @@ export interface LagSituation {
 export function lagOf(loop: ShardLoop, situation: LagSituation): LagFigure[] {
   return loop.sources.map((source) => {
     const { figures } = source;
-    const isExcused = source.trouble !== undefined || loop.trouble !== undefined || source.isReadAlone;
-    if (isExcused) source.excusedAtMs = situation.nowMs;
     const { state, reason } = stateOf(loop, source, situation);
     const isKnown = figures.atMs !== 0;
     return {
@@ -46,7 +44,7 @@ function stateOf(
   const isBehind = (figures.eventsBehind ?? 0) > 0;
   const movedLately = nowMs - source.movedAtMs < TIMING.reports.movingMs;
   if (source.isReadAlone) return { state: 'moving', reason: null };
-  const silentMs = nowMs - Math.max(figures.atMs, source.excusedAtMs);
+  const silentMs = nowMs - Math.max(figures.atMs, source.excusedAtMs, loop.troubleEndedAtMs);
   if (silentMs > TIMING.reports.silentMs) {
     return {
       state: 'unreachable',

@@ -253,7 +253,7 @@ export class Mover implements Service {
   #halt(source: Source, { code, what }: { code: Halt['code']; what: string }): void {
     const { shard, queue } = source;
     const reason = `Source ${shard}:${queue} is halted: ${what}. \`tributary repair ${shard}:${queue} --dry-run\` shows the ways on.`;
-    source.trouble = { state: 'halted', reason };
+    source.halt(reason);
     this.#onOccurrence({ kind: 'source-halted', shard, queue, reason });
     this.#control.link
       .use((central) => haltSource(central, source.id, { code, reason }))

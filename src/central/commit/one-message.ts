@@ -22,7 +22,7 @@ export interface OneMessage {
 /** Raised by begin_commit. */
 const OTHER_TABLE = 'TB011';
 /** More is sent piece by piece, as central takes it. */
-const MOST_BYTES = 1024 * 1024;
+export const MOST_IN_ONE_MESSAGE_BYTES = 1024 * 1024;
 
 /** Event tables by connection and queue. */
 const tables = new WeakMap<Connection, Map<string, string>>();
@@ -35,7 +35,8 @@ export function noteTable(central: Connection, queue: string, table: string): vo
 
 export function fitsOneMessage(chunks: unknown): chunks is readonly Buffer[] {
   return (
-    Array.isArray(chunks) && chunks.reduce((sum: number, { length }: Buffer) => sum + length, 0) <= MOST_BYTES
+    Array.isArray(chunks) &&
+    chunks.reduce((sum: number, { length }: Buffer) => sum + length, 0) <= MOST_IN_ONE_MESSAGE_BYTES
   );
 }
 

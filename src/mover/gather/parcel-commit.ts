@@ -10,11 +10,12 @@ import type { Position } from '../../central/position.ts';
 import { canBePoison, kindOf } from '../../errors/sqlstate.ts';
 import { TributaryError } from '../../errors/tributary-error.ts';
 import type { CommitPace } from '../limits/commit-pace.ts';
+import { LARGE_BYTES } from '../limits/sizes.ts';
 import type { Parcel } from '../parcel.ts';
 import { RowStream } from '../row-stream.ts';
 import type { Source } from '../source/source.ts';
 import type { LaneCalls } from './lane-connection.ts';
-import { LARGE_BYTES, type LaneName } from './parcel-queue.ts';
+import type { LaneName } from './parcel-queue.ts';
 
 export interface LaneCommit extends Committed {
   readonly queue: string;

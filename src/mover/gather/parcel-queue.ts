@@ -7,6 +7,7 @@
 // Invariant: of one source, one lane at a time has parcels, the oldest ones; nobody else may take of it until `leave`.
 import { Signal } from '../../lifecycle/signal.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
+import { LARGE_BYTES, MOST_LARGE_BYTES, MOST_SMALL_BYTES } from '../limits/sizes.ts';
 import type { Parcel } from '../parcel.ts';
 import { RowStream } from '../row-stream.ts';
 import type { Source } from '../source/source.ts';
@@ -21,12 +22,10 @@ export interface ParcelQueueOptions {
   readonly mostEvents: number;
 }
 
-/** Central takes less than this in some ten milliseconds. */
-export const LARGE_BYTES = 1024 * 1024;
 /** Most that goes in one commit; a single larger parcel goes alone. */
 const MOST_BYTES: Readonly<Record<LaneName, number>> = {
-  quick: 4 * LARGE_BYTES,
-  large: 16 * LARGE_BYTES,
+  quick: MOST_SMALL_BYTES,
+  large: MOST_LARGE_BYTES,
   stream: 0,
 };
 

@@ -13,7 +13,7 @@ import { missingXidsSql } from '../../queue/ahead.ts';
 import { readDatabaseIdentity } from '../../shards/identity.ts';
 import type { QueueOnShard } from '../../shards/queue-on-shard.ts';
 import type { MoverContext } from '../context.ts';
-import type { Source } from '../source/source.ts';
+import type { MovableSource, Source } from '../source/source.ts';
 
 export interface MetShard {
   readonly shard: Shard;
@@ -52,8 +52,7 @@ export async function meet(
     let halted = 0;
     for (const source of sources) {
       const queue = queues.get(source.queue);
-      if (queue === undefined || source.position === undefined || source.trouble?.state === 'halted')
-        continue;
+      if (queue === undefined || !source.hasPosition() || source.trouble?.state === 'halted') continue;
       const hidden = await hiddenEvents(connection, { shard, source, queue, central });
       onLooked();
       if (hidden === 0) continue;
@@ -78,7 +77,7 @@ export async function meet(
 
 interface Looked {
   readonly shard: Shard;
-  readonly source: Source;
+  readonly source: MovableSource;
   readonly queue: QueueOnShard;
   readonly central: CentralLink;
 }
@@ -88,7 +87,7 @@ async function hiddenEvents(
   connection: Connection,
   { shard, source, queue, central }: Looked,
 ): Promise<number> {
-  const { id, timeUs, eventSeq, md5 } = (source.position as NonNullable<Source['position']>).tick;
+  const { id, timeUs, eventSeq, md5 } = source.position.tick;
   const found = await connection.query<{ id: number; time_us: number }>(
     `select e.ev_id as id, (extract(epoch from e.ev_time) * 1000000)::bigint as time_us
        from ${queue.eventTable} e

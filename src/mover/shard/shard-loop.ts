@@ -50,6 +50,8 @@ export class ShardLoop implements WatchedService {
   #isRepaired = false;
   #failures = 0;
   #lastFlushMs = 0;
+  #trouble: string | undefined;
+  #troubleEndedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(shard: Shard, options: ShardLoopOptions) {
     this.name = `shard ${shard.name}`;
@@ -76,7 +78,14 @@ export class ShardLoop implements WatchedService {
   }
 
   /** Why the whole shard does not move; undefined: it does. */
-  trouble: string | undefined;
+  get trouble(): string | undefined {
+    return this.#trouble;
+  }
+
+  /** On the monotonic clock, ms. */
+  get troubleEndedAtMs(): number {
+    return this.#troubleEndedAtMs;
+  }
 
   /** Whose PgQ the shard has; undefined: not seen yet, or none of its queues is there. */
   provider: Provider | undefined;
@@ -98,7 +107,7 @@ export class ShardLoop implements WatchedService {
         }
         this.#failures += 1;
         const retryMs = backoffMs(this.#failures, TIMING.shard.trouble);
-        this.trouble = sentenceFor(error, `Shard ${this.shard.name}`);
+        this.#trouble = sentenceFor(error, `Shard ${this.shard.name}`);
         this.#options.context.onOccurrence({ kind: 'shard-trouble', shard: this.shard.name, error, retryMs });
         this.#drop();
         await wait(retryMs, signal);
@@ -124,7 +133,7 @@ export class ShardLoop implements WatchedService {
     if (isOther) this.#isStale = true;
     for (const source of this.#sources) {
       const stored = exceptions.get(source.id) ?? ACTIVE;
-      if (source.position === undefined) source.isStale = true;
+      if (source.position === undefined) source.distrust();
       // Somebody repaired or reinstalled it: its position may not be where we left it.
       else if (source.trouble?.state === 'halted' && stored.state === 'active') {
         this.#isStale = true;
@@ -171,7 +180,7 @@ export class ShardLoop implements WatchedService {
       const isExact = beganMs >= exactAtMs;
       const result = await session.turn(this.#sources, isExact ? 'exact' : 'quick');
       this.#failures = 0;
-      this.trouble = undefined;
+      this.#troubleEnded();
       if (result.isOutdated) break;
       this.#flushIdle();
       this.#turns += 1;
@@ -188,6 +197,11 @@ export class ShardLoop implements WatchedService {
       else await this.#untilSettledOne(beganMs, Math.max(pause, TIMING.shard.waitingMs));
     }
     if (!signal.aborted) await connection.close();
+  }
+
+  #troubleEnded(): void {
+    if (this.#trouble !== undefined) this.#troubleEndedAtMs = performance.now();
+    this.#trouble = undefined;
   }
 
   #drop(): void {
@@ -213,7 +227,7 @@ export class ShardLoop implements WatchedService {
     this.#lastFlushMs = nowMs;
     for (const source of this.#sources) {
       // Others of the shard may be on their way to central all the time: each source follows what it has handed on itself.
-      if (source.canMove && !source.isStale) void handOnEmpty(source, this.#options.context);
+      if (source.canMove() && !source.isStale) void handOnEmpty(source, this.#options.context);
     }
   }
 
@@ -227,7 +241,7 @@ export class ShardLoop implements WatchedService {
 
   async #refreshSources(): Promise<void> {
     // Before the look, not after it: what is found out meanwhile asks for another one.
-    if (this.#isStale) for (const source of this.#sources) source.isStale = true;
+    if (this.#isStale) for (const source of this.#sources) source.distrust();
     this.#isStale = false;
     const settled = new Set(
       this.#sources.filter((one) => one.isStale && !one.isUnderWay && !one.isReadAlone),
@@ -248,9 +262,8 @@ export class ShardLoop implements WatchedService {
   }
 
   #newSource(stored: StoredSource, reading: Reading): Source {
-    const source = new Source(stored, { reading, tickerMode: this.shard.ticker });
-    source.onSettled = () => this.#changed.notify();
-    return source;
+    const onSettled = () => this.#changed.notify();
+    return new Source(stored, { reading, tickerMode: this.shard.ticker, onSettled });
   }
 
   /** Sources whose queues were not there when the session began. */

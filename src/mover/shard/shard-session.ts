@@ -15,8 +15,9 @@ import { type QueueOnShard, resolveQueues } from '../../shards/queue-on-shard.ts
 import { type RoundRequest, runRound, type SeenQueue, type Thoroughness } from '../../shards/round.ts';
 import { PreparedRound } from '../../shards/round-statements.ts';
 import type { MoverContext } from '../context.ts';
-import { takeFigures } from '../source/figures.ts';
-import { FEWEST_TICKS, type Source } from '../source/source.ts';
+import { LARGE_WINDOWS, LEAST_WINDOW_BYTES, WINDOW_BYTES } from '../limits/sizes.ts';
+import type { MovableSource, Source } from '../source/source.ts';
+import { FEWEST_TICKS } from '../source/window-estimate.ts';
 import { copyOne, copyWindows } from '../windows/copy-windows.ts';
 import { type Copied, type Found, NOTHING_COPIED } from '../windows/found.ts';
 import { handOnInline, type InlineFound } from '../windows/inline-windows.ts';
@@ -35,15 +36,13 @@ export interface TurnResult {
   readonly isOutdated: boolean;
 }
 
-/** What one window should hold at most, in bytes; ticks further apart make larger ones. */
-const WINDOW_BYTES = 8 * 1024 * 1024;
-/** While memory is short; less would cost more than it saves. */
-const LEAST_WINDOW_BYTES = 256 * 1024;
-
 /** Inside a window that was begun its end must be found, however far it is. */
 const ALL_TICKS = 1_000_000;
-/** A window of more than so many times the usual events is large. */
-const LARGE_WINDOWS = 3;
+/** A source whose queue the session knows, as a turn takes it. */
+interface Movable {
+  readonly source: MovableSource;
+  readonly queue: QueueOnShard;
+}
 
 type GroupResult = Omit<TurnResult, 'isToSeparate' | 'isOutdated'>;
 
@@ -113,22 +112,26 @@ export class ShardSession {
   }
 
   async turn(sources: readonly Source[], thoroughness: Thoroughness): Promise<TurnResult> {
-    const movable = sources.filter((source) => source.canMove && this.queues.has(source.queue));
-    const groups = this.#isSeparate ? movable.map((source) => [source]) : movable.length > 0 ? [movable] : [];
+    const movable = sources.flatMap((source): Movable[] => {
+      const queue = this.queues.get(source.queue);
+      return queue !== undefined && source.canMove() ? [{ source, queue }] : [];
+    });
+    const groups = this.#isSeparate ? movable.map((one) => [one]) : movable.length > 0 ? [movable] : [];
     const results: GroupResult[] = [];
     let hasFailed = false;
     let isOutdated = false;
     for (const group of groups) {
       try {
         results.push(await this.#turnOf(group, thoroughness));
-        for (const source of group) source.succeeded('read');
+        for (const { source } of group) source.succeeded('read');
       } catch (error) {
         if (this.#connection.failed) throw error;
         await this.#connection.script('rollback');
         hasFailed = true;
         isOutdated ||= sqlstateOf(error) === UNDEFINED_TABLE && (await this.#hasOtherQueues());
         if (isOutdated) break;
-        if (group.length === 1) this.#blame(group[0] as Source, error);
+        const [first, ...others] = group;
+        if (first !== undefined && others.length === 0) this.#blame(first.source, error);
       }
     }
     const isNew = hasFailed && !this.#isSeparate;
@@ -149,37 +152,42 @@ export class ShardSession {
     return [...this.queues].some(([name, { queueId }]) => now.get(name)?.queueId !== queueId);
   }
 
-  async #turnOf(sources: readonly Source[], thoroughness: Thoroughness): Promise<GroupResult> {
+  async #turnOf(group: readonly Movable[], thoroughness: Thoroughness): Promise<GroupResult> {
     await failPoint('round:before');
     const readable = new Set<Source>();
     const seen = await this.#context.roundLimit.through(() => {
-      for (const source of sources) if (source.isReadable) readable.add(source);
-      return this.#round(sources, { thoroughness, readable });
+      for (const { source } of group) if (source.isReadable) readable.add(source);
+      return this.#round(group, { thoroughness, readable });
     });
     await failPoint('round:after');
     const found: Found[] = [];
     const inlined: InlineFound[] = [];
     const backlogged: Source[] = [];
+    const byName = new Map(group.map((one) => [one.source.queue, one]));
     for (const queue of seen) {
-      const source = sources.find(({ queue: name }) => name === queue.queue) as Source;
-      takeFigures(source, queue, performance.now());
+      const movable = byName.get(queue.queue);
+      if (movable === undefined) continue;
+      const { source } = movable;
+      const isTickedByOthers = source.saw(queue, performance.now());
+      if (isTickedByOthers)
+        this.#context.onOccurrence({ kind: 'foreign-ticker', shard: source.shard, queue: source.queue });
       if (!readable.has(source) || !source.isReadable) {
         // Seen and ticked it is all the same: neither the shard nor its other queues wait for central.
         if (queue.hasMore || queue.end !== undefined) backlogged.push(source);
         continue;
       }
-      source.noteTicks(queue.hasMore);
-      const window = this.#judge(source, queue);
+      source.windows.noteTicks(queue.hasMore);
+      const window = this.#judge(movable, queue);
       if (window === undefined) continue;
-      const events = source.lateWriters.mostEventsIn(window);
+      const events = source.windows.mostEventsIn(window);
       const one = { source, reader: { window, reading: source.reading } };
       if (queue.inline !== undefined && isOfWindow(queue.inline, window.start, window.end)) {
         inlined.push({ ...one, rows: queue.inline });
         continue;
       }
       // One tick that covers so much more than a window should: it must not hold up the shard's other queues.
-      const isLarge = events > LARGE_WINDOWS * limitOf(source, WINDOW_BYTES);
-      if (source.isSlow || (isLarge && sources.length > 1)) {
+      const isLarge = events > LARGE_WINDOWS * source.windows.eventsFor(WINDOW_BYTES);
+      if (source.isSlow || (isLarge && group.length > 1)) {
         this.#onLarge(one);
         continue;
       }
@@ -202,7 +210,7 @@ export class ShardSession {
   }
 
   async #round(
-    sources: readonly Source[],
+    group: readonly Movable[],
     { thoroughness, readable }: { thoroughness: Thoroughness; readable: ReadonlySet<Source> },
   ): Promise<SeenQueue[]> {
     const nowMs = performance.now();
@@ -211,13 +219,13 @@ export class ShardSession {
     const isBusy = nowMs - this.#movedAtMs < TIMING.shard.recentlyMovedMs;
     // Statements that name every queue of the shard do not help to find the one that fails.
     const prepared = this.#isSeparate ? undefined : this.#prepared;
-    const requests = sources.map((source): RoundRequest => {
-      const ahead = source.ahead as NonNullable<Source['ahead']>;
+    const requests = group.map(({ source, queue }): RoundRequest => {
+      const { ahead, windows } = source;
       return {
-        queue: this.queues.get(source.queue) as QueueOnShard,
+        queue,
         tickId: ahead.tick.id,
         endTickId: ahead.inside?.end.id,
-        limit: limitOf(source, windowBytes),
+        limit: windows.eventsFor(windowBytes),
         ticks: readable.has(source) ? ticksOf(source) : FEWEST_TICKS,
         tick: source.ticker.mayTick(nowMs),
         read: isBusy && readable.has(source) && this.#context.gathererOf(source.centralQueue).isHealthy,
@@ -230,8 +238,8 @@ export class ShardSession {
     });
   }
 
-  #judge(source: Source, seen: SeenQueue): Reader['window'] | undefined {
-    const verdict = judgePosition(source.ahead as NonNullable<Source['ahead']>, seen);
+  #judge({ source, queue }: Movable, seen: SeenQueue): Reader['window'] | undefined {
+    const verdict = judgePosition(source.ahead, seen);
     if (verdict.kind === 'diverged') {
       this.#context.halt(source, verdict);
       return undefined;
@@ -239,7 +247,7 @@ export class ShardSession {
     if (verdict.kind === 'nothing' || !this.#context.gathererOf(source.centralQueue).isHealthy)
       return undefined;
     return {
-      queue: this.queues.get(source.queue) as QueueOnShard,
+      queue,
       start: verdict.start,
       end: verdict.end,
       afterEventId: verdict.afterEventId,
@@ -253,15 +261,11 @@ export class ShardSession {
 }
 
 /** How many ticks a round looks at for the end of the next window. */
-const ticksOf = ({ ahead, ticks }: Source): number => (ahead?.inside === undefined ? ticks : ALL_TICKS);
+const ticksOf = ({ ahead, windows }: MovableSource): number =>
+  ahead.inside === undefined ? windows.ticks : ALL_TICKS;
 
 /** The end of what was complete before a failure is seen by its source. */
 function rowsOf({ rows, failure }: Copied): number {
   if (failure !== undefined) throw failure;
   return rows;
-}
-
-/** Most events, by sequence, that a window of so many bytes should hold. */
-function limitOf(source: Source, bytes: number): number {
-  return Math.max(100, Math.floor(bytes / source.rowBytes));
 }

@@ -1,50 +1,97 @@
-// How far a source is behind, from what a round saw. Pure but for the source it is noted on.
+// How far a source is behind, from what rounds see of it.
 import { type Position, sameTick } from '../../central/position.ts';
 import type { SeenQueue } from '../../shards/round.ts';
-import type { Source } from './source.ts';
+import { TickTimes } from './tick-times.ts';
 
-/**
- * Nothing behind is claimed only where the shard was asked for rows beyond its newest tick, reading has come up to that
- * tick, and all that was read is committed; else events are estimated from sequences, never as 0, and seconds are the age
- * of the oldest event that is not moved, as far as it was seen; else of the oldest tick that the position has not passed.
- * What a round could not tell keeps its age.
- */
-export function takeFigures(source: Source, seen: SeenQueue, nowMs: number): void {
-  const { figures, position, ahead, handed, tickTimes: sightings } = source;
-  const { newest, nowUs } = seen;
-  // The sequence alone does not tell: who commits late took his numbers before the tick.
-  const isWaiting = newest !== undefined && (seen.lastSeq > newest.eventSeq || seen.uncovered === true);
-  const seenMs = newest === undefined ? 0 : sightings.sawUnticked(newest.id, { isWaiting, nowMs });
-  const waitingMs = isWaiting ? Math.max((nowUs - newest.timeUs) / 1000, seenMs) : 0;
-  if (newest !== undefined && !seen.hasMore)
-    source.ticker.saw({ newestId: newest.id, tickedId: seen.ticked, waitingMs }, nowMs);
-  if (newest === undefined || position === undefined || ahead === undefined) return;
-  // A shard that went back in time says nothing about our position.
-  if (seen.start === undefined || !sameTick(seen.start, ahead.tick) || seen.missingXids > 0) return;
-  const oldestUs = seen.oldestEventUs ?? seen.oldestTickUs;
-  if (oldestUs !== undefined) sightings.saw(ahead.tick.id, oldestUs, nowMs);
-  sightings.passed(position.tick.id);
-  const isReadToEnd = seen.end === undefined && !seen.hasMore && ahead.inside === undefined;
-  const isAllMoved = isReadToEnd && isSame(handed, position);
-  if (isAllMoved && seen.uncovered === undefined) return;
-  figures.atMs = nowMs;
-  figures.lastTick = newest.id;
-  figures.tickless = undefined;
-  if (isAllMoved && seen.uncovered === false) {
-    figures.eventsBehind = 0;
-    figures.isExact = true;
-    figures.secondsBehind = 0;
-    sightings.sawNothing(nowUs);
-    return;
+/** What an operator is shown of a source. */
+export interface SourceFigures {
+  /** Monotonic clock of this process, ms; 0: never seen. */
+  readonly atMs: number;
+  readonly eventsBehind: number | undefined;
+  /** True only where the shard was asked whether a row is left. */
+  readonly isExact: boolean;
+  readonly secondsBehind: number | undefined;
+  readonly lastTick: number | undefined;
+  /** Events wait for a tick that is not ours to make, or could not be made. */
+  readonly tickless: 'paused' | 'external' | 'silent' | undefined;
+}
+
+/** Where a source stands when a round has seen it. */
+export interface Standing {
+  readonly position: Position | undefined;
+  readonly ahead: Position | undefined;
+  readonly handed: Position | undefined;
+}
+
+const UNSEEN: SourceFigures = {
+  atMs: 0,
+  eventsBehind: undefined,
+  isExact: false,
+  secondsBehind: undefined,
+  lastTick: undefined,
+  tickless: undefined,
+};
+
+export class FigureKeeper {
+  readonly #tickTimes = new TickTimes();
+  #figures = UNSEEN;
+
+  get figures(): SourceFigures {
+    return this.#figures;
   }
-  const movedSeq = position.inside?.lastEventId ?? position.tick.eventSeq;
-  const from = isAllMoved ? ahead : position;
-  figures.eventsBehind = Math.max(1, seen.lastSeq - movedSeq);
-  figures.isExact = false;
-  const otherwise = { us: newest.timeUs, ms: seenMs };
-  figures.secondsBehind = sightings.ageMs(from.tick.id, { nowUs, nowMs, otherwise }) / 1000;
-  if (isAllMoved && seen.ticked === undefined)
-    figures.tickless = seen.tickerPaused ? 'paused' : seen.external ? 'external' : 'silent';
+
+  /** The position may have gone back. */
+  forget(): void {
+    this.#tickTimes.forget();
+  }
+
+  /**
+   * Nothing behind is claimed only where the shard was asked for rows beyond its newest tick, reading has come up to that
+   * tick, and all that was read is committed; else events are estimated from sequences, never as 0, and seconds are the age
+   * of the oldest event that is not moved, as far as it was seen; else of the oldest tick that the position has not passed.
+   * What a round could not tell keeps its age.
+   * @returns how long events have waited for a tick, in ms.
+   */
+  saw(seen: SeenQueue, { position, ahead, handed }: Standing, nowMs: number): number {
+    const { newest, nowUs } = seen;
+    if (newest === undefined) return 0;
+    // The sequence alone does not tell: a transaction that commits late took its numbers before the tick.
+    const isWaiting = seen.lastSeq > newest.eventSeq || seen.uncovered === true;
+    const untickedMs = this.#tickTimes.sawUnticked(newest.id, { isWaiting, nowMs });
+    const waitingMs = isWaiting ? Math.max((nowUs - newest.timeUs) / 1000, untickedMs) : 0;
+    if (position === undefined || ahead === undefined) return waitingMs;
+    // A shard that went back in time says nothing about our position.
+    if (seen.start === undefined || !sameTick(seen.start, ahead.tick) || seen.missingXids > 0)
+      return waitingMs;
+    const oldestUs = seen.oldestEventUs ?? seen.oldestTickUs;
+    if (oldestUs !== undefined) this.#tickTimes.saw(ahead.tick.id, oldestUs, nowMs);
+    this.#tickTimes.passed(position.tick.id);
+    const isReadToEnd = seen.end === undefined && !seen.hasMore && ahead.inside === undefined;
+    const isAllMoved = isReadToEnd && isSame(handed, position);
+    if (isAllMoved && seen.uncovered === undefined) return waitingMs;
+    const known = { atMs: nowMs, lastTick: newest.id };
+    if (isAllMoved && seen.uncovered === false) {
+      this.#figures = { ...known, eventsBehind: 0, isExact: true, secondsBehind: 0, tickless: undefined };
+      this.#tickTimes.sawNothing(nowUs);
+      return waitingMs;
+    }
+    const movedSeq = position.inside?.lastEventId ?? position.tick.eventSeq;
+    const from = isAllMoved ? ahead : position;
+    const otherwise = { us: newest.timeUs, ms: untickedMs };
+    this.#figures = {
+      ...known,
+      eventsBehind: Math.max(1, seen.lastSeq - movedSeq),
+      isExact: false,
+      secondsBehind: this.#tickTimes.ageMs(from.tick.id, { nowUs, nowMs, otherwise }) / 1000,
+      tickless: isAllMoved && seen.ticked === undefined ? ticklessness(seen) : undefined,
+    };
+    return waitingMs;
+  }
+}
+
+function ticklessness({ tickerPaused, external }: SeenQueue): SourceFigures['tickless'] {
+  if (tickerPaused) return 'paused';
+  return external ? 'external' : 'silent';
 }
 
 /** By value: a position that was read from central is another object. */

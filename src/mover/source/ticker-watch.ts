@@ -42,7 +42,9 @@ export class TickerWatch {
     if (nowMs - this.#yieldedAtMs <= TIMING.otherTicker.handoverMs) this.#yieldUntilMs = 0;
   }
 
-  saw({ newestId, tickedId, waitingMs }: TickSeen, nowMs: number): void {
+  /** @returns whether another ticker was found just now, for which we keep still from here on. */
+  saw({ newestId, tickedId, waitingMs }: TickSeen, nowMs: number): boolean {
+    const wasForeign = this.isForeign(nowMs);
     const isNew = this.#newestId !== undefined && newestId > this.#newestId;
     this.#newestId = newestId;
     if (isNew && newestId !== tickedId) {
@@ -51,6 +53,7 @@ export class TickerWatch {
       this.#yieldUntilMs = 0;
       this.#foreignAtMs = undefined;
     }
+    return !wasForeign && this.isForeign(nowMs);
   }
 
   #sawForeign(nowMs: number): void {

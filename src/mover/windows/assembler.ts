@@ -6,11 +6,13 @@ import type { Position } from '../../central/position.ts';
 import { TributaryError } from '../../errors/tributary-error.ts';
 import type { Reader } from '../../shards/copy-out.ts';
 import type { Claim, MemoryBudget } from '../limits/memory-budget.ts';
+import { LEAST_EXPECTED_BYTES } from '../limits/sizes.ts';
 import { makeParcel, type Parcel } from '../parcel.ts';
 import { RowStream } from '../row-stream.ts';
 import type { Source } from '../source/source.ts';
 import type { RowPiece } from './cutter.ts';
 import { type DividedWindow, UNDIVIDED, withPart } from './divided-window.ts';
+import type { Found } from './found.ts';
 
 export interface AssemblerOptions {
   readonly budget: MemoryBudget;
@@ -38,8 +40,6 @@ interface Open {
 }
 
 const OUTDATED = { code: 'outdated', kind: 'retryable' } as const;
-/** Rows that need less are not asked for beforehand. */
-const LEAST_EXPECTED_BYTES = 256 * 1024;
 
 export class Assembler {
   readonly #windows: Open[];
@@ -55,15 +55,12 @@ export class Assembler {
   #rows = 0;
   #isAbandoned = false;
 
-  constructor(
-    readers: readonly { source: Source; reader: Reader; dead?: readonly DeadRow[] }[],
-    options: AssemblerOptions,
-  ) {
-    this.#windows = readers.map(({ source, reader, dead = [] }) => ({
+  constructor(found: readonly Found[], options: AssemblerOptions) {
+    this.#windows = found.map(({ source, reader, dead = [] }) => ({
       dead,
       source,
       reader,
-      from: source.handed as Position,
+      from: source.handed,
       chunks: [],
       bytes: 0,
       rows: 0,
@@ -215,12 +212,11 @@ export class Assembler {
   #emitStream(window: Open, { firstEventId }: RowPiece): RowStream {
     const stream = new RowStream();
     const { source, from } = window;
-    if (source.handed !== from) throw outdated();
+    if (!source.follows(from)) throw outdated();
     const to = this.#insideAt(window, firstEventId);
     window.lastEventId = firstEventId;
     window.from = to;
-    source.handed = to;
-    source.ahead = to;
+    source.handOn(to);
     this.#rows += 1;
     const dead = this.#takeDead(window, to);
     const { parcel, settled } = makeParcel({ source, from, chunks: stream, bytes: 0, rows: 1, to, dead });
@@ -272,18 +268,18 @@ export class Assembler {
     window.bytes = 0;
     window.rows = 0;
     // Begun anew from central's position while this was being read: it follows nothing any more.
-    if (source.handed !== window.from) {
+    if (!source.follows(window.from)) {
       this.#claim.free(bytes);
       this.#settled.push(Promise.resolve(outdated()));
       return;
     }
-    source.ahead = to;
+    source.readTo(to);
     const { from } = window;
     const dead = this.#takeDead(window, to);
     if (rows === 0 && dead.length === 0) return;
     this.#rows += rows;
-    if (rows > 0) source.rowBytes = source.rowBytes * 0.8 + (bytes / rows) * 0.2;
-    source.handed = to;
+    source.windows.noteRows({ bytes, rows });
+    source.handOn(to);
     window.from = to;
     const { parcel, settled } = makeParcel({ source, from, chunks, bytes, rows, to, dead });
     this.#settled.push(

@@ -73,7 +73,7 @@ export async function copyWindows(
       connection.destroy(error);
       giveUp(error);
       // How many events a window holds is seen only by reading it: of a transaction that was open for long, no tick tells.
-      if (!hasBegun) for (const { source } of found) source.isSlow = true;
+      if (!hasBegun) for (const { source } of found) source.tooSlow();
     }, ms);
   let hasBegun = false;
   let patience = patienceOf(firstByteMs);

@@ -1,11 +1,11 @@
 // A window on its way from a round to the gatherers: what was found, and what became of reading it.
 import type { DeadRow } from '../../central/commit/commit.ts';
 import type { Reader } from '../../shards/copy-out.ts';
-import type { Source } from '../source/source.ts';
+import type { MovableSource } from '../source/source.ts';
 
 /** A window that a round found, and whose it is. */
 export interface Found {
-  readonly source: Source;
+  readonly source: MovableSource;
   readonly reader: Reader;
   /** Events of the window that are not read, and are kept as dead events by the commit that moves over them. */
   readonly dead?: readonly DeadRow[];

@@ -52,7 +52,7 @@ export class LargeWindows {
 
   begin(found: Found): void {
     const { source } = found;
-    source.isReadAlone = true;
+    source.readAlone();
     const large = new LargeWindow(`large window of ${source.shard}:${source.queue}`);
     let giveUp = () => {};
     const stoodStill = new Promise<void>((resolve) => {
@@ -62,9 +62,8 @@ export class LargeWindows {
     const read = this.#read(found, large).catch((error: unknown) => this.#blame(source, error));
     const running = Promise.race([read, stoodStill]).then(() => {
       unwatch();
-      // First free, then told: who begins anew passes over sources that are still aside.
-      source.isReadAlone = false;
-      source.isStale = true;
+      // Before the call below: a loop that begins anew passes over sources that are still read alone.
+      source.readAloneEnded();
       this.#running.delete(running);
       this.#onEnded();
     });
@@ -95,7 +94,7 @@ export class LargeWindows {
         throw failure;
       }
       found.source.succeeded('read');
-      found.source.isSlow = false;
+      found.source.keptPace();
       // What central did not take is told by the gatherer.
       const errors = await settled;
       // Begun anew it would be read once more, for ever: the events of a window may be those of a transaction that is still open.

@@ -9,17 +9,19 @@ import type { LaneName } from '../../../src/mover/gather/parcel-queue.ts';
 import type { SortOut } from '../../../src/mover/gather/refused-events.ts';
 import { makeParcel } from '../../../src/mover/parcel.ts';
 import { RowStream } from '../../../src/mover/row-stream.ts';
-import { Source } from '../../../src/mover/source/source.ts';
+import { type MovableSource, Source } from '../../../src/mover/source/source.ts';
 
 const at = (id: number): Position => ({ tick: { id, timeUs: id * 1_000, eventSeq: id, md5: `m${id}` } });
 
 /** A source at tick 0; the bytes of its events are their names. */
-export function givenSource(id: number): Source {
+export function givenSource(id: number): MovableSource {
   const queue = `q${id}`;
-  return new Source(storedAs(id, { n: 1, tick: 0 }), {
+  const source = new Source(storedAs(id, { n: 1, tick: 0 }), {
     reading: { shard: 's1', queue, where: undefined, columns: {}, origin: 'extra4' },
     tickerMode: 'auto',
   });
+  if (!source.hasPosition()) throw new Error('The source has no position.');
+  return source;
 }
 
 const storedAs = (id: number, { n, tick }: { n: number; tick: number }): StoredSource => ({
@@ -121,8 +123,7 @@ export function read(source: Source, ticks: number, { bytes }: { bytes?: number 
   const from = source.handed as Position;
   const first = (source.ahead as Position).tick.id + 1;
   const to = at(first + ticks - 1);
-  source.ahead = to;
-  source.handed = to;
+  source.handOn(to);
   const chunks = eventsIn(source, first, to.tick.id).map((event) => Buffer.from(event));
   return makeParcel({ source, from, chunks, bytes: bytes ?? chunks.length, rows: chunks.length, to });
 }
@@ -134,8 +135,7 @@ export const reload = (source: Source, central: FakeCentral) =>
 export function readStream(source: Source) {
   const from = source.handed as Position;
   const to = at((source.ahead as Position).tick.id + 1);
-  source.ahead = to;
-  source.handed = to;
+  source.handOn(to);
   const stream = new RowStream();
   return { stream, ...makeParcel({ source, from, chunks: stream, bytes: 0, rows: 1, to }) };
 }

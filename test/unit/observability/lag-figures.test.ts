@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Position } from '../../../src/central/position.ts';
 import type { StoredSource } from '../../../src/central/positions.ts';
-import { takeFigures } from '../../../src/mover/source/figures.ts';
 import { Source } from '../../../src/mover/source/source.ts';
 import type { SeenQueue } from '../../../src/shards/round.ts';
 
@@ -66,8 +65,8 @@ function seen(
 
 /** A window up to tick `id` is read, and not committed yet. */
 function read(source: Source, id: number, { isEmpty = false } = {}): void {
-  source.ahead = at(id);
-  if (!isEmpty) source.handed = source.ahead;
+  if (isEmpty) source.readTo(at(id));
+  else source.handOn(at(id));
 }
 
 function commit(source: Source): void {
@@ -77,33 +76,33 @@ function commit(source: Source): void {
 describe('mover/source/figures', () => {
   test('nothing behind is said only where no row is left and all that was read is committed', () => {
     const source = givenSource(5);
-    takeFigures(source, seen(source, { newest: 5, nowS: 9 }), 1);
+    source.saw(seen(source, { newest: 5, nowS: 9 }), 1);
     expect(source.figures).toMatchObject({ eventsBehind: 0, isExact: true, secondsBehind: 0, atMs: 1 });
     read(source, 6);
-    takeFigures(source, seen(source, { newest: 6, nowS: 9 }), 2);
+    source.saw(seen(source, { newest: 6, nowS: 9 }), 2);
     expect(source.figures).toMatchObject({ eventsBehind: 10, isExact: false });
     commit(source);
-    takeFigures(source, seen(source, { newest: 6, nowS: 9 }), 3);
+    source.saw(seen(source, { newest: 6, nowS: 9 }), 3);
     expect(source.figures).toMatchObject({ eventsBehind: 0, isExact: true, secondsBehind: 0 });
   });
 
   test('an estimate is never nothing', () => {
     const source = givenSource(5);
-    takeFigures(source, seen(source, { newest: 5, nowS: 9, uncovered: true, lastSeq: 12 }), 1);
+    source.saw(seen(source, { newest: 5, nowS: 9, uncovered: true, lastSeq: 12 }), 1);
     expect(source.figures).toMatchObject({ eventsBehind: 1, isExact: false });
   });
 
   test('windows without events do not make a source look behind', () => {
     const source = givenSource(5);
     read(source, 6, { isEmpty: true });
-    takeFigures(source, seen(source, { newest: 6, nowS: 20 }), 1);
+    source.saw(seen(source, { newest: 6, nowS: 20 }), 1);
     expect(source.figures).toMatchObject({ eventsBehind: 0, isExact: true, secondsBehind: 0 });
   });
 
   test('while events flow, seconds are the age of the oldest tick that is not committed, and do not grow', () => {
     const source = givenSource(0);
     for (let now = 2; now < 500; now++) {
-      takeFigures(source, seen(source, { newest: now, nowS: now }), now);
+      source.saw(seen(source, { newest: now, nowS: now }), now);
       expect(source.figures.secondsBehind).toBeLessThanOrEqual(2);
       expect(source.figures.secondsBehind).toBeGreaterThan(0);
       if (source.handed !== source.position) commit(source);
@@ -113,54 +112,54 @@ describe('mover/source/figures', () => {
 
   test('a central that takes nothing lets the seconds grow', () => {
     const source = givenSource(5);
-    takeFigures(source, seen(source, { newest: 6, nowS: 6 }), 1);
+    source.saw(seen(source, { newest: 6, nowS: 6 }), 1);
     read(source, 6);
-    takeFigures(source, seen(source, { newest: 9, nowS: 100 }), 2);
+    source.saw(seen(source, { newest: 9, nowS: 100 }), 2);
     expect(source.figures.secondsBehind).toBe(94);
   });
 
   test('an event after a quiet night is as old as the last look, not as the last tick', () => {
     const source = givenSource(5);
-    takeFigures(source, seen(source, { newest: 5, nowS: 30_000 }), 1);
-    takeFigures(source, seen(source, { newest: 5, nowS: 30_001, uncovered: true }), 2);
+    source.saw(seen(source, { newest: 5, nowS: 30_000 }), 1);
+    source.saw(seen(source, { newest: 5, nowS: 30_001, uncovered: true }), 2);
     expect(source.figures.secondsBehind).toBe(1);
   });
 
   test('a clock that is set back, on the shard, makes nothing younger than it was seen to be', () => {
     const source = givenSource(5);
-    takeFigures(source, seen(source, { newest: 5, nowS: 1 }), 1_000);
-    takeFigures(source, seen(source, { newest: 5, nowS: 1, uncovered: true }), 2_000);
-    takeFigures(source, seen(source, { newest: 5, nowS: 2, uncovered: true }), 9_000);
+    source.saw(seen(source, { newest: 5, nowS: 1 }), 1_000);
+    source.saw(seen(source, { newest: 5, nowS: 1, uncovered: true }), 2_000);
+    source.saw(seen(source, { newest: 5, nowS: 2, uncovered: true }), 9_000);
     expect(source.figures).toMatchObject({ eventsBehind: 1, secondsBehind: 7 });
-    takeFigures(source, seen(source, { newest: 9, nowS: 3 }), 10_000);
+    source.saw(seen(source, { newest: 9, nowS: 3 }), 10_000);
     read(source, 9);
-    takeFigures(source, seen(source, { newest: 9, nowS: 4 }), 15_000);
+    source.saw(seen(source, { newest: 9, nowS: 4 }), 15_000);
     expect(source.figures.secondsBehind).toBe(5);
   });
 
   test('what a quick round cannot tell keeps its age', () => {
     const source = givenSource(5);
-    takeFigures(source, seen(source, { newest: 5, nowS: 9 }), 1);
-    takeFigures(source, seen(source, { newest: 5, nowS: 10, uncovered: undefined }), 2);
+    source.saw(seen(source, { newest: 5, nowS: 9 }), 1);
+    source.saw(seen(source, { newest: 5, nowS: 10, uncovered: undefined }), 2);
     expect(source.figures.atMs).toBe(1);
   });
 
   test('a shard that went back in time says nothing about the position', () => {
     const source = givenSource(5);
-    takeFigures(source, seen(source, { newest: 5, nowS: 9 }), 1);
-    takeFigures(source, seen(source, { newest: 5, nowS: 10, start: { ...tick(5), md5: 'other' } }), 2);
-    takeFigures(source, seen(source, { newest: 5, nowS: 11, start: undefined }), 3);
+    source.saw(seen(source, { newest: 5, nowS: 9 }), 1);
+    source.saw(seen(source, { newest: 5, nowS: 10, start: { ...tick(5), md5: 'other' } }), 2);
+    source.saw(seen(source, { newest: 5, nowS: 11, start: undefined }), 3);
     expect(source.figures.atMs).toBe(1);
   });
 
   test('who has to make the tick that events wait for is known', () => {
     const source = givenSource(5);
     const waiting = { newest: 5, nowS: 9, uncovered: true };
-    takeFigures(source, seen(source, { ...waiting, tickerPaused: true }), 1);
+    source.saw(seen(source, { ...waiting, tickerPaused: true }), 1);
     expect(source.figures.tickless).toBe('paused');
-    takeFigures(source, seen(source, { ...waiting, external: true }), 2);
+    source.saw(seen(source, { ...waiting, external: true }), 2);
     expect(source.figures.tickless).toBe('external');
-    takeFigures(source, seen(source, { ...waiting, ticked: 5 }), 3);
+    source.saw(seen(source, { ...waiting, ticked: 5 }), 3);
     expect(source.figures.tickless).toBeUndefined();
   });
 });

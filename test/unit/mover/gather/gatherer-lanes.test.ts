@@ -110,7 +110,7 @@ describe('mover/gatherer: lanes', () => {
     central.open();
     expect(await refused.settled).toBeInstanceOf(Error);
     expect(troubles.map(({ source }) => source)).toEqual([a]);
-    expect([gatherer.isHealthy, a.canMove]).toEqual([true, false]);
+    expect([gatherer.isHealthy, a.canMove()]).toEqual([true, false]);
     expect(await add(read(b, 1)).settled).toBeUndefined();
   });
 

@@ -126,7 +126,7 @@ describe('mover/gather/gatherer', () => {
     const late = read(source, 3);
     gatherer.add(late.parcel);
     expect(await late.settled).toMatchObject({ code: 'TB010' });
-    expect(source.canMove).toBe(true);
+    expect(source.canMove()).toBe(true);
     expect(troubles).toEqual([]);
   });
 

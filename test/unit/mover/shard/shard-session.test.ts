@@ -4,7 +4,8 @@ import type { MoverContext } from '../../../../src/mover/context.ts';
 import { MemoryBudget } from '../../../../src/mover/limits/memory-budget.ts';
 import { RoundLimit } from '../../../../src/mover/limits/round-limit.ts';
 import { ShardSession } from '../../../../src/mover/shard/shard-session.ts';
-import { FEWEST_TICKS, Source } from '../../../../src/mover/source/source.ts';
+import { Source } from '../../../../src/mover/source/source.ts';
+import { FEWEST_TICKS } from '../../../../src/mover/source/window-estimate.ts';
 import type { Connection, Row } from '../../../../src/postgres/connection.ts';
 
 const MB = 1024 * 1024;

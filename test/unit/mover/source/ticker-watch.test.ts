@@ -1,7 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { StoredSource } from '../../../../src/central/positions.ts';
-import { takeFigures } from '../../../../src/mover/source/figures.ts';
 import { Source } from '../../../../src/mover/source/source.ts';
 import { TickerWatch } from '../../../../src/mover/source/ticker-watch.ts';
 import type { SeenQueue } from '../../../../src/shards/round.ts';
@@ -135,7 +134,7 @@ describe('mover/source/ticker-watch', () => {
       tickerPaused: false,
       ticked: undefined,
     };
-    takeFigures(source, seen, later + 4_000);
+    source.saw(seen, later + 4_000);
     expect(source.ticker.mayTick(later + 4_000)).toBe(true);
   });
 });

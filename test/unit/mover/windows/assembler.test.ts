@@ -1,4 +1,6 @@
 import { describe, expect, test, vi } from 'vitest';
+import type { Position } from '../../../../src/central/position.ts';
+import type { StoredSource } from '../../../../src/central/positions.ts';
 import { MemoryBudget } from '../../../../src/mover/limits/memory-budget.ts';
 import type { Parcel } from '../../../../src/mover/parcel.ts';
 import { Source } from '../../../../src/mover/source/source.ts';
@@ -11,24 +13,24 @@ import type { QueueOnShard } from '../../../../src/shards/queue-on-shard.ts';
 const tick = (id: number) => ({ id, timeUs: id, eventSeq: id, md5: `m${id}`, snapshot: `${id}:${id}:` });
 const reading = { shard: 's1', queue: 'orders', where: undefined, columns: {}, origin: 'extra4' } as const;
 
+const storedAt = (position: Position, n = 1): StoredSource => ({
+  id: 1,
+  shard: 's1',
+  queue: 'orders',
+  centralQueue: 'orders',
+  state: 'active',
+  haltReason: undefined,
+  paused: false,
+  pauseReason: undefined,
+  position,
+  n,
+  moved: 0,
+});
+
 function given(dead: readonly number[] = [], budget = new MemoryBudget(1_000, 100)) {
   const { snapshot: _snapshot, ...start } = tick(1);
-  const source = new Source(
-    {
-      id: 1,
-      shard: 's1',
-      queue: 'orders',
-      centralQueue: 'orders',
-      state: 'active',
-      haltReason: undefined,
-      paused: false,
-      pauseReason: undefined,
-      position: { tick: start },
-      n: 1,
-      moved: 0,
-    },
-    { reading, tickerMode: 'auto' },
-  );
+  const source = new Source(storedAt({ tick: start }), { reading, tickerMode: 'auto' });
+  if (!source.hasPosition()) throw new Error('The source has no position.');
   const queue: QueueOnShard = {
     queue: 'orders',
     queueId: 1,
@@ -85,7 +87,7 @@ describe('mover/windows/assembler', () => {
     );
     assembler.abandon();
     expect(parcels).toEqual([]);
-    expect(source.canMove).toBe(false);
+    expect(source.canMove()).toBe(false);
     expect(source.trouble?.reason).toContain('have the id 7');
   });
 
@@ -132,7 +134,7 @@ describe('mover/windows/assembler', () => {
   test('what was read before its source began anew is not handed on', async () => {
     const { source, assembler, parcels } = given();
     await assembler.add([piece(7)]);
-    source.handed = { tick: tick(9) };
+    source.reload(storedAt({ tick: tick(9) }, 2));
     const before = source.ahead;
     await expect(assembler.add([piece(8, 'first')])).rejects.toThrow('Read before a failed commit.');
     assembler.abandon();
@@ -184,7 +186,7 @@ describe('mover/source/source', () => {
   test('a failure does not hide why a source is halted, and its end does not let it go', () => {
     const { source } = given();
     source.failed(new Error('no'), 'read');
-    source.trouble = { state: 'halted', reason: 'diverged' };
+    source.halt('diverged');
     source.failed(new Error('no'), 'read');
     source.succeeded('read');
     expect(source.trouble).toEqual({ state: 'halted', reason: 'diverged' });
