@@ -17,7 +17,7 @@ export interface SourceFigures {
 }
 
 /** Where a source stands when a round has seen it. */
-export interface Standing {
+export interface SourcePositions {
   readonly position: Position | undefined;
   readonly ahead: Position | undefined;
   readonly handed: Position | undefined;
@@ -52,7 +52,7 @@ export class FigureKeeper {
    * What a round could not tell keeps its age.
    * @returns how long events have waited for a tick, in ms.
    */
-  saw(seen: SeenQueue, { position, ahead, handed }: Standing, nowMs: number): number {
+  saw(seen: SeenQueue, { position, ahead, handed }: SourcePositions, nowMs: number): number {
     const { newest, nowUs } = seen;
     if (newest === undefined) return 0;
     // The sequence alone does not tell: a transaction that commits late took its numbers before the tick.

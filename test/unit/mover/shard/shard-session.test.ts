@@ -1,8 +1,9 @@
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import type { StoredSource } from '../../../../src/central/positions.ts';
 import type { MoverContext } from '../../../../src/mover/context.ts';
 import { MemoryBudget } from '../../../../src/mover/limits/memory-budget.ts';
 import { RoundLimit } from '../../../../src/mover/limits/round-limit.ts';
+import type { MoverOccurrence } from '../../../../src/mover/occurrence.ts';
 import { ShardSession } from '../../../../src/mover/shard/shard-session.ts';
 import { Source } from '../../../../src/mover/source/source.ts';
 import { FEWEST_TICKS } from '../../../../src/mover/source/window-estimate.ts';
@@ -13,7 +14,7 @@ const TICKS = 1_000;
 const MORE_TICKS = 60;
 const fingerprint = (id: number) => ({ id, timeUs: id * 1_000_000, eventSeq: id, md5: `m${id}` });
 
-function givenSource(): Source {
+function givenSource({ isInside, tickerMode }: { isInside: boolean; tickerMode: 'auto' | 'never' }): Source {
   const stored: StoredSource = {
     id: 1,
     shard: 's1',
@@ -24,28 +25,35 @@ function givenSource(): Source {
     paused: false,
     pauseReason: undefined,
     // Inside a window that ends far behind the fewest ticks that a round looks at.
-    position: { tick: fingerprint(1), inside: { end: fingerprint(TICKS), lastEventId: 5 } },
+    position: {
+      tick: fingerprint(1),
+      ...(isInside ? { inside: { end: fingerprint(TICKS), lastEventId: 5 } } : {}),
+    },
     n: 1,
     moved: 0,
   };
   const reading = { shard: 's1', queue: 'orders', where: undefined, columns: {}, origin: 'extra4' } as const;
-  return new Source(stored, { reading, tickerMode: 'never' });
+  return new Source(stored, { reading, tickerMode });
 }
 
 /** A shard behind a pooler, with one queue and many ticks; `asked` is how many of them each round wanted to see. */
-function givenShard(): { connection: Connection; asked: number[]; duringRound: { do: () => void } } {
+function givenShard(newest = { id: TICKS + MORE_TICKS }): {
+  connection: Connection;
+  asked: number[];
+  duringRound: { do: () => void };
+} {
   const asked: number[] = [];
   const duringRound = { do: () => {} };
   const see = (text: string): Row[] => {
     const ticks = Number(/"ticks":(\d+)/.exec(text)?.[1]);
     asked.push(ticks);
     duringRound.do();
-    return Array.from({ length: Math.min(ticks, TICKS + MORE_TICKS) }, (_, at) => ({
+    return Array.from({ length: Math.min(ticks, newest.id) }, (_, at) => ({
       k: 0,
-      now_us: (TICKS + MORE_TICKS) * 1_000_000,
+      now_us: newest.id * 1_000_000,
       external: false,
       ticker_paused: false,
-      last_seq: TICKS + MORE_TICKS,
+      last_seq: newest.id,
       next_xid: 10,
       tick_id: at + 1,
       time_us: (at + 1) * 1_000_000,
@@ -73,21 +81,27 @@ function givenShard(): { connection: Connection; asked: number[]; duringRound: {
 
 async function givenSession(source: Source, connection: Connection) {
   const halts: string[] = [];
+  const occurrences: MoverOccurrence[] = [];
   const context = {
     budget: new MemoryBudget(64 * MB, 16 * MB),
     roundLimit: new RoundLimit({ limit: 1, patienceMs: 1_000 }),
     // Whatever is seen, nothing is read.
     gathererOf: () => ({ isHealthy: false }),
+    onOccurrence: (occurrence: MoverOccurrence) => occurrences.push(occurrence),
     halt: (_source: Source, { reason }: { reason: string }) => halts.push(reason),
   } as unknown as MoverContext;
   const shard = { name: 's1', schema: 'pgq', ticker: 'never' } as never;
   const session = await ShardSession.open(shard, [source], { connection, context, onLarge: () => {} });
-  return { session, halts };
+  return { session, halts, occurrences };
 }
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 describe('mover/shard/shard-session', () => {
   test('of a source whose events central does not take a round looks at few ticks, and what it does not see halts nothing', async () => {
-    const source = givenSource();
+    const source = givenSource({ isInside: true, tickerMode: 'never' });
     const { connection, asked, duringRound } = givenShard();
     const { session, halts } = await givenSession(source, connection);
     source.sent({ rows: 1 });
@@ -104,5 +118,22 @@ describe('mover/shard/shard-session', () => {
     duringRound.do = () => {};
     await session.turn([source], 'quick');
     expect(asked.at(-1)).toBeGreaterThan(TICKS);
+  });
+
+  test('that another ticker ticks a queue is told once, when it is found', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const newest = { id: 1 };
+    const source = givenSource({ isInside: false, tickerMode: 'auto' });
+    const { session, occurrences } = await givenSession(source, givenShard(newest).connection);
+    const told: number[] = [];
+    for (let turn = 0; turn < 6; turn += 1) {
+      vi.advanceTimersByTime(turn === 1 ? 20_000 : 2_000);
+      newest.id += turn === 0 ? 0 : 1;
+      await session.turn([source], 'quick');
+      told.push(occurrences.length);
+    }
+    // One tick may be a hand at a console, two are a ticker.
+    expect(told).toEqual([0, 0, 1, 1, 1, 1]);
+    expect(occurrences).toEqual([{ kind: 'foreign-ticker', shard: 's1', queue: 'orders' }]);
   });
 });

@@ -11,13 +11,14 @@ const own = (newestId: number) => ({ newestId, tickedId: newestId, waitingMs: 0 
 describe('mover/source/ticker-watch', () => {
   test('two ticks of somebody else in a short time mean another ticker, which we leave alone', () => {
     const watch = new TickerWatch('auto');
-    watch.saw(own(1), 0);
-    watch.saw(foreign(2), 1_000);
+    expect(watch.saw(own(1), 0)).toBe(false);
+    expect(watch.saw(foreign(2), 1_000)).toBe(false);
     expect(watch.mayTick(1_000)).toBe(true);
-    watch.saw(foreign(3), 3_000);
+    expect(watch.saw(foreign(3), 3_000)).toBe(true);
     expect(watch.mayTick(3_001)).toBe(false);
+    expect(watch.saw(foreign(4), 3_001)).toBe(false);
     expect(watch.isForeign(3_001)).toBe(true);
-    expect(watch.mayTick(603_000)).toBe(true);
+    expect(watch.mayTick(603_001)).toBe(true);
   });
 
   test('as long as the other one ticks we keep still, however long that is', () => {
