@@ -1,6 +1,7 @@
 // tributary lag: how far every source and every central queue is behind, and why.
+
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { BadUnit, formatDuration, parseDuration } from '../../config/units.ts';
+import { formatDuration } from '../../config/units.ts';
 import { LagReader } from '../../observability/lag/reader.ts';
 import {
   centralExcesses,
@@ -11,6 +12,7 @@ import {
   lagJson,
 } from '../../observability/lag/report.ts';
 import type { CliContext } from '../context.ts';
+import { durationOption } from '../duration-option.ts';
 import { EXIT, Exit } from '../exit.ts';
 import { type Grouping, lagText } from '../terminal/lag-table.ts';
 import { json, jsonLine, widthOf } from '../terminal/output.ts';
@@ -51,7 +53,7 @@ export function register(program: Command, context: CliContext): void {
     )
     .option('--watch', 'again each second, until stopped')
     .action(async (options: Options) => {
-      const maxMs = options.max === undefined ? undefined : durationOf(options.max);
+      const maxMs = options.max === undefined ? undefined : durationOption('--max', options.max);
       const config = await context.loadConfig();
       const reader = new LagReader(config);
       try {
@@ -85,15 +87,6 @@ function viewOf(
       return lagText(report, { by, maxSeconds, width: widthOf(stdout) });
     },
   };
-}
-
-function durationOf(text: string): number {
-  try {
-    return parseDuration(text);
-  } catch (error) {
-    if (error instanceof BadUnit) throw new Exit(EXIT.wrong, `--max ${error.message}.`);
-    throw error;
-  }
 }
 
 function amount(text: string): number {

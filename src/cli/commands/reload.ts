@@ -1,14 +1,15 @@
 // tributary reload: replaces the workers of all hosts by new processes, one slot at a time, so that new handler code goes
 // live without a gap; says when it has.
+
 import type { Command } from 'commander';
 import { CentralLink } from '../../central/central-link.ts';
 import { readIdentity } from '../../central/identity.ts';
-import { BadUnit, parseDuration } from '../../config/units.ts';
 import { rollOverWorkers } from '../../coordination/worker-pool.ts';
 import { counted } from '../../errors/words.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import { wait } from '../../lifecycle/wait.ts';
 import type { CliContext } from '../context.ts';
+import { durationOption } from '../duration-option.ts';
 import { EXIT, Exit } from '../exit.ts';
 import { queuesToWork } from './work.ts';
 
@@ -26,7 +27,7 @@ export function register(program: Command, context: CliContext): void {
     .option('--queue <name...>', 'only those of these central queues')
     .option('--wait <duration>', 'how long to wait until all are replaced', '2m')
     .action(async ({ workers = false, queue, wait: patience }: Options) => {
-      const patienceMs = durationOf(patience);
+      const patienceMs = durationOption('--wait', patience);
       const config = await context.loadConfig();
       if (!workers)
         throw new Exit(
@@ -125,13 +126,4 @@ function sentence({
   const at = hosts.filter(({ generation }) => generation !== undefined).length;
   if (at === 0) return `${queue}: no worker runs now; those that start will have the new code.`;
   return `${queue}: all workers run the new code, on ${counted(at, 'host')}.`;
-}
-
-function durationOf(text: string): number {
-  try {
-    return parseDuration(text);
-  } catch (error) {
-    if (!(error instanceof BadUnit)) throw error;
-    throw new Exit(EXIT.wrong, `--wait ${error.message}.`);
-  }
 }

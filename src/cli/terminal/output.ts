@@ -1,4 +1,5 @@
 // How results are shown: aligned tables for people, JSON for programs, and figures in words.
+import { sentenceAge } from '../../errors/age.ts';
 import { asciiText, unspelledJson } from '../../lifecycle/ascii.ts';
 import { plain, plainJson, plainLines } from '../../lifecycle/plain.ts';
 import type { Output } from '../context.ts';
@@ -58,19 +59,7 @@ export const count = (value: number): string => value.toLocaleString('en-US', { 
 /** `0.3 s`, `12 s`, `3 m 20 s`, `2 h 5 m`, `3 d 4 h`; at most two units. */
 export function seconds(value: number): string {
   if (value < 10) return `${Math.max(0, Math.round(value * 10) / 10)} s`;
-  const whole = Math.round(value);
-  const parts: [number, string][] = [
-    [Math.floor(whole / 86_400), 'd'],
-    [Math.floor(whole / 3_600) % 24, 'h'],
-    [Math.floor(whole / 60) % 60, 'm'],
-    [whole % 60, 's'],
-  ];
-  const first = parts.findIndex(([amount]) => amount > 0);
-  return parts
-    .slice(first, first + 2)
-    .filter(([amount]) => amount > 0)
-    .map(([amount, unit]) => `${amount} ${unit}`)
-    .join(' ');
+  return sentenceAge(value);
 }
 
 /** What is written to it steers no terminal, wherever its texts come from. */

@@ -5,8 +5,8 @@ import type { CentralLink } from '../../../central/central-link.ts';
 import { type DeadCount, type DeadFilter, type DeadKind, namesInDead } from '../../../central/dead.ts';
 import type { Config } from '../../../config/config.ts';
 import { nearest } from '../../../config/nearest.ts';
-import { parseDuration } from '../../../config/units.ts';
 import { counted } from '../../../errors/words.ts';
+import { durationOption } from '../../duration-option.ts';
 import { EXIT, Exit } from '../../exit.ts';
 import { count } from '../../terminal/output.ts';
 
@@ -40,12 +40,7 @@ export function filterOf({
   kind,
   redriven,
 }: FilterOptions): DeadFilter {
-  let olderThanMs: number | undefined;
-  try {
-    olderThanMs = olderThan === undefined ? undefined : parseDuration(olderThan);
-  } catch (cause) {
-    throw new Exit(EXIT.wrong, `--older-than ${cause instanceof Error ? cause.message : cause}.`);
-  }
+  const olderThanMs = olderThan === undefined ? undefined : durationOption('--older-than', olderThan);
   return { queue, shard, type, error, olderThanMs, kind, withRedriven: redriven };
 }
 
