@@ -81,10 +81,12 @@ http: { token: x }
     else expect(first).toMatch(sentence);
   });
 
-  test('a URL whose braces have no quotes is one mistake', () => {
-    const text = 'shards:\n  - { url: postgresql://db{01..16}/app_{00..15}, host: a }\nqueues: { orders: }\n';
+  test.each([
+    ['shards:\n  - { url: postgresql://db{01..16}/app_{00..15}, host: a }\nqueues: { orders: }\n', '2:27'],
+    ['name: a\nshards: [{ url: postgresql://db{1..8}/b }]\nqueues: { orders: }\n', '2:32'],
+  ])('a URL whose braces have no quotes is one mistake', (text, at) => {
     expect(mistakesIn(text)).toEqual([
-      '2:27 This is not expected here: text with braces, commas, brackets, quotes or `#` in it needs quotes around it.',
+      `${at} This is not expected here: text with braces, commas, brackets, quotes or \`#\` in it needs quotes around it.`,
     ]);
   });
 
