@@ -1,7 +1,7 @@
 // A connection to central that is opened when needed and opened anew after it broke. One user at a time.
 //
-// Fails by: central that cannot be reached fails all who wait by then, at once: each in turn would wait for its own attempt,
-// and the last of hundreds for hours.
+// Fails by: central that cannot be reached fails all calls that wait by then, at once: if each waited for an attempt of its
+// own, the last of hundreds would wait for hours.
 import type { Config } from '../config/config.ts';
 import { sentenceFor } from '../errors/sentence.ts';
 import { kindOf, sqlstateOf } from '../errors/sqlstate.ts';
@@ -30,12 +30,12 @@ export class CentralLink {
     this.#givenUp.catch(() => {});
   }
 
-  /** How often a connection was opened: another one may reach a central that was restored or failed over meanwhile. */
+  /** How many connections were opened: a new one may reach a central that was restored or failed over meanwhile. */
   get opened(): number {
     return this.#opened;
   }
 
-  /** Lends the connection to `work`, after those who asked before; a broken one is replaced first. */
+  /** Calls `work` with the connection, after the calls that asked before; a broken connection is replaced first. */
   async use<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
     this.#asked += 1;
     const number = this.#asked;
@@ -57,7 +57,7 @@ export class CentralLink {
     return this.#progress;
   }
 
-  /** The same pieces; each one that is taken counts. */
+  /** The same pieces; each one that is taken counts as progress. */
   async *counted(pieces: Iterable<Buffer> | AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
     for await (const piece of pieces) {
       this.#progress += 1;
@@ -73,7 +73,7 @@ export class CentralLink {
     return await this.use((connection) => connection.query<R>(text, values, options));
   }
 
-  /** Breaks off whatever is under way and refuses all that comes; nothing is waited for. */
+  /** Breaks off the call under way and refuses all later ones; nothing is waited for. */
   abandon(): void {
     this.#giveUp(
       new TributaryError('The connection to central was given up.', { code: 'abandoned', kind: 'retryable' }),
@@ -107,7 +107,7 @@ export class CentralLink {
   }
 }
 
-/** Errors that speak of central as a whole say so; those with an SQLSTATE keep it for who has to decide. */
+/** Gives errors about central as a whole a sentence that names it; an error with an SQLSTATE keeps it for the caller to decide by. */
 function centralError(error: unknown): unknown {
   if (error instanceof TributaryError || kindOf(error) === 'internal') return error;
   if (sqlstateOf(error) !== undefined && kindOf(error) !== 'misconfigured') return error;

@@ -1,4 +1,4 @@
-// Rows in COPY's binary format: from one buffer into single rows, and what can be read of one without decoding the rest. Pure.
+// Rows in COPY's binary format: splits a buffer into rows, and reads single fields without decoding the rest. Pure.
 import { CENTRAL_COLUMNS } from './columns.ts';
 
 const NULL = -1;

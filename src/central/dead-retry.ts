@@ -1,8 +1,8 @@
 // Hands dead events out again, a small transaction at a time.
 //
 // Invariant: an event is marked as handed out in the transaction that hands it out, so it is never handed out twice.
-// Order: the oldest first, and none that died after the beginning.
-// Fails by: what was committed is handed out, the rest is still dead; the same again goes on.
+// Order: the oldest first; events that die after the command began are not included.
+// Fails by: committed events are handed out, the rest is still dead; the same command goes on from there.
 import { canBePoison, sqlstateOf } from '../errors/sqlstate.ts';
 import { TIMING } from '../lifecycle/timing.ts';
 import { wait } from '../lifecycle/wait.ts';
@@ -23,9 +23,9 @@ export interface RetryResult {
   retried: number;
   /** Stay dead because an event with the same id waits for a retry. */
   waiting: number;
-  /** Poison that central refused once more, with its new error. */
+  /** Refused events that central refused once more; they have the new error. */
   refused: number;
-  /** Poison of which only the first part was kept. */
+  /** Refused events of which only the first part was kept. */
   cut: number;
 }
 
@@ -37,7 +37,7 @@ type Page = Awaited<ReturnType<typeof pageDead>>;
 const MOST_IN_TRANSACTION = 50;
 const COMMIT = { timeoutMs: TIMING.commands.deadRetryMs, holdSql: 'select 1' };
 
-/** @param filter with `upTo`, or what fails at once would be handed out without end. */
+/** @param filter with `upTo`, or an event that fails at once would be handed out without end. */
 export async function retryDead(
   link: CentralLink,
   filter: DeadFilter & { readonly upTo: number },
@@ -70,7 +70,7 @@ async function retryPage(
 ): Promise<void> {
   for (const queue of new Set(page.map((event) => event.queue))) {
     const events = page.filter((event) => event.queue === queue);
-    const poison = events.filter(({ kind }) => kind === 'poison');
+    const refused = events.filter(({ kind }) => kind === 'poison');
     const others = events.filter(({ kind }) => kind !== 'poison').map(({ id }) => id);
     if (others.length > 0) {
       const rows = await link.query<{ is_out: boolean }>(
@@ -81,13 +81,13 @@ async function retryPage(
       result.retried += out;
       result.waiting += rows.length - out;
     }
-    const whole = poison.filter((event) => event.is_whole).map(({ id }) => id);
-    result.cut += poison.length - whole.length;
+    const whole = refused.filter((event) => event.is_whole).map(({ id }) => id);
+    result.cut += refused.length - whole.length;
     for (const id of whole) await storeAgain(link, { queue, id, result });
   }
 }
 
-/** One transaction for each: what central refuses keeps nobody else. */
+/** One transaction for each: an event that central refuses keeps no other from being stored. */
 async function storeAgain(
   link: CentralLink,
   { queue, id, result }: { queue: string; id: number; result: RetryResult },

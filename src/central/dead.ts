@@ -13,7 +13,7 @@ export interface DeadFilter {
   readonly error?: string | undefined;
   readonly olderThanMs?: number | undefined;
   readonly kind?: DeadKind | undefined;
-  /** Up to this id: what dies later is not meant. */
+  /** Up to this id: events that die later are not included. */
   readonly upTo?: number | undefined;
   /** Also those that were handed out again. */
   readonly withRedriven?: boolean | undefined;
@@ -23,7 +23,7 @@ export interface DeadEvent {
   readonly id: number;
   readonly queue: string;
   readonly origin: string | null;
-  /** Why it died: central or the queue's expressions refused it, its handler did, or it killed its workers. */
+  /** `poison`: central or the queue's expressions refused it; `handler`: its handler gave it up or failed; `killed`: it killed its workers. */
   readonly kind: DeadKind;
   readonly type: string | null;
   readonly attempts: number;
@@ -36,7 +36,7 @@ export interface DeadEvent {
   readonly error: string;
 }
 
-/** One with everything that is known of it. */
+/** A dead event with everything that is known of it. */
 export interface WholeDeadEvent extends DeadEvent {
   readonly shard: string | null;
   readonly source_queue: string | null;
@@ -54,7 +54,7 @@ export interface WholeDeadEvent extends DeadEvent {
   readonly raw_length: number | null;
 }
 
-/** One queue's and kind's share of what a filter means. */
+/** How many events a filter matches, by queue and kind. */
 export interface DeadCount {
   readonly queue: string;
   readonly kind: DeadKind;
@@ -77,7 +77,7 @@ export async function listDead(
   return { events: rows.map(({ total: _total, ...event }) => event), total: rows[0]?.total ?? 0 };
 }
 
-/** By what dead events are summed up. */
+/** How dead events are grouped. */
 export type DeadGrouping = 'error' | 'queue' | 'type';
 
 export interface DeadSum {
@@ -103,7 +103,7 @@ export async function sumDead(
   return { sums: rows.map(({ total: _total, ...sum }) => sum), total: rows[0]?.total ?? 0 };
 }
 
-/** The queues and shards that dead events are of, whatever the file says today. */
+/** The queues and shards of dead events, also those that the file no longer names. */
 export async function namesInDead(link: CentralLink): Promise<{ queues: string[]; shards: string[] }> {
   const [row] = await link.query<{ queues: string[] | null; shards: string[] | null }>(
     `select array_agg(distinct central_queue) as queues,

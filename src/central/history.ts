@@ -1,4 +1,4 @@
-// What repair needs of central: where a source has been, which of its events central still holds, and letting it move again.
+// Queries of repair: former positions of a source, its events that central still has, and activating it again.
 import { TIMING } from '../lifecycle/timing.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { literal } from '../postgres/quote.ts';
@@ -112,5 +112,5 @@ function heldSql(table: string, column: string, prefix: string): string {
         from ${table} where starts_with(${column}, ${literal(prefix)})`;
 }
 
-/** Lets a halted source go, where it is part of a transaction that moves it to where it may go on. */
+/** Activates a halted source, in the transaction that moves its position. */
 export const activateSourceSql = (source: number): string => `select tributary.activate_source(${source})`;

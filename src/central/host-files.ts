@@ -9,7 +9,7 @@ export interface HostFile {
   readonly kind: 'mover' | 'work';
   /** As `Config.hash`. */
   readonly hash: string;
-  /** Since it runs with it. */
+  /** How long the process has run with the file. */
   readonly ageSeconds: number;
 }
 
@@ -43,7 +43,7 @@ export function differingFiles(
   return `Hosts run with different files: ${groups.join('; ')}. ${isKnown ? '' : `None of them is ${file}. `}Bring the newest file to all of them and start those again that have another one.`;
 }
 
-/** A file at hand, and what runs. */
+/** The file that a command reads, and the files of running processes. */
 export interface FileAmongHosts {
   readonly file: string;
   readonly hash: string;

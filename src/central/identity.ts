@@ -1,4 +1,4 @@
-// Who this installation is: a name, and a uuid made by the first install.
+// The identity of this installation: a name, and a uuid made by the first install.
 
 import { sqlstateOf } from '../errors/sqlstate.ts';
 import { TributaryError } from '../errors/tributary-error.ts';

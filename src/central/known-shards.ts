@@ -1,4 +1,4 @@
-// Which database each shard is, as central has noted it, and the names that shards had before.
+// Which database central has noted for each shard, and the names that shards had before.
 import type { Connection } from '../postgres/connection.ts';
 
 export interface Meeting {
@@ -8,7 +8,7 @@ export interface Meeting {
   readonly noted: string | undefined;
 }
 
-/** @param database what the database says of itself. */
+/** @param database the identity that the database itself gives. */
 export async function meetShard(central: Connection, shard: string, database: string): Promise<Meeting> {
   const [row] = await central.query<{ known_as: string | null; noted: string | null }>(
     'select known_as, noted from tributary.meet_shard($1, $2)',

@@ -1,4 +1,4 @@
-// Which sources an operator means, and pausing and resuming them.
+// Pauses and resumes sources, and finds those that an operator means.
 
 import type { Config } from '../config/config.ts';
 import { nearest } from '../config/nearest.ts';
@@ -6,7 +6,7 @@ import { TributaryError } from '../errors/tributary-error.ts';
 import type { CentralLink } from './central-link.ts';
 import { readIdentity } from './identity.ts';
 
-/** What is meant; nothing: all. */
+/** Which sources; empty: all. */
 export interface Selection {
   readonly shard?: string | undefined;
   /** A source queue, or a central queue for all that feed it. */
@@ -25,7 +25,7 @@ export interface PausableSource {
 
 export interface PauseResult {
   readonly meant: readonly PausableSource[];
-  /** Those that are in another state now than before. */
+  /** Sources whose state has changed. */
   readonly changed: readonly PausableSource[];
 }
 

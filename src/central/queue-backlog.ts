@@ -1,4 +1,4 @@
-// How much the central queues hold.
+// Reads how much the central queues hold: disk, and events that wait for the slowest consumer.
 import type { CentralLink } from './central-link.ts';
 
 export interface QueueBacklog {

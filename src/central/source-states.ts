@@ -1,4 +1,4 @@
-// What central says about sources beside their positions: states that operators set, and the figures that movers leave.
+// Reads and writes what central stores of sources besides their positions: states that operators set, and figures of movers.
 import type { CentralLink } from './central-link.ts';
 
 /** A source that is not simply active. */
@@ -42,7 +42,7 @@ export async function readSourceStates(link: CentralLink, shards: readonly strin
 /** One source's figures as they are stored. */
 export interface LagFigure {
   readonly source: number;
-  /** How long ago the figures were seen, in seconds; null: never by this mover, the last ones known stay. */
+  /** Age of the figures in seconds; null: this mover has none, and the last ones stored stay. */
   readonly age_s: number | null;
   readonly state: string;
   readonly reason: string | null;

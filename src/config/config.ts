@@ -31,11 +31,11 @@ export interface Database {
   /** The role that `install` uses instead, when the file says `admin:`. */
   readonly admin?: { readonly user: string; readonly password?: string };
   readonly ticker: 'auto' | 'always' | 'never';
-  /** As which our connections show themselves; absent: each by what it is for. */
+  /** `application_name` of our connections; absent: each says what it is for. */
   readonly applicationName?: string;
-  /** The longest that connecting may take; 0: any time. Absent: as whoever connects says. */
+  /** The longest that connecting may take; 0: any time. Absent: the caller's own limit. */
   readonly connectTimeoutMs?: number;
-  /** Absent: kept alive, as often as the system does. */
+  /** TCP keepalive; absent: on, with the system's interval. */
   readonly keepAlive?: boolean;
   readonly keepAliveIdleMs?: number;
   /** Whether the password's exchange is tied to the TLS connection; absent: not. */
@@ -45,10 +45,10 @@ export interface Database {
 export interface Shard extends Database {
   /** Unique in the file: the database's name, or `host/database` where that is not unique, or `name:`. */
   readonly name: string;
-  /** The machine whose mover moves this shard; several shards share one. (`host` above is where it is reached.) */
+  /** The machine whose mover moves this shard; several shards share one. (`host` above is where the database is reached.) */
   readonly moverHost: string;
   readonly schema: 'pgq' | 'pgque';
-  /** Where the sources of this shard begin that are not installed yet, before what their queues say. */
+  /** Where sources of this shard begin that are not installed yet; overrides `start` of their queues. */
   readonly start?: StartingPoint;
 }
 

@@ -1,4 +1,4 @@
-// The known name that somebody probably meant.
+// The known name that was probably meant.
 import { distance } from 'fastest-levenshtein';
 
 /** The nearest of `names`, or undefined where none is near enough to be a slip of the finger. */

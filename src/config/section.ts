@@ -1,4 +1,4 @@
-// A map of the file whose keys are known: what is there, what is missing, what nobody knows, what is there twice.
+// A map of the file with known keys: reads them, and reports missing, unknown and repeated ones.
 import { isScalar, type Node, type Pair } from 'yaml';
 import { nearest } from './nearest.ts';
 import type { Value } from './value.ts';

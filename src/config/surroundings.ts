@@ -27,9 +27,9 @@ const VARIABLES: Readonly<Record<string, string>> = {
 const SOCKET_FOLDERS = ['/var/run/postgresql', '/run/postgresql', '/tmp'];
 
 export interface Surroundings {
-  /** What the URL says, and under it what its service says. */
+  /** What the URL says; where it says nothing, what its service says. */
   readonly said: UrlParts;
-  /** What holds where neither the URL nor the file says anything: PGSERVICE, then the other variables. */
+  /** Used where neither the URL nor the file says anything: PGSERVICE, then the other variables. */
   readonly around: UrlParts;
 }
 
@@ -43,7 +43,7 @@ export function surroundingsOf(url: UrlParts, env: NodeJS.ProcessEnv): Surroundi
   return { said, around: joined(variables, readService(service, env)) };
 }
 
-/** The folder of the socket of a server on this machine; without one, this machine by its name. */
+/** The folder with the socket of a server on this machine; `localhost` where there is no socket. */
 export function localHost(port: number): string {
   const folder =
     process.platform === 'win32'
@@ -125,7 +125,7 @@ function partsOf(lines: readonly string[]): UrlParts {
   return parts;
 }
 
-/** Says where a mistake stands that is not in the URL. */
+/** Adds to a mistake where it stands, when that is not the URL. */
 function from(place: string, read: () => UrlParts): UrlParts {
   try {
     return read();

@@ -83,9 +83,9 @@ export function parseYaml(text: string, file: string): Syntax {
   const said = new Set<string>();
   for (const { code, message, pos } of [...document.errors, ...document.warnings]) {
     const sentence = UNCLOSED.test(message) ? NOT_CLOSED : (SENTENCES[code] ?? NO_YAML);
-    // What one mistake drags behind it is of no interest: a brace that was read as a map's ends the map too early.
-    const isDragged = sentence === NOT_CLOSED && said.has(SENTENCES.UNEXPECTED_TOKEN ?? '');
-    if (!isDragged && !said.has(sentence)) report.problem(Math.min(pos[0], text.length), sentence);
+    // Mistakes that follow from another one are left out: the same again, and a map that ends early at a brace of a URL.
+    const isConsequence = sentence === NOT_CLOSED && said.has(SENTENCES.UNEXPECTED_TOKEN ?? '');
+    if (!isConsequence && !said.has(sentence)) report.problem(Math.min(pos[0], text.length), sentence);
     said.add(sentence);
   }
   visit(document, {

@@ -1,7 +1,7 @@
-// Who should hold what: each member computes its own fair share from the same standings and takes or lets go. Pure.
+// Who should hold what: each member computes its own fair share from the same standings, and takes or lets go. Pure.
 //
-// Stable: who holds more keeps the odd ones, so that nothing moves between members whose counts differ by one.
-// Orphans (orphans.ts) are beside all shares.
+// Stable: members that hold more keep the odd ones, so that nothing moves between members whose counts differ by one.
+// Orphans (orphans.ts) count in no share.
 
 export interface Resource {
   readonly name: string;
@@ -9,7 +9,7 @@ export interface Resource {
   readonly home?: string;
   /** Only members that serve this group hold it; absent: all do. */
   readonly group?: string;
-  /** Shared out on its own: who holds it holds no less of the others. */
+  /** Shared out separately: its holder gets no less of the others. */
   readonly isApart?: boolean;
 }
 
@@ -35,7 +35,7 @@ export interface Standings {
   readonly members: readonly Member[];
   readonly holdings: readonly Holding[];
   readonly adoptAfterMs: number;
-  /** For how long we have been watching: a host that nobody ever saw counts as absent for so long. */
+  /** For how long we have been watching: a host that was never seen counts as absent for this long. */
   readonly watchingMs: number;
   /** Resources that nobody took for too long, and those that we took as such. */
   readonly orphans?: { readonly free: ReadonlySet<string>; readonly adopted: ReadonlySet<string> };
@@ -52,7 +52,7 @@ export function assign(standings: Standings): Assignment {
   const { me, resources, holdings } = standings;
   const holderOf = new Map(holdings.map(({ resource, holder }) => [resource, holder]));
   const wanted = new Set(resources.map(({ name }) => name));
-  // What is no resource any more (a slot beyond the pool, a shard taken out of the file).
+  // Holdings that are no resource any more: a slot beyond the pool, a shard taken out of the file.
   const release = holdings
     .filter(({ holder, resource }) => holder === me && !wanted.has(resource))
     .map((one) => one.resource);
@@ -77,7 +77,7 @@ export function assign(standings: Standings): Assignment {
 }
 
 interface Pool {
-  /** Ids of the members that may hold its resources, sorted; undefined: whoever holds one keeps it, nobody takes one. */
+  /** Ids of the members that may hold its resources, sorted; undefined: holders keep theirs, and no free one is taken. */
   readonly eligible: readonly string[] | undefined;
   readonly names: readonly string[];
 }
@@ -130,7 +130,7 @@ function shareOf(
   return Math.floor(names.length / eligible.length) + (rank < names.length % eligible.length ? 1 : 0);
 }
 
-/** Members begin at different places, so that they do not reach for the same one. */
+/** Members begin at different places, so that they do not try to take the same one. */
 function rotated(names: readonly string[], rank: number, members: number): string[] {
   const start = Math.floor((rank * names.length) / members);
   return [...names.slice(start), ...names.slice(0, start)];

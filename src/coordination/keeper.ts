@@ -1,4 +1,4 @@
-// The lease keeper: beats once a second over a connection of its own, takes and lets go of its share, and tells what it holds.
+// The lease keeper: beats once a second over a connection of its own, takes and lets go of its share, and reports what it holds.
 //
 // Invariant: `holds` is true only while the server cannot have given the resource to another: trust counts from the start of
 // the beat that renewed it and ends early. Work for a resource begins after onTaken and ends before it is let go.
@@ -27,11 +27,11 @@ export interface LeaseKeeperOptions {
   readonly member: MemberFacts;
   /** Opens the keeper's own connection to central; called again after it broke. */
   readonly open: () => Promise<Connection>;
-  /** What there is to hold now; asked at every look at the standings. */
+  /** The resources there are now; called at every look at the standings. */
   readonly resources: () => readonly Resource[];
   /** Stored with the member, for people and `lag`. */
   readonly details?: () => Readonly<Record<string, unknown>>;
-  /** How long a lease lasts without a beat, and how long the hosts' own members are waited for. */
+  /** How long a lease lasts without a beat. */
   readonly ttlMs: number;
   readonly adoptAfterMs: number;
   readonly beatMs?: number;
@@ -47,7 +47,7 @@ export interface LeaseKeeperOptions {
 
 export type LossReason = 'ran-out' | 'taken-over';
 
-/** The standings are looked at with the first beat and with every so manieth. */
+/** The standings are read at the first beat and at every LOOK_EVERY_BEATS after it. */
 const LOOK_EVERY_BEATS = 2;
 const NOTHING: Assignment = { take: [], maxNew: 0, release: [] };
 
@@ -86,7 +86,7 @@ export class LeaseKeeper implements WatchedService {
     return this.#terms.has(resource) && this.#isTrusted();
   }
 
-  /** When central last answered a beat, in ms ago; undefined: never. */
+  /** Ms since central last answered a beat; undefined: it never did. */
   get silentMs(): number | undefined {
     return this.#beats === 0 ? undefined : performance.now() - this.#renewedAtMs;
   }
@@ -96,20 +96,20 @@ export class LeaseKeeper implements WatchedService {
     return this.#ended;
   }
 
-  /** What there is to hold has changed: looks at once, and takes at once. */
+  /** The resources have changed: looks at once, and takes at once. */
   hurry(): void {
     this.#isHurried = true;
     this.#pause.abort();
   }
 
-  /** Ends the work for all that is held, lets go of it, leaves. */
+  /** Ends the work for all resources held, lets go of them, leaves. */
   async stop(): Promise<void> {
     this.#stopped.abort();
     this.#pause.abort();
     await this.#ended;
   }
 
-  /** Nothing is let go: what it holds runs out. */
+  /** Ends without letting go: the leases run out. */
   abandon(): void {
     this.#isAbandoned = true;
     this.#stopped.abort();
@@ -139,7 +139,7 @@ export class LeaseKeeper implements WatchedService {
     this.#isHurried = false;
     this.#pause = new AbortController();
     await this.#beatOnce({ isLooking: isHurried });
-    // A plan that waits for nothing is carried out at once: at the start, or when there is more to hold.
+    // At the start, and when there are more resources, a plan is carried out at once instead of with the next beat.
     const isEager = (this.#beats === 1 || isHurried) && this.#plan.take.length > 0;
     if (!isEager && !this.#stopped.signal.aborted)
       await wait(this.#beatMs - (performance.now() - startedMs), this.#pause.signal);
@@ -166,7 +166,7 @@ export class LeaseKeeper implements WatchedService {
       await this.#look(connection, timeoutMs);
   }
 
-  /** What the server says we hold becomes what we hold; the differences are told. */
+  /** Makes our terms those that the server says we hold, and reports the differences. */
   async #settle(held: readonly HeldTerm[], startedMs: number, connection: Connection): Promise<void> {
     const now = new Map(held.map((term) => [term.resource, term]));
     for (const term of [...this.#terms.values()]) {
@@ -183,7 +183,7 @@ export class LeaseKeeper implements WatchedService {
     }
   }
 
-  /** Where our role may not end it, positions and tokens keep it from doing harm. */
+  /** Where our role may not end the backend, positions and tokens keep it from doing harm. */
   async #endPredecessor(connection: Connection, predecessor: Predecessor): Promise<void> {
     try {
       await endPredecessor(connection, predecessor);
@@ -258,7 +258,7 @@ export class LeaseKeeper implements WatchedService {
   async #leave(): Promise<void> {
     if (this.#isAbandoned) return this.#dropConnection(undefined);
     for (const name of this.#terms.keys()) this.#beginRelease(name);
-    // Beats go on while the work ends: a lease that ran out meanwhile would be two at work.
+    // Beats go on while the work ends: if the lease ran out meanwhile, two would be at work.
     while ([...this.#leaving.values()].includes('ending') && !this.#isAbandoned) {
       this.turns += 1;
       this.#plan = NOTHING;
@@ -282,7 +282,7 @@ export class LeaseKeeper implements WatchedService {
     await this.#connection?.close();
   }
 
-  /** Waits for the next beat, shorter where all work has ended before. */
+  /** Waits for the next beat, or until all work has ended. */
   async #untilEnded(ms: number): Promise<void> {
     const endMs = performance.now() + ms;
     while (performance.now() < endMs && [...this.#leaving.values()].includes('ending'))

@@ -6,14 +6,14 @@ import type { Term } from './term.ts';
 
 export type MemberKind = 'mover' | 'work';
 
-/** Who beats. */
+/** The member that beats. */
 export interface MemberFacts {
   /** Random, of this process. */
   readonly id: string;
   readonly kind: MemberKind;
   readonly host: string;
   readonly version?: string;
-  /** Of the file that it runs, see Config.hash. */
+  /** Hash of the file that it runs with, see Config.hash. */
   readonly fileHash?: string;
   /** Groups that it serves; absent: all. */
   readonly serves?: readonly string[];
@@ -29,7 +29,7 @@ export interface Beat {
   readonly details?: Readonly<Record<string, unknown>>;
 }
 
-/** The silent holder whose term ended because we took over. */
+/** The silent holder from which we took a term over. */
 export interface Predecessor {
   readonly holder: string;
   readonly backendPid: number | undefined;
@@ -117,7 +117,7 @@ export async function leaseStandings(
   };
 }
 
-/** Ends the backends of one whose term was taken over: a process frozen in its COPY would hold up everybody. */
+/** Ends the backends of a predecessor: a process frozen in its COPY would hold up all others. */
 export async function endPredecessor(
   connection: Connection,
   { holder, backendPid, backendStart }: Predecessor,
@@ -130,6 +130,6 @@ export async function endPredecessor(
   );
 }
 
-/** As SQL text, for the first message of a transaction: whoever takes over from this member ends its backend. */
+/** SQL for the first message of a transaction: a member that takes over from this one ends its backend. */
 export const memberHoldSql = (memberId: string): string =>
   `select tributary.member_hold('${memberId.replaceAll("'", "''")}'::uuid)`;

@@ -1,5 +1,5 @@
-// Resources that nobody holds although all who could are there: members whose files differ work out different shares, and
-// each leaves a resource to the other. What was free for longer than `adoptAfterMs` is taken by whoever sees it. Pure.
+// Resources that stay free although members for them are there: members whose files differ compute different shares, and
+// each leaves a resource to the other. Any member takes what was free for longer than `adoptAfterMs`. Pure.
 import type { Holding, Member, Resource } from './assignment.ts';
 
 export interface OrphansLook {
@@ -11,9 +11,9 @@ export interface OrphansLook {
 }
 
 export class Orphans {
-  /** Since when we see nobody hold it. */
+  /** When we first saw the resource free. */
   readonly #freeSinceMs = new Map<string, number>();
-  /** What we took as an orphan: held beside our share, while the same members are there. */
+  /** Resources that we took as orphans: held beside our share, while the same members are there. */
   readonly #adopted = new Set<string>();
   /** The members that were there when we last looked. */
   #present = '';
@@ -31,11 +31,11 @@ export class Orphans {
   look({ resources, members, holdings, adoptAfterMs, nowMs }: OrphansLook): void {
     const ids = members.filter(({ silentMs }) => silentMs <= 0).map(({ id }) => id);
     const present = JSON.stringify(ids.sort());
-    // Whoever came may have the file that the others lacked.
+    // A new member may have the file that the others lacked.
     if (present !== this.#present) this.#adopted.clear();
     this.#present = present;
     const held = new Set(holdings.map(({ resource }) => resource));
-    // Slots of groups are no matter of files: central says how many there shall be.
+    // How many slots a group has does not depend on files: central stores it.
     const names = resources.filter(({ group }) => group === undefined).map(({ name }) => name);
     const free = names.filter((name) => !held.has(name));
     for (const name of this.#freeSinceMs.keys()) if (!free.includes(name)) this.#freeSinceMs.delete(name);

@@ -1,4 +1,4 @@
-// Am I still the holder? Pure: a term is trusted from the START of the beat that renewed it, and its end comes early.
+// Whether a term is still ours: it is trusted from the START of the beat that renewed it, and its end comes early. Pure.
 
 /** One uninterrupted holding of a resource. Compared as the pair (holder, epoch): epochs alone repeat after a failover. */
 export interface Term {
@@ -11,7 +11,7 @@ export interface Trust {
   /** When the attempt that renewed the term began, on this process's monotonic clock, in ms. */
   readonly renewedAtMs: number;
   readonly ttlMs: number;
-  /** Trust ends so much before the server's `until`: for what is under way at that moment. */
+  /** Trust ends this much before the server's `until`, for work that is under way at that moment. */
   readonly marginMs: number;
 }
 

@@ -1,4 +1,4 @@
-// Queries of tributary.worker_pool: how many workers a central queue shall have, and who says so.
+// Queries of tributary.worker_pool: how many workers a central queue shall have, and who set the number.
 import type { Connection } from '../postgres/connection.ts';
 
 export interface WantedWorkers {

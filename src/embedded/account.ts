@@ -1,4 +1,4 @@
-// Who runs the server: PostgreSQL refuses root, so root lends it an account without rights.
+// The account that the server runs as: PostgreSQL refuses root, so root starts it as an account without rights.
 import { spawnSync } from 'node:child_process';
 import { TributaryError } from '../errors/tributary-error.ts';
 

@@ -20,7 +20,7 @@ export interface Binaries {
   readonly initdb: string;
   readonly postgres: string;
   readonly env: Readonly<Record<string, string>>;
-  /** Makes the above true; called once, when somebody already guards the folder. */
+  /** Puts the programs in place; called once, after the keeper guards the folder. */
   place(): void;
 }
 

@@ -19,7 +19,7 @@ export interface Cluster {
   readonly user: string;
   readonly password: string;
   readonly dataDir: string;
-  /** Everything in it goes with the server, however that ends. */
+  /** Removed with everything in it when the server ends, however that happens. */
   readonly folder: string;
   /** Ends the server at once and removes its folder. Safe to call more than once. */
   stop(): Promise<void>;

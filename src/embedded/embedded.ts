@@ -12,7 +12,7 @@ export interface EmbeddedOptions {
   readonly maxConnections?: number;
   /** Default: a free one. */
   readonly port?: number | undefined;
-  /** A role, made later, that this machine's users may be without a password: give it nothing that matters. */
+  /** A role, made later, that every user of this machine may use without a password: give it no rights that matter. */
   readonly trusted?: string;
 }
 

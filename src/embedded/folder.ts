@@ -15,11 +15,11 @@ export interface Folder {
   trust(role: string): void;
   /** Whether the server with this process id takes connections, be it a standby. */
   saysReady(pid: number): boolean;
-  /** The last complaint of initdb or the server. */
+  /** The last error of initdb or the server. */
   lastWords(): string;
 }
 
-/** What initdb and the server say, inside the folder. */
+/** The output of initdb and the server, inside the folder. */
 export const LOG_FILE = 'server.log';
 
 const MAY_ENTER = 0o001;

@@ -1,9 +1,9 @@
 // The keeper: a shell that owns the server's folder and the server, and outlives us if need be.
 //
-// Invariant: whoever spawned the keeper holds the other end of its stdin. When that closes (an orderly stop, an exit,
+// Invariant: the process that spawned the keeper holds the other end of its stdin. When that closes (an orderly stop, an exit,
 // SIGKILL, a power cut of the process), the keeper stops the server and removes the folder. Nothing else removes it.
 // Order: the folder first, then the keeper, then everything inside the folder.
-// Fails by: SIGKILL of the keeper itself, which leaves server and folder to whoever did that.
+// Fails by: SIGKILL of the keeper itself, which leaves server and folder behind.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
@@ -55,7 +55,7 @@ cd /
 rm -rf ${word(folder)}
 `;
 
-/** A word of a shell command that stands for itself. */
+/** Quotes one word of a shell command. */
 const word = (text: string) => `'${text.replaceAll("'", "'\\''")}'`;
 
 export class Keeper {

@@ -22,29 +22,29 @@ const SQLSTATE: Readonly<Record<string, string>> = {
   '53100': 'has no disk space left: free some.',
 };
 
-/** Whose errors they are, where whoever catches them may take them for somebody else's. */
+/** The database that an error came from, where the code that catches it may take it for another's. */
 const owners = new WeakMap<object, string>();
 
-/** Notes that `error` came from `owner`, e.g. `Central`: its sentence names it, whatever it is told to whom. */
+/** Notes that `error` came from `owner`, e.g. `Central`: its sentence names `owner`, wherever it is logged. */
 export function cameFrom(owner: string, error: unknown): void {
   if (typeof error === 'object' && error !== null && !owners.has(error)) owners.set(error, owner);
 }
 
 /**
- * @param about who it happened to, without secrets, e.g. `Shard app_017`; an error that is known to be another's is told as that one's.
+ * @param about what it happened to, without secrets, e.g. `Shard app_017`; an error noted by `cameFrom` names its owner instead.
  * @returns one sentence, ending in a full stop.
  */
 export function sentenceFor(error: unknown, about: string): string {
   const subject = ownerOf(error) ?? about;
   if (isOurs(error)) {
-    // Who waits for an answer does not know whose it is.
+    // A timeout's message does not name the database.
     return error.code === 'timeout' ? `${subject}: ${decapitalised(error.message)}` : error.message;
   }
   const network = networkCodeOf(error);
   if (network === 'ECONNREFUSED') {
     const where = addressOf(error);
     const known = NETWORK[network] ?? '';
-    // Who is named with an address has said it.
+    // `about` already has the address.
     if (where === undefined || subject.includes(where)) return `${subject} ${known}`;
     return `${subject} ${known.replace('connections', `connections at ${where}`)}`;
   }
@@ -71,7 +71,7 @@ export function sentenceFor(error: unknown, about: string): string {
   return `${subject}: ${message.replace(/\.$/, '')}.`;
 }
 
-/** The same, where it also has to be said what it stopped: `rotation of orders on central: central has no disk space left …` */
+/** The same, with what the error stopped: `rotation of orders on central: central has no disk space left …` */
 export function sentenceAbout(error: unknown, about: string): string {
   const sentence = sentenceFor(error, about);
   return ownerOf(error) === undefined ? sentence : `${about}: ${decapitalised(sentence)}`;

@@ -50,7 +50,7 @@ export function networkCodeOf(error: unknown): string | undefined {
   return undefined;
 }
 
-/** Where nobody let us in, as `host:port` or the path of a socket; undefined where the error does not tell. */
+/** The address that could not be reached, as `host:port` or the path of a socket; undefined where the error does not tell. */
 export function addressOf(error: unknown): string | undefined {
   try {
     const { address, port } = (error ?? {}) as { readonly address?: unknown; readonly port?: unknown };
@@ -63,7 +63,7 @@ export function addressOf(error: unknown): string | undefined {
   return undefined;
 }
 
-/** What the one who catches `error` should do. Unknown errors count as defects of ours. */
+/** What the code that catches `error` should do. Unknown errors count as defects of ours. */
 export function kindOf(error: unknown): ErrorKind {
   if (error instanceof TributaryError) return error.kind;
   if (networkCodeOf(error) !== undefined) return 'retryable';
@@ -78,12 +78,12 @@ export function kindOf(error: unknown): ErrorKind {
   return 'internal';
 }
 
-/** Only these classes can condemn a single event: its data, a constraint, a program limit. */
+/** Whether a single event can be the cause: its data, a constraint, a program limit. */
 export function canBePoison(error: unknown): boolean {
   return ['22', '23', '54'].includes(sqlstateOf(error)?.slice(0, 2) ?? '');
 }
 
-/** What was thrown may be anything, also an object that throws when it is looked at. */
+/** What was thrown may be anything, also an object that throws when a property of it is read. */
 function codeOf(error: unknown): string | undefined {
   try {
     const { code, syscall } = (error ?? {}) as { readonly code?: unknown; readonly syscall?: unknown };

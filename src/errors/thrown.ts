@@ -1,5 +1,5 @@
-// What can be said of anything that was thrown. JavaScript throws everything: no error at all, an error whose message is no
-// text, an object that throws when it is looked at. Nothing here throws.
+// Name, message and stack of anything that was thrown. JavaScript throws everything: what is no error, an error whose message is
+// no text, an object that throws when a property of it is read. Nothing here throws.
 import { inspect } from 'node:util';
 import { sqlstateOf } from './sqlstate.ts';
 
@@ -10,7 +10,7 @@ export interface Thrown {
   readonly sqlstate: string | undefined;
 }
 
-/** @param who threw it, as the beginning of a sentence, e.g. `The handler`; said where it is no error with a message. */
+/** @param who what threw it, as the beginning of a sentence, e.g. `The handler`; used where it is no error with a message. */
 export function describeThrown(error: unknown, who: string): Thrown {
   const isError = guarded(() => error instanceof Error) ?? false;
   const field = (name: 'message' | 'name' | 'stack') =>

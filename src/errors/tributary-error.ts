@@ -2,7 +2,7 @@
 import type { ErrorCode } from './codes.ts';
 
 /**
- * What the one who catches it should do:
+ * What the code that catches it should do:
  * - `retryable`: the same again later may work (network, restart, deadlock);
  * - `halting`: this source or worker must stop until somebody acts; trying again would do harm or never work;
  * - `misconfigured`: refuse to start; a file, a privilege or an argument is wrong;
@@ -34,7 +34,7 @@ export class TributaryError extends Error {
   }
 }
 
-/** Also asked of what cannot be looked at. */
+/** Never throws, whatever was thrown. */
 export function isOurs(error: unknown): error is TributaryError {
   try {
     return error instanceof TributaryError;

@@ -128,7 +128,7 @@ export interface EventHandler<Payload = unknown> extends ProcessHooks {
 export interface FreeEventHandler<Payload = unknown> extends ProcessHooks {
   event(event: Event<Payload>, context: FreeContext): unknown;
   readonly transaction: false;
-  /** So many events of a batch at a time; default 1, which keeps their order. */
+  /** How many events of a batch are handled at a time; default 1, which keeps their order. */
   readonly concurrency?: number;
   readonly batch?: never;
   readonly coalesce?: never;

@@ -1,4 +1,4 @@
-// An event as the handler sees it, over the row as the database sent it: nothing is decoded before it is asked for.
+// An event as the handler sees it, over the row as the database sent it: fields are decoded only when they are read.
 import type { OriginColumn } from '../config/config.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
 import type { Event, Origin } from './contract.ts';
@@ -8,10 +8,10 @@ import { originHere, parseOrigin } from './origin.ts';
 export interface EventRow {
   readonly id: number;
   readonly retry: number;
-  /** It was put off before, by a failure or by its handler's wish. */
+  /** It was put off before, after a failure or because its handler asked for it. */
   readonly wasPutOff: boolean;
   readonly time: Date;
-  /** As PostgreSQL reads it back, to the microsecond. */
+  /** The time as PostgreSQL writes it, to the microsecond. */
   readonly timeText: string;
   /** Type, data, extra1..4, by their place: 0..5. */
   text(place: number): string | null;
@@ -36,7 +36,7 @@ export class BatchEvent implements Event {
   constructor(row: EventRow, source: EventSource) {
     this.row = row;
     this.#source = source;
-    // What a handler sets on it must not stand for what the row says.
+    // A property that a handler sets must not replace one of the row.
     Object.freeze(this);
   }
 
@@ -83,7 +83,7 @@ export class BatchEvent implements Event {
     return this.#origin;
   }
 
-  /** Before each call of the handler: what an earlier one did to the parsed data was undone, or has been done. */
+  /** Before each call of the handler: forgets the parsed data, which an earlier call may have changed. */
   beforeCall(): void {
     this.#json = undefined;
   }

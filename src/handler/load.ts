@@ -1,4 +1,4 @@
-// Loads what the user wrote, and says in a sentence what is wrong with it.
+// Loads a handler's module, or says in a sentence what is wrong with it.
 import { pathToFileURL } from 'node:url';
 import { TributaryError } from '../errors/tributary-error.ts';
 import { TIMING } from '../lifecycle/timing.ts';

@@ -1,4 +1,4 @@
-// What a handler says about itself besides what it does: `transaction`, `concurrency`, `coalesce`. Judged when it is loaded.
+// Checks the options of a handler, `transaction`, `concurrency` and `coalesce`, when it is loaded.
 import { distance } from 'fastest-levenshtein';
 import type { Handler } from './contract.ts';
 
@@ -9,12 +9,12 @@ export interface OptionMistake {
 }
 
 const OPTIONS = ['transaction', 'concurrency', 'coalesce', 'setup', 'teardown'];
-/** More calls at a time are a slip, not a wish. */
+/** More calls at a time are a typing mistake. */
 const MOST_AT_A_TIME = 1_000;
-/** A name so near to one of ours is that one, misspelt; near to a short one are many others. */
+/** How many letters a misspelt option may differ in; fewer for short names, which many words resemble. */
 const slipFor = (option: string): number => (option.length < 8 ? 1 : 2);
 
-/** The first mistake in what a handler says about itself. */
+/** The first mistake in a handler's options. */
 export function mistakeIn(handler: Handler): OptionMistake | undefined {
   const { transaction, concurrency, coalesce } = handler as unknown as Readonly<Record<string, unknown>>;
   const misspelt = slipIn(handler);

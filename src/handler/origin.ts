@@ -1,12 +1,12 @@
-// Where a central event came from: the text in its column, and what stands in when there is none.
+// Where a central event came from: parses and writes the text in its column, and gives an origin to an event without one.
 //
 // An event from a shard carries `shard:queue:id`. One that a handler sent carries the origin of the event that it comes
 // from, and a `>` behind it; its own place, `queue:id`, is known only where it is read and completes the text there.
 import type { Origin, OriginStep } from './contract.ts';
 
-/** In the place of a shard's name, for an event that no mover brought. */
+/** Used as the shard's name for an event that was inserted on central. */
 const HERE = '@central';
-/** Of a longer way only the root and the last steps are kept: an event may be sent in circles for ever. */
+/** A longer origin keeps its root and its last steps only: an event may be sent in circles for ever. */
 const MOST_STEPS = 10;
 const SENT = '>';
 

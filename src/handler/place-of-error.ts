@@ -1,10 +1,10 @@
-// Where in somebody's code an error is: `file:line`, from its stack, or from a Node that is asked to load the file again.
+// Where in a user's code an error is: `file:line`, from its stack, or from another Node process that loads the file again.
 import { execFile } from 'node:child_process';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { packagePath } from '../lifecycle/package-root.ts';
 import { TIMING } from '../lifecycle/timing.ts';
 
-/** Who loads handlers is in every stack. */
+/** Our own frames, which load handlers, are in every stack. */
 const OURS = packagePath('dist', '/');
 
 /**

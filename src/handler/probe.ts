@@ -1,4 +1,4 @@
-// A process of its own that loads one handler and says whether it can be used: what `check` forks, as a worker would load it.
+// The process that `check` forks to find out whether a handler can be used: loads it as a worker would, and answers.
 import { sentenceFor } from '../errors/sentence.ts';
 import { loadHandler } from './load.ts';
 

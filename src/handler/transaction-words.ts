@@ -22,7 +22,7 @@ export interface StatementWords {
   readonly maySet: boolean;
 }
 
-/** Texts of a handler repeat; this many verdicts are kept. */
+/** Texts of a handler repeat; the results of this many are kept. */
 const REMEMBERED = 500;
 const verdicts = new Map<string, StatementWords>();
 

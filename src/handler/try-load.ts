@@ -1,4 +1,4 @@
-// Whether a handler can be loaded, tried in a process of its own: its code may do anything, also never come back.
+// Tries whether a handler can be loaded, in a process of its own: its code may do anything, or never return.
 import { fork } from 'node:child_process';
 import { packagePath } from '../lifecycle/package-root.ts';
 import { TIMING } from '../lifecycle/timing.ts';

@@ -1,6 +1,6 @@
-// Where the surroundings can show nothing but ASCII (LC_ALL=C): which they are, and how texts look there.
+// Terminals that show nothing but ASCII (LC_ALL=C): how they are recognised, and how texts are spelled for them.
 
-/** Ours have a spelling of their own; of everything else the code remains. */
+/** Characters that our own texts use; any other is replaced by its code. */
 const SPELLED: Readonly<Record<string, string>> = { '…': '...', '→': '->', '·': '-', '—': '-' };
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is what is wanted.

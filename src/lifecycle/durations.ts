@@ -6,13 +6,13 @@
 
 export const DURATIONS = {
   connections: {
-    /** How long the server may take to end a session that is closed. */
+    /** How long closing a connection may take. */
     closeMs: 2_000,
-    /** Between tries where central is away. */
+    /** Between tries while central cannot be reached. */
     centralTrouble: { firstMs: 200, maxMs: 5_000 },
-    /** Until a server has let us in. */
+    /** Connecting to a server, login included. */
     connectMs: 5_000,
-    /** Until a call has its answer, where nothing else is said. */
+    /** Default limit of one call to a server. */
     callMs: 30_000,
     /** How long a cancelled statement has to end. */
     cancelMs: 5_000,
@@ -20,13 +20,13 @@ export const DURATIONS = {
   watchdog: {
     /** A loop that has nothing to do counts a turn this often. */
     longestRestMs: 5_000,
-    /** A loop that counts no turn for this long stands still: it is named in the log and begun anew. */
+    /** A loop that counts no turn for this long stands still: the log names it, and it is begun anew. */
     stillMs: 300_000,
   },
   logs: {
-    /** Equal failures of events are counted and said this often. */
+    /** Failures of events that look alike are counted, and the count is logged this often. */
     foldEveryMs: 10_000,
-    /** What moved, and what was handled, is summed up this often. */
+    /** The log sums up what was moved and handled this often. */
     summaryMs: 10_000,
   },
   /** Leases of shards and of slots. */
@@ -40,37 +40,37 @@ export const DURATIONS = {
     trouble: { firstMs: 200, maxMs: 2_000 },
     /** A mover beats this often. */
     moverBeatMs: 1_000,
-    /** A changed number is carried out within three beats. */
+    /** A host of workers beats this often: a changed number of workers takes effect within three beats. */
     workerBeatMs: 400,
   },
   /** The loop of one shard. */
   shard: {
-    /** A round that was not answered by then is cancelled in the server, too. */
+    /** A round that has no answer by then is given up, and cancelled in the server too. */
     roundMs: 15_000,
     /** Between connections that failed. */
     trouble: { firstMs: 200, maxMs: 10_000 },
-    /** A source that fails by its own fault rests, longer each time. */
+    /** Between tries of one source, where the failure is its own and not its shard's. */
     sourceTrouble: { firstMs: 500, maxMs: 60_000 },
     connectMs: 5_000,
-    /** After a failure, which told why: a shard two seconds away needs some six to log in. */
+    /** Connecting after a failure: a shard two seconds away needs some six to log in. */
     patientConnectMs: 10_000,
     /** A shard without events is asked this often. */
     idleMs: 1_000,
-    /** Hundreds of idle shards are asked in company: the process wakes up ten times a second for all of them. */
+    /** Rounds of idle shards start together, at multiples of this: hundreds of them wake the process up ten times a second only. */
     idleCompanyMs: 100,
-    /** While what can be read waits for central, others of the shard are looked at this often. */
+    /** While a source that can be read waits for central, the other sources of the shard are asked this often. */
     waitingMs: 100,
     /** Positions that only empty windows moved are stored this often. */
     idleFlushMs: 5_000,
     /** A queue that did not exist is looked for again this often. */
     missingQueueMs: 10_000,
-    /** A round that takes longer no longer counts as one of those that may run at once. */
+    /** A round that takes longer gives its place under the limit of concurrent rounds to another. */
     roundPatienceMs: 500,
-    /** Looking for events in the round itself costs a quiet shard more than a COPY now and then. */
+    /** Rounds read events themselves while events of the shard moved within this time; a quiet shard is cheaper read by a COPY now and then. */
     recentlyMovedMs: 5_000,
-    /** Looking for events that central does not have reads whole tables. */
+    /** Limit of the search for events that a restored shard hides from windows: it reads whole tables. */
     lookMs: 240_000,
-    /** What is moved is let go on the shard this often. */
+    /** The watermark on the shard follows the position this often. */
     watermarkEveryMs: 5_000,
     /** Rotation and retries on the shard. */
     maintainEveryMs: 60_000,
@@ -79,37 +79,37 @@ export const DURATIONS = {
   otherTicker: {
     /** After the last tick of another ticker we make none for this long. */
     yieldMs: 600_000,
-    /** Two ticks of somebody else within this time mean another ticker; one may be a hand at a console … */
+    /** Two ticks not ours within this time mean another ticker; one alone may be a person at a console … */
     pairMs: 10_000,
-    /** … and two at once a mover that was frozen and wakes up. */
+    /** … and two closer together than this may be a mover that was frozen and wakes up. */
     apartMs: 400,
     /** An event that waited this long for a tick means that the other ticker is gone. */
     patienceMs: 5_000,
-    /** A mover of ours that has just lost the source, or takes it, may tick meanwhile: as long as a lease and its end. */
+    /** Another mover of ours that has just lost the source, or takes it, may tick for this long: a lease and its end. */
     handoverMs: 15_000,
   },
   /** Windows read from a shard. */
   reading: {
-    /** A COPY that gives no byte, or is not read, for this long is given up and taken up again later. */
+    /** A COPY that sends no byte, or is not read, for this long is given up; the window is read again later. */
     copyMs: 15_000,
     /** The first byte of a large window: ten million events are sorted by then, also by a server that is busy with others. */
     largeWindowMs: 240_000,
-    /** From then on a large row counts as slow where too few bytes come. */
+    /** A large row that took this long counts as slow where too few bytes come. */
     slowRowMs: 30_000,
   },
   /** Parcels on their way into central. */
   gathering: {
     /** Between commits that failed. */
     trouble: { firstMs: 100, maxMs: 5_000 },
-    /** A lane without anything to do looks around this often. */
+    /** A lane without anything to do looks for parcels this often. */
     idleMs: 1_000,
-    /** A gathered commit that central did not answer by then is given up. */
+    /** A gathered commit that has no answer from central by then is given up. */
     commitMs: 30_000,
     /** A lane that had nothing to do for this long closes its connection; the quick lane never does. */
     restAfterMs: 60_000,
-    /** Where nothing small came for this long, both lanes may take what is large. */
+    /** Where no small parcel came for this long, both lanes may take large ones. */
     quietMs: 1_000,
-    /** For this long after central refused something of a source, others are not committed together with it. */
+    /** For this long after central refused an event of a source, no other source is committed together with it. */
     suspectMs: 600_000,
     /** Shorter pauses are added to the next one. */
     paceLeastPauseMs: 2,
@@ -120,11 +120,11 @@ export const DURATIONS = {
   },
   /** Ticks of central queues, and its upkeep. */
   centralTicks: {
-    /** Ticks of one queue are at least this far apart, so that nothing that follows ticks need come faster. */
+    /** Ticks of one queue are at least this far apart; so whatever follows ticks need not be faster. */
     apartMs: 20,
     /** Until a tick that failed is tried again. */
     retryMs: 250,
-    /** Central’s upkeep ticks what nobody ticked. */
+    /** Central’s upkeep ticks committed events that no tick covers. */
     upkeepEveryMs: 1_000,
     /** Rotation and retries of central. */
     maintainEveryMs: 10_000,
@@ -137,150 +137,150 @@ export const DURATIONS = {
     lagEveryMs: 2_000,
     /** A source that moved within this time is shown as moving. */
     movingMs: 10_000,
-    /** An older figure means that something hangs: idle shards are asked once a second. */
+    /** A figure older than this means that something hangs: even idle shards are asked once a second. */
     silentMs: 10_000,
     /** An event that waits this long does not wait for an ordinary tick. */
     ticklessSeconds: 5,
     /** Older figures are not believed. */
     freshSeconds: 10,
-    /** No mover looks at a source that stands still: a figure of one grows old at once. */
+    /** The same for a source that stands still: no mover asks for it, so its figures are old at once. */
     stillFreshSeconds: 2,
     /** One attempt to ask a shard. */
     askShardMs: 4_000,
     /** A shard that takes longer makes room for others. */
     slowShardMs: 200,
-    /** What waits for less is no backlog: nothing is said of when it will be done. */
+    /** A queue that is less behind has no backlog: `lag` gives no time until it has caught up. */
     backlogSeconds: 10,
     /** A later report asks anew where an answer is older than this. */
     answerMs: 2_000,
-    /** Until central has said what it knows of lag. */
+    /** Limit for reading what central knows of lag. */
     centralMs: 10_000,
   },
   pool: {
     /** How often it is looked whether all processes have ended. */
     endingMs: 100,
-    /** A pool looks this often who shall work, and fills and empties its slots. */
+    /** A pool looks this often how many workers are wanted, and fills and empties its slots. */
     roundMs: 500,
-    /** What the last words to central may take. */
+    /** Limit for the last messages to central before the pool ends. */
     goodbyeMs: 2_000,
     /** Batches at hand are touched on behalf of the workers. */
     heartbeatEveryMs: 3_000,
-    /** Four heartbeats that did not come, behind the one that was seen. */
+    /** A member without a heartbeat for this long is gone: four missed ones behind the last. */
     silentMemberMs: 12_000,
-    /** Looks that are further apart have seen nothing in between. */
+    /** Looks at members that are further apart prove no silence: this process did not look in between. */
     memberLooksMs: 7_500,
-    /** A connection that nobody speaks on may be dead without anybody knowing. */
+    /** A quiet connection is asked this often whether it still works. */
     askEveryMs: 15_000,
-    /** The next slot's turn, also where the old process of this one is not done with its batch by then. */
+    /** A rolling restart goes on to the next slot after this, even where the old process of this one has not finished its batch. */
     rollingPatienceMs: 10_000,
     /** Between connections that listen for notifications. */
     listenTrouble: { firstMs: 200, maxMs: 10_000 },
   },
   slots: {
-    /** At the end of the process: what a batch at hand gets to finish, and then its aborted handler. */
+    /** When the process stops: time for the batch at hand to finish, and then for its aborted handler. */
     stopping: { drainMs: 20_000, abortMs: 5_000 },
-    /** Where another host shall have the slot. */
+    /** The same when the slot goes to another host. */
     lettingGo: { drainMs: 60_000, abortMs: 5_000 },
-    /** Where the lease was lost: another host may have begun. */
+    /** The same when the lease was lost: another host may have begun. */
     lost: { drainMs: 0, abortMs: 2_000 },
-    /** What a process gets besides until it is ready, on a busy machine: killed too early it would never come up. */
+    /** Additional time for a process to become ready on a busy machine: killed too early it would never come up. */
     startingMs: 27_000,
     /** Beyond the handler's own time limit, before a silent process is killed. */
     silenceSlackMs: 3_000,
-    /** The same for one that lives and gets on with nothing; it should have ended what takes too long by itself. */
+    /** The same for a process that lives but makes no progress; it should have ended what takes too long by itself. */
     stallSlackMs: 30_000,
-    /** Looks at the silence that are further apart say that this process itself did not run. */
+    /** Looks at a worker's silence that are further apart mean that this process itself did not run. */
     processLooksMs: 2_000,
     /** A handler that could not be loaded is tried again this often. */
     parkedMs: 15_000,
     /** Before a process that died is started again. */
     crashes: { firstMs: 100, maxMs: 10_000 },
-    /** A younger process would be replaced for what it needs, not for what it has gathered. */
+    /** A younger process is not recycled for its memory: it is what the handler needs, not what has leaked. */
     youngMs: 10_000,
     /** After a successor that failed. */
     replacementRestMs: 15_000,
-    /** What a successor gets to load the handler. */
+    /** Limit for a successor to load the handler. */
     successorLoadMs: 60_000,
-    /** A batch that is open this long is shown. */
+    /** `lag` shows a batch that is open this long. */
     shownAfterMs: 5_000,
     /** The progress of a batch that takes long is logged this often. */
     toldEveryMs: 10_000,
-    /** What a slot gets through in a second is taken over this time, and from this little of it on. */
+    /** A slot's events a second are an average over `windowMs`, known after `leastMs`. */
     throughput: { leastMs: 10_000, windowMs: 60_000 },
-    /** After the last trouble, nothing is said of it any more. */
+    /** A slot's trouble is reported for this long after it happened last. */
     troubleMs: 60_000,
   },
   worker: {
-    /** Before the process of a module that cannot be used ends: its message is sent by then. */
+    /** A process whose module cannot be used lives this much longer, so that its message is sent. */
     unusableMs: 200,
     /** A worker says this often that it lives, and how it is doing. */
     pulseMs: 1_000,
-    /** What a worker knows of its slot without a word from us: with the keeper's own trust, less than the lease. */
+    /** A worker trusts its slot for this long without a message from the primary: with the keeper's own trust, less than the lease. */
     leaseForMs: 2_000,
-    /** The event loop of a worker is seen to turn this often. */
-    breathEveryMs: 250,
-    /** Looks that are further apart say that the process did not run, or was blocked, which is for others to see. */
-    breathLooksMs: 5_000,
+    /** A worker whose calls never wait lets its event loop turn this often. */
+    turnEveryMs: 250,
+    /** Where a worker's looks at its own progress are further apart, it did not run or was blocked, which only the primary judges. */
+    stallLooksMs: 5_000,
     /** Between looks for a batch where nobody woke the worker. */
     idle: { firstMs: 50, maxMs: 1_000 },
     /** Our own statements are short: a server that does not answer within this time is gone. */
     answerMs: 60_000,
     /** Deferred constraints of central are looked for this often. */
     constraintsEveryMs: 60_000,
-    /** What the server grants a transaction beyond the handler's own time. */
+    /** The server's limit for an idle transaction is the handler's own time and this. */
     idleSlackMs: 15_000,
-    /** Our statements follow one another at once. */
+    /** The same for a transaction without a handler: our statements follow one another at once. */
     freeIdleMs: 15_000,
-    /** Progress of free handlers is committed this often; a death repeats no more. */
+    /** Progress of free handlers is committed this often; a death repeats at most this much work. */
     freeCommitEveryMs: 2_000,
-    /** While calls run it is looked this often whether something can be passed. */
+    /** While calls of a free handler run, finished events are noted this often. */
     freeNoteEveryMs: 1_000,
-    /** Calls that are still at work may succeed meanwhile. */
+    /** While the breaker is open and calls are still at work, their success is looked for this often. */
     probeEveryMs: 1_000,
     /** Between one probe and the next. */
     probes: { firstMs: 1_000, maxMs: 15_000 },
-    /** What is said of the last events goes back this far. */
+    /** The figures of the last events tried go back this far. */
     triesWithinMs: 300_000,
-    /** What is granted should have begun within this time, or starts of different moments would come together. */
+    /** Granted events should start within this time, or grants of different moments would start together. */
     rateBegunMs: 250,
-    /** Where other workers were quicker, the wait grows by this each time … */
+    /** Where other workers took the grant first, the wait grows by this each time … */
     ratePatienceMs: 50,
-    /** … and no more than this. */
+    /** … up to this. */
     rateLongestPatienceMs: 1_000,
-    /** A longer wait is interrupted, to see that the batch is still ours and to say that the worker lives. */
+    /** A longer wait for the rate is interrupted, to check that the batch is still ours and to send a sign of life. */
     rateLongestWaitMs: 5_000,
   },
   /** A handler, loaded and called. */
   handler: {
-    /** What a module gets to load, the waiting at its top level included, and then its `setup`. */
+    /** Limit for a module to load, its top-level await included, and then for its `setup`. */
     loadMs: 30_000,
-    /** For the process to start, and to say what it found. */
+    /** Beyond `loadMs`, for the process that tries to load a handler to start and to answer. */
     tryLoadSlackMs: 10_000,
-    /** A process of its own finds the place of a mistake in a module. */
+    /** Limit for the process that finds the place of a mistake in a module. */
     askPlaceMs: 10_000,
-    /** The process is let go by then, whatever is still open. */
+    /** Limit for `teardown`; then the process ends, whatever is still open. */
     teardownMs: 5_000,
-    /** What a handler gets after the signal, to come back by itself. */
+    /** Time for a handler to return after its signal was aborted. */
     graceMs: 2_000,
-    /** What is under way when a handler returns late gets at least this long. */
+    /** Statements under way when a handler returns late get at least this long. */
     settleMs: 1_000,
-    /** What calls get after the worker was told to stop, to come back by themselves; the process is killed a little later. */
+    /** Time for calls of a free handler to return after the worker has to stop; the process is killed a little later. */
     freeGraceMs: 1_000,
   },
   install: {
-    /** Where something else changed the same rows at once. */
+    /** Between tries of a step, where another transaction changed the same rows at once. */
     collisions: { firstMs: 40, maxMs: 1_000 },
     /** One step of install, the waiting for locks included. */
     stepMs: 150_000,
-    /** A skew that makes times in lag and logs hard to read; nothing rests on clocks. */
+    /** A larger skew of clocks is warned of: times in lag and logs are hard to read then; nothing else rests on clocks. */
     clockSkewMs: 5_000,
   },
   commands: {
     /** One commit of `dead retry`. */
     deadRetryMs: 60_000,
-    /** Two signals so close are one press of a key that came by two ways. */
+    /** Two signals closer together are one press of a key that came by two ways. */
     samePressMs: 1_000,
-    /** How long a command may take to let go after the second signal. */
+    /** How long a command may take to end after the second signal. */
     letGoMs: 2_000,
     /** How long it may take to stop after the program that forked us is gone. */
     orphanMs: 5_000,

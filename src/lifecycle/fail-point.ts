@@ -29,7 +29,7 @@ export const FAIL_POINTS = [
 
 export type FailPoint = (typeof FAIL_POINTS)[number];
 
-/** As if the environment said so from now on: for a test that shares its process with others. Undefined: off. */
+/** Sets the fail point as the environment would: for a test that shares its process with others. Undefined: off. */
 export function armFailPoint(setting: string | undefined): void {
   parsed = read(setting);
 }

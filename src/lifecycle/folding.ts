@@ -1,11 +1,11 @@
-// Says the same only a few times, and then now and then how often it was said no more.
+// Logs the same message a few times only, and then now and then how often it was left out.
 //
-// Invariant: whatever is not said is counted, and the count is said within ten seconds, unless the process ends before.
+// Invariant: every message left out is counted, and the count is logged within ten seconds, unless the process ends before.
 import { TIMING } from './timing.ts';
 
-/** Said in full. */
+/** Logged in full. */
 const FIRST = 3;
-/** Kept apart; what is more than that is held to be one kind. */
+/** Kinds that are counted apart; all further ones count as one kind. */
 const MOST_KINDS = 50;
 const LONGEST = 200;
 
@@ -20,8 +20,8 @@ export class Folding {
   #timer: NodeJS.Timeout | undefined;
 
   /**
-   * @param text what is said; numbers in it make no difference.
-   * @param say.more says how many more there were like the last one.
+   * @param text the message; messages that differ in numbers only are one kind.
+   * @param say.more logs how many more there were like the last one.
    */
   say(text: string, say: { full(): void; more(count: number): void }): void {
     const kind = this.#kindOf(text);
@@ -35,7 +35,7 @@ export class Folding {
     }
   }
 
-  /** Says what was counted. What was not repeated is said in full again when it comes. */
+  /** Logs the counts. A kind that did not come since is logged in full again when it comes. */
   flush(): void {
     for (const [key, kind] of this.#kinds) {
       if (kind.folded > 0) kind.sayMore(kind.folded);

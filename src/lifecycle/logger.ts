@@ -1,7 +1,7 @@
 // How loggers are made, of the command line and of the workers alike: JSON lines for machines, short lines for people, secrets
 // blanked in both.
 //
-// Fails by: nothing. A line that cannot be written is lost, and the work that it tells of goes on.
+// Fails by: nothing. A line that cannot be written is lost, and the work goes on.
 import { type DestinationStream, type Logger, pino } from 'pino';
 import type { prettyFactory } from 'pino-pretty';
 import { plain, plainLines } from './plain.ts';
@@ -53,10 +53,10 @@ export function forPeople(
 
 /** Of use to programs only: a batch's id is the one in `pgq.get_consumer_info()`. */
 const IGNORED = 'pid,hostname,batch';
-/** What a line is made of. */
+/** Fields that every line has. */
 const ITS_OWN: readonly string[] = ['level', 'time', 'msg'];
 
-/** Fields are for programs; people have read in the sentence what it says already. */
+/** For people: without fields that the sentence already has. */
 function withoutRepeats(record: Readonly<Record<string, unknown>>): object {
   const { msg } = record;
   if (typeof msg !== 'string') return record;
@@ -70,7 +70,7 @@ function isSaid(value: unknown, sentence: string): boolean {
   return typeof value === 'string' && value !== '' && hasWord(sentence, value);
 }
 
-/** Not as a part of another word or number. */
+/** Whether the sentence has the word, not as a part of another word or number. */
 function hasWord(sentence: string, word: string): boolean {
   const isPart = (unit: string | undefined) => unit !== undefined && /[\p{L}\p{N}_]/u.test(unit);
   for (let at = sentence.indexOf(word); at >= 0; at = sentence.indexOf(word, at + 1))
@@ -78,7 +78,7 @@ function hasWord(sentence: string, word: string): boolean {
   return false;
 }
 
-/** A record whose texts are plain; only a stack has lines. */
+/** The record with plain texts; only a stack keeps its lines. */
 function harmless(line: string): Readonly<Record<string, unknown>> {
   return JSON.parse(line, (key, value: unknown) => {
     if (typeof value !== 'string') return value;

@@ -1,4 +1,4 @@
-// Text that comes from events, names and errors, as it may be shown to people: it steers no terminal and passes for nothing else.
+// Makes text from events, names and errors safe to show: no control characters that steer a terminal or imitate other output.
 import { stripVTControlCharacters } from 'node:util';
 
 /** Controls, separators of lines, and what changes the direction of writing. */
@@ -9,9 +9,9 @@ const SINGLE = new RegExp(`(?!\\n)[${CONTROLS}]`, 'gu');
 /** On one line. */
 export const plain = (text: string): string => stripVTControlCharacters(text).replace(RUNS, ' ');
 
-/** Its lines stay lines. */
+/** On the same lines. */
 export const plainLines = (text: string): string => text.split(/\r?\n/).map(plain).join('\n');
 
-/** JSON of the same meaning in which they are escaped, also those that JSON leaves as they are. */
+/** JSON of the same meaning with control characters escaped, also those that JSON allows as they are. */
 export const plainJson = (json: string): string =>
   json.replace(SINGLE, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);

@@ -35,8 +35,8 @@ export async function retry<T>(attempt: () => Promise<T>, tools: RetryTools): Pr
 }
 
 /**
- * Calls `turn` again and again until stopped. A turn that takes long says itself that all is well (`onWell`), so that the
- * failure which ends it counts as the first one.
+ * Calls `turn` again and again until stopped. A turn that takes long calls `onWell` while all is well, so that the failure
+ * that ends it counts as the first one.
  * @throws what `onFailure` throws.
  */
 export async function repeat(

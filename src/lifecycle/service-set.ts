@@ -1,7 +1,7 @@
 // Services that run under names: begun, ended, and begun anew where one stands still.
 //
-// Invariant: of a name never more than one runs: one that comes back waits until the one before has ended. Only one that
-// stands still is not waited for: it is cut off, and nothing it does from then on may count.
+// Invariant: of one name at most one service runs: a new one waits until the one before has ended. Only a service that
+// stands still is not waited for: it is abandoned, and nothing it does from then on may count.
 // Fails by: a service that rejects is a defect and ends the process, as any unhandled rejection does.
 import type { Service } from './service.ts';
 import type { Loop, Watchdog } from './watchdog.ts';
@@ -13,7 +13,7 @@ interface Entry<S> {
   readonly service: S;
   readonly ended: Promise<void>;
   isLeaving: boolean;
-  /** It is to be begun again once it has ended. */
+  /** To be begun again once it has ended. */
   isReturning: boolean;
 }
 
@@ -27,7 +27,7 @@ export class ServiceSet<S extends WatchedService> {
     this.#create = create;
   }
 
-  /** Those that run and have not been told to end. */
+  /** Those that run and were not asked to end. */
   get services(): readonly S[] {
     return [...this.#entries.values()].filter(({ isLeaving }) => !isLeaving).map(({ service }) => service);
   }
@@ -62,7 +62,7 @@ export class ServiceSet<S extends WatchedService> {
     });
   }
 
-  /** Tells it to end at once, before anything else happens; resolves when it has. What is begun later is not touched. */
+  /** Stops it synchronously, before anything else happens; resolves when it has ended. One begun later is not touched. */
   async end(name: string): Promise<void> {
     const entry = this.#entries.get(name);
     if (entry === undefined) return;

@@ -1,16 +1,16 @@
-// Something to wait for that happens again and again: each `told` ends the waits that had begun before it.
+// Something to wait for that happens again and again: each `notify` ends the waits that had begun before it.
 
 export class Signal {
-  #tell: () => void = () => {};
+  #resolve: () => void = () => {};
   #next = this.#renew();
 
   notify(): void {
-    const tell = this.#tell;
+    const resolve = this.#resolve;
     this.#next = this.#renew();
-    tell();
+    resolve();
   }
 
-  /** Until it is told, or, where a limit is given, so many ms have gone by. */
+  /** Resolves at the next `notify`, or after `mostMs`, where that is given. */
   async next(mostMs?: number): Promise<void> {
     if (mostMs === undefined) return await this.#next;
     let timer: NodeJS.Timeout | undefined;
@@ -23,7 +23,7 @@ export class Signal {
 
   #renew(): Promise<void> {
     return new Promise((resolve) => {
-      this.#tell = resolve;
+      this.#resolve = resolve;
     });
   }
 }

@@ -12,7 +12,7 @@ type Durations = {
 /** The table; a test may shorten single ones, as with `TRIBUTARY_TIMING='gathering.commitMs=3000 slots.parkedMs=500'`. */
 export const TIMING: Durations = shortened(process.env.TRIBUTARY_TIMING);
 
-/** @throws RangeError for a name that is none, or what is no number: a test that shortens nothing would wait in vain. */
+/** @throws RangeError for a name or a number that is none: a test that shortens nothing would wait in vain. */
 function shortened(overrides = ''): Durations {
   const table: Record<string, Record<string, unknown>> = Object.fromEntries(
     Object.entries(DURATIONS).map(([group, entries]) => [group, { ...entries }]),

@@ -1,4 +1,4 @@
-// Waiting that ends early when told to stop.
+// Waiting that a signal ends early.
 
 /** Resolves after `ms`, or at once (without an error) when `signal` aborts. */
 export function wait(ms: number, signal?: AbortSignal): Promise<void> {

@@ -1,14 +1,14 @@
 // Sees which loops of a process stand still. One rule for all: a loop that counts no turn for `stillMs` is named and cut off.
 //
-// Every wait in a loop has an end of its own, far earlier; this is for the one that somebody forgot.
+// Every wait in a loop has a limit of its own, far shorter; this is for a wait whose limit was forgotten.
 import { TIMING } from './timing.ts';
 
 export interface Loop {
-  /** As people are told of it: `shard app_017`. */
+  /** For the log: `shard app_017`. */
   readonly name: string;
-  /** Counts turns, and progress within a turn; of several parts that go on by themselves, each one's. */
+  /** Counts turns, and progress within a turn; one number for each part that goes on by itself. */
   readonly turns: number | readonly number[];
-  /** Breaks off whatever it waits for; it takes no further turn. */
+  /** Breaks off whatever the loop waits for; it takes no further turn. */
   abandon(): void;
 }
 
@@ -26,7 +26,7 @@ interface Watched {
 
 interface Part {
   readonly turns: number;
-  /** How often it was seen like this. */
+  /** How often the loop was seen with the same count. */
   readonly looks: number;
 }
 
@@ -46,7 +46,7 @@ export class Watchdog {
 
   /**
    * Watches a loop until the function that is returned is called.
-   * @param onStill called behind `abandon`, once: the loop is watched no longer.
+   * @param onStill called once, after `abandon`; the loop is not watched any more.
    */
   watch(loop: Loop, onStill: () => void): () => void {
     const watched = { loop, onStill, parts: [] };

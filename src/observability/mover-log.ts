@@ -1,4 +1,4 @@
-// What a mover's occurrences look like in the log. One line each; what happens often is summed up.
+// Logs the occurrences of a mover: one line each; frequent ones are summed up.
 import type { Logger } from 'pino';
 import { formatDuration } from '../config/units.ts';
 import { sentenceAbout, sentenceFor } from '../errors/sentence.ts';

@@ -1,4 +1,4 @@
-// What a pool's occurrences look like in the log. One line each; what happens often is summed up.
+// Logs the occurrences of a pool of workers: one line each; frequent ones are summed up.
 import type { Logger } from 'pino';
 import { formatDuration } from '../config/units.ts';
 import { sentenceFor } from '../errors/sentence.ts';
@@ -132,7 +132,7 @@ export function logWorkers(log: Logger): (occurrence: WorkerOccurrence) => void 
   };
 }
 
-/** A batch that somebody opened on the group itself has a member's row of its own, with a name that is none. */
+/** A batch that was opened on the group itself has a row among its members, with a name that no worker has. */
 function whoseBatch(member: string | undefined): string {
   if (member === undefined) return '';
   return member.startsWith('%batch ')

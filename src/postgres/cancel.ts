@@ -1,5 +1,5 @@
-// Tells a server that nobody waits for an answer any more: else the statement goes on, with its locks and its place among
-// the connections, until it has what it waits for.
+// Cancels a statement in the server when its answer is not waited for any more: else it would go on, with its locks and its
+// connection, until it has what it waits for.
 import { connect } from 'node:net';
 import { TIMING } from '../lifecycle/timing.ts';
 
@@ -15,8 +15,8 @@ export interface CancelTarget {
 }
 
 /**
- * Sent over a connection of its own, without TLS, which servers take. Nothing is waited for: where it cannot be delivered, the
- * server has to find out by itself.
+ * Sent over a connection of its own, without TLS, which servers accept. Nothing is waited for: where it cannot be delivered,
+ * the server has to find out by itself.
  */
 export function requestCancel({ host, port, pid, secret }: CancelTarget): void {
   const message = Buffer.alloc(MESSAGE_BYTES);

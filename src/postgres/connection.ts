@@ -2,7 +2,7 @@
 //
 // Invariant: a connection that failed once (error, timeout, cut) is never used again; `closed` tells why it ended.
 // Nothing here needs a session: no startup parameters but application_name, no named statements, no session locks,
-// so a pooler in transaction mode may stand in between. Who wants more asks `isDirect` first.
+// so a pooler in transaction mode may stand in between. Code that needs a session checks `isDirect` first.
 import type { EventEmitter } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
 import pg from 'pg';
@@ -23,7 +23,7 @@ export type PgClient = pg.ClientBase;
 export type PgPoolClient = pg.PoolClient;
 
 export interface ConnectOptions extends ClientOptions {
-  /** Whose errors these are, e.g. `Central`, whoever tells of them: for those who work with several databases. */
+  /** The database that errors name, e.g. `Central`: for code that works with several databases. */
   readonly owner?: string;
   /** Gives up connecting. */
   readonly signal?: AbortSignal;
@@ -103,7 +103,7 @@ export class Connection {
     return (this.#client as unknown as { processID: number }).processID;
   }
 
-  /** False where a pooler stands in between: it introduces itself with a process id of its own. */
+  /** False where a pooler stands in between: it reports a process id of its own. */
   async isDirect(): Promise<boolean> {
     const [row] = await this.query<{ pid: number }>('select pg_backend_pid() as pid');
     return row?.pid === this.backendPid;
@@ -128,7 +128,7 @@ export class Connection {
     return (Array.isArray(results) ? results : [results]).map((result) => (result as pg.QueryResult).rows);
   }
 
-  /** The same, where one of them is a `COPY … FROM STDIN`, whose data is sent along with them: nothing is waited for in between. */
+  /** The same, where one of them is a `COPY … FROM STDIN`: its data is sent with the text, without a wait in between. */
   async copyScript(text: string, chunks: readonly Buffer[], options: CallOptions = {}): Promise<Row[][]> {
     const results = await this.#bounded<pg.QueryResult[]>(
       () =>
@@ -150,20 +150,20 @@ export class Connection {
     return this.#watched(this.#client.query(copyFrom(text)) as unknown as Writable);
   }
 
-  /** Says goodbye to the server; resolves when the socket is closed, within two seconds at most. */
+  /** Ends the session in order; resolves when the socket is closed, after two seconds at most. */
   async close(): Promise<void> {
     const timer = setTimeout(() => this.destroy(), TIMING.connections.closeMs);
     await this.#client.end().catch(() => {});
     clearTimeout(timer);
   }
 
-  /** Cuts the socket without a word: for a peer that does not answer. */
+  /** Closes the socket at once, without ending the session: for a peer that does not answer. */
   destroy(reason?: Error): void {
     this.#failure ??= reason;
     (this.#client as unknown as { connection: { stream: { destroy(): void } } }).connection.stream.destroy();
   }
 
-  /** A statement that is given up shall not go on waiting in the server. */
+  /** Cancels a statement that is given up, so that it does not go on in the server. */
   #cancel(): void {
     const { host, port, processID, secretKey } = this.#client as unknown as {
       host: string;
@@ -175,7 +175,7 @@ export class Connection {
     requestCancel({ host, port, pid: processID, secret: secretKey });
   }
 
-  /** Calls follow one another; each one's time counts from its own turn. */
+  /** Runs calls one after another; the time limit of each counts from its own start. */
   async #bounded<T>(call: () => Promise<T>, options: CallOptions): Promise<T> {
     const mine = this.#last.then(() => this.#answered(call, options));
     this.#last = mine.catch(() => {});
@@ -214,7 +214,7 @@ export class Connection {
     return error;
   }
 
-  /** Before anybody else hears of its error. */
+  /** Notes the owner of a stream's error before other listeners get it. */
   #watched<S extends Readable | Writable>(stream: S): S {
     if (this.#owner !== undefined) stream.prependListener('error', (error) => this.#owned(error));
     return stream;

@@ -1,7 +1,7 @@
 // A query of several statements, one of them a COPY FROM STDIN, that sends the COPY's data right behind its text.
 //
-// The server reads the data when it gets to the COPY. Where a statement before it fails, it passes over data that it did not
-// ask for, as the protocol has it.
+// The server reads the data when it gets to the COPY. Where a statement before the COPY fails, the server ignores the data, as
+// the protocol says.
 import type { Writable } from 'node:stream';
 import pg from 'pg';
 
@@ -35,6 +35,6 @@ export class CopyScript extends pg.Query {
     };
   }
 
-  /** It is on its way. */
+  /** The data was sent already. */
   handleCopyInResponse(): void {}
 }

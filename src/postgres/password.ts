@@ -2,14 +2,14 @@
 import pgpass from 'pgpass';
 import type { Database } from '../config/config.ts';
 
-/** Asked only where the server asks. @param user the role that connects. */
+/** Called only when the server asks for a password. @param user the role that connects. */
 export async function passwordFor(
   { host, port, database }: Database,
   user: string,
 ): Promise<string | undefined> {
   const { PGPASSWORD } = process.env;
   if (PGPASSWORD !== undefined && PGPASSWORD !== '') return PGPASSWORD;
-  // In the file a socket goes under its folder, and the usual one under localhost.
+  // The file lists a socket under its folder, and the default socket under localhost.
   const hosts = host.startsWith('/') ? [host, 'localhost'] : [host];
   for (const one of hosts) {
     const found = await new Promise<string | undefined>((resolve) => {

@@ -1,4 +1,4 @@
-// Which order promise 1 asks for between events of one source, and which events stand in central against it. Pure.
+// Which events in central break the order that promise 1 demands between events of one source. Pure.
 import { parseSnapshot } from '../shards/snapshot.ts';
 
 /** A tick of a shard as the proof reads it. */

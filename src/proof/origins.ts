@@ -1,7 +1,7 @@
 // The proof: what was committed on the shards, what arrived in central, read from the databases and compared.
 //
-// It reads the event tables themselves, so it sees what rotation has not taken yet: for proofs rotation must be slower
-// than the run.
+// It reads the event tables themselves, without what rotation has removed: a proof needs a rotation period longer than
+// the run.
 import type { Connection } from '../postgres/connection.ts';
 import { disorderedIn, firstTicks, type Ordered, type ProofTick } from './order.ts';
 
@@ -59,7 +59,7 @@ export async function readShardEvents(
     ticks,
     rows.map(({ txid }) => txid),
   );
-  // What the oldest tick covers may have been in one that rotation took.
+  // Transactions of the oldest tick may belong to an older tick that is gone.
   const oldest = ticks.reduce((least, { id }) => Math.min(least, id), Number.POSITIVE_INFINITY);
   return rows.map((row) => {
     const tick = first.get(row.txid);

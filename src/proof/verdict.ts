@@ -26,10 +26,10 @@ export interface ProofVerdict {
   readonly split: number;
   readonly holds: boolean;
   /** A few origins of what went wrong, each with its kind, for people. */
-  readonly culprits: readonly string[];
+  readonly examples: readonly string[];
 }
 
-const MAX_CULPRITS = 5;
+const MOST_EXAMPLES = 5;
 
 export function judgeProof({ shards, central, handled, expected, isHandledInOrder }: Sides): ProofVerdict {
   const moving = compare(shards, central);
@@ -42,12 +42,12 @@ export function judgeProof({ shards, central, handled, expected, isHandledInOrde
     moved: moving.moved,
     handled: handling.moved,
     lost: both('lost'),
-    // What nobody committed is there once too often as well.
+    // An event that no shard has is there once too often as well.
     twice: both('twice', 'invented'),
     disordered: both('disordered'),
     split: both('split'),
     holds: holds(moving) && holds(handling) && (expected ?? moving.committed) === moving.committed,
-    culprits: [...culprits(moving, 'moving'), ...culprits(handling, 'handling')].slice(0, MAX_CULPRITS),
+    examples: [...examples(moving, 'moving'), ...examples(handling, 'handling')].slice(0, MOST_EXAMPLES),
   };
 }
 
@@ -57,5 +57,5 @@ const withoutTick = ({ origin, id, txid }: ProofRow): ProofRow => ({ origin, id,
 const FAULTS = ['lost', 'twice', 'invented', 'split', 'disordered'] as const;
 type FaultKind = (typeof FAULTS)[number];
 
-const culprits = (proof: Proof, stretch: string): string[] =>
+const examples = (proof: Proof, stretch: string): string[] =>
   FAULTS.flatMap((kind) => proof[kind].map((origin) => `${origin} (${kind} in ${stretch})`));

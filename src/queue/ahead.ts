@@ -1,7 +1,7 @@
-// Ticks that know transaction ids which their server has not given out yet: the database was restored into a younger server.
-// What is inserted there passes for old, and would be left out of every batch and window.
+// Ticks with transaction ids that their server has not given out yet: the database was restored into a younger server.
+// Events inserted there look old, and would be left out of every batch and window.
 
-/** An SQL expression: how many transaction ids the newest ticks know beyond those given out; 0 or less: none. */
+/** An SQL expression: how many transaction ids the newest ticks are ahead of those given out; 0 or less: none. */
 export const missingXidsSql = (schema: string): string =>
   `(select coalesce(max(m.missing), 0) from (${missingByQueueSql(schema)}) m)`;
 

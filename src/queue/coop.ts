@@ -1,7 +1,7 @@
 // Queries of cooperative consumption (tributary.coop_*): several members share one position of a central queue.
 import { literal } from '../postgres/quote.ts';
 
-/** Whatever runs one statement: our own connection, with plain types or ours. */
+/** Runs one statement: our own connection, with plain types or ours. */
 export interface Querier {
   query(text: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]>;
 }
@@ -13,29 +13,29 @@ export interface CoopMember {
 }
 
 export interface CoopBatch {
-  /** The batch id in all of PgQ's functions; fresh at every hand-out, the one before it is dead. */
+  /** The batch id in all of PgQ's functions; each hand-out has a new one, and ends the one before. */
   readonly token: number;
   readonly startTick: number;
   readonly endTick: number;
   /** When its ticks were made, in ms since the epoch. */
   readonly startTimeMs: number;
   readonly endTimeMs: number;
-  /** How many times this batch was handed out, with this one. */
+  /** How many times this batch was handed out, this time included. */
   readonly openings: number;
   /** The member that had it, where it was taken over. */
   readonly takenOverFrom: string | undefined;
 }
 
 export interface NextBatchOptions {
-  /** Members without a sign of life for so long are dead; undefined: only what unregistered members left is taken. */
+  /** Members without a sign of life for this long are dead; undefined: only batches of unregistered members are taken over. */
   readonly deadAfterMs?: number;
-  /** Take that many events together where ticks hold fewer; never waits. */
+  /** Joins ticks with fewer events until a batch has this many; never waits. */
   readonly minCount?: number;
-  /** Collect for so long, or until there are `minCount`. */
+  /** Collects events for this long, or until there are `minCount`. */
   readonly minIntervalMs?: number;
-  /** Only what is at least so old. */
+  /** Only events that are at least this old. */
   readonly minLagMs?: number;
-  /** The caller goes on behind what is done of a batch; for others the rest of such a batch is put back. */
+  /** The caller skips events of a batch that are done already; without it the rest of such a batch goes to retry. */
   readonly knowsProgress?: boolean;
 }
 
@@ -98,18 +98,18 @@ export interface Adoption {
   readonly group: string;
 }
 
-/** Sign of life, over another connection than the handler's. @returns whether the token is still valid. */
+/** Gives a sign of life, over another connection than the handler's. @returns whether the token is still valid. */
 export async function coopTouch(connection: Querier, token: number): Promise<boolean> {
   return isTrue(await connection.query('select tributary.coop_touch($1::int8) as answer', [token]));
 }
 
 export interface OpenBatch {
   readonly token: number;
-  /** The member's last sign of life, in central's words. */
+  /** The member's last sign of life, as central writes it. */
   readonly active: string;
 }
 
-/** What members of the group have open, orphans left out. */
+/** Batches that members of the group have open, orphans left out. */
 export async function coopOpenBatches(
   connection: Querier,
   { queues, group }: { readonly queues: readonly string[]; readonly group: string },
@@ -121,14 +121,14 @@ export async function coopOpenBatches(
   return rows.map(({ batch_id, active }) => ({ token: Number(batch_id), active: String(active) }));
 }
 
-/** Makes the batch of a silent member an orphan. @returns false where it gave a sign of life since. */
+/** Makes the batch of a silent member an orphan. @returns false where the member gave a sign of life since. */
 export async function coopExpire(connection: Querier, { token, active }: OpenBatch): Promise<boolean> {
   return isTrue(
     await connection.query('select tributary.coop_expire($1::int8, $2) as answer', [token, active]),
   );
 }
 
-/** By a member that lives and has not finished its batch: this opening does not count, no slice is at work. @returns whether the token is still valid. */
+/** For a member that lives and has not finished its batch: this opening does not count, no slice is at work. @returns whether the token is still valid. */
 export async function coopHandBack(connection: Querier, token: number): Promise<boolean> {
   return isTrue(await connection.query('select tributary.coop_hand_back($1::int8) as answer', [token]));
 }
@@ -148,7 +148,7 @@ export async function coopRegister(
 }
 
 /**
- * The goodbye of a process; the batch that another one has under the same name by now is left alone.
+ * Unregisters the member of a process that ends; a batch that another process has under the same name by now is left alone.
  * @param token of the last batch that it took.
  */
 export async function coopLeave(

@@ -1,5 +1,5 @@
-// What a PgQ calls transaction ids and snapshots. PostgreSQL has two families of names for the same things, and a PgQ has the
-// columns of one of them: found out from its ticks, and all statements about snapshots are made with the names given here.
+// Type and function names for transaction ids and snapshots. PostgreSQL has two families of them, and a PgQ uses one: its
+// ticks tell which, and all statements about snapshots are made with the names given here.
 
 /** SQL names, as the placeholders of the .sql files know them. */
 export interface Dialect {
@@ -41,7 +41,7 @@ export const snapshotTypeSql = (schema: string): string =>
   `(select format_type(atttypid, null) from pg_attribute
     where attrelid = to_regclass('${schema}.tick') and attname = 'tick_snapshot')`;
 
-/** @param snapshotType what `snapshotTypeSql` said. */
+/** @param snapshotType the answer to `snapshotTypeSql`. */
 export function dialectOf(snapshotType: unknown): Dialect {
   return snapshotType === XID8.snapshot ? XID8 : TXID;
 }

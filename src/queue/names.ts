@@ -1,6 +1,6 @@
-// The names under which we stand in other people's tables: the consumer on the shards, the group on a central queue.
+// Our names in PgQ's tables and leases: the consumer on the shards, the group on a central queue.
 
-/** Hex digits of the installation's uuid in the consumer's name: enough to keep a copy of the file apart. */
+/** Hex digits of the installation's uuid in the consumer's name: enough to tell installations from a copied file apart. */
 const SHORT_ID_LENGTH = 8;
 
 /** The consumer that an installation registers on its shards, the watermark. */

@@ -1,9 +1,9 @@
-// Who gives a database its PgQ.
+// Where the PgQ of a database comes from.
 
 /**
  * - `extension`: the real `pgq` extension;
  * - `engine`: our bundled one;
- * - `plain`: somebody else's `pgq` in plain SQL, used as it is like the extension;
+ * - `plain`: another `pgq` in plain SQL, used unchanged like the extension;
  * - `pgque`: PgQue under its own schema.
  */
 export type Provider = 'extension' | 'engine' | 'plain' | 'pgque';
@@ -11,7 +11,7 @@ export type Provider = 'extension' | 'engine' | 'plain' | 'pgque';
 /** The schema that holds the PgQ functions of a database. */
 export type PgqSchema = 'pgq' | 'pgque';
 
-/** The role that each PgQ makes for whoever ticks, registers and rotates. */
+/** The role that each PgQ creates for ticking, registering and rotating. */
 export const adminRoleOf = (schema: PgqSchema): string => `${schema}_admin`;
 
 /** What our engine's `pgq.version()` contains, and nobody else's. */

@@ -10,7 +10,7 @@ import { literal } from '../postgres/quote.ts';
 import { parseSnapshot, type TxidBounds, txidBounds } from './snapshot.ts';
 import { bracketed, type Reading, type Window } from './window.ts';
 
-/** Set in the queue number of a row whose origin column was taken by the event itself. */
+/** Added to the queue number of a row whose origin column has a value of the event's own. */
 export const ORIGIN_TAKEN = 0x10000;
 
 /** A window and how it is read. */
@@ -24,7 +24,7 @@ const EXTRAS = ['extra1', 'extra2', 'extra3', 'extra4'] as const;
 /**
  * Opens a transaction, hands over the windows and starts the COPY. The caller reads the stream to its end and then calls
  * `endCopyOut`; rows come by queue number (index in `readers`), then in event order. `isAsStored`: texts come in the
- * shard's own encoding, also where they cannot be said in ours.
+ * shard's own encoding, also where they have no form in ours.
  */
 export async function startCopyOut(
   shard: Connection,
@@ -71,8 +71,8 @@ const SETTINGS = [
   ['enable_seqscan', 'off'],
   ['enable_bitmapscan', 'off'],
   ['work_mem', '32MB'],
-  // A reader that is frozen keeps its connection alive and would hold back rotation and vacuum for as long: the first ends a
-  // COPY that is not read, the second a transaction that was read and not ended.
+  // A mover that is frozen keeps its connection open and would hold back rotation and vacuum: the first setting ends a COPY
+  // that is not read, the second a transaction that was read and not ended.
   ['tcp_user_timeout', '30s'],
   ['idle_in_transaction_session_timeout', '30s'],
 ] as const;
@@ -123,8 +123,8 @@ const ownSql = ({ columns }: Reading, name: keyof Reading['columns']): string =>
   columns[name] === undefined ? `ev_${name}` : `${bracketed(columns[name])}::text`;
 
 /**
- * Whoever may produce may write anything into the column; what handlers take for an origin must be one. True of every text that
- * parseOrigin takes; only the end of it is looked at closely, for it may be large.
+ * Producers may write anything into the column, and handlers must not take it for an origin. True for every text that
+ * parseOrigin accepts; only its end is examined, for it may be large.
  */
 const readsAsOriginSql = (text: string): string =>
   `(${text} like '_%:_%:%' and right(${text}, 1000) ~ '(^|:)[0-9]+>?$')`;

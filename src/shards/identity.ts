@@ -1,10 +1,10 @@
-// What a database says of itself, so that it is known again whatever its URL: the server's system identifier, which its standbys
-// share and a restored copy does not, and the database's oid in it.
+// Identifies a database whatever its URL: by the server's system identifier, which standbys share and a restored copy does
+// not, and the database's oid in it.
 import type { Connection } from '../postgres/connection.ts';
 
-/** @returns undefined where the server does not tell: some managed ones keep it to themselves. */
+/** @returns undefined where the server does not tell: some managed servers do not. */
 export async function readDatabaseIdentity(connection: Connection): Promise<string | undefined> {
-  // In two steps: whether a function may be called is asked before anything of the statement runs.
+  // In two steps: PostgreSQL checks the right to call a function before any part of the statement runs.
   const [own] = await connection.query<{ oid: number; may_read: boolean }>(
     `select oid::bigint as oid, has_function_privilege('pg_catalog.pg_control_system()', 'execute') as may_read
        from pg_database where datname = current_database()`,

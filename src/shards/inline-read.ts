@@ -29,7 +29,7 @@ const READ = sqlFile('shard', 'round-read.sql');
 const MOST_ROWS = 200;
 /** Larger events are, too: what the server collects for one answer stays small. */
 const MOST_BYTES = 2_000;
-/** Transactions of the server; one that was open at the start and ended so many later is left to COPY. */
+/** Transaction ids of the server; windows with a transaction that stayed open across more than this are left to COPY. */
 const NEARBY = 10_000;
 
 /** Expressions of the file may raise on a single event, which must not fail the whole round. */

@@ -1,4 +1,4 @@
-// What one shard's queues are called inside: ids, event tables, sequences. Asked once per connection.
+// The queues of one shard in PgQ's tables: ids, event tables, sequences. Read once per connection.
 import type { CallOptions, Connection } from '../postgres/connection.ts';
 import { literal } from '../postgres/quote.ts';
 import { fill, sqlFile } from '../postgres/sql-file.ts';

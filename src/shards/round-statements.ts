@@ -29,7 +29,7 @@ const PLANNING = [
   'max_parallel_workers_per_gather = 0',
 ];
 
-/** What goes before the parts, in the same transaction. Whoever does not take an answer would hold back vacuum and rotation. */
+/** Sent before the parts, in the same transaction: a mover that does not read its answer must not hold back vacuum and rotation. */
 export const ROUND_SETTINGS = [
   "set local statement_timeout = '15s'",
   "set local lock_timeout = '1s'",
@@ -108,7 +108,7 @@ export class PreparedRound {
   }
 }
 
-/** For each queue: is there a row that began after the newest tick's snapshot, or was open in it and has ended? */
+/** For each queue: is there a row whose transaction began after the newest tick's snapshot, or was open in it and has ended? */
 function uncoveredSql(queues: readonly QueueOnShard[]): string {
   const cases = queues.map(
     ({ queueId, eventTable, dialect: { xmax, xip } }) => `when ${queueId} then
@@ -118,7 +118,7 @@ function uncoveredSql(queues: readonly QueueOnShard[]): string {
   return `case q.queue_id ${cases.join('\n')} end`;
 }
 
-/** Of each queue: when did the oldest event happen that began after the tick's snapshot, or was open in it and has ended? */
+/** For each queue: the time of the oldest event whose transaction began after the tick's snapshot, or was open in it and has ended. */
 function oldestSql(queues: readonly QueueOnShard[]): string {
   const cases = queues.map(
     ({ queueId, eventTable, dialect: { xmax, xip } }) => `when ${queueId} then (

@@ -55,9 +55,9 @@ export interface SeenQueue {
   readonly lastSeq: number;
   /** Whether an event is committed that no tick covers; undefined: not asked. */
   readonly uncovered: boolean | undefined;
-  /** What the server's transaction ids lack to those that its ticks know: it was restored with fewer. */
+  /** How many transaction ids the queue's ticks are ahead of the server's: it was restored with fewer. */
   readonly missingXids: number;
-  /** Ticks come from somebody else, or are paused, by the queue's own settings. */
+  /** By the queue's own settings another program ticks it, or ticks are paused. */
   readonly external: boolean;
   readonly tickerPaused: boolean;
   /** The tick that this round made. */
@@ -66,7 +66,7 @@ export interface SeenQueue {
   readonly inline?: InlineRows | undefined;
 }
 
-/** Also asks whether events are committed that no tick covers: exact, but dearer by two index look-ups per table. */
+/** `exact` also asks whether events are committed that no tick covers, for two index look-ups more per table. */
 export type Thoroughness = 'quick' | 'exact';
 
 export interface RoundOptions {
@@ -106,7 +106,7 @@ export async function runRound(
     ...some,
     { sql: 'commit' },
   ];
-  // The locks of the ticks are gone before what was seen is sent: an answer that nobody takes may last.
+  // The locks of the ticks are released before the answer is sent: sending takes as long as the mover takes to read it.
   const steps = [
     ...inTransaction(statements.filter(({ part }) => TICKING.has(part))),
     ...inTransaction(statements.filter(({ part }) => !TICKING.has(part))),

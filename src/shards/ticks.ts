@@ -8,7 +8,7 @@ export interface Tick extends Fingerprint {
   readonly snapshot: string;
 }
 
-/** A tick as it was read: of most of those that are looked at nobody asks for the fingerprint. */
+/** A tick as it was read: the fingerprint of most of them is never needed. */
 export type PlainTick = Omit<Tick, 'md5'>;
 
 export function toTick({ id, timeUs, eventSeq, snapshot }: PlainTick): Tick {

@@ -10,8 +10,8 @@ export interface Window {
   /** Inside a window that was begun: rows up to this event id have been moved. */
   readonly afterEventId: number | undefined;
   /**
-   * Reads the tables whole, and takes events that have come behind the start by their ids, whatever it knows of their
-   * transactions: a younger server gave out ids that count as ended there. Default: not.
+   * Reads whole tables, and takes events that are behind the start by their ids, even where the start's snapshot counts
+   * their transactions as ended: a younger server gives out such transaction ids. Default: not.
    */
   readonly isThorough?: boolean;
 }

@@ -1,6 +1,6 @@
 // Ticks the central queues after commits, so that a tick covers each of them, and wakes the workers.
 //
-// Invariant: whoever committed asks until a tick covers it; a queue is ticked at most every 20 ms.
+// Invariant: a committed transaction is pending until a tick covers it; a queue is ticked at most every 20 ms.
 import type { CentralLink } from '../central/central-link.ts';
 import { LAZILY } from '../central/commit/tick-sql.ts';
 import { failPoint } from '../lifecycle/fail-point.ts';
@@ -14,8 +14,8 @@ export class CentralTicker implements WatchedService {
   readonly #onTrouble: (error: unknown) => void;
   readonly #stopped = new AbortController();
   /**
-   * By queue and lane: the newest transaction that no tick is known to cover. Commits of one lane follow one another, so that
-   * a tick that covers its newest covers all of it; of another lane's it tells nothing.
+   * By queue and lane: the newest transaction that no tick is known to cover. Commits of one lane follow one another, so a
+   * tick that covers the newest covers all of them; it says nothing about other lanes.
    */
   readonly #pending = new Map<string, Map<string, number>>();
   #wake: (() => void) | undefined;
@@ -44,7 +44,7 @@ export class CentralTicker implements WatchedService {
         await wait(Math.max(0, TIMING.centralTicks.apartMs - (performance.now() - beganMs)));
       } catch (error) {
         this.#onTrouble(error);
-        // What is not ticked now is found by the next mover's upkeep.
+        // Upkeep of the next mover finds what is not ticked now.
         if (signal.aborted) break;
         await wait(TIMING.centralTicks.retryMs, signal);
       }

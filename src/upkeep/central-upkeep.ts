@@ -1,4 +1,4 @@
-// Upkeep of central: ticks for what somebody else committed, rotation and retries of the central queues, old positions.
+// Upkeep of central: ticks for events that others committed, rotation and retries of the central queues, old positions.
 import type { CentralLink } from '../central/central-link.ts';
 import { expireDead } from '../central/dead.ts';
 import type { Queue } from '../config/config.ts';
@@ -7,7 +7,7 @@ import { TIMING } from '../lifecycle/timing.ts';
 import { wait } from '../lifecycle/wait.ts';
 import { maintain, moveRetries } from './maintenance.ts';
 
-/** What whoever does it holds: a mover, or a host of workers. */
+/** The resource whose holder does it: a mover, or a host of workers. */
 export const CENTRAL_RESOURCE = 'upkeep:central';
 
 export interface CentralUpkeepOptions {
@@ -16,7 +16,7 @@ export interface CentralUpkeepOptions {
   readonly onRotation: (queue: string, outcome: string) => void;
 }
 
-/** Old positions stay at least this long: they are the history of fingerprints that repair goes back to. */
+/** Old positions stay at least this long: repair needs their fingerprints. */
 const POSITIONS_PERIOD = '1 hour';
 /** Of one queue's dead events, every ten seconds. */
 const EXPIRED_AT_ONCE = 1_000;
@@ -29,7 +29,7 @@ export class CentralUpkeep implements WatchedService {
   #maintainAtMs = 0;
   turns = 0;
 
-  /** @param link its own: closed with it. */
+  /** @param link used by this alone, and closed by `stop`. */
   constructor(link: CentralLink, options: CentralUpkeepOptions) {
     this.#link = link;
     this.#options = options;

@@ -14,7 +14,7 @@ const ROTATE = sqlFile('shard', 'rotate.sql');
 export interface MaintenanceOptions {
   readonly schema: string;
   readonly queues: readonly string[];
-  /** Told of each queue that was due: `rotated`, or why not. */
+  /** Called for each queue that was due, with `rotated` or why not. */
   readonly onRotation: (queue: string, outcome: string) => void;
 }
 
@@ -47,8 +47,8 @@ export async function maintain(
 }
 
 /**
- * Hands events that were put off out again, once their time has come. Only reads where there are none, or where they would be
- * inserted behind the consumers.
+ * Hands out again events that were put off, once their time has come. Only reads where there are none, or where the events
+ * would be inserted behind the consumers.
  */
 export async function moveRetries(connection: Connection, schema: string): Promise<number> {
   const due = `select exists (select from ${schema}.retry_queue where ev_retry_after <= now())

@@ -1,11 +1,11 @@
-// Whether anybody holds central's upkeep, for `lag` and `check`.
+// Whether central's upkeep is held, for `lag` and `check`.
 import type { Connection } from '../postgres/connection.ts';
 import { CENTRAL_RESOURCE } from './central-upkeep.ts';
 
-/** Longer than it takes to be taken over, in seconds. */
+/** Longer than a takeover lasts, in seconds. */
 const WORTH_TELLING_S = 60;
 
-/** A sentence where nobody has held it for long although processes are there that could; undefined: all is well. */
+/** A sentence where it has been free for long although processes are there that could hold it; undefined: all is well. */
 export async function upkeepTrouble(central: Connection, timeoutMs?: number): Promise<string | undefined> {
   const [row] = await central.query<{ free_s: number }>(
     `select extract(epoch from clock_timestamp() - coalesce(t.freed_at, m.until))::float8 as free_s

@@ -1,4 +1,4 @@
-// The watermark on a shard follows central's position, so that the shard may forget what central has.
+// Moves the watermark on a shard behind central's position, so that the shard may rotate away what central has.
 import { failPoint } from '../lifecycle/fail-point.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { literal } from '../postgres/quote.ts';

@@ -66,17 +66,17 @@ describe('hosts', () => {
           `${error instanceof Error ? error.message : error} ${JSON.stringify(await hosts.verdict())}`,
         );
       });
-      const { lost, twice, disordered, handled, culprits } = await hosts.verdict();
+      const { lost, twice, disordered, handled, examples } = await hosts.verdict();
       expect({
         lost,
         twice,
         disordered,
-        culprits: culprits.filter((one) => !one.includes('split in handling')),
+        examples: examples.filter((one) => !one.includes('split in handling')),
       }).toEqual({
         lost: 0,
         twice: 0,
         disordered: 0,
-        culprits: [],
+        examples: [],
       });
       expect((await hosts.proof()).split).toEqual([]);
       say(`round ${round}: ${handled} events moved and handled, each exactly once`);

@@ -32,7 +32,7 @@ export interface CommitContent {
   readonly steps: readonly PositionStep[];
   /** Events that central refuses: kept as dead events by this commit, which moves the position over them. */
   readonly dead?: readonly DeadOfSource[];
-  /** What else becomes true with it. */
+  /** Statements that run in the same transaction. */
   readonly alongsideSql?: string;
 }
 
@@ -54,14 +54,14 @@ export interface DeadRow {
 export interface CommitOptions {
   /** Limit for each answer of central, in ms. */
   readonly timeoutMs: number;
-  /** A statement that ties the transaction to its process, so that whoever takes over may end it. */
+  /** A statement that ties the transaction to its process, so that the next holder of the lease may end it. */
   readonly holdSql: string;
 }
 
 /** Raised by insert_positions: the position is not where the mover left it. */
 const POSITION_MOVED = 'TB010';
 
-/** So much of a refused event is kept; its whole length is kept beside it. */
+/** At most this much of a refused event is kept, with its whole length beside it. */
 const MOST_RAW_BYTES = 1024 * 1024;
 
 /** @returns undefined where no event was inserted. */
@@ -70,7 +70,7 @@ export async function commitGathered(
   { queue, chunks, steps, dead = [], alongsideSql }: CommitContent,
   { timeoutMs, holdSql }: CommitOptions,
 ): Promise<Committed | undefined> {
-  // Asked for behind the rows: who reads while we copy knows their number only then.
+  // Called after the rows were sent: where events are read while we copy, their number is known only then.
   const positions = (): string =>
     [
       ...dead.map(condemnSql),
@@ -100,7 +100,7 @@ interface InTransaction {
   readonly behindSql: () => string;
 }
 
-/** Where a process is to be stopped between the steps, there have to be steps. */
+/** Not where a fail point between the steps is armed: one message has no steps. */
 async function inOneMessage(
   central: Connection,
   { chunks, behindSql, ...what }: InTransaction,
@@ -119,7 +119,7 @@ async function inSteps(
   await failPoint('commit:opened');
   await copyIn(central, { table, chunks }, timeoutMs);
   await failPoint('commit:copied');
-  // In one message: nobody can be frozen while positions are locked, and workers need not wait for another turn.
+  // In one message: a mover that freezes cannot leave positions locked, and workers need not wait for another message.
   const results = await central.script(`${behindSql()}; commit; ${tickSql(queue, xid)}`, { timeoutMs });
   noteTable(central, queue, table);
   return { xid, isCovered: results.at(-1)?.[0]?.covered === true };
@@ -128,11 +128,11 @@ async function inSteps(
 export interface RowsContent {
   readonly queue: string;
   readonly chunks: readonly Buffer[];
-  /** What else belongs to the transaction. */
+  /** Further statements of the transaction. */
   readonly alongsideSql: string;
 }
 
-/** Stores rows that no source's step brings: events that were kept aside. @throws what central says; nothing is stored then. */
+/** Stores rows that belong to no step of a source: dead events that are retried. @throws central's error; nothing is stored then. */
 export async function commitRows(
   central: Connection,
   { queue, chunks, alongsideSql }: RowsContent,
@@ -171,16 +171,15 @@ export async function tryRows(
   }
 }
 
-/** Another mover moved the source, or central went back: it is no fault of the events. */
+/** Another mover moved the source, or central was restored: not the fault of any event. */
 export function isPositionMoved(error: unknown): boolean {
   const { code, schema } = error as { code?: unknown; schema?: unknown };
   return code === POSITION_MOVED || (code === '23505' && schema === 'tributary');
 }
 
 /**
- * Besides begin_commit, which does it inside the server, the only one that asks for the event table: the transaction has its id
- * before it does. Positions are locked between two messages:
- * a process frozen there would hold up every other mover of the source, and all that waits for central in it.
+ * Besides begin_commit, which does it inside the server, the only place that asks for the event table: the transaction has
+ * its id before. The server ends it where the mover freezes between two messages: its locks would hold up everything else.
  */
 async function openCommit(
   central: Connection,

@@ -1,4 +1,4 @@
-// The COPY of a commit that does not go in one message: rows as they come, held back where central is slow to take them.
+// The COPY of a commit that does not go in one message: sends rows as they come, no faster than central takes them.
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
@@ -8,7 +8,7 @@ import { CENTRAL_COLUMNS } from '../columns.ts';
 /** Signature, flags, length of the header's extension. */
 export const COPY_HEADER = Buffer.concat([Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1'), Buffer.alloc(8)]);
 export const COPY_TRAILER = Buffer.from([0xff, 0xff]);
-/** At least so fast central is with what it has got. */
+/** Central processes at least this fast what it has received. */
 const CENTRAL_BYTES_PER_MS = 1024;
 
 export const copyInSql = (table: string): string =>
@@ -39,13 +39,13 @@ export async function copyIn(
     for await (const chunk of chunks) await write(chunk);
     await write(COPY_TRAILER);
     sink.end();
-    // A large event is compressed and written only now that central has all of it.
+    // Central compresses and writes a large event only now that it has all of it.
     clearTimeout(timer);
     timer = setTimeout(giveUp, timeoutMs + bytes / CENTRAL_BYTES_PER_MS);
     await done;
   } catch (error) {
-    // Where the rows broke off, the COPY must not be taken for complete; one that central refused, or that went with its
-    // connection, is over, and would be waited for in vain.
+    // Where the rows broke off, central must not take the COPY for complete. A COPY that central refused, or that ended with
+    // its connection, would never close.
     if (!isOver) await new Promise<void>((resolve) => sink.destroy(error as Error).once('close', resolve));
     throw error;
   } finally {

@@ -1,7 +1,7 @@
-// A small gathered commit as one message: the rows go along with the statements, so that central is waited for once.
+// A small gathered commit as one message: the rows go with the statements, so that it takes one round trip.
 //
-// Order: as in commit.ts; the event table that the COPY names is the one of the commit before over the same connection, and
-// the first statement, which owns the transaction's id, fails where it is another one by now.
+// Order: as in commit.ts; the COPY names the event table of the previous commit over the same connection, and the first
+// statement, which gives the transaction its id, fails where the table is another one by now.
 // Fails by: nothing is there unless the whole message arrived; then as in commit.ts.
 import { sqlstateOf } from '../../errors/sqlstate.ts';
 import type { Connection } from '../../postgres/connection.ts';
@@ -15,7 +15,7 @@ export interface OneMessage {
   readonly chunks: readonly Buffer[];
   /** Ties the transaction to its process. */
   readonly holdSql: string;
-  /** What goes behind the rows. */
+  /** Statements behind the rows. */
   readonly behindSql: string;
 }
 
@@ -27,7 +27,7 @@ export const MOST_IN_ONE_MESSAGE_BYTES = 1024 * 1024;
 /** Event tables by connection and queue. */
 const tables = new WeakMap<Connection, Map<string, string>>();
 
-/** The table that a queue's events went to just now. */
+/** Notes the table that a queue's events went to just now. */
 export function noteTable(central: Connection, queue: string, table: string): void {
   const known = tables.get(central) ?? new Map<string, string>();
   tables.set(central, known.set(queue, table));

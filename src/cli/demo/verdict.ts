@@ -30,7 +30,7 @@ export function proofSentence(verdicts: readonly QueueVerdict[]): string {
   if (isProved(verdicts)) {
     return `Proved: ${count(sum((one) => one.committed))} events committed = moved = handled, ${lost} lost, ${twice} twice, order kept, no transaction split.`;
   }
-  const culprits = verdicts.flatMap((one) => one.culprits).slice(0, 5);
-  const which = culprits.length === 0 ? '' : ` For instance ${culprits.join(', ')}.`;
+  const examples = verdicts.flatMap((one) => one.examples).slice(0, 5);
+  const which = examples.length === 0 ? '' : ` For instance ${examples.join(', ')}.`;
   return `NOT proved: ${lost} lost, ${twice} twice, ${sum((one) => one.disordered)} out of order, ${sum((one) => one.split)} transactions split.${which}`;
 }

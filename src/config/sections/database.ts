@@ -8,7 +8,7 @@ import { BadUrl, type UrlParts } from '../url/url-parts.ts';
 import type { Text, TextPlace, Value } from '../value.ts';
 import { readTls, tlsOfUrl } from './tls.ts';
 
-/** What `defaults:` and the map of a database may both say. */
+/** Keys that `defaults:` and the map of a database share. */
 export interface Access {
   readonly user?: string;
   readonly password?: string;
@@ -61,8 +61,8 @@ export function readUrls(value: Value, { isOne = false } = {}): UrlParts[] {
 }
 
 /**
- * What the entry says, then its URL with its service, then the defaults, then PG* variables. Saying a thing in the entry and
- * in the URL is a mistake.
+ * The entry counts first, then its URL with its service, then the defaults, then PG* variables. The same thing in the entry
+ * and in the URL is a mistake.
  */
 export function toDatabase(
   url: UrlParts,
@@ -100,7 +100,7 @@ export function toDatabase(
   });
 }
 
-/** What leads to the database, and what else the URL and its surroundings say. */
+/** Host, port and database, and what else the URL and its surroundings say. */
 function whereIs(
   url: UrlParts,
   { defaults, value }: { readonly defaults: Access; readonly value: TextPlace },
@@ -129,7 +129,7 @@ export function readCentral(value: Value, defaults: Access): Database | undefine
   return url === undefined ? undefined : toDatabase(url, { own, defaults, value });
 }
 
-/** A secret; standing in the file itself it is worth a warning where others can read the file. */
+/** A secret; written in the file itself it is warned of where others can read the file. */
 export function secret(value: Value, wanted: string): string | undefined {
   const text = value.scalar(wanted);
   if (text !== undefined) warnOfPlainSecret(value, text);
@@ -166,7 +166,7 @@ function systemUser(): string | undefined {
   try {
     return userInfo().username;
   } catch {
-    // A container may run as a number that has no name.
+    // A container may run as a user id that has no name.
     return undefined;
   }
 }

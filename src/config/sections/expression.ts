@@ -1,4 +1,4 @@
-// Whether an SQL expression of the file stays within the brackets that are put around it. Pure.
+// Checks that an SQL expression of the file stays within the brackets that are put around it. Pure.
 
 /** Quoted texts and names, dollar quotes; then what an expression must not have, and brackets. */
 const PARTS =

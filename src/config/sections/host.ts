@@ -3,13 +3,13 @@ import type { Config, Shard } from '../config.ts';
 import { nearest } from '../nearest.ts';
 
 export interface HostChoice {
-  /** As the file spells it; of a machine that the file does not know, its own name: so it is called in `lag`. */
+  /** As the file spells it, or, where the file does not know the machine, the machine's own name; shown by `lag`. */
   readonly host: string;
   readonly shards: readonly Shard[];
   readonly problem?: undefined;
 }
 
-/** Shards with this word as their `host` belong to whatever machine moves them. */
+/** Shards with this word as their `host` may be moved by any machine. */
 const ANY = 'any';
 
 /** Whether any machine may move a shard that says so. */

@@ -1,4 +1,4 @@
-// `queues:` → the central queues, what feeds them and who works them off.
+// `queues:` → the central queues, the source queues that feed them, and their workers.
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { ColumnMap, OriginColumn, Queue, Recycle, StartingPoint } from '../config.ts';
@@ -152,7 +152,7 @@ function readColumns(value: Value | undefined, origin: OriginColumn): ColumnMap 
   return columns;
 }
 
-/** It stands in brackets in the statement that reads the shard, and must stay there. */
+/** It goes in brackets into the statement that reads the shard, and must not close them. */
 function readExpression(value: Value | undefined, wanted: string): string | undefined {
   const text = value?.text(wanted);
   const unfit = text === undefined ? undefined : whyUnfit(text);
@@ -189,7 +189,7 @@ function readRetry(value: Value | undefined): Queue['retry'] {
   return { attempts, firstMs, maxMs };
 }
 
-/** A process that has only just started takes about so much. */
+/** About what a process takes that has just started. */
 const LEAST_MEMORY = 128 * 2 ** 20;
 
 function readRecycle(value: Value | undefined): Recycle {

@@ -6,11 +6,11 @@ import { positive } from './queues.ts';
 
 const MEGABYTE = 2 ** 20;
 /**
- * What one batch is at most, and so one transaction of a handler: ten seconds of one that takes 0.2 ms an event. Then another
- * worker takes part, what is done is kept, and a process that drains has an end in sight.
+ * Most events of one batch, and so of one transaction of a handler: ten seconds at 0.2 ms an event. Beyond it another worker
+ * takes part, finished work is kept, and a process that drains ends in reasonable time.
  */
 const WHOLE_EVENTS = 50_000;
-/** Fewer would cost a commit each for nothing, and come with a single answer of a shard. */
+/** Fewer come with a single answer of a shard, and a commit for each such part would be for nothing. */
 const LEAST_WHOLE_EVENTS = 1_000;
 const DEFAULT_NAME = 'tributary';
 

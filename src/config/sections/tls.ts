@@ -1,6 +1,6 @@
 // How a connection is secured: our own words, and libpq's as they stand in URLs.
 //
-// Without a word it is `off`. libpq's default, prefer, means "encrypted if the server happens to offer it", which protects
+// The default is `off`. libpq's default, prefer, means "encrypted if the server happens to offer it", which protects
 // against nobody; and `require` would refuse the many servers that have no certificate.
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';

@@ -7,7 +7,7 @@ type Reader = (value: string) => Partial<UrlParts>;
 const SSLMODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
 const TLS_VERSIONS = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'] as const;
 
-/** What each one gives. A reader that gives nothing only refuses what we could not keep to. */
+/** What each parameter gives. A reader that gives nothing only refuses values that we cannot honour. */
 const READERS: Readonly<Record<string, Reader>> = {
   host: (host) => ({ host: oneHost(host) }),
   port: (port) => ({ port: portOf(port) }),
@@ -53,7 +53,7 @@ const READERS: Readonly<Record<string, Reader>> = {
   },
 };
 
-/** They change nothing that we could change, and nothing that anything rests on. */
+/** Accepted without effect: nothing rests on what they change. */
 const WITHOUT_EFFECT: readonly string[] = [
   ...['fallback_application_name', 'keepalives_interval', 'keepalives_count', 'tcp_user_timeout'],
   ...['sslcompression', 'sslsni', 'sslnegotiation', 'ssl_max_protocol_version', 'load_balance_hosts'],
@@ -61,7 +61,7 @@ const WITHOUT_EFFECT: readonly string[] = [
   'uselibpqcompat',
 ];
 
-/** Known, and leaving them out would not be what was asked for. */
+/** Refused: ignoring them would not do what was asked for. */
 const REFUSED: Readonly<Record<string, string>> = {
   hostaddr: 'write the address in place of the host',
   passfile: 'set the variable PGPASSFILE',
@@ -88,7 +88,7 @@ export function parameter(key: string, value: string): Partial<UrlParts> {
   return read(value);
 }
 
-/** Both, the second one stronger. */
+/** Both together; where they differ the second one counts. */
 export function joined(weaker: UrlParts, stronger: UrlParts): UrlParts {
   const withoutEffect = [...(weaker.withoutEffect ?? []), ...(stronger.withoutEffect ?? [])];
   return { ...weaker, ...stronger, ...(withoutEffect.length === 0 ? {} : { withoutEffect }) };
@@ -122,7 +122,7 @@ function wholeOf(key: string, text: string): number {
 }
 
 function unknown(key: string): string {
-  // What is no plain word may be a piece of a password.
+  // A key that is no plain word may be a piece of a password.
   if (!/^\w{1,40}$/.test(key))
     return 'has a parameter that is not known: see docs/configuration.md for those that are';
   const meant = nearest(key, KNOWN);

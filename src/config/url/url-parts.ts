@@ -1,4 +1,4 @@
-// What a PostgreSQL URL says, and how it is said that one is wrong.
+// The parts of a PostgreSQL URL, and the error for a wrong one.
 
 export interface UrlParts {
   /** A name, an address, or the folder of a socket, which begins with a slash. */
@@ -7,7 +7,7 @@ export interface UrlParts {
   readonly database?: string;
   readonly user?: string;
   readonly password?: string;
-  /** Under which more is found in a service file. */
+  /** The section of a service file that has more. */
   readonly service?: string;
   readonly sslmode?: string;
   readonly sslrootcert?: string;
@@ -24,5 +24,5 @@ export interface UrlParts {
   readonly withoutEffect?: readonly string[];
 }
 
-/** What is wrong, as a sentence that begins with what has the URL; it repeats nothing that might be a secret. */
+/** The mistake as a sentence without its subject (`has no host`); it repeats nothing that might be a secret. */
 export class BadUrl extends Error {}

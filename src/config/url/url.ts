@@ -1,9 +1,9 @@
-// A PostgreSQL URL in parts. What is wrong with one is said without repeating any of it that might be a secret.
+// Takes a PostgreSQL URL apart. Messages about a wrong one repeat nothing of it that might be a secret.
 import { expand } from 'brace-expansion';
 import { joined, oneHost, parameter, portOf } from './url-parameters.ts';
 import { BadUrl, type UrlParts } from './url-parts.ts';
 
-/** More databases than this in one line are a slip. */
+/** More databases than this in one line are a typing mistake. */
 const MOST_EXPANSIONS = 10_000;
 
 const EXAMPLE = 'postgresql://user@host:5432/database';
@@ -35,7 +35,7 @@ export function expandUrl(text: string): string[] {
 }
 
 /**
- * What it leaves open is undefined; see surroundings.ts.
+ * Parts that it does not have are undefined; see surroundings.ts.
  * @throws BadUrl
  */
 export function parseUrl(text: string): UrlParts {

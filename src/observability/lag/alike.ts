@@ -1,9 +1,9 @@
-// Sources that one cause keeps from moving, put together: a server that is gone is one sentence, not one per database. Pure.
+// Groups sources that one cause keeps from moving: a server that is gone is one sentence, not one per database. Pure.
 import type { LagState, SourceLag } from './report.ts';
 
 export interface Alike {
   readonly state: LagState;
-  /** As said of the first source. */
+  /** The reason of the first source. */
   readonly reason: string | undefined;
   readonly sources: readonly SourceLag[];
   /** By name, without repetitions. */

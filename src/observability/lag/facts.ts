@@ -1,4 +1,4 @@
-// What is known before anything is judged: of a source by central, of its position by its shard, of a central queue.
+// The facts that `lag` judges by: of a source from central, of its position from its shard, of a central queue.
 import type { Position } from '../../central/position.ts';
 import type { LagState } from './report.ts';
 
@@ -20,30 +20,30 @@ export interface StoredLag {
   readonly paused: { readonly reason: string | undefined; readonly ageSeconds: number } | undefined;
   readonly position: LagPosition | undefined;
   readonly moved: number;
-  /** What a mover said last. */
+  /** The last report of a mover. */
   readonly report:
     | {
         readonly ageSeconds: number;
-        /** Since movers say this state; undefined: not known. */
+        /** How long movers have reported this state; undefined: not known. */
         readonly stateAgeSeconds?: number | undefined;
         readonly state: LagState;
         readonly reason: string | undefined;
         readonly mover: string | undefined;
       }
     | undefined;
-  /** What a mover saw last. */
+  /** The last figures of a mover. */
   readonly figures: LagFigures | undefined;
   readonly lastTick: number | undefined;
   readonly provider: string | undefined;
   /** Host of the mover that holds the shard's lease. */
   readonly holder: string | undefined;
-  /** Since a mover let go of the shard; undefined: it did not, or another one has it. */
+  /** How long ago a mover let go of the shard; undefined: it did not, or another mover holds it. */
   readonly freedAgeSeconds: number | undefined;
 }
 
 export interface LagFigures {
   readonly ageSeconds: number;
-  /** Undefined: nobody can tell. */
+  /** Undefined: it cannot be known. */
   readonly eventsBehind: number | undefined;
   readonly isExact: boolean;
   readonly secondsBehind: number | undefined;
@@ -64,10 +64,10 @@ export type ShardAnswer =
       readonly lastTick: number | undefined;
       readonly provider: string | undefined;
     }
-  /** Neither it nor its queue could be asked. */
+  /** The shard, or its queue there, could not be asked. */
   | { readonly kind: 'failed'; readonly reason: string };
 
-/** Of the last events that workers tried, all hosts together. */
+/** Figures of the last events that workers tried, all hosts together. */
 export interface TriesFigures {
   readonly tried: number;
   readonly failed: number;
@@ -86,7 +86,7 @@ export interface BatchAtHand {
 }
 
 export interface CentralQueueFacts {
-  /** That nobody does what central needs, in a sentence. */
+  /** A sentence where central's upkeep is not done. */
   readonly upkeepTrouble: string | undefined;
   readonly queue: string;
   readonly isThere: boolean;
@@ -96,7 +96,7 @@ export interface CentralQueueFacts {
   readonly running: number;
   /** Where slots are held and no worker can run in them, and why: `on HOST: SENTENCE`. */
   readonly parked: string | undefined;
-  /** What keeps workers that run from getting on: `on HOST: SENTENCE`. */
+  /** What keeps running workers from making progress: `on HOST: SENTENCE`. */
   readonly troubled: string | undefined;
   readonly recent: TriesFigures;
   /** Events a second, over the last minute or so: those that came in, and those that workers have got through. Undefined: not known. */
@@ -109,7 +109,7 @@ export interface CentralQueueFacts {
   /** Where the group stands. */
   readonly positionTick: number | undefined;
   readonly tickIsGone: boolean;
-  /** Transaction ids that its newest tick knows and the server has not given out: what is inserted now is never handed out. */
+  /** How many transaction ids its newest tick is ahead of the server's: events inserted now would never be handed out. */
   readonly missingXids: number;
   readonly retrying: number;
   readonly dead: number;

@@ -7,7 +7,7 @@ import { type CentralLag, isFailing } from './report.ts';
 /** @param group the workers' name as a consumer. */
 export function lagOfCentral(queue: Queue, facts: CentralQueueFacts, group: string): CentralLag {
   const isWorked = queue.workers !== 'none';
-  // On a younger server new events pass for handled ones: no figure is true.
+  // On a younger server new events look like handled ones: no figure is true.
   const isKnown = isWorked && facts.missingXids === 0;
   const wanted = isWorked ? (facts.wanted ?? Number(queue.workers)) : undefined;
   const stuck = whyStuck({ wanted, facts, group });
@@ -36,7 +36,7 @@ interface Situation {
   readonly group: string;
 }
 
-/** Why its workers do not work or get nowhere, and what to do; parked on purpose it is not stuck. */
+/** Why its workers do not run or make no progress, with the remedy; a queue parked on purpose is not stuck. */
 function whyStuck({ wanted, facts, group }: Situation): string | undefined {
   const { queue, running } = facts;
   if (!facts.isThere) return `Queue ${queue} does not exist on central: run \`tributary install\`.`;

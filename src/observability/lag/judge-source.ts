@@ -1,7 +1,7 @@
 // How a source is doing, judged from the file, from what central stores, and from what its shard answered just now. Pure.
 //
-// Invariant: `moving` and `idle` are said only on a mover's word of the last 10 s; paused and halted are central's word,
-// however old the figures are. Of a source that does not move, nothing behind is said only on an answer of this moment.
+// Invariant: `moving` and `idle` need a mover's report of the last 10 s; `paused` and `halted` come from central, however
+// old the figures are. A source that does not move counts as not behind only by an answer of this moment.
 import { type FileAmongHosts, moverRemedy } from '../../central/host-files.ts';
 import { sentenceAge } from '../../errors/age.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
@@ -21,7 +21,7 @@ interface LagVerdict {
   readonly reason: string | undefined;
 }
 
-/** Whether the shard has to be asked, because nobody saw the source lately; without a position there is nothing to ask. */
+/** Whether the shard has to be asked, because no mover saw the source lately; without a position there is nothing to ask. */
 export function needsAsking(stored: StoredLag): boolean {
   const { position, figures, paused, state } = stored;
   if (position === undefined) return false;
@@ -34,9 +34,9 @@ export function needsAsking(stored: StoredLag): boolean {
 }
 
 interface Circumstances extends FileAmongHosts {
-  /** What the file calls the shard is a name that it had before. */
+  /** The shard's present name, where the file still has a former one. */
   readonly renamedTo?: string | undefined;
-  /** What the shard said; undefined: it was not asked. */
+  /** The shard's answer; undefined: it was not asked. */
   readonly answer: ShardAnswer | undefined;
 }
 
@@ -87,7 +87,7 @@ function figuresFrom(stored: StoredLag | undefined, answer: ShardAnswer | undefi
   return stored?.figures;
 }
 
-/** What did not move since it was seen waits longer by now, and where nothing waited something may. */
+/** Old figures of a source that does not move, corrected: events wait longer by now, and where none waited some may. */
 function figuresOf(state: LagState, figures: LagFigures | undefined): LagFigures | undefined {
   const isMoving = state === 'moving' || state === 'idle';
   if (figures === undefined || isMoving || figures.ageSeconds <= TIMING.reports.stillFreshSeconds)
@@ -115,7 +115,7 @@ function verdictOn(
   if (stored.state === 'halted')
     return {
       state: 'halted',
-      // That the shard has lost what central knows is why it is halted: the reason says so already.
+      // That the shard has lost the position's tick is why the source is halted: the reason says so already.
       reason: withTrouble(
         stored.haltReason ?? `Source ${label} is halted.`,
         answer?.kind === 'lost' ? undefined : trouble,
@@ -154,7 +154,7 @@ function absentReason({ shard, queue }: NamedSource, { file, renamedTo }: Circum
     : `Shard ${shard} was renamed to ${renamedTo}: let ${file} say \`name: ${renamedTo}\` for it, and start the movers again.`;
 }
 
-/** How long it has not moved, as far as somebody noted it. */
+/** How long it has not moved, where central knows. */
 function sinceOf(state: LagState, stored: StoredLag): number | undefined {
   const { paused, haltedAgeSeconds, freedAgeSeconds, report } = stored;
   const ageSeconds = report?.ageSeconds ?? 0;
@@ -164,7 +164,7 @@ function sinceOf(state: LagState, stored: StoredLag): number | undefined {
     case 'halted':
       return haltedAgeSeconds;
     case 'unassigned':
-      // One that still reports has another reason.
+      // A mover that still reports has another reason.
       return freedAgeSeconds ?? (ageSeconds > TIMING.reports.freshSeconds ? ageSeconds : undefined);
     case 'unreachable':
       return report !== undefined && report.state === state ? report.stateAgeSeconds : undefined;
@@ -173,13 +173,13 @@ function sinceOf(state: LagState, stored: StoredLag): number | undefined {
   }
 }
 
-/** A mover's word; undefined where no mover said anything that counts. */
+/** The verdict of a mover's report; undefined where no report counts. */
 function moving(stored: StoredLag, answer: ShardAnswer | undefined): LagVerdict | undefined {
   const report = believed(stored);
   if (report === undefined) return undefined;
   const behind = answer?.kind === 'behind' ? answer.eventsBehind : stored.figures?.eventsBehind;
   const running: LagState = behind === 0 && report.state !== 'moving' ? 'idle' : 'moving';
-  // What it said before it noticed that the source was resumed.
+  // The mover has not noticed yet that the source was resumed.
   if (report.state === 'paused') return { state: running, reason: undefined };
   return { state: report.state === 'idle' ? running : report.state, reason: report.reason };
 }

@@ -1,4 +1,4 @@
-// What central says about lag: its sources with what movers reported, and its queues with their workers.
+// Reads central's part of `lag`: sources with the reports of movers, and queues with their workers.
 import type { CentralLink } from '../../central/central-link.ts';
 import { type HostFile, readHostFiles } from '../../central/host-files.ts';
 import { formerNames } from '../../central/known-shards.ts';
@@ -17,7 +17,7 @@ export interface CentralAnswer {
   readonly sources: readonly StoredLag[];
   readonly queues: readonly CentralQueueFacts[];
   readonly files: readonly HostFile[];
-  /** Names of the file that shards had before, each with the one that its shard has now. */
+  /** Names in the file that shards had before, each with the present name. */
   readonly renamed: ReadonlyMap<string, string>;
 }
 

@@ -1,7 +1,7 @@
-// Reads the lag of everything: central first, then those shards whose figures nobody saw lately.
+// Reads the lag of everything: central first, then the shards that no mover has reported on lately.
 //
-// Invariant: a shard is asked at most once at a time. Attempts that take long make room in the limit for others and end
-// after TIMING.reports.askShardMs: dead shards delay nobody, and 256 of them the whole by less than six seconds.
+// Invariant: a shard is asked at most once at a time. Attempts that take long stop counting under the limit and end after
+// TIMING.reports.askShardMs: dead shards do not delay others, and 256 of them delay the whole by less than six seconds.
 import pLimit from 'p-limit';
 import { CentralLink } from '../../central/central-link.ts';
 import { differingFiles } from '../../central/host-files.ts';
@@ -20,7 +20,7 @@ import type { LagReport, SourceLag } from './report.ts';
 export interface LagOptions {
   /** Ask every shard, also where a mover's figures are fresh. */
   readonly live?: boolean;
-  /** Give the report after so long, in ms, though shards have not answered yet; they are asked on. */
+  /** Gives the report after this many ms even if shards have not answered; asking them goes on. */
   readonly patienceMs?: number;
 }
 
@@ -103,7 +103,7 @@ export class LagReader {
       asked.set(one.shard, [...(asked.get(one.shard) ?? []), { queue, position }]);
       if (one.report?.state === 'unreachable') suspects.add(one.shard);
     }
-    // Those that a mover could not reach come last.
+    // Shards that a mover could not reach come last.
     const shards = this.#config.shards
       .filter(({ name }) => asked.has(name))
       .sort((a, b) => Number(suspects.has(a.name)) - Number(suspects.has(b.name)));

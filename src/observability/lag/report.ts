@@ -1,8 +1,8 @@
-// What `lag` says, as values: sources, central queues, and who of them is not well. Pure.
+// The report of `lag` as values: sources, central queues, and which of them are not healthy. Pure.
 import { TIMING } from '../../lifecycle/timing.ts';
 import type { BatchAtHand, TriesFigures } from './facts.ts';
 
-/** Sources that move: all others say why not. */
+/** `moving` and `idle` sources move; all others have a reason why not. */
 export type LagState = 'moving' | 'idle' | 'paused' | 'halted' | 'unreachable' | 'unassigned';
 
 export interface SourceLag {
@@ -10,7 +10,7 @@ export interface SourceLag {
   readonly queue: string;
   readonly centralQueue: string;
   readonly state: LagState;
-  /** Why it does not move, and what to do. */
+  /** Why it does not move, with the remedy. */
   readonly reason: string | undefined;
   /** How long it has not moved, where it does not and that is known. */
   readonly stateSeconds?: number | undefined;
@@ -26,7 +26,7 @@ export interface SourceLag {
   /** Events moved since the source was installed. */
   readonly moved: number;
   readonly provider: string | undefined;
-  /** Since the figures were seen; undefined: never. */
+  /** Age of the figures; undefined: there are none. */
   readonly ageSeconds: number | undefined;
 }
 
@@ -35,7 +35,7 @@ export interface CentralLag {
   /** Undefined: forward only. */
   readonly workersWanted: number | undefined;
   readonly workersRunning: number;
-  /** Undefined: nobody of ours consumes the queue, or its position is not known. */
+  /** Undefined: no group of ours consumes the queue, or its position is not known. */
   readonly eventsBehind: number | undefined;
   readonly isExact: boolean;
   readonly secondsBehind: number | undefined;
@@ -46,9 +46,9 @@ export interface CentralLag {
   readonly dead: number;
   readonly recent: TriesFigures;
   readonly batches: readonly BatchAtHand[];
-  /** What keeps its workers from working, and what to do. */
+  /** What keeps its workers from working, with the remedy. */
   readonly reason: string | undefined;
-  /** Its workers do not work, or get nowhere. */
+  /** Its workers do not run, or make no progress. */
   readonly isStuck: boolean;
 }
 
@@ -58,23 +58,23 @@ export interface LagReport {
   /** By shard and queue, as in the file. */
   readonly sources: readonly SourceLag[];
   readonly central: readonly CentralLag[];
-  /** That hosts run with different files, in a sentence. */
+  /** A sentence where hosts run with different files. */
   readonly filesDiffer?: string | undefined;
 }
 
-/** Behind by more than this is shown among what is not healthy, where nobody said another limit. */
+/** Default limit: a source behind by more is shown as not healthy. */
 export const DEFAULT_MAX_SECONDS = 60;
 
 /** The worst first. */
 const SEVERITY: readonly LagState[] = ['halted', 'unreachable', 'unassigned', 'moving', 'idle', 'paused'];
 
-/** Whether it moves, as far as is known, and is not further behind than `maxSeconds`. */
+/** Whether a source moves, as far as is known, and is behind by at most `maxSeconds`. */
 export function isHealthy(source: SourceLag, maxSeconds: number): boolean {
   const isRunning = source.state === 'moving' || source.state === 'idle';
   return isRunning && source.reason === undefined && !isLate(source.secondsBehind, maxSeconds);
 }
 
-/** Beyond which limits something is not well; undefined: any. What does not move, or fails, never is. */
+/** Limits beyond which `lag` fails; undefined: none. A source that does not move, or a queue that fails, exceeds them always. */
 export interface LagLimits {
   readonly maxSeconds?: number | undefined;
   /** Dead events, and events that wait to be tried again, of one central queue. */
@@ -82,14 +82,14 @@ export interface LagLimits {
   readonly maxRetrying?: number | undefined;
 }
 
-/** A source that somebody paused on purpose counts only once it is behind. */
+/** A paused source counts only once it is behind. */
 export function exceeds(source: SourceLag, { maxSeconds }: LagLimits): boolean {
   return (
     ['halted', 'unreachable', 'unassigned'].includes(source.state) || isLate(source.secondsBehind, maxSeconds)
   );
 }
 
-/** What exceeds the limits in a central queue, in a few words each. A queue that nobody of ours consumes is never behind. */
+/** What exceeds the limits in a central queue, in a few words each. A queue that no group of ours consumes is never behind. */
 export function centralExcesses(central: CentralLag, limits: LagLimits): string[] {
   const { maxSeconds, maxDead = Infinity, maxRetrying = Infinity } = limits;
   const { queue, workersWanted, secondsBehind, dead, retrying, isStuck, recent } = central;
@@ -103,11 +103,11 @@ export function centralExcesses(central: CentralLag, limits: LagLimits): string[
   return excesses.filter((one) => one !== '');
 }
 
-/** Whether so much waits that it is worth a word how long that will take. */
+/** Whether enough waits to show how long catching up will take. */
 export const hasBacklog = ({ secondsBehind = 0, eventsBehind = 0 }: CentralLag): boolean =>
   secondsBehind > TIMING.reports.backlogSeconds && eventsBehind > 0;
 
-/** How long until the workers have caught up, if it goes on as in the last minute; undefined: they do not, or that is not known. */
+/** Seconds until the workers have caught up at the rates of the last minute; undefined: they do not, or it is not known. */
 export function catchUpSeconds(central: CentralLag): number | undefined {
   const { inPerSecond, outPerSecond, eventsBehind } = central;
   if (!hasBacklog(central) || inPerSecond === undefined || outPerSecond === undefined) return undefined;
@@ -115,7 +115,7 @@ export function catchUpSeconds(central: CentralLag): number | undefined {
   return gain > 0 && eventsBehind !== undefined ? eventsBehind / gain : undefined;
 }
 
-/** Of fewer failures nothing is concluded. */
+/** Fewer failures say nothing. */
 const FAILURES = 5;
 
 /** More than a tenth of the last events that were tried. */
@@ -132,7 +132,7 @@ export function unhealthy(sources: readonly SourceLag[], maxSeconds: number): So
     .sort((a, b) => rank(a) - rank(b) || (behind(a) === behind(b) ? 0 : behind(b) - behind(a)));
 }
 
-/** What is not known is not well. */
+/** An unknown age counts as late. */
 function isLate(secondsBehind: number | undefined, maxSeconds: number | undefined): boolean {
   return maxSeconds !== undefined && (secondsBehind === undefined || secondsBehind > maxSeconds);
 }

@@ -1,4 +1,4 @@
-// From what a shard says about a position to how far its source is behind. Pure.
+// Turns a shard's answer about a position into how far its source is behind. Pure.
 import { fewerXids } from '../../queue/ahead.ts';
 import type { LagPosition, ShardAnswer } from './facts.ts';
 
@@ -13,7 +13,7 @@ export interface BehindRow {
   /** The end of a window that was begun; null: it is gone, or there is no such window. */
   readonly end_tick: number | null;
   readonly newest_tick: number | null;
-  /** Transaction ids that the newest tick knows and the server has not given out yet; null: there is no tick. */
+  /** How many transaction ids the newest tick is ahead of the server's; null: there is no tick. */
   readonly missing_xids: number | null;
   readonly oldest_tick_us: number | null;
   readonly rows: number;
@@ -61,7 +61,7 @@ function whyLost({ tick, inside }: LagPosition, row: BehindRow): string | undefi
   return undefined;
 }
 
-/** Age of the oldest event that is not moved; of one from the future, of the tick behind it. */
+/** Age of the oldest event that is not moved, or, where its time lies in the future, of the tick behind it. */
 function secondsBehind({ now_us, oldest_tick_us, oldest_event_us, rows }: BehindRow): number {
   if (rows === 0) return 0;
   const sinceUs = [oldest_event_us, oldest_tick_us].find((us) => us !== null && us <= now_us);

@@ -1,4 +1,4 @@
-// Whether a worker gets on, for those who watch from outside.
+// Whether a worker makes progress, as its primary sees it.
 //
 // Invariant: as long as calls of the handler end, timers and messages have their turn, also where the handler never waits
 // for anything: a busy worker is not taken for a blocked one.
@@ -7,7 +7,7 @@ import { TIMING } from '../../lifecycle/timing.ts';
 
 export class LifeSigns {
   #progressMs = performance.now();
-  #breathMs = performance.now();
+  #turnMs = performance.now();
   #lookMs = performance.now();
 
   /** Something was done, or there is nothing to do. */
@@ -15,21 +15,21 @@ export class LifeSigns {
     this.#progressMs = performance.now();
   }
 
-  /** For how long nothing was done. To be asked every second: what the process slept through does not count. */
+  /** For how long nothing was done. Call it every second: time in which the process did not run does not count. */
   stalledMs(): number {
     const nowMs = performance.now();
     const sinceMs = nowMs - this.#lookMs;
     this.#lookMs = nowMs;
-    if (sinceMs > TIMING.worker.breathLooksMs) this.#progressMs = Math.min(nowMs, this.#progressMs + sinceMs);
+    if (sinceMs > TIMING.worker.stallLooksMs) this.#progressMs = Math.min(nowMs, this.#progressMs + sinceMs);
     return nowMs - this.#progressMs;
   }
 
-  /** The handler has come back. @returns undefined where nobody has waited for a turn for long. */
+  /** The handler has returned. @returns a turn of the event loop, where the last one is long ago. */
   afterCall(): Promise<void> | undefined {
     this.progress();
-    if (this.#progressMs - this.#breathMs < TIMING.worker.breathEveryMs) return undefined;
+    if (this.#progressMs - this.#turnMs < TIMING.worker.turnEveryMs) return undefined;
     return turn().then(() => {
-      this.#breathMs = performance.now();
+      this.#turnMs = performance.now();
     });
   }
 }

@@ -26,5 +26,5 @@ test('proof: one event less in central, or one handled row more, and it does not
   );
   const verdict = await hosts.verdict();
   expect(verdict).toMatchObject({ holds: false, moved: 59, lost: 1, twice: 0 });
-  expect(verdict.culprits).toContain(`${gone?.origin} (lost in moving)`);
+  expect(verdict.examples).toContain(`${gone?.origin} (lost in moving)`);
 });

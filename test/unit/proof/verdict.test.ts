@@ -27,7 +27,7 @@ describe('proof/verdict', () => {
   test('holds where every event is everywhere once, in order, in whole transactions', () => {
     expect(judgeProof(perfect)).toEqual({
       ...{ expected: 4, committed: 4, moved: 4, handled: 4 },
-      ...{ lost: 0, twice: 0, disordered: 0, split: 0, holds: true, culprits: [] },
+      ...{ lost: 0, twice: 0, disordered: 0, split: 0, holds: true, examples: [] },
     });
   });
 

@@ -39,8 +39,8 @@ export async function invoke(
     failure = { error };
   }
   call.end();
-  const breath = options.signs.afterCall();
-  if (breath !== undefined) await breath;
+  const turn = options.signs.afterCall();
+  if (turn !== undefined) await turn;
   return failure ?? call.failure;
 }
 
