@@ -25,6 +25,7 @@ export async function engine(name: string, { rounds = 15, calls = 1_000 } = {}):
   const operations: readonly Operation[] = [
     (connection) => inserts(connection, calls),
     (connection, provider) => bulk(connection, { events: 10 * calls, provider }),
+    (connection) => changes(connection, calls),
     (connection) => batches(connection, calls / 5),
   ];
   try {
@@ -101,6 +102,23 @@ async function bulk(connection: Connection, { events, provider }: { events: numb
       ? `select pgq.insert_event('orders', ${EVENT}) from generate_series(1, ${events})`
       : `select pgq.insert_events('orders', array_fill('order.placed'::text, array[${events}]), array_fill(rpad('', 110, 'x'), array[${events}]))`;
   return { [BULK]: (await timed(() => connection.script(text))) / events };
+}
+
+/** Rows inserted and updated by one statement each, in a table with a change trigger. */
+async function changes(connection: Connection, rows: number) {
+  const spent: Record<string, number> = {};
+  for (const kind of ['jsontriga', 'logutriga', 'sqltriga']) {
+    await connection.script(
+      `drop table if exists changed;
+       create table changed (id int primary key, name text, price numeric, at timestamptz, ok boolean, note text);
+       create trigger change after insert or update or delete on changed for each row execute function pgq.${kind}('orders')`,
+    );
+    const insert = `insert into changed select n, 'name ' || n, n * 1.5, now(), true, null from generate_series(1, ${rows}) n`;
+    spent[`${kind}, a row inserted`] = (await timed(() => connection.script(insert))) / rows;
+    const update = `update changed set name = 'other ' || id`;
+    spent[`${kind}, a row updated`] = (await timed(() => connection.script(update))) / rows;
+  }
+  return spent;
 }
 
 /** Ticks of 100 events, each taken, read and finished by a statement. */
