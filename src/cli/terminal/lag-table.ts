@@ -24,6 +24,8 @@ export interface LagTableOptions {
 }
 
 const MOST_SHOWN = 20;
+/** On a narrower terminal what is only good to know is left out. */
+const ROOMY = 80;
 /** Shards that one cause names. */
 const MOST_NAMED = 8;
 /** A figure older than this is shown with its age. */
@@ -61,8 +63,8 @@ const CENTRAL: readonly Column<CentralLag>[] = [
   },
   { title: 'events behind', align: 'right', value: eventsOf },
   { title: 'behind', align: 'right', value: secondsOf },
-  { title: 'in/s', align: 'right', value: ({ inPerSecond }) => rateOf(inPerSecond) },
-  { title: 'out/s', align: 'right', value: ({ outPerSecond }) => rateOf(outPerSecond) },
+  { title: 'in/s', align: 'right', from: ROOMY, value: ({ inPerSecond }) => rateOf(inPerSecond) },
+  { title: 'out/s', align: 'right', from: ROOMY, value: ({ outPerSecond }) => rateOf(outPerSecond) },
   { title: 'retrying', align: 'right', value: ({ retrying }) => retrying },
   { title: 'dead', align: 'right', value: ({ dead }) => dead },
 ];
@@ -87,7 +89,7 @@ const ALIKE: readonly Column<Alike>[] = [
         : `${count(sources.length)} of ${shards.length === 1 ? shards[0] : `${count(shards.length)} shards`}`,
   },
   { title: 'state', value: ({ state }) => state },
-  { title: 'for', align: 'right', value: ({ sources }) => longest(sources) },
+  { title: 'for', align: 'right', from: ROOMY, value: ({ sources }) => longest(sources) },
   { title: 'events behind', align: 'right', value: ({ sources }) => eventsOf(sumOf(sources)) },
   { title: 'behind', align: 'right', value: ({ sources }) => secondsOf(sumOf(sources)) },
   { title: 'moved', align: 'right', value: ({ sources }) => sum(sources.map(({ moved }) => moved)) },

@@ -11,6 +11,8 @@ export interface Column<Row> {
   value(row: Row): Cell;
   /** Default: right where every cell is a number. */
   readonly align?: 'left' | 'right';
+  /** The column goes first where lines may not be this long, so that others keep their room. */
+  readonly from?: number;
 }
 
 export interface TableOptions {
@@ -23,10 +25,11 @@ const NARROWEST = 8;
 
 /** A table with a title row, ending in a newline; numbers get thousands separators, absent values a dash. */
 export function table<Row>(
-  columns: readonly Column<Row>[],
+  all: readonly Column<Row>[],
   rows: readonly Row[],
   { width }: TableOptions = {},
 ): string {
+  const columns = all.filter(({ from = 0 }) => width === undefined || width >= from);
   const cells = rows.map((row) => columns.map((column) => column.value(row)));
   const texts = cells.map((row) => row.map(textOf));
   const isRight = columns.map(({ align }, at) => (align ?? alignOf(cells.map((row) => row[at]))) === 'right');

@@ -207,6 +207,29 @@ describe('cli/terminal/lag-table', () => {
     expect(central[0]).toMatchObject({ in_per_second: 300, out_per_second: 800, eta_seconds: 120 });
   });
 
+  test('on a narrow terminal what matters keeps its room', () => {
+    const dead = queue({
+      queue: 'a_long_name_of_a_queue',
+      dead: 1_234,
+      retrying: 5_678,
+      inPerSecond: 3,
+      outPerSecond: 4,
+    });
+    const shown = (width: number) =>
+      lagText(report([source({ state: 'halted', reason: 'No.' })], [dead]), {
+        by: undefined,
+        maxSeconds: 60,
+        width,
+      });
+    for (const width of [60, 80]) {
+      const tables = shown(width).split('\n');
+      expect(tables[1]).toContain('1,234');
+      for (const line of tables) expect(line.length).toBeLessThanOrEqual(width);
+    }
+    expect(shown(80)).toContain('out/s');
+    expect(shown(79)).not.toContain('out/s');
+  });
+
   test('a batch that takes long is shown with its progress, under the reason if there is one', () => {
     const batches = [{ slot: 'orders#1', done: 87_000, events: 490_000, seconds: 125 }];
     const lines = text(report([source()], [queue({ batches, reason: 'It is slow.' })])).split('\n');
