@@ -1,18 +1,27 @@
-// Rows in COPY's binary format: splits a buffer into rows, and reads single fields without decoding the rest. Pure.
+// Central's rows in COPY's binary format: splits a buffer into rows, and reads single fields without decoding the rest. Pure.
+import {
+  COUNT_BYTES,
+  fieldsEnd,
+  LENGTH_BYTES,
+  NULL_LENGTH,
+  POSTGRES_EPOCH_MS,
+  rowEnd,
+  viewOf,
+} from '../postgres/binary-copy.ts';
 import { CENTRAL_COLUMNS } from './columns.ts';
 
-const NULL = -1;
-/** PostgreSQL counts from the year 2000, in microseconds. */
-const YEAR_2000_US = 946_684_800_000_000;
-/** Behind the number of fields and the length of the first one, which is the time. */
-const TIME_AT = 6;
+/** The first field is the time. */
+const TIME_AT = COUNT_BYTES + LENGTH_BYTES;
+/** A row's time can be read when this much of the row is there. */
+export const TIME_END = TIME_AT + 8;
 
 /** The single rows of buffers that hold whole ones, without header and trailer. */
 export function splitRows(chunks: readonly Buffer[]): Buffer[] {
   return chunks.flatMap((chunk) => {
+    const view = viewOf(chunk);
     const rows: Buffer[] = [];
     for (let at = 0; at < chunk.length; ) {
-      const end = fieldsOf(chunk, at).end;
+      const end = wholeRowEnd(view, at);
       rows.push(chunk.subarray(at, end));
       at = end;
     }
@@ -22,32 +31,27 @@ export function splitRows(chunks: readonly Buffer[]): Buffer[] {
 
 /** The first row of a buffer that holds whole ones. */
 export function firstRow(chunk: Buffer): Buffer {
-  return chunk.subarray(0, fieldsOf(chunk, 0).end);
+  return chunk.subarray(0, wholeRowEnd(viewOf(chunk), 0));
 }
 
 /** The text of one of central's columns in a row, e.g. `ev_extra4`; invalid bytes are shown as they can be. */
 export function textIn(row: Buffer, column: string): string | undefined {
   const index = CENTRAL_COLUMNS.split(', ').indexOf(column);
-  const field = fieldsOf(row, 0).fields[index];
-  return field === undefined ? undefined : row.toString('utf8', field.from, field.to);
+  const view = viewOf(row);
+  if (index < 0 || index >= view.getInt16(0)) return undefined;
+  const at = fieldsEnd(view, COUNT_BYTES, index);
+  const length = view.getInt32(at);
+  const from = at + LENGTH_BYTES;
+  return length === NULL_LENGTH ? undefined : row.toString('utf8', from, from + length);
 }
 
 /** The time of the event, in microseconds since 1970; the beginning of the row is enough. */
 export function instantIn(row: Buffer): number {
-  return Number(row.readBigInt64BE(TIME_AT)) + YEAR_2000_US;
+  return Number(row.readBigInt64BE(TIME_AT)) + POSTGRES_EPOCH_MS * 1_000;
 }
 
-function fieldsOf(
-  data: Buffer,
-  at: number,
-): { end: number; fields: ({ from: number; to: number } | undefined)[] } {
-  const fields: ({ from: number; to: number } | undefined)[] = [];
-  let next = at + 2;
-  for (let left = data.readInt16BE(at); left > 0; left--) {
-    const length = data.readInt32BE(next);
-    next += 4;
-    fields.push(length === NULL ? undefined : { from: next, to: next + length });
-    if (length > 0) next += length;
-  }
-  return { end: next, fields };
+function wholeRowEnd(view: DataView, at: number): number {
+  const end = rowEnd(view, at);
+  if (end < 0) throw new RangeError(`A row of ${view.byteLength - at} bytes needs ${-end - at}.`);
+  return end;
 }

@@ -7,17 +7,14 @@ import { failPoint } from '../lifecycle/fail-point.ts';
 import type { WatchedService } from '../lifecycle/service-set.ts';
 import { TIMING } from '../lifecycle/timing.ts';
 import { wait } from '../lifecycle/wait.ts';
+import { PendingTicks } from './pending-ticks.ts';
 
 export class CentralTicker implements WatchedService {
   readonly name = 'central ticker';
   readonly #link: CentralLink;
   readonly #onTrouble: (error: unknown) => void;
   readonly #stopped = new AbortController();
-  /**
-   * By queue and lane: the newest transaction that no tick is known to cover. Commits of one lane follow one another, so a
-   * tick that covers the newest covers all of them; it says nothing about other lanes.
-   */
-  readonly #pending = new Map<string, Map<string, number>>();
+  readonly #pending = new PendingTicks();
   #wake: (() => void) | undefined;
   turns = 0;
 
@@ -28,20 +25,19 @@ export class CentralTicker implements WatchedService {
 
   /** Transaction `xid` has committed events into `queue`; `lane`: who commits one after the other. */
   committed(queue: string, xid: number, lane: string): void {
-    const lanes = this.#pending.get(queue) ?? new Map<string, number>();
-    this.#pending.set(queue, lanes.set(lane, xid));
+    this.#pending.committed(queue, xid, lane);
     this.#wake?.();
   }
 
   async run(): Promise<void> {
     const { signal } = this.#stopped;
-    while (!signal.aborted || this.#pending.size > 0) {
+    while (!signal.aborted || !this.#pending.isEmpty) {
       this.turns += 1;
-      if (this.#pending.size === 0) await this.#next();
-      const beganMs = performance.now();
+      if (this.#pending.isEmpty) await this.#next();
+      const dueInMs = this.#pending.dueInMs ?? 0;
+      if (dueInMs > 0) await wait(dueInMs);
       try {
-        await this.#tickPending();
-        await wait(Math.max(0, TIMING.centralTicks.apartMs - (performance.now() - beganMs)));
+        await this.#pending.ask((queue, xid) => this.#tick(queue, xid));
       } catch (error) {
         this.#onTrouble(error);
         // Upkeep of the next mover finds what is not ticked now.
@@ -65,20 +61,15 @@ export class CentralTicker implements WatchedService {
     this.#wake?.();
   }
 
-  async #tickPending(): Promise<void> {
-    for (const [queue, lanes] of [...this.#pending]) {
-      for (const [lane, xid] of [...lanes]) {
-        await failPoint('tick:before');
-        const rows = await this.#link.query<{ covered: boolean }>(
-          `select ${LAZILY}, tributary.tick($1, $2) as covered`,
-          [queue, xid],
-        );
-        await failPoint('tick:after');
-        this.turns += 1;
-        if (rows[0]?.covered && lanes.get(lane) === xid) lanes.delete(lane);
-      }
-      if (lanes.size === 0) this.#pending.delete(queue);
-    }
+  async #tick(queue: string, xid: number): Promise<boolean> {
+    await failPoint('tick:before');
+    const rows = await this.#link.query<{ covered: boolean }>(
+      `select ${LAZILY}, tributary.tick($1, $2) as covered`,
+      [queue, xid],
+    );
+    await failPoint('tick:after');
+    this.turns += 1;
+    return rows[0]?.covered === true;
   }
 
   async #next(): Promise<void> {

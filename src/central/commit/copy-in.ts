@@ -2,12 +2,10 @@
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
+import { COPY_HEADER, COPY_TRAILER } from '../../postgres/binary-copy.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import { CENTRAL_COLUMNS } from '../columns.ts';
 
-/** Signature, flags, length of the header's extension. */
-export const COPY_HEADER = Buffer.concat([Buffer.from('PGCOPY\n\xff\r\n\0', 'latin1'), Buffer.alloc(8)]);
-export const COPY_TRAILER = Buffer.from([0xff, 0xff]);
 /** Central processes at least this fast what it has received. */
 const CENTRAL_BYTES_PER_MS = 1024;
 

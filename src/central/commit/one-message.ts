@@ -4,10 +4,11 @@
 // statement, which gives the transaction its id, fails where the table is another one by now.
 // Fails by: nothing is there unless the whole message arrived; then as in commit.ts.
 import { sqlstateOf } from '../../errors/sqlstate.ts';
+import { COPY_HEADER, COPY_TRAILER } from '../../postgres/binary-copy.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import { literal } from '../../postgres/quote.ts';
 import type { Committed } from './committed.ts';
-import { COPY_HEADER, COPY_TRAILER, copyInSql } from './copy-in.ts';
+import { copyInSql } from './copy-in.ts';
 import { tickSql } from './tick-sql.ts';
 
 export interface OneMessage {

@@ -1,5 +1,5 @@
 // The window of a repair, read piece by piece: it may be larger than memory. What central holds already is left out on the way.
-import { instantIn, splitRows, textIn } from '../../central/copy-rows.ts';
+import { instantIn, splitRows, TIME_END, textIn } from '../../central/copy-rows.ts';
 import type { KnownEvents } from '../../central/history.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import { endCopyOut, startCopyOut } from '../../shards/copy-out.ts';
@@ -25,9 +25,6 @@ export interface Survey {
   readonly from: number;
   readonly to: number;
 }
-
-/** A row of COPY: two bytes of count, four of length, eight of time. */
-const TIME_BYTES = 14;
 
 export async function survey(shard: Connection, part: RepairWindow): Promise<Survey> {
   let [rows, from, to] = [0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
@@ -90,7 +87,7 @@ class LargeRow {
       return;
     }
     this.#head = Buffer.concat([this.#head, bytes]);
-    if (this.#head.length < TIME_BYTES) return;
+    if (this.#head.length < TIME_END) return;
     this.#isKnown = this.#known.has(firstEventId, instantIn(this.#head));
     if (!this.#isKnown) yield { bytes: this.#head, rows: 1 };
     this.#head = undefined;

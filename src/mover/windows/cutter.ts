@@ -1,7 +1,14 @@
 // Cuts the binary COPY stream of a shard into pieces of windows: reads lengths, strips our two columns, never decodes.
-// Pure: bytes in, pieces out. A row is int16 field count, then per field int32 length and bytes; the stream has a header
-// of 11 + 4 + 4 bytes and ends with a field count of -1.
+// Pure: bytes in, pieces out.
 import { TributaryError } from '../../errors/tributary-error.ts';
+import {
+  COPY_HEADER,
+  COUNT_BYTES,
+  fieldsEnd,
+  LENGTH_BYTES,
+  NO_MORE_ROWS,
+  viewOf,
+} from '../../postgres/binary-copy.ts';
 import { ORIGIN_TAKEN } from '../../shards/copy-out.ts';
 
 /** Whole rows of one window, as central's COPY wants them. */
@@ -23,12 +30,13 @@ export interface CutterOptions {
   readonly oversizeBytes?: number;
 }
 
-const HEADER_BYTES = 19;
-/** int16 count + int4 column (4 + 4) + int8 column (4 + 8). */
-const PREFIX_BYTES = 22;
-/** The prefix less the two bytes that become the new field count. */
-const STRIPPED_BYTES = PREFIX_BYTES - 2;
-const NO_MORE = -1;
+/** Our two columns are the first ones: an int4, the window's number, and an int8, the event's id. */
+const OWN_FIELDS = 2;
+const NUMBER_AT = COUNT_BYTES + LENGTH_BYTES;
+const ID_AT = NUMBER_AT + 4 + LENGTH_BYTES;
+const PREFIX_BYTES = ID_AT + 8;
+/** The prefix less the bytes that become the new field count. */
+const STRIPPED_BYTES = PREFIX_BYTES - COUNT_BYTES;
 
 export class Cutter {
   readonly #oversizeBytes: number;
@@ -36,7 +44,7 @@ export class Cutter {
   #kept: Buffer[] = [];
   #keptBytes = 0;
   /** Bytes that the row at the start of `#kept` is known to need. */
-  #needed = HEADER_BYTES;
+  #needed = COPY_HEADER.length;
   #hasHeader = false;
   #hasEnded = false;
 
@@ -92,7 +100,7 @@ export class Cutter {
   }
 
   #cutWhole(data: Buffer, pieces: RowPiece[]): Buffer {
-    const from = this.#hasHeader ? 0 : HEADER_BYTES;
+    const from = this.#hasHeader ? 0 : COPY_HEADER.length;
     this.#hasHeader = true;
     return data.subarray(this.#cutRows(data, from, pieces));
   }
@@ -100,11 +108,11 @@ export class Cutter {
   /** The row at the start of what is held is too large: from now on its bytes are handed on as they come. */
   #beginOversized(pieces: RowPiece[]): void {
     const data = this.#takeKept();
-    const fields = data.readInt16BE(0);
-    const marked = data.readInt32BE(6);
-    const row = new OversizedRow(marked & (ORIGIN_TAKEN - 1), Number(data.readBigInt64BE(14)), fields - 2);
-    const count = Buffer.alloc(2);
-    count.writeInt16BE(fields - 2);
+    const fields = data.readInt16BE(0) - OWN_FIELDS;
+    const marked = data.readInt32BE(NUMBER_AT);
+    const row = new OversizedRow(marked & (ORIGIN_TAKEN - 1), Number(data.readBigInt64BE(ID_AT)), fields);
+    const count = Buffer.alloc(COUNT_BYTES);
+    count.writeInt16BE(fields);
     pieces.push({ ...row.piece(count, 'first'), rows: 1, taken: marked >= ORIGIN_TAKEN ? 1 : 0 });
     this.#oversized = row;
     this.#keep(data.subarray(PREFIX_BYTES));
@@ -118,13 +126,13 @@ export class Cutter {
     this.#keep(data.subarray(end));
     if (!row.hasEnded) return false;
     this.#oversized = undefined;
-    this.#needed = 2;
+    this.#needed = COUNT_BYTES;
     return true;
   }
 
   /** Moves whole rows together in place, without our columns; returns where the first incomplete row begins. */
   #cutRows(data: Buffer, from: number, pieces: RowPiece[]): number {
-    const view = new DataView(data.buffer, data.byteOffset, data.length);
+    const view = viewOf(data);
     let at = from;
     let piece:
       | { k: number; begin: number; to: number; rows: number; first: number; last: number; taken: number }
@@ -143,21 +151,21 @@ export class Cutter {
     for (;;) {
       const end = this.#rowEnd(view, at);
       if (end === undefined) break;
-      if (end === NO_MORE) {
+      if (end === NO_MORE_ROWS) {
         this.#hasEnded = true;
-        at += 2;
+        at += COUNT_BYTES;
         break;
       }
-      const marked = view.getInt32(at + 6);
+      const marked = view.getInt32(at + NUMBER_AT);
       const k = marked & (ORIGIN_TAKEN - 1);
-      const id = Number(view.getBigInt64(at + 14));
+      const id = Number(view.getBigInt64(at + ID_AT));
       if (piece === undefined || piece.k !== k) {
         close();
         piece = { k, begin: at, to: at, rows: 0, first: id, last: id, taken: 0 };
       }
       const fields = view.getInt16(at);
       const body = at + STRIPPED_BYTES;
-      view.setInt16(body, fields - 2);
+      view.setInt16(body, fields - OWN_FIELDS);
       data.copyWithin(piece.to, body, end);
       piece.to += end - body;
       piece.rows += 1;
@@ -171,21 +179,14 @@ export class Cutter {
 
   /** Where the row at `at` ends; undefined while bytes are missing (then `#needed` says how many are known to be). */
   #rowEnd(view: DataView, at: number): number | undefined {
-    const size = view.byteLength;
-    if (at + 2 > size) return this.#need(at + 2 - at);
+    if (at + COUNT_BYTES > view.byteLength) return this.#need(COUNT_BYTES);
     const fields = view.getInt16(at);
-    if (fields === -1) return NO_MORE;
-    if (fields < 2) {
+    if (fields === NO_MORE_ROWS) return NO_MORE_ROWS;
+    if (fields < OWN_FIELDS) {
       throw new TributaryError(`A COPY row has ${fields} fields.`, { code: 'copy-format', kind: 'internal' });
     }
-    let end = at + 2;
-    for (let field = 0; field < fields; field++) {
-      if (end + 4 > size) return this.#need(end + 4 - at);
-      const length = view.getInt32(end);
-      end += 4 + (length > 0 ? length : 0);
-    }
-    if (end > size) return this.#need(end - at);
-    return end;
+    const end = fieldsEnd(view, at + COUNT_BYTES, fields);
+    return end < 0 ? this.#need(-end - at) : end;
   }
 
   #need(bytes: number): undefined {
@@ -222,10 +223,10 @@ class OversizedRow {
         at += bytes;
         this.#bytesLeft -= bytes;
       } else {
-        if (data.length - at < 4) return at;
+        if (data.length - at < LENGTH_BYTES) return at;
         this.#bytesLeft = Math.max(0, data.readInt32BE(at));
         this.#fieldsLeft -= 1;
-        at += 4;
+        at += LENGTH_BYTES;
       }
     }
     return at;

@@ -1,5 +1,6 @@
 // Hands on small windows whose events came with the round: records become rows as central's COPY wants them.
 import { failPoint } from '../../lifecycle/fail-point.ts';
+import { fieldsEnd, LENGTH_BYTES, viewOf } from '../../postgres/binary-copy.ts';
 import { ORIGIN_TAKEN } from '../../shards/copy-out.ts';
 import type { InlineRows } from '../../shards/inline-read.ts';
 import type { MoverContext } from '../context.ts';
@@ -28,12 +29,14 @@ export async function handOnInline(found: readonly InlineFound[], context: Mover
   }
 }
 
-/** int32 count, then int32 type and int32 length before each field; the first two fields are an int4 and an int8 of ours. */
-const RECORD_PREFIX_BYTES = 4 + (8 + 4) + (8 + 8);
+/** A record is an int32 count, then for each field its int32 type and a field as COPY has it; two of ours come first: an int4, an int8. */
+const TYPE_BYTES = 4;
+const RECORD_PREFIX_BYTES = 4 + (TYPE_BYTES + LENGTH_BYTES + 4) + (TYPE_BYTES + LENGTH_BYTES + 8);
 const OWN_FIELDS = 2;
 
 /** Moves the rows together in place, as int16 count and per field int32 length and bytes, without our columns. */
 export function pieceOf(k: number, { count, records }: InlineRows): RowPiece {
+  const view = viewOf(records);
   let to = 0;
   let at = 0;
   let taken = 0;
@@ -47,9 +50,9 @@ export function pieceOf(k: number, { count, records }: InlineRows): RowPiece {
     at += RECORD_PREFIX_BYTES;
     to = records.writeInt16BE(fields, to);
     for (let field = 0; field < fields; field += 1) {
-      const end = at + 8 + Math.max(0, records.readInt32BE(at + 4));
-      records.copyWithin(to, at + 4, end);
-      to += end - at - 4;
+      const end = fieldsEnd(view, at + TYPE_BYTES, 1);
+      records.copyWithin(to, at + TYPE_BYTES, end);
+      to += end - at - TYPE_BYTES;
       at = end;
     }
   }

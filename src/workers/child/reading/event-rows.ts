@@ -1,6 +1,15 @@
 // Rows of a batch in the two forms in which they are read: texts from a cursor, and bytes of a binary COPY, decoded only
 // where somebody asks.
 import type { EventRow } from '../../../handler/event.ts';
+import {
+  COPY_HEADER,
+  COUNT_BYTES,
+  fieldsEnd,
+  LENGTH_BYTES,
+  POSTGRES_EPOCH_MS,
+  rowEnd,
+  viewOf,
+} from '../../../postgres/binary-copy.ts';
 
 const TIMESTAMP = /^(\d{4,}-\d\d-\d\d) (\d\d:\d\d:\d\d)(\.\d+)?([+-]\d\d)(:?\d\d)?(:\d\d)?$/;
 
@@ -55,37 +64,38 @@ export const BINARY_COLUMNS =
   'ev_id, ev_time, ev_retry, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4, ev_txid';
 
 const FIELDS = 10;
-const HEADER_BYTES = 19;
-/** PostgreSQL counts from 2000-01-01. */
-const EPOCH_MS = Date.UTC(2000, 0, 1);
+/** From the first field's length on, past an int8 and a timestamp: the length of the third field, how often it was retried. */
+const RETRY_AT = 2 * (LENGTH_BYTES + 8);
 const INFINITY = 9_223_372_036_854_775_807n;
 
 class BinaryRow implements EventRow {
   readonly #bytes: Buffer;
+  readonly #view: DataView;
   /** Of the first field's length. */
   readonly #at: number;
 
-  constructor(bytes: Buffer, at: number) {
+  /** @param view over the same bytes. */
+  constructor(bytes: Buffer, view: DataView, at: number) {
     this.#bytes = bytes;
+    this.#view = view;
     this.#at = at;
   }
 
   get id(): number {
-    return Number(this.#bytes.readBigInt64BE(this.#at + 4));
+    return Number(this.#view.getBigInt64(this.#at + LENGTH_BYTES));
   }
 
   get retry(): number {
-    const at = this.#at + 24;
-    return this.#bytes.readInt32BE(at) < 0 ? 0 : this.#bytes.readInt32BE(at + 4);
+    return this.wasPutOff ? this.#view.getInt32(this.#at + RETRY_AT + LENGTH_BYTES) : 0;
   }
 
   get wasPutOff(): boolean {
-    return this.#bytes.readInt32BE(this.#at + 24) >= 0;
+    return this.#view.getInt32(this.#at + RETRY_AT) >= 0;
   }
 
   get time(): Date {
     // Milliseconds are cut, not rounded towards 2000.
-    return new Date(EPOCH_MS + Math.floor(Number(this.#micros) / 1_000));
+    return new Date(POSTGRES_EPOCH_MS + Math.floor(Number(this.#micros) / 1_000));
   }
 
   get timeText(): string {
@@ -93,54 +103,41 @@ class BinaryRow implements EventRow {
     if (micros === INFINITY) return 'infinity';
     if (micros === -INFINITY - 1n) return '-infinity';
     const rest = ((micros % 1_000_000n) + 1_000_000n) % 1_000_000n;
-    const seconds = new Date(EPOCH_MS + Number((micros - rest) / 1_000n)).toISOString().slice(0, 19);
+    const seconds = new Date(POSTGRES_EPOCH_MS + Number((micros - rest) / 1_000n)).toISOString().slice(0, 19);
     return `${seconds}.${String(rest).padStart(6, '0')}Z`;
   }
 
   text(place: number): string | null {
-    let at = this.#at + 24;
-    for (let field = -1; field < place; field++) at += 4 + Math.max(0, this.#bytes.readInt32BE(at));
-    const length = this.#bytes.readInt32BE(at);
-    return length < 0 ? null : this.#bytes.toString('utf8', at + 4, at + 4 + length);
+    const at = fieldsEnd(this.#view, this.#at + RETRY_AT, place + 1);
+    const length = this.#view.getInt32(at);
+    const from = at + LENGTH_BYTES;
+    return length < 0 ? null : this.#bytes.toString('utf8', from, from + length);
   }
 
   get txid(): string {
-    let at = this.#at;
-    for (let field = 0; field < FIELDS - 1; field++) at += 4 + Math.max(0, this.#bytes.readInt32BE(at));
-    return String(this.#bytes.readBigInt64BE(at + 4));
+    const at = fieldsEnd(this.#view, this.#at, FIELDS - 1);
+    return String(this.#view.getBigInt64(at + LENGTH_BYTES));
   }
 
   get size(): number {
-    let at = this.#at;
-    for (let field = 0; field < FIELDS; field++) at += 4 + Math.max(0, this.#bytes.readInt32BE(at));
-    return at - this.#at;
+    return fieldsEnd(this.#view, this.#at, FIELDS) - this.#at;
   }
 
   get #micros(): bigint {
-    return this.#bytes.readBigInt64BE(this.#at + 16);
+    return this.#view.getBigInt64(this.#at + 8 + 2 * LENGTH_BYTES);
   }
 }
 
 /** The whole rows in a binary COPY of BINARY_COLUMNS, or in its beginning. */
 export function binaryRows(bytes: Buffer): BinaryRow[] {
+  const view = viewOf(bytes);
   const rows: BinaryRow[] = [];
-  let at = HEADER_BYTES;
-  while (at + 2 <= bytes.length && bytes.readInt16BE(at) === FIELDS) {
-    const start = at + 2;
-    const end = endOfRow(bytes, start);
-    if (end === undefined) break;
-    rows.push(new BinaryRow(bytes, start));
+  let at = COPY_HEADER.length;
+  while (at + COUNT_BYTES <= bytes.length && view.getInt16(at) === FIELDS) {
+    const end = rowEnd(view, at);
+    if (end < 0) break;
+    rows.push(new BinaryRow(bytes, view, at + COUNT_BYTES));
     at = end;
   }
   return rows;
-}
-
-/** @returns undefined where the bytes end before the row does. */
-function endOfRow(bytes: Buffer, start: number): number | undefined {
-  let at = start;
-  for (let field = 0; field < FIELDS; field++) {
-    if (at + 4 > bytes.length) return undefined;
-    at += 4 + Math.max(0, bytes.readInt32BE(at));
-  }
-  return at <= bytes.length ? at : undefined;
 }

@@ -1,10 +1,10 @@
 import { PassThrough } from 'node:stream';
 import { afterEach, describe, expect, test, vi } from 'vitest';
-import { COPY_HEADER } from '../../../../src/central/commit/copy-in.ts';
 import type { MoverContext } from '../../../../src/mover/context.ts';
 import { MemoryBudget } from '../../../../src/mover/limits/memory-budget.ts';
 import type { Parcel } from '../../../../src/mover/parcel.ts';
 import { copyWindows } from '../../../../src/mover/windows/copy-windows.ts';
+import { COPY_HEADER } from '../../../../src/postgres/binary-copy.ts';
 import type { Connection } from '../../../../src/postgres/connection.ts';
 import { dialectOf } from '../../../../src/queue/dialect.ts';
 import type { QueueOnShard } from '../../../../src/shards/queue-on-shard.ts';
