@@ -23,6 +23,7 @@ import { LargeWindows } from '../windows/large-windows.ts';
 import { meet } from './meet-shard.ts';
 import { ShardSession } from './shard-session.ts';
 import { ShardUpkeep } from './shard-upkeep.ts';
+import { TurnPace } from './turn-pace.ts';
 
 export interface ShardLoopOptions {
   readonly context: MoverContext;
@@ -97,7 +98,7 @@ export class ShardLoop implements WatchedService {
         await this.#refreshSources();
         await this.#session();
       } catch (error) {
-        // Whoever waits for a connection is not kept by it.
+        // Stopped while connecting: not a failure.
         if (signal.aborted) break;
         this.#turns += 1;
         this.#isStale = true;
@@ -167,34 +168,26 @@ export class ShardLoop implements WatchedService {
     const openedAtMs = performance.now();
     context.onOccurrence({ kind: 'shard-connected', shard: this.shard.name });
     const upkeep = new ShardUpkeep(this.shard, context);
-    let idleMs = TIMING.centralTicks.apartMs;
-    let chaseMs = TIMING.centralTicks.apartMs;
-    let exactAtMs = 0;
+    const pace = new TurnPace();
     while (!signal.aborted && !this.#isRepaired) {
       this.#turns += 1;
       if (this.#mayRefresh) await this.#refreshSources();
       if (performance.now() - openedAtMs > TIMING.shard.missingQueueMs && this.#missing(queues).length > 0)
         break;
       this.#noteMissing(queues);
-      const beganMs = performance.now();
-      const isExact = beganMs >= exactAtMs;
-      const result = await session.turn(this.#sources, isExact ? 'exact' : 'quick');
+      const result = await session.turn(this.#sources, pace.begin());
       this.#failures = 0;
       this.#troubleEnded();
       if (result.isOutdated) break;
       this.#flushIdle();
       this.#turns += 1;
       await upkeep.runIfDue(connection, this.#sources);
-      // Late committers: while transactions are open at a tick, look for what they commit, less and less often.
-      chaseMs = result.rows > 0 ? TIMING.centralTicks.apartMs : Math.min(TIMING.shard.idleMs, chaseMs * 2);
-      if (isExact || result.rows > 0)
-        exactAtMs = performance.now() + (result.hasOpen ? chaseMs : TIMING.shard.idleMs / 2);
-      idleMs = result.rows > 0 ? TIMING.centralTicks.apartMs : Math.min(TIMING.shard.idleMs, idleMs * 2);
+      pace.ended(result);
       const { backlogged } = result;
       if (result.isToSeparate || backlogged.some(({ isReadable }) => isReadable)) continue;
-      const pause = pauseMs(idleMs, beganMs);
-      if (backlogged.length === 0 && !this.#sources.some(({ isStale }) => isStale)) await wait(pause, signal);
-      else await this.#untilSettledOne(beganMs, Math.max(pause, TIMING.shard.waitingMs));
+      if (backlogged.length === 0 && !this.#sources.some(({ isStale }) => isStale))
+        await wait(pace.pauseMs, signal);
+      else await this.#untilSettledOne(pace);
     }
     if (!signal.aborted) await connection.close();
   }
@@ -214,10 +207,11 @@ export class ShardLoop implements WatchedService {
   }
 
   /** Until central has taken or refused something of the shard; others of its queues are not kept waiting for it. */
-  async #untilSettledOne(beganMs: number, mostMs: number): Promise<void> {
+  async #untilSettledOne(pace: TurnPace): Promise<void> {
     const { signal } = this.#stopped;
+    const mostMs = Math.max(pace.pauseMs, TIMING.shard.waitingMs);
     if (!signal.aborted && !this.#mayRefresh) await this.#changed.next(mostMs);
-    await wait(beganMs + TIMING.centralTicks.apartMs - performance.now(), signal);
+    await wait(pace.leastPauseMs, signal);
   }
 
   /** Empty windows move the position too; stored now and then, in company. */
@@ -277,20 +271,10 @@ export class ShardLoop implements WatchedService {
       source.failed(
         new TributaryError(
           `Queue ${source.queue} does not exist on shard ${this.shard.name}: create it there or take it out of the file.`,
-          {
-            code: 'queue-missing',
-            kind: 'halting',
-          },
+          { code: 'queue-missing', kind: 'halting' },
         ),
         'read',
       );
     }
   }
-}
-
-function pauseMs(idleMs: number, beganMs: number): number {
-  const nowMs = performance.now();
-  const dueMs = Math.max(nowMs, beganMs + idleMs * (1 + Math.random() * 0.2));
-  if (idleMs < TIMING.shard.idleMs) return dueMs - nowMs;
-  return Math.ceil(dueMs / TIMING.shard.idleCompanyMs) * TIMING.shard.idleCompanyMs - nowMs;
 }

@@ -1,18 +1,17 @@
 // Puts the pieces of one COPY together into parcels: a whole window each, or a part of one that is more than `whole`.
 //
 // Invariant: a window is handed on as complete only when a row of a later window, or the stream's trailer, has been seen.
-import type { DeadRow } from '../../central/commit/commit.ts';
 import type { Position } from '../../central/position.ts';
 import { TributaryError } from '../../errors/tributary-error.ts';
-import type { Reader } from '../../shards/copy-out.ts';
 import type { Claim, MemoryBudget } from '../limits/memory-budget.ts';
 import { LEAST_EXPECTED_BYTES } from '../limits/sizes.ts';
 import { makeParcel, type Parcel } from '../parcel.ts';
 import { RowStream } from '../row-stream.ts';
 import type { Source } from '../source/source.ts';
 import type { RowPiece } from './cutter.ts';
-import { type DividedWindow, UNDIVIDED, withPart } from './divided-window.ts';
+import { type DividedWindow, withPart } from './divided-window.ts';
 import type { Found } from './found.ts';
+import { endOf, insideAt, type OpenWindow, openWindow, takeDead } from './open-window.ts';
 
 export interface AssemblerOptions {
   readonly budget: MemoryBudget;
@@ -24,25 +23,10 @@ export interface AssemblerOptions {
   readonly onOriginTaken: (source: Source, rows: number) => void;
 }
 
-interface Open {
-  readonly source: Source;
-  readonly reader: Reader;
-  /** Each goes with the parcel that moves the position over it. */
-  dead: readonly DeadRow[];
-  /** What the next parcel follows. */
-  from: Position;
-  chunks: Buffer[];
-  bytes: number;
-  rows: number;
-  lastEventId: number | undefined;
-  /** Of the parts that are handed on already. */
-  cut: DividedWindow;
-}
-
 const OUTDATED = { code: 'outdated', kind: 'retryable' } as const;
 
 export class Assembler {
-  readonly #windows: Open[];
+  readonly #windows: OpenWindow[];
   readonly #options: AssemblerOptions;
   readonly #claim: Claim;
   readonly #settled: Promise<unknown>[] = [];
@@ -56,17 +40,7 @@ export class Assembler {
   #isAbandoned = false;
 
   constructor(found: readonly Found[], options: AssemblerOptions) {
-    this.#windows = found.map(({ source, reader, dead = [] }) => ({
-      dead,
-      source,
-      reader,
-      from: source.handed,
-      chunks: [],
-      bytes: 0,
-      rows: 0,
-      lastEventId: undefined,
-      cut: UNDIVIDED,
-    }));
+    this.#windows = found.map(openWindow);
     this.#options = options;
     this.#claim = options.budget.claim();
   }
@@ -97,7 +71,7 @@ export class Assembler {
     for (const piece of pieces) {
       await this.#endStream(piece);
       while (this.#next < piece.k) this.#complete();
-      const window = this.#windows[piece.k] as Open;
+      const window = this.#windows[piece.k] as OpenWindow;
       if (piece.part !== undefined) {
         await this.#addPart(window, piece);
         continue;
@@ -159,7 +133,7 @@ export class Assembler {
   }
 
   /** A row larger than `whole`: what came before it goes first, then it goes alone, chunk by chunk. */
-  async #addPart(window: Open, piece: RowPiece): Promise<void> {
+  async #addPart(window: OpenWindow, piece: RowPiece): Promise<void> {
     if (piece.part === 'first') {
       // A cut between two rows of one id would be taken for moved after a crash, and the second row be lost.
       if (window.lastEventId === piece.firstEventId) throw this.#twin(window, piece.firstEventId);
@@ -174,7 +148,7 @@ export class Assembler {
   }
 
   /** There is one place for large rows: one that hardly comes must not keep it for ever. */
-  #leaveWhereSlow({ source }: Open, stream: RowStream | undefined): void {
+  #leaveWhereSlow({ source }: OpenWindow, stream: RowStream | undefined): void {
     const slowly = stream?.bytesPerMsWhereSlow;
     if (slowly === undefined || !this.#options.budget.isOversizeAwaited) return;
     throw new TributaryError(
@@ -200,7 +174,7 @@ export class Assembler {
   }
 
   /** The source rests, so that the shard's others go on. */
-  #twin({ source }: Open, id: number): TributaryError {
+  #twin({ source }: OpenWindow, id: number): TributaryError {
     const error = new TributaryError(
       `Two events of ${source.shard}:${source.queue} have the id ${id}, and one is larger than mover.whole.`,
       { code: 'oversized-twin', kind: 'halting', remedy: 'Raise `mover.whole`.' },
@@ -209,16 +183,16 @@ export class Assembler {
     return error;
   }
 
-  #emitStream(window: Open, { firstEventId }: RowPiece): RowStream {
+  #emitStream(window: OpenWindow, { firstEventId }: RowPiece): RowStream {
     const stream = new RowStream();
     const { source, from } = window;
     if (!source.follows(from)) throw outdated();
-    const to = this.#insideAt(window, firstEventId);
+    const to = insideAt(window, firstEventId);
     window.lastEventId = firstEventId;
     window.from = to;
     source.handOn(to);
     this.#rows += 1;
-    const dead = this.#takeDead(window, to);
+    const dead = takeDead(window, to);
     const { parcel, settled } = makeParcel({ source, from, chunks: stream, bytes: 0, rows: 1, to, dead });
     this.#settled.push(
       settled.then((error) => {
@@ -230,39 +204,22 @@ export class Assembler {
     return stream;
   }
 
-  /** With an earlier parcel they would be found, and kept, a second time after a crash; with a later one they would be lost. */
-  #takeDead(window: Open, { inside }: Position): readonly DeadRow[] {
-    const { dead } = window;
-    const isDue = ({ id }: DeadRow) => inside === undefined || id === undefined || id <= inside.lastEventId;
-    window.dead = dead.filter((one) => !isDue(one));
-    return dead.filter(isDue);
-  }
-
-  #insideAt({ reader: { window } }: Open, lastEventId: number): Position {
-    const { start, end } = window;
-    return {
-      tick: { id: start.id, timeUs: start.timeUs, eventSeq: start.eventSeq, md5: start.md5 },
-      inside: { end: { id: end.id, timeUs: end.timeUs, eventSeq: end.eventSeq, md5: end.md5 }, lastEventId },
-    };
-  }
-
   #complete(): void {
-    const window = this.#windows[this.#next] as Open;
+    const window = this.#windows[this.#next] as OpenWindow;
     this.#next += 1;
     if (window.cut.parts > 0) this.#options.onCut(window.source, withPart(window.cut, window, true));
-    const { end } = window.reader.window;
-    this.#emit(window, { tick: { id: end.id, timeUs: end.timeUs, eventSeq: end.eventSeq, md5: end.md5 } });
+    this.#emit(window, endOf(window));
     this.#claim.complete();
   }
 
-  #cut(window: Open): void {
+  #cut(window: OpenWindow): void {
     window.cut = withPart(window.cut, window, false);
     this.#options.onCut(window.source, window.cut);
-    this.#emit(window, this.#insideAt(window, window.lastEventId as number));
+    this.#emit(window, insideAt(window, window.lastEventId as number));
     this.#claim.complete();
   }
 
-  #emit(window: Open, to: Position): void {
+  #emit(window: OpenWindow, to: Position): void {
     const { source, chunks, bytes, rows } = window;
     window.chunks = [];
     window.bytes = 0;
@@ -275,7 +232,7 @@ export class Assembler {
     }
     source.readTo(to);
     const { from } = window;
-    const dead = this.#takeDead(window, to);
+    const dead = takeDead(window, to);
     if (rows === 0 && dead.length === 0) return;
     this.#rows += rows;
     source.windows.noteRows({ bytes, rows });
