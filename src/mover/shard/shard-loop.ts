@@ -39,7 +39,7 @@ export class ShardLoop implements WatchedService {
   readonly #options: ShardLoopOptions;
   readonly #largeWindows: LargeWindows;
   readonly #stopped = new AbortController();
-  /** A parcel has ended, or an aside has, or the loop is to end. */
+  /** A parcel has ended, or a large window has, or the loop is to end. */
   readonly #changed = new Signal();
   #turns = 0;
   #sources: Source[] = [];

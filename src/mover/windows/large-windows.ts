@@ -1,6 +1,6 @@
 // Large windows of one shard, each read over a connection of its own while the shard's other queues go on.
 //
-// Invariant: a source that is read aside is in no round and is not begun anew until its aside has ended and all of its
+// Invariant: a source that is read alone is in no round and is not begun anew until that reading has ended and all of its
 // parcels have: then it goes on from central's position.
 import type { Shard } from '../../config/config.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
