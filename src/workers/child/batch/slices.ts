@@ -11,7 +11,7 @@ import { inPieces } from '../groups/coalesce.ts';
 import { assertOfEvents } from '../narrowing/central-trouble.ts';
 import type { Loss } from '../narrowing/losses.ts';
 import { markNarrowing, openNarrowing } from '../narrowing/narrowing.ts';
-import { condemned, firstWidth, nextSlice, nextWidth } from '../narrowing/slice-plan.ts';
+import { condemned, SlicePlan } from '../narrowing/slice-plan.ts';
 import { estimate } from '../reading/estimate.ts';
 import { readAhead } from '../reading/read-ahead.ts';
 import { sliceEnd } from '../reading/same-id.ts';
@@ -37,11 +37,11 @@ export async function inSlices(
   const { membership, record, recorder, source, size } = work.environment;
   const { suspect: killer, lastEventId } = await openNarrowing(work.connection, membership, work.batch, call);
   const suspect = loss === undefined ? killer : { ...loss, deaths: loss.times, kills: 0 };
-  const options = { suspect, isRecorded: loss !== undefined || recorder !== undefined };
+  const plan = new SlicePlan({ suspect, isRecorded: loss !== undefined || recorder !== undefined });
+  const isNarrowing = isHunting || loss !== undefined;
   const verdicts = { killer: condemned(killer), ...(condemned(suspect) === undefined ? {} : { loss }) };
   const { token } = work.batch;
   let afterId = lastEventId;
-  let width = firstWidth(suspect);
   for (;;) {
     const read = await readAhead(() => work.transaction(), { token, source, size, afterId });
     const { events } = read;
@@ -49,10 +49,7 @@ export async function inSlices(
     if (events.length === 0) break;
     const ids = events.map(({ id }) => id);
     for (let from = 0, end = 0; from < events.length; from = end) {
-      const slice =
-        isHunting || loss !== undefined
-          ? nextSlice(ids, from, { width, ...options })
-          : { end: sliceEnd(ids, from, width), isMarked: false };
+      const slice = isNarrowing ? plan.narrowing(ids, from) : plan.plain(ids, from);
       end = await allowed(work, ids, { from, end: slice.end });
       const isMarked = isHunting && slice.isMarked;
       try {
@@ -64,7 +61,7 @@ export async function inSlices(
         end = from + ids.slice(from, end).filter((id) => id <= last).length;
       }
       afterId = ids[end - 1];
-      width = nextWidth(width, afterId ?? 0, suspect);
+      plan.passed(afterId ?? 0);
     }
   }
   const transaction = work.transaction();

@@ -12,7 +12,7 @@ import type { CoopBatch } from '../../../queue/coop.ts';
 import type { BatchEnvironment, BatchResult } from '../batch-environment.ts';
 import { Abandoned } from '../call/handler-call.ts';
 import { hasNarrowing, markNarrowing, type Narrowing, openNarrowing } from '../narrowing/narrowing.ts';
-import { condemned, firstWidth, nextSlice, nextWidth } from '../narrowing/slice-plan.ts';
+import { condemned, SlicePlan } from '../narrowing/slice-plan.ts';
 import { suspicionOf } from '../narrowing/suspicion.ts';
 import { HandedBack } from '../rate-limit.ts';
 import { estimate } from '../reading/estimate.ts';
@@ -121,9 +121,8 @@ class FreeRun {
     const { recorder, source, size } = environment;
     const { isHunting, narrowing } = this.#past;
     const suspect = narrowing?.suspect;
-    const isRecorded = recorder !== undefined;
+    const plan = new SlicePlan({ suspect, isRecorded: recorder !== undefined });
     let afterId = narrowing?.lastEventId;
-    let width = firstWidth(suspect);
     for (let isAll = false; !isAll; ) {
       // What is read and not passed stays within what one reading may hold, also behind an event that takes long.
       await this.#untilLess(() => this.#progress.size >= size.rows);
@@ -138,15 +137,13 @@ class FreeRun {
       this.#read += read.events.length;
       const ids = read.events.map(({ id }) => id);
       for (let from = 0, end = 0; from < ids.length; from = end) {
-        const slice = isHunting
-          ? nextSlice(ids, from, { width, suspect, isRecorded })
-          : { end: ids.length, isMarked: false };
+        const slice = isHunting ? plan.narrowing(ids, from) : { end: ids.length, isMarked: false };
         end = slice.end;
         const events = read.events.slice(from, end);
         if (slice.isMarked) await this.#hunt(events, condemned(suspect));
         else await this.#dispatch.feed(events);
         afterId = ids[end - 1];
-        width = nextWidth(width, afterId ?? 0, suspect);
+        plan.passed(afterId ?? 0);
       }
     }
     await this.#dispatch.finish();

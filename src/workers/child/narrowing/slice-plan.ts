@@ -21,16 +21,6 @@ export interface SuspectSlice {
   readonly kills: number;
 }
 
-/** The widest slice to begin with, after `suspect` killed a worker. */
-export function firstWidth(suspect: SuspectSlice | undefined): number {
-  return suspect === undefined ? WIDEST : Math.max(1, Math.floor(suspect.events / NARROWING));
-}
-
-/** After a slice that went well and ended at `last`: wider only once everything under suspicion is behind. */
-export function nextWidth(width: number, last: number, suspect: SuspectSlice | undefined): number {
-  return suspect !== undefined && last < suspect.last ? width : Math.min(WIDEST, width * 2);
-}
-
 /** The id of the event that is guilty beyond doubt. */
 export function condemned(suspect: SuspectSlice | undefined): number | undefined {
   if (suspect === undefined || suspect.events !== 1) return undefined;
@@ -44,25 +34,46 @@ export interface Slice {
   readonly isMarked: boolean;
 }
 
-export interface SliceOptions {
-  readonly width: number;
+export interface SlicePlanOptions {
+  /** The events that killed a worker, or that the connection was lost with. */
   readonly suspect: SuspectSlice | undefined;
-  /** Whoever dies leaves word of the call that it was in: what is not under suspicion can be handled in one go. */
+  /** A worker that dies leaves word of the call that it was in: what is not under suspicion can be handled in one go. */
   readonly isRecorded: boolean;
 }
 
-/** The slice that begins at `from`, of events that were read, where a killer is looked for. */
-export function nextSlice(
-  ids: readonly number[],
-  from: number,
-  { width, suspect, isRecorded }: SliceOptions,
-): Slice {
-  const end = sliceEnd(ids, from, width);
-  if (suspect === undefined || !isRecorded) return { end, isMarked: true };
-  const id = ids[from] as number;
-  if (id < suspect.first) return { end: firstFrom(ids, suspect.first), isMarked: false };
-  if (id > suspect.last) return { end: ids.length, isMarked: false };
-  return { end: Math.min(end, firstFrom(ids, suspect.last + 1)), isMarked: true };
+/** The slices of one batch, one after the other: narrow around the suspect, wider once it is behind. */
+export class SlicePlan {
+  readonly #suspect: SuspectSlice | undefined;
+  readonly #isRecorded: boolean;
+  #width: number;
+
+  constructor({ suspect, isRecorded }: SlicePlanOptions) {
+    this.#suspect = suspect;
+    this.#isRecorded = isRecorded;
+    this.#width = suspect === undefined ? WIDEST : Math.max(1, Math.floor(suspect.events / NARROWING));
+  }
+
+  /** The slice that begins at `from`, of events that were read, where nothing is looked for. */
+  plain(ids: readonly number[], from: number): Slice {
+    return { end: sliceEnd(ids, from, this.#width), isMarked: false };
+  }
+
+  /** The slice that begins at `from`, where the event is looked for that kills its workers. */
+  narrowing(ids: readonly number[], from: number): Slice {
+    const suspect = this.#suspect;
+    const end = sliceEnd(ids, from, this.#width);
+    if (suspect === undefined || !this.#isRecorded) return { end, isMarked: true };
+    const id = ids[from] as number;
+    if (id < suspect.first) return { end: firstFrom(ids, suspect.first), isMarked: false };
+    if (id > suspect.last) return { end: ids.length, isMarked: false };
+    return { end: Math.min(end, firstFrom(ids, suspect.last + 1)), isMarked: true };
+  }
+
+  /** A slice went well and ended with this event: wider only once everything under suspicion is behind. */
+  passed(lastId: number): void {
+    if (this.#suspect !== undefined && lastId < this.#suspect.last) return;
+    this.#width = Math.min(WIDEST, this.#width * 2);
+  }
 }
 
 function firstFrom(ids: readonly number[], id: number): number {

@@ -2,9 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   condemned,
-  firstWidth,
-  nextSlice,
-  nextWidth,
+  SlicePlan,
   type SuspectSlice,
 } from '../../../../src/workers/child/narrowing/slice-plan.ts';
 import { sliceEnd, usable } from '../../../../src/workers/child/reading/same-id.ts';
@@ -17,10 +15,10 @@ function deathsUntilFound(ids: readonly number[], killer: number): { deaths: num
   let marked: SuspectSlice | undefined;
   let suspect: SuspectSlice | undefined;
   for (;;) {
-    let width = firstWidth(suspect);
+    const plan = new SlicePlan({ suspect, isRecorded: false });
     let hasDied = false;
     while (from < ids.length && !hasDied) {
-      const end = sliceEnd(ids, from, width);
+      const { end } = plan.narrowing(ids, from);
       const slice = ids.slice(from, end);
       const first = slice[0] as number;
       const last = slice.at(-1) as number;
@@ -40,7 +38,7 @@ function deathsUntilFound(ids: readonly number[], killer: number): { deaths: num
       } else {
         done.push(...slice);
         from = end;
-        width = nextWidth(width, last, suspect);
+        plan.passed(last);
       }
     }
     if (!hasDied) return { deaths, done };
@@ -99,18 +97,23 @@ describe('workers/child/narrowing/slice-plan', () => {
   test('where the call is known that a worker died in, only its events are handled in slices', () => {
     const ids = [1, 2, 3, 5, 5, 6, 8, 9];
     const suspect: SuspectSlice = { first: 5, last: 6, events: 3, deaths: 0, kills: 0 };
-    const options = { width: 1, suspect, isRecorded: true };
-    expect(nextSlice(ids, 0, options)).toEqual({ end: 3, isMarked: false });
-    expect(nextSlice(ids, 3, options)).toEqual({ end: 5, isMarked: true });
-    expect(nextSlice(ids, 5, { ...options, width: 8 })).toEqual({ end: 6, isMarked: true });
-    expect(nextSlice(ids, 6, options)).toEqual({ end: 8, isMarked: false });
+    const plan = new SlicePlan({ suspect, isRecorded: true });
+    expect(plan.narrowing(ids, 0)).toEqual({ end: 3, isMarked: false });
+    expect(plan.narrowing(ids, 3)).toEqual({ end: 5, isMarked: true });
+    expect(plan.narrowing(ids, 5)).toEqual({ end: 6, isMarked: true });
+    expect(plan.narrowing(ids, 6)).toEqual({ end: 8, isMarked: false });
   });
 
   test('where it is not known every slice may hold the killer', () => {
     const ids = [1, 2, 3, 4];
     const suspect: SuspectSlice = { first: 2, last: 3, events: 2, deaths: 1, kills: 0 };
-    const marked = { end: 2, isMarked: true };
-    expect(nextSlice(ids, 0, { width: 2, suspect: undefined, isRecorded: true })).toEqual(marked);
-    expect(nextSlice(ids, 0, { width: 2, suspect, isRecorded: false })).toEqual(marked);
+    const unknown = new SlicePlan({ suspect: undefined, isRecorded: true });
+    expect(unknown.narrowing(ids, 0)).toEqual({ end: 4, isMarked: true });
+    const unrecorded = new SlicePlan({ suspect, isRecorded: false });
+    expect(unrecorded.narrowing(ids, 0)).toEqual({ end: 1, isMarked: true });
+    unrecorded.passed(1);
+    expect(unrecorded.narrowing(ids, 1)).toEqual({ end: 2, isMarked: true });
+    unrecorded.passed(3);
+    expect(unrecorded.narrowing(ids, 3)).toEqual({ end: 4, isMarked: true });
   });
 });
