@@ -1,7 +1,7 @@
 // The call of the handler that a worker is in, kept where it outlives the worker: a file without a name that primary and
 // worker both have open. Written before each call (two microseconds), read once the worker is dead.
 //
-// Fails by: nothing that matters. Without the file (no room, no right) a killer is looked for in slices of its batch.
+// Fails by: nothing that matters. Without the file (no room, no right) an event that kills workers is looked for in slices.
 import { randomUUID } from 'node:crypto';
 import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,19 +17,19 @@ export interface Call {
   readonly events: number;
 }
 
-/** The same under the token that the worker had. */
+/** A call with the token that the worker had. */
 export interface LastCall extends Call {
   readonly token: number;
 }
 
-/** Where a worker finds the number of its file. */
+/** The environment variable that gives a worker the descriptor of its file. */
 const VARIABLE = 'TRIBUTARY_LAST_CALL';
-/** Behind stdin, stdout, stderr and the channel. */
+/** The descriptor: behind stdin, stdout, stderr and the channel. */
 const PLACE = 4;
 const FIELDS = ['token', 'startTick', 'endTick', 'first', 'last', 'events'] as const;
 const BYTES = FIELDS.length * 8;
 
-/** The worker's side. */
+/** The worker's side: writes. */
 export class CallRecorder {
   readonly #file: number;
   readonly #bytes = Buffer.alloc(BYTES);
@@ -57,7 +57,7 @@ export class CallRecorder {
     this.#write();
   }
 
-  /** No call can be to blame from here on. */
+  /** No call is at work from here on. */
   clear(): void {
     this.#bytes.fill(0);
     this.#write();
@@ -67,12 +67,12 @@ export class CallRecorder {
     try {
       writeSync(this.#file, this.#bytes, 0, BYTES, 0);
     } catch {
-      // No room: what is in the file names another batch, or another event of this one, which is found innocent.
+      // No room: the file names another batch, or another event of this one, which is tried alone and does no harm.
     }
   }
 }
 
-/** The primary's side. */
+/** The primary's side: reads. */
 export class CallRecord {
   readonly #file: number | undefined;
 
@@ -89,7 +89,7 @@ export class CallRecord {
     return this.#file !== undefined;
   }
 
-  /** What a worker has to be forked with. */
+  /** Options that a worker has to be forked with. */
   get inheritance(): {
     readonly stdio: ('inherit' | 'ipc' | number)[];
     readonly env: Record<string, string>;
@@ -99,7 +99,7 @@ export class CallRecord {
     return { stdio: [...usual, this.#file], env: { [VARIABLE]: String(PLACE) } };
   }
 
-  /** The last call of a worker that has ended; undefined where it was in none. The file is gone afterwards. */
+  /** The call that a worker was in when it ended; undefined: in none. The file is gone afterwards. */
   take(): LastCall | undefined {
     if (this.#file === undefined) return undefined;
     const bytes = Buffer.alloc(BYTES);

@@ -1,4 +1,4 @@
-// What the primary and its workers say to each other. With last-call.ts the only file that both sides share.
+// The messages between the primary and its workers. With call-record.ts the only file that both sides share.
 import { z } from 'zod';
 import type { Database } from '../config/config.ts';
 
@@ -6,9 +6,9 @@ const database = z.custom<Database>(
   (value) => typeof value === 'object' && value !== null && 'host' in value,
 );
 
-/** How the worker before this one died in a batch, where that says something about the batch. */
+/** The call that the worker before this one died in, where that is evidence against events of the batch. */
 const suspect = z.object({
-  /** The batch's, for that worker. */
+  /** Token of the batch, for that worker. */
   token: z.number(),
   /** The call of the handler that it died in; all 0: not known. */
   startTick: z.number(),
@@ -41,7 +41,7 @@ const start = z.object({
   ratePerSecond: z.number().optional(),
   /** Another process still works in the slot: load the handler, and begin when told to `go`. */
   isStandby: z.boolean().optional(),
-  /** The slot is the worker's for so long after this message and after each `held`; absent: for ever. */
+  /** The slot is the worker's for this long after this message and after each `held`; absent: for ever. */
   heldForMs: z.number().optional(),
   suspect: suspect.optional(),
   log: z.object({ level: z.string(), isPretty: z.boolean() }),
@@ -61,7 +61,7 @@ export const toWorker = z.discriminatedUnion('type', [
   z.object({ type: z.literal('abort') }),
 ]);
 
-/** What came of the last events that were tried. */
+/** How many of the last events that were tried have failed. */
 const tried = z.object({ tried: z.number(), failed: z.number(), error: z.string().optional() });
 
 export const toPrimary = z.discriminatedUnion('type', [
@@ -96,15 +96,15 @@ export const toPrimary = z.discriminatedUnion('type', [
   z.object({ type: z.literal('troubled'), sentence: z.string() }),
   /** Nothing to do. */
   z.object({ type: z.literal('idle') }),
-  /** The process ends itself now, in good order. */
+  /** The process ends itself now, in order. */
   z.object({ type: z.literal('ending') }),
-  /** Once a second: the process is not blocked; and for how long it has done nothing although there was something to do. */
+  /** Once a second: the process is not blocked. `stalledMs`: how long it has made no progress although there was work. */
   z.object({
     type: z.literal('pulse'),
     rssBytes: z.number(),
     stalledMs: z.number(),
     recent: tried.optional(),
-    /** That nothing succeeds, in a sentence. */
+    /** A sentence while nothing succeeds. */
     heldBack: z.string().optional(),
     progress: z.object({ done: z.number(), events: z.number().optional() }).optional(),
   }),

@@ -1,4 +1,4 @@
-// What a batch needs besides its connection, and what comes of it.
+// What handling a batch needs besides its connection, and its result.
 import type { Logger } from 'pino';
 import type { Queue } from '../../config/config.ts';
 import type { Handler } from '../../handler/contract.ts';
@@ -28,20 +28,20 @@ export interface BatchEnvironment {
   readonly stopNow: AbortSignal;
   readonly size: EventSize;
   readonly failureRate: FailureRate;
-  /** What came of what was tried; kept from batch to batch. */
+  /** The results of events that were tried; kept from batch to batch. */
   readonly record: TrackRecord;
-  /** What is deferred to the commit in this database. */
+  /** Constraints of this database that are deferred to the commit. */
   readonly constraints: DeferredConstraints;
   /** Kept from batch to batch. */
   readonly losses: Losses;
-  /** Of handlers without a transaction, likewise. */
+  /** The same for free handlers. */
   readonly carried: Carried;
   /** Notes each call where it outlives this process. */
   readonly recorder: CallRecorder | undefined;
-  /** What the worker before this one died in. */
+  /** The call that the worker before this one died in. */
   readonly suspect: FatalCall | undefined;
   readonly centralQueues: CentralQueues;
-  /** Asked before events start; undefined: any number may. */
+  /** Grants events before they start; undefined: any number may start. */
   readonly rate: RateLimit | undefined;
   cancelStatement(): Promise<void>;
   /** Events that were sent into a queue by transaction `xid` have been committed: a tick has to cover it. */
@@ -50,7 +50,7 @@ export interface BatchEnvironment {
   tickSent(): Promise<void>;
   /** Called when a part of a batch has been committed. */
   onAdvanced(): void;
-  /** For those who watch whether there is progress. */
+  /** Shows the primary that there is progress. */
   readonly signs: LifeSigns;
 }
 

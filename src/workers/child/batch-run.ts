@@ -1,11 +1,11 @@
-// A batch from its token to its end: as a whole in one transaction; in parts where so many of its events fail that one
-// transaction does not suffice; in slices where nothing succeeds and only a few events are tried now and then, where the transaction fails and nobody is to blame, and when it has killed workers
-// or lost the connection before.
+// Decides how a batch is handled: as a whole, in one transaction; in parts, where so many of its events fail that one
+// transaction does not suffice; in slices, where a rate or the breaker allows only a few events at a time, where the
+// transaction fails though no call did, and where the batch has killed workers or lost the connection before.
 //
 // Invariant: the effects of an event, what became of it, and the end of the batch (or of its part) commit together, under
-// the token; who has lost the token commits nothing.
-// Fails by: any error before the commit leaves nothing. What is verified as central's trouble ends here: the batch is handed
-// out again, its openings are counted, and it goes on behind the last part.
+// the token; a worker that has lost the token commits nothing.
+// Fails by: any error before the commit leaves nothing. An error that is verified as central's trouble ends the run: the
+// batch is handed out again, its openings are counted, and it goes on behind the last part.
 import type { Connection } from '../../postgres/connection.ts';
 import type { CoopBatch } from '../../queue/coop.ts';
 import { Attempt } from './batch/attempt.ts';
@@ -39,7 +39,7 @@ export async function runBatch(
   }
 }
 
-/** Each try has its own book: what one decided is rolled back with it. */
+/** Each try has its own book of outcomes: they are rolled back with it. */
 class Tries {
   current: Attempt;
 
@@ -55,18 +55,18 @@ class Tries {
 
 async function run(tries: Tries): Promise<BatchResult> {
   const { batch, connection, environment } = tries.current;
-  const { isKiller, call } = suspicionOf(batch, environment.suspect);
+  const { isSuspected, call } = suspicionOf(batch, environment.suspect);
   const loss = environment.losses.of(batch);
-  if (isKiller) return await inSlices(tries.current, { isHunting: true, call, loss });
+  if (isSuspected) return await inSlices(tries.current, { isSuspected, call, loss });
   // No transaction may be open while the rate or a probe is waited for, so each part that it allows is one of its own.
   if (environment.rate !== undefined || loss !== undefined || environment.record.breaker.isOpen)
-    return await inSlices(tries.current, { isHunting: false, loss });
+    return await inSlices(tries.current, { isSuspected, loss });
   try {
     return await asAWholeOrInParts(tries);
   } catch (error) {
     if (!(error instanceof Tripped))
       await assertOfEvents(error, { connection, batch, stopNow: environment.stopNow });
-    return await inSlices(tries.again(), { isHunting: false });
+    return await inSlices(tries.again(), { isSuspected });
   }
 }
 

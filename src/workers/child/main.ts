@@ -1,8 +1,8 @@
 // The process of one worker. One of the two files that catch signals.
 //
 // A terminal's Ctrl-C reaches every process of its group; only the primary decides what it means, so signals are ignored
-// here and messages obeyed. When the primary is gone, the channel closes and this process ends, or is ended where it is too
-// busy to see that (primary/orphan-guard.ts): the batch at hand is handed out again.
+// here and messages obeyed. When the primary is gone, the channel closes and this process ends, or is killed where it is too
+// busy to see that (primary/slot/orphan-guard.ts): the batch at hand is handed out again.
 import { constants } from 'node:os';
 import { type DestinationStream, type Logger, pino } from 'pino';
 import { sentenceFor } from '../../errors/sentence.ts';
@@ -22,12 +22,12 @@ process.on('SIGTERM', () => {});
 process.on('disconnect', () => process.exit(128 + constants.signals.SIGHUP));
 
 function send(message: ToPrimary): void {
-  // A channel that closes at this moment is told by `disconnect`.
+  // `disconnect` reports a channel that closes at this moment.
   process.send?.(message, undefined, {}, () => {});
 }
 
 let worker: Worker | undefined;
-/** What goes wrong while the handler is loaded would go wrong again and again: no crash, but a handler that is of no use. */
+/** Errors while the handler is loaded would come again in every process: the handler is unusable, the process did not crash. */
 let isLoading = false;
 let release = (_suspect: FatalCall | undefined) => {};
 const released = new Promise<FatalCall | undefined>((resolve) => {
@@ -79,7 +79,7 @@ async function begin(start: StartMessage): Promise<void> {
       worker?.endAfterBatch();
       return;
     }
-    // Whatever it was may have left anything behind: the process ends, the batch is handed out again.
+    // The error may have left anything behind: the process ends, the batch is handed out again.
     sayWith(error, (err) =>
       log.fatal({ err, slot }, "an error outside of the handler's call ends this worker"),
     );
@@ -112,7 +112,7 @@ async function begin(start: StartMessage): Promise<void> {
   }
   await worker.run();
   await tearDownHandler(handler, context);
-  // Said first: a handler can exit with any code.
+  // Sent first, because the exit code alone proves nothing: a handler can exit with any code.
   await new Promise<void>((resolve) => {
     const message: ToPrimary = { type: 'ending' };
     if (process.send === undefined) resolve();
@@ -125,7 +125,7 @@ const spelled = (destination: { write(text: string): unknown }, isAscii: boolean
   write: (text) => void destination.write(isAscii ? asciiText(text) : text),
 });
 
-/** What writes for people is loaded only where there are some. */
+/** The pretty printer is loaded only where people read the log. */
 async function makeLog({ level, isPretty }: StartMessage['log']): Promise<Logger> {
   const isAscii = isAsciiOnly(process.env);
   if (!isPretty) return newLogger(level, spelled(pino.destination({ dest: 2, sync: true }), isAscii));

@@ -10,15 +10,15 @@ import { TrackRecord } from './tries/track-record.ts';
 export const newMemory = () => ({
   /** How large events are. */
   size: new EventSize(),
-  /** How often they fail. */
+  /** How often events fail. */
   failureRate: new FailureRate(),
-  /** What came of those that were tried. */
+  /** The results of events that were tried. */
   record: new TrackRecord(),
   constraints: new DeferredConstraints(),
   /** Where the connection was lost. */
   losses: new Losses(),
-  /** What free handlers did and could not be written. */
+  /** Results of free handlers that could not be written. */
   carried: new Carried(),
-  /** What the primary finds where this process dies; undefined: nobody looks. */
+  /** Notes calls for the primary, for the case that this process dies; undefined: the primary does not look. */
   recorder: CallRecorder.inherited(),
 });

@@ -1,8 +1,8 @@
 // Lets a worker start as many events as the rate of its queue allows, over all workers on all hosts.
 //
-// Invariant: asks in transactions of their own, while no other is open on the connection; only what central has granted
-// starts, and nothing is granted for later.
-// Fails by: a death loses what was granted and not begun, at most what comes in a quarter of a second.
+// Invariant: asks central in transactions of their own, while no other is open on the connection; only events that central
+// has granted start, and none are granted for later.
+// Fails by: a death loses events that were granted and did not start, at most those of a quarter of a second.
 import { TIMING } from '../../lifecycle/timing.ts';
 import { wait } from '../../lifecycle/wait.ts';
 import type { Querier } from '../../queue/coop.ts';
@@ -12,11 +12,11 @@ export interface RateLimitOptions {
   readonly perSecond: number;
   /** Ends every wait. */
   readonly signal: AbortSignal;
-  /** Called before each wait, for those who watch whether there is progress. */
+  /** Called before each wait: waiting is no stall. */
   onWaiting(): void;
 }
 
-/** The worker was told to end while it waited for the rate: the batch goes back as it is. */
+/** The worker has to end while it waits for the rate: the batch goes back unchanged. */
 export class HandedBack extends Error {
   override readonly name = 'HandedBack';
 }
@@ -36,7 +36,7 @@ export class RateLimit {
    * Waits until events may start.
    * @param range.most how many there are
    * @param range.least fewer cannot start alone; more than the rate allows at once accumulate.
-   * @param range.isOneByOne they start one after the other, and so many are asked for as begin soon.
+   * @param range.isOneByOne they start one after the other; only as many are asked for as will start soon.
    * @returns between least and most. @throws HandedBack
    */
   async take(
@@ -56,7 +56,7 @@ export class RateLimit {
     return taken;
   }
 
-  /** Events began one after the other within this time; who never says so is judged by when it asks again. */
+  /** Events started one after the other within this time; without this call the time until the next `take` counts. */
   ran(events: number, ms: number): void {
     this.#msPerEvent = ms / Math.max(1, events);
   }
@@ -70,13 +70,13 @@ export class RateLimit {
   async #wait(ms: number, lost: number): Promise<void> {
     const { signal, onWaiting } = this.#options;
     onWaiting();
-    // Many who wait must not all ask at the same moment, again and again.
+    // Random, so that many waiting workers do not ask at the same moment again and again.
     const patienceMs =
       Math.random() * Math.min(TIMING.worker.rateLongestPatienceMs, TIMING.worker.ratePatienceMs * lost);
     await wait(Math.min(TIMING.worker.rateLongestWaitMs, ms + patienceMs), signal);
   }
 
-  /** How many events begin soon, judged by the last ones. */
+  /** How many events start soon, judged by the last ones. */
   #soon(): number {
     if (this.#last === undefined) return 1;
     const msPerEvent =

@@ -1,7 +1,7 @@
-// Ticks the queues that handlers sent events into, so that their workers see them at once: the mover that ticks behind its
-// own commits knows nothing of these, and may run nowhere near.
+// Ticks the queues that handlers sent events into, so that their workers see them at once: movers tick only behind their own
+// commits.
 //
-// Fails by: a process that dies in between leaves events without a tick; central's upkeep or the next send finds them.
+// Fails by: a process that dies in between leaves events without a tick; central's upkeep or the next send ticks them.
 import type { Connection } from '../../postgres/connection.ts';
 import { PendingTicks } from '../../upkeep/pending-ticks.ts';
 
@@ -13,12 +13,12 @@ export class SentTicks {
     this.#pending.committed(queue, xid);
   }
 
-  /** In how many ms it is worth to call `run`; undefined: there is nothing to tick. */
+  /** Ms until `run` has something to do; undefined: there is nothing to tick. */
   get dueInMs(): number | undefined {
     return this.#pending.dueInMs;
   }
 
-  /** Outside of every transaction. */
+  /** Ticks what is due; only while no transaction is open. */
   async run(connection: Connection): Promise<void> {
     await this.#pending.ask(async (queue, xid) => {
       const [row] = await connection.query('select tributary.tick($1, $2) as covered', [queue, xid]);

@@ -1,10 +1,10 @@
 // A worker: one member of a group with a connection of its own. Takes a batch, runs it, takes the next.
 //
-// Invariant: at most one batch is open, and no transaction is open while none is. No batch is asked for while the slot may
-// be another's: two of one name would take each other's batches for ever.
+// Invariant: at most one batch is open, and without one no transaction is. No batch is asked for while the slot may belong to
+// another process: two members of one name would take each other's batches for ever.
 // Order: register · next batch (a transaction of its own) · the batch's transaction, which leaves a clean session · the next.
 // Fails by: any error ends the connection; after a backoff a new one hands the batch back, so that this opening of it does
-// not count, and takes it again under a fresh token. A token that went to another is not an error: the next batch is asked for.
+// not count, and takes it again under a new token. A batch that went to another member is no error: the next one is asked for.
 import { setMaxListeners } from 'node:events';
 import type { Logger } from 'pino';
 import { sentenceFor } from '../../errors/sentence.ts';
@@ -34,9 +34,9 @@ import { SentTicks } from './sent-ticks.ts';
 import { endWith } from './transaction/session.ts';
 import type { TrackRecord } from './tries/track-record.ts';
 
-/** Small ticks are handed out together up to so many events; with a rate up to a second's, or one worker would have all. */
+/** Small ticks are joined up to this many events; with a rate up to a second's events, or one worker would get all. */
 const EVENTS_TOGETHER = 5_000;
-/** A worker that ends tries so often to tick what its handler sent. */
+/** How often a worker that ends tries to tick what its handler sent. */
 const LAST_TICKS = 10;
 
 export interface WorkerOptions {
@@ -61,7 +61,7 @@ export class Worker implements Service {
   #heldUntilMs = Number.POSITIVE_INFINITY;
   /** Of the last batch that was taken. */
   #token: number | undefined;
-  /** Taken and not finished, by an error that this process has lived through. */
+  /** A batch was taken and not finished because of an error: it is to be handed back. */
   #isToHandBack = false;
   readonly #overrun = new AbortController();
   /** Looks in a row that found no batch. */
@@ -105,7 +105,7 @@ export class Worker implements Service {
     this.wake();
   }
 
-  /** What came of the events that were tried. */
+  /** The results of events that were tried. */
   get record(): TrackRecord {
     return this.#memory.record;
   }
@@ -122,7 +122,7 @@ export class Worker implements Service {
       signal,
       onFailure: async (error) => {
         this.#idle = 0;
-        // Not only where it is broken: a session may have become useless in other ways, read-only for one.
+        // Even where it is not broken: a session may be useless in other ways, for instance read-only.
         await this.#dropConnection();
         this.#options.send({ type: 'troubled', sentence: sentenceFor(error, 'The central database') });
       },
@@ -146,7 +146,7 @@ export class Worker implements Service {
       Math.min(backoffMs(this.#idle, TIMING.worker.idle), this.#sentTicks.dueInMs ?? Infinity),
       this.#waking.signal,
     );
-    // Woken for nothing it is idle again, and says so.
+    // After a wake without a batch it reports idle again.
     if (this.#waking.signal.aborted) this.#idle = 0;
   }
 
@@ -181,14 +181,14 @@ export class Worker implements Service {
         return true;
       }
       this.#isToHandBack = true;
-      // Nothing is open on the connection, and nothing went wrong.
+      // No error: nothing is open on the connection.
       if (error instanceof HandedBack) await this.#handBack(connection);
       else throw error;
     }
     return true;
   }
 
-  /** What was not finished by a worker that lives is no batch that kills workers. */
+  /** A batch that a living worker did not finish has killed none: this opening must not count. */
   async #handBack(connection: Connection): Promise<void> {
     if (this.#isToHandBack && this.#token !== undefined) await coopHandBack(connection, this.#token);
     this.#isToHandBack = false;
@@ -277,7 +277,7 @@ export class Worker implements Service {
         await coopLeave(this.#connection, this.#membership, this.#token);
       }
     } catch {
-      // It is only politeness: an idle member that stays registered holds nothing up.
+      // Not necessary: an idle member that stays registered holds nothing up.
     }
     await this.#dropConnection();
   }

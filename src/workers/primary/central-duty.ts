@@ -1,5 +1,5 @@
-// Upkeep of central by a host of workers, where no mover does it: without ticks and moved retries, events that were put off
-// would never come back.
+// Upkeep of central by a host of workers, while no mover does it: without ticks and moved retries, events that were put off
+// would never be handed out again.
 import { CentralLink } from '../../central/central-link.ts';
 import type { Config } from '../../config/config.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
@@ -34,7 +34,7 @@ export class CentralDuty {
     const running = this.#running;
     this.#running = undefined;
     await running?.upkeep.stop();
-    // Nobody waits for a central that does not answer.
+    // A central that does not answer is not waited for.
     const timer = setTimeout(() => running?.upkeep.abandon(), TIMING.pool.goodbyeMs);
     await running?.ended;
     clearTimeout(timer);

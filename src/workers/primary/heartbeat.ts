@@ -1,8 +1,8 @@
 // The workers' heartbeat: touches their batches on their behalf, because their own connections are inside a transaction, and
-// looks whether others do so with theirs.
+// looks for batches that are not touched by their own host.
 //
-// Invariant: only batches of processes that are alive and not silent beyond their limit are touched (see Slot), so nothing is
-// kept alive that makes no progress. A batch that is not touched by its host becomes free for all (see SilentMembers).
+// Invariant: only batches of processes that are alive and not silent beyond their limit are touched (see Slot), so no batch
+// is kept that makes no progress. A batch that its host does not touch becomes free for all (see SilentMembers).
 import type { CentralLink } from '../../central/central-link.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import { coopTouch } from '../../queue/coop.ts';

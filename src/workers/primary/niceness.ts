@@ -1,8 +1,8 @@
-// How nice the workers of each queue are to the others, so that queues share a host's processors by weight. Pure.
+// The nice(2) value of each queue's processes, so that queues share a host's processors by weight. Pure.
 //
-// The kernel shares processors among processes by niceness, each step being about a quarter: always, to the millisecond,
-// without anybody asking for a turn, and only where there are more that want to run than processors. Handing out turns
-// ourselves would cost a message per batch, give whole batches instead of milliseconds, and count those who only wait.
+// The kernel divides processor time by niceness, about a quarter for each step: to the millisecond, without messages, and
+// only where more processes want to run than there are processors. Handing out turns ourselves would cost a message for each
+// batch, divide whole batches instead of milliseconds, and count workers that only wait.
 
 export interface Share {
   readonly queue: string;
@@ -11,9 +11,9 @@ export interface Share {
   readonly workers: number;
 }
 
-/** Processor time for one step less. */
+/** Factor of processor time for one step less. */
 const STEP = 1.25;
-/** Still one sixtieth of the most favoured: no weight is nothing. */
+/** The largest step, about one sixtieth of the most favoured: the least weight still gets some time. */
 const NICEST = 19;
 
 /** Steps below the most favoured queue, for each process of a queue: its weight is shared by its workers. */

@@ -1,4 +1,4 @@
-// Listens to what central notifies: a tick on a queue, a changed number of workers. It only wakes: what is not woken polls.
+// Listens for notifications of central: a tick on a queue, a changed number of workers. They only wake: everything polls as well.
 import { TICK_CHANNEL } from '../../central/commit/tick-sql.ts';
 import type { Database } from '../../config/config.ts';
 import { WORKERS_CHANNEL } from '../../coordination/worker-pool.ts';
@@ -14,7 +14,7 @@ export interface NotificationsOptions {
   onScale(queue: string): void;
 }
 
-/** Behind a pooler in transaction mode it hears nothing, and does no harm. */
+/** Behind a pooler in transaction mode no notification arrives; that does no harm. */
 export class Notifications implements Service {
   readonly name = 'notifications';
   readonly #central: Database;
@@ -30,7 +30,7 @@ export class Notifications implements Service {
     await repeat((onWell) => this.#listen(onWell), {
       backoff: TIMING.pool.listenTrouble,
       signal: this.#stopped.signal,
-      // The pool's own connection says what is wrong with central.
+      // The pool's own connection reports what is wrong with central.
       onFailure: () => {},
     });
   }

@@ -1,4 +1,4 @@
-// What happens in a pool of workers, for those who watch: logs, metrics, tests. Nothing here logs by itself.
+// What happens in a pool of workers, for logs, metrics and tests. Nothing here logs by itself.
 
 interface OfWorker {
   readonly queue: string;
@@ -7,7 +7,7 @@ interface OfWorker {
   readonly pid: number | undefined;
 }
 
-/** What a slot tells about its worker. */
+/** Occurrences of one slot's worker. */
 export type OfSlot =
   /** Handler loaded, central reached. */
   | { readonly kind: 'worker-ready' }
@@ -19,14 +19,14 @@ export type OfSlot =
     }
   /** It gave no sign of life beyond its time limit, and was killed. */
   | { readonly kind: 'worker-silent'; readonly silentMs: number }
-  /** It lives and gets on with nothing, beyond its time limit, and was killed. */
+  /** It lived and made no progress, beyond its time limit, and was killed. */
   | { readonly kind: 'worker-stalled'; readonly stalledMs: number }
-  /** As it was told, or to be replaced after a handler that did not come back. */
+  /** It ended in order: it was asked to, or a handler did not return and the process has to be replaced. */
   | { readonly kind: 'worker-ended'; readonly isRecycled: boolean }
   | { readonly kind: 'worker-troubled'; readonly sentence: string }
   /** Another process will take its slot over. */
   | { readonly kind: 'worker-replaced'; readonly reason: string }
-  /** The other process could not: it goes on. */
+  /** The other process could not take over: this one goes on. */
   | { readonly kind: 'worker-kept'; readonly sentence: string }
   | {
       readonly kind: 'batch-opened';
@@ -42,7 +42,7 @@ export type OfSlot =
       readonly dead: number;
       readonly ms: number;
     }
-  /** It takes long; told now and then. */
+  /** The batch takes long; reported now and then. */
   | {
       readonly kind: 'batch-progress';
       readonly done: number;

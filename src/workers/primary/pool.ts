@@ -34,7 +34,7 @@ export interface WorkerPoolOptions {
   readonly onOccurrence: OnWorkerOccurrence;
   /** How the workers log. */
   readonly log: StartMessage['log'];
-  /** What batches get to finish when the pool stops; default 20 s, and 5 s after the handlers' signals. */
+  /** Time for batches to finish when the pool stops; default 20 s, and 5 s after the handlers' signals. */
   readonly stopping?: StopOptions;
 }
 
@@ -75,7 +75,7 @@ export class WorkerPool implements Service {
       },
       recycleOf: (queue) => this.#queues.get(queue)?.recycle ?? {},
       generationOf: (queue) => this.#rollingRestart.generationOf(queue),
-      // Of a worker that we ended ourselves: that its batch was opened says nothing against it.
+      // A worker that we ended ourselves: this opening of its batch must not count.
       onAbandoned: (token) =>
         void this.#control.use((connection) => coopHandBack(connection, token)).catch(() => {}),
       onOccurrence: (occurrence) => {
@@ -137,11 +137,11 @@ export class WorkerPool implements Service {
     if (this.#stopped.signal.aborted) return;
     this.#stopped.abort();
     void this.#cutOff();
-    // Ends the work for all that is held, by onRelease.
+    // Ends the work in all slots held, by onRelease.
     await this.#leases.stop();
   }
 
-  /** Behind the last worker nobody waits for a central that does not answer. */
+  /** After the last worker has ended, a central that does not answer is not waited for. */
   async #cutOff(): Promise<void> {
     const { signal } = this.#ended;
     while (this.#slots.all.length > 0) await wait(TIMING.pool.endingMs);
@@ -204,7 +204,7 @@ export class WorkerPool implements Service {
       if (!this.#stopped.signal.aborted) await this.#readNumbers();
       await this.#heartbeat.beat(this.#slots.all);
     } catch (error) {
-      // What runs goes on; the numbers are asked again in the next round.
+      // Running workers go on; the numbers are read again in the next round.
       this.#tell({ kind: 'pool-trouble', error });
     }
     if (!this.#stopped.signal.aborted) this.#fill();
@@ -212,7 +212,7 @@ export class WorkerPool implements Service {
     this.#heldBack.report(this.#slots.heldBack);
   }
 
-  /** Not in the rounds, which wait for central. */
+  /** Looks after the processes; not in the rounds, which wait for central. */
   #tend(): void {
     for (const slot of this.#slots.all) {
       if (this.#leases.holds(slot.name)) slot.renew();
@@ -234,7 +234,7 @@ export class WorkerPool implements Service {
     }
   }
 
-  /** Level-triggered: what is held and wanted is filled, what is not wanted is emptied before the keeper asks for it. */
+  /** Level-triggered: slots held and wanted are filled, slots not wanted are emptied before the keeper asks for it. */
   #fill(): void {
     if (this.#stopped.signal.aborted) return;
     const wanted = this.#wantedSlots();

@@ -1,13 +1,13 @@
 // Gives the processes of this host the niceness that follows from their queues' weights, while they come and go.
 //
-// Fails by: ordinary users may not take niceness back. A process that is far too nice after its queue has lost workers is
-// replaced: the next one begins where we are.
+// Fails by: ordinary users may not lower niceness. A process that is far too nice after its queue has lost workers is
+// replaced: the next one begins with our own niceness.
 import { getPriority, setPriority } from 'node:os';
 import { nicenessOf } from './niceness.ts';
 import type { Slot } from './slot/slot.ts';
 import type { WorkedQueue } from './start-message.ts';
 
-/** About half of what the queue should get. */
+/** In steps: about half of what the queue should get. */
 const FAR_TOO_NICE = 3;
 
 export class Priorities {
@@ -33,7 +33,7 @@ export class Priorities {
     );
     const alive = new Set<number>();
     for (const slot of slots) {
-      // One that has not come up yet would do so slowly.
+      // A process that is still starting would start slowly.
       if (slot.pid === undefined || !slot.isRunning) continue;
       alive.add(slot.pid);
       this.#give(slot, slot.pid, niceness.get(slot.queue) ?? 0);
@@ -48,7 +48,7 @@ export class Priorities {
       setPriority(pid, Math.min(19, this.#own + niceness));
       this.#set.set(pid, niceness);
     } catch {
-      // It has just ended, or may not be favoured again.
+      // The process has just ended, or its niceness may not be lowered.
       if (before - niceness >= FAR_TOO_NICE) slot.replace('to get its share of the processors');
     }
   }

@@ -1,7 +1,7 @@
 // Replaces workers by new processes, one slot at a time, so that new handler code goes live without a gap.
 //
-// Level-triggered: a process that is of an older generation than is wanted, or that began before the last hang-up, is
-// replaced, however often its successor fails.
+// Level-triggered: a process of an older generation than is wanted, or that began before the last SIGHUP, is replaced,
+// however often its successor fails.
 import { TIMING } from '../../lifecycle/timing.ts';
 import type { Slot } from './slot/slot.ts';
 
@@ -19,7 +19,7 @@ export class RollingRestart {
   readonly #wantedMs = new Map<string, number>();
   #bornBeforeMs = Number.NEGATIVE_INFINITY;
 
-  /** How often all workers of the queue were to be replaced so far. */
+  /** The generation wanted: how often all workers of the queue were to be replaced so far. */
   generationOf(queue: string): number {
     return this.#generations.get(queue) ?? 0;
   }
@@ -29,12 +29,12 @@ export class RollingRestart {
     this.#generations.set(queue, generation);
   }
 
-  /** All processes of this host that are there now. */
+  /** All present processes of this host are to be replaced. */
   wantAll(): void {
     this.#bornBeforeMs = performance.now();
   }
 
-  /** Begins with the next one, where it is somebody's turn. */
+  /** Begins the next replacement, where one is due. */
   runOnce(slots: readonly Slot[]): void {
     if (
       slots.some(({ replacement: { ageMs } }) => ageMs !== undefined && ageMs < TIMING.pool.rollingPatienceMs)

@@ -1,8 +1,8 @@
-// Batches of members that are gone, wherever they were: found by their silence, as silent holders of leases are.
+// Finds batches of members that are gone, on whatever host, by their silence, as silent holders of leases are found.
 //
-// Invariant: a batch is taken from a member only after this process has looked at it for the whole time, without a gap, and its
-// last sign of life stayed the same: by this process's clock, never by central's. A stall of central, a step of its clock, a
-// sleep of this host begin the time anew.
+// Invariant: a batch is taken from a member only after this process has looked at it for the whole time without a gap, and the
+// last sign of life stayed the same: by this process's clock, never by central's. After a stall of central, a step of its
+// clock or a sleep of this host the time begins anew.
 import { TIMING } from '../../lifecycle/timing.ts';
 import { coopExpire, coopOpenBatches, type OpenBatch, type Querier } from '../../queue/coop.ts';
 

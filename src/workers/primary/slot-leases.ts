@@ -1,4 +1,4 @@
-// What this host holds by lease: its slots, and perhaps the upkeep of central.
+// The leases of this host: its slots, and perhaps the upkeep of central.
 //
 // Invariant: a slot's lease goes only when the slot is empty, central's upkeep ends with its lease.
 import { randomUUID } from 'node:crypto';
@@ -18,9 +18,9 @@ export interface SlotLeasesOptions {
   readonly version: string | undefined;
   /** Central queues that this host works on. */
   readonly queues: readonly string[];
-  /** All slots there are to be, over all hosts. */
+  /** All wanted slots, over all hosts. */
   wanted(): readonly WantedSlot[];
-  /** What goes to central with each beat. */
+  /** Sent to central with each beat. */
   details(): Readonly<Record<string, unknown>>;
   onTaken(slot: string): void;
   /** Empties the slot; its lease goes when this resolves. */
@@ -39,7 +39,7 @@ export class SlotLeases {
     this.#keeper = this.#newKeeper(options);
   }
 
-  /** Until stopped, and all is let go. */
+  /** Resolves when it was stopped and all leases are let go. */
   async run(): Promise<void> {
     await this.#keeper.run();
     await this.#duty.end();
@@ -50,7 +50,7 @@ export class SlotLeases {
     await this.#keeper.stop();
   }
 
-  /** Nothing is let go: what is held runs out. */
+  /** Ends without letting go: the leases run out. */
   abandon(): void {
     this.#keeper.abandon();
   }

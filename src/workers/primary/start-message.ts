@@ -19,7 +19,7 @@ export function workedQueues(
   );
 }
 
-/** The members of all of these queues. */
+/** The group of leases that the members of these queues share. */
 export function groupOf(config: Config, queues: ReadonlyMap<string, unknown>): MemberGroup {
   return { queues: [...queues.keys()], group: groupName(config) };
 }

@@ -1,4 +1,4 @@
-// Tells of queues whose workers cannot run, or of which nothing succeeds: once when it begins and once when it is over.
+// Reports queues whose workers cannot run, or of which nothing succeeds: once when that begins and once when it is over.
 import type { OnWorkerOccurrence } from './occurrence.ts';
 
 interface Kinds {

@@ -1,6 +1,5 @@
-// Before a host works: is this our central, and does its file want as many workers as were installed? Central is waited for.
-//
-// The number that counts is the one of the last install: a host that starts with an old file changes nothing for the others.
+// Before a host works: waits for central, checks that it is ours, and compares the file's numbers of workers with those that
+// were installed. The installed number counts: a host that starts with an old file changes nothing for the others.
 import type { CentralLink } from '../../central/central-link.ts';
 import { readIdentity } from '../../central/identity.ts';
 import { refuseYounger } from '../../central/younger.ts';
@@ -24,7 +23,7 @@ export interface WaitForCentralOptions {
 }
 
 /**
- * @returns false where it was told to stop meanwhile.
+ * @returns false where it was stopped meanwhile.
  * @throws misconfigured where central is not installed, is another installation's, or refuses us for good.
  */
 export async function waitForCentral(

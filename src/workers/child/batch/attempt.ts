@@ -1,6 +1,6 @@
-// One try at a batch: what its transactions, its runner and its outcomes have in common, whichever way it is handled.
+// One try at a batch: its transactions, its runner and its outcomes, whether it is handled as a whole, in parts or in slices.
 //
-// Invariant: what the book decides is written in the transaction of the effects, never for events behind a cut.
+// Invariant: outcomes in the book are written in the transaction of the effects, never for events behind a cut.
 import { canBePoison } from '../../../errors/sqlstate.ts';
 import type { BatchEvent } from '../../../handler/event.ts';
 import { TIMING } from '../../../lifecycle/timing.ts';
@@ -27,13 +27,13 @@ export class Attempt {
   readonly batch: CoopBatch;
   readonly environment: BatchEnvironment;
   readonly #book: OutcomeBook;
-  /** Of what is committed, by this try and those before it. */
+  /** Counts of committed events, by this try and those before it. */
   #done: Counts;
-  /** Of the transaction that is open. */
+  /** Counts of the open transaction. */
   #open: Counts = NONE;
   #hasOverrun: boolean;
   #transaction: BatchTransaction | undefined;
-  /** What the transaction holds so far, and the call that is at work. */
+  /** The events of the transaction so far, and of the call that is at work. */
   #range: Range | undefined;
   #call: Range | undefined;
 
@@ -51,7 +51,7 @@ export class Attempt {
     this.#book = new OutcomeBook(environment.retry);
   }
 
-  /** After a failure: another try at what is not committed, with a book of its own. */
+  /** After a failure: another try at the events that are not committed, with a book of its own. */
   again(): Attempt {
     this.environment.record.progress.again(this.#done.events);
     const committed = { ...this.#done, hasOverrun: this.#hasOverrun };
@@ -70,7 +70,7 @@ export class Attempt {
     return this.#transaction;
   }
 
-  /** The events that can have to do with a loss of the connection: the call at work, if it uses it, or the transaction's. */
+  /** The events that may have caused a loss of the connection: those of the call at work, if it uses the connection, else the transaction's. */
   get atWork(): Range | undefined {
     return this.#call !== undefined && this.#transaction?.isUsed ? this.#call : this.#range;
   }
@@ -125,11 +125,12 @@ export class Attempt {
     }
   }
 
-  condemn(event: BatchEvent): void {
-    this.#book.condemned(event, 'killed', KILLED);
+  /** The event has killed its workers. */
+  killed(event: BatchEvent): void {
+    this.#book.dead(event, 'killed', KILLED);
   }
 
-  /** Events have failed of which nothing is done: in a transaction that holds nothing else. @throws central's trouble */
+  /** Writes the failure of events whose effects are rolled back, in a transaction of its own. @throws central's trouble */
   async fail(events: readonly BatchEvent[], error: unknown): Promise<void> {
     const write = async (decide: (event: BatchEvent) => void) => {
       this.discard();
@@ -141,10 +142,10 @@ export class Attempt {
     try {
       await write((event) => this.#failed(event, error));
     } catch (unwritten) {
-      // Unless it is the event itself that cannot be put off.
+      // Else the event itself cannot be put off.
       if (!canBePoison(unwritten)) throw unwritten;
       await this.connection.script('rollback');
-      await write((event) => this.#book.condemned(event, 'handler', unwritable(unwritten)));
+      await write((event) => this.#book.dead(event, 'handler', unwritable(unwritten)));
     }
     this.progress(events.length);
   }
@@ -156,7 +157,7 @@ export class Attempt {
     this.#call = undefined;
   }
 
-  /** Commits what is done up to this event; whoever opens the batch again goes on behind it. */
+  /** Commits what is done up to this event; the next opening of the batch goes on behind it. */
   async commitPart(transaction: BatchTransaction, lastEventId: number): Promise<void> {
     await this.#writeOutcomes(transaction, lastEventId);
     await stepNarrowing(transaction, this.environment.membership, { batch: this.batch, lastEventId });
@@ -201,7 +202,7 @@ export class Attempt {
     this.environment.recorder?.note({ startTick, endTick, ...call });
   }
 
-  /** So many more are committed. */
+  /** This many more are committed. */
   #passed(events: number): void {
     this.#done = sum(this.#done, { ...NONE, events });
     this.environment.record.progress.passed(events);

@@ -1,9 +1,9 @@
-// A batch in slices, each a transaction of its own: where a rate allows only a few events at a time, where a larger transaction
-// has failed and no call of it, and where the event is looked for that kills its workers or loses the connection.
+// A batch in slices, each a transaction of its own: where a rate or the breaker allows only a few events at a time, where a
+// larger transaction has failed though no call did, and where one event kills its workers or loses the connection.
 //
 // Invariant: a slice whose transaction fails is run again in parts; an event that fails alone is put off or dead.
-// Order: a slice that may hold the killer is marked in a transaction of its own before it is run. Found still marked when the
-// batch is opened again, it has killed its worker.
+// Order: a slice that may hold the event that kills is marked in a transaction of its own before it is run. A slice that is
+// still marked when the batch is opened again has killed its worker.
 import type { BatchEvent } from '../../../handler/event.ts';
 import type { FatalCall } from '../../protocol.ts';
 import type { BatchResult } from '../batch-environment.ts';
@@ -11,20 +11,20 @@ import { inPieces } from '../groups/coalesce.ts';
 import { assertOfEvents } from '../narrowing/central-trouble.ts';
 import type { Loss } from '../narrowing/losses.ts';
 import { markNarrowing, openNarrowing } from '../narrowing/narrowing.ts';
-import { condemned, SlicePlan } from '../narrowing/slice-plan.ts';
+import { fatalEvent, SlicePlan } from '../narrowing/slice-plan.ts';
 import { estimate } from '../reading/estimate.ts';
 import { readAhead } from '../reading/read-ahead.ts';
 import { sliceEnd } from '../reading/same-id.ts';
 import { Tripped, untilProbe } from '../tries/probing.ts';
 import type { Attempt } from './attempt.ts';
 
-/** A slice that fails is cut into so many: an event is called again once for each level. */
+/** A slice that fails is cut into this many parts; an event is called again once for each level. */
 const PARTS = 8;
 
 export interface SlicesOptions {
-  /** The batch has killed a worker. */
-  readonly isHunting: boolean;
-  /** What the handler was called with when it did. */
+  /** The batch is suspected of having killed a worker. */
+  readonly isSuspected: boolean;
+  /** The call that the worker died in. */
   readonly call?: FatalCall | undefined;
   /** Where the connection was lost again and again. */
   readonly loss?: Loss | undefined;
@@ -32,14 +32,14 @@ export interface SlicesOptions {
 
 export async function inSlices(
   work: Attempt,
-  { isHunting, call, loss }: SlicesOptions,
+  { isSuspected, call, loss }: SlicesOptions,
 ): Promise<BatchResult> {
   const { membership, record, recorder, source, size } = work.environment;
-  const { suspect: killer, lastEventId } = await openNarrowing(work.connection, membership, work.batch, call);
-  const suspect = loss === undefined ? killer : { ...loss, deaths: loss.times, kills: 0 };
+  const { suspect: killed, lastEventId } = await openNarrowing(work.connection, membership, work.batch, call);
+  const suspect = loss === undefined ? killed : { ...loss, deaths: loss.times, kills: 0 };
   const plan = new SlicePlan({ suspect, isRecorded: loss !== undefined || recorder !== undefined });
-  const isNarrowing = isHunting || loss !== undefined;
-  const verdicts = { killer: condemned(killer), ...(condemned(suspect) === undefined ? {} : { loss }) };
+  const isNarrowing = isSuspected || loss !== undefined;
+  const found = { fatal: fatalEvent(killed), ...(fatalEvent(suspect) === undefined ? {} : { loss }) };
   const { token } = work.batch;
   let afterId = lastEventId;
   for (;;) {
@@ -51,9 +51,9 @@ export async function inSlices(
     for (let from = 0, end = 0; from < events.length; from = end) {
       const slice = isNarrowing ? plan.narrowing(ids, from) : plan.plain(ids, from);
       end = await allowed(work, ids, { from, end: slice.end });
-      const isMarked = isHunting && slice.isMarked;
+      const isMarked = isSuspected && slice.isMarked;
       try {
-        await settleSlice(work, events.slice(from, end), { isMarked, ...verdicts });
+        await settleSlice(work, events.slice(from, end), { isMarked, ...found });
       } catch (error) {
         if (!(error instanceof Tripped)) throw error;
         work.discard();
@@ -70,7 +70,7 @@ export async function inSlices(
   return work.result();
 }
 
-/** The end of the slice, or of what may be tried of it, while nothing succeeds or as the queue's rate allows, as soon as it may. */
+/** Waits until events may be tried, by the breaker or the queue's rate. @returns the end of those of the slice that may. */
 async function allowed(
   { connection, environment }: Attempt,
   ids: readonly number[],
@@ -88,15 +88,15 @@ async function allowed(
 }
 
 interface SliceOptions {
-  /** Noted before it is run, so that it is known if it kills its worker. */
+  /** Marked before it is run, so that it is known if it kills its worker. */
   readonly isMarked: boolean;
   /** The id of the event that killed its workers. */
-  readonly killer: number | undefined;
-  /** The one event that the connection was lost with, again and again. */
+  readonly fatal: number | undefined;
+  /** The one event during which the connection was lost again and again. */
   readonly loss?: Loss | undefined;
 }
 
-/** In ever smaller transactions, down to the events that fail alone. */
+/** Runs a slice in ever smaller transactions, down to the events that fail alone. */
 async function settleSlice(
   work: Attempt,
   events: readonly BatchEvent[],
@@ -115,7 +115,7 @@ async function settleSlice(
   } catch (error) {
     if (error instanceof Tripped) throw error;
     await assertOfEvents(error, { connection, batch, stopNow: environment.stopNow });
-    // What forbids this is central's trouble.
+    // An error that prevents this is central's trouble.
     if (isOne) return await work.fail(events, error);
     work.discard();
   }
@@ -130,12 +130,12 @@ async function settleSlice(
 async function runSlice(
   work: Attempt,
   events: readonly BatchEvent[],
-  { isMarked, killer }: SliceOptions,
+  { isMarked, fatal }: SliceOptions,
 ): Promise<void> {
   const ids = events.map(({ id }) => id);
   const lastEventId = ids.at(-1) ?? 0;
-  const innocent = events.filter(({ id }) => id !== killer);
-  if (isMarked && innocent.length > 0) {
+  const others = events.filter(({ id }) => id !== fatal);
+  if (isMarked && others.length > 0) {
     await markNarrowing(work.connection, work.environment.membership, {
       batch: work.batch,
       slice: [ids[0] ?? 0, lastEventId],
@@ -146,10 +146,10 @@ async function runSlice(
   await transaction.begin();
   const runner = work.runner(transaction);
   const begunMs = performance.now();
-  for await (const { piece } of inPieces([innocent], work.gathering())) await work.handle(piece, runner);
-  work.environment.rate?.ran(innocent.length, performance.now() - begunMs);
-  for (const event of events) if (event.id === killer) work.condemn(event);
+  for await (const { piece } of inPieces([others], work.gathering())) await work.handle(piece, runner);
+  work.environment.rate?.ran(others.length, performance.now() - begunMs);
+  for (const event of events) if (event.id === fatal) work.killed(event);
   await work.commitPart(transaction, lastEventId);
-  if (innocent.length > 0) work.environment.onAdvanced();
+  if (others.length > 0) work.environment.onAdvanced();
   work.progress(events.length);
 }

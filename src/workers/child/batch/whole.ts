@@ -5,9 +5,9 @@ import { readBatch } from '../reading/batch-reader.ts';
 import type { Attempt } from './attempt.ts';
 
 export interface WholeOptions {
-  /** What is behind this event is done. */
+  /** The last event that is done; undefined: none is. */
   readonly afterId: number | undefined;
-  /** It failed too often for one transaction before. */
+  /** Too many of its events failed for one transaction before. */
   readonly isFailing: boolean;
 }
 

@@ -1,7 +1,6 @@
 // The context of one call of the handler.
 //
-// Invariant: once `end` was called nothing of it has an effect any more; what was decided before counts only if the call is
-// counted as done.
+// Invariant: after `end` none of its methods has an effect; what was decided before counts only if the call counts as done.
 import type { Logger } from 'pino';
 import { BadUnit, parseDuration } from '../../../config/units.ts';
 import { TributaryError } from '../../../errors/tributary-error.ts';
@@ -32,7 +31,7 @@ export interface ContextEnvironment {
 export interface ContextTools {
   readonly book: OutcomeBook;
   /** Makes the client; absent where no transaction is open. */
-  readonly lend?: () => GuardedClient;
+  readonly clientFor?: () => GuardedClient;
 }
 
 export class CallContext implements Context {
@@ -52,22 +51,22 @@ export class CallContext implements Context {
     this.#environment = environment;
     this.#tools = tools;
     this.outbox = new Outbox(environment.centralQueues);
-    // Whoever takes the context apart gets functions that work alone.
+    // So that they work when a handler destructures the context.
     this.retry = this.retry.bind(this);
     this.dead = this.dead.bind(this);
     this.send = this.send.bind(this);
   }
 
   get client(): HandlerClient {
-    const { lend } = this.#tools;
-    if (lend === undefined) {
+    const { clientFor } = this.#tools;
+    if (clientFor === undefined) {
       throw mistake(
         'A handler with `transaction: false` has no `client`: no transaction is open while it runs.',
         'Open a connection of your own, or leave `transaction: false` out.',
       );
     }
-    this.#client ??= lend();
-    // What it has not of a pool's client (where it is connected to, COPY of the native driver) no library over `pg` asks for.
+    this.#client ??= clientFor();
+    // Members of a pool's client that it lacks (host and port, COPY of the native driver) are used by no library over `pg`.
     return this.#client as unknown as HandlerClient;
   }
 
@@ -97,7 +96,7 @@ export class CallContext implements Context {
   }
 
   dead(event: Event, reason: string): void {
-    this.#tools.book.condemned(this.#own(event, 'dead'), 'handler', String(reason));
+    this.#tools.book.dead(this.#own(event, 'dead'), 'handler', String(reason));
   }
 
   send(queue: string, events: SentEvent | readonly SentEvent[], { from }: SendOptions = {}): void {

@@ -1,4 +1,4 @@
-// What is said of events that the handler failed on.
+// Logs events that the handler failed on.
 import type { Logger } from 'pino';
 import { describeThrown, type Thrown } from '../../../errors/thrown.ts';
 import { counted } from '../../../errors/words.ts';
@@ -10,11 +10,11 @@ export type OnFailure = (event: BatchEvent, fate: 'put-off' | 'dead', error: unk
 export const KILLED =
   'Several worker processes died while they handled this event alone: by an exit or a crash, out of memory, or in an endless loop.';
 
-/** Of an event that failed and cannot be put off. */
+/** The reason of death of an event that failed and cannot be put off. */
 export const unwritable = (error: unknown): string =>
   `The event failed and cannot be put off: ${describeThrown(error, 'Central').message}`;
 
-/** Says it with the error, or with what can be said of it: a log looks at all its parts, and they may be anything. */
+/** Logs with the error, or with a description of it: the logger reads all its properties, and they may be anything. */
 export function sayWith(error: unknown, say: (err: unknown) => void): void {
   try {
     say(error);
@@ -23,7 +23,7 @@ export function sayWith(error: unknown, say: (err: unknown) => void): void {
   }
 }
 
-/** Says of each such event what becomes of it; of many that fail alike, of the first ones and how many more there are. */
+/** Logs what becomes of each event that failed; of many that fail alike only the first ones, and how many more there are. */
 export function failureLog(log: Logger, folding: Folding): OnFailure {
   return (event, fate, error) => {
     const thrown = describeThrown(error, 'The handler');
@@ -42,7 +42,7 @@ export function failureLog(log: Logger, folding: Folding): OnFailure {
   };
 }
 
-/** Without the fields of the error: of a driver's there are many, and they may hold anything. */
+/** The error without its fields: a driver's errors have many, and they may hold anything. */
 function brief({ message, sqlstate, stack }: Thrown): Error {
   const error = new Error(message);
   if (sqlstate !== undefined) Object.assign(error, { code: sqlstate });

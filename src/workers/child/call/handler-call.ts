@@ -2,8 +2,8 @@
 //
 // Invariant: when `call` has resolved, no statement of the handler is under way on the batch's connection.
 // Order: the handler · its last statements · what it sent · the next call.
-// Fails by: `Abandoned`, when the batch as a whole cannot go on (connection lost, told to stop). Whatever else goes wrong from
-// the call to what it left behind is the call's failure.
+// Fails by: `Abandoned`, when the batch as a whole cannot go on (connection lost, worker must stop). Any other error, of the
+// call or of what it left behind, is the call's failure.
 import { TributaryError } from '../../../errors/tributary-error.ts';
 import type { BatchEvent } from '../../../handler/event.ts';
 import { TIMING } from '../../../lifecycle/timing.ts';
@@ -18,7 +18,7 @@ import type { OutcomeBook } from './outcomes.ts';
 /** The batch is given up as it is: everything of it is rolled back, and it is handed out again. */
 export class Abandoned extends Error {
   override readonly name = 'Abandoned';
-  /** What the events at work failed with, where they are to blame beyond doubt. */
+  /** The error of the events at work, where they are certainly the cause. */
   readonly blame: { readonly error: unknown } | undefined;
 
   constructor(
@@ -49,7 +49,7 @@ export class HandlerCalls {
   readonly #book: OutcomeBook;
   readonly #onOverrun: () => void;
 
-  /** @param onOverrun a call did not come back in time, so something of the handler may still run in this process. */
+  /** @param onOverrun called when a call did not return in time, so something of the handler may still run in this process. */
   constructor(
     environment: CallEnvironment,
     transaction: BatchTransaction,
@@ -70,7 +70,7 @@ export class HandlerCalls {
     if (spoken !== undefined) await this.#ofCentral(() => spoken);
     const context = new CallContext(events, this.#environment, {
       book: this.#book,
-      lend: () => this.#transaction.clientFor(),
+      clientFor: () => this.#transaction.clientFor(),
     });
     const thrown = await invoke(events, context, { handler, timeoutMs, signs, onOverrun: this.#onOverrun });
     const client = context.end();
@@ -83,7 +83,7 @@ export class HandlerCalls {
     return failure === undefined ? { ok: true, touched } : { ok: false, touched, error: failure.error };
   }
 
-  /** Whether what the last calls wrote holds. @returns what it violates. @throws Abandoned */
+  /** Checks deferred constraints of what the last calls wrote. @returns the violation. @throws Abandoned */
   async check(): Promise<Failure> {
     return await this.#attempt(() => this.#transaction.check());
   }
@@ -113,7 +113,7 @@ export class HandlerCalls {
     return failure ?? (this.#transaction.isAborted ? { error: wentOn() } : undefined);
   }
 
-  /** Statements of ours that the call is answerable for. */
+  /** Runs statements of ours whose errors count as the call's. */
   async #attempt(work: () => Promise<void>): Promise<Failure> {
     try {
       await work();
@@ -135,7 +135,7 @@ export class HandlerCalls {
   }
 
   async #cancel(client: GuardedClient, blame: { readonly error: unknown }): Promise<void> {
-    // Where no connection can be had for it, it cannot be cancelled.
+    // Without a connection for it nothing can be cancelled.
     await this.#environment.cancelStatement().catch(() => {});
     if (await isSettledWithin(client, TIMING.connections.cancelMs)) return;
     const reason = 'A statement of the handler could not be cancelled.';

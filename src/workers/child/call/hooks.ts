@@ -1,11 +1,11 @@
-// What a handler does once per process, around its work: `setup` and `teardown`, each within a time.
+// Calls `setup` and `teardown` of a handler, once per process and each within a time limit.
 import { describeThrown } from '../../../errors/thrown.ts';
 import { TributaryError } from '../../../errors/tributary-error.ts';
 import type { Handler, ProcessContext } from '../../../handler/contract.ts';
 import { TIMING } from '../../../lifecycle/timing.ts';
 import { wait } from '../../../lifecycle/wait.ts';
 
-/** @throws misconfigured where it fails or does not come back: then no worker can use the handler. */
+/** @throws misconfigured where `setup` fails or does not return: then no worker can use the handler. */
 export async function setUpHandler(
   handler: Handler,
   context: ProcessContext,
@@ -29,7 +29,7 @@ export async function setUpHandler(
     throw unusable(`is not done after ${Math.round(withinMs / 1_000)} s.`, 'See what it waits for.');
 }
 
-/** Never throws: the work is done. */
+/** Never throws: the work is done by then. */
 export async function tearDownHandler(
   handler: Handler,
   context: ProcessContext,

@@ -1,4 +1,4 @@
-// Calls the handler and waits for it, within its time.
+// Calls the handler and waits for it, within its time limit.
 import { TributaryError } from '../../../errors/tributary-error.ts';
 import type { Handler } from '../../../handler/contract.ts';
 import type { BatchEvent } from '../../../handler/event.ts';
@@ -11,7 +11,7 @@ export interface InvokeOptions {
   readonly handler: Handler;
   readonly timeoutMs: number;
   readonly signs: LifeSigns;
-  /** The call did not come back in time, or left an error uncaught, so something of the handler may still run in this process. */
+  /** The call did not return in time, or left an error uncaught, so something of the handler may still run in this process. */
   onOverrun(): void;
 }
 
@@ -25,7 +25,7 @@ export async function invoke(
   let interrupt = (_error: unknown) => {};
   const call = new WatchedCall((error, kind) => {
     options.onOverrun();
-    // What threw in a callback will not come back.
+    // A call that threw in a callback will not return.
     if (kind === 'exception') interrupt(error);
   });
   for (const event of events) event.beforeCall();
@@ -50,7 +50,7 @@ function start(events: readonly BatchEvent[], context: CallContext, handler: Han
       ? // Its own array: what the handler does to it changes nothing here.
         handler.batch([...events], context)
       : handler.event(events[0] as BatchEvent, context);
-  // Somebody else's kind of promise counts as well.
+  // Any object with `then` counts as a promise.
   return typeof (answer as { then?: unknown } | undefined)?.then === 'function'
     ? Promise.resolve(answer)
     : answer;

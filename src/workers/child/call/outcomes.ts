@@ -1,23 +1,23 @@
-// What becomes of the events of a batch that are not simply done: put off, or dead. Pure until they are written.
+// Collects what becomes of the events of a batch that are not simply done: put off, or dead. Pure.
 import type { Queue } from '../../../config/config.ts';
 import { describeThrown } from '../../../errors/thrown.ts';
 import type { BatchEvent } from '../../../handler/event.ts';
 import { backoffMs } from '../../../lifecycle/backoff.ts';
 
-/** What is said of an event besides its fields, which stay in its row until they are written. */
-interface Fate {
+/** What becomes of one event; its fields stay in its row until they are written. */
+interface OutcomeBase {
   readonly event: BatchEvent;
-  /** As it will be handed out, or was. */
+  /** The retry count that it will be handed out with, or died with. */
   readonly retry: number;
   readonly attempts: number;
 }
 
-export interface PutOff extends Fate {
+export interface PutOff extends OutcomeBase {
   readonly afterMs: number;
   readonly error?: string;
 }
 
-export interface Dead extends Fate {
+export interface Dead extends OutcomeBase {
   readonly kind: 'handler' | 'killed';
   readonly error: string;
   readonly sqlstate?: string | undefined;
@@ -34,7 +34,7 @@ export interface Outcomes {
 
 type Outcome = { readonly putOff: PutOff } | { readonly dead: Dead };
 
-/** Longer texts say nothing more. */
+/** Longer error texts are cut. */
 const LONGEST = 8_000;
 
 /** Collects the outcomes of some events; a re-run of an event begins by forgetting what was decided about it. */
@@ -57,7 +57,7 @@ export class OutcomeBook {
     if (event.row.wasPutOff && !this.#byEvent.has(event)) this.#recovered.add(event);
   }
 
-  /** Its handling failed: another try with backoff, or dead after the last one. @param isCounted as one of its tries. */
+  /** Its handling failed: another try with backoff, or dead after the last one. @param isCounted it counts as one of its tries. */
   failed(event: BatchEvent, thrown: unknown, { isCounted = true } = {}): 'put-off' | 'dead' {
     const attempts = event.retry + (isCounted ? 1 : 0);
     const { message, sqlstate, stack } = describeThrown(thrown, 'The handler');
@@ -80,7 +80,7 @@ export class OutcomeBook {
   }
 
   /** The handler gave it up, or it killed its workers. */
-  condemned(event: BatchEvent, kind: Dead['kind'], reason: string): void {
+  dead(event: BatchEvent, kind: Dead['kind'], reason: string): void {
     const { retry } = event;
     this.#byEvent.set(event, { dead: { event, retry, attempts: retry + 1, kind, error: cut(reason) } });
   }
@@ -93,13 +93,13 @@ export class OutcomeBook {
     return book;
   }
 
-  /** Whatever was decided is void. */
+  /** Forgets all outcomes. */
   clear(): void {
     this.#byEvent.clear();
     this.#recovered.clear();
   }
 
-  /** About how much memory the events hold that are put off or dead. */
+  /** About how many bytes the events hold that are put off or dead. */
   get bytes(): number {
     let bytes = 0;
     for (const event of this.#byEvent.keys()) bytes += event.row.size;
@@ -123,7 +123,7 @@ export class OutcomeBook {
     return { putOff, dead, recovered };
   }
 
-  /** The same; the book no longer has it. */
+  /** The same, removed from the book. */
   take(lastEventId = Number.POSITIVE_INFINITY): Outcomes {
     const taken = this.outcomes(lastEventId);
     for (const event of [...this.#byEvent.keys(), ...this.#recovered])

@@ -1,22 +1,22 @@
-// Errors that nobody caught: a promise that was not waited for, a callback that threw. Each is put down to the call of the
-// handler that it comes from, which fails by it; the process is replaced after the batch, for it may have left anything behind.
+// Uncaught errors: a promise that was not waited for, a callback that threw. Each is attributed to the call of the handler
+// that it comes from, which fails by it; the process is replaced after the batch, for the error may have left anything behind.
 //
 // Invariant: a call that has ended is never blamed.
 import { AsyncLocalStorage } from 'node:async_hooks';
 
 export type StrayKind = 'rejection' | 'exception';
 
-/** One call of the handler, for what it leaves uncaught. */
+/** One call of the handler, and the error that it left uncaught. */
 export class WatchedCall {
   #failure: { readonly error: unknown } | undefined;
   readonly #onStray: (error: unknown, kind: StrayKind) => void;
 
-  /** @param onStray called with the first one. */
+  /** @param onStray called with the first uncaught error. */
   constructor(onStray: (error: unknown, kind: StrayKind) => void) {
     this.#onStray = onStray;
   }
 
-  /** What it left uncaught while it was at work. */
+  /** The error that it left uncaught while it was at work. */
   get failure(): { readonly error: unknown } | undefined {
     return this.#failure;
   }
@@ -40,7 +40,7 @@ export class WatchedCall {
 const current = new AsyncLocalStorage<WatchedCall>();
 const atWork = new Set<WatchedCall>();
 
-/** @returns whether it comes from a call that is at work, and fails by it, or from one that is over; undefined: from none. */
+/** @returns whether it comes from a call at work, which fails by it, or from one that has ended; undefined: from none. */
 export function noteStray(error: unknown, kind: StrayKind): 'at-work' | 'over' | undefined {
   const [first] = atWork;
   const call = current.getStore() ?? (atWork.size === 1 ? first : undefined);

@@ -1,4 +1,4 @@
-// Writes what became of single events, in the batch's transaction: so many at a time as fit into one statement.
+// Writes what became of single events, in the batch's transaction, as many at a time as fit into one statement.
 import type { BatchEvent } from '../../../handler/event.ts';
 import type { CoopMember } from '../../../queue/coop.ts';
 import type { BatchTransaction } from '../transaction/batch-transaction.ts';
@@ -46,7 +46,7 @@ function* inStatements<Fate extends { readonly event: BatchEvent }>(
   if (some.length > 0) yield some;
 }
 
-/** As `tributary.put_off` and `tributary.bury` read them. */
+/** The fields that `tributary.put_off` and `tributary.bury` read. */
 function fieldsOf(event: BatchEvent) {
   const { id, row, type, data, extra1, extra2, extra3, extra4, origin } = event;
   return { id, time: row.timeText, type, data, extra1, extra2, extra3, extra4, origin: String(origin) };

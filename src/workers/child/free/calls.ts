@@ -1,7 +1,7 @@
 // One call of a handler that has no transaction, and what came of it.
 //
-// Invariant: what a call decided (put off, dead, sent) is kept beside it, to be written when its events are passed, and goes
-// with it when it fails. A call that fails after the worker was told to stop at once has neither failed nor been done.
+// Invariant: what a call decided (put off, dead, sent) is kept until its events are passed, then written; it is dropped when
+// the call fails. A call that fails after the worker had to stop at once has neither failed nor been done.
 import type { BatchEvent } from '../../../handler/event.ts';
 import { TIMING } from '../../../lifecycle/timing.ts';
 import type { BatchEnvironment } from '../batch-environment.ts';
@@ -11,7 +11,7 @@ import { invoke } from '../call/invoke.ts';
 import { OutcomeBook } from '../call/outcomes.ts';
 import { Outbox } from '../transaction/outbox.ts';
 
-/** What is to be written of a call. */
+/** What is to be written for a call. */
 export interface Result {
   readonly events: readonly BatchEvent[];
   readonly book: OutcomeBook;
@@ -22,7 +22,7 @@ export type CallEnd =
   /** Without a result where nothing is to be written. */
   | { readonly end: 'done'; readonly result: Result | undefined }
   | { readonly end: 'failed'; readonly error: unknown }
-  /** The worker had to stop: whoever goes on with the batch calls it again. */
+  /** The worker had to stop: the next worker of the batch calls it again. */
   | { readonly end: 'stopped' };
 
 export class FreeCalls {
@@ -54,7 +54,7 @@ export class FreeCalls {
 
   /**
    * One event to an `event` handler, or several to a `batch` handler. Never throws.
-   * @param passedOver done as well, if these are.
+   * @param passedOver events that `coalesce` left out; done as well, if these are.
    */
   async call(events: readonly BatchEvent[], passedOver: readonly BatchEvent[] = []): Promise<CallEnd> {
     const { handler, record, retry, signs, stopNow, timeoutMs } = this.#environment;
@@ -85,18 +85,18 @@ export class FreeCalls {
 
   /** The result of an event that failed and cannot be put off. */
   unwritable(event: BatchEvent, error: unknown): Result {
-    return this.#condemned(event, 'handler', unwritable(error));
+    return this.#dead(event, 'handler', unwritable(error));
   }
 
   /** The result of an event that killed the workers that tried it. */
-  killer(event: BatchEvent): Result {
-    return this.#condemned(event, 'killed', KILLED);
+  killed(event: BatchEvent): Result {
+    return this.#dead(event, 'killed', KILLED);
   }
 
-  #condemned(event: BatchEvent, kind: 'handler' | 'killed', reason: string): Result {
+  #dead(event: BatchEvent, kind: 'handler' | 'killed', reason: string): Result {
     const { centralQueues, retry } = this.#environment;
     const book = new OutcomeBook(retry);
-    book.condemned(event, kind, reason);
+    book.dead(event, kind, reason);
     return { events: [event], book, outbox: new Outbox(centralQueues) };
   }
 

@@ -1,7 +1,7 @@
-// What calls without a transaction have ended with and could not be written, because the connection was lost or central was in
-// trouble: kept by the worker until the batch comes again, so that nobody is called again for it.
+// Results of calls without a transaction that could not be written, because the connection was lost or central was in trouble:
+// the worker keeps them until the batch is opened again, so that the handler is not called again.
 //
-// Invariant: of one batch; given out once.
+// Invariant: results of one batch only; each is given out once.
 import type { BatchEvent } from '../../../handler/event.ts';
 import type { CoopBatch } from '../../../queue/coop.ts';
 import type { Result } from './calls.ts';
@@ -22,7 +22,7 @@ export class Carried {
     }
   }
 
-  /** Of another batch nothing is of use here. */
+  /** Forgets the results of another batch. */
   opened({ startTick, endTick }: CoopBatch): void {
     if (this.#batch?.startTick !== startTick || this.#batch.endTick !== endTick) this.#results.clear();
   }

@@ -1,9 +1,9 @@
-// Writes what became of events that were handled without a transaction, in one that follows them.
+// Writes what became of events that were handled without a transaction, in a transaction that follows.
 //
 // Invariant: the step over an event, what was decided about it and what was sent for it commit together, under the token.
 // Order: sends (the transaction owns its id first) · outcomes · the step, or the end of the batch · commit. Where that fails it
-// is done again in ever smaller parts; what cannot be written of one event alone is dropped, and the event has failed.
-// Fails by: central's trouble; what was to be written is carried to the next opening of the batch, so that nobody is called
+// is done again in ever smaller parts; an event whose result cannot be written alone has failed.
+// Fails by: central's trouble; the results are kept for the next opening of the batch, so that the handler is not called
 // again.
 import { canBePoison } from '../../../errors/sqlstate.ts';
 import { TIMING } from '../../../lifecycle/timing.ts';
@@ -34,7 +34,7 @@ export interface CommitTools {
   readonly calls: FreeCalls;
 }
 
-/** What fails is cut into so many. */
+/** A write that fails is cut into this many parts. */
 const PARTS = 8;
 
 export class Commits {
@@ -101,7 +101,7 @@ export class Commits {
       failure = await this.#attempt(done, { isLast });
     if (failure === undefined) return;
     const { error } = failure;
-    // What forbids this is central's trouble, unless it is the event itself that cannot be written.
+    // An error here is central's trouble, unless the event itself cannot be written.
     const unwritten = await this.#attempt(
       done.map(({ event }) => ({ event, result: calls.failed(event, error) })),
       { isLast },
@@ -114,7 +114,7 @@ export class Commits {
     );
   }
 
-  /** @returns what it failed with. @throws where that is central's trouble. */
+  /** @returns the error. @throws where that is central's trouble. */
   async #attempt(done: readonly Passed[], end: WriteEnd): Promise<{ readonly error: unknown } | undefined> {
     const { batch, connection } = this.#tools;
     try {
@@ -153,7 +153,7 @@ export class Commits {
   }
 }
 
-/** What is done is written also by a worker that has to stop. */
+/** Done events are written even by a worker that has to stop. */
 const NEVER = new AbortController().signal;
 
 function outcomesOf(done: readonly Passed[]): Outcomes {

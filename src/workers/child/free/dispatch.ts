@@ -1,4 +1,4 @@
-// How events without a transaction get to the handler: one by one over lanes, or gathered for a `batch` handler.
+// Passes events to a free handler: one by one over lanes, or gathered for a `batch` handler.
 import type { Handler } from '../../../handler/contract.ts';
 import type { BatchEvent } from '../../../handler/event.ts';
 import { TIMING } from '../../../lifecycle/timing.ts';
@@ -18,14 +18,14 @@ export interface DispatchTools {
   readonly calls: FreeCalls;
   readonly progress: Pick<FreeProgress<Result | undefined>, 'read' | 'isComplete'>;
   done(event: BatchEvent, result: Result | undefined): void;
-  /** What the event's call has ended with at an earlier opening of the batch. */
+  /** The result of the event's call at an earlier opening of the batch. */
   carried(event: BatchEvent): { readonly result: Result | undefined } | undefined;
   /**
    * Called before events start. @returns how many may, of `most`.
    * @throws where the batch cannot go on here, or must not.
    */
   before(most: number): Promise<number>;
-  /** Commits what is done, if it is time to. */
+  /** Commits done events, if it is time to. */
   passDone(): Promise<void>;
   /** Called before each call, with all that is at work then. */
   note(atWork: AtWork): void;
@@ -38,9 +38,9 @@ export interface Dispatch {
   feed(events: readonly BatchEvent[]): Promise<void>;
   /** All that was fed is done. */
   finish(): Promise<void>;
-  /** Whatever is at work has ended; nothing else begins. */
+  /** All calls at work have ended; no other begins. */
   settle(): Promise<void>;
-  /** Something that is at work has ended. @returns false where nothing is. */
+  /** A call at work has ended. @returns false where none is at work. */
   next(): Promise<boolean>;
 }
 
@@ -97,7 +97,7 @@ class OverLanes implements Dispatch {
     return await this.#lanes.next();
   }
 
-  /** What is done meanwhile is noted, however long the others take. */
+  /** Notes events that are done meanwhile, however long the others take. */
   async #wait(): Promise<boolean> {
     const isAtWork = await this.#lanes.next(TIMING.worker.freeNoteEveryMs);
     await this.#tools.passDone();
@@ -120,7 +120,7 @@ class OverLanes implements Dispatch {
 class InPieces implements Dispatch {
   readonly #tools: DispatchTools;
   readonly #gathering: Gathering;
-  /** Retried events that a later one took the place of: what is noted about their tries goes with the next call. */
+  /** Retried events that a later one replaced: their tries are settled with the next call. */
   #passedOver: BatchEvent[] = [];
 
   constructor(handler: BatchHandlers, tools: DispatchTools) {
@@ -168,7 +168,7 @@ class InPieces implements Dispatch {
     const end = await calls.call(events, this.#passedOver);
     if (end.end === 'done') {
       this.#passedOver = [];
-      // What was decided stands with the first: all of one call are passed together.
+      // The result goes with the first event: all of one call are passed together.
       for (const event of events) done(event, event === first ? end.result : undefined);
     } else if (end.end === 'failed' && events.length === 1) {
       done(first, calls.failed(first, end.error));

@@ -1,4 +1,4 @@
-// So many at work at a time, and ways to wait until one more may begin, or until all have ended.
+// Limits how many calls are at work at a time, and waits until one more may begin, or until all have ended.
 
 export class Lanes {
   readonly #most: number;
@@ -10,7 +10,7 @@ export class Lanes {
     this.#most = most;
   }
 
-  /** Without waiting; `free` tells when. */
+  /** Starts without waiting; only while `isFree`. */
   start(work: () => Promise<void>): void {
     this.#running += 1;
     work()
@@ -29,7 +29,7 @@ export class Lanes {
     return this.#running < this.#most;
   }
 
-  /** The next one has ended, or so much time is over. @returns false, at once, where none is at work. */
+  /** The next one has ended, or the time is over. @returns false, at once, where none is at work. */
   async next(withinMs?: number): Promise<boolean> {
     if (this.#running === 0) return false;
     let timer: NodeJS.Timeout | undefined;

@@ -1,7 +1,7 @@
-// Which events of a batch are done where many are at work at a time: only what has nothing undone before it can be passed.
+// Which events of a batch are done where many are at work at a time: an event can be passed once all before it are done.
 //
-// Invariant: what `take` gives out is everything up to some event, in order, and no other event has that one's id; so what is
-// not done comes after it, and is found again by its id.
+// Invariant: `take` gives out everything up to some event, in order, and no other event has the id of that one; so events
+// that are not done come after it, and are found again by id.
 import type { BatchEvent } from '../../../handler/event.ts';
 
 export interface DoneEvent<Result> {
@@ -27,24 +27,24 @@ export class FreeProgress<Result> {
     this.#results.set(event, { result });
   }
 
-  /** What is done, also behind what is not. */
+  /** All done events, also those behind some that are not. */
   get allDone(): DoneEvent<Result>[] {
     return [...this.#results].flatMap(([event, done]) => (done === undefined ? [] : [{ event, ...done }]));
   }
 
-  /** Whether `take` would give something, unless all of it shares one id with what is not done. */
+  /** Whether `take` would give something, unless all of it shares one id with an event that is not done. */
   get isReady(): boolean {
     for (const result of this.#results.values()) return result !== undefined;
     return false;
   }
 
-  /** Nothing is undone. */
+  /** All events are done. */
   get isComplete(): boolean {
     for (const result of this.#results.values()) if (result === undefined) return false;
     return true;
   }
 
-  /** What can be passed now. */
+  /** The events that can be passed now. */
   take(): DoneEvent<Result>[] {
     const taken: DoneEvent<Result>[] = [];
     let undone: BatchEvent | undefined;

@@ -3,8 +3,8 @@
 // Invariant: an event is passed only when its call is done, and all before it are; at least once. The connection is used by
 // this loop alone, never by a call.
 // Order: read a part · calls · commit what is done now and then (progress, outcomes, sends) · the next part · the end.
-// Fails by: a death repeats what was done since the last commit; central's trouble repeats nothing. Told to drain, it begins nothing more, waits for what is at
-// work, commits it, and hands the rest back: whoever takes the batch goes on behind the progress.
+// Fails by: a death repeats what was done since the last commit; central's trouble repeats nothing. A worker that drains
+// begins no more calls, waits for those at work, commits them, and hands the rest back: the next worker goes on behind them.
 import type { BatchEvent } from '../../../handler/event.ts';
 import { TIMING } from '../../../lifecycle/timing.ts';
 import type { Connection } from '../../../postgres/connection.ts';
@@ -12,7 +12,7 @@ import type { CoopBatch } from '../../../queue/coop.ts';
 import type { BatchEnvironment, BatchResult } from '../batch-environment.ts';
 import { Abandoned } from '../call/handler-call.ts';
 import { hasNarrowing, markNarrowing, type Narrowing, openNarrowing } from '../narrowing/narrowing.ts';
-import { condemned, SlicePlan } from '../narrowing/slice-plan.ts';
+import { fatalEvent, SlicePlan } from '../narrowing/slice-plan.ts';
 import { suspicionOf } from '../narrowing/suspicion.ts';
 import { HandedBack } from '../rate-limit.ts';
 import { estimate } from '../reading/estimate.ts';
@@ -23,9 +23,9 @@ import { Commits } from './commit.ts';
 import { type AtWork, type Dispatch, dispatchOf } from './dispatch.ts';
 import { type DoneEvent, FreeProgress } from './progress.ts';
 
-/** What was sent and is not committed may hold so much text; where it holds more, nothing begins. */
+/** Characters of sent events that are not committed; beyond this no call begins. */
 const MOST_UNCOMMITTED = 16_000_000;
-/** What an event takes besides its text. */
+/** Counted for an event besides its text. */
 const EACH_COSTS = 200;
 
 export interface FreeRunOptions {
@@ -34,21 +34,21 @@ export interface FreeRunOptions {
   readonly environment: BatchEnvironment;
 }
 
-/** @throws HandedBack where the worker was told to drain before the batch was done. */
+/** @throws HandedBack where the worker had to drain before the batch was done. */
 export async function runFree({ connection, batch, environment }: FreeRunOptions): Promise<BatchResult> {
   const { membership } = environment;
   environment.carried.opened(batch);
-  const { isKiller, call } = suspicionOf(batch, environment.suspect);
+  const { isSuspected, call } = suspicionOf(batch, environment.suspect);
   const isKnown = batch.openings > 1 && (await hasNarrowing(connection, membership, batch));
   const narrowing =
-    isKnown || isKiller ? await openNarrowing(connection, membership, batch, call) : undefined;
-  const isHunting = isKiller || narrowing?.suspect !== undefined;
-  return await new FreeRun({ connection, batch, environment }, { isHunting, narrowing }).run();
+    isKnown || isSuspected ? await openNarrowing(connection, membership, batch, call) : undefined;
+  const past = { isSuspected: isSuspected || narrowing?.suspect !== undefined, narrowing };
+  return await new FreeRun({ connection, batch, environment }, past).run();
 }
 
 interface Past {
-  /** The batch has killed a worker. */
-  readonly isHunting: boolean;
+  /** The batch is suspected of having killed a worker. */
+  readonly isSuspected: boolean;
   readonly narrowing: Narrowing | undefined;
 }
 
@@ -62,7 +62,7 @@ class FreeRun {
   /** Taken from the progress, and not committed yet. */
   #writing: readonly DoneEvent<Result | undefined>[] = [];
   #committedMs = performance.now();
-  /** A slice is at work that a commit would take the mark off. */
+  /** A marked slice is at work: a commit would remove the mark. */
   #isMarked = false;
   #uncommitted = 0;
   #read = 0;
@@ -97,7 +97,7 @@ class FreeRun {
       await this.#work();
       await this.#commit({ isLast: true });
     } catch (error) {
-      // Before the batch goes to another: nothing of it may be at work here any more.
+      // Before the batch goes to another worker: no call of it may be at work here any more.
       await this.#dispatch.settle();
       const end = error instanceof HandedBack ? await this.#handBack().catch((thrown) => thrown) : error;
       this.#carry(end);
@@ -109,7 +109,7 @@ class FreeRun {
     return { events: this.#read, putOff, dead, hasOverrun: this.#calls.hasOverrun };
   }
 
-  /** The batch cannot go on here now: what has ended is kept until it does. */
+  /** The batch cannot go on here now: results are kept for its next opening. */
   #carry(error: unknown): void {
     const { batch, connection, environment } = this.#options;
     if (connection.failed) environment.losses.note(batch, this.#commits.atWork, error);
@@ -119,12 +119,12 @@ class FreeRun {
   async #work(): Promise<void> {
     const { batch, connection, environment } = this.#options;
     const { recorder, source, size } = environment;
-    const { isHunting, narrowing } = this.#past;
+    const { isSuspected, narrowing } = this.#past;
     const suspect = narrowing?.suspect;
     const plan = new SlicePlan({ suspect, isRecorded: recorder !== undefined });
     let afterId = narrowing?.lastEventId;
     for (let isAll = false; !isAll; ) {
-      // What is read and not passed stays within what one reading may hold, also behind an event that takes long.
+      // Reads on only while fewer events are read and not passed than one reading has, even behind an event that takes long.
       await this.#untilLess(() => this.#progress.size >= size.rows);
       const read = await readAhead(() => this.#commits.newTransaction(), {
         token: batch.token,
@@ -137,10 +137,10 @@ class FreeRun {
       this.#read += read.events.length;
       const ids = read.events.map(({ id }) => id);
       for (let from = 0, end = 0; from < ids.length; from = end) {
-        const slice = isHunting ? plan.narrowing(ids, from) : { end: ids.length, isMarked: false };
+        const slice = isSuspected ? plan.narrowing(ids, from) : { end: ids.length, isMarked: false };
         end = slice.end;
         const events = read.events.slice(from, end);
-        if (slice.isMarked) await this.#hunt(events, condemned(suspect));
+        if (slice.isMarked) await this.#runMarked(events, fatalEvent(suspect));
         else await this.#dispatch.feed(events);
         afterId = ids[end - 1];
         plan.passed(afterId ?? 0);
@@ -149,29 +149,29 @@ class FreeRun {
     await this.#dispatch.finish();
   }
 
-  /** A slice that is marked while nothing else is at work, so that one that kills its worker is known. */
-  async #hunt(slice: readonly BatchEvent[], guilty: number | undefined): Promise<void> {
+  /** Runs a slice marked and alone, so that it is known if it kills its worker. */
+  async #runMarked(slice: readonly BatchEvent[], fatal: number | undefined): Promise<void> {
     const { batch, connection, environment } = this.#options;
     await this.#dispatch.finish();
     await this.#commit({ isLast: false });
     const ids = slice.map(({ id }) => id);
-    const innocent = slice.filter(({ id }) => id !== guilty);
-    const killers = slice.filter(({ id }) => id === guilty);
-    this.#progress.read(killers);
-    for (const event of killers) this.#progress.done(event, this.#calls.killer(event));
-    if (innocent.length > 0) {
+    const others = slice.filter(({ id }) => id !== fatal);
+    const killing = slice.filter(({ id }) => id === fatal);
+    this.#progress.read(killing);
+    for (const event of killing) this.#progress.done(event, this.#calls.killed(event));
+    if (others.length > 0) {
       const marked: readonly [number, number] = [ids[0] ?? 0, ids.at(-1) ?? 0];
       const events = new Set(ids).size;
       await markNarrowing(connection, environment.membership, { batch, slice: marked, events });
       this.#isMarked = true;
-      await this.#dispatch.feed(innocent);
+      await this.#dispatch.feed(others);
       await this.#dispatch.finish();
       this.#isMarked = false;
     }
     await this.#commit({ isLast: false });
   }
 
-  /** What is at work, where it outlives this process. */
+  /** Notes the calls at work where it outlives this process. */
   #note({ first, last, events }: AtWork): void {
     const { batch, environment } = this.#options;
     const { startTick, endTick } = batch;

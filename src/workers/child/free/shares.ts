@@ -1,14 +1,14 @@
-// What is to be written of a call with several events, event by event: where it cannot be written at once, or not now. Pure.
+// Divides the result of a call with several events among its events, for writing them one by one or later. Pure.
 import type { BatchEvent } from '../../../handler/event.ts';
 import type { Result } from './calls.ts';
 import type { DoneEvent } from './progress.ts';
 
-/** An event that is done; what is to be written of a call stands with its first event. */
+/** An event that is done; the result of its call is with the call's first event. */
 export type Passed = DoneEvent<Result | undefined>;
 
 /**
- * Each with its own share of what its call decided and sent. What was carried here knows its events from an earlier reading:
- * they are the same by their ids and their order.
+ * Each event with its own share of what its call decided and sent. A kept result has the events of an earlier reading, which
+ * are matched by their ids and their order.
  */
 export function eventByEvent(done: readonly Passed[]): Passed[] {
   const waiting = new Map<number, Result[]>();
@@ -30,7 +30,7 @@ function sharesOf({ events, book, outbox }: Result): Result[] {
     book: book.only(isMeant),
     outbox: outbox.only(isMeant),
   });
-  // What belongs to no other is the first one's.
+  // What belongs to no other event is the first one's.
   return [
     shareOf(events[0], (event) => !others.has(event)),
     ...[...others].map((event) => shareOf(event, (other) => other === event)),

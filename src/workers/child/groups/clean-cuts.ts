@@ -1,11 +1,11 @@
-// Where events can be parted so that what one transaction wrote on its shard stays together. Pure.
+// Where a batch can be cut so that events of one transaction on a shard stay together. Pure.
 //
 // Central knows no transactions of shards, but it knows windows: what one commit of a mover brought from one source. A
 // shard's transaction is in one window as a whole (unless that was larger than `mover.whole`), so between windows is between
 // transactions. Two movers that commit at the same time may interleave their rows.
 import type { BatchEvent } from '../../../handler/event.ts';
 
-/** Computed only once somebody asks. @returns whether a cut in front of the event at a place parts no window. */
+/** Computed at the first call. @returns whether a cut in front of the event at an index parts no window. */
 export function cleanCuts(events: readonly BatchEvent[]): (at: number) => boolean {
   let clean: Set<number> | undefined;
   return (at) => {

@@ -1,6 +1,6 @@
-// Gathers events for calls of a `batch` handler; with `coalesce` an event takes the place of the one with its key before it.
+// Gathers events for calls of a `batch` handler; with `coalesce` an event replaces the earlier one with its key.
 //
-// Invariant: events come out in order, and each that went in comes out, or was passed over by a later one with its key.
+// Invariant: events come out in order, and each that went in comes out, or was replaced by a later one with its key.
 import { TributaryError } from '../../../errors/tributary-error.ts';
 import type { BatchHandler, CoalesceKey, FreeBatchHandler } from '../../../handler/contract.ts';
 import type { BatchEvent } from '../../../handler/event.ts';
@@ -14,7 +14,7 @@ export interface EventPiece {
 
 export interface Pieces {
   readonly piece: EventPiece;
-  /** Events that were read since the last piece, those that were passed over included. */
+  /** How many events were read since the last piece, replaced ones included. */
   readonly read: number;
 }
 
@@ -43,7 +43,7 @@ const NONE: ReadonlyMap<BatchEvent, unknown> = new Map();
 
 /** As many events as a `batch` handler gets in one call. */
 const MOST_EVENTS = 2_000;
-/** What is held while later events may still take the place of earlier ones. */
+/** Most bytes that are held while later events may still replace earlier ones. */
 const MOST_BYTES = 8_000_000;
 
 export class Gathering {
@@ -63,7 +63,7 @@ export class Gathering {
     return this.#events.size;
   }
 
-  /** As much as one call should get, or as memory allows. */
+  /** It holds as much as one call should get, or as memory allows. */
   get isFull(): boolean {
     return this.size >= MOST_EVENTS || this.#bytes >= MOST_BYTES;
   }
@@ -72,7 +72,7 @@ export class Gathering {
     const key = this.#keyOf(event);
     const before = this.#events.get(key);
     if (before !== undefined) {
-      // Taken out, so that the new one comes behind all that are before it.
+      // Deleted first, so that the new event comes last.
       this.#events.delete(key);
       this.#bytes -= before.row.size;
       this.#onPassedOver(before);

@@ -1,11 +1,11 @@
 // How often events of a handler fail, learned from those seen so far; kept from batch to batch.
 import type { BatchEvent } from '../../../handler/event.ts';
 
-/** So many events are remembered, about: what was before fades. */
+/** About how many events are remembered; older ones fade. */
 const MEMORY = 2_000;
-/** As if so many had gone well before the first one. */
+/** The rate begins as if this many events had gone well. */
 const PRIOR = 100;
-/** So many failures are no accident. */
+/** This many failures are no accident. */
 const SURE = 2.5;
 
 class Share {
@@ -29,7 +29,7 @@ class Share {
 
 export class FailureRate {
   readonly #fresh = new Share();
-  /** Those that failed before fail far more often than others. */
+  /** Kept apart: events that failed before fail far more often than others. */
   readonly #retried = new Share();
 
   note(event: BatchEvent, hasFailed: boolean): void {

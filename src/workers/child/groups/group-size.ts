@@ -5,13 +5,13 @@
 // fails that this would repeat too much, groups are as large as the failures suggest, and the batch is cut.
 import { MOST_SAVEPOINTS } from '../transaction/batch-transaction.ts';
 
-/** From so many on a cut is made where it parts nothing that was written together. */
+/** From this many savepoints on a cut is made at the next place that parts no window. */
 const SAVEPOINTS_BEFORE_CUT = 40;
-/** With so many it is made in any case: a group that fails needs two more. */
+/** With this many a cut is made in any case: a group that fails needs two more. */
 const SAVEPOINTS_OF_LAST_GROUP = MOST_SAVEPOINTS - 2;
-/** A group costs about as much as so many calls of a handler that writes: its savepoint, its share of a commit. */
+/** The cost of a group, in calls of a handler that writes: its savepoint, its share of a commit. */
 const GROUP_COST = 0.65;
-/** A call of a `batch` handler costs about as much as the work on so many events. */
+/** The cost of a call of a `batch` handler, in events. */
 const CALL_COST = 60;
 /** Share of calls that may be repeated so that a batch stays whole. */
 const REPEATS_FOR_WHOLE = 0.1;
@@ -27,11 +27,11 @@ export interface TransactionProgress {
   readonly remaining: number;
   /** Share of events that fail. */
   readonly rate: number;
-  /** That is more than a guess. */
+  /** The rate is more than a guess. */
   readonly isSure: boolean;
 }
 
-/** Where more than that fails, nothing is done together: most of it would be repeated. */
+/** Where a larger share fails, each event is alone: most of a group would be repeated. */
 const HOPELESS = 1 / 3;
 
 /** Events in the next group of an `event` handler. */

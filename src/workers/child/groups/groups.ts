@@ -2,9 +2,10 @@
 //
 // Invariant: when `run` has resolved, each event is either done, its effects in the transaction (or in one before it, which a
 // cut has committed), or in the book as put off or dead, with none of its effects there.
-// Order: mark · events · check what is deferred · on a failure: roll back to the mark, book the event, run again those of the
-// group that had written; then a fresh mark, so that none of these is repeated for a later failure. Where only the check
-// fails, those that had written are run again in halves, down to the event that fails alone. A cut comes between two groups.
+// Order: savepoint · events · check of deferred constraints · on a failure: roll back to the savepoint, book the event, run
+// again those of the group that had written; then a new savepoint, so that none of these is repeated for a later failure.
+// Where only the check fails, those that had written are run again in halves, down to the event that fails alone. A cut comes
+// between two groups.
 // Fails by: `Abandoned`, or `TooManySavepoints` where no cut was possible in time.
 import type { BatchEvent } from '../../../handler/event.ts';
 import type { CallResult, HandlerCalls } from '../call/handler-call.ts';
@@ -31,18 +32,18 @@ export interface GroupTools {
   readonly isFailing?: boolean;
   /** How many events of the batch are still to come behind those that are run, as far as is known. */
   behind?(): number;
-  /** Called before each call of the handler, for those who have to know what a dead worker was at. */
+  /** Called before each call of the handler, to note it for the case that the worker dies. */
   onCall?(events: readonly BatchEvent[]): void;
-  /** Called when it has come back. */
+  /** Called when the handler has returned. */
   onReturn?(): void;
   /** Called between two groups with the last event that is settled; throws where what follows has to wait. */
   pause?(last: BatchEvent): Promise<void>;
-  /** What is remembered of what went well and what failed. */
+  /** Counts events that went well and events that failed. */
   readonly record?: Pick<TrackRecord, 'done' | 'undone' | 'failed'>;
   /** Commits everything up to this event and goes on in a fresh transaction; absent: the batch cannot be cut. */
   cut?(last: BatchEvent): Promise<void>;
   /** Called for each event that the handler failed on. */
-  onFailure(event: BatchEvent, fate: 'put-off' | 'dead', error: unknown): void;
+  onFailure(event: BatchEvent, outcome: 'put-off' | 'dead', error: unknown): void;
 }
 
 /** What both kinds of handlers share: one attempt, and the decision where a transaction ends. */
@@ -71,7 +72,7 @@ class Attempts {
     return result;
   }
 
-  /** A call of which it is known at once whether what it wrote holds. What failed is undone. */
+  /** A call whose deferred constraints are checked at once. What failed is undone. */
   async checkedCall(events: readonly BatchEvent[]): Promise<CallResult> {
     const { calls, transaction } = this.tools;
     transaction.savepoint();
@@ -113,7 +114,7 @@ class Attempts {
     await cut(last);
   }
 
-  /** What decides about the size of the next group or call. */
+  /** What the size of the next group or call depends on. */
   progress(events: readonly BatchEvent[], at: number): TransactionProgress {
     const { behind, transaction } = this.tools;
     const event = events[at];
@@ -170,7 +171,7 @@ export class OneByOne implements GroupRunner {
     return group.length;
   }
 
-  /** Those of a group that was undone because something that they wrote does not hold. */
+  /** Runs again the events of a group that was undone because a deferred constraint is violated. */
   async #part(written: readonly BatchEvent[], result: CallResult): Promise<void> {
     const [event] = written;
     if (event !== undefined && written.length === 1) return await this.#settle(event, result);
@@ -179,7 +180,7 @@ export class OneByOne implements GroupRunner {
     await this.#repeat(written.slice(middle));
   }
 
-  /** Those that were undone with a neighbour: they went well a moment ago. */
+  /** Runs again events that went well and were undone with another one of their group. */
   async #repeat(events: readonly BatchEvent[]): Promise<void> {
     const { transaction } = this.#attempts.tools;
     for (let at = 0; at < events.length; ) {
@@ -229,7 +230,7 @@ export class InHalves implements GroupRunner {
         at = piece.end;
         attempts.settled(events[at - 1]);
       } else {
-        // What follows was only held to be bad because this was held to be good.
+        // The next piece was taken for bad only because this one was taken for good.
         const next = pieces.at(-1);
         if (next !== undefined) next.isBad = false;
         pieces.push({ end: piece.end, isBad: true });

@@ -1,7 +1,7 @@
-// Whether an error is central's trouble or has to do with the events at hand. Never guessed from the error: looked at.
+// Finds out whether an error is central's trouble or caused by the events at hand: not by its code, but by trying.
 //
-// Central's is what makes the connection end or refuse the simplest question, and what forbids to note that one event alone has
-// failed (see BatchWork.fail). Everything else is found in smaller transactions, down to the event that fails alone.
+// Central is in trouble where the connection ends or refuses the simplest query, and where the failure of one event alone
+// cannot be written (see Attempt.fail). Any other cause is found in smaller transactions, down to the event that fails alone.
 import type { Connection } from '../../../postgres/connection.ts';
 import type { CoopBatch } from '../../../queue/coop.ts';
 import { HandedBack } from '../rate-limit.ts';
@@ -14,7 +14,7 @@ export interface TriedBatch {
 }
 
 /**
- * @returns where the error has to do with the events, and nothing is open on the connection.
+ * @returns where the events are the cause; then no transaction is open on the connection.
  * @throws the error itself where central is in trouble, the batch is another's, or the worker has to stop.
  */
 export async function assertOfEvents(
@@ -31,7 +31,7 @@ async function isStillOurs(connection: Connection, { token }: CoopBatch): Promis
     const rows = await connection.query('select from pgq.subscription where sub_batch = $1', [token]);
     return rows.length > 0;
   } catch (trouble) {
-    // One that does not do this much is of no use any more.
+    // A connection that cannot do this much is of no use any more.
     connection.destroy(trouble as Error);
     return false;
   }

@@ -1,11 +1,11 @@
-// Which events of a batch were at work when the connection to central was lost, kept from opening to opening by the worker
-// that lived through it. Once it may have been anything; what is at work whenever it is lost is to blame.
+// Which events of a batch were at work when the connection to central was lost; the worker remembers them over several
+// openings. One loss may have any cause; events that are at work at every loss are the cause.
 //
-// Invariant: kept of one batch at a time; each loss in the same place narrows the place.
+// Invariant: for one batch at a time; each further loss leaves the events that were at work both times.
 import type { BatchEvent } from '../../../handler/event.ts';
 import type { CoopBatch } from '../../../queue/coop.ts';
 
-/** Lost so often in one place, it is the place. */
+/** After this many losses with the same events at work, they are the cause. */
 const TIMES = 2;
 
 /** Events by their ids. */
@@ -30,7 +30,7 @@ export class Losses {
   #batch: Ticks | undefined;
   #loss: Loss | undefined;
 
-  /** @param blame what the events failed with, where they are to blame beyond doubt. */
+  /** @param blame the error of the events, where they are certainly the cause. */
   note(batch: Ticks, range: Range | undefined, error: unknown, blame?: { readonly error: unknown }): void {
     if (range === undefined) return;
     const before = this.#at(batch);

@@ -36,7 +36,7 @@ export async function progressOf(
   return row?.last_event_id == null ? undefined : Number(row.last_event_id);
 }
 
-/** @param death how the last worker died, where that says something about the batch. */
+/** @param death the call that the last worker died in, where it belongs to this batch. */
 export async function openNarrowing(
   connection: Connection,
   { queue, group }: CoopMember,

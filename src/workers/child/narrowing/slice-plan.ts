@@ -3,11 +3,11 @@ import { sliceEnd } from '../reading/same-id.ts';
 
 /** Events of a slice when nothing is known yet. */
 const WIDEST = 64;
-/** A slice that killed its worker is cut into so many: a commit each costs less than one more worker. */
+/** A slice that killed its worker is cut into this many: a commit for each costs less than one more dead worker. */
 const NARROWING = 64;
-/** An event is condemned after workers certainly died of it alone this many times. */
+/** After this many workers certainly died of one event alone, it is dead. */
 const DEATHS_ALONE = 2;
-/** The same where some of them may have been killed from outside by chance: out of memory, the kernel chooses. */
+/** The same where some of them may have been killed by chance: out of memory, the kernel chooses a process. */
 const DEATHS_AND_KILLS_ALONE = 5;
 
 export interface SuspectSlice {
@@ -17,12 +17,12 @@ export interface SuspectSlice {
   readonly events: number;
   /** How many workers certainly died of exactly this slice. */
   readonly deaths: number;
-  /** How many perhaps did. */
+  /** How many workers perhaps did. */
   readonly kills: number;
 }
 
-/** The id of the event that is guilty beyond doubt. */
-export function condemned(suspect: SuspectSlice | undefined): number | undefined {
+/** The id of the event that certainly kills workers; undefined: not found yet. */
+export function fatalEvent(suspect: SuspectSlice | undefined): number | undefined {
   if (suspect === undefined || suspect.events !== 1) return undefined;
   const { deaths, first, kills } = suspect;
   return deaths >= DEATHS_ALONE || deaths + kills >= DEATHS_AND_KILLS_ALONE ? first : undefined;
@@ -30,14 +30,14 @@ export function condemned(suspect: SuspectSlice | undefined): number | undefined
 
 export interface Slice {
   readonly end: number;
-  /** Noted before it is run, so that it is known if it kills its worker. */
+  /** Marked before it is run, so that it is known if it kills its worker. */
   readonly isMarked: boolean;
 }
 
 export interface SlicePlanOptions {
-  /** The events that killed a worker, or that the connection was lost with. */
+  /** The events that killed a worker, or that were at work when the connection was lost. */
   readonly suspect: SuspectSlice | undefined;
-  /** A worker that dies leaves word of the call that it was in: what is not under suspicion can be handled in one go. */
+  /** Calls are recorded (call-record.ts): events outside the suspect slice can be handled at once. */
   readonly isRecorded: boolean;
 }
 
@@ -53,12 +53,12 @@ export class SlicePlan {
     this.#width = suspect === undefined ? WIDEST : Math.max(1, Math.floor(suspect.events / NARROWING));
   }
 
-  /** The slice that begins at `from`, of events that were read, where nothing is looked for. */
+  /** The slice that begins at `from`, of events that were read, where no event is looked for. */
   plain(ids: readonly number[], from: number): Slice {
     return { end: sliceEnd(ids, from, this.#width), isMarked: false };
   }
 
-  /** The slice that begins at `from`, where the event is looked for that kills its workers. */
+  /** The slice that begins at `from`, while the event that kills its workers is looked for. */
   narrowing(ids: readonly number[], from: number): Slice {
     const suspect = this.#suspect;
     const end = sliceEnd(ids, from, this.#width);
@@ -69,7 +69,7 @@ export class SlicePlan {
     return { end: Math.min(end, firstFrom(ids, suspect.last + 1)), isMarked: true };
   }
 
-  /** A slice went well and ended with this event: wider only once everything under suspicion is behind. */
+  /** A slice went well and ended with this event: wider only behind the suspect slice. */
   passed(lastId: number): void {
     if (this.#suspect !== undefined && lastId < this.#suspect.last) return;
     this.#width = Math.min(WIDEST, this.#width * 2);

@@ -2,20 +2,20 @@
 import type { CoopBatch } from '../../../queue/coop.ts';
 import type { FatalCall } from '../../protocol.ts';
 
-/** Opened so often, a batch is suspected of killing its workers. */
-const OPENINGS_OF_A_KILLER = 3;
+/** A batch that was opened this often is suspected of killing its workers. */
+const SUSPICIOUS_OPENINGS = 3;
 
 export interface Suspicion {
-  readonly isKiller: boolean;
-  /** How the last worker died, where it says enough to look for a killer. */
+  readonly isSuspected: boolean;
+  /** The call that the last worker died in, where it is evidence against events of the batch. */
   readonly call: FatalCall | undefined;
 }
 
 /** @param suspect how the worker before this one died. */
 export function suspicionOf(batch: CoopBatch, suspect: FatalCall | undefined): Suspicion {
-  const isOften = batch.openings >= OPENINGS_OF_A_KILLER;
+  const isOften = batch.openings >= SUSPICIOUS_OPENINGS;
   const call = isOf(batch, suspect) && (suspect.isCertain || isOften) ? suspect : undefined;
-  return { isKiller: isOften || call !== undefined, call };
+  return { isSuspected: isOften || call !== undefined, call };
 }
 
 /** Where the call is not known, the batch is the one that a process in this slot had open when it died. */

@@ -8,7 +8,7 @@ import { usable } from './same-id.ts';
 
 /** As many events as a `batch` handler gets in one call. */
 export const MOST_EVENTS = 2_000;
-/** What a chunk should hold, and a small batch; a single event may be larger. */
+/** Most bytes of a chunk, and of a small batch; a single event may be larger. */
 const MOST_BYTES = 16_000_000;
 /** Rows of the first chunk, before anything is known about their size. */
 const FIRST_ROWS = 200;
@@ -26,7 +26,7 @@ export class EventSize {
     return Math.max(1, Math.min(MOST_EVENTS, Math.floor(MOST_BYTES / (this.#bytesPerEvent + 1))));
   }
 
-  /** Whether so many events can probably be held in memory. */
+  /** Whether this many events can probably be held in memory. */
   isSmall(events: number): boolean {
     return events <= SMALL_BATCH && events * (this.#bytesPerEvent ?? 0) < MOST_BYTES / 2;
   }
@@ -43,9 +43,9 @@ export interface ReadOptions {
   readonly size: EventSize;
   /** Gathers chunks until they fill a call of a `batch` handler. */
   readonly isGathering: boolean;
-  /** Only what comes after this event. */
+  /** Only events after this one. */
   readonly afterId?: number | undefined;
-  /** Cancels what runs on the transaction's connection, from outside. */
+  /** Cancels the statement that runs on the transaction's connection, over another one. */
   cancelStatement(): Promise<void>;
   /** Called with how many events the batch probably holds. */
   onEstimate?(events: number): void;

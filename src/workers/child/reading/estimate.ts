@@ -1,4 +1,4 @@
-// About how many events a batch holds that is too large to be read at once: for those who watch, and to size groups.
+// Estimates how many events a batch holds that is too large to be read at once, for progress in `lag` and to size groups.
 import type { Connection } from '../../../postgres/connection.ts';
 import type { CoopBatch } from '../../../queue/coop.ts';
 import type { TrackRecord } from '../tries/track-record.ts';
@@ -8,11 +8,11 @@ export const estimateSql = (token: number): string => `select tributary.lag_batc
 export interface EstimateOptions {
   readonly batch: CoopBatch;
   readonly record: TrackRecord;
-  /** The first events of it. */
+  /** The first events of the batch. */
   readonly read: { readonly events: readonly unknown[]; readonly isAll: boolean };
 }
 
-/** Notes it once for a batch. */
+/** Notes the estimate once for a batch. */
 export async function estimate(
   connection: Connection,
   { batch, record: { progress }, read }: EstimateOptions,

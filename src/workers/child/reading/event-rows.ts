@@ -1,5 +1,5 @@
-// Rows of a batch in the two forms in which they are read: texts from a cursor, and bytes of a binary COPY, decoded only
-// where somebody asks.
+// Rows of a batch in the two forms in which they are read: texts from a cursor, and bytes of a binary COPY, whose fields are
+// decoded only when they are used.
 import type { EventRow } from '../../../handler/event.ts';
 import {
   COPY_HEADER,

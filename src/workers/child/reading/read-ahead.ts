@@ -1,4 +1,4 @@
-// Reads a part of a batch in a transaction of its own, which is over before anything is done with it.
+// Reads a part of a batch in a transaction of its own, which ends before the events are handled.
 import type { BatchEvent, EventSource } from '../../../handler/event.ts';
 import type { BatchTransaction } from '../transaction/batch-transaction.ts';
 import { type EventSize, readSome } from './batch-reader.ts';
@@ -8,7 +8,7 @@ export interface ReadAheadOptions {
   readonly token: number;
   readonly source: EventSource;
   readonly size: EventSize;
-  /** Only what comes after this event. */
+  /** Only events after this one. */
   readonly afterId: number | undefined;
 }
 

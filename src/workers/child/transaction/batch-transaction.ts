@@ -1,10 +1,10 @@
-// The transaction of a batch (or of a slice of one): begun with its first events, marked by lazy savepoints, finished
-// together with the batch.
+// The transaction of a batch (or of a slice of one): begun with its first events, with lazy savepoints, finished together
+// with the batch.
 //
-// Invariant: at most one savepoint exists at a time, and only if a statement of a handler was sent after `mark`; so a
+// Invariant: at most one savepoint exists at a time, and only if a statement of a handler was sent after `savepoint`; so a
 // handler that never writes costs none. Writing subtransactions stay below what slows all of central (64): the rest of a
 // batch that has used up its savepoints is not protected, and a failure there means to start again in smaller transactions.
-// Order: mark · statements · the next mark or the end. `rollBackToMark` undoes everything since the mark.
+// Order: savepoint · statements · the next savepoint or the end. `rollBackToSavepoint` undoes everything since the savepoint.
 // Fails by: any error on the connection; the whole transaction is gone then and the batch is handed out again.
 
 import { TributaryError } from '../../../errors/tributary-error.ts';
@@ -19,18 +19,18 @@ import { endWith, RESET } from './session.ts';
 const SAVEPOINT = 'tributary_mark';
 const RELEASE = `release savepoint ${SAVEPOINT}`;
 
-/** Savepoints whose work stays, at most. */
+/** Most savepoints whose work stays. */
 export const MOST_SAVEPOINTS = 50;
 
-/** Nothing can be undone alone any more: start again, in smaller transactions. */
+/** A failure can no longer be undone alone: start again, in smaller transactions. */
 export class TooManySavepoints extends Error {}
 
 export interface TransactionOptions {
   /** The server ends the transaction when the handler leaves it idle for longer. */
   readonly idleLimitMs: number;
-  /** The batch it belongs to: whoever takes that over ends this transaction's backend. */
+  /** The batch that it belongs to: a member that takes the batch over ends this transaction's backend. */
   readonly token: number;
-  /** What is deferred in this database; absent: nothing is. */
+  /** Deferred constraints of this database; absent: there are none. */
   readonly constraints?: Pick<DeferredConstraints, 'check'>;
   /** Events that were sent into a queue by transaction `xid` have been committed. */
   onSent?(queue: string, xid: number): void;
@@ -44,13 +44,13 @@ export class BatchTransaction {
   readonly #constraints: TransactionOptions['constraints'];
   readonly #sent = new Map<string, number>();
   /**
-   * `marked`: a savepoint is wanted; `saved`: it is there; `stale`: the last group's is there and a new one is wanted;
+   * `wanted`: the next statement makes a savepoint; `saved`: it is there; `stale`: the last group's is there and a new one is wanted;
    * `clean`: it is there, and nothing has been done since.
    */
-  #state: 'unmarked' | 'marked' | 'saved' | 'stale' | 'clean' = 'unmarked';
+  #state: 'none' | 'wanted' | 'saved' | 'stale' | 'clean' = 'none';
   #savepoints = 0;
   #generation = 0;
-  /** A statement was sent since the mark, and no savepoint protects what was before. */
+  /** A statement was sent since `savepoint`, and no savepoint protects what was before. */
   #isBeyondUndoing = false;
   #isUsed = false;
   #spokeMs = performance.now();
@@ -71,7 +71,7 @@ export class BatchTransaction {
   /** Begins, also again after a commit; `text` runs in the same message. @returns the rows of the last statement, as arrays of texts. */
   async begin(text = 'select'): Promise<(string | null)[][]> {
     this.#generation += 1;
-    this.#state = 'unmarked';
+    this.#state = 'none';
     this.#savepoints = 0;
     this.#isBeyondUndoing = false;
     this.#sent.clear();
@@ -108,19 +108,19 @@ export class BatchTransaction {
     return { bytes: Buffer.concat(chunks), isWhole: cancelled === undefined };
   }
 
-  /** One statement of ours between groups of events; ends the mark. @returns rows as arrays of texts. */
+  /** One statement of ours between groups of events; releases the savepoint. @returns rows as arrays of texts. */
   async rows(text: string): Promise<(string | null)[][]> {
-    return await this.#texts(`${this.#seal()}${text}`);
+    return await this.#texts(`${this.#releaseSql()}${text}`);
   }
 
   /** From here on a failure can be undone alone. */
   savepoint(): void {
-    if (this.#state === 'unmarked') this.#state = 'marked';
+    if (this.#state === 'none') this.#state = 'wanted';
     else if (this.#state === 'saved') this.#state = 'stale';
   }
 
   /**
-   * Before each call of the handler. The server must not take calls that send nothing, one after the other, for a dead client.
+   * Before each call of the handler. A row of calls that send nothing must not reach the server's limit for idle transactions.
    * @returns undefined where there is nothing to wait for.
    */
   beforeCall(): Promise<void> | undefined {
@@ -143,13 +143,13 @@ export class BatchTransaction {
     return this.#isUsed;
   }
 
-  /** Checks what is deferred to the commit, while it can be undone alone. @throws what it violates. */
+  /** Checks deferred constraints while a violation can be undone alone. @throws the violation. */
   async check(): Promise<void> {
     const text = this.#constraints?.check ?? '';
     if (text !== '') await this.#text(text);
   }
 
-  /** What a call has set is gone with it. @throws where it cannot be taken back. */
+  /** Resets settings that a call has changed. @throws where that is not possible. */
   async restore(): Promise<void> {
     const [[isReadOnly] = []] = await this.#texts(
       `${RESET}; ${this.#settings()}; select current_setting('transaction_read_only')`,
@@ -166,7 +166,7 @@ export class BatchTransaction {
   async rollBackToSavepoint(): Promise<boolean> {
     if (this.#isBeyondUndoing) throw new TooManySavepoints();
     if (this.#state !== 'saved') return false;
-    // It stays, for what comes next; what was undone counts no more, so it is still the same one.
+    // The savepoint stays, for what comes next; nothing of it remains, so it need not be counted again.
     await this.#text(`rollback to savepoint ${SAVEPOINT}`);
     this.#state = 'clean';
     return true;
@@ -192,22 +192,22 @@ export class BatchTransaction {
     this.#connection.destroy(reason);
   }
 
-  /** Statements of ours with parameters, outside every mark. */
+  /** Statements of ours with parameters, outside every savepoint. */
   async query(text: string, values: readonly unknown[]): Promise<void> {
     await this.#connection.query(text, values);
     this.#spokeMs = performance.now();
   }
 
-  /** Inserts what a handler sent; undone with the mark, as its own statements are. */
+  /** Inserts what a handler sent; undone by `rollBackToSavepoint`, as the handler's own statements are. */
   async send(sending: Sending): Promise<void> {
     this.#save();
     const [row] = await this.#connection.query(SEND, sendValues(sending));
     this.#sent.set(sending.queue, Number(row?.xid));
   }
 
-  /** Ends the mark, so that what follows belongs to the transaction itself. */
+  /** Releases the savepoint, so that what follows belongs to the transaction itself. */
   async releaseSavepoint(): Promise<void> {
-    const text = this.#seal();
+    const text = this.#releaseSql();
     if (text !== '') await this.#text(text);
   }
 
@@ -226,7 +226,7 @@ export class BatchTransaction {
   }
 
   async #end(text: string): Promise<void> {
-    await endWith(`${this.#seal()}${text}`, this.#connection);
+    await endWith(`${this.#releaseSql()}${text}`, this.#connection);
     for (const [queue, xid] of this.#sent) this.#onSent?.(queue, xid);
   }
 
@@ -239,25 +239,25 @@ export class BatchTransaction {
     this.#spokeMs = performance.now();
   }
 
-  #seal(): string {
+  #releaseSql(): string {
     const hasSavepoint = ['saved', 'stale', 'clean'].includes(this.#state);
     const text = hasSavepoint ? `${RELEASE}; ` : '';
-    this.#state = 'unmarked';
+    this.#state = 'none';
     return text;
   }
 
-  /** Queued in front of the handler's statement; if it fails, so does that one. */
+  /** Queues the savepoint in front of the handler's statement; if it fails, so does that statement. */
   #save(): void {
     this.#spokeMs = performance.now();
     if (this.#state === 'clean') this.#state = 'saved';
-    if (this.#state !== 'marked' && this.#state !== 'stale') return;
+    if (this.#state !== 'wanted' && this.#state !== 'stale') return;
     const release = this.#state === 'stale' ? [RELEASE] : [];
     const isProtected = this.#savepoints < MOST_SAVEPOINTS;
     const text = [...release, ...(isProtected ? [`savepoint ${SAVEPOINT}`] : [])].join('; ');
     if (text !== '') this.#connection.client.query(text).catch(() => {});
     this.#savepoints += isProtected ? 1 : 0;
     this.#isBeyondUndoing = !isProtected;
-    this.#state = isProtected ? 'saved' : 'unmarked';
+    this.#state = isProtected ? 'saved' : 'none';
   }
 
   async #texts(text: string): Promise<(string | null)[][]> {

@@ -1,7 +1,7 @@
-// Deadlocks and serialization failures: what was tried collided with others, which says nothing about its events.
+// Deadlocks and serialization failures: a collision with another transaction, which says nothing about the events.
 import { sqlstateOf } from '../../../errors/sqlstate.ts';
 
-/** It is tried again at once, so often. */
+/** How often it is tried again at once. */
 export const RERUNS = 2;
 
 export function isCollision(error: unknown): boolean {

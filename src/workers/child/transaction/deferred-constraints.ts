@@ -1,8 +1,8 @@
-// Constraints of central that may be checked only at the commit, where a violation belongs to no event any more.
+// Constraints of central that are checked only at the commit, where a violation can no longer be attributed to an event.
 //
 // Invariant: `check` checks them now and leaves each one deferred or not as its definition says.
-// Fails by: one that was made within the last minute is not known; its violation fails the commit, and the event is found in
-// smaller transactions.
+// Fails by: a constraint that was made within the last minute is not known; its violation fails the commit, and the event is
+// found in smaller transactions.
 import { TIMING } from '../../../lifecycle/timing.ts';
 import type { Connection } from '../../../postgres/connection.ts';
 
@@ -25,7 +25,7 @@ export class DeferredConstraints {
     return this.#check;
   }
 
-  /** Between transactions: looks which there are, now and then. */
+  /** Between transactions: reads which there are, now and then. */
   async look(connection: Connection): Promise<void> {
     if (performance.now() - this.#lookedMs < TIMING.worker.constraintsEveryMs) return;
     const [row] = await connection.query<{ deferred: boolean; immediate: string | null; any: boolean }>(LOOK);
@@ -36,9 +36,9 @@ export class DeferredConstraints {
 
 interface Found {
   readonly any: boolean;
-  /** There are some that are deferred unless somebody says else. */
+  /** Some are deferred by default. */
   readonly deferred: boolean;
-  /** Those that are not, by their names. */
+  /** The deferrable ones that are not deferred by default, by name. */
   readonly immediate: string | null;
 }
 

@@ -8,7 +8,7 @@ import type { HandlerClient } from '../../../handler/contract.ts';
 import { statementWords } from '../../../handler/transaction-words.ts';
 import type { PgClient } from '../../../postgres/connection.ts';
 
-/** Clients through which a handler has sent a statement, for whoever cleans up behind it. */
+/** Clients through which a handler has sent a statement: the session has to be cleaned behind it. */
 export const usedByHandlers = new WeakSet<PgClient>();
 
 export interface GuardOptions {
@@ -44,7 +44,7 @@ export class GuardedClient extends EventEmitter {
     return this.#client.getTypeParser(...args);
   }
 
-  /** For what gives clients back to a pool: this one ends with its call. */
+  /** Does nothing: libraries call it to give a client back to a pool, and this one ends with its call. */
   release(): void {}
 
   connect(): Promise<never> {
@@ -61,21 +61,21 @@ export class GuardedClient extends EventEmitter {
     return this.#maySet;
   }
 
-  /** From here on every use is refused; nothing of the connection ends. */
+  /** From here on every use is refused; the connection stays open. */
   end(): void {
     this.#isOver = true;
   }
 
-  /** No statement is under way, and `settled` has nothing to wait for. */
+  /** No statement is under way: `settled` need not wait. */
   get isQuiet(): boolean {
     return this.#pending.size === 0 && !this.#needsBarrier;
   }
 
-  /** Resolves when no statement is under way any more; with the error of one that nobody waited for. */
+  /** Resolves when no statement is under way any more, with the error of one that the handler did not wait for. */
   async settled(): Promise<unknown> {
     while (this.#pending.size > 0) await Promise.allSettled(this.#pending);
-    // A stream (COPY, cursor) is no promise, and an error is told before the state of the transaction that it leaves: an
-    // empty statement is answered after both.
+    // A stream (COPY, cursor) is no promise, and an error arrives before the transaction's new state: an empty statement is
+    // answered after both.
     if (this.#needsBarrier) await this.#client.query('').catch(() => {});
     return this.#unawaited;
   }
@@ -105,7 +105,7 @@ export class GuardedClient extends EventEmitter {
       () => {},
       (error: unknown) => {
         this.#needsBarrier = true;
-        // Where the handler sent it says more than where the driver read the answer.
+        // The place where the handler sent it says more than the place where the driver read the answer.
         if (error instanceof Error) error.stack = String(site.stack).replace(/^.*/, () => String(error));
         // Only a statement that is still under way when the handler has returned was not waited for.
         if (this.#isOver) this.#unawaited ??= error;

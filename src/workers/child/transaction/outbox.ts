@@ -1,4 +1,4 @@
-// What one call of the handler sends: judged when it is sent, kept until the call is over, inserted in bulk.
+// What one call of the handler sends: checked when it is sent, kept until the call has ended, inserted in bulk.
 import type { OriginColumn } from '../../../config/config.ts';
 import { nearest } from '../../../config/nearest.ts';
 import { TributaryError } from '../../../errors/tributary-error.ts';
@@ -25,7 +25,7 @@ export interface Sending {
   readonly events: readonly Fields[];
 }
 
-/** A statement takes so many events, or so much text, at most; a single event may be larger. */
+/** Most events, and most characters, of one statement; a single event may be larger. */
 const MOST_EVENTS = 2_000;
 const MOST_CHARACTERS = 8_000_000;
 
@@ -61,7 +61,7 @@ export class Outbox {
     }
   }
 
-  /** An outbox of what comes from some events. */
+  /** The part of it that comes from some events. */
   only(isMeant: (event: BatchEvent) => boolean): Outbox {
     const outbox = new Outbox(this.#centralQueues);
     outbox.#sent = this.#sent.filter(({ from }) => isMeant(from));
@@ -74,7 +74,7 @@ export class Outbox {
     return sendingsOf(this.#sent);
   }
 
-  /** Of several outboxes, in their order. */
+  /** The sendings of several outboxes, in their order. */
   static sendings(outboxes: readonly Outbox[]): Sending[] {
     return sendingsOf(outboxes.flatMap((outbox) => outbox.#sent));
   }

@@ -1,11 +1,11 @@
-// What a handler leaves behind in the session that it shares with all later calls and transactions, and how those are kept from it.
+// Cleans the session that all calls and transactions share from what a handler left in it.
 //
-// Prepared statements of the driver stay: it remembers them by their names, and what they do does not change. Our own memory of
-// where rows were stays as well; it saves time in the next call.
+// Prepared statements of the driver stay: it remembers them by name, and what they do does not change. Our own setting
+// `tributary.coop_memo`, which remembers where rows are, stays as well; it saves time in the next call.
 import type { Connection } from '../../../postgres/connection.ts';
 import { usedByHandlers } from './guarded-client.ts';
 
-/** Role and settings as the connection began, and no statement that SQL has prepared; also inside a transaction. */
+/** Restores role and settings as the connection began, and drops statements that SQL has prepared; works inside a transaction. */
 export const RESET = `reset session authorization; reset role;
 do $$
 declare
@@ -22,7 +22,7 @@ begin
 end;
 $$`;
 
-/** What may go only where no transaction is open. */
+/** With what can be dropped only where no transaction is open. */
 const RESET_ALL = `close all; unlisten *; ${RESET};
 select pg_catalog.pg_advisory_unlock_all(); discard temp; discard sequences`;
 

@@ -1,6 +1,6 @@
-// How far a worker is in the batch at hand, for those who watch.
+// How far a worker is in the batch at hand, for `lag` and the log.
 //
-// Invariant: an event that is called again, because a neighbour failed, counts once; what is passed corrects what was counted.
+// Invariant: an event that is called again, because another of its group failed, counts once; passed events correct the count.
 
 export interface ProgressFigures {
   /** Events that are done. */
@@ -12,7 +12,7 @@ export interface ProgressFigures {
 export class BatchProgress {
   #events: number | undefined;
   #passed = 0;
-  /** Behind what is passed. */
+  /** Events called and not passed yet. */
   #called = 0;
   #lastId = Number.NEGATIVE_INFINITY;
 
@@ -30,7 +30,7 @@ export class BatchProgress {
     return this.#events !== undefined;
   }
 
-  /** A call has come back with these events, and none of them failed. */
+  /** A call with these events has returned, and none of them failed. */
   called(events: readonly { readonly id: number }[]): void {
     const last = events.at(-1)?.id ?? this.#lastId;
     if (last <= this.#lastId) return;
@@ -38,13 +38,13 @@ export class BatchProgress {
     this.#called += events.length;
   }
 
-  /** These many more are behind the worker, whatever came of them. */
+  /** This many more are settled, whatever came of them. */
   passed(events: number): void {
     this.#passed += events;
     this.#called = 0;
   }
 
-  /** All but so many events are done again. */
+  /** All events but this many are done again. */
   again(passed: number): void {
     this.#passed = passed;
     this.#called = 0;
@@ -53,7 +53,7 @@ export class BatchProgress {
 
   get figures(): ProgressFigures {
     const done = this.#passed + this.#called;
-    // An estimate that was passed was none.
+    // An estimate that is exceeded is dropped.
     const events = this.#events !== undefined && this.#events >= done ? this.#events : undefined;
     return { done, ...(events !== undefined && { events }) };
   }

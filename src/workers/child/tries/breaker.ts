@@ -1,17 +1,17 @@
 // Whether the handler fails for everything that it is given: a broken deploy, a table that is missing, a service that is down.
 // Pure.
 //
-// Rule: once so many different events have failed at their first try and no event has succeeded since, the handler is held
-// back: what fails counts as no try of its event, so that none dies of it, and only a few events are tried now and then. The
-// first success ends it.
-// Invariant: what has succeeded in a transaction that is rolled back has not. Events that failed before say nothing when they
-// fail again: bad ones that come again together hold nothing back, and use their tries up.
+// Rule: once OPENS_AFTER different events have failed at their first try and no event has succeeded since, the breaker opens:
+// a failure counts as no try of its event, so that none dies of it, and only a few events are tried now and then. The first
+// success closes it.
+// Invariant: a success in a transaction that is rolled back does not count. Repeated failures of one event do not open the
+// breaker: bad events that come again together use their tries up.
 import { type BackoffOptions, backoffMs } from '../../../lifecycle/backoff.ts';
 import { TIMING } from '../../../lifecycle/timing.ts';
 
 /** Different events in a row that fail at their first try: with half of all failing, one in a million such rows. */
 export const OPENS_AFTER = 20;
-/** Events of a probe: doubled each time, so that a row of bad events does not keep the good ones behind it for long. */
+/** Events of the first probe; doubled each time, so that a row of bad events does not hold up the good ones behind it for long. */
 const FIRST_PROBE = 5;
 const LARGEST_PROBE = 50;
 
@@ -25,7 +25,7 @@ export interface FailedTry {
 
 export interface OpenBreaker {
   readonly forMs: number;
-  /** Of the last event that failed. */
+  /** Error of the last event that failed. */
   readonly error: string;
   /** Until the next events are tried, and how many. */
   readonly nextInMs: number;
@@ -49,7 +49,7 @@ interface State {
 export class Breaker {
   readonly #random: BackoffOptions['random'];
   #state: State = { failed: new Set(), opening: undefined };
-  /** What it was before the first success of the transaction that is open. */
+  /** The state before the first success of the open transaction. */
   #before: State | undefined;
   #isTripped = false;
 
@@ -62,7 +62,7 @@ export class Breaker {
     return this.#state.opening !== undefined;
   }
 
-  /** It opened since events were let through last: those that are left have to wait. */
+  /** It opened since the last probe: the remaining events have to wait. */
   get isTripped(): boolean {
     return this.isOpen && this.#isTripped;
   }
@@ -81,7 +81,7 @@ export class Breaker {
       this.#isTripped = true;
       this.#state.opening = { sinceMs: nowMs, error, probes: 0, ...this.#pause(0, nowMs) };
     } else {
-      // Counted from the end of a probe: it may take long.
+      // The wait counts from the end of a probe, which may take long.
       Object.assign(opening, { error, nextMs: nowMs + opening.waitMs });
     }
     return false;

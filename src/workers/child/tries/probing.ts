@@ -7,11 +7,11 @@ import type { Breaker } from './breaker.ts';
 export interface ProbingOptions {
   /** Ends every wait. */
   readonly signal: AbortSignal;
-  /** Called before each wait, for those who watch whether there is progress. */
+  /** Called before each wait: waiting is no stall. */
   onWaiting(): void | Promise<void>;
 }
 
-/** A row of failures that nothing succeeds in: the rest of the batch waits. What is up to this event is committed. */
+/** The breaker opened: the rest of the batch waits. Events up to `lastEventId` are committed. */
 export class Tripped extends Error {
   override readonly name = 'Tripped';
   readonly lastEventId: number;
@@ -22,7 +22,7 @@ export class Tripped extends Error {
   }
 }
 
-/** @returns how many events may be tried now. @throws HandedBack where the worker was told to end. */
+/** @returns how many events may be tried now. @throws HandedBack where the worker has to end. */
 export async function untilProbe(breaker: Breaker, { signal, onWaiting }: ProbingOptions): Promise<number> {
   for (;;) {
     const ms = breaker.waitMs(performance.now());

@@ -1,17 +1,17 @@
-// What came of the last events that a worker tried, for those who watch. Pure.
+// How many of the last events that a worker tried have failed, for `lag`. Pure.
 //
-// Invariant: of about so many events, none of them older than a few minutes.
+// Invariant: counts about MOST events, none of them older than a few minutes.
 import { TIMING } from '../../../lifecycle/timing.ts';
 
 /** Events that are remembered. */
 const MOST = 400;
-/** Of an error. */
+/** Most characters of an error. */
 const LONGEST = 300;
 
 export interface TriedFigures {
   readonly tried: number;
   readonly failed: number;
-  /** Of the last that failed. */
+  /** Error of the last event that failed. */
   readonly error?: string | undefined;
 }
 
@@ -22,7 +22,7 @@ interface Entry {
 }
 
 export class RecentTries {
-  /** Of each, either all events failed or none. */
+  /** In each entry either all events failed or none. */
   #entries: Entry[] = [];
   #error: string | undefined;
 
@@ -49,7 +49,7 @@ export class RecentTries {
       const [oldest] = this.#entries as [Entry];
       surplus -= oldest.tried;
       this.#entries.shift();
-      // What is left of it did as the rest of it.
+      // The rest of the entry failed or succeeded like the part that is dropped.
       if (surplus < 0)
         this.#entries.unshift({
           ...oldest,

@@ -1,6 +1,6 @@
-// What has come of the events that this worker tried: kept from batch to batch, for the worker itself and for those who watch.
+// The results of the events that this worker tried, kept from batch to batch: for its breaker, its progress, and `lag`.
 //
-// Invariant: what went well in a transaction counts once it has committed; what failed counts at once.
+// Invariant: a success counts once its transaction has committed; a failure counts at once.
 
 import { formatDuration } from '../../../config/units.ts';
 import { describeThrown } from '../../../errors/thrown.ts';
@@ -14,17 +14,17 @@ import { RecentTries, type TriedFigures } from './recent-tries.ts';
 export interface TrackFigures {
   readonly recent: TriedFigures;
   readonly progress: ProgressFigures;
-  /** That nothing succeeds, in a sentence. */
+  /** A sentence while nothing succeeds. */
   readonly heldBack?: string;
 }
 
 export class TrackRecord {
   readonly progress = new BatchProgress();
   readonly breaker = new Breaker();
-  /** What is logged of events that fail. */
+  /** Folds the log of events that fail. */
   readonly folding = new Folding();
   readonly #recent = new RecentTries();
-  /** Events of the transaction that is open whose calls went well. */
+  /** Events of the open transaction whose calls went well. */
   #open = 0;
 
   get figures(): TrackFigures {
@@ -50,7 +50,7 @@ export class TrackRecord {
     this.progress.called(events);
   }
 
-  /** What the last calls did does not hold. */
+  /** The last calls were undone. */
   undone(): void {
     this.#open = 0;
     this.breaker.undone();
@@ -63,7 +63,7 @@ export class TrackRecord {
     return this.breaker.failed({ id, isFirst: !row.wasPutOff, error: message }, performance.now());
   }
 
-  /** A transaction begins; of one before it that was not committed nothing is left. */
+  /** A transaction begins; successes of one that was not committed do not count. */
   begun(): void {
     this.undone();
   }

@@ -1,22 +1,22 @@
 // What the end of a worker process says about the event that it had at hand. Only the process that forked it sees how it
-// ended: where nobody saw it, nothing is said. Pure, but for the counter of the kernel.
+// ended; without that there is no evidence. Pure, but for the counter of the kernel.
 import { readFileSync } from 'node:fs';
 import type { LastCall } from '../../call-record.ts';
 import type { FatalCall } from '../../protocol.ts';
 
-/** Signals that a process brings upon itself. */
+/** Signals that a process causes itself. */
 const CRASHES = ['SIGABRT', 'SIGSEGV', 'SIGBUS', 'SIGILL', 'SIGFPE', 'SIGTRAP', 'SIGSYS'];
 
 export interface WorkerDeath {
   readonly code: number | null;
   readonly signal: string | null;
-  /** Ended by us: 'silent' because it gave no sign of life, 'told' for any other reason. */
+  /** Killed by us: 'silent' because it gave no sign of life, 'told' for any other reason. */
   readonly killed: 'silent' | 'told' | undefined;
-  /** The kernel has killed somebody meanwhile, because memory ran out; undefined: it does not say. */
+  /** The kernel has killed some process meanwhile, because memory ran out; undefined: not known. */
   readonly wasOutOfMemory: boolean | undefined;
 }
 
-/** @returns undefined where the death says nothing: somebody ended the process, at a moment of his own. */
+/** @returns undefined where the death is no evidence: the process was ended from outside, at any moment. */
 export function evidenceOf({
   killed,
   signal,
@@ -28,7 +28,7 @@ export function evidenceOf({
   return signal === 'SIGKILL' && wasOutOfMemory !== false ? 'likely' : undefined;
 }
 
-/** What the next worker in the slot is told. @param token of the batch at hand, as far as it was heard of. */
+/** What the next worker in the slot gets to know. @param token of the batch at hand, as far as the worker has reported it. */
 export function suspectOf(
   evidence: 'certain' | 'likely' | undefined,
   { call, isRecorded, token }: { call: LastCall | undefined; isRecorded: boolean; token: number | undefined },
@@ -36,7 +36,7 @@ export function suspectOf(
   if (evidence === undefined) return undefined;
   const isCertain = evidence === 'certain';
   if (call !== undefined) return { ...call, isCertain };
-  // Recorded, and in no call: it died of something else.
+  // Calls are recorded and it was in none: it died of something else.
   if (isRecorded || token === undefined) return undefined;
   return { token, startTick: 0, endTick: 0, first: 0, last: 0, events: 0, isCertain };
 }

@@ -6,17 +6,17 @@ import type { Slot } from './slot.ts';
 import type { LongBatch, Standing } from './standing.ts';
 
 export interface WorkerFigures {
-  /** Of the last events that were tried. */
+  /** Figures of the last events that were tried. */
   readonly recent: Readonly<Record<string, TriedEvents>>;
-  /** Events a second that the slots have got through lately; of a queue one of whose slots does not know it, nothing. */
+  /** Events a second that the slots have handled lately; absent for a queue while one of its slots does not know. */
   readonly handled: Readonly<Record<string, number>>;
-  /** What keeps workers that run from getting on, in a sentence. */
+  /** What keeps running workers from making progress, in a sentence. */
   readonly troubled: Readonly<Record<string, string>>;
   /** Batches that take long, those that take longest first. */
   readonly batches: Readonly<Record<string, readonly LongBatch[]>>;
 }
 
-/** Of one queue. */
+/** Most batches of one queue. */
 const MOST_BATCHES = 5;
 
 type Watched = Pick<Slot, 'queue'> & {
@@ -39,7 +39,7 @@ export function figuresOf(slots: readonly Watched[]): WorkerFigures {
   return { recent, handled: sums(perSecond), troubled, batches };
 }
 
-/** Of what one slot does not know yet the sum is not known. */
+/** Sums by queue; without those where one slot does not know its number yet. */
 function sums(all: Readonly<Record<string, readonly (number | undefined)[]>>): Record<string, number> {
   const known = Object.entries(all).filter(([, rates]) => !rates.includes(undefined));
   return Object.fromEntries(

@@ -1,15 +1,15 @@
-// Ends workers that outlive us although their handler never lets the event loop turn, and so never sees the channel close: a
-// shell that knows their process ids and waits for the end of its input.
+// Kills workers that outlive us because their handler never lets the event loop turn, so that they do not see the channel
+// close: a shell that knows their process ids and waits for the end of its input.
 //
-// Invariant: we hold the other end of that input, and nobody else does; it closes however we end, also by SIGKILL. A process
-// id is told before we can have reaped its process, and taken back once we have: meanwhile nobody else can have it.
+// Invariant: only we hold the other end of that input; it closes however we end, even by SIGKILL. A process id is given to
+// the shell before we can have reaped the process, and taken back once we have: meanwhile no other process can get it.
 // Fails by: a machine without /bin/sh; then a worker still ends by itself as soon as its loop turns.
 import { spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 
 /**
- * A line each on descriptor 3: `+ PID` and `- PID`. Signals to our terminal or group are meant for us. In the background of
- * a shell that ends at once: it is none of our children, which are workers.
+ * Reads lines `+ PID` and `- PID` from descriptor 3. Ignores signals to our terminal or group, which are meant for us. In the
+ * background of a shell that ends at once, so that it is no child of ours: our children are workers.
  */
 const SCRIPT = `
 (
@@ -32,7 +32,7 @@ export class OrphanGuard {
     this.#tell(`+ ${pid}`);
   }
 
-  /** It has ended: another process may get its id. */
+  /** The process has ended: another one may get its id. */
   release(pid: number): void {
     this.#tell(`- ${pid}`);
   }
@@ -48,13 +48,13 @@ function start(): Socket {
   const shell = spawn('/bin/sh', ['-c', SCRIPT, 'tributary-workers'], {
     cwd: '/',
     detached: true,
-    // Not its stdin: that would be closed for us when the first shell ends.
+    // Not its stdin: Node would close that when the first shell ends.
     stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
   });
   const input = shell.stdio[3] as Socket;
   shell.on('error', () => {});
   input.on('error', () => {});
-  // It is there for our end, and must not delay it.
+  // The shell must not delay our end.
   shell.unref();
   input.unref();
   return input;

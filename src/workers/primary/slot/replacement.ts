@@ -1,5 +1,5 @@
-// Who takes a slot over from the process that works in it: at most one successor at a time, and after one that failed none
-// for a while, unless the code was said to be new again since that one began.
+// Replaces the process of a slot: at most one successor at a time, and after one that failed none for a while, unless new
+// code was announced again since that one began.
 import { TIMING } from '../../../lifecycle/timing.ts';
 import type { FatalCall, StartMessage } from '../../protocol.ts';
 import { Successor } from './successor.ts';
@@ -9,14 +9,14 @@ export interface ReplacementOptions {
   readonly start: StartMessage;
   /** The old process may end now. */
   onReady(): void;
-  /** It goes on; told once for each reason. */
+  /** The old process goes on; called once for each reason. */
   onKept(sentence: string): void;
 }
 
-/** That the last successor could not take over. */
+/** The last successor could not take over. */
 export interface FailedTakeover {
   readonly sentence: string;
-  /** Which the successor was to be of. */
+  /** The generation of that successor. */
   readonly generation: number;
 }
 
@@ -60,7 +60,7 @@ export class Replacement {
     this.#successor = { process, generation, begunMs: performance.now() };
   }
 
-  /** @returns the process that works in the slot from now on, where there is one. @param suspect how the old one died. */
+  /** @returns the process that works in the slot from now on, where there is one. @param suspect the call that the old one died in. */
   take(
     listener: ProcessListener,
     suspect: FatalCall | undefined,

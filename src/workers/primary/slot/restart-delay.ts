@@ -3,7 +3,7 @@ import { backoffMs } from '../../../lifecycle/backoff.ts';
 import { TIMING } from '../../../lifecycle/timing.ts';
 import type { FatalCall } from '../../protocol.ts';
 
-/** Deaths in a row that are not waited after, where each is an event's fault: two events are found in so many. */
+/** Deaths in a row without backoff while each is blamed on an event: enough to isolate two. */
 const EXPLAINED_DEATHS = 6;
 
 /** @param crashes deaths since something was committed, with this one. */

@@ -1,4 +1,4 @@
-// A slot that this host holds: keeps one worker process alive in it, until it is told to let go.
+// A slot that this host holds: keeps one worker process alive in it, until `stop`.
 //
 // States: running (a process is there) · resting (it died, the next one starts after a backoff) · parked (its handler cannot
 // be loaded; tried again now and then) · stopping · ended.
@@ -21,9 +21,9 @@ import { type Ending, type ProcessListener, WorkerProcess } from './worker-proce
 export interface SlotOptions {
   readonly start: StartMessage;
   readonly recycle: Recycle;
-  /** How often all workers of the queue were to be replaced so far. */
+  /** The generation wanted: how often all workers of the queue were to be replaced so far. */
   generation(): number;
-  /** Its process was ended by us, not for its silence, while it had the batch with this token. */
+  /** We ended its process, not for its silence, while it had the batch with this token. */
   onAbandoned(token: number): void;
   readonly onOccurrence: OnWorkerOccurrence;
 }
@@ -129,7 +129,7 @@ export class Slot {
     this.#process?.send({ type: 'held' });
   }
 
-  /** At once; another one follows unless the slot is being emptied. */
+  /** Kills the process at once; another one follows unless the slot is being emptied. */
   kill(): void {
     this.#process?.kill();
   }
@@ -142,7 +142,7 @@ export class Slot {
 
   /** Drains, then aborts, then kills; resolves when no process is left. */
   async stop({ drainMs, abortMs }: StopOptions): Promise<void> {
-    // Told again with a shorter limit, it starts to count anew from there.
+    // A call with a shorter limit counts anew from there.
     if (this.#state === 'ended' || (this.#state === 'stopping' && drainMs >= this.#drainMs))
       return this.ended;
     this.#drainMs = drainMs;
@@ -204,7 +204,7 @@ export class Slot {
     if (reason !== undefined) this.replace(reason);
   }
 
-  /** Takes over what the message says. @returns what those who watch should know. */
+  /** Takes over what the message says. @returns the occurrence to report, if any. */
   #take(message: ToPrimary): OfSlot | undefined {
     switch (message.type) {
       case 'ready':

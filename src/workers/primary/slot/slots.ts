@@ -19,14 +19,14 @@ export interface SlotsOptions {
   /** The first message to the worker of a slot. */
   startOf(wanted: WantedSlot): StartMessage;
   recycleOf(queue: string): Recycle;
-  /** How often all workers of a queue were to be replaced so far. */
+  /** The generation wanted: how often all workers of a queue were to be replaced so far. */
   generationOf(queue: string): number;
-  /** A worker was ended by us, not for its silence, while it had the batch with this token. */
+  /** We ended a worker, not for its silence, while it had the batch with this token. */
   onAbandoned(token: number): void;
   readonly onOccurrence: OnWorkerOccurrence;
 }
 
-/** After a batch of so many events there are probably more than one worker can take. */
+/** After a batch of this many events there are probably more than one worker can handle. */
 const MANY_EVENTS = 1_000;
 
 export class Slots {
@@ -41,7 +41,7 @@ export class Slots {
     return [...this.#slots.values()];
   }
 
-  /** What `lag` and the other commands are shown of this host's workers on these queues. */
+  /** What `lag` and other commands show of this host's workers on these queues. */
   details(queues: readonly string[]) {
     const up = this.all.filter(({ isRunning }) => isRunning);
     return {
@@ -63,7 +63,7 @@ export class Slots {
     );
   }
 
-  /** Of which queues nothing succeeds: a sentence by queue. */
+  /** Queues of which nothing succeeds: a sentence by queue. */
   get heldBack(): Readonly<Record<string, string>> {
     return Object.fromEntries(
       this.all.flatMap(({ queue, standing: { heldBack } }) =>
@@ -75,7 +75,7 @@ export class Slots {
   /** Starts workers in these slots where there are none. */
   fill(wanted: readonly WantedSlot[]): void {
     for (const one of wanted) {
-      // One that is still being emptied is filled again in a later round.
+      // A slot that is still being emptied is filled again in a later round.
       if (this.#slots.has(one.slot)) continue;
       const slot = new Slot({
         start: this.#options.startOf(one),
@@ -98,7 +98,7 @@ export class Slots {
     await this.#slots.get(slot)?.stop(options);
   }
 
-  /** One idle worker for one tick; those at work look again by themselves. */
+  /** Wakes one idle worker for one tick; busy workers look again by themselves. */
   wake(queue: Queue['name']): void {
     this.#idle(queue)[0]?.wake();
   }

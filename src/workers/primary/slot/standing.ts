@@ -1,7 +1,7 @@
-// How the worker of a slot is doing, from what it says and how it ends: the batch at hand, what came of the last events, and
-// what keeps it from getting on.
+// How the worker of a slot is doing, from its messages and the way it ends: the batch at hand, the results of the last events,
+// and the trouble that keeps it from making progress.
 //
-// Invariant: what keeps it from getting on is that nothing succeeds, or has happened twice, was followed by nothing that was done, and is not long ago.
+// Invariant: trouble is that nothing succeeds, or what happened twice, not long ago, without any success since.
 import { TIMING } from '../../../lifecycle/timing.ts';
 import type { ToPrimary, TriedEvents } from '../../protocol.ts';
 import { Throughput } from './throughput.ts';
@@ -10,7 +10,7 @@ import { Throughput } from './throughput.ts';
 export interface LongBatch {
   readonly slot: string;
   readonly done: number;
-  /** About how many it has, where that is known. */
+  /** About how many events the batch has, where that is known. */
   readonly events?: number | undefined;
   readonly seconds: number;
 }
@@ -18,7 +18,7 @@ export interface LongBatch {
 interface OpenBatch {
   readonly token: number;
   readonly sinceMs: number;
-  /** When its progress was told last. */
+  /** When its progress was reported last. */
   toldMs: number;
 }
 
@@ -79,7 +79,7 @@ export class Standing {
     }
   }
 
-  /** The process has ended. @param how it died; undefined: in good order. */
+  /** The process has ended. @param how the way it died; undefined: it ended in order. */
   ended(how: string | undefined): void {
     this.close();
     this.#recent = undefined;
@@ -106,17 +106,17 @@ export class Standing {
     return this.#recent;
   }
 
-  /** Events a second that it has got through lately. */
+  /** Events a second that it has handled lately. */
   get perSecond(): number | undefined {
     return this.#throughput.perSecond(performance.now());
   }
 
-  /** That nothing succeeds, in a sentence. */
+  /** A sentence while nothing succeeds. */
   get heldBack(): string | undefined {
     return this.#heldBack;
   }
 
-  /** What keeps it from getting on, in a sentence. */
+  /** What keeps it from making progress, in a sentence. */
   get trouble(): string | undefined {
     if (this.#heldBack !== undefined) return this.#heldBack;
     const troubles = [this.#trouble, this.#deaths];
@@ -132,7 +132,7 @@ export class Standing {
     return { slot: this.#slot, ...(this.#progress ?? { done: 0 }), seconds };
   }
 
-  /** The same, when it is time to tell of it. */
+  /** The same, when it is due to be reported. */
   progressToTell(): LongBatch | undefined {
     const nowMs = performance.now();
     if (this.#batch === undefined || nowMs - this.#batch.toldMs < TIMING.slots.toldEveryMs) return undefined;

@@ -1,8 +1,8 @@
-// How long a worker gets for the batch at hand when its slot is emptied, by the reason for it.
+// How long a worker gets for the batch at hand when its slot is emptied.
 
 export interface StopOptions {
-  /** What a batch at hand gets to finish, in ms, before its handler's signal is aborted. */
+  /** Time for the batch at hand to finish, in ms, before its handler's signal is aborted. */
   readonly drainMs: number;
-  /** What the handler gets after that, before the process is killed. */
+  /** Time for the handler after that, before the process is killed. */
   readonly abortMs: number;
 }

@@ -1,4 +1,4 @@
-// The process that shall take a slot over: it loads the handler while the old one still works, and waits.
+// The process that is to take a slot over: it loads the handler while the old one still works, and waits.
 //
 // States: loading · ready (the handler is loaded) · taken (it has the slot) · failed.
 // Invariant: it has no connection and no batch before `take`, because two workers of one name would take each other's.
@@ -9,7 +9,7 @@ export interface SuccessorOptions {
   readonly start: StartMessage;
   /** The old one may end now. */
   onReady(): void;
-  /** It can never take over; the old one should go on. */
+  /** The successor cannot take over; the old process goes on. */
   onFailed(sentence: string): void;
 }
 
@@ -31,7 +31,7 @@ export class Successor {
     });
   }
 
-  /** The slot is free: the process belongs to whoever listens now. Works while it is still loading as well. */
+  /** The slot is free: the process reports to `listener` from now on. Also while it is still loading. */
   take(listener: ProcessListener, suspect: FatalCall | undefined): WorkerProcess {
     this.#process.listen(listener);
     this.#process.send({ type: 'go', ...(suspect && { suspect }) });
@@ -42,7 +42,7 @@ export class Successor {
     return this.#process.ageMs;
   }
 
-  /** It ought to have loaded the handler by now. */
+  /** It should have loaded the handler by now. */
   isOverdue(limitMs: number): boolean {
     return !this.#isReady && this.#process.ageMs > limitMs;
   }

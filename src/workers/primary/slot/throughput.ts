@@ -1,6 +1,6 @@
-// How many events a second a slot has got through, over the last minute, whatever came of them. Pure.
+// How many events a second a slot has handled over the last minute, whatever came of them. Pure.
 //
-// Invariant: what a batch has done counts once, also where it is rolled back and done again.
+// Invariant: events of a batch count once, even where they are rolled back and done again.
 import { TIMING } from '../../../lifecycle/timing.ts';
 
 const { leastMs, windowMs } = TIMING.slots.throughput;
@@ -9,27 +9,27 @@ export class Throughput {
   /** Events until then; the first entry is the youngest that is a window old, if there is one. */
   #samples: { readonly atMs: number; readonly events: number }[] = [];
   #events = 0;
-  /** Counted of the batch at hand. */
+  /** Events of the batch at hand that are counted already. */
   #ofBatch = 0;
 
   opened(): void {
     this.#ofBatch = 0;
   }
 
-  /** The batch at hand is so far. */
+  /** The batch at hand has this many done. */
   reached(done: number): void {
     this.#events += Math.max(0, done - this.#ofBatch);
     this.#ofBatch = Math.max(done, this.#ofBatch);
   }
 
-  /** Once a second or so. */
+  /** Call it about once a second. */
   sample(nowMs: number): void {
     this.#samples.push({ atMs: nowMs, events: this.#events });
     const inside = this.#samples.findIndex(({ atMs }) => nowMs - atMs < windowMs);
     if (inside > 1) this.#samples.splice(0, inside - 1);
   }
 
-  /** Undefined: it is not known long enough. */
+  /** Undefined: there are too few samples yet. */
   perSecond(nowMs: number): number | undefined {
     const [first] = this.#samples;
     if (first === undefined || nowMs - first.atMs < leastMs) return undefined;

@@ -10,13 +10,13 @@ import { OrphanGuard } from './orphan-guard.ts';
 export interface Ending {
   readonly code: number | null;
   readonly signal: string | null;
-  /** As it was told, or as it said beforehand. */
+  /** It was asked to end, or had announced it. */
   readonly isOrderly: boolean;
-  /** It was killed by us, not for its silence. */
+  /** We killed it, not for its silence. */
   readonly isOurDoing: boolean;
   /** What the death says about the event at hand. */
   readonly evidence: ReturnType<typeof evidenceOf>;
-  /** What the handler was called with when the process died. */
+  /** The call of the handler that the process died in. */
   readonly call: LastCall | undefined;
   /** Calls are recorded. */
   readonly isRecorded: boolean;
@@ -46,7 +46,7 @@ export class WorkerProcess {
 
   constructor(listener: ProcessListener) {
     this.#listener = listener;
-    // Settings are the process's, and only those at the time of a fork count.
+    // node:cluster has one set of settings for the process, which counts at the time of a fork.
     const record = new CallRecord();
     const { env, stdio } = record.inheritance;
     cluster.setupPrimary({ exec: CHILD_ENTRY, args: [], serialization: 'advanced', stdio });
@@ -61,7 +61,7 @@ export class WorkerProcess {
       if (parsed.data.type === 'ending') this.#mayEnd = true;
       this.#listener.onMessage(parsed.data);
     });
-    // Writing to a process that ends at this moment; its end is told by `exit`.
+    // Writing to a process that ends at this moment fails; `exit` reports its end.
     this.#worker.on('error', () => {});
     this.#worker.on('exit', (code: number | null, signal: string | null) => {
       this.#hasEnded = true;
@@ -88,14 +88,14 @@ export class WorkerProcess {
     return performance.now() - this.#startedMs;
   }
 
-  /** From here on another one is told. */
+  /** From here on another listener is called. */
   listen(listener: ProcessListener): void {
     this.#listener = listener;
   }
 
   /**
-   * For how long it has said nothing, in ms; one that is not blocked says something every second. To be asked again and
-   * again: what this process itself slept through does not count.
+   * For how long it has sent nothing, in ms; a worker that is not blocked sends something every second. Call it again and
+   * again: time in which this process itself did not run does not count.
    */
   silentMs(): number {
     const nowMs = performance.now();
@@ -110,7 +110,7 @@ export class WorkerProcess {
     if (!this.#hasEnded && this.#worker.isConnected()) this.#worker.send(message, () => {});
   }
 
-  /** At once, also where it is stopped or blocked. @param isSilent it has given no sign of life. */
+  /** Kills it at once, even where it is stopped or blocked. @param isSilent it has given no sign of life. */
   kill({ isSilent = false } = {}): void {
     this.#killed ??= isSilent ? 'silent' : 'told';
     if (!this.#hasEnded) this.#worker.process.kill('SIGKILL');

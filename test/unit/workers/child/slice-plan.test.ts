@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
-  condemned,
+  fatalEvent,
   SlicePlan,
   type SuspectSlice,
 } from '../../../../src/workers/child/narrowing/slice-plan.ts';
@@ -22,8 +22,8 @@ function deathsUntilFound(ids: readonly number[], killer: number): { deaths: num
       const slice = ids.slice(from, end);
       const first = slice[0] as number;
       const last = slice.at(-1) as number;
-      const guilty = condemned(suspect);
-      if (slice.includes(killer) && guilty !== killer) {
+      const fatal = fatalEvent(suspect);
+      if (slice.includes(killer) && fatal !== killer) {
         const isSame = marked?.first === first && marked.last === last;
         marked = {
           first,
@@ -57,20 +57,20 @@ describe('workers/child/narrowing/slice-plan', () => {
     );
   });
 
-  test('an event is condemned after it died alone twice, not before', () => {
+  test('an event is dead after workers died of it alone twice, not before', () => {
     const alone = { first: 5, last: 5, events: 1, kills: 0 };
-    expect(condemned({ ...alone, deaths: 1 })).toBeUndefined();
-    expect(condemned({ ...alone, deaths: 2 })).toBe(5);
-    expect(condemned({ first: 5, last: 6, events: 2, deaths: 9, kills: 9 })).toBeUndefined();
-    expect(condemned(undefined)).toBeUndefined();
+    expect(fatalEvent({ ...alone, deaths: 1 })).toBeUndefined();
+    expect(fatalEvent({ ...alone, deaths: 2 })).toBe(5);
+    expect(fatalEvent({ first: 5, last: 6, events: 2, deaths: 9, kills: 9 })).toBeUndefined();
+    expect(fatalEvent(undefined)).toBeUndefined();
   });
 
   test('where deaths may have come from outside it takes five', () => {
     const alone = { first: 5, last: 5, events: 1 };
-    expect(condemned({ ...alone, deaths: 0, kills: 4 })).toBeUndefined();
-    expect(condemned({ ...alone, deaths: 1, kills: 3 })).toBeUndefined();
-    expect(condemned({ ...alone, deaths: 0, kills: 5 })).toBe(5);
-    expect(condemned({ ...alone, deaths: 1, kills: 4 })).toBe(5);
+    expect(fatalEvent({ ...alone, deaths: 0, kills: 4 })).toBeUndefined();
+    expect(fatalEvent({ ...alone, deaths: 1, kills: 3 })).toBeUndefined();
+    expect(fatalEvent({ ...alone, deaths: 0, kills: 5 })).toBe(5);
+    expect(fatalEvent({ ...alone, deaths: 1, kills: 4 })).toBe(5);
   });
 
   test('events of one id are never parted, neither by a slice nor by the end of what was read', () => {
