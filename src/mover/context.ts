@@ -1,13 +1,14 @@
 // What all shards of one mover share.
 import type { CentralLink } from '../central/central-link.ts';
+import type { Halt } from '../central/positions.ts';
 import type { Config } from '../config/config.ts';
+import { TIMING } from '../lifecycle/timing.ts';
 import type { Watchdog } from '../lifecycle/watchdog.ts';
-import type { Condemner } from './condemn.ts';
+import { Condemner } from './condemn.ts';
 import type { Gatherer } from './gather/gatherer.ts';
-import type { MemoryBudget } from './limits/memory-budget.ts';
-import type { RoundLimit } from './limits/round-limit.ts';
+import { MemoryBudget } from './limits/memory-budget.ts';
+import { RoundLimit } from './limits/round-limit.ts';
 import type { OnMoverOccurrence } from './occurrence.ts';
-import type { DivergenceCode } from './shard/judge.ts';
 import type { Source } from './source/source.ts';
 
 export interface MoverContext {
@@ -23,5 +24,28 @@ export interface MoverContext {
   central(): CentralLink;
   gathererOf(centralQueue: string): Gatherer;
   /** Halts a source on central, in the background, and at once in memory. */
-  halt(source: Source, why: { readonly code: DivergenceCode; readonly reason: string }): void;
+  halt(source: Source, why: Halt): void;
+}
+
+/** The rest of `mover.memory` is for what is done with and not yet collected as garbage. */
+const POOL_SHARE = 0.75;
+/** More shards asked at once only make each answer later: the servers of one host have so many cores. */
+const ROUNDS_AT_ONCE = 16;
+
+type Given = 'config' | 'consumer' | 'watchdog' | 'onOccurrence' | 'central' | 'gathererOf' | 'halt';
+
+/** What a mover gives, and the limits that the file sets for all its shards together. */
+export function newContext(given: Pick<MoverContext, Given>): MoverContext {
+  const { config, halt, onOccurrence } = given;
+  const { memoryBytes, wholeBytes } = config.mover;
+  return {
+    ...given,
+    budget: new MemoryBudget(memoryBytes * POOL_SHARE, wholeBytes),
+    roundLimit: new RoundLimit({ limit: ROUNDS_AT_ONCE, patienceMs: TIMING.shard.roundPatienceMs }),
+    condemner: new Condemner({
+      config,
+      halt: (source, reason) => halt(source, { code: 'poison', reason }),
+      onOccurrence,
+    }),
+  };
 }

@@ -7,30 +7,21 @@ import { randomUUID } from 'node:crypto';
 import { CentralLink } from '../central/central-link.ts';
 import { type Halt, haltSource, readSources } from '../central/positions.ts';
 import type { Config, Shard } from '../config/config.ts';
-import { isAny } from '../config/sections/host.ts';
-import { LeaseKeeper } from '../coordination/keeper.ts';
 import { type MemberFacts, memberHoldSql } from '../coordination/lease-queries.ts';
-import { sentenceFor } from '../errors/sentence.ts';
 import type { Service } from '../lifecycle/service.ts';
 import { ServiceSet, type WatchedService } from '../lifecycle/service-set.ts';
 import { TIMING } from '../lifecycle/timing.ts';
 import { untilAborted } from '../lifecycle/wait.ts';
 import { Watchdog } from '../lifecycle/watchdog.ts';
-import { Connection } from '../postgres/connection.ts';
 import { consumerName, shardResource } from '../queue/names.ts';
 import { CentralTicker } from '../upkeep/central-ticker.ts';
-import { CENTRAL_RESOURCE, CentralUpkeep } from '../upkeep/central-upkeep.ts';
+import { CentralUpkeep } from '../upkeep/central-upkeep.ts';
 import { CentralSync } from './central-sync.ts';
-import { Condemner } from './condemn.ts';
-import type { MoverContext } from './context.ts';
-import { Gatherer } from './gather/gatherer.ts';
-import { LaneConnection } from './gather/lane-connection.ts';
-import { type Backpressure, backpressureOf } from './limits/backpressure.ts';
-import { CommitPace } from './limits/commit-pace.ts';
-import { MemoryBudget } from './limits/memory-budget.ts';
-import { RoundLimit } from './limits/round-limit.ts';
+import { type MoverContext, newContext } from './context.ts';
+import { Gatherers } from './gather/gatherers.ts';
 import type { OnMoverOccurrence } from './occurrence.ts';
 import { ShardLoop } from './shard/shard-loop.ts';
+import { newShardLeases } from './shard-leases.ts';
 import type { Source } from './source/source.ts';
 import { untilIdentified } from './until-identified.ts';
 
@@ -43,11 +34,6 @@ export interface MoverOptions {
   /** A loop that takes no turn for so long is begun anew; default: what no wait in it can last. */
   readonly stillMs?: number;
 }
-
-/** The rest of `mover.memory` is for what is done with and not yet collected as garbage. */
-const POOL_SHARE = 0.75;
-/** More shards asked at once only make each answer later: the servers of one host have so many cores. */
-const ROUNDS_AT_ONCE = 16;
 
 const GATHERER = 'gatherer ';
 const TICKER = 'central ticker';
@@ -66,10 +52,7 @@ export class Mover implements Service {
   readonly #own: ServiceSet<WatchedService>;
   readonly #stopped = new AbortController();
   #context: MoverContext | undefined;
-  readonly #commitPace = new CommitPace();
-  readonly #backpressures = new Map<string, Backpressure>();
-  /** Why a central queue takes no events, in a sentence. */
-  readonly #queueTrouble = new Map<string, string>();
+  readonly #gatherers: Gatherers;
 
   constructor({ config, host, version, onOccurrence, stillMs }: MoverOptions) {
     this.#config = config;
@@ -91,6 +74,7 @@ export class Mover implements Service {
       return shard === undefined ? this.#newUpkeep() : this.#newLoop(shard);
     });
     this.#own = new ServiceSet(this.#watchdog, (name) => this.#newOwn(name));
+    this.#gatherers = this.#newGatherers();
   }
 
   /** As whom it holds leases. */
@@ -141,36 +125,23 @@ export class Mover implements Service {
         link: this.#newLink('control'),
         loops: () => this.shards,
         host: this.#member.host,
-        backpressures: this.#backpressures,
-        queueTrouble: (queue) => this.#queueTrouble.get(queue),
+        backpressures: this.#gatherers.backpressures,
+        queueTrouble: (queue) => this.#gatherers.troubleOf(queue),
         onTrouble: (error) => this.#centralTrouble(error),
       });
     }
-    return this.#newGatherer(name.slice(GATHERER.length));
+    return this.#gatherers.create(name.slice(GATHERER.length), (this.#context as MoverContext).condemner);
   }
 
   get #control(): CentralSync {
     return this.#own.get(CONTROL) as CentralSync;
   }
 
-  #newKeeper(): LeaseKeeper {
-    const resources = [
-      // What any machine may move is at home nowhere, and shared by all.
-      ...this.#config.shards.map(({ name, moverHost }) => ({
-        name: shardResource(name),
-        ...(!isAny(moverHost) && { home: moverHost }),
-      })),
-      { name: CENTRAL_RESOURCE, isApart: true },
-    ];
+  #newKeeper(): WatchedService {
     const loopsOf = (resource: string) =>
       this.shards.filter(({ shard }) => shardResource(shard.name) === resource);
-    return new LeaseKeeper({
+    return newShardLeases(this.#config, {
       member: this.#member,
-      open: () =>
-        Connection.open(this.#config.central, { applicationName: `tributary lease ${this.#config.name}` }),
-      resources: () => resources,
-      ttlMs: TIMING.leases.leaseMs,
-      adoptAfterMs: this.#config.mover.adoptAfterMs,
       onTaken: ({ resource }) => {
         this.#control.tellSoon();
         this.#leased.begin(resource);
@@ -195,48 +166,26 @@ export class Mover implements Service {
   }
 
   #newContext(consumer: string): MoverContext {
-    const { memoryBytes, wholeBytes } = this.#config.mover;
-    return {
+    return newContext({
       config: this.#config,
       consumer,
       watchdog: this.#watchdog,
-      budget: new MemoryBudget(memoryBytes * POOL_SHARE, wholeBytes),
-      roundLimit: new RoundLimit({ limit: ROUNDS_AT_ONCE, patienceMs: TIMING.shard.roundPatienceMs }),
       onOccurrence: this.#onOccurrence,
-      gathererOf: (queue) => this.#own.get(GATHERER + queue) as WatchedService as Gatherer,
+      gathererOf: (queue) =>
+        this.#own.get(GATHERER + queue) as WatchedService as ReturnType<Gatherers['create']>,
       central: () => this.#control.link,
-      halt: (source, { code, reason }) => this.#halt(source, { code, what: reason }),
-      condemner: new Condemner({
-        config: this.#config,
-        halt: (source, what) => this.#halt(source, { code: 'poison', what }),
-        onOccurrence: this.#onOccurrence,
-      }),
-    };
+      halt: (source, why) => this.#halt(source, why),
+    });
   }
 
-  #newGatherer(queue: string): Gatherer {
-    const commitOptions = { timeoutMs: TIMING.gathering.commitMs, holdSql: memberHoldSql(this.#member.id) };
-    const { condemner } = this.#context as MoverContext;
-    const backpressure = backpressureOf(this.#config.queues.find(({ name }) => name === queue));
-    if (backpressure !== undefined) this.#backpressures.set(queue, backpressure);
-    return new Gatherer(queue, {
-      ...(backpressure === undefined ? {} : { backpressure }),
-      commitPace: this.#commitPace,
-      mostEvents: this.#config.mover.wholeEvents,
-      connectionOf: (lane) => {
-        const link = this.#newLink(lane === 'quick' ? `commit ${queue}` : `commit ${queue} ${lane}`);
-        return new LaneConnection(link, { commitOptions, condemner });
-      },
-      onCommitted: (done) => {
-        this.#queueTrouble.delete(queue);
-        if (!done.isCovered)
-          (this.#own.get(TICKER) as CentralTicker | undefined)?.committed(queue, done.xid, done.lane);
-        this.#onOccurrence({ kind: 'committed', ...done });
-      },
-      onTrouble: (error, source) =>
-        source === undefined
-          ? this.#centralTrouble(error, queue)
-          : this.#onOccurrence({ kind: 'source-trouble', shard: source.shard, queue: source.queue, error }),
+  #newGatherers(): Gatherers {
+    return new Gatherers({
+      config: this.#config,
+      commitOptions: { timeoutMs: TIMING.gathering.commitMs, holdSql: memberHoldSql(this.#member.id) },
+      newLink: (purpose) => this.#newLink(purpose),
+      onUncovered: (queue, { xid, lane }) =>
+        (this.#own.get(TICKER) as CentralTicker | undefined)?.committed(queue, xid, lane),
+      onOccurrence: this.#onOccurrence,
     });
   }
 
@@ -250,7 +199,7 @@ export class Mover implements Service {
     });
   }
 
-  #halt(source: Source, { code, what }: { code: Halt['code']; what: string }): void {
+  #halt(source: Source, { code, reason: what }: Halt): void {
     const { shard, queue } = source;
     const reason = `Source ${shard}:${queue} is halted: ${what}. \`tributary repair ${shard}:${queue} --dry-run\` shows the ways on.`;
     source.halt(reason);
@@ -260,13 +209,8 @@ export class Mover implements Service {
       .catch((error: unknown) => this.#centralTrouble(error));
   }
 
-  #centralTrouble(error: unknown, queue?: string): void {
-    if (queue !== undefined)
-      this.#queueTrouble.set(
-        queue,
-        `Central queue ${queue} takes no events: ${sentenceFor(error, 'Central')} It is tried again.`,
-      );
-    this.#onOccurrence({ kind: 'central-trouble', queue, error });
+  #centralTrouble(error: unknown): void {
+    this.#onOccurrence({ kind: 'central-trouble', queue: undefined, error });
   }
 
   #newLink(purpose: string): CentralLink {

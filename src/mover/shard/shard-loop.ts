@@ -13,7 +13,6 @@ import { Signal } from '../../lifecycle/signal.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import { wait } from '../../lifecycle/wait.ts';
 import { Connection } from '../../postgres/connection.ts';
-import type { Provider } from '../../queue/provider.ts';
 import { type Reading, readingsOf } from '../../shards/window.ts';
 import type { MoverContext } from '../context.ts';
 import { Source } from '../source/source.ts';
@@ -22,7 +21,6 @@ import { handOnEmpty } from '../windows/empty-windows.ts';
 import { LargeWindows } from '../windows/large-windows.ts';
 import { meet } from './meet-shard.ts';
 import { ShardSession } from './shard-session.ts';
-import { ShardUpkeep } from './shard-upkeep.ts';
 import { TurnPace } from './turn-pace.ts';
 
 export interface ShardLoopOptions {
@@ -89,7 +87,7 @@ export class ShardLoop implements WatchedService {
   }
 
   /** Whose PgQ the shard has; undefined: not seen yet, or none of its queues is there. */
-  provider: Provider | undefined;
+  provider: ShardSession['provider'];
 
   async run(): Promise<void> {
     const { signal } = this.#stopped;
@@ -167,7 +165,6 @@ export class ShardLoop implements WatchedService {
     this.provider = session.provider;
     const openedAtMs = performance.now();
     context.onOccurrence({ kind: 'shard-connected', shard: this.shard.name });
-    const upkeep = new ShardUpkeep(this.shard, context);
     const pace = new TurnPace();
     while (!signal.aborted && !this.#isRepaired) {
       this.#turns += 1;
@@ -181,7 +178,7 @@ export class ShardLoop implements WatchedService {
       if (result.isOutdated) break;
       this.#flushIdle();
       this.#turns += 1;
-      await upkeep.runIfDue(connection, this.#sources);
+      await session.upkeep(this.#sources);
       pace.ended(result);
       const { backlogged } = result;
       if (result.isToSeparate || backlogged.some(({ isReadable }) => isReadable)) continue;

@@ -22,6 +22,7 @@ import { copyOne, copyWindows } from '../windows/copy-windows.ts';
 import { type Copied, type Found, NOTHING_COPIED } from '../windows/found.ts';
 import { handOnInline, type InlineFound } from '../windows/inline-windows.ts';
 import { judgePosition } from './judge.ts';
+import { ShardUpkeep } from './shard-upkeep.ts';
 
 /** What one turn did. */
 export interface TurnResult {
@@ -63,6 +64,7 @@ export class ShardSession {
   readonly queues: ReadonlyMap<string, QueueOnShard>;
   readonly #context: MoverContext;
   readonly #onLarge: (found: Found) => void;
+  readonly #upkeep: ShardUpkeep;
   readonly #prepared: PreparedRound | undefined;
   /** A round or COPY over all queues failed: ask one by one until all succeed again. */
   #isSeparate = false;
@@ -79,6 +81,7 @@ export class ShardSession {
     this.#context = context;
     this.#prepared = prepared;
     this.#onLarge = onLarge;
+    this.#upkeep = new ShardUpkeep(shard, context);
   }
 
   /** Looks up the queues of these sources and, on a direct connection, prepares the rounds over them. */
@@ -109,6 +112,11 @@ export class ShardSession {
   /** Whose PgQ the shard has; undefined: none of its queues is there. */
   get provider(): Provider | undefined {
     return [...this.queues.values()][0]?.provider;
+  }
+
+  /** Between turns: what the shard needs besides, where it is due. */
+  async upkeep(sources: readonly Source[]): Promise<void> {
+    await this.#upkeep.runIfDue(this.#connection, sources);
   }
 
   async turn(sources: readonly Source[], thoroughness: Thoroughness): Promise<TurnResult> {
