@@ -1,4 +1,4 @@
-// What every command is given: streams, environment, stop signals, log, and the configuration when it asks for it.
+// What every command gets: streams, environment, stop signals, log, and the configuration when the command loads it.
 import type { Readable } from 'node:stream';
 import type { Logger } from 'pino';
 import type { Config, Problem } from '../config/config.ts';
@@ -13,7 +13,7 @@ export interface Output {
   readonly isTTY?: boolean;
   readonly columns?: number;
   readonly rows?: number;
-  /** What is written arrives in ASCII, in which some characters are wider. */
+  /** Output is turned into ASCII, where some characters are wider. */
   readonly isAscii?: boolean;
 }
 
@@ -25,20 +25,20 @@ export interface CliIo {
   readonly env: NodeJS.ProcessEnv;
   /** Relative paths on the command line are relative to this. */
   readonly cwd: string;
-  /** Stop: take no new work, finish what was begun. Who never reads it is simply ended by SIGINT and SIGTERM. */
+  /** Stop: take no new work, finish what was begun. SIGINT and SIGTERM simply end a command that never reads it. */
   readonly signal: AbortSignal;
-  /** The second signal, more than a second after the first: now. */
+  /** Aborted by the second signal, more than a second after the first: stop now. */
   readonly hardSignal: AbortSignal;
-  /** From here on SIGHUP means this, and does not end the process; a terminal that goes away ends it all the same. */
+  /** From here on SIGHUP calls `listener` and does not end the process; a terminal that goes away ends it all the same. */
   readonly onHangUp?: (listener: () => void) => void;
 }
 
 export interface CliContext extends CliIo {
-  /** The streams as they are, for what moves a cursor and paints; all else is written to `stdout` and `stderr`. */
+  /** The streams without filters, for moving the cursor and drawing; everything else goes to `stdout` and `stderr`. */
   readonly raw: Pick<CliIo, 'stdout' | 'stderr'>;
-  /** stdout for what programs read and what has no other spelling than its own, such as SQL. */
+  /** stdout for texts that must not be changed, such as SQL. */
   readonly verbatim: Output;
-  /** Of the file given with -c, TRIBUTARY_CONFIG, or `shards.yaml`; as given, for messages. */
+  /** The path from -c, from TRIBUTARY_CONFIG, or `shards.yaml`; as given, for messages. */
   readonly configFile: string;
   /** To stderr: JSON lines, or for people on a terminal. */
   readonly log: Logger;
@@ -47,9 +47,9 @@ export interface CliContext extends CliIo {
 }
 
 /**
- * @param asked.configFile late, because options are known only once the command runs.
- * @param asked.isService whether the command is one that runs until it is stopped.
- * @param asked.verbatim stdout in UTF-8, whatever can be shown.
+ * @param asked.configFile a function, because options are known only once the command runs.
+ * @param asked.isService whether the command runs until it is stopped.
+ * @param asked.verbatim stdout in UTF-8, also on terminals that show ASCII only.
  */
 export function makeContext(
   io: CliIo,
@@ -82,7 +82,7 @@ export function makeContext(
     log,
     async loadConfig() {
       const result = loadConfig(configFile(), { env: io.env, cwd: io.cwd });
-      // A service's stderr is its log; a command speaks to whoever typed it.
+      // A service's stderr is its log; that of a command is read by a person.
       for (const warning of result.warnings) {
         if (isService()) log.warn(line(warning));
         else stderr.write(`warning: ${line(warning)}\n`);

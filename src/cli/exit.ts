@@ -5,7 +5,7 @@ export const EXIT = {
   failed: 1,
   /** Wrong usage of the command line, or a configuration with mistakes. */
   wrong: 2,
-  /** The command did its work and what it looked at is not well (`check`, `lag --max`). */
+  /** The command did its work, and found something that is not healthy (`check`, `lag --max`). */
   unhealthy: 3,
 } as const;
 

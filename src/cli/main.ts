@@ -14,7 +14,7 @@ const pressed = () => {
 };
 process.on('SIGINT', pressed);
 process.on('SIGTERM', pressed);
-// Who forked us (`start` its mover, `demo` its `start`) holds the channel; however it ended, nothing of it is left behind.
+// The process that forked us (`start` its mover, `demo` its `start`) holds the channel: where it ends, we end.
 if (process.connected) {
   process.on('disconnect', () => {
     setTimeout(() => process.exit(EXIT.failed), TIMING.commands.orphanMs).unref();
@@ -25,7 +25,7 @@ stop.hardSignal.addEventListener('abort', () => {
   setTimeout(() => process.exit(EXIT.failed), TIMING.commands.letGoMs).unref();
 });
 
-// `tributary lag | head` closes our stdout: what it wanted to see, it has seen.
+// `tributary lag | head` closes our stdout, which is no failure.
 process.stdout.on('error', outputFailed);
 process.stderr.on('error', () => {});
 
@@ -54,7 +54,7 @@ const code = await runCli(process.argv.slice(2), {
 process.stdout.write('', (error) => (error ? outputFailed(error) : process.exit(code)));
 
 function outputFailed({ code, message }: NodeJS.ErrnoException): never {
-  // As programs end that a closed pipe ends: nobody was told what came of the rest.
+  // The exit code of programs that a closed pipe ends: the rest of the output was not seen.
   if (code === 'EPIPE') process.exit(128 + constants.signals.SIGPIPE);
   process.stderr.write(`What is printed cannot be written: ${message}.\n`);
   process.exit(EXIT.failed);

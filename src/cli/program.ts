@@ -1,4 +1,4 @@
-// The command line: its options, its commands, and how any way of ending becomes an exit code.
+// The command line: its options and commands, and the exit code for every way of ending.
 import { Readable } from 'node:stream';
 import { Command, CommanderError } from 'commander';
 import { sentenceFor } from '../errors/sentence.ts';
@@ -12,7 +12,7 @@ import { harmless, inAscii } from './terminal/output.ts';
 /** Adds one command; each command file exports one of these as `register`. */
 type Register = (program: Command, context: CliContext) => void;
 
-/** A new command: one file with `register`, one line here. Each is loaded only where it is asked for: starts are quicker. */
+/** A new command: one file with `register`, one line here. Each is loaded only when it is used: starts are quicker. */
 // biome-ignore format: one line for each, so that two new commands never meet in one line.
 const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly register: Register }>> = new Map([
   ['check', () => import('./commands/check.ts')],
@@ -36,7 +36,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly register: Register 
   ['work', () => import('./commands/work.ts')],
 ]);
 
-/** Under which title `--help` lists a command. */
+/** The titles under which `--help` lists the commands. */
 const GROUPS: readonly (readonly [title: string, commands: readonly string[]])[] = [
   ['First steps:', ['demo', 'init', 'check', 'plan', 'install']],
   ['Run:', ['start', 'mover', 'work', 'reload', 'scale']],
@@ -58,10 +58,10 @@ Examples:
 Documentation: ${packagePath('docs')}
 `;
 
-/** They tell of all the others. */
+/** Commands that need all the others loaded. */
 const OF_ALL: readonly string[] = ['completion'];
 
-/** They run until they are told to stop, and drain. */
+/** Commands that run until they are stopped, and drain. */
 const SERVICES: readonly string[] = ['mover', 'start', 'work'];
 
 /** Runs one command to its end. Never throws; prints errors as one sentence. */
@@ -76,7 +76,7 @@ export async function runCli(argv: readonly string[], given: CliIo): Promise<Exi
   });
   try {
     const named = commandIn(words);
-    // Told to stop before it has been loaded, it has nothing to drain: that is no failure.
+    // A service that is stopped before it is loaded has nothing to drain: no failure.
     if (named !== undefined && SERVICES.includes(named)) void io.signal;
     await registerOn(program, { context, named });
     await program.parseAsync([...words], { from: 'user' });
@@ -86,7 +86,7 @@ export async function runCli(argv: readonly string[], given: CliIo): Promise<Exi
   }
 }
 
-/** The program with all its commands, to look at. @param width of the lines of its help. */
+/** The program with all its commands, for the manual. @param width of the lines of its help. */
 export async function wholeProgram(width: number): Promise<Command> {
   const { signal } = new AbortController();
   const nowhere = { write: () => {}, columns: width };
@@ -106,7 +106,7 @@ async function registerOn(
   for (const command of program.commands) command.helpGroup(groupOf(command.name()));
 }
 
-/** Where only ASCII can be shown, nothing else is written. */
+/** Turns output into ASCII where the terminal shows nothing else. */
 function asItCanBeShown(io: CliIo): CliIo {
   if (!isAsciiOnly(io.env)) return io;
   return Object.create(io, {
@@ -115,22 +115,22 @@ function asItCanBeShown(io: CliIo): CliIo {
   });
 }
 
-/** The command that the line names, if there is such a one. */
+/** The command that the line names, if it is known. */
 function commandIn(argv: readonly string[]): string | undefined {
   const first = argv.find((word, at) => !word.startsWith('-') && !TAKES_A_VALUE.test(argv[at - 1] ?? ''));
   return first !== undefined && COMMANDS.has(first) ? first : undefined;
 }
 
-/** The command that was named; all of them where none was, for help and for what was meant. */
+/** The command that was named; all of them where none was, for help and for the nearest name. */
 async function commandsFor(named: string | undefined): Promise<{ readonly register: Register }[]> {
   const load = named === undefined || OF_ALL.includes(named) ? undefined : COMMANDS.get(named);
   return await Promise.all((load === undefined ? [...COMMANDS.values()] : [load]).map((one) => one()));
 }
 
-/** What people type as well; -V was ours once. */
+/** Other words for --version; -V was ours once. */
 const VERSION_AS_WELL: readonly string[] = ['version', '-V'];
 
-/** Of the program's own options, which stand before the command. */
+/** The program's own options that take a value; they stand before the command. */
 const TAKES_A_VALUE = /^(-c|--config)$/;
 
 function makeProgram(io: CliIo): Command {
@@ -155,10 +155,10 @@ function makeProgram(io: CliIo): Command {
     });
 }
 
-/** What is sent may be empty: it selects nothing. */
+/** Options whose value may be empty: it is content, and selects nothing. */
 const CONTENT: readonly string[] = ['--type', '--data'];
 
-/** An empty value is a variable that was not set; taken for a text it would be part of every other, and mean all there is. */
+/** An empty value is usually a shell variable that was not set; as a filter it would match everything. */
 function refuseBlank(command: Command): void {
   for (const option of command.options) {
     const name = option.attributeName();

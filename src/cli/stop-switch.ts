@@ -1,4 +1,4 @@
-// Two stop signals out of any number of SIGINT and SIGTERM: the first drains, one that comes later means now.
+// Turns SIGINT and SIGTERM into two stop signals: the first means drain, a later one means now.
 //
 // Invariant: presses within a second of the first count as the same one, because npm scripts deliver a terminal's
 // Ctrl-C twice within a millisecond.
@@ -10,7 +10,7 @@ export class StopSwitch {
   #firstAtMs: number | undefined;
   #isDrained = false;
 
-  /** Reading it says: I stop when told; so the process must not simply be ended. */
+  /** A command that reads it stops by itself; so the process must not simply be ended. */
   get signal(): AbortSignal {
     this.#isDrained = true;
     return this.#stop.signal;
@@ -20,7 +20,7 @@ export class StopSwitch {
     return this.#hard.signal;
   }
 
-  /** @returns what the process itself should do: wait for the command, or end. */
+  /** A signal has come. @returns what the process should do: wait for the command, or end. */
   press(nowMs: number): 'wait' | 'end' {
     if (!this.#isDrained) return 'end';
     if (this.#firstAtMs === undefined) {

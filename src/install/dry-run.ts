@@ -1,4 +1,4 @@
-// What install would do, told and not done: as SQL in the order in which it would run, or as a list of changes.
+// Shows what install would do: as SQL in the order in which it would run, or as a list of changes.
 import type { Config } from '../config/config.ts';
 import { sentenceFor } from '../errors/sentence.ts';
 import { Connection } from '../postgres/connection.ts';
@@ -12,7 +12,7 @@ import { failedRow, type InstallRow, rowOfCentral, rowOfShard } from './report.t
 import { type CentralSurvey, contextOf, type ShardSurvey, surveyCentral, surveyShards } from './survey.ts';
 
 export interface DryRun {
-  /** Per database what would be done; `outcome` is what it would be. */
+  /** For each database what would be done; `outcome` is what it would be. */
   readonly rows: readonly InstallRow[];
   /** Sources that central knows and the file no longer asks for: install leaves them alone. */
   readonly leftOver: readonly { readonly shard: string; readonly queue: string }[];

@@ -8,7 +8,7 @@ import { findProvider, findUnfit } from './plan/provider.ts';
 import { locked, runSteps } from './plan/steps.ts';
 import { retrying } from './retrying.ts';
 
-/** Installs or upgrades the engine, whoever's schema pgq is there: for databases that are known to be empty or ours. */
+/** Installs or upgrades the engine without looking at a schema pgq that is there: for databases that are known to be empty or ours. */
 export async function applyEngine(connection: Connection): Promise<void> {
   await retrying(async () => {
     const [row] = await connection.query<{ there: boolean }>(
@@ -22,14 +22,14 @@ export interface EngineResult {
   /** The engine's version before, undefined where there was none. */
   readonly before: string | undefined;
   readonly version: string | undefined;
-  /** False: it was there in this very version. */
+  /** False: this version was there already. */
   readonly changed: boolean;
 }
 
 /**
- * The engine alone into one database; refuses where somebody else's PgQ is.
+ * Installs the engine alone into one database; refuses where another PgQ is.
  * @param options.isDry looks and changes nothing
- * @throws TributaryError, misconfigured, with the sentence that says why not.
+ * @throws TributaryError, misconfigured, with the reason.
  */
 export async function installEngine(database: Database, { isDry = false } = {}): Promise<EngineResult> {
   const connection = await Connection.open(database, { applicationName: 'tributary install', asAdmin: true });

@@ -1,6 +1,6 @@
 // install: central first, then all shards at once, each in one transaction of its own.
 //
-// Invariant: whatever ends this run, the next one goes on from there, and a source that has a position is never moved.
+// Invariant: wherever this run ends, the next one goes on from there, and a source that has a position keeps it.
 // Order: central's schema, identity, queues and groups; a look at all shards; per shard: sources registering in central, engine,
 // queues and consumer on the shard, positions in central. A group is there before the first event is forwarded.
 // Fails by: a crash leaves whole transactions only; see register.ts for the sources.
@@ -35,7 +35,7 @@ export interface InstallOptions {
   readonly onRow?: (row: InstallRow) => void;
 }
 
-/** @returns a row per database, central first; never throws for what a database answers. */
+/** @returns a row for each database, central first; an error of a database is in its row. */
 export async function install(
   config: Config,
   { onRow = () => {}, only }: InstallOptions = {},
@@ -69,7 +69,7 @@ export async function install(
   }
 }
 
-/** @returns what was found before, with the identity as it is now. */
+/** @returns the survey from before, with the identity as it is now. */
 async function installCentral(connection: Connection, config: Config): Promise<CentralSurvey> {
   return retrying(async () => {
     const before = await surveyCentral(connection, config);
@@ -149,11 +149,11 @@ function installShard(
   });
 }
 
-/** Which database the shard is, where nothing was noted yet; a mover compares where it is another one by now. */
+/** Notes which database the shard is, where nothing was noted yet; later a mover compares. */
 async function noteFirst(central: Connection, { shard, facts, known, plan }: ShardSurvey): Promise<void> {
   const database = facts?.server.databaseIdentity;
   if (database === undefined || plan.mistakes.length > 0) return;
-  // Nothing was moved of it yet, or not since it was let go: what was noted then is over.
+  // Nothing was moved of it yet, or not since it was let go: an earlier note does not count.
   const isNew = [...known.values()].every(({ state }) => state === 'registering' || state === 'retired');
   const { noted } = await meetShard(central, shard.name, database);
   if (noted === undefined || isNew) await noteShard(central, shard.name, database);

@@ -1,4 +1,4 @@
-// The sources' part in central: known before the shard is touched, active with a position after it.
+// Registers sources in central: before the shard is changed as `registering`, after it as active with a position.
 //
 // Order: the source is committed as registering, then the consumer is registered on the shard, then the position is stored
 // together with the state active.

@@ -1,4 +1,4 @@
-// What install says of each database in the end.
+// The result of install for each database.
 import type { Config, Database } from '../config/config.ts';
 import type { CentralSurvey, ShardSurvey } from './survey.ts';
 

@@ -1,5 +1,5 @@
-// A look at central and all shards without a write, and what install would do to each. install acts on it; `plan` and the dry
-// run print it.
+// Looks at central and all shards without a write, and plans what install would do to each. install carries it out; `plan` and
+// the dry run print it.
 import type { Config, Shard } from '../config/config.ts';
 import { sentenceFor } from '../errors/sentence.ts';
 import type { Connection } from '../postgres/connection.ts';
@@ -27,7 +27,7 @@ import {
   whyNotThisShard,
 } from './plan/whose-database.ts';
 
-/** Stands in the consumer's name as long as central has no identity. */
+/** Used in the consumer's name as long as central has no identity. */
 const NO_IDENTITY = 'xxxxxxxx';
 
 export interface CentralSurvey {
@@ -40,12 +40,12 @@ export interface CentralSurvey {
 export interface ShardSurvey {
   readonly shard: Shard;
   readonly known: KnownSources;
-  /** Undefined: it could not be reached, and the plan's only mistake says why. */
+  /** Undefined: the database could not be reached, and the plan's only mistake says why. */
   readonly facts: DatabaseFacts | undefined;
   readonly plan: ShardPlan;
 }
 
-/** What a shard is compared with. */
+/** What central knows, which shards are compared with. */
 export interface ShardContext {
   readonly config: Config;
   readonly consumer: string;
@@ -88,10 +88,10 @@ export async function surveyCentral(connection: Connection, config: Config): Pro
 }
 
 /**
- * Over a connection of the caller's. Central is asked after the shard: a registration that is seen on the shard has a source
- * that was committed before it, also where another install is at work. A queue that central knows and that was not there may
- * have come with such an install between the two, so both are asked again: it is gone only where central said the same of it
- * before the shard was asked.
+ * Over a connection of the caller. Central is asked after the shard: a registration that is seen on the shard has a source
+ * that was committed before it, even while another install is at work. A queue that central knows and that the shard did not
+ * have may have been created by such an install in between, so both are asked again: the queue is gone only where central
+ * knew of it before the shard was asked.
  */
 export async function surveyShard(
   connection: Connection,
@@ -131,7 +131,7 @@ export async function surveyShard(
   return { shard, known, facts, plan: planShard({ ...situation, waiting }) };
 }
 
-/** Whether a queue that was not there may be there by now: `known` came after the look at the shard, `before` ahead of it. */
+/** Whether a queue that was not there may be there by now: `known` was read after the look at the shard, `before` before it. */
 function mayHaveCome({ queues }: DatabaseFacts, known: KnownSources, before: KnownSources): boolean {
   return [...known.values()].some(
     ({ queue, state }) =>
@@ -139,7 +139,7 @@ function mayHaveCome({ queues }: DatabaseFacts, known: KnownSources, before: Kno
   );
 }
 
-/** All shards at once; mistakes that show only when they are seen together are in their plans. */
+/** All shards at once; mistakes that only their comparison shows are in their plans. */
 export async function surveyShards(
   reach: Reach,
   context: ShardContext & { readonly centralIdentity: string },

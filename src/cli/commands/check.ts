@@ -1,4 +1,4 @@
-// tributary check: is everything that the file names there, and may we use it? A row per database.
+// tributary check: whether everything that the file names is there and can be used. A row for each database.
 import type { Command } from 'commander';
 import { counted } from '../../errors/words.ts';
 import { check, type HandlerCheck } from '../../install/check/check.ts';

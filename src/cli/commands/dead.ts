@@ -1,4 +1,4 @@
-// tributary dead: the events that could not be moved or handled.
+// tributary dead: lists, shows, retries and discards events that could not be moved or handled.
 import { type Command, Option } from 'commander';
 import { CentralLink } from '../../central/central-link.ts';
 import {
@@ -35,13 +35,13 @@ const COLUMNS: readonly Column<DeadEvent>[] = [
   { title: 'error', value: ({ error }) => error },
 ];
 
-/** Triggers write whole column lists into it. */
+/** The type of an event is cut: triggers write whole column lists into it. */
 const WIDEST_TYPE = 24;
 
 const briefly = (type: string | null): string | null =>
   type === null || type.length <= WIDEST_TYPE ? type : `${type.slice(0, WIDEST_TYPE - 1)}…`;
 
-/** Where values begin in a line of `dead show`. */
+/** The column where values begin in `dead show`. */
 const VALUES_AT = 14;
 
 const WITH_REDRIVEN = COLUMNS.toSpliced(-1, 0, { title: 'handed out', value: ({ redriven }) => redriven });
@@ -146,7 +146,7 @@ async function show(context: CliContext, text: string, { json: asJson }: { json?
   context.stdout.write(`${lines.join('\n')}\n`);
 }
 
-/** Its further lines stand below the first one: none of them passes for another field. */
+/** Indents further lines of a value, so that none of them looks like another field. */
 const indented = (text: string): string => plainLines(text).replaceAll('\n', `\n${' '.repeat(VALUES_AT)}`);
 
 async function withCentral<T>(

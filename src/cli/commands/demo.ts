@@ -1,4 +1,4 @@
-// tributary demo: the whole thing on an embedded PostgreSQL, with accidents, and a proof read from the databases.
+// tributary demo: shards, central, mover and workers on an embedded PostgreSQL, with accidents, and a proof from the databases.
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
 import { DEFAULTS, type RawOptions, readOptions } from '../demo/options.ts';

@@ -1,4 +1,4 @@
-// tributary install: everything that central and the shards need, again and again without harm.
+// tributary install: installs everything that central and the shards need; repeating it does no harm.
 
 import type { Command } from 'commander';
 import type { Config } from '../../config/config.ts';
@@ -58,7 +58,7 @@ async function runInstall(context: CliContext, options: Options): Promise<void> 
       : `${table(COLUMNS, rows, { width: widthOf(context.stdout) })}${summary(rows)}\n`,
   );
   for (const warning of rows.flatMap(({ warnings }) => warnings)) context.stderr.write(`note: ${warning}\n`);
-  // A terminal has seen each mistake as it came; what is read later wants them under the table.
+  // On a terminal each mistake was shown as it came; elsewhere they go under the table.
   if (rows.some(({ outcome }) => outcome === 'failed')) {
     const mistakes = rows.flatMap((row) => row.mistakes);
     throw new Exit(EXIT.failed, mistakes.join('\n'));
@@ -75,7 +75,7 @@ async function printDryRun(context: CliContext, options: Options): Promise<void>
   if (mistakes.length > 0) throw new Exit(EXIT.failed, mistakes.join('\n'));
 }
 
-/** The file as it would be with `start:` in the entries of the shards that were named. */
+/** The file's configuration with `start:` in the entries of the shards that were named. */
 function selected(
   config: Config,
   { shard: names, start }: Options,

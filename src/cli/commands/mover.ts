@@ -1,4 +1,4 @@
-// tributary mover: moves the shards of one host until it is told to stop.
+// tributary mover: moves the shards of one host until it is stopped.
 
 import { hostname } from 'node:os';
 import type { Command } from 'commander';

@@ -1,4 +1,4 @@
-// tributary pause: nothing more is read of a source, a shard, a queue, or of all, until `resume`.
+// tributary pause: stops reading a source, a shard, a queue, or all, until `resume`.
 
 import type { Command } from 'commander';
 import { CentralLink } from '../../central/central-link.ts';

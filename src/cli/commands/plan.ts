@@ -1,4 +1,4 @@
-// tributary plan: what install would change, in words and without a write.
+// tributary plan: says what install would change, without a write.
 
 import type { Command } from 'commander';
 import { counted } from '../../errors/words.ts';

@@ -77,14 +77,14 @@ async function renew(
 
 interface HostStand {
   readonly host: string;
-  /** Of its oldest process; undefined: it has none. */
+  /** The generation of its oldest process; undefined: it has none. */
   readonly generation: number | undefined;
-  /** Why its old process goes on, and of which generation the new one was that could not take over. */
+  /** Why its old process goes on, and the generation of the new one that could not take over. */
   readonly kept: string | undefined;
   readonly keptOf: number | undefined;
 }
 
-/** What the living hosts last said about a queue. */
+/** The last report of each living host about a queue. */
 async function standOf(link: CentralLink, queue: string): Promise<HostStand[]> {
   const rows = await link.query<{
     host: string;
@@ -122,7 +122,7 @@ function sentence({
     return `${queue}: on ${failed.host} the old code goes on: ${failed.kept} It is tried again every 15 seconds.`;
   if (old.length > 0)
     return `${queue}: not all workers are replaced yet on ${old.map(({ host }) => host).join(', ')}; those that are left finish their batches first.`;
-  // A process that has just taken over may not be counted as running yet; that it is there is what counts.
+  // Not the number of running processes: one that has just taken over may not be in it yet.
   const at = hosts.filter(({ generation }) => generation !== undefined).length;
   if (at === 0) return `${queue}: no worker runs now; those that start will have the new code.`;
   return `${queue}: all workers run the new code, on ${counted(at, 'host')}.`;

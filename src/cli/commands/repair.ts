@@ -1,4 +1,4 @@
-// tributary repair: for halted sources, what each way on would move or leave out, or goes one of them.
+// tributary repair: for halted sources, shows what each way on would move or leave out, or carries one of them out.
 import { type Command, Option } from 'commander';
 import type { Config, Shard } from '../../config/config.ts';
 import { nearest } from '../../config/nearest.ts';
@@ -29,18 +29,18 @@ interface Options {
   readonly yes?: true;
 }
 
-/** One source, with what its ways would do or what the chosen one has done, or why nothing of that is known. */
+/** One source, with what its ways would do, or what the chosen one has done, or why neither is known. */
 interface Row {
   readonly source: string;
   readonly ways: readonly RepairOutcome[];
   readonly problem?: string;
 }
 
-/** What is meant: the queues of one shard. */
+/** The selected queues of one shard. */
 interface Meant {
   readonly config: Config;
   readonly shard: Shard;
-  /** Undefined: all that are halted. */
+  /** Undefined: all halted ones. */
   readonly queue: string | undefined;
 }
 
@@ -116,7 +116,7 @@ async function run(context: CliContext, source: string | undefined, options: Opt
   });
 }
 
-/** Asks where a way leaves out what is nowhere else, or moves what central may have already. */
+/** Asks before a way leaves out events that are nowhere else, or moves events that central may have already. */
 async function mayGo(
   context: CliContext,
   {
@@ -152,7 +152,7 @@ async function mayGo(
   });
 }
 
-/** One after the other: they share the connections. What goes wrong with one does not keep the others. */
+/** One source after the other, because they share the connections; an error of one does not stop the others. */
 async function each(
   targets: readonly RepairTarget[],
   work: (target: RepairTarget) => Promise<RepairOutcome[]>,

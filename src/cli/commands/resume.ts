@@ -1,4 +1,4 @@
-// tributary resume: lets go on what `pause` stopped. A halted source is refused: only `repair` may let that go on.
+// tributary resume: ends a pause. A halted source is refused: only `repair` may activate it again.
 
 import type { Command } from 'commander';
 import { CentralLink } from '../../central/central-link.ts';

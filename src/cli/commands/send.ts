@@ -1,7 +1,7 @@
 // `send QUEUE --shard S`: inserts events into a queue of a shard, one with --data or many as NDJSON from stdin.
 //
 // Order: lines are inserted in their order, 1,000 to a transaction.
-// Fails by: a bad line or a lost shard ends it; the transactions before are stored, nothing of the current one is.
+// Fails by: a bad line or a lost shard ends it; earlier transactions are stored, nothing of the current one is.
 
 import type { Command } from 'commander';
 import type { Shard } from '../../config/config.ts';
@@ -105,7 +105,7 @@ function inLine(error: unknown, number: number): unknown {
   return error;
 }
 
-/** A wrong name is found before the first event, with the name that was probably meant. */
+/** @throws Exit for an unknown queue, with the nearest name, before the first event is read. */
 async function mustExist(
   connection: Connection,
   { queue, shard }: { queue: string; shard: Shard },

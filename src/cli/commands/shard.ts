@@ -1,4 +1,4 @@
-// tributary shard: the life of a shard. `rename` gives it another name in central.
+// tributary shard: commands about one shard. `rename` gives it another name in central.
 import type { Command } from 'commander';
 import { CentralLink } from '../../central/central-link.ts';
 import { readIdentity } from '../../central/identity.ts';
@@ -94,7 +94,7 @@ async function sourcesOf(link: CentralLink, { from, to }: { from: string; to: st
   return sources;
 }
 
-/** Somebody else renamed meanwhile. */
+/** Another command has renamed a shard meanwhile. */
 function refused(error: unknown): never {
   if (['42704', '42710'].includes(sqlstateOf(error) ?? ''))
     throw new Exit(EXIT.failed, `Nothing was renamed: ${(error as Error).message}.`);

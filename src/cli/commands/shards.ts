@@ -1,4 +1,4 @@
-// tributary shards: the list of shards, and who moves them.
+// tributary shards: lists the shards, and the machines that move them.
 import type { Command } from 'commander';
 import { type ListedShard, listShards } from '../../install/check/list-shards.ts';
 import type { CliContext } from '../context.ts';

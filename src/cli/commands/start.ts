@@ -1,4 +1,4 @@
-// tributary start: a supervisor that only supervises: one forked mover and the workers of this host, until it is told to stop.
+// tributary start: supervises one forked mover and the workers of this host, until it is stopped.
 
 import { hostname } from 'node:os';
 import type { Command } from 'commander';
@@ -20,7 +20,7 @@ import { ForkedMover, type MoverDeath } from './start/forked-mover.ts';
 /** What `start` runs: it drains, or ends without waiting for anything. */
 interface Supervised extends Service {
   stopNow(): Promise<void>;
-  /** Brings new code into what it runs. */
+  /** Replaces its processes, for new code. */
   renew?(): void;
 }
 
@@ -34,7 +34,7 @@ export function register(program: Command, context: CliContext): void {
       const choice = chooseHost(config, host, hostname());
       if (choice.problem !== undefined) throw new Exit(EXIT.wrong, choice.problem);
       const { signal, hardSignal, log } = context;
-      // One sentence from us, before two processes say the same.
+      // Here, before two processes report the same.
       await mustBeInstalled(config, log);
       const services: Supervised[] = [
         newMover(config, choice.host, context),
@@ -71,7 +71,7 @@ async function mustBeInstalled(config: Config, log: CliContext['log']): Promise<
     await readIdentity(link, config.name);
   } catch (error) {
     if (kindOf(error) !== 'retryable') throw error;
-    // Mover and workers wait for it.
+    // Mover and workers wait for central.
     log.warn(sentenceFor(error, 'Central'));
   } finally {
     await link.close();
@@ -95,7 +95,7 @@ function describe({ code, signal, restartMs }: MoverDeath): string {
   return `the mover died (${how}); the next one starts ${restartMs === 0 ? 'at once' : `in ${restartMs} ms`}`;
 }
 
-/** None where the file only forwards. */
+/** Undefined where the file only forwards. */
 function newWorkers(config: Config, host: string, { log, stderr }: CliContext): Supervised[] {
   if (config.queues.every(({ workers }) => workers === 'none')) return [];
   return [
@@ -109,7 +109,7 @@ function newWorkers(config: Config, host: string, { log, stderr }: CliContext): 
   ];
 }
 
-/** Until all have ended; where one cannot go on, the others are stopped first, then its error is thrown. */
+/** Runs until all have ended; where one cannot go on, the others are stopped, then its error is thrown. */
 async function runTogether(services: readonly Service[]): Promise<void> {
   const ends = services.map((service) =>
     service.run().catch(async (error: unknown) => {

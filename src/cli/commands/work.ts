@@ -1,4 +1,4 @@
-// tributary work: this host's share of the workers, until it is told to stop.
+// tributary work: runs this host's share of the workers, until it is stopped.
 import { hostname } from 'node:os';
 import type { Command } from 'commander';
 import type { Config } from '../../config/config.ts';
@@ -44,7 +44,7 @@ export function register(program: Command, context: CliContext): void {
     });
 }
 
-/** @throws Exit with a sentence about names that are none, or where there is nothing to work on. */
+/** @throws Exit with a sentence about unknown names, or where there is nothing to work on. */
 export function queuesToWork(config: Config, asked?: readonly string[]): string[] {
   const worked = config.queues.filter(({ workers }) => workers !== 'none').map(({ name }) => name);
   for (const name of asked ?? []) requireWorked(config, name);

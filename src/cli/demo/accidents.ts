@@ -1,4 +1,4 @@
-// What goes wrong in the demo on purpose: a mover and a worker are killed with SIGKILL, and central tells who took over.
+// The accidents of the demo: kills a mover and a worker with SIGKILL, and reads from central how long the takeover took.
 import { wait } from '../../lifecycle/wait.ts';
 import type { Connection } from '../../postgres/connection.ts';
 
@@ -10,7 +10,7 @@ export interface Accident {
 
 const POLL_MS = 100;
 
-/** Undefined where there is none at the moment. */
+/** @returns undefined where no mover runs at the moment. */
 export async function killMover(central: Connection, signal: AbortSignal): Promise<Accident | undefined> {
   const [mover] = await central.query<{ id: string; pid: number; now: string }>(
     `select id::text as id, pid, clock_timestamp()::text as now from tributary.member
@@ -23,7 +23,7 @@ export async function killMover(central: Connection, signal: AbortSignal): Promi
     pid,
     recoveredS: () =>
       answer(signal, async () => {
-        // All shards that the dead one had are another's.
+        // All shards of the dead mover have another holder.
         const [row] = await central.query<{ s: number | null }>(
           `select extract(epoch from max(t.taken_at) - $2::timestamptz)::float8 as s
              from tributary.term t left join tributary.member m on m.id = t.holder

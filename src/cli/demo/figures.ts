@@ -1,4 +1,4 @@
-// What the demo shows while the shop is open: how much there is at both ends, and the lag, as `tributary lag` shows it.
+// What the demo shows while the shop is open: the counts at both ends, and the lag, as `tributary lag` shows it.
 import { LagReader } from '../../observability/lag/reader.ts';
 import { DEFAULT_MAX_SECONDS } from '../../observability/lag/report.ts';
 import { lagText } from '../terminal/lag-table.ts';

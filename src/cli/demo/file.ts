@@ -8,7 +8,7 @@ export const FILE_PORT = 25_432;
 /** As many as the file names. */
 export const FILE_SHARDS = 8;
 
-/** @param folder where a copy goes. @returns the path of the file that names this server and so many shards. */
+/** @param folder where a copy goes. @returns the path of the file that names this server and this many shards. */
 export function demoFile(folder: string, { port, shards }: { port: number; shards: number }): string {
   const own = packagePath('shards.yaml');
   if (port === FILE_PORT && shards === FILE_SHARDS) return own;

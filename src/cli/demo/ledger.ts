@@ -1,4 +1,4 @@
-// What stands for the events at both ends: the shop's rows on the shards, and what the handlers wrote in central.
+// Counts the events at both ends, by the shop's rows on the shards and the handlers' rows in central.
 
 import type { Config } from '../../config/config.ts';
 import { Connection } from '../../postgres/connection.ts';
@@ -67,7 +67,7 @@ export class Ledger {
     );
   }
 
-  /** Reads every event at every place; nobody may be producing. */
+  /** Reads every event at every place; only while no event is inserted. */
   async verdicts(): Promise<QueueVerdict[]> {
     const expected = await this.#expected();
     const verdicts: QueueVerdict[] = [];

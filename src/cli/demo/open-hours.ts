@@ -1,4 +1,4 @@
-// The shop is open: tables are drawn, and half-way a mover and a worker are killed.
+// The time while the shop is open: draws tables, and half-way kills a mover and a worker.
 import { wait } from '../../lifecycle/wait.ts';
 import { seconds } from '../terminal/output.ts';
 import { killMover, killWorker } from './accidents.ts';
@@ -6,9 +6,9 @@ import { DemoFigures } from './figures.ts';
 import type { Installed } from './stage.ts';
 
 const REDRAW_MS = 1_000;
-/** Where nothing can be redrawn. */
+/** Between two blocks where nothing can be redrawn. */
 const REPEAT_MS = 5_000;
-/** When nothing has come through for so long, nothing will. */
+/** After this long without an event, no more are expected. */
 const STALLED_MS = 60_000;
 
 /** Until every shard has its mover and every queue its workers. */
@@ -41,7 +41,7 @@ export async function openHours(installed: Installed): Promise<void> {
   await stage.unlessStopped(drawing);
 }
 
-/** Draws until told to stop. */
+/** Draws until the signal. */
 export async function draw(installed: Installed, signal: AbortSignal): Promise<void> {
   const { screen } = installed.stage;
   const figures = new DemoFigures(installed);
@@ -57,7 +57,7 @@ export async function draw(installed: Installed, signal: AbortSignal): Promise<v
   }
 }
 
-/** Until handlers have written a row for every event, or nothing comes any more. @returns whether all came. */
+/** Waits until handlers have written a row for every event, or no more come. @returns whether all came. */
 export async function settled({ stage, ledger }: Installed): Promise<boolean> {
   let best = -1;
   let bestMs = performance.now();

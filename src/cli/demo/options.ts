@@ -1,4 +1,4 @@
-// What `tributary demo` may be told, and what is wrong with it.
+// Reads the options of `tributary demo`, or says what is wrong with them.
 import { BadUnit, formatDuration, parseDuration } from '../../config/units.ts';
 import { EXIT, Exit } from '../exit.ts';
 import { FILE_SHARDS } from './file.ts';
@@ -23,7 +23,7 @@ export const DEFAULTS = { shards: String(FILE_SHARDS), rate: '2000', for: '15s' 
 const MAX_SHARDS = 64;
 const MAX_RATE = 1_000_000;
 const MIN_FOR_MS = 2_000;
-/** The proof reads event tables whole, and PgQ takes the oldest away after two hours. */
+/** The proof reads whole event tables, and PgQ empties the oldest after two hours. */
 const MAX_FOR_MS = 3_600_000;
 
 /** @throws Exit with a sentence. */

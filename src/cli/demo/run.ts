@@ -1,6 +1,6 @@
 // The demo from beginning to end: databases, `tributary start`, a shop that produces, two accidents, and the proof.
 //
-// Invariant: whatever ends it, nothing is left: no process, no folder. What is begun is noted for the end at once.
+// Invariant: whatever ends it, no process and no folder is left: each step registers its clean-up at once.
 // Fails by: SIGKILL of this process; then the server's keeper and the closed channel of `start` do the same.
 import { sentenceFor } from '../../errors/sentence.ts';
 import type { CliContext } from '../context.ts';
@@ -17,7 +17,7 @@ import { isProved, proofSentence, proofTable } from './verdict.ts';
 
 /** As in shards.yaml. */
 const HOST = 'demo';
-/** What goes on after the proof is for looking at. */
+/** Share of the rate at which the shop goes on after the proof, for looking around. */
 const KEPT_SHARE = 0.1;
 
 /** @throws Exit where the proof fails or the demo is interrupted. */
@@ -54,7 +54,7 @@ async function perform(installed: Installed): Promise<boolean> {
   screen.line('The shop is closed; what is on its way is moved and handled.');
   await stage.unlessStopped(shop.close());
   if (!(await settled(installed))) screen.line('Not everything came through, and nothing comes any more.');
-  // Who has ended writes nothing any more.
+  // After `stop` no process writes any more.
   if (!options.isKept) await stage.unlessStopped(supervised.stop());
   return await prove(installed);
 }

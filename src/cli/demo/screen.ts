@@ -3,7 +3,7 @@ import type { Output } from '../context.ts';
 import { fitted, wrapped } from '../terminal/fit.ts';
 import { widthOf } from '../terminal/output.ts';
 
-/** Rows beside the block: one for the cursor, one above it, one for what is said meanwhile. */
+/** Rows beside the block: one for the cursor, one above it, one for a line that is printed meanwhile. */
 const BESIDES = 3;
 
 export class Screen {
@@ -18,7 +18,7 @@ export class Screen {
     return this.#out.isTTY === true;
   }
 
-  /** A sentence is broken between words; what has several lines is laid out already. */
+  /** A sentence is broken between words; a text of several lines keeps its layout. */
   line(text: string): void {
     const shown = text.includes('\n') ? text : wrapped(text, widthOf(this.#out));
     this.#out.write(`${this.#erased()}${shown}\n${this.#block}`);

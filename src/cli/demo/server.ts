@@ -11,11 +11,11 @@ const ROLE = 'shop';
 
 /** @param port undefined: a free one. */
 export function startServer({ shards, port }: { shards: number; port?: number }): Promise<Embedded> {
-  // The mover has one connection per shard, the shop three; the workers and the rest are few.
+  // For each shard the mover has one connection and the shop three; workers and the rest need few.
   return startEmbedded({ maxConnections: 60 + 6 * shards, trusted: ROLE, port });
 }
 
-/** Makes what the file names, empty but for the shop's own tables. */
+/** Creates the databases that the file names, empty but for the shop's own tables. */
 export async function makeDatabases(server: Embedded, { central, shards }: Config): Promise<void> {
   const { host, port, user, password } = server;
   const admin: Database = {

@@ -1,4 +1,4 @@
-// The first act: a server, databases, and what `tributary install` puts there.
+// Sets the demo up: a server, databases, and `tributary install`.
 
 import type { Config } from '../../config/config.ts';
 import { loadConfig } from '../../config/load.ts';
@@ -15,7 +15,7 @@ export async function setUpDemo(stage: Stage): Promise<Installed> {
   const { options, screen, signal } = stage;
   const { shards, isKept } = options;
   screen.line('Starting a PostgreSQL of its own, which never waits for the disk: right for a demo only.');
-  // Not interrupted: it is up in a moment, and only then can it be stopped in order.
+  // Not interrupted: the server is up in a moment, and only then can it be stopped in order.
   const server = await startServer({ shards, ...(isKept ? { port: FILE_PORT } : {}) }).catch(portTaken);
   stage.finally(() => server.stop());
   signal.throwIfAborted();

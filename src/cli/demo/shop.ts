@@ -1,4 +1,4 @@
-// The shop: two tills on every shard, which together insert so many events a second.
+// The shop: two tills on every shard, which together insert events at the rate of the demo.
 import { setMaxListeners } from 'node:events';
 import type { Config } from '../../config/config.ts';
 import { Connection } from '../../postgres/connection.ts';

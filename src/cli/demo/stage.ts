@@ -1,4 +1,4 @@
-// What the acts of the demo share: options, screen, when to stop, and what must be let go at the end.
+// What the parts of the demo share: options, screen, the stop signal, and clean-up.
 import { setMaxListeners } from 'node:events';
 import type { Config } from '../../config/config.ts';
 import type { CliContext } from '../context.ts';
@@ -6,7 +6,7 @@ import type { Ledger } from './ledger.ts';
 import type { DemoOptions } from './options.ts';
 import { Screen } from './screen.ts';
 
-/** The acts take it from the first to the last. */
+/** Passed from one part of the demo to the next. */
 export class Stage {
   readonly context: CliContext;
   readonly options: DemoOptions;
@@ -21,28 +21,28 @@ export class Stage {
     this.options = options;
     this.screen = new Screen(context.raw.stdout);
     this.signal = AbortSignal.any([context.signal, this.#failed.signal]);
-    // All that runs at a time listens to it, each till among them.
+    // Many listen to it at a time, for instance each till.
     setMaxListeners(0, this.signal);
   }
 
-  /** Something that should go on does not: the demo ends with this error. */
+  /** Ends the demo with this error. */
   fail(error: unknown): void {
     this.#failed.abort(error);
   }
 
-  /** What was begun is let go at the end, the last first, whatever happens in between. */
+  /** Registers a clean-up; they run at the end, the last first, whatever happens in between. */
   finally(step: () => Promise<unknown>): void {
     this.#steps.push(step);
   }
 
   async end(): Promise<void> {
     for (let step = this.#steps.pop(); step !== undefined; step = this.#steps.pop()) {
-      // The others must still be let go; what a broken one leaves ends with the server.
+      // The other clean-ups must still run; what a failed one leaves ends with the server.
       await step().catch(() => {});
     }
   }
 
-  /** The work's result, or the signal's reason at once; what the work does after that is of no interest. */
+  /** The work's result, or the signal's reason at once; the work is not waited for then. */
   unlessStopped<T>(work: Promise<T>): Promise<T> {
     const { signal } = this;
     return new Promise((resolve, reject) => {

@@ -1,7 +1,7 @@
 // `tributary start` as the demo runs it: a process of its own, whose warnings are passed on.
 //
-// Invariant: it and all that it forked hold our pipe, so that the pipe's end is the end of all of them.
-// Fails by: our own death, which closes its channel; it then ends, and those that it forked with it.
+// Invariant: it and all its children hold our pipe, so that the pipe ends only when all of them have ended.
+// Fails by: our own death, which closes its channel; it then ends, and its children with it.
 import { type ChildProcess, fork } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { packagePath } from '../../lifecycle/package-root.ts';
@@ -10,13 +10,13 @@ export interface SupervisedOptions {
   readonly file: string;
   readonly host: string;
   readonly env: NodeJS.ProcessEnv;
-  /** A sentence that it logged as a warning or an error; the same one only once. */
+  /** Called with each sentence that it logs as a warning or an error, once each. */
   readonly onSentence: (sentence: string) => void;
-  /** It ended, and nobody had told it to. */
+  /** It ended without `stop`. */
   readonly onLost: (how: string) => void;
 }
 
-/** What it gets to drain before it is killed. */
+/** Time to drain before it is killed. */
 const DRAIN_MS = 15_000;
 const MOST_REMEMBERED = 1_000;
 
@@ -48,7 +48,7 @@ export class Supervised {
     });
   }
 
-  /** Drains; resolves when nothing of it is left. */
+  /** Drains; resolves when no process of it is left. */
   async stop(): Promise<void> {
     this.#isStopping = true;
     this.#child.kill('SIGTERM');

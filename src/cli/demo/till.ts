@@ -3,12 +3,12 @@ import { wait } from '../../lifecycle/wait.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import { literal } from '../../postgres/quote.ts';
 
-/** Of so many transactions one is rolled back: its events must never be seen. */
+/** One of this many transactions is rolled back: its events must never be seen. */
 const ROLLED_BACK = 20;
-/** Of so many one dawdles before its commit, so that later ones of other tills are visible first. */
+/** One of this many waits before its commit, so that later ones of other tills are visible first. */
 const DAWDLING = 100;
 const DAWDLE_S = 0.1;
-/** On a machine that cannot keep up, what was missed longer ago than this is forgotten. */
+/** On a machine that cannot keep up, transactions missed longer ago than this are not made up for. */
 const MAX_DEBT_MS = 1_000;
 
 export class Till {
@@ -22,7 +22,7 @@ export class Till {
     this.#eventsPerMs = eventsPerSecond / 1_000;
   }
 
-  /** Until told to stop; the transaction at hand is ended. */
+  /** Until the signal; the transaction at hand is finished. */
   async run(signal: AbortSignal): Promise<void> {
     let dueMs = performance.now() + Math.random() / this.#eventsPerMs;
     while (!signal.aborted) {

@@ -1,4 +1,4 @@
-// What to type in a second terminal while the demo is kept running.
+// Commands to try in a second terminal while the demo is kept running.
 import { relative } from 'node:path';
 import type { Config } from '../../config/config.ts';
 import type { CliContext } from '../context.ts';
@@ -11,7 +11,7 @@ export function toTry(
 ): string {
   const path = relative(cwd, file);
   const named = path.startsWith('..') ? file : path;
-  // A word that a shell would read otherwise needs quotes.
+  // A word with characters that mean something to a shell needs quotes.
   const word = /^[\w./-]+$/.test(named) ? named : `'${named.replaceAll("'", "'\\''")}'`;
   const tributary = `npx tributary${path === 'shards.yaml' ? '' : ` -c ${word}`}`;
   const shard = shards.at(-1)?.name ?? '';
@@ -32,7 +32,7 @@ export function toTry(
   const shown = commands.map(([command, what]) => [`${tributary} ${command}`, what] as const);
   const column = Math.max(...shown.map(([text]) => text.length));
   const lines = shown.map(([text, what]) => `  ${text.padEnd(column)}   # ${what}`);
-  // Where both do not fit beside each other, what it does stands above.
+  // Where both do not fit beside each other, the description goes above the command.
   const isNarrow =
     Math.max(...lines.map((line) => line.length)) > (widthOf(stdout) ?? Number.POSITIVE_INFINITY);
   return `

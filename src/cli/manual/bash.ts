@@ -1,4 +1,4 @@
-// The script that completes words in bash, also in the one of 2007 that macOS has.
+// The completion script for bash, also for the version of 2007 that macOS has.
 import { isFile, quoted, type ShellCommand } from './shell-words.ts';
 
 export function bashScript(commands: readonly ShellCommand[]): string {

@@ -1,4 +1,4 @@
-// The script that completes words in fish.
+// The completion script for fish.
 import { isFile, quoted as quotedForAll, type ShellCommand } from './shell-words.ts';
 import type { TypedOption } from './tree.ts';
 

@@ -12,7 +12,7 @@ const EXITS: Readonly<Record<keyof typeof EXIT, string>> = {
 
 export interface ManPageOptions {
   readonly version: string;
-  /** Where the documentation lies on the machine that makes the page; the reader's is another one. */
+  /** The folder of the documentation on the machine that makes the page, which is not the reader's. */
   readonly docs: string;
 }
 
@@ -54,7 +54,7 @@ const item = (term: string, description: string): string[] => ['.TP', `.B ${text
 
 const asItIs = (lines: string): string[] => ['.PP', '.nf', ...lines.split('\n').map(text), '.fi'];
 
-/** Nothing in it is an order to roff. */
+/** Escapes text, so that roff reads no command in it. */
 function text(words: string): string {
   const escaped = asciiText(words).replaceAll('\\', '\\e').replaceAll('-', '\\-').replaceAll('`', '\\(ga');
   return /^[.']/.test(escaped) ? `\\&${escaped}` : escaped;

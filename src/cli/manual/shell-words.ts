@@ -1,12 +1,12 @@
-// What completion knows of each command, as the scripts of all shells need it.
+// The commands as completion scripts of all shells need them.
 import { allCommands, type TypedCommand, type TypedOption } from './tree.ts';
 
 export interface ShellCommand {
   /** `dead list`; empty for the program itself. */
   readonly chain: string;
-  /** Its subcommands, or what its first argument may be. */
+  /** Its subcommands, or the choices of its first argument. */
   readonly words: readonly { readonly name: string; readonly description: string }[];
-  /** Those of the program as well: they may stand behind a command. */
+  /** Its options and those of the program, which may follow a command. */
   readonly options: readonly TypedOption[];
   /** Its first argument is a folder. */
   readonly takesFolder: boolean;
@@ -29,5 +29,5 @@ export function shellCommands(program: TypedCommand): ShellCommand[] {
 /** Whether a value names a file. */
 export const isFile = ({ value }: TypedOption): boolean => value?.name === 'file';
 
-/** For all three shells the same: nothing in it is read again. */
+/** Quotes a text; the same in all three shells. */
 export const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;

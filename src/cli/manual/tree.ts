@@ -1,8 +1,8 @@
-// What can be typed, from the tree of commands itself: what completes words and the page for `man` know nothing else.
+// Commands, options and arguments, read from the tree of commands: the only source of the completion scripts and the man page.
 import type { Argument, Command, Help, Option } from 'commander';
 
 export interface TypedOption {
-  /** `-c` and `--config`, as far as there are both. */
+  /** `-c` and `--config`; some options have only one of them. */
   readonly flags: readonly string[];
   /** `--config <file>` and the like, as help shows it. */
   readonly term: string;
@@ -26,7 +26,7 @@ export interface TypedCommand {
   readonly subcommands: readonly TypedCommand[];
   readonly options: readonly TypedOption[];
   readonly arguments: readonly (TypedValue & { readonly term: string; readonly description: string })[];
-  /** What help says behind the lists. */
+  /** The text that help shows below the lists. */
   readonly notes: string;
 }
 
@@ -39,7 +39,7 @@ export function treeOf(program: Command, words: readonly string[] = []): TypedCo
     description: help.commandDescription(program),
     subcommands: help
       .visibleCommands(program)
-      // What nobody registered says the same as --help.
+      // Without commander's own `help`, which shows the same as --help.
       .filter((command) => program.commands.includes(command))
       .map((command) => treeOf(command, [...words, command.name()])),
     options: help.visibleOptions(program).map((option) => typedOption(option, help)),
@@ -71,7 +71,7 @@ const typedArgument = (argument: Argument, help: Help) => ({
   choices: argument.argChoices ?? [],
 });
 
-/** `addHelpText('after')` can be had by showing the help only. */
+/** Texts of `addHelpText('after')`, which commander gives only when it shows help. */
 function notesOf(command: Command): string {
   const written: string[] = [];
   const own = command.configureOutput();

@@ -1,4 +1,4 @@
-// The script that completes words in zsh: to be sourced, or a file `_tributary` in a folder of `fpath`.
+// The completion script for zsh: to be sourced, or saved as `_tributary` in a folder of `fpath`.
 import { isFile, quoted, type ShellCommand } from './shell-words.ts';
 import type { TypedOption } from './tree.ts';
 
@@ -70,6 +70,6 @@ function wordsOf({ chain, words, options, takesFolder }: ShellCommand): string {
 const valuesOf = (option: TypedOption): string =>
   isFile(option) ? '_files' : `compadd -- ${(option.value?.choices ?? []).map(quoted).join(' ')}`;
 
-/** `_describe` parts at the first colon that is not escaped. */
+/** `_describe` splits at the first colon that is not escaped. */
 const described = (word: string, description: string): string =>
   quoted(`${word.replaceAll(':', '\\:')}${description === '' ? '' : `:${description}`}`);

@@ -1,4 +1,4 @@
-// Asking on a terminal before something is done that cannot be taken back.
+// Asks on a terminal before something is done that cannot be undone.
 import type { CliContext } from '../context.ts';
 import { EXIT, Exit } from '../exit.ts';
 import { linesOf } from './lines.ts';
@@ -10,13 +10,13 @@ export async function confirm({ stdin, stdout }: CliContext, question: string): 
   return false;
 }
 
-/** Whether there is somebody to ask. */
+/** Whether input and output are a terminal. */
 export const canAsk = ({ stdin, stdout }: CliContext): boolean =>
   stdin.isTTY === true && stdout.isTTY === true;
 
 /**
- * Says what would happen, and goes on only where somebody agrees.
- * @throws Exit where nobody can be asked, or the answer is no.
+ * Says what would happen, and returns only where the user agrees.
+ * @throws Exit where there is no terminal, or the answer is no.
  */
 export async function mustConfirm(
   context: CliContext,

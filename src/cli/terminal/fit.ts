@@ -1,16 +1,16 @@
-// Text made to fit a terminal: sentences broken between words, and a picture cut to the rows and columns there are.
+// Fits text to a terminal: breaks sentences between words, and cuts a picture to the rows and columns there are.
 import { asciiText } from '../../lifecycle/ascii.ts';
 import type { Output } from '../context.ts';
 
-/** What a terminal has that does not say. */
+/** Columns of a terminal that does not tell. */
 const COLUMNS = 80;
 const ROWS = 24;
 
-/** Where a line may not be broken any further. */
+/** Lines are never broken to less than this. */
 const NARROWEST = 20;
 
 /**
- * Breaks every line between words where it is longer than `width`; what follows is indented as its line is.
+ * Breaks every line between words where it is longer than `width`; its further lines have the same indent.
  * @param width absent: lines may be of any length.
  */
 export function wrapped(text: string, width: number | undefined): string {
@@ -35,8 +35,8 @@ function brokenLine(line: string, width: number): string[] {
 }
 
 /**
- * A picture that is drawn again and again: what wraps or scrolls away could not be erased.
- * @param besides rows that are needed for something else.
+ * Cuts a picture that is redrawn: lines that wrap or scroll away could not be erased.
+ * @param besides rows that are needed for other output.
  * @returns its first lines, each with its beginning; it ends in a newline.
  */
 export function fitted(

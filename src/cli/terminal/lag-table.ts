@@ -17,7 +17,7 @@ import { type Column, count, seconds, table } from './output.ts';
 export type Grouping = 'shard' | 'queue' | 'source';
 
 export interface LagTableOptions {
-  /** Undefined: only what is not healthy. */
+  /** Undefined: only rows that are not healthy. */
   readonly by?: Grouping | undefined;
   readonly maxSeconds: number;
   readonly width: number | undefined;
@@ -26,7 +26,7 @@ export interface LagTableOptions {
 const MOST_SHOWN = 20;
 /** On a narrower terminal what is only good to know is left out. */
 const ROOMY = 80;
-/** Shards that one cause names. */
+/** Most shards that are named in one row. */
 const MOST_NAMED = 8;
 /** A figure older than this is shown with its age. */
 const AGED_SECONDS = 2;
@@ -79,7 +79,7 @@ const SOURCE: readonly Column<SourceLag>[] = [
   { title: 'seen', value: ({ ageSeconds }) => seenOf(ageSeconds) },
 ];
 
-/** Those that are not healthy: what ails several shards alike is one row. */
+/** Sources that are not healthy; several with the same reason are one row. */
 const ALIKE: readonly Column<Alike>[] = [
   {
     title: 'source',
@@ -105,7 +105,7 @@ const seenOf = (ageSeconds: number | undefined): string => {
   return ageSeconds > AGED_SECONDS ? `${seconds(ageSeconds)} ago` : 'now';
 };
 
-/** About as much as it is known to. */
+/** Rounded to the precision that the figure has. */
 const rateOf = (perSecond: number | undefined): string | undefined => {
   if (perSecond === undefined) return undefined;
   return perSecond < 10 ? String(Math.round(perSecond * 10) / 10) : count(Math.round(perSecond));
@@ -124,7 +124,7 @@ const oldest = (ages: readonly (number | undefined)[]): number | undefined =>
 
 const reasonOf = ({ reason }: SourceLag): string[] => (reason === undefined ? [] : [reason]);
 
-/** `day_01, day_02, day_03 and 9 more: ` before what is said of the first. */
+/** `day_01, day_02, day_03 and 9 more: ` before the reason of the first. */
 function noteOf({ shards, reason }: Alike): string[] {
   if (reason === undefined) return [];
   if (shards.length === 1) return [reason];
@@ -132,7 +132,7 @@ function noteOf({ shards, reason }: Alike): string[] {
   return [`${shards.slice(0, MOST_NAMED).join(', ')}${more}: ${reason}`];
 }
 
-/** Why its workers do not get on, when they will have caught up, and how far batches are that take long. */
+/** Why its workers make no progress, when they will have caught up, and how far long batches are. */
 function notesOf(central: CentralLag): string[] {
   const { reason, batches } = central;
   const progress = batches.map(({ slot, done, events, seconds: age }) => {
@@ -142,11 +142,11 @@ function notesOf(central: CentralLag): string[] {
   return [...(reason === undefined ? [] : [reason]), ...outlook(central), ...progress];
 }
 
-/** From the rates of the last minute, and said so. */
+/** When they will have caught up, by the rates of the last minute, as the sentence says. */
 function outlook(central: CentralLag): string[] {
   const { queue, inPerSecond, outPerSecond } = central;
   if (!hasBacklog(central) || inPerSecond === undefined || outPerSecond === undefined) return [];
-  // Workers that get nowhere have a reason of their own.
+  // Workers that make no progress have a reason of their own.
   if (central.isStuck || outPerSecond === 0) return [];
   const left = catchUpSeconds(central);
   return [
@@ -170,7 +170,7 @@ function secondsOf({ secondsBehind }: Figured): string | undefined {
   return secondsBehind === undefined ? undefined : seconds(secondsBehind);
 }
 
-/** Under each row its notes, in full, unless the row above has the same ones. */
+/** Puts the notes of each row under it, in full, unless the row above has the same ones. */
 function withNotes(text: string, notes: readonly (readonly string[])[], width: number | undefined): string {
   const [title = '', ...lines] = text.trimEnd().split('\n');
   const noted = lines.flatMap((line, at) => {
@@ -219,7 +219,7 @@ function groups(
   return withNotes(table(columns, rows, { width }), noted, width);
 }
 
-/** What is not known of one is not known of the sum; seconds are those of the one furthest behind. */
+/** A sum with an unknown part is unknown; seconds are those of the source furthest behind. */
 function sumOf(sources: readonly SourceLag[]): Figured {
   const known = sources.filter(({ eventsBehind }) => eventsBehind !== undefined);
   return {

@@ -1,10 +1,10 @@
-// A stream of bytes as lines of text, ended by \n or \r\n and by nothing else; flat in memory but for one line.
+// Splits a stream of bytes into lines of text, ended by \n or \r\n only; holds one line in memory.
 import type { Readable } from 'node:stream';
 
 /** @throws TypeError where the bytes are no UTF-8. */
 export async function* linesOf(stream: Readable): AsyncGenerator<string> {
   const decoder = new TextDecoder('utf-8', { fatal: true });
-  // Pieces of a line that is not complete: joined once, so that a line of many chunks costs its length only.
+  // Pieces of an incomplete line, joined once: the cost of a line of many chunks stays linear.
   let pieces: string[] = [];
   for await (const chunk of stream) {
     const text = decoder.decode(typeof chunk === 'string' ? Buffer.from(chunk) : (chunk as Uint8Array), {

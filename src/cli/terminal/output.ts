@@ -1,4 +1,4 @@
-// How results are shown: aligned tables for people, JSON for programs, and figures in words.
+// Formats results: aligned tables for people, JSON for programs, and numbers in words.
 import { sentenceAge } from '../../errors/age.ts';
 import { asciiText, unspelledJson } from '../../lifecycle/ascii.ts';
 import { plain, plainJson, plainLines } from '../../lifecycle/plain.ts';
@@ -65,10 +65,10 @@ export function seconds(value: number): string {
   return sentenceAge(value);
 }
 
-/** What is written to it steers no terminal, wherever its texts come from. */
+/** An output that removes control characters, wherever its texts come from. */
 export const harmless = (output: Output): Output => spelling(output, plainLines);
 
-/** What is written to it is ASCII when it arrives. */
+/** An output that turns texts into ASCII. */
 export const inAscii = (output: Output): Output => spelling(output, asciiText, { isAscii: true });
 
 const spelling = (
@@ -101,7 +101,7 @@ function alignOf(cells: readonly Cell[]): 'left' | 'right' {
   return shown.length > 0 && shown.every((cell) => typeof cell === 'number') ? 'right' : 'left';
 }
 
-/** Takes what is too much from the widest columns, one character at a time, none below NARROWEST. */
+/** Narrows the widest columns, one character at a time, none below NARROWEST. */
 function narrow(widths: readonly number[], limit: number | undefined): number[] {
   const fitted = [...widths];
   const total = () => fitted.reduce((sum, width) => sum + width, 0) + GAP.length * (fitted.length - 1);

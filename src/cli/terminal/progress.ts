@@ -1,11 +1,11 @@
-// Progress of work on many databases, on stderr: one line that is rewritten on a terminal, else a line for what went wrong.
+// Shows progress of work on many databases on stderr: one line that is rewritten on a terminal, else a line for each error.
 import { plain, plainLines } from '../../lifecycle/plain.ts';
 import type { Output } from '../context.ts';
 
 export interface FleetProgress {
   /** One more is done. @param trouble a sentence that stays on the screen. @param what shown until the next one. */
   step(trouble: string | undefined, what: string): void;
-  /** Takes the rewritten line away. */
+  /** Removes the rewritten line. */
   end(): void;
 }
 

@@ -1,4 +1,4 @@
-// What central knows of the shards, as far as `check` and `shards` need it.
+// Reads what central knows of the shards, for `check` and `shards`.
 import { type HostFile, readHostFiles } from '../../central/host-files.ts';
 import type { Config } from '../../config/config.ts';
 import type { Connection } from '../../postgres/connection.ts';
@@ -20,10 +20,10 @@ export interface CentralView {
   readonly consumer: string;
   readonly sources: ReadonlyMap<string, ReadonlyMap<string, SourceView>>;
   readonly leases: ReadonlyMap<string, ShardLease>;
-  /** That nobody does what central needs, in a sentence. */
+  /** A sentence where central's upkeep is not done. */
   readonly upkeepTrouble: string | undefined;
   readonly names: CentralNames;
-  /** What the running processes were started with. */
+  /** The files that running processes were started with. */
   readonly files: readonly HostFile[];
 }
 
@@ -47,7 +47,7 @@ export async function readCentralView(
     queues.set(queue, { state, haltReason: halt_reason ?? undefined, isPaused: paused });
     sources.set(shard, queues);
   }
-  // Read now: the connection is gone when the shards are judged.
+  // Read now: the connection is closed when the shards are judged.
   const names = namesIn(connection, { hasNotes: central.applied.includes(SHARD_NOTES) });
   const shards = await names.shards();
   const marks = await names.marks(wantedSources(config).map(({ queue }) => queue));

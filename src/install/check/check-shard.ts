@@ -1,4 +1,4 @@
-// check of one shard: first what is there, then what is wrong with it by the file and by what central knows.
+// check of one shard: first its facts, then what is wrong by the file and by what central knows.
 import type { Config, Shard } from '../../config/config.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import { type DatabaseFacts, readFacts } from '../facts/database.ts';
@@ -16,7 +16,7 @@ export interface ShardReading {
   readonly facts: DatabaseFacts;
   /** Rights that the runtime role lacks. */
   readonly lacking: readonly string[];
-  /** Expressions of the file that it does not understand, in sentences. */
+  /** A sentence for each expression of the file that the shard refuses. */
   readonly refused: readonly string[];
 }
 
@@ -41,7 +41,7 @@ export async function readShard(
   return {
     facts,
     lacking,
-    // Who may not read the event tables is told that, and not what the server says of each expression.
+    // A role that may not read the event tables gets that one sentence, and not an error for each expression.
     refused:
       lacking.length > 0 ? [] : await refusedExpressions(connection, shard, { config, queues: facts.queues }),
   };
@@ -49,7 +49,7 @@ export async function readShard(
 
 interface ShardFindings extends ShardReading {
   readonly config: Config;
-  /** Undefined: central could not be asked, and says so itself. */
+  /** Undefined: central could not be asked, which its own row says. */
   readonly view: CentralView | undefined;
 }
 

@@ -1,7 +1,7 @@
-// check: everything that the file names, looked at with the runtime role and without a write.
+// check: looks at everything that the file names with the runtime role, without a write.
 //
-// All databases at once; what is wrong is judged when central has told what should be on the shards. Where central cannot be
-// asked, the shards are judged by what they show themselves.
+// Looks at all databases at once, then judges by central's answer what should be on the shards. Where central cannot be
+// asked, the shards are judged by their own facts.
 import { existsSync } from 'node:fs';
 import pLimit from 'p-limit';
 import type { Config } from '../../config/config.ts';
@@ -49,7 +49,7 @@ export async function check(config: Config): Promise<CheckReport> {
       if (reading === undefined) return unreachableRow(shard.name, shard, { wanted, problem, isRefused });
       const row = judgeShard(shard, { ...reading, config, view: central.view });
       const stranger = strangers.get(shard.name);
-      // What is missing under a wrong name is not missing.
+      // Under a wrong name the other findings mean nothing.
       return mixedUp(stranger === undefined ? row : { ...row, problems: [stranger] }, mixUps);
     }),
   ];
@@ -79,7 +79,7 @@ function leftBehind(config: Config, view: CentralView | undefined): string[] {
   });
 }
 
-/** Databases that are not the shards the file takes them for, with why, by name. */
+/** Databases that are not the shards that the file takes them for: why, by name. */
 async function findStrangers(
   config: Config,
   { view, shards }: { readonly view: CentralView | undefined; readonly shards: readonly ShardLook[] },

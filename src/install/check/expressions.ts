@@ -1,4 +1,4 @@
-// Whether a shard understands the file's expressions: each is parsed there alone, over its queue's event table.
+// Checks the file's expressions on a shard: the server parses each alone, over its queue's event table.
 import type { Config, Shard } from '../../config/config.ts';
 import { sqlstateOf } from '../../errors/sqlstate.ts';
 import type { Connection } from '../../postgres/connection.ts';
@@ -38,7 +38,7 @@ export async function refusedExpressions(
   return refused;
 }
 
-/** Nothing is read: the limit is none. */
+/** Reads nothing, by `limit 0`. */
 async function refusal(connection: Connection, sql: string): Promise<string | undefined> {
   try {
     await connection.query(sql);

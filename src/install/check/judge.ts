@@ -1,4 +1,4 @@
-// What is wrong with a database that was reached, judged from facts: pure. The same findings for shards and central first.
+// Judges from facts what is wrong with a database; the findings that shards and central share. Pure.
 import { nearest } from '../../config/nearest.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import { identifier } from '../../postgres/quote.ts';
@@ -70,11 +70,11 @@ export function judgeMissing(
   });
 }
 
-/** A role for monitoring: what movers and workers need is not asked of it. */
+/** Whether the role only monitors: then it needs no rights of movers and workers. */
 export const onlyLooks = ({ isPgqReader, isPgqAdmin, isSuperuser }: DatabaseFacts['server']): boolean =>
   isPgqReader && !isPgqAdmin && !isSuperuser;
 
-/** Of the rights that movers and workers have, those that this role needs for what it is for. */
+/** The lacking rights that this role needs. */
 export const neededBy = (server: DatabaseFacts['server'], lacking: readonly string[]): readonly string[] =>
   onlyLooks(server) ? lacking.filter((what) => /^(select on|usage on schema) /.test(what)) : lacking;
 
@@ -95,7 +95,7 @@ export function judgePrivileges(
   ];
 }
 
-/** Queues whose ticker is not ours to run, or stopped. */
+/** Queues that an external ticker ticks, or whose ticks are paused. */
 export function judgeTicking(
   queues: readonly QueueFact[],
   { place, schema, weTick }: DatabasePlace & { readonly weTick: boolean },

@@ -1,4 +1,4 @@
-// The shards of the file, each with who moves it and how it does.
+// Lists the shards of the file, each with its state and the machine that moves it.
 import { moverRemedy } from '../../central/host-files.ts';
 import type { Config, Shard } from '../../config/config.ts';
 import type { Provider } from '../../queue/provider.ts';
@@ -11,11 +11,11 @@ import { look } from './look.ts';
 
 /**
  * - `moving`: a mover holds its lease;
- * - `unassigned`: none does;
- * - `paused`, `halted`: so are all, or some, of its sources;
+ * - `unassigned`: no mover does;
+ * - `paused`: all of its sources are; `halted`: some are;
  * - `not-installed`: it lacks sources that the file asks for;
  * - `unreachable`: it does not answer;
- * - `unknown`: it does, and central cannot be asked.
+ * - `unknown`: it answers, and central cannot be asked.
  */
 export type ShardState =
   | 'moving'
@@ -35,7 +35,7 @@ export interface ListedShard {
   /** The machine that moves it now. */
   readonly holder: string | undefined;
   readonly state: ShardState;
-  /** Why, where the state is not as it should be. */
+  /** Why the state is not as it should be. */
   readonly reason: string | undefined;
 }
 

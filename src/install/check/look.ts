@@ -1,4 +1,4 @@
-// A look at central and all shards at once with the runtime role: one connection each, nothing written.
+// Looks at central and all shards at once with the runtime role: one connection each, nothing written.
 import type { Config, Shard } from '../../config/config.ts';
 import { sentenceFor } from '../../errors/sentence.ts';
 import { sqlstateOf } from '../../errors/sqlstate.ts';
@@ -61,5 +61,5 @@ async function reachShard(reach: Reach, shard: Shard, config: Config): Promise<S
   }
 }
 
-/** Whoever sends an SQLSTATE has been reached. */
+/** An error with an SQLSTATE comes from a server that was reached. */
 const isRefusal = (error: unknown): boolean => sqlstateOf(error) !== undefined;

@@ -1,4 +1,4 @@
-// What the runtime role may not do and will have to, asked from the server itself: names of rights, not of roles.
+// Which rights the runtime role lacks, by the server's own answer: names of rights, not of roles.
 import type { Connection } from '../../postgres/connection.ts';
 import { literal } from '../../postgres/quote.ts';
 import type { PgqSchema } from '../../queue/provider.ts';

@@ -1,4 +1,4 @@
-// What check says of one database.
+// The result of check for one database.
 import type { Database } from '../../config/config.ts';
 import type { Provider } from '../../queue/provider.ts';
 import type { TickedBy } from './ticker.ts';
@@ -9,7 +9,7 @@ export interface CheckRow {
   /** Without secrets. */
   readonly url: string;
   readonly isReachable: boolean;
-  /** A server answers, and refuses us. */
+  /** The server answers, and refuses us. */
   readonly isRefused: boolean;
   readonly serverVersion: string | undefined;
   readonly provider: Provider | undefined;
@@ -24,7 +24,7 @@ export interface CheckRow {
   /** Undefined: central could not be asked. */
   readonly inPlace: number | undefined;
   readonly wanted: number;
-  /** What is wrong, each with what to do. */
+  /** What is wrong, each with its remedy. */
   readonly problems: readonly string[];
   readonly warnings: readonly string[];
 }

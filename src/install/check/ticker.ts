@@ -1,4 +1,4 @@
-// Who ticks the queues of a database, judged from the ticks that are there: pure.
+// Judges from its ticks which program ticks the queues of a database. Pure.
 
 import type { QueueFact } from '../facts/queues.ts';
 import type { ShardLease } from '../facts/shard-leases.ts';
@@ -6,13 +6,13 @@ import type { ShardLease } from '../facts/shard-leases.ts';
 /**
  * - `tributary`: a mover of ours holds the shard, or did while the recent ticks were made;
  * - `other`: there is a series of recent ticks and no mover of ours that could have made them;
- * - `none`: nobody has ticked lately, which is right as long as no mover runs and nothing is to be moved.
+ * - `none`: there is no recent tick, which is right as long as no mover runs and nothing is to be moved.
  */
 export type TickedBy = 'tributary' | 'other' | 'none';
 
-/** One or two recent ticks may come from an install, from a queue's creation, or from somebody's hand. */
+/** One or two recent ticks may come from an install, from a queue's creation, or from a person. */
 const SERIES = 3;
-/** Ticks are counted over three minutes; see queue-facts.ts. */
+/** Ticks are counted over three minutes; see facts/queues.ts. */
 const COUNTED_SECONDS = 180;
 
 export function judgeTicker(queues: readonly QueueFact[], lease: ShardLease | undefined): TickedBy {

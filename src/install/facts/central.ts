@@ -1,4 +1,4 @@
-// What is there of our own in the central database: the schema's version, who it belongs to, the sizes of the pools.
+// Reads the facts of our schema in the central database: its version, its installation, the sizes of the pools.
 import type { Database } from '../../config/config.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import { literal } from '../../postgres/quote.ts';
@@ -7,7 +7,7 @@ import { rolesOf, strangersSql } from './strangers.ts';
 export interface CentralFacts {
   /** What strangers own or may change in our schemas, see strangers.ts. */
   readonly strangers: readonly string[];
-  /** There is something in the schema, but no mark of an install and no identity. */
+  /** The schema has contents, but no mark of an install and no identity. */
   readonly isUnmarked: boolean;
   readonly hasSchema: boolean;
   readonly ownsSchema: boolean;
@@ -16,7 +16,7 @@ export interface CentralFacts {
   /** Versions of the migrations that are in. */
   readonly applied: readonly number[];
   readonly identity: { readonly id: string; readonly name: string } | undefined;
-  /** `pgq_coop` of somebody else: it is left alone. */
+  /** The schema `pgq_coop` is not ours: it is left alone. */
   readonly hasForeignCoop: boolean;
   /** Whether the runtime role may use the schema and everything in it. */
   readonly runtimeMayUse: boolean;
@@ -60,7 +60,7 @@ select to_regnamespace('tributary') is not null as has_schema,
   const first = row as FirstRow;
   const strangers = first.strangers ?? [];
   const none = 'select null where false';
-  // A view is code too: nothing is read from what strangers may have made.
+  // A view is code too: objects that strangers may have made are not read.
   const mayRead = strangers.length === 0;
   const [applied = [], identity = [], pools = [], lacking = []] = await connection.script(
     [
@@ -85,13 +85,13 @@ select to_regnamespace('tributary') is not null as has_schema,
   };
 }
 
-// By the catalogs: to_regclass raises an error where the schema may not be used.
+// From the catalogs: to_regclass raises an error where the schema may not be used.
 const mayReadSql = (table: string): string => `exists (
         select from pg_class c join pg_namespace n on n.oid = c.relnamespace
         where n.nspname = 'tributary' and c.relname = '${table}'
           and has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select'))`;
 
-// A case, because the order in which the arms of an `and` run is the planner's.
+// A case, because the planner chooses the order in which the arms of an `and` run.
 const lackingSql = (role: string): string => `
 select 'schema' where not has_schema_privilege(${role}, 'tributary', 'usage')
 union all

@@ -1,4 +1,4 @@
-// What is there: facts about one database, read in two messages and changed by nothing. install, check and plan judge them.
+// Reads the facts of one database, in two messages and without a write; install, check and plan judge them.
 
 import type { Database } from '../../config/config.ts';
 import type { Connection } from '../../postgres/connection.ts';
@@ -22,9 +22,9 @@ export interface ServerFacts {
   /** Equal for two ways to the same database, different for two databases. */
   readonly identity: string;
   readonly cluster: string;
-  /** What the database says of itself, whoever asks it and wherever; undefined: the server does not tell. */
+  /** The database's own identity, the same over every way to it; undefined: the server does not tell. */
   readonly databaseIdentity: string | undefined;
-  /** Who asked. */
+  /** The role that asked. */
   readonly role: string;
   readonly isSuperuser: boolean;
   /** Inherits the admin role of PgQ. */
@@ -44,15 +44,15 @@ export interface PgqFacts {
   readonly offered: string | undefined;
   readonly hasPgq: boolean;
   readonly hasPgque: boolean;
-  /** What `version()` in the schema that we use says; undefined also where an engine in plain SQL says nothing. */
+  /** The answer of `version()` in the schema that we use; undefined also where an engine in plain SQL has none. */
   readonly version: string | undefined;
   readonly isOurEngine: boolean;
   readonly dialect: Dialect;
   /** The role whose members may tick, register and rotate. */
   readonly adminRole: string;
-  /** The one whose members may look. */
+  /** The role whose members may look. */
   readonly readerRole: string;
-  /** What an install left on `version()`, see sql-files.ts. */
+  /** The mark of an install on `version()`, see plan/sql-files.ts. */
   readonly mark: string | undefined;
   readonly ownsSchema: boolean;
   /** Sequences that a restore left behind their tables: new queues and consumers would get numbers that are taken. */
@@ -65,17 +65,17 @@ export interface RuntimeRoleFacts {
   /** A member of the admin role of PgQ, or a superuser. */
   readonly isPgqAdmin: boolean;
   readonly hasPgqAdminRole: boolean;
-  /** Whether who asked may make it a member. */
+  /** Whether the role that asked may make it a member. */
   readonly mayBeGranted: boolean;
   readonly mayConnect: boolean;
   /** Sees the queries and long transactions of others, which `doctor` names; a superuser does. */
   readonly maySeeStats: boolean;
-  /** Whether who asked may let it. */
+  /** Whether the role that asked may grant that. */
   readonly statsMayBeGranted: boolean;
 }
 
 export interface DatabaseFacts {
-  /** What strangers own or may change in the schema of PgQ, see strangers.ts. */
+  /** Objects of PgQ's schema that strangers own or may change, see strangers.ts. */
   readonly strangers: readonly string[];
   readonly server: ServerFacts;
   readonly pgq: PgqFacts;
@@ -88,7 +88,7 @@ export interface FactsOptions {
   /** The queues to look at closely. */
   readonly queues: readonly string[];
   readonly runtimeRole: string;
-  /** Who installs, where the file says so. */
+  /** The role that installs, where the file names one. */
   readonly adminRole?: string | undefined;
 }
 
@@ -154,7 +154,7 @@ export async function readFacts(connection: Connection, options: FactsOptions): 
   const answeredMs = Date.now();
   const first = rows?.[0] as unknown as FirstRow;
   const dialect = dialectOf(first.snapshot_type);
-  // What strangers may have made is not called, nor read: a view is code too.
+  // Objects that strangers may have made are neither called nor read: a view is code too.
   const mayLook = first.strangers === null && (schema === 'pgq' ? first.has_pgq : first.has_pgque);
 
   const pieces = [

@@ -1,8 +1,8 @@
-// The mark on an installed engine: of which files it is, and what was there then. A function that was dropped since, or a role
-// that came since, makes it void, so that the next install applies the files again.
+// The mark on an installed engine: which files were applied, and which functions and roles there were. Where a function was
+// dropped or a role was added since, the mark is void, and the next install applies the files again.
 import { literal } from '../../postgres/quote.ts';
 
-/** Which functions and which roles of PgQ there are. */
+/** A hash of PgQ's functions and roles. */
 const STATE = `md5(concat(
         (select string_agg(p.proname || ' ' || p.proargtypes::text, ',' order by p.proname, p.proargtypes::text)
            from pg_catalog.pg_proc p
@@ -19,6 +19,6 @@ begin
 end
 $mark$`;
 
-/** An expression over a mark as it was written: the mark, or null where it is void. */
+/** An SQL expression over a mark as it was written: the mark, or null where it is void. */
 export const validMarkSql = (written: string): string =>
   `(select split_part(w.mark, '; ', 1) from (select ${written} as mark) w where split_part(w.mark, '; ', 2) = ${STATE})`;

@@ -1,4 +1,4 @@
-// What is there of queues: which exist, how they are ticked, where they begin and end, who consumes them.
+// Reads the facts of queues: which exist, how they are ticked, where they begin and end, which consumers they have.
 import type { Connection } from '../../postgres/connection.ts';
 import { literal } from '../../postgres/quote.ts';
 import type { Dialect } from '../../queue/dialect.ts';
@@ -17,9 +17,9 @@ export interface QueueFact {
   readonly newestTickAgeSeconds: number | undefined;
   /** Ticks of the last three minutes: one or two may come from an install, more come from a ticker. */
   readonly recentTicks: number;
-  /** A tick of the last ten minutes is older in what it sees than the one before: two tickers were at work. */
+  /** A tick of the last ten minutes whose snapshot is older than that of the one before: two tickers were at work. */
   readonly outOfOrderTick: number | undefined;
-  /** The newest tick knows transactions that this server has not reached: a restore into a younger cluster. */
+  /** The newest tick is ahead of this server's transaction ids: a restore into a younger cluster. */
   readonly isFromTheFuture: boolean;
   readonly consumers: ReadonlyMap<string, ConsumerFact>;
 }

@@ -1,5 +1,5 @@
-// Reaching many databases at once: bounded per server, not over all, so that a server which does not answer holds up nobody
-// else's databases.
+// Reaches many databases at once, with a limit for each server and not over all: a server that does not answer holds up no
+// database of another one.
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { Database } from '../../config/config.ts';
 import { Connection, type ConnectOptions } from '../../postgres/connection.ts';
@@ -7,7 +7,7 @@ import { Connection, type ConnectOptions } from '../../postgres/connection.ts';
 /** Connections to one server at a time. */
 const PER_SERVER = 16;
 
-/** Calls at most so many at a time per server. */
+/** Runs calls, with a limit of PER_SERVER at a time for each server. */
 export type Limited = <T>(database: Database, call: () => Promise<T>) => Promise<T>;
 
 export function reachingServers(): Limited {

@@ -1,4 +1,4 @@
-// Who moves which shard, as central's leases say.
+// Reads from central's leases which machine moves which shard.
 import type { Connection } from '../../postgres/connection.ts';
 import { shardResource } from '../../queue/names.ts';
 
@@ -6,7 +6,7 @@ export interface ShardLease {
   /** The machine of its holder, also of the last one. */
   readonly host: string | undefined;
   readonly isHeld: boolean;
-  /** Since when nobody holds it; undefined while somebody does. */
+  /** How long the lease has been free; undefined while it is held. */
   readonly freeForSeconds: number | undefined;
 }
 

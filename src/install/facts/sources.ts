@@ -7,7 +7,7 @@ export interface WantedSource {
   readonly queue: string;
   readonly centralQueue: string;
   readonly start: StartingPoint | undefined;
-  /** The start was said for this shard, and not for all shards there will ever be. */
+  /** The start is from this shard's entry, and not from its queue, which counts for all shards. */
   readonly isOwnStart: boolean;
   readonly create: boolean;
 }
@@ -36,7 +36,7 @@ export function wantedSources({ queues }: Config, shard?: Shard): WantedSource[]
 /** Sources by the queue's name on the shard. */
 export type KnownSources = ReadonlyMap<string, KnownSource>;
 
-/** The sources of one shard, let go ones too. */
+/** The sources of one shard, also those that were let go. */
 export async function readSourcesOf(connection: Connection, shard: string): Promise<KnownSources> {
   const rows = await connection.query<SourceRow>(`${SOURCES_SQL} where shard = $1`, [shard]);
   return new Map(rows.map((row) => [row.queue, sourceOf(row)]));

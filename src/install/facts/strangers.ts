@@ -1,20 +1,20 @@
-// Who could put code of theirs where ours runs: schemas, functions and tables that belong to a role which has no business there.
+// Finds strangers: roles that could put code of their own where ours runs, because they own schemas, functions or tables there.
 //
-// Whoever owns a schema or a function can replace what it does, and it is run with the rights of whoever calls it: of the role
-// that installs, perhaps a superuser's, and of the one that moves and handles events. So nothing in such a schema is called
-// before this was asked, and what an extension made is the extension's business.
+// The owner of a schema or a function can replace its code, which runs with the rights of the caller: of the role that
+// installs, perhaps a superuser, and of the role that moves and handles events. So nothing in such a schema is called before
+// this check. Objects of an extension are left out.
 import { literal } from '../../postgres/quote.ts';
 
 export interface StrangersOptions {
-  /** Those that are asked about. */
+  /** The schemas to check. */
   readonly schemas: readonly string[];
-  /** Those of the file, besides who is asking: the runtime role, and the one that installs. */
+  /** Roles of the file that are no strangers: the runtime role, and the one that installs. */
   readonly roles: readonly string[];
 }
 
 /**
- * An expression: what strangers own or may change there, as an array of sentences without a full stop; null: nothing.
- * No strangers are superusers, the database's owner, who is asking, the roles of the file, and roles whose rights these have.
+ * An SQL expression: what strangers own or may change there, as an array of sentences without a full stop; null: nothing.
+ * Superusers, the database's owner, the current role, the roles of the file, and roles whose rights these have are no strangers.
  */
 export const strangersSql = ({ schemas, roles }: StrangersOptions): string => `(
     with known as (
@@ -49,7 +49,7 @@ export const strangersSql = ({ schemas, roles }: StrangersOptions): string => `(
 export const rolesOf = (runtime: string, admin: string | undefined): readonly string[] =>
   admin === undefined ? [runtime] : [runtime, admin];
 
-/** Why nothing may be run there; undefined: no stranger is. */
+/** Why nothing may be run there; undefined: there are no strangers. */
 export function strangerHindrance(strangers: readonly string[], place: string): string | undefined {
   const [first] = strangers;
   if (first === undefined) return undefined;

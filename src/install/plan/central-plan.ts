@@ -1,4 +1,4 @@
-// What install would do to the central database, from facts alone: pure. Two transactions: the schema, then the queues.
+// Plans what install does to the central database, from facts alone. Two transactions: the schema, then the queues. Pure.
 
 import type { Config } from '../../config/config.ts';
 import { nearest } from '../../config/nearest.ts';
@@ -76,7 +76,7 @@ export function planCentral(situation: CentralSituation): CentralPlan {
   };
 }
 
-/** What makes the central schema of this package: its migrations' and functions' files. */
+/** The mark of this package's central schema: of its migrations and functions. */
 export function centralMark(): string {
   return markOf([...migrations(), ...functionFiles(), ...coopFiles()]);
 }
@@ -200,7 +200,7 @@ function migrationStep(migration: Migration): Step {
   ]);
 }
 
-/** Why this package must keep its hands off a central schema; undefined: it need not. */
+/** Why this package must not change a central schema; undefined: it may. */
 export function centralHindrance(config: Config, central: CentralFacts): string | undefined {
   const place = placeOfCentral(config);
   return (

@@ -1,4 +1,4 @@
-// What installs the bundled engine: PgQ's API in plain SQL, for databases without the extension. Pure.
+// Steps that install the bundled engine: PgQ's API in plain SQL, for databases without the extension. Pure.
 //
 // Order: tables, then functions, then grants, each by file name; all in one transaction under a lock, so that two installs
 // at once end with one engine and a crash leaves none. Functions and grants are re-applied whole, which is also the upgrade.
@@ -19,7 +19,7 @@ function engineFiles({ isUpgrade }: { readonly isUpgrade: boolean }): readonly S
 
 const extFiles = (): readonly SqlFile[] => sqlFiles('sql/pgq_ext');
 
-/** What destinations note, for upstream's consumers. Somebody else's is left alone, and the engine does not need it. */
+/** The schema `pgq_ext`, where upstream's consumers note what they have handled. Another one's is left alone; the engine does not need it. */
 function extStep(): Step {
   const text = extFiles().map((file) => file.text);
   return {
@@ -38,13 +38,13 @@ $ext$`,
   };
 }
 
-/** What `pgq.version()` will say once this package's engine is in. */
+/** The answer of `pgq.version()` once this package's engine is in. */
 export function engineVersion(): string | undefined {
   const text = engineFiles({ isUpgrade: true }).find(({ path }) => path.endsWith('/version.sql'))?.text;
   return new RegExp(`'([^']*${ENGINE_MARK}[^']*)'`).exec(text ?? '')?.[1];
 }
 
-/** What `pgq.version()` is marked with once the functions of this package are in. */
+/** The mark on `pgq.version()` once the functions of this package are in. */
 export function engineMark(): string {
   mark ??= markOf([...engineFiles({ isUpgrade: true }), ...extFiles()]);
   return mark;
@@ -76,11 +76,11 @@ export function engineSteps({
   ];
 }
 
-/** What `installEngine` would run in an empty database. */
+/** The script that `installEngine` would run in an empty database. */
 export const engineScript = (options: { readonly whole: boolean }): string =>
   renderSteps(locked(engineSteps({ isUpgrade: false })), options);
 
-/** Why the role that asks cannot install or upgrade the engine, with the SQL that would let it; undefined: it can. */
+/** Why the current role cannot install or upgrade the engine, with the SQL that would let it; undefined: it can. */
 export function engineHindrance({ server, pgq }: DatabaseFacts, place: string): string | undefined {
   if (server.isSuperuser) return undefined;
   if (pgq.hasPgq && !pgq.ownsSchema) {

@@ -1,4 +1,4 @@
-// Whose PgQ a database has, judged from facts: pure.
+// Judges from facts which PgQ a database has. Pure.
 import { identifier } from '../../postgres/quote.ts';
 import type { PgqSchema, Provider } from '../../queue/provider.ts';
 import type { DatabaseFacts } from '../facts/database.ts';
@@ -45,7 +45,7 @@ export function findProvider({ pgq }: DatabaseFacts, schema: PgqSchema, place: s
   return { provider: undefined, version: undefined };
 }
 
-/** What makes a server unfit whatever PgQ it has; undefined: nothing. */
+/** Why a server cannot be used, whatever PgQ it has; undefined: it can. */
 export function findUnfit({ server, queues, strangers }: DatabaseFacts, place: string): string | undefined {
   if (server.versionNumber < OLDEST_SERVER) {
     return `${place} runs PostgreSQL ${server.version}, and 14 is the oldest that works: upgrade it.`;

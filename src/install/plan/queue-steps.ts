@@ -1,4 +1,4 @@
-// The SQL that makes a queue, keeps it ticking well and registers a consumer at the right tick; the same on shards and central.
+// Steps that create a queue, set its ticker's parameters, and register a consumer at the right tick; for shards and central.
 import { literal } from '../../postgres/quote.ts';
 import { registerConsumerAtSql } from '../../queue/consumers.ts';
 import type { PgqSchema } from '../../queue/provider.ts';
@@ -11,8 +11,8 @@ export function createQueueStep(queue: string, schema: PgqSchema): Step {
 }
 
 /**
- * Steps for a queue that we tick. Ticks are made when we decide: with PgQ's own threshold a server clock that steps back
- * would stop ticks until it has caught up. And the first number of a fresh sequence is one that PgQ's ticker cannot see.
+ * Steps for a queue that we tick. We decide when to tick: with PgQ's own threshold a server clock that steps back would stop
+ * ticks until it has caught up. And PgQ's ticker cannot see the first number of a fresh sequence.
  */
 export function tickingSteps(queue: string, fact: QueueFact | undefined, schema: PgqSchema): Step[] {
   const steps: Step[] = [];
@@ -30,13 +30,13 @@ export function tickingSteps(queue: string, fact: QueueFact | undefined, schema:
   return steps;
 }
 
-/** A tick made now, under the lock that all of our tickers take. */
+/** Steps that make a tick now, under the lock that all of our tickers take. */
 export function freshTickSteps(queue: string, schema: PgqSchema): Step[] {
   const where = `from ${schema}.queue where queue_name = ${literal(queue)}`;
   return [
     {
       what: `make a fresh tick in queue ${queue}`,
-      // Lock, sequence, tick: each a statement of its own, so that each sees what the one before did.
+      // Lock, sequence and tick are statements of their own, so that each sees the effects of the one before.
       sql: [
         `select ${where} for no key update`,
         `select nextval(queue_event_seq::regclass) ${where}`,
@@ -48,9 +48,9 @@ export function freshTickSteps(queue: string, schema: PgqSchema): Step[] {
 
 export interface RegisterOptions {
   readonly schema: PgqSchema;
-  /** Where to stand, in words and as an SQL expression; -1 is a tick that never exists, which PgQ refuses. */
+  /** The tick to register at, in words and as an SQL expression; -1 never exists, and PgQ refuses it. */
   readonly at: TickChoice;
-  /** Also moves a registration that is there already; else that one is left alone. */
+  /** Also moves a registration that is there already; else it is left alone. */
   readonly moves: boolean;
 }
 
@@ -59,7 +59,7 @@ export interface TickChoice {
   readonly sql: string;
 }
 
-/** Registers a consumer at a tick that rotation cannot take away meanwhile. */
+/** Registers a consumer at a tick that rotation cannot remove meanwhile. */
 export function registerStep(queue: string, consumer: string, { schema, at, moves }: RegisterOptions): Step {
   const call = registerConsumerAtSql(queue, consumer, { tickSql: at.sql, schema });
   return {
@@ -86,7 +86,7 @@ export const tickOf = (queue: string, consumer: string, schema: PgqSchema): Tick
   sql: `coalesce((select s.sub_last_tick ${subscriptionSql(queue, consumer, schema)}), -1)`,
 });
 
-/** The tick at which a registration stands; null where that tick is gone. */
+/** The tick of a registration; null where that tick is gone. */
 export interface RegistrationTick {
   readonly queue: string;
   readonly tick_id: number;

@@ -1,10 +1,10 @@
-// What the runtime role (the file's `user`) needs of PgQ, and what the role that installs may do about it: pure.
+// Which rights the runtime role (the file's `user`) needs of PgQ, and how the role that installs can give them. Pure.
 import { identifier } from '../../postgres/quote.ts';
 import type { DatabaseFacts } from '../facts/database.ts';
 import type { Step } from './steps.ts';
 
 /**
- * Why the role that asks may not administer PgQ here, with the SQL that would let it; undefined: it may.
+ * Why the current role may not administer PgQ here, with the SQL that would let it; undefined: it may.
  * @param willInstall the engine is installed by this run, by this role.
  */
 export function installHindrance(
@@ -18,7 +18,7 @@ export function installHindrance(
 
 export type RolePlan = { readonly steps: readonly Step[] } | { readonly mistake: string };
 
-/** How the runtime role comes to administer PgQ, if it does not yet. */
+/** Plans how the runtime role comes to administer PgQ, if it does not yet. */
 export function planRuntimeRole(
   { server, pgq, runtime }: DatabaseFacts,
   place: string,
@@ -53,7 +53,7 @@ export function planRuntimeRole(
   return { steps: [{ what: `let role ${runtime.name} administer PgQ`, sql }, ...stats] };
 }
 
-/** Nice to have: without it `doctor` sees that a transaction is long and not whose. */
+/** Not necessary: without it `doctor` sees that a transaction is long, and not whose it is. */
 function statsSteps({ name, maySeeStats, statsMayBeGranted }: DatabaseFacts['runtime']): Step[] {
   if (maySeeStats || !statsMayBeGranted) return [];
   return [
@@ -64,7 +64,7 @@ function statsSteps({ name, maySeeStats, statsMayBeGranted }: DatabaseFacts['run
   ];
 }
 
-/** PgQ's role for those who look at queues looks at ours as well. It is missing where nobody was allowed to make it. */
+/** Lets PgQ's role for looking at queues look at our schema as well. The role is missing where no role was allowed to create it. */
 export const readersStep: Step = {
   what: 'let pgq_reader look at schema tributary',
   sql: `do $$

@@ -1,5 +1,5 @@
-// One database reached in two ways: under two shard names, or as a shard and as central. Its events would be moved twice, or go
-// round for ever. Pure.
+// Finds a database that the file names twice: as two shards, or as a shard and as central. Its events would be moved twice, or
+// round in a circle. Pure.
 import type { Config, Shard } from '../../config/config.ts';
 import { placeOf } from '../facts/database.ts';
 import { wantedSources } from '../facts/sources.ts';
@@ -7,7 +7,7 @@ import { placeOfShard } from './shard-plan.ts';
 
 export interface ReachedShard {
   readonly shard: Shard;
-  /** Equal for two ways to one database; see facts.ts. */
+  /** Equal for two ways to one database; see facts/database.ts. */
   readonly identity: string;
 }
 

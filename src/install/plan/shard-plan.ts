@@ -1,4 +1,4 @@
-// What install would do to one shard, from facts alone: pure, so that the dry run, `plan` and install cannot disagree.
+// Plans what install does to one shard, from facts alone, so that the dry run, `plan` and install cannot disagree. Pure.
 import type { Shard } from '../../config/config.ts';
 import type { Provider } from '../../queue/provider.ts';
 import { type DatabaseFacts, placeOf } from '../facts/database.ts';
@@ -122,7 +122,7 @@ function stepsFor(situation: ShardSituation, { queue }: WantedSource, decision: 
   const ticking = weTick(situation, queue) ? tickingSteps(queue, fact, schema) : [];
   if (decision.kind === 'mistake') return [];
   if (decision.kind === 'keep') {
-    // The watermark was taken away by hand: put it where it holds back the most; the mover brings it forward.
+    // The watermark was unregistered by hand: register it at the oldest tick; the mover brings it forward.
     const again = registerStep(queue, consumer, { schema, at: oldestTick(queue, schema), moves: false });
     return [...ticking.filter((step) => !step.isRoutine), ...(decision.isRegistered ? [] : [again])];
   }

@@ -1,4 +1,4 @@
-// The package's own SQL, folder by folder, in the order in which it is applied.
+// Reads the package's own SQL files, folder by folder, in the order in which they are applied.
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -46,7 +46,7 @@ export function migrations(): Migration[] {
   });
 }
 
-/** What a database is marked with after these files: equal marks need no second application. */
+/** The mark of a database after these files: where it is equal, they need not be applied again. */
 export function markOf(files: readonly SqlFile[]): string {
   const hash = createHash('sha256');
   for (const { path, text } of files) hash.update(path).update('\0').update(text).update('\0');

@@ -1,4 +1,4 @@
-// Where a source begins, judged from facts: pure. Promise 1 begins at this tick, so nothing is guessed.
+// Decides from facts at which tick a source begins. Promise 1 holds from this tick on, so nothing is guessed. Pure.
 import type { StartingPoint } from '../../config/config.ts';
 import { nearest } from '../../config/nearest.ts';
 import type { QueueFact, QueueFacts } from '../facts/queues.ts';
@@ -8,7 +8,7 @@ import type { KnownSource, WantedSource } from '../facts/sources.ts';
 export const COUNT_LIMIT = 1_000_000;
 
 export type Decision =
-  /** Central has its position: only the watermark is looked after. */
+  /** Central has its position: only the watermark is registered where it is missing. */
   | { readonly kind: 'keep'; readonly isRegistered: boolean }
   /** An earlier install was interrupted after the registration: it goes on from there. */
   | { readonly kind: 'resume' }
@@ -16,7 +16,7 @@ export type Decision =
       readonly kind: 'begin';
       readonly start: StartingPoint;
       readonly isCreated: boolean;
-      /** Moves a registration that no source of central's knows about. */
+      /** Moves a registration that belongs to no source of central. */
       readonly moves: boolean;
     }
   | { readonly kind: 'mistake'; readonly sentence: string };
@@ -28,7 +28,7 @@ export interface StartSituation {
   readonly shard: string;
   readonly wanted: WantedSource;
   readonly queues: QueueFacts;
-  /** This run puts the engine there, so that no queue can be expected. */
+  /** This run installs the engine, so that no queue can be there yet. */
   readonly engineIsNew: boolean;
   readonly known: KnownSource | undefined;
   readonly consumer: string;

@@ -1,4 +1,4 @@
-// What install does to a database, as SQL that can be run or shown: a step says what it does, steps make one transaction.
+// Steps of install: SQL with a description, run together in one transaction or shown.
 import { TIMING } from '../../lifecycle/timing.ts';
 import type { Connection, Row } from '../../postgres/connection.ts';
 import type { SqlFile } from './sql-files.ts';
@@ -8,18 +8,18 @@ export interface Step {
   readonly what: string;
   /** Statements without a closing semicolon. */
   readonly sql: string;
-  /** Where the statements come from the package's files: shown by name unless everything is asked for. */
+  /** The package's files that the statements come from: shown by name unless `whole`. */
   readonly files?: readonly SqlFile[];
-  /** A step that is made on every run and changes nothing that anybody would call a change. */
+  /** Made on every run, and not reported as a change. */
   readonly isRoutine?: boolean;
 }
 
-/** Applying the engine on a slow machine takes seconds; a lock that nobody gives up ends the wait with an error. */
+/** Applying the engine on a slow machine takes seconds; waiting for a lock ends with an error. */
 const SETTINGS = `set local lock_timeout = '30s'; set local statement_timeout = '120s'; set local check_function_bodies = off`;
 
 /**
- * Two installs at once in one database take turns: by a lock that needs a right, or anybody could hold them up. Where none of
- * these tables is there yet, the schema's own name makes the second wait, fail and come again.
+ * Two installs at once in one database take turns: by a lock on a table, which needs a right, or any role could hold them up.
+ * Where none of these tables is there yet, the second one waits for the name of the schema, fails and tries again.
  */
 const LOCK: Step = {
   what: 'wait for another install',
@@ -38,7 +38,7 @@ $$`,
   isRoutine: true,
 };
 
-/** Steps behind the lock that every install takes first; none stay none. */
+/** The steps with the lock before them; no steps need no lock. */
 export const locked = (steps: readonly Step[]): Step[] => (steps.length === 0 ? [] : [LOCK, ...steps]);
 
 /** Steps from files: their texts one after another. */
@@ -65,9 +65,9 @@ export async function runSteps(connection: Connection, steps: readonly Step[]): 
 }
 
 export interface RenderOptions {
-  /** Also prints what comes from the package's files. */
+  /** Also prints the texts of the package's files. */
   readonly whole?: boolean;
-  /** Sets of files that were listed already, by what they are for; they are listed once. */
+  /** Sets of files that were listed already, by their step's description; they are listed once. */
   readonly listed?: Set<string>;
 }
 
@@ -81,7 +81,7 @@ export function renderSteps(
   return ['begin isolation level read committed;', ...parts, 'commit;'].join('\n');
 }
 
-/** Where the server says at which character it stumbled, the message gets the step or the file that this is in. */
+/** Where the server gives the position of an error, adds the step or the file that it lies in. */
 function nameStep(error: unknown, steps: readonly Step[], headLength: number): void {
   if (!(error instanceof Error) || !('position' in error)) return;
   let left = Number(error.position) - headLength;
@@ -111,7 +111,7 @@ function render({ what, sql, files }: Step, { whole, listed }: Required<RenderOp
 
 const lineCount = (text: string): number => text.trimEnd().split('\n').length;
 
-// In a comment at the end of a text a semicolon would be swallowed.
+// A semicolon behind a comment at the end of a text would belong to the comment.
 function closed(sql: string): string {
   if (/;\s*$/.test(sql)) return sql;
   return sql.slice(sql.lastIndexOf('\n') + 1).includes('--') ? `${sql}\n;` : `${sql};`;

@@ -1,5 +1,5 @@
-// Whether a database is the shard that the file takes it for, judged by what it says of itself and by what central has of it: the
-// name in an origin is for ever, so a shard never changes its name by itself. Pure but for what is asked.
+// Whether a database is the shard that the file takes it for, by its own identity and by central's notes and positions: names
+// stay in origins for ever, so a shard must not change its name by accident. Pure but for its questions to databases.
 import { knownAsSentence } from '../../central/known-shards.ts';
 import type { Config, Shard } from '../../config/config.ts';
 import type { Connection } from '../../postgres/connection.ts';
@@ -13,11 +13,11 @@ export const SHARD_NOTES = 13;
 /** A shard with sources in central. */
 export interface KnownShard {
   readonly name: string;
-  /** What its database says of itself; undefined: not noted. */
+  /** The identity of its database; undefined: not noted. */
   readonly database: string | undefined;
 }
 
-/** How far a source has been moved: whose database it is shows in whether the tick is there. */
+/** The position of a source: a database that has this tick is the source's. */
 export interface PositionMark {
   readonly shard: string;
   readonly queue: string;
@@ -27,10 +27,10 @@ export interface PositionMark {
   readonly tick_snapshot_md5: string;
 }
 
-/** What central is asked. */
+/** Questions to central. */
 export interface CentralNames {
   shards(): Promise<readonly KnownShard[]>;
-  /** Of all sources on queues of these names. */
+  /** The positions of all sources on queues of these names. */
   marks(queues: readonly string[]): Promise<readonly PositionMark[]>;
 }
 
@@ -82,7 +82,7 @@ export async function whyNotThisShard(
     const other = shards.find((one) => one.name !== shard.name && one.database === database);
     if (other !== undefined) return refusal(other.name);
   }
-  // Where nothing is noted, and where the consumer stands without a source, the ticks tell.
+  // Without a note, and where our consumer is registered without a source, ticks are compared.
   const unknown = wanted.filter(({ queue }) => {
     const state = known.get(queue)?.state;
     const isOurs = facts.queues.wanted.get(queue)?.consumers.has(consumer) === true;
@@ -99,7 +99,7 @@ export async function whyNotThisShard(
       ? `${place} is another database than the one that was moved as ${shard.name}: none of its ticks is there. Correct the URL; where it was restored from before those ticks, \`tributary repair\` shows the ways on.`
       : undefined;
   }
-  // A shard of the file that is noted elsewhere goes on there: this is a copy of it, and may begin where its entry says.
+  // A shard of the file that is noted for another database goes on there: this one is a copy, and may begin where its entry says.
   const isElsewhere = ({ name, database: noted }: KnownShard) =>
     config.shards.some((one) => one.name === name) && noted !== undefined && database !== undefined;
   const candidates = shards.filter(({ name }) => name !== shard.name && there.has(name));

@@ -1,4 +1,4 @@
-// tributary dead retry and dead discard: say how many they mean, ask where there is somebody to ask, then act.
+// tributary dead retry and dead discard: say how many events they mean, ask on a terminal, then act.
 
 import type { Command } from 'commander';
 import { CentralLink } from '../../../central/central-link.ts';
@@ -31,7 +31,7 @@ interface Options extends FilterOptions {
 interface Chosen {
   readonly central: CentralLink;
   readonly config: Config;
-  /** With `upTo`: what dies from now on is not meant. */
+  /** With `upTo`: events that die from now on are not included. */
   readonly filter: DeadFilter & { readonly upTo: number };
   readonly total: number;
 }
@@ -39,7 +39,7 @@ interface Chosen {
 interface Act {
   /** The verb in sentences. */
   readonly verb: 'retry' | 'discard';
-  /** Why it cannot be done, as a sentence, before anything is. */
+  /** Why it cannot be done, as a sentence; called before anything is done. */
   hindrance(counts: readonly DeadCount[], group: string): string | undefined;
   run(context: CliContext, chosen: Chosen): Promise<void>;
 }

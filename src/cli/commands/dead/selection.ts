@@ -44,7 +44,7 @@ export function filterOf({
   return { queue, shard, type, error, olderThanMs, kind, withRedriven: redriven };
 }
 
-/** A name that is none would look like good news. @throws Exit where neither the file nor any dead event has it. */
+/** A misspelt name would find nothing, and look like good news. @throws Exit where neither the file nor any dead event has the name. */
 export async function mustBeKnown(
   central: CentralLink,
   { file, queues, shards }: Config,
@@ -68,7 +68,7 @@ export async function mustBeKnown(
   throw new Exit(EXIT.wrong, `There is no ${what} ${name} in ${file}, and no dead event of it: ${help}`);
 }
 
-/** @throws Exit unless it is said which: nothing said is not all. */
+/** @throws Exit without a selection: that does not mean all. */
 export function selectionOf(
   ids: readonly string[],
   options: FilterOptions & { readonly all?: true },

@@ -70,7 +70,7 @@ export async function installEngines(
 const outcomeOf = ({ before, changed }: EngineResult): Row['outcome'] =>
   !changed ? 'unchanged' : before === undefined ? 'installed' : 'upgraded';
 
-/** What the URL leaves open is found where it is for the file: PG* variables, service files, ~/.pgpass. */
+/** Parts that the URL leaves open come from PG* variables, service files and ~/.pgpass, as for the file. */
 function databasesOf(text: string, at: number, { cwd, env, log }: CliContext): Database[] {
   const value: TextPlace = {
     name: `--engine-only: URL ${at + 1}`,

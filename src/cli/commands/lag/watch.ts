@@ -1,4 +1,4 @@
-// Lag again each second: redrawn on a terminal, one block after the other elsewhere.
+// lag --watch: shows lag every second, redrawn on a terminal, one block after the other elsewhere.
 import type { ReadStream } from 'node:tty';
 import { sentenceFor } from '../../../errors/sentence.ts';
 import { plain } from '../../../lifecycle/plain.ts';
@@ -20,11 +20,11 @@ export interface WatchOptions {
 const HOME_AND_ERASE = '\x1b[H\x1b[2J';
 /** The cursor's row, below the picture. */
 const BESIDES = 1;
-/** `q` and Ctrl-C, which no longer is a signal where keys come one by one. */
+/** `q`, and Ctrl-C and Ctrl-D, which are no signals where keys come one by one. */
 const QUITS = ['q', 'Q', '\x03', '\x04'];
 
 /**
- * Until the first stop signal, or `q` on a terminal. Central may go away meanwhile: that is said, and tried again.
+ * Until the first stop signal, or `q` on a terminal. Where central cannot be reached meanwhile, that is shown, and tried again.
  * @returns the last report.
  * @throws what the first look throws.
  */
@@ -65,7 +65,7 @@ export async function watchLag(
   }
 }
 
-/** Keys one by one and without an echo, as long as the picture is drawn; undefined where there is no keyboard. */
+/** Reads keys one by one, without an echo, until `end`; undefined where there is no keyboard. */
 function readKeys(stdin: CliContext['stdin']): { readonly quit: AbortSignal; end(): void } | undefined {
   if (stdin.isTTY !== true) return undefined;
   const quit = new AbortController();

@@ -6,7 +6,7 @@ import type { RepairConnections } from '../../../mover/repair/repair.ts';
 import { Connection } from '../../../postgres/connection.ts';
 import { EXIT, Exit } from '../../exit.ts';
 
-/** Opens them, and closes them however `work` ends. */
+/** Opens both, calls `work`, and closes them however it ends. */
 export async function withConnections(
   { config, shard: where }: { readonly config: Config; readonly shard: Shard },
   work: (connections: RepairConnections) => Promise<void>,

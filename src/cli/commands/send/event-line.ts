@@ -2,14 +2,14 @@
 import { nearest } from '../../../config/nearest.ts';
 import type { NewEvent } from '../../../queue/produce.ts';
 
-/** What is wrong with the line, as a sentence that does not name the line. */
+/** The mistake, as a sentence that does not name the line. */
 export class BadLine extends Error {}
 
 const KEYS = ['type', 'data', 'extra1', 'extra2', 'extra3', 'extra4'] as const;
 const EXAMPLE = '{"type":"created","data":{"id":1}}';
 
 /**
- * `data` may be any JSON: text stays text, null is null, anything else is kept as the JSON that was written, digit by digit.
+ * `data` may be any JSON: text stays text, null is null, anything else keeps the JSON as it was written, digit by digit.
  * @throws BadLine
  */
 export function parseEventLine(line: string, { type }: { type?: string | undefined } = {}): NewEvent {
@@ -70,7 +70,7 @@ function endOfString(text: string, start: number): number {
   return at + 1;
 }
 
-/** Where the comma or brace behind the value stands. */
+/** The place of the comma or brace behind the value. */
 function endOfValue(text: string, start: number): number {
   let depth = 0;
   for (let at = start; at < text.length; at += 1) {

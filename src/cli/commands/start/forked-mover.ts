@@ -1,7 +1,7 @@
 // One mover in a process of its own, started again whenever it dies.
 //
-// Invariant: at most one process at a time; it holds the other end of our channel, so that it ends however we end.
-// Order: a process is reaped, then central is told that this member is dead; its shards need not wait for leases to run out.
+// Invariant: at most one process at a time; it holds the other end of our channel, and so ends with us, however we end.
+// Order: a process is reaped, then its leases are ended in central, so that its shards need not wait for them to run out.
 // Fails by: our own death, which closes the channel; central away when a mover dies, then its leases run out by themselves.
 import { type ChildProcess, fork } from 'node:child_process';
 import { CentralLink } from '../../../central/central-link.ts';
@@ -27,7 +27,7 @@ export interface ForkedMoverOptions {
   readonly config: Config;
   readonly host: string;
   readonly onDeath: (death: MoverDeath) => void;
-  /** Central could not be told about a death. */
+  /** The leases of a dead mover could not be ended. */
   readonly onTrouble: (error: unknown) => void;
   /** Replaced in tests. */
   readonly program?: string;
@@ -54,29 +54,29 @@ export class ForkedMover implements Service {
     return this.#child?.pid;
   }
 
-  /** @throws Exit where the mover finds its usage or its file wrong: starting again would not help. It said why itself. */
+  /** @throws Exit where the mover refuses its usage or its file, with a message of its own: starting again would not help. */
   async run(): Promise<void> {
-    let buried: Promise<void> = Promise.resolve();
+    let released: Promise<void> = Promise.resolve();
     try {
       while (!this.#stopped.signal.aborted) {
         const startedMs = performance.now();
         const ending = await this.#runOnce();
         if (this.#stopped.signal.aborted && ending.code === EXIT.done) break;
         if (ending.code === EXIT.wrong) throw new Exit(EXIT.wrong);
-        // The next one starts meanwhile: it looks at the leases again and again.
-        buried = this.#bury();
+        // The next mover starts meanwhile: it looks at the leases again and again.
+        released = this.#releaseLeases();
         if (this.#stopped.signal.aborted) break;
         const restartMs = this.#restartMs(performance.now() - startedMs);
         this.#options.onDeath({ ...ending, restartMs });
         await wait(restartMs, this.#stopped.signal);
       }
     } finally {
-      await buried;
+      await released;
       await this.#link.close();
     }
   }
 
-  /** Lets it commit what it has read, within limits. */
+  /** Lets the mover commit what it has read, within limits. */
   async stop(): Promise<void> {
     if (this.#stopped.signal.aborted) return;
     this.#stopped.abort();
@@ -110,7 +110,7 @@ export class ForkedMover implements Service {
     const { pid } = child;
     const ending = await new Promise<Omit<MoverDeath, 'restartMs'>>((resolve) => {
       child.once('exit', (code, signal) => resolve({ pid, code, signal }));
-      // It could not be started at all, or not be written to; the latter is followed by its exit.
+      // The process could not be started, or not be written to; the latter is followed by its exit.
       child.on('error', () => {
         if (pid === undefined) resolve({ pid, code: null, signal: null });
       });
@@ -119,8 +119,8 @@ export class ForkedMover implements Service {
     return ending;
   }
 
-  /** Without this the next mover would wait until the dead one's leases have run out. We saw its process end. */
-  async #bury(): Promise<void> {
+  /** Ends the leases of the dead mover, else the next one would wait until they run out. We saw its process end. */
+  async #releaseLeases(): Promise<void> {
     const member = this.#member;
     if (member === undefined) return;
     try {

@@ -7,7 +7,7 @@ import {
 } from '../../../../src/workers/child/narrowing/slice-plan.ts';
 import { sliceEnd, usable } from '../../../../src/workers/child/reading/same-id.ts';
 
-/** Handles a batch in slices as the worker does, dying in each slice that holds the killer. */
+/** Handles a batch in slices as the worker does, dying in each slice that holds the fatal event. */
 function deathsUntilFound(ids: readonly number[], killer: number): { deaths: number; done: number[] } {
   const done: number[] = [];
   let deaths = 0;
@@ -104,7 +104,7 @@ describe('workers/child/narrowing/slice-plan', () => {
     expect(plan.narrowing(ids, 6)).toEqual({ end: 8, isMarked: false });
   });
 
-  test('where it is not known every slice may hold the killer', () => {
+  test('where it is not known every slice may hold the fatal event', () => {
     const ids = [1, 2, 3, 4];
     const suspect: SuspectSlice = { first: 2, last: 3, events: 2, deaths: 1, kills: 0 };
     const unknown = new SlicePlan({ suspect: undefined, isRecorded: true });
