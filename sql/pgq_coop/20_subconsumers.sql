@@ -60,7 +60,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- Nobody there, or no group either: no reason for an error.
+    -- No such member, or no such group: no error.
     perform 1
     from pgq.queue q
     join pgq.subscription s on s.sub_queue = q.queue_id

@@ -1,15 +1,15 @@
 -- ----------------------------------------------------------------------
 -- Function: pgq_coop.next_batch_custom(7)
 --
---      Hands out a batch; registers the member and the group where they are missing (see pgq_coop.register_subconsumer). The id is a fresh one at every
---      call that returns a batch, and the id before it is no longer valid.
+--      Hands out a batch; registers the member and the group where they are missing (see pgq_coop.register_subconsumer). Every
+--      call that returns a batch gives it a new id, and the id before it is no longer valid.
 --
 -- Parameters:
 --      i_queue_name        - queue
 --      i_consumer_name     - group
 --      i_subconsumer_name  - member
 --      i_min_lag, i_min_count, i_min_interval  - see tributary.coop_end_tick: min_count alone never waits
---      i_dead_interval     - members that gave no sign of life for so long are dead; null: nobody is
+--      i_dead_interval     - members that gave no sign of life for this long are dead; null: no member is
 --
 -- Returns:
 --      batch id, null where there is nothing to do
@@ -122,8 +122,8 @@ $$;
 -- ----------------------------------------------------------------------
 -- Function: pgq_coop.finish_batch(1)
 --
---      Closes a batch. An id that was handed out here and is no longer valid (taken over, or finished) is an error, so
---      that what was done for it is rolled back; an id that never was one of ours only warns.
+--      Closes a batch. An id that was handed out here and is no longer valid (taken over, or finished) is an error, so that
+--      its effects are rolled back; an id that never was one of ours gives a warning only.
 --
 -- Parameters:
 --      i_batch_id  - batch id
@@ -159,7 +159,7 @@ $$;
 -- ----------------------------------------------------------------------
 -- Function: pgq_coop.version(0)
 --
---      Which pgq_coop this behaves like.
+--      The version of pgq_coop that this behaves like.
 --
 -- Parameters:
 --      none

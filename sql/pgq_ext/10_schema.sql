@@ -1,5 +1,5 @@
--- What a destination has of PgQ: which batches, events and ticks of which consumer it has taken already. Consumers write
--- it in the transaction of what they do there.
+-- Tables of a destination: which batches, events and ticks of which consumer it has taken already. Consumers write them in
+-- the transaction of their effects there.
 create schema if not exists pgq_ext;
 
 comment on schema pgq_ext is 'What a destination has taken of queues, bundled with Tributary.';

@@ -1,4 +1,4 @@
--- Which batch a destination took last.
+-- Notes and reads which batch a destination took last.
 
 -- ----------------------------------------------------------------------
 -- Function: pgq_ext.is_batch_done(3)

@@ -1,4 +1,4 @@
--- Which events of the batch at hand a destination has taken.
+-- Notes and reads which events of the batch at hand a destination has taken.
 
 -- ----------------------------------------------------------------------
 -- Function: pgq_ext.is_event_done(4)

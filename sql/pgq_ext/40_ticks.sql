@@ -1,4 +1,4 @@
--- Up to which tick a destination has taken a queue.
+-- Notes and reads up to which tick a destination has taken a queue.
 
 -- ----------------------------------------------------------------------
 -- Function: pgq_ext.get_last_tick(2)

@@ -1,4 +1,4 @@
--- Version and grants of what is bundled as pgq_ext.
+-- Version of pgq_ext, and its grants.
 
 -- ----------------------------------------------------------------------
 -- Function: pgq_ext.version(0)

@@ -1,4 +1,4 @@
--- What one shard's queues are called inside: asked once per connection and after each failure; and whose PgQ it is.
+-- The ids, event tables and sequences of one shard's queues, and its kind of PgQ: asked once per connection and after each failure.
 -- :request is a json array of queue names, :schema the schema of PgQ, :snapshot_type an expression for the type of its snapshots.
 select q.queue_name, q.queue_id, q.queue_data_pfx, q.queue_event_seq,
     case

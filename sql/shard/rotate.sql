@@ -1,13 +1,13 @@
--- Rotation, step 1, of one queue, in a transaction of its own. Before it truncates, the victim is locked without waiting
--- and left alone if it holds a row that the slowest watermark has not passed: a writer that was overtaken by an earlier
--- rotation may have put it there. An empty queue is not rotated: that would cost an idle shard a transaction id.
+-- Rotation, step 1, of one queue, in a transaction of its own. The table to be truncated is first locked without waiting, and
+-- left alone if it holds a row that the slowest watermark has not passed: a writer that was overtaken by an earlier rotation
+-- may have put it there. An empty queue is not rotated: that would cost an idle shard a transaction id.
 -- :queue is the queue's name as a literal, :schema the schema of PgQ, :xid the type of its transaction ids, :xmin the function of
 -- its snapshots.
 begin isolation level read committed;
 select set_config('tributary.queue', :queue, true), set_config('tributary.rotated', 'not due', true),
     set_config('lock_timeout', '1s', true);
--- Event tables are never analysed; without these the planner would read the whole victim, while everybody waits for its lock,
--- to find that it holds nothing new.
+-- Event tables are never analysed; without these settings the planner would read the whole table, while all writers wait for
+-- its lock, to find that it holds nothing new.
 select set_config(name, 'off', true) from unnest(array['enable_seqscan', 'enable_bitmapscan', 'jit']) name;
 do $body$
 declare

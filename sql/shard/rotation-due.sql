@@ -1,6 +1,6 @@
 -- Which of our queues should rotate now, whether a second step is missing, and whether retries are due; writes nothing.
--- Nothing is, where a tick knows transaction ids that the server has not given out yet, as after a restore: rotation would take
--- new events for old ones, and retries would be inserted behind the consumers.
+-- Nothing is due where a tick is ahead of the server's transaction ids, as after a restore: rotation would take new events for
+-- old ones, and retries would be inserted behind the consumers.
 -- :request is a json array of queue names, :schema the schema of PgQ, :missing_xids an expression for how
 -- many ids are missing, :snapshot_type one for the type of its snapshots.
 select coalesce(jsonb_agg(q.queue_name order by q.queue_name) filter (

@@ -1,4 +1,4 @@
--- A round, fourth part, where asked: after the ticks, is any event still in none?
+-- A round, fourth part, where asked: whether after the ticks any committed event is still in none.
 select r.k, :uncovered as uncovered
 from jsonb_to_recordset(:request::jsonb) as r (k integer, queue text)
 join :schema.queue q on q.queue_name = r.queue

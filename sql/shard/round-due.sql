@@ -2,9 +2,8 @@
 -- transactions in READ COMMITTED: this and round-tick.sql; round-see.sql, and where asked round-covered.sql and round-read.sql.
 -- :request is a json array of {k, id, queue, tick_id, ticks, tick, read}, or a parameter that holds it; :schema is the schema
 -- of PgQ; :uncovered an expression over q and l that tells whether a committed event is in no tick yet (null: not asked).
--- Behind a pooler each part is planned anew each time: so they are kept simple, and what can be decided from the ticks is
--- decided by who asks. The lock comes before the ticker and in a statement of its own: two tickers at once write ticks out
--- of order.
+-- Behind a pooler each part is planned anew each time: so they are kept simple, and the mover decides what can be decided from
+-- the ticks. The lock comes before the ticker and in a statement of its own: two tickers at once write ticks out of order.
 select set_config('tributary.due', coalesce(jsonb_agg(d)::text, '[]'), true)
 from (
     select d.queue_name, d.queue_event_seq, d.nudge
@@ -20,7 +19,7 @@ from (
         where r.tick and not q.queue_external_ticker and not q.queue_ticker_paused
           -- A tick made before the clock was set back is no reason to wait for it.
           and l.tick_time not between now() - interval '20 ms' and now()
-          -- Beyond a tick from the future PgQ makes none, and raises; round-see.sql tells of it.
+          -- After a tick with ids from the future PgQ's ticker raises an error; round-see.sql reports such a tick.
           and split_part(l.tick_snapshot::text, ':', 2)::bigint <= (select pg_snapshot_xmax(pg_current_snapshot())::text::bigint)
         order by q.queue_name
         offset 0) d

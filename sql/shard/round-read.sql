@@ -1,7 +1,7 @@
--- A round, last part, where asked: the events of windows that are small, so that they need no COPY. It takes for granted
--- that a window ends at the newest tick; who asked compares both ticks with those that he chose, and else reads by COPY.
--- :arms is a union of selects over the event tables, each conditioned by r.id, with what it reads of s, e and b; :ids are the
--- queues that it covers: of any other one nothing may be claimed. :xmax, :xip and :visible are the functions of its snapshots.
+-- A round, last part, where asked: the events of small windows, which then need no COPY. It assumes that a window ends at the
+-- newest tick; the mover compares both ticks with those that it chose, and reads by COPY where they differ.
+-- :arms is a union of selects over the event tables, each with a condition on r.id, and what it reads of s, e and b; :ids are
+-- the queues that it covers: others have no rows here. :xmax, :xip and :visible are the functions of its snapshots.
 select r.k, s.tick_id as start_id, (extract(epoch from s.tick_time) * 1000000)::bigint as start_us,
     s.tick_snapshot::text as start_snapshot,
     e.tick_id as end_id, (extract(epoch from e.tick_time) * 1000000)::bigint as end_us, e.tick_snapshot::text as end_snapshot,
@@ -20,5 +20,5 @@ cross join lateral (
             order by w.ev_id, w.ev_txid, w.table_id, w.row_id) as records
     from (select a.* from (:arms) a limit :rows + 1) w) d
 where r.read and r.id in (:ids) and e.tick_id > s.tick_id and e.tick_event_seq - s.tick_event_seq <= :rows
-  -- Others' transactions count too, so most ranges reach back a little; a long way is left to COPY, which looks for such one by one.
+  -- Transactions of other tables count too, so most ranges reach back a little; long ranges are left to COPY, which looks for old ids one by one.
   and :xmax(s.tick_snapshot)::text::bigint - b.low::text::bigint <= :nearby

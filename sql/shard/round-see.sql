@@ -1,7 +1,7 @@
--- A round, third part: the ticks of each queue from the position's on, and which transaction id the server gives out next:
--- none of its own ticks can know a higher one. Where the position's tick has stood for a second before the next one, or before
+-- A round, third part: the ticks of each queue from the position's on, and the transaction id that the server gives out next:
+-- none of its own ticks can have a higher one. Where a second or more lies between the position's tick and the next one, or
 -- now, events may be much older than that next one: then also the time of the oldest event behind it, of the first hundred.
--- :oldest tells it, by q and t.
+-- :oldest is the expression for it, over q and t.
 select r.k, (extract(epoch from clock_timestamp()) * 1000000)::bigint as now_us,
     q.queue_external_ticker as external, q.queue_ticker_paused as ticker_paused,
     coalesce(pg_sequence_last_value(q.queue_event_seq::regclass), 0) as last_seq,

@@ -1,5 +1,5 @@
--- The three roles of PgQ. They belong to the whole cluster: another database may have made them, or be making them just
--- now, and an installer without the right to make roles goes on without them; then only the owner uses the engine.
+-- The three roles of PgQ. They belong to the whole cluster: another database may have created them, or do so at this moment,
+-- and an installer without the right to create roles goes on without them; then only the owner can use the engine.
 do $$
 declare
     v_role  text;

@@ -1,4 +1,4 @@
--- What an upgrade by a superuser has added belongs to the owner of the schema like the rest, whose functions call it.
+-- Gives objects that an upgrade by a superuser has added to the owner of the schema, whose functions call them.
 do $$
 declare
     v_function  record;

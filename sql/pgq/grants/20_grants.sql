@@ -1,4 +1,4 @@
--- Who may do what. A function that stands in no list here is for the other functions only.
+-- Grants to PgQ's roles. A function in no list here is for other functions only.
 grant usage on schema pgq to public;
 revoke all on all functions in schema pgq from public;
 

@@ -1,7 +1,7 @@
 -- Which rows make a batch, as SQL text.
 --
 -- Invariant: a batch is the committed events whose transaction is finished in the snapshot of its end tick and was not
--- in that of its start tick, in whichever of the queue's tables they lie. Event ids bound nothing: a late committer has
+-- in that of its start tick, in any of the queue's tables. Event ids are no bounds: a transaction that commits late has
 -- lower ids than the start tick's sequence.
 
 -- ----------------------------------------------------------------------
@@ -59,10 +59,10 @@ $$;
 -- ----------------------------------------------------------------------
 -- Function: pgq._batch_tables(3)
 --
---      The tables that hold rows of a batch. Where events belong by the dates of the last switch is taken unread; the
---      others are searched, because a writer that was overtaken by a rotation may have left a row in any of them.
---      The search gives its locks back: a reader that kept one on the table to be emptied next would hold up the
---      rotation as long as its transaction lasts.
+--      The tables that hold rows of a batch. Tables where events belong by the dates of the last switch are taken without
+--      a look; the others are searched, because a writer that was overtaken by a rotation may have left a row in any of
+--      them. The search releases its locks: a reader that kept one on the table to be emptied next would hold up the
+--      rotation until its transaction ends.
 --
 -- Parameters:
 --      i_queue     - row of the queue
@@ -81,7 +81,7 @@ $$;
 create or replace function pgq._batch_tables(i_queue pgq.queue, i_start txid_snapshot, i_end txid_snapshot)
 returns setof text
 language plpgsql
--- Event tables are never analysed; without these the planner would read a whole table to find that it holds nothing.
+-- Event tables are never analysed; without these settings the planner would read a whole table to find nothing.
 set enable_seqscan = off
 set jit = off
 as $$

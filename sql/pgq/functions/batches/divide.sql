@@ -1,11 +1,11 @@
 -- ----------------------------------------------------------------------
 -- Function: pgq._divide(1)
 --
---      After a time without ticks, makes ticks within what has come since, so that no batch is of more than some tens of
+--      After a time without ticks, makes ticks that divide what has come since, so that no batch has more than some tens of
 --      thousands of events; one transaction stays in one batch, however much it wrote.
 --
---      A tick at transaction X says that all before X have ended. That may be said of any X that is not above the oldest
---      one still running, also afterwards; and in the order of their X such ticks are in the order of their snapshots.
+--      A tick at transaction X says that all before X have ended. That is true of any X that is not above the oldest one
+--      still running, also afterwards; and in the order of their X such ticks are in the order of their snapshots.
 --
 -- Parameters:
 --      i_queue     - row of the queue, locked

@@ -2,8 +2,8 @@
 -- Function: pgq.get_batch_cursor(4)
 --
 --      Opens a cursor over the events of a batch and returns the first of them; the rest comes by FETCH in the same
---      transaction. The condition is SQL of the caller, runs with the caller's rights, and can be no more than a
---      condition: it stands in brackets, and the whole must be one query.
+--      transaction. The condition is SQL of the caller and runs with the caller's rights; it goes in brackets, and the
+--      whole must be one query.
 --
 -- Parameters:
 --      i_batch_id      - id of the batch

@@ -1,13 +1,13 @@
 -- ----------------------------------------------------------------------
 -- Function: pgq.get_batch_info(1)
 --
---      What an open batch is.
+--      Ticks, times and owner of an open batch.
 --
 -- Parameters:
 --      x_batch_id      - id of the batch
 --
 -- Returns:
---      queue_name, consumer_name   - whose it is; all fields are null for an unknown batch
+--      queue_name, consumer_name   - its owner; all fields are null for an unknown batch
 --      batch_start, batch_end      - times of its ticks
 --      prev_tick_id, tick_id       - its ticks
 --      lag                         - age of its end

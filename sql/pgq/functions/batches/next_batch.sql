@@ -8,9 +8,9 @@
 -- Parameters:
 --      i_queue_name        - name of the queue
 --      i_consumer_name     - name of the consumer
---      i_min_lag           - the batch must end at least so long ago
---      i_min_count         - the batch should have at least so many events
---      i_min_interval      - or last at least so long
+--      i_min_lag           - the batch must end at least this long ago
+--      i_min_count         - the batch should have at least this many events
+--      i_min_interval      - or last at least this long
 --
 -- Returns:
 --      batch_id                - the batch; all fields are null if there is none
@@ -31,7 +31,7 @@ create or replace function pgq.next_batch_custom(
 language plpgsql
 security definer
 set search_path = pg_catalog, pg_temp
--- The tables are small where they were analysed, and may be large when the plan is used.
+-- The tables may have been small when they were analysed, and be large when the plan is used.
 set enable_seqscan = off
 as $$
 declare
@@ -83,7 +83,7 @@ begin
         v_locked := found;
     end loop;
 
-    -- As many versions of the subscription as of the consumer, each of which comes from being renewed: that is the least.
+    -- At least as many versions of the subscription as of the consumer, whose versions all come from being renewed.
     v_rows := pgq._entries_read('pgq.subscription_pkey') - v_rows;
     if v_rows > 100 and v_rows > pgq._entries_read('pgq.consumer_name_uq') - v_names then
         v_sub.sub_consumer := pgq._renew_consumer(v_sub.sub_consumer, i_consumer_name);
@@ -147,7 +147,7 @@ $$;
 -- ----------------------------------------------------------------------
 -- Function: pgq.next_batch_info(2)
 --
---      pgq.next_batch_custom without wishes.
+--      pgq.next_batch_custom without conditions.
 --
 -- Parameters:
 --      i_queue_name        - name of the queue

@@ -1,7 +1,7 @@
 -- ----------------------------------------------------------------------
 -- Function: pgq.get_consumer_info(2)
 --
---      Where consumers stand.
+--      Positions and open batches of consumers.
 --
 -- Parameters:
 --      i_queue_name        - name of the queue, null for all
@@ -46,7 +46,7 @@ $$;
 -- ----------------------------------------------------------------------
 -- Function: pgq.get_consumer_info(1)
 --
---      Where the consumers of a queue stand.
+--      Positions and open batches of the consumers of a queue.
 --
 -- Parameters:
 --      i_queue_name        - name of the queue, null for all
@@ -75,7 +75,7 @@ $$;
 -- ----------------------------------------------------------------------
 -- Function: pgq.get_consumer_info(0)
 --
---      Where all consumers stand.
+--      Positions and open batches of all consumers.
 --
 -- Parameters:
 --      none

@@ -74,7 +74,7 @@ $$;
 -- ----------------------------------------------------------------------
 -- Function: pgq.register_consumer(2)
 --
---      Subscribes a consumer to a queue at the newest tick: it gets what was committed after that tick.
+--      Subscribes a consumer to a queue at the newest tick: it gets events that are committed after that tick.
 --
 -- Parameters:
 --      x_queue_name    - name of the queue

@@ -1,8 +1,8 @@
 -- ----------------------------------------------------------------------
 -- Function: pgq._entries_read(1)
 --
---      How many entries of an index this session has read and not reported yet. What is read between two calls tells how many
---      versions there are of a row that was looked up in between, since all of them are visited.
+--      How many entries of an index this session has read and not reported yet. The difference of two calls is the number of
+--      versions of a row that was looked up in between, since all of them are visited.
 --
 -- Parameters:
 --      i_index     - the index
@@ -28,13 +28,13 @@ $$;
 -- ----------------------------------------------------------------------
 -- Function: pgq._renew_consumer(2)
 --
---      Gives a consumer a fresh id; its name, its subscriptions and their ids stay. A batch writes two versions of its row in
+--      Gives a consumer a new id; its name, its subscriptions and their ids stay. A batch writes two versions of its row in
 --      pgq.subscription, and while any session of the database holds an old snapshot none of them is removed: each lookup
---      visits all of them, and each write checks all of them. Under a fresh key they are a few again.
+--      visits all of them, and each write checks all of them. Under a new key there are only a few again.
 --
---      Never waits and changes nothing where that could be noticed: a session uses the consumer or one of its subscriptions
---      at this moment, or has a batch open for it on another queue; it is the main consumer of a cooperative group, whose
---      functions remember ids; the transaction could not see what it changes.
+--      Never waits, and does nothing where the change could be noticed: a session uses the consumer or one of its
+--      subscriptions at this moment, or has a batch open for it on another queue; it is the main consumer of a cooperative
+--      group, whose functions remember ids; the transaction could not see what it changes.
 --
 -- Parameters:
 --      i_consumer  - the consumer's id
@@ -84,7 +84,7 @@ begin
     end if;
 
     v_id := nextval('pgq.consumer_co_id_seq');
-    -- In one statement, or the one would refer to what the other has not made yet.
+    -- In one statement: each of two would refer to keys that the other has not made yet.
     with renewed as (update pgq.consumer set co_id = v_id where co_id = i_consumer)
     update pgq.subscription set sub_consumer = v_id where sub_queue = any (v_queues) and sub_consumer = i_consumer;
     return v_id;

@@ -48,7 +48,7 @@ begin
         return 0;
     end if;
 
-    -- All rows of the group, in one order for everybody.
+    -- All rows of the group, in the same order in every session.
     select array_agg(sub_consumer) into v_consumers
       from (select sub_consumer from pgq.subscription
              where sub_id = v_sub.sub_id and sub_queue = v_sub.sub_queue
@@ -62,7 +62,7 @@ begin
 
     delete from pgq.subscription where sub_queue = v_sub.sub_queue and sub_consumer = any (v_consumers);
 
-    -- A registration elsewhere holds the consumer's row until it commits; only then it shows whether it is in use.
+    -- A registration on another queue holds the consumer's row until it commits; only then it is clear whether the name is in use.
     perform 1 from pgq.consumer where co_id = any (v_consumers) order by co_id for update;
     delete from pgq.consumer
      where co_id = any (v_consumers)

@@ -1,11 +1,11 @@
 -- ----------------------------------------------------------------------
 -- Function: pgq._count_in_tx(6)
 --
---      Holds a queue's queue_per_tx_limit: counts the events that this transaction put into the queue, including
---      those it took back by rolling back to a savepoint, and refuses one too many. A rotation starts a new count.
+--      Enforces a queue's queue_per_tx_limit: counts the events that this transaction put into the queue, including
+--      those that it took back by rolling back to a savepoint, and refuses one too many. A rotation starts a new count.
 --
---      The count lives in what the session remembers of a sequence, the only thing in SQL that is private to a
---      session and that no rollback undoes: 40 bits tell the transaction and table, 23 bits count.
+--      The count is kept in the session's own last value of a sequence, the only thing in SQL that is private to a
+--      session and that no rollback undoes: 40 bits name the transaction and table, 23 bits count.
 --
 -- Parameters:
 --      i_queue_name    - name of the queue, for the message

@@ -3,8 +3,8 @@
 --
 --      Puts one event, all of its fields given, into the current table of a queue.
 --
---      Order: the transaction owns its id before it reads which table is current. Asked the other way round, a
---      rotation in between would leave the event in a table where no batch looks for an id that new.
+--      Order: the transaction has its id before it reads which table is current. The other way round, a rotation in
+--      between would leave the event in a table where no batch looks for an id that new.
 --
 -- Parameters:
 --      queue_name      - name of the queue

@@ -2,11 +2,11 @@
 -- Function: pgq._write_insert_row(0)
 --
 --      Writes pgq._insert_row(queue, table, fields of an event), which inserts into the tables of the queues that exist and
---      returns false for others. Its statements name their tables, so that a session plans each of them once; a statement
---      put together for an event would be planned for each event, which costs as much as everything else.
+--      returns false for others. Its statements name their tables, so that a session plans each of them once; a dynamic
+--      statement would be planned for each event, which costs as much as everything else.
 --
---      A session reads the whole function at its first event, so only the oldest 32 queues are in it. A queue that is not
---      there gets its events by a statement of their own. What it says of a queue that was dropped is never reached.
+--      A session reads the whole function at its first event, so only the oldest 32 queues are in it. Other queues get
+--      their events by dynamic statements. The part for a queue that was dropped is never reached.
 --
 --      Order: the caller holds the lock on pgq.event_template that install takes and that creating a table which inherits
 --      from it takes, until it commits: two at once would fail.

@@ -1,7 +1,7 @@
 -- ----------------------------------------------------------------------
 -- Function: pgq.seq_getval(1)
 --
---      Last value of a sequence; where it was never used, the value that comes first.
+--      Last value of a sequence; where it was never used, its first value.
 --
 -- Parameters:
 --      i_seq_name      - name; what stands before its first dot is the schema, public without one

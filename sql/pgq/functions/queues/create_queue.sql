@@ -33,7 +33,7 @@ begin
         raise exception 'Invalid NULL value';
     end if;
 
-    -- A look first: an attempt that meets an existing queue would burn a queue id.
+    -- A look first: an insert that finds an existing queue would use up a queue id.
     perform 1 from pgq.queue where queue_name = i_queue_name;
     if found then
         return 0;
@@ -50,12 +50,12 @@ begin
         return 0;
     end if;
 
-    -- The event sequence stands at 0 and not "at 1, unused": its last value then differs before and after the
-    -- first event, so that the ticker sees event 1 come. The first id is 1 all the same.
+    -- The event sequence begins with 0 used, and not with "1, unused": its last value then differs before and after the
+    -- first event, so that the ticker sees event 1. The first id is 1 all the same.
     execute 'create sequence ' || v_pfx || '_id_seq minvalue 0 start 1';
     perform setval((v_pfx || '_id_seq')::regclass, 0);
     execute 'create sequence ' || v_pfx || '_tick_seq';
-    -- Not a series of ids: holds each session's count of events for queue_per_tx_limit, see insert_event.sql.
+    -- Not a series of ids: holds each session's count of events for queue_per_tx_limit, see count_in_tx.sql.
     execute 'create sequence ' || v_pfx || '_limit_seq';
 
     execute 'create table ' || v_pfx || ' () inherits (pgq.event_template)';

@@ -1,8 +1,8 @@
 -- ----------------------------------------------------------------------
 -- Function: pgq.current_event_table(1)
 --
---      Tells into which table events go now, for those who COPY them there. The answer holds inside the
---      transaction, because the function makes it own its id before it looks: a batch then searches the table.
+--      The table that events go into now, for programs that COPY them there. The answer is valid inside the
+--      transaction, because the function gives it an id before it looks: a batch then searches the table.
 --      pgq.insert_events needs no table name and no privilege on it.
 --
 -- Parameters:

@@ -1,8 +1,8 @@
 -- ----------------------------------------------------------------------
 -- Function: pgq.find_tick_helper(6)
 --
---      Chooses the end of a batch that should have so many events or last so long. Takes the newest tick if that
---      reaches the aim; if it goes beyond twice the aim, the first tick that reaches it.
+--      Chooses the end of a batch that should have i_min_count events or last i_min_interval. Takes the newest tick if
+--      that is enough; if it is more than twice as much, the first tick that is enough.
 --
 -- Parameters:
 --      i_queue_id          - the queue
@@ -13,7 +13,7 @@
 --      i_min_interval      - wanted duration, or null
 --
 -- Returns:
---      next_tick_id, next_tick_time, next_tick_seq - the tick, nulls if the aim is not reached
+--      next_tick_id, next_tick_time, next_tick_seq - the tick, nulls if none is enough
 --
 -- Writes:
 --      none

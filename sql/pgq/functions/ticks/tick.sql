@@ -1,8 +1,8 @@
--- How a tick is decided, guarded and written. Used by the forms of pgq.ticker; granted to nobody.
+-- Decides whether a tick is due, and writes it under a lock. Used by the forms of pgq.ticker; granted to no role.
 --
 -- Invariant: the snapshots of a queue's ticks grow with their ids. One transaction at a time ticks a queue (the lock on the
 -- queue's row lasts until its commit), each takes its snapshot after it has the lock, and a snapshot older than the last is
--- refused. Only who may write to pgq.queue can take that lock.
+-- refused. Only roles that may write to pgq.queue can take that lock.
 
 -- ----------------------------------------------------------------------
 -- Function: pgq._tick_due(1)
@@ -40,7 +40,7 @@ begin
         return true;
     end if;
 
-    -- Taken behind the look: a tick that somebody else made in between would seem to come from the future.
+    -- Taken after the look: a tick that another session made in between would seem to come from the future.
     v_now := txid_current_snapshot();
     if txid_snapshot_xmin(v_last.tick_snapshot) > txid_snapshot_xmax(v_now) then
         raise exception 'Invalid PgQ state: old xmin=%, old xmax=%, cur txid=%',
@@ -58,7 +58,7 @@ begin
     end if;
 
     if v_new > 0 then
-        -- A negative lag is a clock set back; waiting until it has caught up could take hours.
+        -- A negative lag means that the clock was set back; until it has caught up hours may pass.
         return v_new >= i_queue.queue_ticker_max_count
             or v_lag >= i_queue.queue_ticker_max_lag
             or v_lag < interval '0';
@@ -79,7 +79,7 @@ $$;
 -- ----------------------------------------------------------------------
 -- Function: pgq._tick(2)
 --
---      Ticks a queue if that is due and nobody else is at it.
+--      Ticks a queue if that is due and no other session is doing it.
 --
 -- Parameters:
 --      i_queue_id  - the queue
@@ -111,10 +111,10 @@ begin
     end if;
 
     loop
-        -- Others may still refer to the row: registrations go on.
+        -- A lock that lets other sessions refer to the row: registrations go on.
         select * into v_queue from pgq.queue where queue_id = i_queue_id for no key update skip locked;
         exit when found;
-        -- Who may refer to it but not lock it meets another ticker; who may not meets a rotation or a drop.
+        -- If the row can be referred to but not locked, another ticker holds it; if neither, a rotation or a drop does.
         perform 1 from pgq.queue where queue_id = i_queue_id for key share skip locked;
         if found or not i_wait then
             return null;
@@ -124,7 +124,7 @@ begin
             return null;
         end if;
     end loop;
-    -- Asked again: whoever held the lock before may have made the tick.
+    -- Checked again: the session that held the lock before may have made the tick.
     if not pgq._tick_due(v_queue) then
         return null;
     end if;

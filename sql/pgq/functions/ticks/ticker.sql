@@ -8,7 +8,7 @@
 --
 -- Returns:
 --      id of the new tick
---      null - none is due, or another session is just making one
+--      null - none is due, or another session is making one at this moment
 --
 -- Writes:
 --      pgq.tick
@@ -42,8 +42,8 @@ $$;
 -- ----------------------------------------------------------------------
 -- Function: pgq.ticker(0)
 --
---      Makes the ticks that are due in all queues. A queue that fails is warned about and keeps no other from its
---      tick; one whose row is locked (another ticker, a rotation or a drop) is left for the next call.
+--      Makes the ticks that are due in all queues. A queue that fails gets a warning and does not stop the others; one
+--      whose row is locked (another ticker, a rotation or a drop) is left for the next call.
 --
 -- Parameters:
 --      none

@@ -1,7 +1,7 @@
--- What the three change triggers share: options, key, values. They differ only in how they write these down.
+-- The common part of the three change triggers: options, key, values. They differ only in the format.
 --
--- Each row is paid for, so an ordinary one costs expressions alone, which PL/pgSQL keeps ready: no statement is put
--- together for it and no catalog is read. Options with expressions and generated columns do cost a statement.
+-- The cost counts for every row, so an ordinary one costs only expressions, which PL/pgSQL keeps prepared: no dynamic
+-- statement and no look at the catalogs. Options with expressions and generated columns do cost a statement.
 
 -- ----------------------------------------------------------------------
 -- Function: pgq._trigger_change(10)
@@ -92,7 +92,7 @@ begin
 
     if i_format = 'json' and v_options is null and v_shape[7][4] is null and v_shape[7][5] is null
        and v_shape[7][6] is null and v_shape[7][8] is null then
-        -- The server's own JSON is what is wanted, but for quotes around numbers.
+        -- The server's own JSON, with quotes added around numbers.
         v_data := pgq._whole_row_json(v_shape, row_to_json(i_new), case i_op when 'UPDATE' then row_to_json(i_old) end);
         v_id := pgq.insert_event(i_args[0], v_type, v_data, i_schema || '.' || i_name, null, null, null);
         return false;

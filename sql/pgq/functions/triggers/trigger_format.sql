@@ -1,4 +1,4 @@
--- How a change is written down: as JSON, urlencoded, or as a fragment of SQL.
+-- Formats a change: as JSON, urlencoded, or as a fragment of SQL.
 
 -- ----------------------------------------------------------------------
 -- Function: pgq._event_type(6)
@@ -102,7 +102,7 @@ returns text
 language plpgsql
 as $$
 declare
-    -- Texts of times follow the session's DateStyle, these do not.
+    -- Texts of times depend on the session's DateStyle, JSON does not.
     v_times json := case when i_shape[7][7] is not null then row_to_json(i_row) end;
     v_json  text := '';
     v_value text;
@@ -260,7 +260,7 @@ begin
     if v_text !~ '[^A-Za-z0-9_.%+-]' then
         return v_text;
     end if;
-    -- What JSON and SQL are full of, and what pgq._plain_row puts in.
+    -- Characters that are frequent in JSON and SQL, and those that pgq._plain_row puts in.
     v_text := replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(replace(v_text,
         '{', '%7b'), '}', '%7d'), '[', '%5b'), ']', '%5d'), '(', '%28'), ')', '%29'), '''', '%27'), '=', '%3d'), ';', '%3b'),
         '&', '%26'), E'\x01', '%01'), E'\x02', '%02'), E'\x03', '%03'), E'\x04', '%04');

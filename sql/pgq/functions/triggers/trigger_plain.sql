@@ -1,19 +1,19 @@
--- The quick way of writing down ordinary changes: a row's own text, cut at its commas, is handled as a whole by a few of the
--- server's functions, where one value after another costs an expression or more each.
+-- The fast format of ordinary changes: a few of the server's functions handle a row's own text, cut at its commas, as a whole;
+-- one value after another would cost an expression or more each.
 
 -- ----------------------------------------------------------------------
 -- Function: pgq._plain_row(2)
 --
---      The text of a row without what stands around its values. Four characters stand for what would be mistaken for what
---      stands between values: \x01 for a comma, \x02 for a double quote, \x03 for an empty value, \x04 for a backslash.
+--      The text of a row without brackets and quotes around its values. Four characters replace those inside values that
+--      would look like separators: \x01 for a comma, \x02 for a double quote, \x03 for an empty value, \x04 for a backslash.
 --
 -- Parameters:
 --      i_row       - the row as text: (1,,"a, ""b""","")
 --      i_count     - how many values it has
 --
 -- Returns:
---      the text: 1,,a\x01 \x02b\x02,\x03; null where these characters occur in the row, or where one would have to look at
---      character after character to tell what is an empty value
+--      the text: 1,,a\x01 \x02b\x02,\x03; null where these characters occur in the row, or where only reading it character
+--      by character could tell which values are empty
 --
 -- Writes:
 --      none
@@ -40,14 +40,14 @@ begin
         v_text := replace(v_text, E'\\\\', E'\x04');
     end if;
     if strpos(v_text, '""') > 0 then
-        -- Between two commas it is an empty value, or a quote between commas of a value.
+        -- Between two commas this is an empty value, or a quote between commas inside a value.
         if v_text ~ '(^|,)("")+(,|$)' then
             v_text := regexp_replace(v_text, '(^|,)""(?=,|$)', E'\\1\x03', 'g');
             if v_text ~ '(^|,)("")+(,|$)' or length(v_text) - length(replace(v_text, ',', '')) <> i_count - 1 then
                 return null;
             end if;
         end if;
-        -- One that stands beside the quotes around its value may change places with them.
+        -- A quote beside the quotes around its value may change places with them.
         v_text := replace(v_text, '""', E'\x02');
     end if;
     if length(v_text) - length(replace(v_text, ',', '')) >= i_count then
@@ -64,8 +64,8 @@ $$;
 -- ----------------------------------------------------------------------
 -- Function: pgq._plain_change(5)
 --
---      A change, urlencoded or as a fragment of SQL, written down the quick way. The table has no generated columns and none
---      named _pgq_ev_, and the trigger no options.
+--      A change, urlencoded or as a fragment of SQL, in the fast way. The table has no generated columns and none named
+--      _pgq_ev_, and the trigger no options.
 --
 -- Parameters:
 --      i_format    - url or sql
@@ -75,7 +75,7 @@ $$;
 --      i_old       - the old row as text; null but for UPDATE
 --
 -- Returns:
---      the change; null where it is to be written down, or refused, in the way that holds for all rows
+--      the change; null where the general way has to format it, or refuse it
 --
 -- Writes:
 --      none

@@ -1,7 +1,7 @@
--- What a change trigger knows of its table.
+-- Columns and key of the table of a change trigger.
 --
--- Reading it from the catalogs for each row would cost more than everything else. So it becomes a constant of the plan of
--- the expression that asks (see pgq._trigger_change): the functions on a row's type say that they are immutable, and the
+-- Reading them from the catalogs for each row would cost more than everything else. So they become a constant in the plan of
+-- the expression that uses them (see pgq._trigger_change): the functions on a row's type are declared immutable, and the
 -- constant with the table's oid beside them makes the server plan anew whenever the table, its columns or its key change,
 -- also by the same transaction.
 

@@ -1,10 +1,10 @@
--- The values of a row as texts, as the change triggers need them.
+-- The values of a row as texts, for the change triggers.
 
 -- ----------------------------------------------------------------------
 -- Function: pgq._row_values(1)
 --
 --      The values of a row as their types print them, taken out of the row's own text: a cast of each value would need
---      SQL put together for the table, and would trim char(n) and spell out booleans besides.
+--      dynamic SQL for the table, and would trim char(n) and spell out booleans as well.
 --
 -- Parameters:
 --      i_row   - the row as text: (1,,"a, ""b""")

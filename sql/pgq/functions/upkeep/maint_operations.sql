@@ -63,7 +63,8 @@ $$;
 -- ----------------------------------------------------------------------
 -- Function: pgq._neighbours_maintenance(0)
 --
---      Lists what pgq_node and Londiste need, where they are: without it their watermarks stay, and rotation with them.
+--      Lists the maintenance of pgq_node and Londiste, where they are installed: without it their watermarks stay, and
+--      rotation stops.
 --
 -- Parameters:
 --      none

@@ -2,8 +2,8 @@
 -- Function: pgq.maint_retry_events(0)
 --
 --      Puts events back into their queues that were put off and are due, the oldest ten of each queue. Call it, each time
---      in a transaction of its own, until it returns 0. An event that its queue refuses now stays and is warned about; a
---      queue that takes no inserts, or whose table is locked, is left for the next call, and so are rows that are.
+--      in a transaction of its own, until it returns 0. An event that its queue refuses now stays, with a warning; a queue
+--      that takes no inserts, or whose table is locked, is left for the next call, and so are locked rows.
 --
 -- Parameters:
 --      none
@@ -20,7 +20,7 @@
 create or replace function pgq.maint_retry_events()
 returns integer
 language plpgsql
--- By the index on ev_retry_after, in its order: where the table was analysed it was empty as a rule.
+-- By the index on ev_retry_after, in its order: when the table was analysed it was probably empty.
 set enable_seqscan = off
 set enable_bitmapscan = off
 set jit = off
@@ -29,8 +29,8 @@ declare
     v_queue record;
     v_event record;
     v_count integer := 0;
-    -- From where this session's last call left something. While an old snapshot is held, rows that were put back stay in
-    -- the index, and each call would pass all of them. What has come in below is found once nothing is left above.
+    -- The place where this session's last call stopped. While an old snapshot is held, rows that were put back stay in the
+    -- index, and each call would read all of them. Rows that came in below are found once none is left above.
     v_floor timestamptz := to_timestamp(coalesce(nullif(current_setting('pgq.retry_floor', true), ''), '-infinity')::double precision);
     v_next  timestamptz := 'infinity'; -- where the next call can go on, unless something was left behind
     v_last  timestamptz;
@@ -46,7 +46,7 @@ begin
         return 0;
     end if;
 
-    -- One mover at a time; producers of retries are not held up.
+    -- One session at a time puts events back; those that put events off are not held up.
     lock table pgq.retry_queue in share update exclusive mode;
     for v_queue in
         select q.queue_id, q.queue_name, q.queue_data_pfx || '_' || q.queue_cur_table as current_table

@@ -2,7 +2,7 @@
 --
 -- Invariant: a row is emptied away only when every consumer has passed it, wherever its writer put it; and every tick
 -- that remains can still be read in full. A writer that holds a snapshot from before a rotation may put rows into any
--- table, so dates of switches do not decide this; what lies in the table does.
+-- table, so not the dates of switches decide this, but the rows in the table.
 -- Order: step 1 commits before the transaction of step 2 gets its id.
 -- Fails by: without step 2 nothing is lost and nothing rotates until pgq.maint_operations lists it again.
 
@@ -28,7 +28,7 @@
 create or replace function pgq.maint_rotate_tables_step1(i_queue_name text)
 returns integer
 language plpgsql
--- Event tables are never analysed; without these the planner would read the whole table under the lock.
+-- Event tables are never analysed; without these settings the planner would read the whole table under the lock.
 set enable_seqscan = off
 set enable_bitmapscan = off
 set jit = off
@@ -82,8 +82,8 @@ begin
         return 0;
     end;
 
-    -- Nobody can be writing into the table now; whoever did has ended, and this statement's snapshot sees it. What a
-    -- writer that knew of the last switch put there is older than step 2, hence passed; the rest is looked at.
+    -- No transaction can be writing into the table now; those that did have ended, and this statement's snapshot sees their
+    -- rows. Rows of writers that knew of the last switch are older than step 2, hence passed; the rest is checked.
     execute 'select array_agg(distinct ev_txid) from ' || v_table || ' where ev_txid >= $1'
        into v_strays using v_queue.queue_switch_step2;
     if v_lowest is not null

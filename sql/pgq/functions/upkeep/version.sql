@@ -1,7 +1,7 @@
 -- ----------------------------------------------------------------------
 -- Function: pgq.version(0)
 --
---      Version of the API, and whose engine it is. pgqd serves a database only if this begins with 3 or more.
+--      Version of the API, and the name of the engine. pgqd serves a database only if this begins with 3 or more.
 --
 -- Parameters:
 --      none

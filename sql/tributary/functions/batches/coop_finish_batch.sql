@@ -2,8 +2,8 @@
 -- Function: tributary.coop_finish_batch(1)
 --
 --      Closes a batch under its token, in the transaction that holds the handler's effects. A token that is no longer valid
---      is an error, so that these effects are rolled back. What was noted of the batch goes with it: its openings, what was
---      done of it; and, where a member of another make finishes it, the attempts at events that are handled now.
+--      is an error, so that these effects are rolled back. Deletes what was noted of the batch: its openings, its progress;
+--      and, where a member that is not ours finishes it, the attempts at events that are handled now.
 --
 -- Parameters:
 --      batch_id    - token
@@ -27,7 +27,7 @@ declare
     v_mine  pgq.subscription;
     v_name  text;
 begin
-    -- A taker at work has the row's lock: this waits for it and then finds another token.
+    -- A member that takes the batch over at this moment has the row's lock: this waits for it and then finds another token.
     select * into v_mine from pgq.subscription where sub_batch = batch_id for update;
     if not found then
         raise exception using errcode = 'TB001', message = format(
@@ -47,7 +47,7 @@ begin
         end if;
     end if;
 
-    -- Whoever does not know of progress does not know of attempts.
+    -- A member that does not know of progress does not know of attempts either.
     if batch_id < 1000000000000000 or batch_id >= 5000000000000000 then
         perform tributary.coop_forget_attempts(batch_id);
     end if;
@@ -84,8 +84,8 @@ $$;
 -- ----------------------------------------------------------------------
 -- Function: tributary.coop_forget_attempts(1)
 --
---      Forgets the attempts at events of a batch that do not wait for another one: a member that does not keep account of
---      attempts has handled them.
+--      Forgets the attempts at events of a batch that do not wait for another try: a member that does not count attempts has
+--      handled them.
 --
 -- Parameters:
 --      batch_id    - token, before the batch is closed

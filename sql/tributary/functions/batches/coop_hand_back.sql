@@ -1,7 +1,7 @@
 -- ----------------------------------------------------------------------
 -- Function: tributary.coop_hand_back(1)
 --
---      A member that lives gives its batch back before it is done, because it ends in good order or because central was in
+--      A member that lives gives its batch back before it is done, because it ends in order or because central was in
 --      trouble: that opening of the batch does not count, for the batch did no harm, and no slice of it is at work any more.
 --      The batch stays the member's until it asks again or is unregistered.
 --
@@ -30,7 +30,7 @@ begin
     if not found then
         return false;
     end if;
-    -- The next opening makes 2 of it: whoever opens the batch then knows that a part of it may be done.
+    -- The next opening makes it 2: the member that opens the batch then knows that a part of it may be done.
     insert into tributary.coop_opening as o (queue_id, sub_id, start_tick, end_tick, openings)
     values (v_mine.sub_queue, v_mine.sub_id, v_mine.sub_last_tick, v_mine.sub_next_tick, 1)
     on conflict on constraint coop_opening_pkey do update set openings = greatest(o.openings - 1, 1);

@@ -1,8 +1,8 @@
 -- ----------------------------------------------------------------------
 -- Function: tributary.coop_hold(1)
 --
---      Ties the current transaction to a batch: whoever takes the batch over ends this backend, so that a frozen process
---      keeps no locks. The tie is a transaction-level advisory lock on the token, hence safe behind a pooler.
+--      Ties the current transaction to a batch: a member that takes the batch over ends this backend, so that a frozen
+--      process keeps no locks. The tie is a transaction-level advisory lock on the token, hence safe behind a pooler.
 --
 -- Parameters:
 --      batch_id    - token
@@ -22,7 +22,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- Never waits: anybody may hold an advisory lock, and without the tie the token still decides.
+    -- Never waits: any role may hold an advisory lock, and without the tie the token still decides.
     perform pg_try_advisory_xact_lock_shared(batch_id);
     return exists (select from pgq.subscription where sub_batch = batch_id);
 end;
@@ -31,15 +31,15 @@ $$;
 -- ----------------------------------------------------------------------
 -- Function: tributary.coop_end_holder(1)
 --
---      Ends the backends whose transaction is tied to a token. The small ids that PgQ itself gives are nobody's tie: a lock on
---      one of them is an application's own. Where the owner of this function may not end them, they stay:
---      their finish is refused all the same.
+--      Ends the backends whose transaction is tied to a token. Small ids, which PgQ itself gives, are never tied: a lock on one
+--      of them belongs to an application. Backends that the owner of this function may not end stay; their finish is refused
+--      all the same.
 --
 -- Parameters:
 --      batch_id    - a token that is no longer valid
 --
 -- Returns:
---      how many were told to end
+--      how many backends were ended
 --
 -- Writes:
 --      none

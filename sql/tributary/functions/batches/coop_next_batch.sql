@@ -4,10 +4,10 @@
 --      Hands a batch to a member of a group: its own open one, else an orphan (of a member that was unregistered or is
 --      dead), oldest first, else the next one of the group. To be called in a transaction of its own.
 --
---      The batch id is a fresh token at every hand-out, also of a batch that the member has open: the token before it is
---      dead at that moment, and the backend that works under it (see tributary.coop_hold) is ended.
+--      The batch id is a new token at every hand-out, also of a batch that the member has open: the token before it is no
+--      longer valid from that moment on, and the backend that works under it (see tributary.coop_hold) is ended.
 --
---      Where a part of a batch is done already (tributary.narrowing), only a member that knows of this gets it; for others
+--      A batch of which a part is done already (tributary.narrowing) goes only to a member that knows of progress; for others
 --      the rest is put back, to come again in a later batch (see tributary.coop_put_back).
 --
 --      A call that finds nothing writes nothing and assigns no transaction id.
@@ -16,15 +16,15 @@
 --      queue           - central queue
 --      group_name      - group; an error where it is not registered
 --      member          - member; registered where it is not
---      dead_interval   - members that neither took nor touched a batch for so long are dead; null: nobody is. Their open
---                        batch goes to the caller and they are no longer registered. Idle members are left alone.
+--      dead_interval   - members that neither took nor touched a batch for this long are dead; null: no member is. Their
+--                        open batch goes to the caller and they are no longer registered. Idle members are left alone.
 --      min_lag, min_count, min_interval    - which ticks make a batch: see tributary.coop_end_tick
---      knows_progress  - the caller goes on behind what is done of a batch, and notes what it does
+--      knows_progress  - the caller skips events of a batch that are done already, and notes its own progress
 --
 -- Returns:
 --      batch_id            - token; null: there is nothing to do
 --      start_tick, end_tick, start_time, end_time
---      openings            - how many times this batch was handed out, with this one
+--      openings            - how many times this batch was handed out, this time included
 --      taken_over_from     - member that had it; null unless it was taken over
 --
 -- Writes:
@@ -76,7 +76,7 @@ begin
         v_memo := null;
         select * into v_main from tributary.coop_row(v_ids.queue_id, v_ids.main_id, v_main_at);
         if v_main.sub_last_tick is null then
-            -- Says what is missing.
+            -- Raises an error that names what is missing.
             perform tributary.coop_group(queue, group_name);
             continue;
         end if;
@@ -106,9 +106,9 @@ begin
         select * into v_end
         from tributary.coop_end_tick(v_ids.queue_id, v_main.sub_last_tick, min_lag, min_count, min_interval);
 
-        -- What others left behind: orphans, and rows that pgq.finish_batch closed in the way of ordinary consumers. Where an
-        -- old snapshot is held the versions of all rows pile up and this takes long: then it gets a twentieth of the time,
-        -- and the calls that find no tick.
+        -- Rows that other members left: orphans, and rows that pgq.finish_batch closed as for ordinary consumers. Where an old
+        -- snapshot is held, versions of all rows pile up and this takes long: then it is done for a twentieth of the time,
+        -- and in calls that find no tick.
         v_found := false;
         v_began := clock_timestamp();
         if v_end.end_tick is null or v_began >= v_look_at then
@@ -171,7 +171,7 @@ begin
             return;
         end if;
 
-        -- Whoever moves the group's position from here has the batch. The losers have written nothing and look again.
+        -- The call that moves the group's position from here has the batch. The others have written nothing and look again.
         update pgq.subscription s
         set sub_last_tick = v_end.end_tick, sub_active = clock_timestamp()
         where s.ctid = v_main.at and s.sub_queue = v_ids.queue_id and s.sub_consumer = v_ids.main_id
@@ -183,7 +183,7 @@ begin
             start_time := v_end.start_time;
             end_time := v_end.end_time;
             openings := 1;
-            -- Now and then, by a number that needs no memory.
+            -- Now and then, by a sequence, so that nothing has to be remembered.
             if (select (a.last_value + b.last_value) % 128 = 0 from tributary.coop_token a, tributary.coop_plain_token b) then
                 select r.at, r.consumer_id into v_mine_at, v_ids.mine_id
                 from tributary.coop_renew(v_mine.at, v_ids.queue_id, v_ids.mine_id, v_name) r;
@@ -191,7 +191,7 @@ begin
             end if;
             batch_id := tributary.coop_open(v_mine.at, v_ids.queue_id, v_ids.mine_id,
                 array[start_tick, end_tick], knows_progress);
-            -- The position was moved back, or the batch was ended with pgq.finish_batch: what was noted of it is of another time.
+            -- The position was moved back, or the batch was ended with pgq.finish_batch: notes of the batch are out of date.
             delete from tributary.narrowing n
             where n.central_queue = queue and n.group_name = coop_next_batch.group_name
                 and n.start_tick = v_main.sub_last_tick and n.end_tick = v_end.end_tick;

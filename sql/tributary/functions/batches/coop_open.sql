@@ -1,11 +1,11 @@
 -- ----------------------------------------------------------------------
 -- Function: tributary.coop_new_token(1)
 --
---      A batch id that was never used. In which of two ranges it lies says whether its holder knows of the progress inside a
---      batch.
+--      A batch id that was never used, from one of two ranges: one for holders that know of progress inside a batch, one for
+--      those that do not.
 --
 -- Parameters:
---      knows_progress  - it does
+--      knows_progress  - the holder knows of progress
 --
 -- Returns:
 --      the token: below 5000000000000000 where the holder knows
@@ -31,7 +31,7 @@ revoke all on function tributary.coop_new_token(boolean) from public;
 --      Writes a batch into the row of an idle member, under a fresh token.
 --
 -- Parameters:
---      at          - where the member's row was when it was read
+--      at          - ctid of the member's row when it was read
 --      queue_id    - queue
 --      consumer_id - the member's consumer
 --      ticks       - start of the batch and its end
@@ -72,19 +72,19 @@ revoke all on function tributary.coop_open(tid, integer, integer, bigint[], bool
 -- ----------------------------------------------------------------------
 -- Function: tributary.coop_renew(4)
 --
---      Gives an idle member a fresh row under a fresh consumer id; its name and its group stay. Opening and finishing a batch
+--      Gives an idle member a new row under a new consumer id; its name and its group stay. Opening and finishing a batch
 --      change sub_batch, which is indexed, so each change is checked against all versions of the row by its key. While an old
---      snapshot is held these pile up, and a batch would cost the more the more there were before it.
+--      snapshot is held these pile up, and each batch would cost more than the one before.
 --
 -- Parameters:
---      at              - where the member's row was when it was read
+--      at              - ctid of the member's row when it was read
 --      queue_id        - queue
 --      consumer_id     - the member's consumer
 --      consumer_name   - its name
 --
 -- Returns:
---      consumer_id, at - of the fresh row; as they were where the name is in use on another queue as well, or somebody is
---                        using it at this moment
+--      consumer_id, at - of the new row; unchanged where the name is in use on another queue as well, or another session
+--                        uses it at this moment
 --
 -- Writes:
 --      pgq.subscription, pgq.consumer
@@ -127,8 +127,8 @@ revoke all on function tributary.coop_renew(tid, integer, integer, text) from pu
 -- ----------------------------------------------------------------------
 -- Function: tributary.coop_part(2)
 --
---      A batch that somebody opened on the group itself with pgq.next_batch is given a member's row of its own, with its id
---      and its time, so that the group goes on: whoever opened it may finish it, and else it dies like any member's.
+--      Gives a batch that was opened on the group itself, with pgq.next_batch, a member's row of its own, with its id and its
+--      time, so that the group goes on: the program that opened it may finish it, else it is taken over like any member's.
 --
 -- Parameters:
 --      batch       - id of the open batch in the group's row
@@ -149,7 +149,7 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    -- No member's name is written so: a % in one is always followed by 25 or 2E.
+    -- No member's name looks like this: a % in one is always followed by 25 or 2E.
     v_name      text := group_name || '.%batch ' || batch;
     v_main      pgq.subscription;
     v_consumer  integer;

@@ -3,7 +3,7 @@
 --
 --      Part of a batch may be done already (see tributary.narrowing), and a member that does not know this would do it
 --      again. Before the batch goes to such a member, the events that are not done are put into PgQ's retry queue for the
---      group, as they are, and the batch ends. Whichever member asks next gets them as events of a later batch.
+--      group, unchanged, and the batch ends. The group gets them again in a later batch.
 --
 -- Parameters:
 --      x_batch     - token, just handed out

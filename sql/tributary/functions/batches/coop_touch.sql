@@ -22,12 +22,12 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 begin
-    -- Locked: by the finish, which ends this anyway, or by a taker, which the next touch will see.
+    -- A locked row is skipped: it is being finished, or taken over, which the next touch will see.
     perform 1 from pgq.subscription where sub_batch = batch_id for update skip locked;
     if not found then
         return exists (select from pgq.subscription where sub_batch = batch_id);
     end if;
-    -- An orphan stays one.
+    -- An orphan stays an orphan.
     update pgq.subscription set sub_active = clock_timestamp()
     where sub_batch = batch_id and sub_active > to_timestamp(0);
     return true;

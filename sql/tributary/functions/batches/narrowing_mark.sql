@@ -1,7 +1,7 @@
 -- ----------------------------------------------------------------------
 -- Function: tributary.narrowing_mark(5)
 --
---      Says which slice of a batch is about to be handled. Called in a transaction of its own before that, so that the
+--      Notes which slice of a batch is about to be handled. Called in a transaction of its own before that, so that the
 --      slice is known if the worker dies.
 --
 -- Parameters:

@@ -1,12 +1,12 @@
 -- ----------------------------------------------------------------------
 -- Function: tributary.narrowing_open(6)
 --
---      Begins or goes on with the search for the event that kills its workers. A death counts only where the process that
---      had forked the worker saw how it ended, and once: what else ends workers (a signal from outside, a restart, a host
---      that is gone) leaves a mark here as well, and says nothing about the events at work.
+--      Begins or continues the search for the event that kills its workers. A death counts once, and only where the process
+--      that had forked the worker saw how it ended: other ends of workers (a signal from outside, a restart, a host that is
+--      gone) leave a marked slice as well, and say nothing about the events at work.
 --
---      A death in the whole of the slice that was marked counts for that slice. Where the call of the handler that the worker
---      died in says more than that, this call is under suspicion from now on, with no death of its own yet.
+--      A death in the whole of the marked slice counts for that slice. Where the call of the handler that the worker died in
+--      is narrower, its events are the suspect slice from now on, without a death of their own yet.
 --
 -- Parameters:
 --      x_queue     - central queue
@@ -14,12 +14,12 @@
 --      x_start     - first tick of the batch; batches are known by their ticks, because batch ids change hands
 --      x_end       - last tick of the batch
 --      x_death     - how the last worker died: the token it had, and first id, last id and number of events of the call it
---                    died in (0 events: not known); null: nobody saw it die of this batch
+--                    died in (0 events: not known); null: there is no evidence that it died of this batch
 --      x_is_certain    - it ended itself, crashed, or gave no sign of life; false: it may have been killed from outside
 --
 -- Returns:
 --      last_event_id   - done up to here, null: nothing
---      suspect_first   - the slice that is under suspicion, null: none
+--      suspect_first   - the suspect slice, null: none
 --      suspect_last
 --      suspect_events
 --      deaths          - how many workers certainly died of exactly this slice
@@ -78,7 +78,7 @@ begin
     where o.central_queue = x_queue and o.group_name = x_group and o.start_tick = x_start and o.end_tick = x_end;
 
     last_event_id := n.last_event_id;
-    -- What is done was innocent.
+    -- Events that are done are not suspect.
     if n.suspect_last > coalesce(n.last_event_id, -1) then
         suspect_first := n.suspect_first;
         suspect_last := n.suspect_last;

@@ -24,7 +24,7 @@ create or replace function tributary.narrowing_step(
     x_batch bigint, x_queue text, x_group text, x_ticks bigint[], x_last bigint)
 returns void as $$
 begin
-    -- The lock keeps a taker out until this transaction has ended.
+    -- With this lock no other member can take the batch over before this transaction has ended.
     perform from pgq.subscription where sub_batch = x_batch for share;
     if not found then
         raise exception 'batch % has gone to another worker', x_batch using errcode = 'TB001';

@@ -3,7 +3,7 @@
 --
 --      Puts events of a batch off: each goes to PgQ's retry queue with its id, time and payload, in one call for all of
 --      them and without reading the batch again. An event whose id already waits there (ids are not unique) would be lost
---      in silence; it becomes a dead event instead.
+--      without an error; it becomes a dead event instead.
 --
 -- Parameters:
 --      x_queue     - central queue

@@ -1,11 +1,11 @@
 -- ----------------------------------------------------------------------
 -- Function: tributary.rate_take(3)
 --
---      Grants a worker that some events of a central queue may start now, out of what the queue's rate has accumulated for
---      all its workers. Nothing is granted for later, so nothing is lost when the one who asked dies.
+--      Grants a worker events of a central queue that may start now, from what the queue's rate has accumulated for all its
+--      workers. Nothing is granted for later, so little is lost when the worker dies.
 --
---      The allowance grows by 95 % of the rate and at most to what comes in a quarter of a second (or one event), so that
---      in no ten seconds more events start than the rate says, also where some start a quarter of a second late.
+--      The allowance grows by 95 % of the rate and at most to the events of a quarter of a second (or one event), so that in
+--      no ten seconds more events start than the rate allows, even where some start a quarter of a second late.
 --
 -- Parameters:
 --      x_queue         - central queue
@@ -14,7 +14,7 @@
 --
 -- Returns:
 --      granted     - how many may start; 0: ask again
---      wait_ms     - until it is worth while to ask again, where nothing was granted
+--      wait_ms     - how long to wait before the next call, where nothing was granted
 --
 -- Writes:
 --      tributary.rate_grant, only where something is granted
@@ -39,7 +39,7 @@ begin
         select g.n, g.used_until into v_last
         from tributary.rate_grant g where g.central_queue = x_queue order by g.n desc limit 1;
         v_now := clock_timestamp();
-        -- Where the clock was set back, as if a little had accumulated: otherwise nothing would start until it is there again.
+        -- Where the clock was set back, a little counts as accumulated: otherwise nothing would start until the clock has caught up.
         v_seconds := case
             when v_last.n is null then v_most / v_pace
             when v_last.used_until > v_now then v_least / v_pace
@@ -56,7 +56,7 @@ begin
         values (x_queue, coalesce(v_last.n, 0) + 1, granted,
             v_now - (v_seconds - granted / v_pace) * interval '1 second')
         on conflict do nothing;
-        -- Somebody else was quicker.
+        -- Another worker was quicker.
         continue when not found;
         if v_last.n % 64 = 0 then
             delete from tributary.rate_grant g where g.central_queue = x_queue and g.n < v_last.n;

@@ -2,16 +2,17 @@
 -- Function: tributary.send(7)
 --
 --      Inserts events that a handler sends into a central queue, in the order of the arrays, in the transaction that finishes
---      what they come from. The arrays are of one length.
+--      the events they come from. The arrays are of one length.
 --
 -- Parameters:
 --      x_queue     - central queue
 --      x_type      - types
 --      x_data      - payloads
---      x_extra1..4 - further fields; one of them carries where each event comes from
+--      x_extra1..4 - further fields; one of them carries the origin
 --
 -- Returns:
---      id of the transaction, which a tick has to cover once it has committed; an error where the queue does not exist, and what tributary.begin_events raises
+--      id of the transaction, which a tick has to cover once it has committed; an error where the queue does not exist, and
+--      those of tributary.begin_events
 --
 -- Writes:
 --      the queue's current event table
@@ -23,7 +24,7 @@ create or replace function tributary.send(
     x_queue text, x_type text[], x_data text[], x_extra1 text[], x_extra2 text[], x_extra3 text[], x_extra4 text[])
 returns bigint as $$
 declare
-    -- Before PgQ chooses a table: otherwise a rotation in between could lose the events.
+    -- The transaction has its id before PgQ chooses a table: otherwise a rotation in between could lose the events.
     v_xid   bigint := tributary.begin_events(x_queue);
 begin
     perform 1 from pgq.queue where queue_name = x_queue;

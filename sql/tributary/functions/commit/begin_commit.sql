@@ -2,16 +2,16 @@
 -- Function: tributary.begin_commit(2)
 --
 --      First statement of a gathered commit that goes in one message, whose COPY therefore names the event table before it
---      could be asked for. The transaction owns its id before it looks, as it has to be: the other way round a rotation in
+--      could be asked for. The transaction has its id before it looks for the table: the other way round a rotation in
 --      between would lose the events.
 --
 -- Parameters:
 --      x_queue     - central queue
---      x_table     - where its events went the last time
+--      x_table     - the table that its events went to the last time
 --
 -- Returns:
---      the transaction's id, which tributary.xid tells as well, behind the commit too; raises TB011 where events go to
---      another table by now, and what tributary.begin_events raises
+--      the transaction's id, which the setting tributary.xid has as well, also after the commit; raises TB011 where events
+--      go to another table by now, and the errors of tributary.begin_events
 --
 -- Writes:
 --      none
@@ -36,15 +36,15 @@ $$ language plpgsql set search_path = pg_catalog, pg_temp;
 -- ----------------------------------------------------------------------
 -- Function: tributary.begin_events(1)
 --
---      Comes before every insert of events into a central queue: the transaction owns its id before anybody asks for the
---      queue's table. Refuses where the newest tick takes that id for one that has ended: the server was restored with fewer
---      transaction ids than its ticks know, and no batch would ever have the events.
+--      Called before every insert of events into a central queue: the transaction has its id before it asks for the queue's
+--      table. Refuses where the newest tick takes that id for one that has ended: the server was restored with fewer
+--      transaction ids than its ticks have, and no batch would ever contain the events.
 --
 -- Parameters:
 --      x_queue     - central queue
 --
 -- Returns:
---      the transaction's id; raises TB012 where its events would be lost for the workers
+--      the transaction's id; raises TB012 where workers would never get its events
 --
 -- Writes:
 --      none
@@ -71,7 +71,7 @@ $$ language plpgsql set search_path = pg_catalog, pg_temp;
 -- ----------------------------------------------------------------------
 -- Function: tributary.refuse_younger(2)
 --
---      Says that this server has given out fewer transaction ids than a tick knows, and what to do.
+--      Raises the error that this server has given out fewer transaction ids than a tick has, with the remedy.
 --
 -- Parameters:
 --      x_queue     - central queue

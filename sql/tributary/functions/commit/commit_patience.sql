@@ -1,8 +1,8 @@
 -- ----------------------------------------------------------------------
 -- Function: tributary.commit_patience(0)
 --
---      For the rest of a commit's transaction: how long it may wait for a lock, and for a process that is gone without a word.
---      Whoever sent it gives it up after half a minute; what waits for longer would only keep a connection and its locks.
+--      Sets for the rest of a commit's transaction how long it may wait for a lock, and for a process that is gone. The mover
+--      gives it up after half a minute; a longer wait would only keep a connection and its locks.
 --
 -- Parameters:
 --      none

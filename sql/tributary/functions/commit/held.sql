@@ -1,8 +1,8 @@
 -- ----------------------------------------------------------------------
 -- Function: tributary.held(1)
 --
---      How much central queues hold: disk of their event tables (what waits for the workers, and what rotation has not
---      emptied), and how many events wait for the slowest consumer, by sequence.
+--      How much central queues hold: disk of their event tables (with events that are handled and not rotated away yet), and
+--      how many events wait for the slowest consumer, by sequence.
 --
 -- Parameters:
 --      x_queues    - central queues

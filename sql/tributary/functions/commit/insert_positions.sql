@@ -26,8 +26,8 @@ declare
     v_current   integer;
     v_stored    integer;
 begin
-    -- Shared: keeps rotate_positions from changing tables between the look and the commit, so that two movers that
-    -- insert the same n meet in one primary key.
+    -- Shared: rotate_positions cannot change tables between the look and the commit, so that two movers that insert the same
+    -- n conflict in one primary key.
     lock table tributary.position_table in row exclusive mode;
     select current into v_current from tributary.position_table;
     execute format($sql$
@@ -51,7 +51,7 @@ begin
           and newest.end_tick_id is not distinct from r.after_end_tick_id
           and newest.last_event_id is not distinct from r.after_last_event_id
         order by r.source
-        -- Another mover that is just moving it is waited for, and then counts as the faster one, not as a broken constraint.
+        -- Waits for another mover that moves the source at this moment; then that one was faster, and no constraint is violated.
         on conflict (source, n) do nothing
         $sql$, v_current) using x_positions;
     get diagnostics v_stored = row_count;

@@ -1,8 +1,8 @@
 -- ----------------------------------------------------------------------
 -- Function: tributary.tick(2)
 --
---      Ticks a central queue so that a tick covers what has been committed, under the lock on the queue's row that all of
---      Tributary's tickers take (nobody can take it who may not write there), and wakes the workers.
+--      Ticks a central queue so that a tick covers what has been committed, and notifies the workers; under the lock on the
+--      queue's row that all of Tributary's tickers take, and that only roles with the right to write there can take.
 --
 -- Parameters:
 --      x_queue     - central queue
@@ -10,7 +10,7 @@
 --
 -- Returns:
 --      true where a tick covers it (or nothing has to be covered), false where the caller has to ask again; raises TB012
---      where the newest tick knows transactions of the future, so that it would seem to cover everything
+--      where the newest tick has transaction ids from the future, so that it would seem to cover everything
 --
 -- Writes:
 --      pgq.tick, the queue's sequences
@@ -39,7 +39,7 @@ begin
         if x_xid is not null then
             v_covered := txid_visible_in_snapshot(x_xid, t.tick_snapshot);
         else
-            -- The sequence does not tell: a late committer took its number before the tick.
+            -- Not by the sequence: a transaction that commits late took its event ids before the tick.
             execute format('select not exists (select from %1$s where ev_txid >= $1)
                                and not exists (select from %1$s where ev_txid = any ($2))', q.queue_data_pfx)
             into v_covered using txid_snapshot_xmax(t.tick_snapshot), array(select txid_snapshot_xip(t.tick_snapshot));
@@ -52,7 +52,7 @@ begin
     if not found then
         return false;
     end if;
-    -- Every statement from here on sees what the last holder of the lock did.
+    -- Every statement from here on sees the effects of the last holder of the lock.
     select tick_event_seq into t from pgq.tick where tick_queue = q.queue_id order by tick_id desc limit 1;
     if found and pgq.seq_getval(q.queue_event_seq) <= t.tick_event_seq then
         perform nextval(q.queue_event_seq);

@@ -1,8 +1,8 @@
 -- ----------------------------------------------------------------------
 -- Function: tributary.coop_drop_group(3)
 --
---      Ends a group with its members, its position and the events that were put off for it. The only way in which a group
---      goes: a central queue without a consumer loses its events by rotation.
+--      Ends a group with its members, its position and the events that were put off for it. No other function removes a
+--      group: a central queue without a consumer loses its events by rotation.
 --
 -- Parameters:
 --      queue       - central queue
@@ -31,7 +31,7 @@ declare
     v_row   record;
 begin
     v_main := tributary.coop_group(queue, group_name);
-    -- The position first, as whoever opens a batch takes it: from here on nobody opens one.
+    -- The position's lock first, in the order of calls that open a batch: from here on no batch is opened.
     perform 1 from pgq.subscription s
     where s.sub_queue = v_main.sub_queue and s.sub_consumer = v_main.sub_consumer for update;
     members := 0;

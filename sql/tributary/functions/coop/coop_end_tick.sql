@@ -4,16 +4,16 @@
 --      Chooses the tick that ends a group's next batch. Only a tick whose snapshot contains the start's is usable: one made
 --      out of order would hand out events a second time.
 --
---      Without wishes it is the next usable tick. min_count merges ticks until that many events (by sequence) are together,
---      or takes all there is: it never waits. min_interval does: a batch that has neither min_count events nor lasted for
---      min_interval is held back until so much time has passed since its start, by the clock, so that it comes even if no
---      further tick does. min_lag leaves out ticks younger than that.
+--      Without conditions it is the next usable tick. min_count joins ticks until there are this many events (by sequence),
+--      or takes all there are: it never waits. min_interval waits: a batch that has neither min_count events nor lasted for
+--      min_interval is held back until that much time has passed since its start, by the clock, so that it comes even if no
+--      further tick does. min_lag leaves out younger ticks.
 --
 -- Parameters:
 --      queue_id        - queue
 --      start_tick      - the group's position
---      min_lag         - the batch ends at least so long ago
---      min_count       - how many events to take together, where there are so many
+--      min_lag         - the batch ends at least this long ago
+--      min_count       - how many events to join, where there are that many
 --      min_interval    - how long to collect them
 --
 -- Returns:

@@ -1,8 +1,8 @@
 -- ----------------------------------------------------------------------
 -- Function: tributary.coop_open_batches(2)
 --
---      The batches that members of a group have open, with their last sign of life: for whoever watches whether it changes.
---      Orphans, which anybody takes, are left out.
+--      The batches that members of a group have open, with their last sign of life, for pools that watch whether it changes.
+--      Orphans, which any member takes, are left out.
 --
 -- Parameters:
 --      queues      - central queues
@@ -34,15 +34,15 @@ $$;
 -- ----------------------------------------------------------------------
 -- Function: tributary.coop_expire(2)
 --
---      Makes a batch an orphan, which any member takes with its next call, because its member gave no sign of life. Whoever
---      says so has watched it for long enough, by a clock of its own; central's clock decides nothing here.
+--      Makes a batch an orphan, which any member takes with its next call, because its member gave no sign of life. The caller
+--      has watched it for long enough by its own clock; central's clock decides nothing here.
 --
 -- Parameters:
 --      batch_id    - token
 --      active      - the last sign of life that was seen, from tributary.coop_open_batches
 --
 -- Returns:
---      true - an orphan now; false - it gave a sign since, or is just being finished
+--      true - an orphan now; false - the member gave a sign of life since, or the batch is being finished
 --
 -- Writes:
 --      pgq.subscription

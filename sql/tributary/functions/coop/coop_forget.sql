@@ -1,7 +1,7 @@
 -- ----------------------------------------------------------------------
 -- Function: tributary.coop_forget(2)
 --
---      Removes a member's row, and its name where no other queue uses it. A name that somebody is using at this moment stays.
+--      Removes a member's row, and its name where no other queue uses it. A name that another session uses at this moment stays.
 --
 -- Parameters:
 --      queue_id    - queue
@@ -25,7 +25,7 @@ begin
     delete from pgq.subscription where sub_queue = queue_id and sub_consumer = consumer_id;
     perform 1 from pgq.consumer where co_id = consumer_id for update skip locked;
     if found then
-        -- Under the row's lock nobody can begin to use the name, and this statement sees whoever does.
+        -- Under the row's lock no other session can begin to use the name, and this statement sees those that do.
         delete from pgq.consumer
         where co_id = consumer_id and not exists (select from pgq.subscription where sub_consumer = consumer_id);
     end if;

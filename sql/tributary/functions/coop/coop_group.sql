@@ -1,7 +1,7 @@
 -- ----------------------------------------------------------------------
 -- Function: tributary.coop_group(2)
 --
---      The main subscription of a group: its row holds the group's position, and its sub_id the group together.
+--      The main subscription of a group: its row has the group's position, and its sub_id is the one of all members.
 --
 -- Parameters:
 --      queue       - central queue

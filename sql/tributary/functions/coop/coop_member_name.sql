@@ -27,7 +27,7 @@ $$;
 -- ----------------------------------------------------------------------
 -- Function: tributary.coop_member_of(2)
 --
---      The way back from coop_member_name.
+--      The inverse of coop_member_name.
 --
 -- Parameters:
 --      group_name      - group

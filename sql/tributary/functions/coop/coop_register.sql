@@ -1,8 +1,8 @@
 -- ----------------------------------------------------------------------
 -- Function: tributary.coop_register(3)
 --
---      Registers a member of a group. A member that was unregistered with an open batch and comes back finds it. The group
---      has to be there: made here it would begin at the newest tick, and what waited would be lost without a word.
+--      Registers a member of a group. A member that was unregistered with an open batch gets it again. The group must exist:
+--      created here it would begin at the newest tick, and waiting events would be lost without an error.
 --
 -- Parameters:
 --      queue       - central queue
@@ -36,7 +36,7 @@ begin
         raise exception using errcode = 'invalid_parameter_value', message = 'A group and its member need names.';
     end if;
     for v_try in 1 .. 20 loop
-        -- A look first: whoever is registered writes nothing.
+        -- A look first: a call for a member that is registered writes nothing.
         select q.queue_id into v_queue from pgq.queue q where q.queue_name = coop_register.queue;
         begin
             v_main := tributary.coop_group(queue, group_name);
@@ -91,8 +91,8 @@ $$;
 -- ----------------------------------------------------------------------
 -- Function: tributary.coop_register_group(2)
 --
---      Registers a group, at the newest tick, where it does not exist. Not the group of this installation's workers: where
---      that one begins is for `tributary install` to say, and it goes only by an explicit command.
+--      Registers a group, at the newest tick, where it does not exist. Not the group of this installation's workers:
+--      `tributary install` decides where that one begins, and only an explicit command removes it.
 --
 -- Parameters:
 --      queue       - queue
@@ -118,7 +118,7 @@ begin
         raise exception using errcode = 'invalid_parameter_value', message = 'A group needs a name.';
     end if;
     for v_try in 1 .. 20 loop
-        -- A queue that does not exist: the member's registration says so.
+        -- A queue that does not exist: the member's registration raises the error.
         perform 1 from pgq.queue q where q.queue_name = coop_register_group.queue
             and not exists (
                 select from pgq.subscription s join pgq.consumer c on c.co_id = s.sub_consumer
@@ -128,7 +128,7 @@ begin
         end if;
         perform 1 from tributary.identity i where 'workers_' || i.name = group_name;
         if found then
-            -- Says what to do.
+            -- Raises an error with the remedy.
             perform tributary.coop_group(queue, group_name);
         end if;
         begin

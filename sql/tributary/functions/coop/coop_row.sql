@@ -1,13 +1,13 @@
 -- ----------------------------------------------------------------------
 -- Function: tributary.coop_row(3)
 --
---      Reads one row of pgq.subscription, by the place where it was seen last if possible. While an old snapshot is held, every
---      version of the row stays, and by its key all of them would be visited; from its last place it is only a few steps.
+--      Reads one row of pgq.subscription, by its last known place if possible. While an old snapshot is held, every version
+--      of the row stays, and by its key all of them would be visited; from its last place it takes only a few steps.
 --
 -- Parameters:
 --      queue_id    - queue
 --      consumer_id - consumer
---      hint        - where the row was; null or wrong: it is found by its key
+--      hint        - ctid of the row when it was read last; null or wrong: it is found by its key
 --
 -- Returns:
 --      sub_id, sub_last_tick, sub_next_tick, sub_batch     - null where there is no such row

@@ -1,8 +1,8 @@
 -- ----------------------------------------------------------------------
 -- Function: tributary.coop_unregister(3)
 --
---      Removes a member from its group. Nothing is dropped: an open batch becomes an orphan, which any member takes with its
---      next call; until then whoever works on it may still finish it. The group itself stays: see tributary.coop_drop_group.
+--      Removes a member from its group. No event is dropped: an open batch becomes an orphan, which any member takes with its
+--      next call; until then its worker may still finish it. The group itself stays: see tributary.coop_drop_group.
 --
 -- Parameters:
 --      queue       - central queue
@@ -61,8 +61,8 @@ $$;
 -- ----------------------------------------------------------------------
 -- Function: tributary.coop_leave(4)
 --
---      The goodbye of a process that was a member. Another process may have its name by now: that one's open batch has another
---      token and is left alone, and an idle member registers again by itself.
+--      Unregisters the member of a process that ends. Another process may have its name by now: that one's open batch has
+--      another token and is left alone, and an idle member registers again by itself.
 --
 -- Parameters:
 --      queue       - central queue

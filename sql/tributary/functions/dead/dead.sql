@@ -1,7 +1,7 @@
 -- ----------------------------------------------------------------------
 -- Function: tributary.dead_matching(1)
 --
---      Ids of the dead events that a filter means. A key that is missing or null filters nothing.
+--      Ids of the dead events that a filter matches. A key that is missing or null matches all.
 --
 -- Parameters:
 --      x_filter    - object: ids (array), queue, shard, type, error (a part of it), older_ms (died longer ago than this),
@@ -25,7 +25,7 @@ returns setof bigint as $$
       and (x_filter->>'queue' is null or d.central_queue = x_filter->>'queue')
       and (x_filter->>'shard' is null or coalesce(d.shard, split_part(d.origin, ':', 1)) = x_filter->>'shard')
       and (x_filter->>'type' is null or d.ev_type = x_filter->>'type')
-      -- The empty text is part of every error; it means none.
+      -- The empty text is part of every error; it matches none here.
       and (x_filter->>'error' is null or x_filter->>'error' <> '' and strpos(d.error, x_filter->>'error') > 0)
       and (x_filter->>'older_ms' is null or d.died_at < now() - (x_filter->>'older_ms')::float8 * interval '1 millisecond')
       and (x_filter->>'kind' is null or d.kind = x_filter->>'kind')
@@ -39,7 +39,7 @@ $$ language sql stable set search_path = pg_catalog, pg_temp;
 --
 -- Parameters:
 --      x_filter    - as of tributary.dead_matching
---      x_limit     - at most so many rows
+--      x_limit     - most rows
 --
 -- Returns:
 --      a row per event; total is how many match in all
@@ -66,7 +66,7 @@ $$ language sql stable set search_path = pg_catalog, pg_temp;
 -- ----------------------------------------------------------------------
 -- Function: tributary.dead_count(2)
 --
---      How many dead events a filter means, and whether they could be handed out again.
+--      How many dead events a filter matches, and whether they could be handed out again.
 --
 -- Parameters:
 --      x_filter    - as of tributary.dead_matching
@@ -98,15 +98,15 @@ $$ language sql stable set search_path = pg_catalog, pg_temp;
 -- ----------------------------------------------------------------------
 -- Function: tributary.dead_page(3)
 --
---      The next dead events that a filter means, the oldest first.
+--      The next dead events that a filter matches, the oldest first.
 --
 -- Parameters:
 --      x_filter    - as of tributary.dead_matching
 --      x_after     - only greater ids
---      x_limit     - at most so many
+--      x_limit     - most rows
 --
 -- Returns:
---      a row per event; is_whole: all bytes of a poison event are there
+--      a row per event; is_whole: all bytes of an event of kind poison are there
 --
 -- Writes:
 --      none

@@ -28,7 +28,7 @@ $$ language sql set search_path = pg_catalog, pg_temp;
 -- ----------------------------------------------------------------------
 -- Function: tributary.dead_expire(3)
 --
---      Deletes dead events of a queue that are old enough, the oldest first: those that were handed out again count from then.
+--      Deletes dead events of a queue that are old enough, the oldest first; the age of those that were handed out again counts from then.
 --
 -- Parameters:
 --      x_queue     - the central queue

@@ -1,8 +1,8 @@
 -- ----------------------------------------------------------------------
 -- Function: tributary.dead_retry(3)
 --
---      Hands dead events out again: each goes back to the group alone, with its id, time, payload and origin, and with all
---      its tries before it. An event whose id already waits there for a retry stays dead.
+--      Hands dead events out again: each goes to the group alone, with its id, time, payload and origin, and with all its
+--      tries again. An event whose id already waits there for a retry stays dead.
 --
 -- Parameters:
 --      x_queue     - central queue
@@ -47,7 +47,7 @@ $$ language plpgsql set search_path = pg_catalog, pg_temp;
 -- ----------------------------------------------------------------------
 -- Function: tributary.dead_raw(1)
 --
---      The bytes of poison events that are still dead and whole.
+--      The bytes of events of kind poison that are still dead and whole.
 --
 -- Parameters:
 --      x_ids       - ids of dead events
@@ -72,7 +72,7 @@ $$ language sql stable set search_path = pg_catalog, pg_temp;
 -- ----------------------------------------------------------------------
 -- Function: tributary.dead_stored(1)
 --
---      Marks poison events as handed out again, in the transaction that stores them.
+--      Marks events of kind poison as handed out again, in the transaction that stores them.
 --
 -- Parameters:
 --      x_ids       - ids of dead events
@@ -104,11 +104,11 @@ $$ language plpgsql set search_path = pg_catalog, pg_temp;
 -- ----------------------------------------------------------------------
 -- Function: tributary.dead_refused(3)
 --
---      Notes that central refused a poison event once more: it stays dead, with the new error.
+--      Notes that central refused an event of kind poison once more: it stays dead, with the new error.
 --
 -- Parameters:
 --      x_id        - id of the dead event
---      x_error     - what central said
+--      x_error     - central's error
 --      x_sqlstate  - its SQLSTATE
 --
 -- Returns:

@@ -1,15 +1,15 @@
 -- ----------------------------------------------------------------------
 -- Function: tributary.dead_sums(3)
 --
---      Dead events summed up, the most first.
+--      Counts of dead events, the largest first.
 --
 -- Parameters:
 --      x_filter    - as of tributary.dead_matching
---      x_by        - error, queue or type. Errors that differ in numbers only are one
---      x_limit     - at most so many rows
+--      x_by        - group by error, queue or type. Errors that differ in numbers only are one
+--      x_limit     - most rows
 --
 -- Returns:
---      a row per sum; queues are those of its events, and total is how many sums there are
+--      a row per count; queues are those of its events, and total is how many rows there are without the limit
 --
 -- Writes:
 --      none

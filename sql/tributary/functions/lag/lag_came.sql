@@ -2,7 +2,7 @@
 -- Function: tributary.lag_came(2)
 --
 --      How many events a second came into a central queue lately, from the ids that were given out since a tick about a minute
---      ago. Ids that were given out to what rolled back count, too.
+--      ago. Ids of transactions that rolled back count, too.
 --
 -- Parameters:
 --      x_queue     - queue_id

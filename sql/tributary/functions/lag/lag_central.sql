@@ -1,10 +1,10 @@
 -- ----------------------------------------------------------------------
 -- Function: tributary.lag_central(2)
 --
---      How far the workers are behind in each central queue. Batches that a member has open are behind too. Nothing behind
---      is said only where no event was found after the group's position; up to 10 000 are counted, more are estimated.
+--      How far the workers are behind in each central queue. Events of batches that a member has open count as behind. The
+--      answer is 0 only where no event was found after the group's position; up to 10 000 are counted, more are estimated.
 --
---      Runs with the rights of whoever installed it: who may only look (pgq_reader) may not read what waits for another try.
+--      Runs with the rights of its owner: a role that may only look (pgq_reader) may not read events that wait for another try.
 --
 -- Parameters:
 --      x_queues    - central queues
@@ -16,16 +16,16 @@
 --      wanted                  - workers wanted; null where there is no pool
 --      running                 - workers that are up in slots that are held now
 --      parked                  - where slots are held and no worker can run in them, and why: `on HOST: SENTENCE`
---      troubled                - where workers run and do not get on, and why: `on HOST: SENTENCE`
---      tried, failed, failure  - of the last events that workers tried, and how the last one failed
---      came                    - events that came in a second, over the last minute or what is known of it, up to five; retried ones
---                                do not count. Null where the queue is too young, or was not ticked for so long
---      handled                 - events that workers have done in a second, over the last minute; null: one of them does not tell
---      batches                 - those that take long: a list of {slot, done, events, seconds}
+--      troubled                - where workers run and make no progress, and why: `on HOST: SENTENCE`
+--      tried, failed, failure  - the last events that workers tried, how many of them failed, and how the last one failed
+--      came                    - events that came in a second, over the last minute, or up to five where ticks are rare; retried
+--                                ones do not count. Null where the queue is too young, or was not ticked for that long
+--      handled                 - events that workers have handled a second, over the last minute; null: one of them does not report it
+--      batches                 - batches that take long: a list of {slot, done, events, seconds}
 --      events_behind, exact    - null where there is no group, or its position's tick is gone
---      seconds_behind          - age of the oldest event that waits, by its own time or by when it was ticked here, whichever
---                                is more; an event that is tried again counts from its tick only
---      position_tick           - where the group stands
+--      seconds_behind          - age of the oldest event that waits, by its own time or by its tick here, whichever is more; an
+--                                event that is tried again counts from its tick only
+--      position_tick           - the group's position
 --      tick_is_gone            - that tick, or one of an open batch, does not exist any more
 --      retrying, dead          - events that wait to be tried again; dead events
 --
@@ -64,7 +64,7 @@ begin
         tick_is_gone := false;
         came := tributary.lag_came(q.queue_id, q.queue_event_seq);
         select p.wanted into wanted from tributary.worker_pool p where p.central_queue = q.name;
-        -- A member that does not tell what runs is taken at its slots.
+        -- For a member that does not report what runs, its slots count.
         select coalesce(sum(least(h.slots, coalesce((m.details -> 'running' ->> q.name)::bigint, h.slots))), 0),
             min('on ' || m.host || ': ' || (m.details -> 'parked' ->> q.name)),
             min('on ' || m.host || ': ' || (m.details -> 'troubled' ->> q.name)),

@@ -71,7 +71,7 @@ $$ language plpgsql stable
 create or replace function tributary.lag_estimate(x_table text, x_from txid_snapshot, x_end txid_snapshot)
 returns bigint as $$
 declare
-    -- Beyond these the rest is taken from the ids alone.
+    -- After this many transactions the rest is estimated from the ids alone.
     c_transactions  constant integer := 500;
     v_open          bigint[] := array(select xip from txid_snapshot_xip(x_from) xip order by xip);
     v_begun         bigint := txid_snapshot_xmax(x_from) - 1;
@@ -90,8 +90,8 @@ begin
             v_txid := v_begun;
         end if;
         continue when not txid_visible_in_snapshot(v_txid, x_end);
-        -- Rows of one transaction lie in the index as they lie in the table: about in the order in which they were written. `between`, because the planner
-        -- drops an order by what is equal to a constant, and with it the direction.
+        -- Rows of one transaction lie in the index as they lie in the table: about in the order in which they were written.
+        -- `between`, because the planner drops an `order by` of what is equal to a constant, and with it the direction.
         execute format('select e.ev_id from %s e where e.ev_txid between $1 and $1 order by e.ev_txid limit 1', x_table)
         into v_first using v_txid;
         continue when v_first is null;

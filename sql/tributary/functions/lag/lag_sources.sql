@@ -1,8 +1,7 @@
 -- ----------------------------------------------------------------------
 -- Function: tributary.lag_sources(0)
 --
---      All sources as central knows them: state, position, and what a mover said last with the ages of that. The server's
---      clock decides how old something is.
+--      All sources as central knows them: state, position, and the last report of a mover with its ages, by the server's clock.
 --
 -- Parameters:
 --      none
@@ -10,11 +9,11 @@
 -- Returns:
 --      a row per source that was not let go
 --      n                       - null where it has no position
---      report_age_s            - since a mover last said anything about it; null: never
---      figures_age_s           - since the figures were seen; null: never
+--      report_age_s            - age of the last report of a mover; null: there is none
+--      figures_age_s           - age of the figures; null: there are none
 --      halted_age_s            - since it was halted; null: it is not
---      state_age_s             - since movers say what one said last; null where that is not known
---      holder                  - host of the mover that holds the shard's lease now; null: nobody does
+--      state_age_s             - how long movers have reported this state; null where that is not known
+--      holder                  - host of the mover that holds the shard's lease now; null: no mover does
 --      freed_age_s             - since the last holder let the lease go; null where it did not
 --
 -- Writes:
@@ -49,5 +48,5 @@ returns table (
     where s.state <> 'retired'
     order by s.shard, s.queue
 $$ language sql stable
-   -- Position tables are never vacuumed, hence hardly known to the planner, who would read them whole.
+   -- Position tables are never vacuumed, so the planner knows little of them and would read them whole.
    set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off;

@@ -1,12 +1,12 @@
 -- ----------------------------------------------------------------------
 -- Function: tributary.store_lag(2)
 --
---      Stores what a mover says of its sources. Where it has not seen one itself, the figures seen last stay as they are.
+--      Stores a mover's report of its sources. Where the mover has no figures of one, the last ones stay.
 --
 -- Parameters:
 --      x_mover     - the mover's host
 --      x_figures   - json array of {source, age_s, state, reason, events_behind, exact, seconds_behind, last_tick, provider};
---                    age_s is how long ago the figures were seen, null where never: the server's clock decides, not the
+--                    age_s is the age of the figures, null where there are none: times are by the server's clock, not the
 --                    mover's
 --
 -- Returns:
@@ -29,7 +29,7 @@ begin
         f.seconds_behind, f.last_tick, f.provider, now()
     from jsonb_to_recordset(x_figures) as f (source integer, age_s double precision, state text, reason text,
         events_behind bigint, exact boolean, seconds_behind double precision, last_tick bigint, provider text)
-    -- A source that was let go meanwhile is not an error of the others.
+    -- A source that was let go meanwhile must not fail the others.
     where exists (select from tributary.source s where s.id = f.source)
     order by f.source
     on conflict (source) do update set

@@ -1,11 +1,11 @@
 -- ----------------------------------------------------------------------
 -- Function: tributary.lease_beat(8)
 --
---      A member's heartbeat, once a second: renews all its leases by one update of its own row, lets some go, takes others.
+--      A member's beat, once a second: renews all its leases by one update of its own row, lets some go, takes others.
 --
 --      A resource that was never held or was let go is taken at once. One whose holder is silent is taken only by a member
---      whose own beats were unbroken for one full ttl: if central stalls, everybody's beats break, and nobody expires.
---      The server's clock decides. A member that comes back after its time finds what nobody took, as new terms.
+--      whose own beats were unbroken for one full ttl: if central stalls, all beats break, and no member expires.
+--      The server's clock decides. A member that comes back after its time gets what no other took, as new terms.
 --
 -- Parameters:
 --      member      - random id of the process
@@ -15,7 +15,7 @@
 --      ttl         - how long the leases last without a beat
 --      wanted      - resources to take, the most wanted first
 --      release     - resources to let go
---      max_new     - at most so many are taken by this call
+--      max_new     - most resources that this call may take
 --
 -- Returns:
 --      one row per lease held now
@@ -53,7 +53,7 @@ declare
     v_starts    timestamptz[] := '{}';
     v_holders   uuid[] := '{}';
 begin
-    -- A taker of our leases holds this lock: after it we see what it took.
+    -- A member that takes leases of ours holds this lock: after it we see what it took.
     select * into v_me from tributary.member m where m.id = v_id for update;
     v_now := clock_timestamp();
     if v_me.id is null then
@@ -92,7 +92,7 @@ begin
 
     if cardinality(wanted) > 0 and max_new > 0
        and exists (select from tributary.lease_candidates(v_id, wanted, v_since <= v_now - v_ttl)) then
-        -- Takers one after the other, for milliseconds: none deadlocks with another, and each sees what the last one took.
+        -- Members take leases one after the other, for milliseconds: no deadlocks, and each sees what the last one took.
         lock table tributary.lease_turn in exclusive mode;
         for v_row in
             select c.* from tributary.lease_candidates(v_id, wanted, v_since <= v_now - v_ttl) c
@@ -101,7 +101,7 @@ begin
         loop
             exit when max_new <= 0;
             if v_row.holder is not null then
-                -- Its beat may be just arriving: then the row is locked, or renewed.
+                -- The holder's beat may arrive at this moment: then the row is locked, or renewed.
                 perform 1 from tributary.member m where m.id = v_row.holder for update skip locked;
                 if not found and exists (select from tributary.member m where m.id = v_row.holder) then
                     continue;
@@ -136,10 +136,10 @@ $$;
 -- ----------------------------------------------------------------------
 -- Function: tributary.lease_candidates(3)
 --
---      Which of the resources a member wants it may take now.
+--      Those of the resources wanted by a member that it may take now.
 --
 -- Parameters:
---      member      - who wants them
+--      member      - id of the member
 --      wanted      - resources, the most wanted first
 --      may_adopt   - its beats were unbroken for long enough to judge others
 --
@@ -164,14 +164,14 @@ as $$
     left join tributary.member m on m.id = t.holder
     where t.holder is null
         or may_adopt and t.holder <> member
-            -- Further ahead than its ttl it cannot be, unless the clock was set back: a living holder mends that with its next beat.
+            -- `until` cannot be further ahead than the ttl, unless the clock was set back: a living holder corrects that with its next beat.
             and (m.id is null or m.until < clock_timestamp() or m.until > clock_timestamp() + m.ttl)
 $$;
 
 -- ----------------------------------------------------------------------
 -- Function: tributary.lease_leave(1)
 --
---      A member's last word: lets go of everything. Its row stays for a day, so that others see since when its host is without.
+--      Ends a member: lets go of all its leases. Its row stays for a day, so that others see how long its host has had none.
 --
 -- Parameters:
 --      member  - id
@@ -203,7 +203,7 @@ $$;
 -- ----------------------------------------------------------------------
 -- Function: tributary.lease_standings(2)
 --
---      What a member needs to know to judge its share: who is there, and who holds what.
+--      What a member needs to compute its share: the members, and the leases that they hold.
 --
 -- Parameters:
 --      kind        - members of this kind

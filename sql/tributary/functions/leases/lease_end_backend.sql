@@ -8,7 +8,7 @@
 --      backend_start   - when it began, which tells it from a later one with the same pid
 --
 -- Returns:
---      true - it was told to end
+--      true - it was asked to end
 --
 -- Writes:
 --      none
@@ -29,8 +29,8 @@ $$;
 -- ----------------------------------------------------------------------
 -- Function: tributary.member_key(1)
 --
---      The key of the advisory lock that ties backends to a member. The number, TRIB in ASCII, keeps it apart from the keys of
---      other programs that hash the same text. Simple enough for the planner to put it into its caller.
+--      The key of the advisory lock that ties backends to a member. The number, TRIB in ASCII, makes it differ from the keys of
+--      other programs that hash the same text. Simple enough for the planner to inline it.
 --
 -- Parameters:
 --      member  - id
@@ -54,8 +54,8 @@ $$;
 -- ----------------------------------------------------------------------
 -- Function: tributary.member_hold(1)
 --
---      Ties the current transaction to a member: whoever takes over one of its leases ends this backend, so that a process
---      frozen in its COPY holds up nobody. The tie is a transaction-level advisory lock, hence safe behind a pooler.
+--      Ties the current transaction to a member: a member that takes over one of its leases ends this backend, so that a
+--      process frozen in its COPY does not hold up others. The tie is a transaction-level advisory lock, hence safe behind a pooler.
 --
 -- Parameters:
 --      member  - id
@@ -74,7 +74,7 @@ returns void
 language sql
 set search_path = pg_catalog, pg_temp
 as $$
-    -- Never waits: anybody may hold an advisory lock, and without the tie positions still decide.
+    -- Never waits: any role may hold an advisory lock, and without the tie positions still decide.
     select pg_try_advisory_xact_lock_shared(tributary.member_key(member))
 $$;
 
@@ -89,7 +89,7 @@ $$;
 --      backend_start   - of its beats
 --
 -- Returns:
---      how many were told to end
+--      how many backends were ended
 --
 -- Writes:
 --      none

@@ -6,7 +6,7 @@
 -- Parameters:
 --      queue   - central queue
 --      n       - how many; 0 parks it
---      by      - who says so, for people
+--      by      - who sets it, for people
 --
 -- Returns:
 --      how many are wanted now
@@ -72,7 +72,7 @@ $$;
 -- ----------------------------------------------------------------------
 -- Function: tributary.worker_pool_sync(2)
 --
---      Tells the number in the file that is being installed. If it is another one than before, it wins over an override; else
+--      Stores the number in the file that is being installed. If it differs from the one before, it replaces an override; else
 --      the override stays. Hosts that start do not call it: one with an old file would change the numbers of all.
 --
 -- Parameters:

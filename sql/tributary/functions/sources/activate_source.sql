@@ -1,7 +1,7 @@
 -- ----------------------------------------------------------------------
 -- Function: tributary.activate_source(1)
 --
---      Lets a halted source move again, once its position has been repaired.
+--      Makes a halted source active again, once its position has been repaired.
 --
 -- Parameters:
 --      x_source    - id of the source

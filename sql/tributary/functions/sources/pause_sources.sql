@@ -1,12 +1,12 @@
 -- ----------------------------------------------------------------------
 -- Function: tributary.pause_sources(2)
 --
---      Pauses sources: movers read nothing more of them, within about a second. One that is paused already keeps its time,
---      and its reason unless another one is given.
+--      Pauses sources: movers stop reading them within about a second. A source that is paused already keeps its time, and
+--      its reason unless another one is given.
 --
 -- Parameters:
 --      x_sources   - ids
---      x_reason    - why, for people; null: not said
+--      x_reason    - why, for people; null: none
 --
 -- Returns:
 --      ids of those that were paused now
@@ -33,7 +33,7 @@ $$ language plpgsql set search_path = pg_catalog, pg_temp;
 -- ----------------------------------------------------------------------
 -- Function: tributary.resume_sources(1)
 --
---      Lets paused sources go on. A halted one stays as it is: only a repair may let it go on.
+--      Ends the pause of sources. A halted source stays halted: only a repair activates it.
 --
 -- Parameters:
 --      x_sources   - ids

@@ -1,8 +1,8 @@
 -- ----------------------------------------------------------------------
 -- Function: tributary.register_sources(2)
 --
---      Makes sources known before anything is registered on their shard. A source that is there already keeps its state and
---      its position; one that was let go (retired) begins anew, without its old positions.
+--      Stores sources before anything is registered on their shard. A source that is there already keeps its state and its
+--      position; one that was let go (retired) begins anew, without its old positions.
 --
 -- Parameters:
 --      x_shard     - name of the shard

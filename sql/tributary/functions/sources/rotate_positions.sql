@@ -4,14 +4,14 @@
 --      Empties the older of the two position tables by TRUNCATE and makes it the current one, in two calls. The first one
 --      carries over the newest position of every source that only the older table holds, beside all commits. A later one
 --      finds nothing left to carry over and empties the table: the lock that keeps commits out is held for a moment,
---      however much the table holds, and who began to read before that finds each source in the other table.
+--      however much the table holds, and a reader that began before that finds each source in the other table.
 --
 -- Parameters:
---      x_period    - how old the last switch must be; so long at least the history of fingerprints reaches back
+--      x_period    - how old the last switch must be; the history of fingerprints reaches back at least this long
 --
 -- Returns:
---      true where it switched; false where it is not due, where it has carried positions over, or where somebody is in the
---      way (then it is to be called again later)
+--      true where it switched; false where it is not due, where it has carried positions over, or where a commit holds the
+--      lock (then it is to be called again later)
 --
 -- Writes:
 --      tributary.position_0, tributary.position_1, tributary.position_table
@@ -51,7 +51,7 @@ begin
     if v_carried > 0 then
         return false;
     end if;
-    -- Exclusive, but never waited for: a commit in progress holds it shared, and who waits would hold up all commits.
+    -- Exclusive, but never waited for: a commit in progress holds it shared, and a waiting lock would hold up all commits.
     begin
         lock table tributary.position_table in share row exclusive mode nowait;
         execute format('lock table tributary.position_%s in access exclusive mode nowait', 1 - v_current);
@@ -63,5 +63,5 @@ begin
     return true;
 end;
 $$ language plpgsql
-   -- Position tables are never vacuumed, hence hardly known to the planner, who would read them whole.
+   -- Position tables are never vacuumed, so the planner knows little of them and would read them whole.
    set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off;

@@ -5,7 +5,7 @@
 --
 -- Parameters:
 --      x_shard     - name of the shard, by the file
---      x_database  - what the database says of itself
+--      x_database  - identity of the database, see src/shards/identity.ts
 --
 -- Returns:
 --      one row
@@ -36,7 +36,7 @@ $$ language sql stable set search_path = pg_catalog, pg_temp;
 --
 -- Parameters:
 --      x_shard     - name of the shard
---      x_database  - what the database says of itself
+--      x_database  - identity of the database
 --
 -- Returns:
 --      true where that is another one than was noted
@@ -62,9 +62,9 @@ $$ language plpgsql set search_path = pg_catalog, pg_temp;
 -- ----------------------------------------------------------------------
 -- Function: tributary.rename_shard(2)
 --
---      Gives a shard another name, with all its sources and their positions: nothing is moved again. Origins that are in
---      central keep the old name; what is moved from now on has the new one. Sources of the new name that were let go make
---      room.
+--      Gives a shard another name, with all its sources and their positions: no event is moved again. Origins that are in
+--      central keep the old name; events that are moved from now on get the new one. Sources of the new name that were let
+--      go are deleted.
 --
 -- Parameters:
 --      x_old       - its name until now
@@ -84,7 +84,7 @@ returns integer as $$
 declare
     v_renamed   integer;
 begin
-    -- Installs, and rotations of the positions, take turns with it.
+    -- Takes turns with installs, and with rotations of the positions.
     lock table tributary.position_table in row exclusive mode;
     lock table tributary.source_turn in exclusive mode;
     if not exists (select from tributary.source s where s.shard = x_old and s.state <> 'retired') then
@@ -103,7 +103,7 @@ begin
     from (select 1) one
     left join tributary.shard o on o.name = x_old;
     delete from tributary.shard s where s.name = x_old;
-    -- Who holds it lets go when it finds no source under that name; nobody has to wait for it.
+    -- A mover that holds the lease lets go when it finds no source under that name; nothing has to wait for it.
     delete from tributary.term t where t.resource = 'shard:' || x_old and t.holder is null;
     return v_renamed;
 end;

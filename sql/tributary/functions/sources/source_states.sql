@@ -1,8 +1,8 @@
 -- ----------------------------------------------------------------------
 -- Function: tributary.source_states(1)
 --
---      What operators and install have changed: the sources on some shards that are not simply active. Asked every second,
---      so it says nothing of the many that are.
+--      The sources on some shards that are not simply active, because an operator or install has changed them. Called every
+--      second, so it leaves out the many that are active.
 --
 -- Parameters:
 --      x_shards    - names of shards

@@ -31,5 +31,5 @@ returns table (
     where s.shard = any (x_shards) and s.state <> 'retired'
     order by s.shard, s.queue
 $$ language sql stable
-   -- Position tables are never vacuumed, hence hardly known to the planner, who would read them whole.
+   -- Position tables are never vacuumed, so the planner knows little of them and would read them whole.
    set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off;
