@@ -1,4 +1,4 @@
-// What happens in a mover, for those who watch: logs, metrics, tests. Nothing here logs by itself.
+// What happens in a mover, for logs, metrics and tests. Nothing here logs by itself.
 import type { DividedWindow } from './windows/divided-window.ts';
 
 export type MoverOccurrence =
@@ -37,7 +37,7 @@ export type MoverOccurrence =
       readonly kind: 'condemned';
       readonly shard: string;
       readonly queue: string;
-      /** Who does not take it: central, or the shard, which cannot read it out. */
+      /** Which database refuses it: central, or the shard, which cannot read it. */
       readonly by: 'central' | 'shard';
       readonly origin: string | undefined;
       readonly error: string;
