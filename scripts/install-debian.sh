@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Installs what `npm run test:provider` and the compatibility tests need besides npm: PostgreSQL 15 with the real pgq
-# extension, its ticker, the Python client and a pooler. Does nothing where all of it is there. For Debian and Ubuntu.
+# extension, its ticker, the Python client and a pooler; and promtool, which comes with Prometheus. Does nothing where all of it is there. For Debian and Ubuntu.
 set -eu
 
-packages='postgresql-15 postgresql-15-pgq3 pgqd python3-pgq pgbouncer'
+packages='postgresql-15 postgresql-15-pgq3 pgqd python3-pgq pgbouncer prometheus'
 
 missing=''
 for package in $packages; do
@@ -26,6 +26,6 @@ $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-
 
 # The packages start services of their own, which the tests neither want nor use.
 case "$missing " in *postgresql-15\ *) $as_root pg_ctlcluster 15 main stop --force 2>/dev/null || true ;; esac
-for service in pgqd pgbouncer; do
+for service in pgqd pgbouncer prometheus; do
   case $missing in *"$service"*) $as_root service "$service" stop >/dev/null 2>&1 || true ;; esac
 done

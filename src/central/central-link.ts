@@ -108,7 +108,7 @@ export class CentralLink {
 }
 
 /** Gives errors about central as a whole a sentence that names it; an error with an SQLSTATE keeps it for the caller to decide by. */
-function centralError(error: unknown): unknown {
+export function centralError(error: unknown): unknown {
   if (error instanceof TributaryError || kindOf(error) === 'internal') return error;
   if (sqlstateOf(error) !== undefined && kindOf(error) !== 'misconfigured') return error;
   return new TributaryError(sentenceFor(error, 'Central'), {

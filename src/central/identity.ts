@@ -10,7 +10,7 @@ export interface Identity {
 }
 
 /** @throws misconfigured where central is not installed, or belongs to an installation of another name. */
-export async function readIdentity(link: CentralLink, name: string): Promise<Identity> {
+export async function readIdentity(link: Pick<CentralLink, 'query'>, name: string): Promise<Identity> {
   let rows: { id: string; name: string }[];
   try {
     rows = await link.query<{ id: string; name: string }>(

@@ -111,6 +111,11 @@ export interface Recycle {
   readonly ageMs?: number;
 }
 
+export interface HttpAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
 export interface Config {
   /** Absolute path of the file. */
   readonly file: string;
@@ -126,7 +131,16 @@ export interface Config {
     readonly wholeEvents: number;
     readonly adoptAfterMs: number;
   };
-  readonly http?: { readonly host: string; readonly port: number; readonly token?: string };
+  readonly metrics: {
+    /** Series for each source as well. */
+    readonly perSource: boolean;
+  };
+  /** What is served over HTTP, and where; absent: nothing, unless the command says so. */
+  readonly http?: HttpAddress & {
+    readonly token?: string;
+    /** In front of every path, without a slash at its end; absent: none. */
+    readonly base?: string;
+  };
 }
 
 /** One mistake (or warning): where it is, what is wrong, and what would be right. */

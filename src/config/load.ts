@@ -5,7 +5,7 @@ import { dirname, resolve } from 'node:path';
 import type { Config, Database, Problem, Queue, Shard } from './config.ts';
 import { ACCESS_KEYS, compact, readAccess, readCentral } from './sections/database.ts';
 import { readQueues } from './sections/queues.ts';
-import { readHttp, readMover, readName } from './sections/settings.ts';
+import { readHttp, readMetrics, readMover, readName } from './sections/settings.ts';
 import { placeKey, readShards } from './sections/shards.ts';
 import { whyUnreadable } from './sections/tls.ts';
 import { parseYaml } from './syntax.ts';
@@ -27,7 +27,7 @@ export interface LoadOptions {
   readonly cwd?: string;
 }
 
-const KEYS = ['name', 'central', 'shards', 'defaults', 'queues', 'mover', 'http'];
+const KEYS = ['name', 'central', 'shards', 'defaults', 'queues', 'mover', 'http', 'metrics'];
 
 /** @param path as the user wrote it: problems name the file like that. */
 export function loadConfig(
@@ -93,9 +93,10 @@ function readRoot(root: Value): Omit<Config, 'file' | 'hash'> | undefined {
   const queuesValue = section.require('queues', 'each central queue under `queues:`');
   const queues = queuesValue === undefined ? [] : readQueues(queuesValue, keepMs);
   const http = readHttp(section.get('http'));
+  const metrics = readMetrics(section.get('metrics'));
   if (central === undefined) return undefined;
   if (shardsValue !== undefined) reportLoop(shardsValue, { central, shards, queues });
-  return compact({ name, central, shards, queues, mover, http });
+  return compact({ name, central, shards, queues, mover, metrics, http });
 }
 
 /** A queue that is its own source would be moved into itself for ever. */

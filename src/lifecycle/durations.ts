@@ -2,7 +2,9 @@
 // counts as old. In milliseconds (`…Ms`) or seconds (`…Seconds`); pairs `{ firstMs, maxMs }` are backoffs.
 // Read them through `TIMING` (timing.ts): a test may shorten single ones.
 // What users may set (leases apart, `adopt_after`, `attempts`, timeouts of handlers) has its default in `config/`. Durations
-// inside SQL are in `sql/`.
+// inside SQL are in `sql/`. Of commands and of what is served they are beside it, in outer-durations.ts.
+
+import { COMMAND_DURATIONS, HTTP_DURATIONS } from './outer-durations.ts';
 
 export const DURATIONS = {
   connections: {
@@ -267,6 +269,7 @@ export const DURATIONS = {
     /** Time for calls of a free handler to return after the worker has to stop; the process is killed a little later. */
     freeGraceMs: 1_000,
   },
+  http: HTTP_DURATIONS,
   install: {
     /** Between tries of a step, where another transaction changed the same rows at once. */
     collisions: { firstMs: 40, maxMs: 1_000 },
@@ -275,26 +278,5 @@ export const DURATIONS = {
     /** A larger skew of clocks is warned of: times in lag and logs are hard to read then; nothing else rests on clocks. */
     clockSkewMs: 5_000,
   },
-  commands: {
-    /** One commit of `dead retry`. */
-    deadRetryMs: 60_000,
-    /** Two signals closer together are one press of a key that came by two ways. */
-    samePressMs: 1_000,
-    /** How long a command may take to end after the second signal. */
-    letGoMs: 2_000,
-    /** How long it may take to stop after the program that forked us is gone. */
-    orphanMs: 5_000,
-    /** Before a mover that died is started again. */
-    moverCrashes: { firstMs: 500, maxMs: 10_000 },
-    /** A mover that lived this long did not die of its start. */
-    moverSteadyMs: 10_000,
-    /** What a mover gets to commit what it has read. */
-    moverDrainMs: 20_000,
-    /** `lag --watch` draws anew. */
-    watchEveryMs: 1_000,
-    /** A shard that does not answer must not hold up the picture. */
-    watchPatienceMs: 800,
-    /** `reload` looks whether all have been replaced. */
-    reloadAskMs: 200,
-  },
+  commands: COMMAND_DURATIONS,
 } as const;

@@ -12,6 +12,9 @@ export interface Loop {
   abandon(): void;
 }
 
+/** What is looked at of a loop. */
+export type SeenLoop = Pick<Loop, 'name' | 'turns'>;
+
 export interface WatchdogOptions {
   readonly onStill: (loop: Loop, stillMs: number) => void;
   /** Longer than any wait within a turn. */
@@ -53,6 +56,11 @@ export class Watchdog {
     this.#watched.add(watched);
     this.#timer ??= setInterval(() => this.#look(), this.#stillMs / LOOKS).unref();
     return () => this.#forget(watched);
+  }
+
+  /** All that are watched. */
+  get loops(): readonly Loop[] {
+    return [...this.#watched].map(({ loop }) => loop);
   }
 
   #look(): void {

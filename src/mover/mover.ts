@@ -12,10 +12,10 @@ import type { Service } from '../lifecycle/service.ts';
 import { ServiceSet, type WatchedService } from '../lifecycle/service-set.ts';
 import { TIMING } from '../lifecycle/timing.ts';
 import { untilAborted } from '../lifecycle/wait.ts';
-import { Watchdog } from '../lifecycle/watchdog.ts';
+import { type SeenLoop, Watchdog } from '../lifecycle/watchdog.ts';
 import { consumerName, shardResource } from '../queue/names.ts';
 import { CentralTicker } from '../upkeep/central-ticker.ts';
-import { CentralUpkeep } from '../upkeep/central-upkeep.ts';
+import { CENTRAL_RESOURCE, CentralUpkeep } from '../upkeep/central-upkeep.ts';
 import { CentralSync } from './central-sync.ts';
 import { type MoverContext, newContext } from './context.ts';
 import { Gatherers } from './gather/gatherers.ts';
@@ -31,7 +31,7 @@ export interface MoverOptions {
   readonly host: string;
   readonly version?: string;
   readonly onOccurrence: OnMoverOccurrence;
-  /** A loop that takes no turn for this long is begun anew; default: longer than any wait in it. */
+  /** A loop that takes no turn for so long is begun anew; default: what no wait in it can last. */
   readonly stillMs?: number;
 }
 
@@ -48,7 +48,7 @@ export class Mover implements Service {
   readonly #watchdog: Watchdog;
   /** By the resource whose lease it needs: a shard's loop, central's upkeep. */
   readonly #leased: ServiceSet<ShardLoop | CentralUpkeep>;
-  /** By name: services that a mover runs whatever leases it holds. */
+  /** By its name: what a mover has whatever it holds. */
   readonly #own: ServiceSet<WatchedService>;
   readonly #stopped = new AbortController();
   #context: MoverContext | undefined;
@@ -77,7 +77,7 @@ export class Mover implements Service {
     this.#gatherers = this.#newGatherers();
   }
 
-  /** The member id under which it holds leases. */
+  /** As whom it holds leases. */
   get memberId(): string {
     return this.#member.id;
   }
@@ -85,6 +85,22 @@ export class Mover implements Service {
   /** The shards that are being moved. */
   get shards(): readonly ShardLoop[] {
     return this.#leased.services.filter((service) => service instanceof ShardLoop);
+  }
+
+  /** Whether it looks after central now, as far as it can be sure. */
+  get holdsCentral(): boolean {
+    const keeper = this.#own.get(KEEPER) as ReturnType<typeof newShardLeases> | undefined;
+    return keeper?.holds(CENTRAL_RESOURCE) ?? false;
+  }
+
+  /** Memory for events under way; undefined before it has begun. */
+  get budget(): MoverContext['budget'] | undefined {
+    return this.#context?.budget;
+  }
+
+  /** All its loops, for those who look whether they turn. */
+  get loops(): readonly SeenLoop[] {
+    return this.#watchdog.loops;
   }
 
   /**
@@ -203,7 +219,7 @@ export class Mover implements Service {
     const { shard, queue } = source;
     const reason = `Source ${shard}:${queue} is halted: ${what}. \`tributary repair ${shard}:${queue} --dry-run\` shows the ways on.`;
     source.halt(reason);
-    this.#onOccurrence({ kind: 'source-halted', shard, queue, reason });
+    this.#onOccurrence({ kind: 'source-halted', shard, queue, code, reason });
     this.#control.link
       .use((central) => haltSource(central, source.id, { code, reason }))
       .catch((error: unknown) => this.#centralTrouble(error));

@@ -1,4 +1,5 @@
-// What happens in a mover, for logs, metrics and tests. Nothing here logs by itself.
+// What happens in a mover, for those who watch: logs, metrics, tests. Nothing here logs by itself.
+import type { HaltCode } from '../errors/codes.ts';
 import type { DividedWindow } from './windows/divided-window.ts';
 
 export type MoverOccurrence =
@@ -31,13 +32,14 @@ export type MoverOccurrence =
       readonly kind: 'source-halted';
       readonly shard: string;
       readonly queue: string;
+      readonly code: HaltCode;
       readonly reason: string;
     }
   | {
       readonly kind: 'condemned';
       readonly shard: string;
       readonly queue: string;
-      /** Which database refuses it: central, or the shard, which cannot read it. */
+      /** Who does not take it: central, or the shard, which cannot read it out. */
       readonly by: 'central' | 'shard';
       readonly origin: string | undefined;
       readonly error: string;

@@ -62,10 +62,16 @@ export class Connection {
     }
   }
 
+  /** Over a client that is not connected yet, by whoever connects it and ends it. */
+  static over(client: pg.Client, { channelBinding }: Database, owner: string | undefined): Connection {
+    const connection = new Connection(client, owner);
+    if (channelBinding === 'require') refuseUnbound(client, connection);
+    return connection;
+  }
+
   static async #open(database: Database, options: ConnectOptions): Promise<Connection> {
     const client = new pg.Client(clientConfig(database, options));
-    const connection = new Connection(client, options.owner);
-    if (database.channelBinding === 'require') refuseUnbound(client, connection);
+    const connection = Connection.over(client, database, options.owner);
     const giveUp = () => connection.destroy();
     options.signal?.addEventListener('abort', giveUp, { once: true });
     try {

@@ -61,6 +61,21 @@ export const toWorker = z.discriminatedUnion('type', [
   z.object({ type: z.literal('abort') }),
 ]);
 
+/** Upper ends of the buckets in which calls of a handler are counted, in ms. */
+export const CALL_BUCKET_ENDS_MS: readonly number[] = [
+  ...[0.1, 0.25, 0.5, 1, 2.5, 5, 10, 25, 50, 100, 250, 500],
+  ...[1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000],
+];
+
+/** What was counted since the pulse before: events by what became of them, and calls of the handler by how long they took. */
+const counted = z.object({
+  done: z.number(),
+  putOff: z.number(),
+  dead: z.number(),
+  /** One count for each bucket and one for what is above all; the sum in seconds. */
+  calls: z.object({ counts: z.array(z.number()), sum: z.number() }),
+});
+
 /** How many of the last events that were tried have failed. */
 const tried = z.object({ tried: z.number(), failed: z.number(), error: z.string().optional() });
 
@@ -97,13 +112,14 @@ export const toPrimary = z.discriminatedUnion('type', [
   /** Nothing to do. */
   z.object({ type: z.literal('idle') }),
   /** The process ends itself now, in order. */
-  z.object({ type: z.literal('ending') }),
+  z.object({ type: z.literal('ending'), counted: counted.optional() }),
   /** Once a second: the process is not blocked. `stalledMs`: how long it has made no progress although there was work. */
   z.object({
     type: z.literal('pulse'),
     rssBytes: z.number(),
     stalledMs: z.number(),
     recent: tried.optional(),
+    counted: counted.optional(),
     /** A sentence while nothing succeeds. */
     heldBack: z.string().optional(),
     progress: z.object({ done: z.number(), events: z.number().optional() }).optional(),
@@ -111,6 +127,7 @@ export const toPrimary = z.discriminatedUnion('type', [
 ]);
 
 export type TriedEvents = z.infer<typeof tried>;
+export type CountedEvents = z.infer<typeof counted>;
 export type FatalCall = z.infer<typeof suspect>;
 export type StartMessage = z.infer<typeof start>;
 export type ToWorker = z.infer<typeof toWorker>;

@@ -4,41 +4,54 @@ import { hostname } from 'node:os';
 import type { Command } from 'commander';
 import { chooseHost } from '../../config/sections/host.ts';
 import { counted } from '../../errors/words.ts';
+import { moverPart } from '../../http/parts.ts';
 import { packageVersion } from '../../lifecycle/package-root.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
 import { Mover } from '../../mover/mover.ts';
+import { MoverMetrics } from '../../observability/metrics/of-mover.ts';
 import { logMover } from '../../observability/mover-log.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT, Exit } from '../exit.ts';
+import { addHttpOptions, type HttpOptions, whileServing } from '../serving.ts';
 import { tellMember } from './start/member-word.ts';
+import { tellShown } from './start/shown-word.ts';
 
 export function register(program: Command, context: CliContext): void {
-  program
+  const command = program
     .command('mover')
     .description('moves the shards of this host until SIGTERM')
-    .option('--host <name>', 'the host whose shards are moved; default: the name of this machine')
-    .action(async ({ host }: { host?: string }) => {
-      const config = await context.loadConfig();
-      const choice = chooseHost(config, host, hostname());
-      if (choice.problem !== undefined) throw new Exit(EXIT.wrong, choice.problem);
-      const mover = new Mover({
-        config,
+    .option('--host <name>', 'the host whose shards are moved; default: the name of this machine');
+  addHttpOptions(command).action(async ({ host, ...options }: { readonly host?: string } & HttpOptions) => {
+    const config = await context.loadConfig();
+    const choice = chooseHost(config, host, hostname());
+    if (choice.problem !== undefined) throw new Exit(EXIT.wrong, choice.problem);
+    const metrics = new MoverMetrics(config.queues.map(({ name }) => name));
+    const log = logMover(context.log);
+    const mover = new Mover({
+      config,
+      host: choice.host,
+      version: packageVersion(),
+      onOccurrence: (occurrence) => {
+        log(occurrence);
+        metrics.hear(occurrence);
+      },
+    });
+    context.signal.addEventListener('abort', () => void mover.stop(), { once: true });
+    if (context.signal.aborted) return;
+    context.log.info(
+      {
+        shards: choice.shards.length,
+        installation: config.name,
         host: choice.host,
         version: packageVersion(),
-        onOccurrence: logMover(context.log),
-      });
-      context.signal.addEventListener('abort', () => void mover.stop(), { once: true });
-      if (context.signal.aborted) return;
-      context.log.info(
-        {
-          shards: choice.shards.length,
-          installation: config.name,
-          host: choice.host,
-          version: packageVersion(),
-        },
-        `moving ${counted(choice.shards.length, 'shard')} of host ${choice.host}`,
-      );
-      tellMember(mover.memberId);
-      await mover.run();
-      context.log.info('stopped: all that was read has been committed');
-    });
+      },
+      `moving ${counted(choice.shards.length, 'shard')} of host ${choice.host}`,
+    );
+    tellMember(mover.memberId);
+    const part = moverPart(mover, metrics);
+    setInterval(() => tellShown(part), TIMING.http.tellEveryMs).unref();
+    const duties = { host: choice.host, movesShards: true, queues: [] };
+    await whileServing(context, { config, options, duties, parts: [part] }, () => mover.run());
+    context.log.info('stopped: all that was read has been committed');
+  });
 }

@@ -9,12 +9,15 @@ import { chooseHost } from '../../config/sections/host.ts';
 import { sentenceFor } from '../../errors/sentence.ts';
 import { kindOf } from '../../errors/sqlstate.ts';
 import { counted } from '../../errors/words.ts';
+import { type Part, processPart, workersPart } from '../../http/parts.ts';
 import { packageVersion } from '../../lifecycle/package-root.ts';
 import type { Service } from '../../lifecycle/service.ts';
+import { WorkerMetrics } from '../../observability/metrics/of-workers.ts';
 import { logWorkers } from '../../observability/worker-log.ts';
 import { WorkerPool } from '../../workers/primary/pool.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT, Exit } from '../exit.ts';
+import { addHttpOptions, type HttpOptions, whileServing } from '../serving.ts';
 import { ForkedMover, type MoverDeath } from './start/forked-mover.ts';
 
 /** What `start` runs: it drains, or ends without waiting for anything. */
@@ -25,44 +28,45 @@ interface Supervised extends Service {
 }
 
 export function register(program: Command, context: CliContext): void {
-  program
+  const command = program
     .command('start')
     .description('moves the shards of this host and runs its share of the workers until SIGTERM')
-    .option('--host <name>', 'the host whose shards are moved; default: the name of this machine')
-    .action(async ({ host }: { host?: string }) => {
-      const config = await context.loadConfig();
-      const choice = chooseHost(config, host, hostname());
-      if (choice.problem !== undefined) throw new Exit(EXIT.wrong, choice.problem);
-      const { signal, hardSignal, log } = context;
-      // Here, before two processes report the same.
-      await mustBeInstalled(config, log);
-      const services: Supervised[] = [
-        newMover(config, choice.host, context),
-        ...newWorkers(config, choice.host, context),
-      ];
-      const all = (act: (service: Supervised) => Promise<void>) => () => void services.map(act);
-      signal.addEventListener(
-        'abort',
-        all((service) => service.stop()),
-        { once: true },
-      );
-      hardSignal.addEventListener(
-        'abort',
-        all((service) => service.stopNow()),
-        { once: true },
-      );
-      context.onHangUp?.(() => {
-        for (const service of services) service.renew?.();
-      });
-      if (signal.aborted) return;
-      const { shards } = choice;
-      log.info(
-        { shards: shards.length },
-        `starting: ${counted(shards.length, 'shard')} of host ${choice.host}`,
-      );
-      await runTogether(services);
-      log.info('stopped: what was read is committed, what was handed out is finished or goes to another');
+    .option('--host <name>', 'the host whose shards are moved; default: the name of this machine');
+  addHttpOptions(command).action(async ({ host, ...options }: { readonly host?: string } & HttpOptions) => {
+    const config = await context.loadConfig();
+    const choice = chooseHost(config, host, hostname());
+    if (choice.problem !== undefined) throw new Exit(EXIT.wrong, choice.problem);
+    const { signal, hardSignal, log } = context;
+    // Here, before two processes report the same.
+    await mustBeInstalled(config, log);
+    const mover = newMover(config, choice.host, context);
+    const workers = newWorkers(config, choice.host, context);
+    const services: Supervised[] = [mover, ...(workers === undefined ? [] : [workers.pool])];
+    const all = (act: (service: Supervised) => Promise<void>) => () => void services.map(act);
+    signal.addEventListener(
+      'abort',
+      all((service) => service.stop()),
+      { once: true },
+    );
+    hardSignal.addEventListener(
+      'abort',
+      all((service) => service.stopNow()),
+      { once: true },
+    );
+    context.onHangUp?.(() => {
+      for (const service of services) service.renew?.();
     });
+    if (signal.aborted) return;
+    const { shards } = choice;
+    log.info(
+      { shards: shards.length },
+      `starting: ${counted(shards.length, 'shard')} of host ${choice.host}`,
+    );
+    const parts = [processPart('start'), mover.shown, ...(workers === undefined ? [] : [workers.part])];
+    const duties = { host: choice.host, movesShards: true, queues: workers?.queues ?? [] };
+    await whileServing(context, { config, options, duties, parts }, () => runTogether(services));
+    log.info('stopped: what was read is committed, what was handed out is finished or goes to another');
+  });
 }
 
 async function mustBeInstalled(config: Config, log: CliContext['log']): Promise<void> {
@@ -95,18 +99,29 @@ function describe({ code, signal, restartMs }: MoverDeath): string {
   return `the mover died (${how}); the next one starts ${restartMs === 0 ? 'at once' : `in ${restartMs} ms`}`;
 }
 
+interface Workers {
+  readonly pool: WorkerPool;
+  readonly part: Part;
+  readonly queues: readonly string[];
+}
+
 /** Undefined where the file only forwards. */
-function newWorkers(config: Config, host: string, { log, stderr }: CliContext): Supervised[] {
-  if (config.queues.every(({ workers }) => workers === 'none')) return [];
-  return [
-    new WorkerPool({
-      config,
-      host,
-      version: packageVersion(),
-      onOccurrence: logWorkers(log),
-      log: { level: log.level, isPretty: stderr.isTTY === true },
-    }),
-  ];
+function newWorkers(config: Config, host: string, { log, stderr }: CliContext): Workers | undefined {
+  const queues = config.queues.filter(({ workers }) => workers !== 'none').map(({ name }) => name);
+  if (queues.length === 0) return undefined;
+  const metrics = new WorkerMetrics(queues);
+  const logged = logWorkers(log);
+  const pool = new WorkerPool({
+    config,
+    host,
+    version: packageVersion(),
+    onOccurrence: (occurrence) => {
+      logged(occurrence);
+      metrics.hear(occurrence);
+    },
+    log: { level: log.level, isPretty: stderr.isTTY === true },
+  });
+  return { pool, part: workersPart(pool, metrics), queues };
 }
 
 /** Runs until all have ended; where one cannot go on, the others are stopped, then its error is thrown. */

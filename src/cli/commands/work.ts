@@ -3,45 +3,55 @@ import { hostname } from 'node:os';
 import type { Command } from 'commander';
 import type { Config } from '../../config/config.ts';
 import { nearest } from '../../config/nearest.ts';
+import { processPart, workersPart } from '../../http/parts.ts';
 import { packageVersion } from '../../lifecycle/package-root.ts';
+import { WorkerMetrics } from '../../observability/metrics/of-workers.ts';
 import { logWorkers } from '../../observability/worker-log.ts';
 import { WorkerPool } from '../../workers/primary/pool.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT, Exit } from '../exit.ts';
+import { addHttpOptions, type HttpOptions, whileServing } from '../serving.ts';
 
-interface Options {
+interface Options extends HttpOptions {
   readonly queue?: string[];
   readonly host?: string;
 }
 
 export function register(program: Command, context: CliContext): void {
-  program
+  const command = program
     .command('work')
     .description("runs this host's share of the workers until SIGTERM")
     .option('--queue <name...>', 'only these central queues')
-    .option('--host <name>', 'how this host is called in `lag`; default: the name of this machine')
-    .action(async ({ queue, host = hostname() }: Options) => {
-      const config = await context.loadConfig();
-      const queues = queuesToWork(config, queue);
-      const pool = new WorkerPool({
-        config,
-        host,
-        queues,
-        onOccurrence: logWorkers(context.log),
-        log: { level: context.log.level, isPretty: context.stderr.isTTY === true },
-      });
-      const { signal, hardSignal } = context;
-      signal.addEventListener('abort', () => void pool.stop(), { once: true });
-      hardSignal.addEventListener('abort', () => void pool.stopNow(), { once: true });
-      context.onHangUp?.(() => pool.renew());
-      if (signal.aborted) return;
-      context.log.info(
-        { queues, installation: config.name, host, version: packageVersion() },
-        `working on ${queues.join(', ')}`,
-      );
-      await pool.run();
-      context.log.info('stopped: every batch at hand was finished or goes to another worker');
+    .option('--host <name>', 'how this host is called in `lag`; default: the name of this machine');
+  addHttpOptions(command).action(async ({ queue, host = hostname(), ...options }: Options) => {
+    const config = await context.loadConfig();
+    const queues = queuesToWork(config, queue);
+    const metrics = new WorkerMetrics(queues);
+    const log = logWorkers(context.log);
+    const pool = new WorkerPool({
+      config,
+      host,
+      queues,
+      onOccurrence: (occurrence) => {
+        log(occurrence);
+        metrics.hear(occurrence);
+      },
+      log: { level: context.log.level, isPretty: context.stderr.isTTY === true },
     });
+    const { signal, hardSignal } = context;
+    signal.addEventListener('abort', () => void pool.stop(), { once: true });
+    hardSignal.addEventListener('abort', () => void pool.stopNow(), { once: true });
+    context.onHangUp?.(() => pool.renew());
+    if (signal.aborted) return;
+    context.log.info(
+      { queues, installation: config.name, host, version: packageVersion() },
+      `working on ${queues.join(', ')}`,
+    );
+    const parts = [processPart('work'), workersPart(pool, metrics)];
+    const duties = { host, movesShards: false, queues };
+    await whileServing(context, { config, options, duties, parts }, () => pool.run());
+    context.log.info('stopped: every batch at hand was finished or goes to another worker');
+  });
 }
 
 /** @throws Exit with a sentence about unknown names, or where there is nothing to work on. */

@@ -1,5 +1,5 @@
-// `name:`, `mover:` and `http:` of the file.
-import type { Config } from '../config.ts';
+// `name:`, `mover:`, `http:` and `metrics:` of the file.
+import type { Config, HttpAddress } from '../config.ts';
 import type { Value } from '../value.ts';
 import { compact, secret } from './database.ts';
 import { positive } from './queues.ts';
@@ -54,7 +54,7 @@ export function readMover(value: Value | undefined): Config['mover'] & { readonl
 }
 
 export function readHttp(value: Value | undefined): Config['http'] {
-  const section = value?.section(['listen', 'token']);
+  const section = value?.section(['listen', 'token', 'base']);
   if (value === undefined || section === undefined || value.isEmpty) return undefined;
   const listen = section.require('listen', '`listen: 127.0.0.1:7717`');
   const tokenValue = section.get('token');
@@ -66,14 +66,26 @@ export function readHttp(value: Value | undefined): Config['http'] {
       `${listen.name} must be a host and a port such as 127.0.0.1:7717, not ${text.shown}.`,
     );
   }
-  value.warn(`${value.name} has no effect: this version serves nothing over HTTP. Leave it out.`);
-  return address === undefined ? undefined : compact({ ...address, token });
+  const base = readBase(section.get('base'));
+  return address === undefined ? undefined : compact({ ...address, token, base });
 }
 
-/** `host:port`, `[::1]:port` or `:port` (all addresses); port 0 takes a free one. Undefined where it is none of these. */
-export function parseListen(text: string): { host: string; port: number } | undefined {
+export function readMetrics(value: Value | undefined): Config['metrics'] {
+  return { perSource: value?.section(['per_source'])?.get('per_source')?.yesOrNo() ?? false };
+}
+
+/** A path in front of all others, as a proxy passes it on. */
+function readBase(value: Value | undefined): string | undefined {
+  const wanted = 'a path such as `/tributary`, without a slash at its end';
+  const text = value?.scalar(wanted);
+  if (text === undefined || /^(\/[A-Za-z0-9._~-]*[A-Za-z0-9_~-])+$/.test(text.text)) return text?.text;
+  return value?.problem(`${value.name} must be ${wanted}, not ${text.shown}.`);
+}
+
+/** `host:port`, `[::1]:port` or `:port` (this machine only); port 0 takes a free one. Undefined where it is none of these. */
+export function parseListen(text: string): HttpAddress | undefined {
   const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:/[\]]*)):(\d{1,5})$/.exec(text.trim());
   const port = Number(match?.[3]);
   if (match === null || port > 65_535) return undefined;
-  return { host: match[1] ?? (match[2] || '0.0.0.0'), port };
+  return { host: match[1] ?? (match[2] || '127.0.0.1'), port };
 }

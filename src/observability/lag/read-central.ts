@@ -25,7 +25,7 @@ export interface CentralAnswer {
 const OUTDATED = ['42883', '42P01', '42703', '3F000'];
 
 /** @throws misconfigured where central is not installed by this version. */
-export async function readCentralLag(link: CentralLink, config: Config): Promise<CentralAnswer> {
+export async function readCentralLag(link: Pick<CentralLink, 'use'>, config: Config): Promise<CentralAnswer> {
   const names = config.queues.map(({ name }) => name);
   try {
     return await link.use(async (central) => {

@@ -17,7 +17,12 @@ import { lagOfSource, type NamedSource, needsAsking } from './judge-source.ts';
 import { type CentralAnswer, readCentralLag } from './read-central.ts';
 import type { LagReport, SourceLag } from './report.ts';
 
+/** How central is asked. */
+export type CentralAccess = Pick<CentralLink, 'use' | 'query' | 'close'>;
+
 export interface LagOptions {
+  /** Ask no shard: of a source that no mover has seen lately nothing is known then. */
+  readonly isCentralOnly?: boolean;
   /** Ask every shard, also where a mover's figures are fresh. */
   readonly live?: boolean;
   /** Gives the report after this many ms even if shards have not answered; asking them goes on. */
@@ -33,25 +38,26 @@ interface Asked {
 
 export class LagReader {
   readonly #config: Config;
-  readonly #link: CentralLink;
+  readonly #link: CentralAccess;
   readonly #wanted: readonly NamedSource[];
   readonly #limit = pLimit(ASKED_AT_ONCE);
   readonly #pending = new Map<string, Promise<void>>();
   readonly #asked = new Map<string, Asked>();
   #isKnown = false;
 
-  constructor(config: Config) {
+  /** @param link closed with the reader; default: a connection of its own. */
+  constructor(config: Config, link: CentralAccess = new CentralLink(config, 'lag')) {
     this.#config = config;
-    this.#link = new CentralLink(config, 'lag');
+    this.#link = link;
     this.#wanted = namedSources(config);
   }
 
   /** @throws TributaryError where central cannot be reached or is not installed. */
-  async read({ live = false, patienceMs }: LagOptions = {}): Promise<LagReport> {
+  async read({ live = false, patienceMs, isCentralOnly = false }: LagOptions = {}): Promise<LagReport> {
     if (!this.#isKnown) await readIdentity(this.#link, this.#config.name);
     this.#isKnown = true;
     const central = await readCentralLag(this.#link, this.#config);
-    await this.#ask(central, { live, patienceMs });
+    if (!isCentralOnly) await this.#ask(central, { live, patienceMs });
     return {
       at: central.at,
       sources: this.#sources(central, live),

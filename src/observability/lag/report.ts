@@ -74,6 +74,16 @@ export function isHealthy(source: SourceLag, maxSeconds: number): boolean {
   return isRunning && source.reason === undefined && !isLate(source.secondsBehind, maxSeconds);
 }
 
+/**
+ * Whether somebody has seen lately how far behind it is. Of one that is said to move, old figures say nothing; of one that stands
+ * still they are made to fit, or are not there.
+ */
+export function isKnownNow({ state, ageSeconds, eventsBehind, secondsBehind }: SourceLag): boolean {
+  if (ageSeconds === undefined || eventsBehind === undefined || secondsBehind === undefined) return false;
+  const isRunning = state === 'moving' || state === 'idle';
+  return !isRunning || ageSeconds <= TIMING.reports.freshSeconds;
+}
+
 /** Limits beyond which `lag` fails; undefined: none. A source that does not move, or a queue that fails, exceeds them always. */
 export interface LagLimits {
   readonly maxSeconds?: number | undefined;

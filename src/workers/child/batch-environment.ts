@@ -12,6 +12,7 @@ import type { LifeSigns } from './life-signs.ts';
 import type { Losses } from './narrowing/losses.ts';
 import type { RateLimit } from './rate-limit.ts';
 import type { EventSize } from './reading/batch-reader.ts';
+import type { Tally } from './tally.ts';
 import type { DeferredConstraints } from './transaction/deferred-constraints.ts';
 import type { CentralQueues } from './transaction/outbox.ts';
 import type { TrackRecord } from './tries/track-record.ts';
@@ -30,6 +31,7 @@ export interface BatchEnvironment {
   readonly failureRate: FailureRate;
   /** The results of events that were tried; kept from batch to batch. */
   readonly record: TrackRecord;
+  readonly tally: Tally;
   /** Constraints of this database that are deferred to the commit. */
   readonly constraints: DeferredConstraints;
   /** Kept from batch to batch. */

@@ -89,7 +89,8 @@ async function begin(start: StartMessage): Promise<void> {
   process.on('unhandledRejection', (reason) => onStray(reason, 'rejection'));
   setInterval(() => {
     const stalledMs = worker?.signs.stalledMs() ?? 0;
-    send({ type: 'pulse', rssBytes: process.memoryUsage.rss(), stalledMs, ...worker?.record.figures });
+    const figures = { ...worker?.record.figures, counted: worker?.tally.take() };
+    send({ type: 'pulse', rssBytes: process.memoryUsage.rss(), stalledMs, ...figures });
   }, TIMING.worker.pulseMs);
   const { queue, slot } = start;
   const context = { log: log.child({ queue, slot }), queue, slot };
@@ -114,7 +115,7 @@ async function begin(start: StartMessage): Promise<void> {
   await tearDownHandler(handler, context);
   // Sent first, because the exit code alone proves nothing: a handler can exit with any code.
   await new Promise<void>((resolve) => {
-    const message: ToPrimary = { type: 'ending' };
+    const message: ToPrimary = { type: 'ending', counted: worker?.tally.take() };
     if (process.send === undefined) resolve();
     else process.send(message, undefined, {}, () => resolve());
   });

@@ -4,6 +4,7 @@ import { Carried } from './free/carried.ts';
 import { FailureRate } from './groups/failure-rate.ts';
 import { Losses } from './narrowing/losses.ts';
 import { EventSize } from './reading/batch-reader.ts';
+import { Tally } from './tally.ts';
 import { DeferredConstraints } from './transaction/deferred-constraints.ts';
 import { TrackRecord } from './tries/track-record.ts';
 
@@ -14,6 +15,8 @@ export const newMemory = () => ({
   failureRate: new FailureRate(),
   /** The results of events that were tried. */
   record: new TrackRecord(),
+  /** What is counted of them for those who watch. */
+  tally: new Tally(),
   constraints: new DeferredConstraints(),
   /** Where the connection was lost. */
   losses: new Losses(),

@@ -31,6 +31,7 @@ import { LifeSigns } from './life-signs.ts';
 import { newMemory } from './memory.ts';
 import { HandedBack, RateLimit } from './rate-limit.ts';
 import { SentTicks } from './sent-ticks.ts';
+import type { Tally } from './tally.ts';
 import { endWith } from './transaction/session.ts';
 import type { TrackRecord } from './tries/track-record.ts';
 
@@ -108,6 +109,11 @@ export class Worker implements Service {
   /** The results of events that were tried. */
   get record(): TrackRecord {
     return this.#memory.record;
+  }
+
+  /** What was counted and not told yet. */
+  get tally(): Tally {
+    return this.#memory.tally;
   }
 
   /** True where the process should be replaced: a handler that did not come back in time may still run in it. */

@@ -3,6 +3,7 @@
 import { CentralLink } from '../../central/central-link.ts';
 import type { Config } from '../../config/config.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
+import type { SeenLoop } from '../../lifecycle/watchdog.ts';
 import { CentralUpkeep } from '../../upkeep/central-upkeep.ts';
 
 export interface CentralDutyOptions {
@@ -17,6 +18,11 @@ export class CentralDuty {
 
   constructor(options: CentralDutyOptions) {
     this.#options = options;
+  }
+
+  /** What runs. */
+  get loops(): readonly SeenLoop[] {
+    return this.#running === undefined ? [] : [this.#running.upkeep];
   }
 
   begin(): void {

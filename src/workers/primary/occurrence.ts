@@ -1,4 +1,5 @@
 // What happens in a pool of workers, for logs, metrics and tests. Nothing here logs by itself.
+import type { CountedEvents } from '../protocol.ts';
 
 interface OfWorker {
   readonly queue: string;
@@ -49,6 +50,8 @@ export type OfSlot =
       readonly events?: number | undefined;
       readonly seconds: number;
     }
+  /** What its events and calls came to since it was told last; a process that is killed keeps up to a second of it to itself. */
+  | ({ readonly kind: 'counted' } & CountedEvents)
   | { readonly kind: 'batch-given-up'; readonly token: number; readonly sentence: string };
 
 export type WorkerOccurrence =

@@ -38,6 +38,13 @@ export interface WorkerPoolOptions {
   readonly stopping?: StopOptions;
 }
 
+/** The workers of one queue on this host. */
+export interface QueueLoad {
+  readonly queue: string;
+  readonly up: number;
+  readonly busy: number;
+}
+
 export class WorkerPool implements Service {
   readonly name = 'workers';
   readonly #options: WorkerPoolOptions;
@@ -61,6 +68,8 @@ export class WorkerPool implements Service {
   readonly #stopped = new AbortController();
   readonly #ended = new AbortController();
   #poked = new AbortController();
+  #isRunning = false;
+  #turns = 0;
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
@@ -98,6 +107,7 @@ export class WorkerPool implements Service {
   async run(): Promise<void> {
     if (!(await this.#begin())) return;
     let isHolding = true;
+    this.#isRunning = true;
     const holding = this.#leases.run().finally(() => {
       isHolding = false;
       this.#poke();
@@ -107,9 +117,11 @@ export class WorkerPool implements Service {
     while (isHolding) {
       this.#poked = new AbortController();
       await this.#round();
+      this.#turns += 1;
       if (isHolding) await wait(TIMING.pool.roundMs, this.#poked.signal);
     }
     clearInterval(tending);
+    this.#isRunning = false;
     await this.#notifications.stop();
     await Promise.all([holding, listening]);
     await this.#control.close();
@@ -130,6 +142,24 @@ export class WorkerPool implements Service {
       if (!isBegun) await this.#control.close();
     }
     return isBegun;
+  }
+
+  /** Its loops, for those who look whether they turn; none before it has begun. */
+  get loops(): SlotLeases['loops'] {
+    return this.#isRunning ? [{ name: 'care of workers', turns: this.#turns }, ...this.#leases.loops] : [];
+  }
+
+  /** Whether this host looks after central now, as far as it can be sure. */
+  get holdsCentral(): boolean {
+    return this.#leases.holdsCentral;
+  }
+
+  /** The workers of each queue: how many are up, and how many of them have a batch. */
+  get load(): readonly QueueLoad[] {
+    return [...this.#queues.keys()].map((queue) => {
+      const own = this.#slots.all.filter((slot) => slot.queue === queue && slot.isRunning);
+      return { queue, up: own.length, busy: own.filter(({ token }) => token !== undefined).length };
+    });
   }
 
   /** Drains: the batches at hand are finished, within limits. */

@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import type { Config } from '../../config/config.ts';
 import { LeaseKeeper } from '../../coordination/keeper.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
+import type { SeenLoop } from '../../lifecycle/watchdog.ts';
 import { Connection } from '../../postgres/connection.ts';
 import { CENTRAL_RESOURCE } from '../../upkeep/central-upkeep.ts';
 import { CentralDuty } from './central-duty.ts';
@@ -62,6 +63,15 @@ export class SlotLeases {
 
   holds(slot: string): boolean {
     return this.#keeper.holds(slotResource(slot));
+  }
+
+  get holdsCentral(): boolean {
+    return this.#keeper.holds(CENTRAL_RESOURCE);
+  }
+
+  /** For those who look whether they turn. */
+  get loops(): readonly SeenLoop[] {
+    return [this.#keeper, ...this.#duty.loops];
   }
 
   #newKeeper(options: SlotLeasesOptions): LeaseKeeper {

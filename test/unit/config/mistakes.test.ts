@@ -292,7 +292,7 @@ http: { token: x }
     ],
     [
       { rest: 'zzzzzzzzzz: 1' },
-      '4:1 Unknown key `zzzzzzzzzz` in the file: the keys there are central, defaults, http, mover, name, queues, shards.',
+      '4:1 Unknown key `zzzzzzzzzz` in the file: the keys there are central, defaults, http, metrics, mover, name, queues, shards.',
     ],
   ])('%j', (parts, sentence) => {
     expect(mistakesIn(file(parts))).toEqual([sentence]);

@@ -34,6 +34,7 @@ const PLACES: readonly (readonly [heading: string, after: string, file: string])
   ['## `queues.NAME`', 'Of `recycle`', top({ queues: `{ orders: { recycle: { ${STRANGE}: 1 } } }` })],
   ['## `mover`', '', top({ mover: `{ ${STRANGE}: 1 }` })],
   ['## `http`', '', top({ http: `{ ${STRANGE}: 1 }` })],
+  ['## `metrics`', '', top({ metrics: `{ ${STRANGE}: 1 }` })],
 ];
 
 describe('docs/configuration', () => {
@@ -52,7 +53,7 @@ describe('docs/configuration', () => {
   );
 
   test('the defaults in the tables are those of the loader', () => {
-    const { name, queues, mover } = givenConfig(top({}));
+    const { name, queues, mover, metrics } = givenConfig(top({}));
     const [queue] = queues;
     const defaults = {
       name,
@@ -70,6 +71,7 @@ describe('docs/configuration', () => {
       first: formatDuration(queue?.retry.firstMs ?? -1),
       max: formatDuration(queue?.retry.maxMs ?? -1),
     });
+    expect(new Map(rowsOf('## `metrics`', '')).get('per_source')).toBe(String(metrics.perSource));
     const limits = new Map(rowsOf('## `mover`', ''));
     expect(limits.get('memory')).toBe(formatSize(mover.memoryBytes));
     expect(limits.get('whole')).toContain(formatSize(mover.wholeBytes));

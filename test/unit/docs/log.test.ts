@@ -34,7 +34,7 @@ const ofMover: Samples<MoverOccurrence> = {
   'shard-connected': [{ shard: 'app_017' }],
   'shard-trouble': [{ shard: 'app_017', error: refused, retryMs: 2_000 }],
   'source-trouble': [{ ...source, error: Object.assign(new Error('out of memory'), { code: '53200' }) }],
-  'source-halted': [{ ...source, reason: 'Source app_017:orders is halted: …' }],
+  'source-halted': [{ ...source, code: 'diverged', reason: 'Source app_017:orders is halted: …' }],
   condemned: [
     { ...refusal, by: 'central' },
     { ...refusal, by: 'shard' },
@@ -67,6 +67,8 @@ const ofWorkers: Samples<WorkerOccurrence> = {
   'batch-opened': [{ ...slot, token: 1, openings: 2, takenOverFrom: 'orders#2@h1' }],
   'batch-finished': [{ ...slot, token: 1, events: 1_200, putOff: 0, dead: 0, ms: 900 }],
   'batch-progress': [{ ...slot, done: 4_000, events: 10_000, seconds: 90 }],
+  // The log has no line of it.
+  counted: [],
   'batch-given-up': [{ ...slot, token: 1, sentence: 'Central ended the connection …' }],
   'queue-parked': [{ queue: 'orders', sentence: 'The handler … does not load: …' }],
   'queue-unparked': [{ queue: 'orders' }],

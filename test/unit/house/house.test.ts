@@ -11,6 +11,7 @@ const LEVELS = [
   ['shards', 'central', 'handler', 'coordination', 'upkeep'],
   ['workers', 'mover', 'install', 'proof'],
   ['observability'],
+  ['http'],
   ['cli'],
 ];
 const DRIVERS = ['pg', 'pg-pool', 'pg-copy-streams'];

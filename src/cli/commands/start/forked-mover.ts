@@ -14,6 +14,7 @@ import { TIMING } from '../../../lifecycle/timing.ts';
 import { wait } from '../../../lifecycle/wait.ts';
 import { EXIT, Exit } from '../../exit.ts';
 import { memberWord } from './member-word.ts';
+import { ShownMover } from './shown-word.ts';
 
 export interface MoverDeath {
   readonly pid: number | undefined;
@@ -44,6 +45,8 @@ export class ForkedMover implements Service {
   #child: ChildProcess | undefined;
   #member: string | undefined;
   #crashes = 0;
+  /** As the pages see it. */
+  readonly shown = new ShownMover();
 
   constructor(options: ForkedMoverOptions) {
     this.#options = options;
@@ -98,12 +101,14 @@ export class ForkedMover implements Service {
 
   async #runOnce(): Promise<Omit<MoverDeath, 'restartMs'>> {
     const { config, host, program = PROGRAM } = this.#options;
-    const child = fork(program, ['-c', config.file, 'mover', '--host', host], {
+    const child = fork(program, ['-c', config.file, 'mover', '--host', host, '--no-http'], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     this.#child = child;
     this.#member = undefined;
+    this.shown.begins();
     child.on('message', (raw) => {
+      this.shown.hear(raw);
       const word = memberWord.safeParse(raw);
       if (word.success) this.#member = word.data.id;
     });
@@ -116,6 +121,7 @@ export class ForkedMover implements Service {
       });
     });
     this.#child = undefined;
+    this.shown.ends();
     return ending;
   }
 

@@ -1,7 +1,7 @@
 // One try at a batch: its transactions, its runner and its outcomes, whether it is handled as a whole, in parts or in slices.
 //
 // Invariant: outcomes in the book are written in the transaction of the effects, never for events behind a cut.
-import { canBeEventsFault } from '../../../errors/sqlstate.ts';
+import { canBePoison } from '../../../errors/sqlstate.ts';
 import type { BatchEvent } from '../../../handler/event.ts';
 import { TIMING } from '../../../lifecycle/timing.ts';
 import type { Connection } from '../../../postgres/connection.ts';
@@ -36,6 +36,11 @@ export class Attempt {
   /** The events of the transaction so far, and of the call that is at work. */
   #range: Range | undefined;
   #call: Range | undefined;
+  /** Events that are settled in the transaction that is open, for those who count. */
+  #settled = 0;
+  /** The events that are at work, and how many of them a cut has counted already. */
+  #piece: readonly BatchEvent[] = [];
+  #cutOff = 0;
 
   constructor(
     connection: Connection,
@@ -93,12 +98,14 @@ export class Attempt {
       rate: failureRate,
       record,
       cut: async ({ id }: BatchEvent) => {
+        this.#settleUpTo(id);
         await this.commitPart(transaction, id);
         this.environment.onAdvanced();
         await transaction.begin();
       },
       pause: async ({ id }: BatchEvent) => {
         if (!record.breaker.isTripped) return;
+        this.#settleUpTo(id);
         await this.commitPart(transaction, id);
         this.environment.onAdvanced();
         throw new Tripped(id);
@@ -114,6 +121,8 @@ export class Attempt {
   }
 
   async handle({ all, failed }: EventPiece, runner: GroupRunner): Promise<void> {
+    this.#piece = all;
+    this.#cutOff = 0;
     for (const [event, error] of failed) this.#failed(event, error);
     const events = failed.size === 0 ? all : all.filter((event) => !failed.has(event));
     if (events.length === 0) return;
@@ -137,13 +146,14 @@ export class Attempt {
       const transaction = this.transaction();
       await transaction.begin();
       events.forEach(decide);
+      this.settled(events.length);
       await this.commitPart(transaction, events.at(-1)?.id ?? 0);
     };
     try {
       await write((event) => this.#failed(event, error));
     } catch (unwritten) {
       // Else the event itself cannot be put off.
-      if (!canBeEventsFault(unwritten)) throw unwritten;
+      if (!canBePoison(unwritten)) throw unwritten;
       await this.connection.script('rollback');
       await write((event) => this.#book.dead(event, 'handler', unwritable(unwritten)));
     }
@@ -155,6 +165,13 @@ export class Attempt {
     this.#book.clear();
     this.#open = NONE;
     this.#call = undefined;
+    this.#settled = this.#cutOff = 0;
+  }
+
+  /** These many events of the open transaction need nothing more, those that were passed over included. */
+  settled(events: number): void {
+    this.#settled += events - this.#cutOff;
+    this.#cutOff = 0;
   }
 
   /** Commits what is done up to this event; the next opening of the batch goes on behind it. */
@@ -212,7 +229,17 @@ export class Attempt {
     this.#open = sum(this.#open, { ...NONE, ...counts });
   }
 
+  /** A cut ends the transaction within a piece. */
+  #settleUpTo(lastEventId: number): void {
+    const events = this.#piece.filter(({ id }) => id <= lastEventId).length;
+    this.#settled += events - this.#cutOff;
+    this.#cutOff = events;
+  }
+
   #committed(): void {
+    const { putOff, dead } = this.#open;
+    this.environment.tally.settled({ events: this.#settled, putOff, dead });
+    this.#settled = 0;
     this.#done = sum(this.#done, this.#open);
     this.#open = NONE;
     this.#range = undefined;

@@ -146,9 +146,13 @@ async function runSlice(
   await transaction.begin();
   const runner = work.runner(transaction);
   const begunMs = performance.now();
-  for await (const { piece } of inPieces([others], work.gathering())) await work.handle(piece, runner);
+  for await (const { piece, read } of inPieces([others], work.gathering())) {
+    await work.handle(piece, runner);
+    work.settled(read);
+  }
   work.environment.rate?.ran(others.length, performance.now() - begunMs);
   for (const event of events) if (event.id === fatal) work.killed(event);
+  work.settled(events.length - others.length);
   await work.commitPart(transaction, lastEventId);
   if (others.length > 0) work.environment.onAdvanced();
   work.progress(events.length);

@@ -31,6 +31,7 @@ export async function asAWhole(work: Attempt, { afterId, isFailing }: WholeOptio
   for await (const { piece, read } of inPieces(chunks, work.gathering())) {
     behind -= read;
     await work.handle(piece, runner);
+    work.settled(read);
     await work.writeManyOutcomes(transaction);
     work.progress(read);
   }

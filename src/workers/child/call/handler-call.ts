@@ -9,6 +9,7 @@ import type { BatchEvent } from '../../../handler/event.ts';
 import { TIMING } from '../../../lifecycle/timing.ts';
 import { wait } from '../../../lifecycle/wait.ts';
 import type { LifeSigns } from '../life-signs.ts';
+import type { Tally } from '../tally.ts';
 import type { BatchTransaction } from '../transaction/batch-transaction.ts';
 import type { GuardedClient } from '../transaction/guarded-client.ts';
 import { CallContext, type ContextEnvironment } from './call-context.ts';
@@ -39,6 +40,7 @@ export type CallResult =
 export interface CallEnvironment extends ContextEnvironment {
   readonly timeoutMs: number;
   readonly signs: LifeSigns;
+  readonly tally: Pick<Tally, 'called'>;
   /** Cancels the statement that runs on the batch's connection, from outside. */
   cancelStatement(): Promise<void>;
 }
@@ -64,7 +66,7 @@ export class HandlerCalls {
 
   /** One event to an `event` handler, or several to a `batch` handler. @throws Abandoned */
   async call(events: readonly BatchEvent[]): Promise<CallResult> {
-    const { handler, signs, stopNow, timeoutMs } = this.#environment;
+    const { handler, signs, stopNow, tally, timeoutMs } = this.#environment;
     const begunMs = performance.now();
     const spoken = this.#transaction.beforeCall();
     if (spoken !== undefined) await this.#ofCentral(() => spoken);
@@ -72,7 +74,10 @@ export class HandlerCalls {
       book: this.#book,
       clientFor: () => this.#transaction.clientFor(),
     });
-    const thrown = await invoke(events, context, { handler, timeoutMs, signs, onOverrun: this.#onOverrun });
+    const thrown = await invoke(events, context, {
+      ...{ handler, timeoutMs, signs, tally },
+      onOverrun: this.#onOverrun,
+    });
     const client = context.end();
     const isUsed = client?.isUsed ?? false;
     let failure = client?.isUsed ? await this.#settle(client, { context, thrown, begunMs }) : thrown;

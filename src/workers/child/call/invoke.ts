@@ -4,6 +4,7 @@ import type { Handler } from '../../../handler/contract.ts';
 import type { BatchEvent } from '../../../handler/event.ts';
 import { TIMING } from '../../../lifecycle/timing.ts';
 import type { LifeSigns } from '../life-signs.ts';
+import type { Tally } from '../tally.ts';
 import type { CallContext } from './call-context.ts';
 import { WatchedCall } from './strays.ts';
 
@@ -11,6 +12,7 @@ export interface InvokeOptions {
   readonly handler: Handler;
   readonly timeoutMs: number;
   readonly signs: LifeSigns;
+  readonly tally: Pick<Tally, 'called'>;
   /** The call did not return in time, or left an error uncaught, so something of the handler may still run in this process. */
   onOverrun(): void;
 }
@@ -29,6 +31,7 @@ export async function invoke(
     if (kind === 'exception') interrupt(error);
   });
   for (const event of events) event.beforeCall();
+  const begunMs = performance.now();
   try {
     const answer = call.run(() => start(events, context, options.handler));
     const onWaiting = (stop: (error: unknown) => void) => {
@@ -39,6 +42,7 @@ export async function invoke(
     failure = { error };
   }
   call.end();
+  options.tally.called(performance.now() - begunMs);
   const turn = options.signs.afterCall();
   if (turn !== undefined) await turn;
   return failure ?? call.failure;

@@ -57,13 +57,14 @@ export class FreeCalls {
    * @param passedOver events that `coalesce` left out; done as well, if these are.
    */
   async call(events: readonly BatchEvent[], passedOver: readonly BatchEvent[] = []): Promise<CallEnd> {
-    const { handler, record, retry, signs, stopNow, timeoutMs } = this.#environment;
+    const { handler, record, retry, signs, stopNow, tally, timeoutMs } = this.#environment;
     const book = new OutcomeBook(retry);
     const context = new CallContext(events, this.#environment, { book });
     const onOverrun = () => {
       this.#hasOverrun = true;
     };
-    const failure = await this.#unlessCut(invoke(events, context, { handler, timeoutMs, signs, onOverrun }));
+    const options = { handler, timeoutMs, signs, tally, onOverrun };
+    const failure = await this.#unlessCut(invoke(events, context, options));
     context.end();
     if (failure === 'cut') return { end: 'stopped' };
     if (failure !== undefined) return stopNow.aborted ? { end: 'stopped' } : { end: 'failed', ...failure };

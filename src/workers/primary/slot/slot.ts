@@ -187,6 +187,8 @@ export class Slot {
     this.standing.hear(message);
     const occurrence = this.#take(message);
     if (occurrence !== undefined) this.#onOccurrence({ ...this.#who(), ...occurrence });
+    if ('counted' in message && message.counted !== undefined)
+      this.#onOccurrence({ ...this.#who(), kind: 'counted', ...message.counted });
     if (message.type === 'pulse') this.#killIf(stall(message.stalledMs, this.#start.timeoutMs));
     if (message.type === 'finished' || (message.type === 'pulse' && this.token === undefined))
       this.#replaceIfWornOut(message.rssBytes);

@@ -1,0 +1,70 @@
+// What `start`, `mover` and `work` serve over HTTP while they run: their options for it, and the server around their work.
+import type { Command } from 'commander';
+import type { Config, HttpAddress } from '../config/config.ts';
+import { parseListen } from '../config/sections/settings.ts';
+import { sentenceFor } from '../errors/sentence.ts';
+import type { Part } from '../http/parts.ts';
+import type { Duties } from '../http/readiness.ts';
+import type { CliContext } from './context.ts';
+import { EXIT, Exit } from './exit.ts';
+
+export interface HttpOptions {
+  /** Undefined: as the file says; false: nothing is served. */
+  readonly http?: string | false;
+}
+
+export interface Served {
+  readonly config: Config;
+  readonly options: HttpOptions;
+  readonly duties: Duties;
+  readonly parts: readonly Part[];
+}
+
+export function addHttpOptions(command: Command): Command {
+  return command
+    .option(
+      '--http <address>',
+      'serve /livez, /readyz and /metrics there, such as :7717; :0 takes a free port, which the log says',
+    )
+    .option('--no-http', 'serve nothing, though the file says `http:`');
+}
+
+/** @throws Exit where nothing can or may be served where the file or the option says. */
+export async function whileServing(
+  { log }: CliContext,
+  { config, options, duties, parts }: Served,
+  work: () => Promise<void>,
+): Promise<void> {
+  const address = addressOf(config, options);
+  if (address === undefined) return await work();
+  // Loaded only where it is asked for: starts are quicker.
+  const { serve } = await import('../http/serve.ts');
+  const serving = await serve({ address, shown: { config, duties, parts } }).catch((error: unknown) => {
+    throw new Exit(EXIT.failed, whyNot(address, error));
+  });
+  if (serving.refusal !== undefined) throw new Exit(EXIT.wrong, serving.refusal);
+  log.info({ url: serving.url }, `serving ${serving.url}/livez, /readyz and /metrics`);
+  try {
+    await work();
+  } finally {
+    await serving.close();
+  }
+}
+
+function addressOf({ http }: Config, options: HttpOptions): HttpAddress | undefined {
+  if (options.http === false) return undefined;
+  if (options.http === undefined) return http;
+  const address = parseListen(options.http);
+  if (address === undefined)
+    throw new Exit(
+      EXIT.wrong,
+      `--http must be a port or an address such as :7717 or 127.0.0.1:7717, not ${options.http}.`,
+    );
+  return address;
+}
+
+function whyNot({ host, port }: HttpAddress, error: unknown): string {
+  if ((error as { code?: unknown }).code !== 'EADDRINUSE')
+    return sentenceFor(error, `Serving on ${host}:${port}`);
+  return `Port ${port} on ${host} is taken: name another one with --http, or serve nothing with --no-http.`;
+}

@@ -1,0 +1,24 @@
+// Where something may be served: on this machine to everybody, elsewhere only to those who show a token. Pure.
+import { BlockList, isIP } from 'node:net';
+import type { HttpAddress } from '../config/config.ts';
+
+const LOOPBACK = new BlockList();
+LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
+LOOPBACK.addAddress('::1', 'ipv6');
+
+/** @returns why nothing may be served there, and what to do. */
+export function refusalOf(address: HttpAddress, token: string | undefined): string | undefined {
+  if (token !== undefined || isLoopback(address.host)) return undefined;
+  return `Nothing is served on ${shownAddress(address)} without a token, because other machines reach it: give \`http.token\` in the file, or listen on 127.0.0.1.`;
+}
+
+/** As in a URL. */
+export function shownAddress({ host, port }: HttpAddress): string {
+  return `${isIP(host) === 6 ? `[${host}]` : host}:${port}`;
+}
+
+function isLoopback(host: string): boolean {
+  const version = isIP(host);
+  if (version === 0) return host.toLowerCase() === 'localhost';
+  return LOOPBACK.check(host, version === 4 ? 'ipv4' : 'ipv6');
+}

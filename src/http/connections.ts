@@ -1,0 +1,30 @@
+// Keeps the number of connections of a server within a limit, so that those that are left open keep nobody out.
+//
+// Invariant: where there are too many, the one goes that has been without a request for longest; one whose request is being
+// answered goes last.
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
+
+export function limitConnections(server: Server, most: number): void {
+  /** In the order of their last requests. */
+  const resting = new Set<Socket>();
+  const answered = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    resting.add(socket);
+    socket.once('close', () => {
+      resting.delete(socket);
+      answered.delete(socket);
+    });
+    if (resting.size + answered.size <= most) return;
+    const [oldest] = resting.size > 1 ? resting : answered.size > 0 ? answered : resting;
+    oldest?.destroy();
+  });
+  server.on('request', ({ socket }: IncomingMessage, response: ServerResponse) => {
+    resting.delete(socket);
+    answered.add(socket);
+    response.once('close', () => {
+      answered.delete(socket);
+      if (!socket.destroyed) resting.add(socket);
+    });
+  });
+}

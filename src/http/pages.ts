@@ -1,0 +1,83 @@
+// The pages `/livez`, `/readyz` and `/metrics`: what they say of this process, and of what its host is responsible for.
+//
+// Invariant: `/livez` asks no database, and `/metrics` only on the member that looks after central.
+import type { Config } from '../config/config.ts';
+import { sentenceFor } from '../errors/sentence.ts';
+import { EXPOSITION_TYPE, exposition } from '../observability/metrics/exposition.ts';
+import { type Figures, gauge, together } from '../observability/metrics/figures.ts';
+import { centralFigures } from '../observability/metrics/of-central.ts';
+import { buildFigures } from '../observability/metrics/of-process.ts';
+import type { LagView } from './lag-view.ts';
+import type { Part } from './parts.ts';
+import { type Duties, type Reason, reason, reasonsOf } from './readiness.ts';
+import type { Page } from './server.ts';
+
+export interface Shown {
+  readonly config: Config;
+  readonly duties: Duties;
+  readonly parts: readonly Part[];
+  readonly view: Pick<LagView, 'report'>;
+}
+
+export function pagesOf(shown: Shown): Readonly<Record<string, () => Page | Promise<Page>>> {
+  return {
+    '/livez': () => {
+      const reasons = stillReasons(shown.parts);
+      return jsonPage(reasons.length === 0, { alive: reasons.length === 0, reasons });
+    },
+    '/readyz': async () => {
+      const { at, reasons } = await look(shown);
+      const all = [...stillReasons(shown.parts), ...reasons];
+      return jsonPage(all.length === 0, {
+        ready: all.length === 0,
+        at: at?.toISOString() ?? null,
+        reasons: all,
+      });
+    },
+    '/metrics': async () => ({
+      status: 200,
+      type: EXPOSITION_TYPE,
+      body: exposition(await allFigures(shown)),
+    }),
+  };
+}
+
+function stillReasons(parts: readonly Part[]): Reason[] {
+  return parts
+    .flatMap(({ still }) => still)
+    .map((name) => reason('process', [name], { sentence: `No sign of life from ${name}: see the log.` }));
+}
+
+async function look({ config, duties, view }: Shown): Promise<{ at?: Date; reasons: readonly Reason[] }> {
+  try {
+    const report = await view.report();
+    return { at: report.at, reasons: reasonsOf(report, duties, config) };
+  } catch (error) {
+    return { reasons: [reason('central', ['central'], { sentence: sentenceFor(error, 'Central') })] };
+  }
+}
+
+async function allFigures(shown: Shown): Promise<Figures> {
+  const own = [buildFigures(), ...shown.parts.map(({ figures }) => figures)];
+  const ofCentral = shown.parts.some(({ holdsCentral }) => holdsCentral)
+    ? await figuresOfCentral(shown)
+    : undefined;
+  const exported = { tributary_central_exported: gauge([[], Number(ofCentral !== undefined)]) };
+  return together([...own, exported, ofCentral ?? {}]);
+}
+
+/** Undefined where central does not answer: nothing of it is known. */
+async function figuresOfCentral({ config, view }: Shown): Promise<Figures | undefined> {
+  const queues = config.queues.map(({ name }) => name);
+  try {
+    return centralFigures(await view.report(), { queues, isPerSource: config.metrics.perSource });
+  } catch {
+    return undefined;
+  }
+}
+
+const jsonPage = (isWell: boolean, document: object): Page => ({
+  status: isWell ? 200 : 503,
+  type: 'application/json; charset=utf-8',
+  body: `${JSON.stringify(document)}\n`,
+});

@@ -1,0 +1,105 @@
+// The server: Fastify with our limits, the token, and a page for each path. What a page says is made elsewhere.
+//
+// Invariant: without the token nobody learns anything, not even which paths there are. No request is logged, and no error
+// that was not meant for others is shown.
+import fastify, { type FastifyInstance } from 'fastify';
+import type { HttpAddress } from '../config/config.ts';
+import { TIMING } from '../lifecycle/timing.ts';
+import { shownAddress } from './address.ts';
+import { limitConnections } from './connections.ts';
+import { tokenCheck } from './token.ts';
+
+export interface Page {
+  readonly status: number;
+  readonly type: string;
+  readonly body: string;
+}
+
+export interface ServerOptions {
+  readonly address: HttpAddress;
+  readonly token?: string | undefined;
+  /** In front of every path. */
+  readonly base?: string | undefined;
+  /** How long clients may take, in ms; default: the durations of the system. */
+  readonly limits?: typeof TIMING.http.clients;
+  /** By path, such as `/livez`. */
+  readonly pages: Readonly<Record<string, () => Page | Promise<Page>>>;
+}
+
+/** Nobody has anything to send us. */
+const MOST_BODY_BYTES = 1_024;
+const MOST_HEADER_BYTES = 8_192;
+/** Also while these are left open, whoever comes is served. */
+const MOST_CONNECTIONS = 128;
+
+export class HttpServer {
+  readonly #options: ServerOptions;
+  readonly #app: FastifyInstance;
+
+  constructor(options: ServerOptions) {
+    this.#options = options;
+    this.#app = newApp(options);
+  }
+
+  /** @throws what the system says where the address cannot be listened on. */
+  async listen(): Promise<void> {
+    await this.#app.listen({ ...this.#options.address });
+  }
+
+  /** Where it listens; the port is the true one, also where any would do. */
+  get url(): string {
+    const { address, base = '' } = this.#options;
+    const bound = this.#app.server.address();
+    const port = typeof bound === 'object' ? bound?.port : undefined;
+    return `http://${shownAddress({ ...address, port: port ?? address.port })}${base}`;
+  }
+
+  /** Whatever is under way is cut. */
+  async close(): Promise<void> {
+    await this.#app.close();
+  }
+}
+
+function newApp({ token, base = '', limits = TIMING.http.clients, pages }: ServerOptions): FastifyInstance {
+  const { headersMs, requestMs, stuckMs, idleMs, lookEveryMs } = limits;
+  const app = fastify({
+    logger: false,
+    bodyLimit: MOST_BODY_BYTES,
+    requestTimeout: requestMs,
+    connectionTimeout: stuckMs,
+    keepAliveTimeout: idleMs,
+    forceCloseConnections: true,
+    http: {
+      headersTimeout: headersMs,
+      connectionsCheckingInterval: lookEveryMs,
+      maxHeaderSize: MOST_HEADER_BYTES,
+    },
+  });
+  limitConnections(app.server, MOST_CONNECTIONS);
+  const isAllowed = tokenCheck(token);
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+    if (isAllowed(request.headers.authorization)) return;
+    reply.header('www-authenticate', 'Bearer');
+    return reply
+      .code(401)
+      .send({ error: 'Send the header `Authorization: Bearer TOKEN` with `http.token`.' });
+  });
+  const paths = Object.keys(pages).map((path) => base + path);
+  app.setNotFoundHandler((_request, reply) =>
+    reply.code(404).send({ error: `There is nothing here: ask for ${paths.join(', ')} with GET.` }),
+  );
+  app.setErrorHandler<{ statusCode?: number }>(({ statusCode = 500 }, _request, reply) => {
+    const isOurs = statusCode >= 500;
+    return reply
+      .code(statusCode)
+      .send({ error: isOurs ? 'This page could not be made: see the log.' : 'This request is not valid.' });
+  });
+  for (const [path, make] of Object.entries(pages)) {
+    app.get(base + path, async (_request, reply) => {
+      const { status, type, body } = await make();
+      return reply.code(status).type(type).send(body);
+    });
+  }
+  return app;
+}

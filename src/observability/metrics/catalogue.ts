@@ -1,0 +1,256 @@
+// Every metric there is: its name, type, labels and meaning. docs/metrics.md shows the same, held by a test.
+import { CALL_BUCKET_ENDS_MS } from '../../workers/protocol.ts';
+
+export interface Metric {
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly labels: readonly string[];
+  readonly help: string;
+  /** Upper ends of a histogram's buckets, rising; one without an end follows. */
+  readonly buckets?: readonly number[];
+}
+
+/** From what one row takes to what a patient operator waits for. */
+const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
+/** As the workers count: a handler may take a tenth of a millisecond, a batch of many events minutes. */
+const CALL_SECONDS = CALL_BUCKET_ENDS_MS.map((ms) => ms / 1_000);
+const SOURCES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000];
+
+const QUEUE = ['queue'];
+
+/** What each process says of itself. */
+const OF_PROCESSES = {
+  tributary_build_info: {
+    type: 'gauge',
+    labels: ['version', 'node'],
+    help: 'Always 1: the version that runs, and the version of Node.js.',
+  },
+  tributary_process_start_time_seconds: {
+    type: 'gauge',
+    labels: ['role'],
+    help: 'When the process began, in seconds since 1970.',
+  },
+  tributary_process_resident_memory_bytes: {
+    type: 'gauge',
+    labels: ['role'],
+    help: 'Memory that the process holds.',
+  },
+  tributary_process_cpu_seconds_total: {
+    type: 'counter',
+    labels: ['role'],
+    help: 'Processor time of the process, its own and the system’s.',
+  },
+} as const satisfies Record<string, Metric>;
+
+const OF_MOVERS = {
+  tributary_moved_events_total: {
+    type: 'counter',
+    labels: QUEUE,
+    help: 'Events that this mover has committed into the central queue.',
+  },
+  tributary_moved_bytes_total: {
+    type: 'counter',
+    labels: QUEUE,
+    help: 'The same in bytes, as they came from the shards.',
+  },
+  tributary_commit_duration_seconds: {
+    type: 'histogram',
+    labels: QUEUE,
+    help: 'How long central took for a commit of this mover.',
+    buckets: SECONDS,
+  },
+  tributary_commit_sources: {
+    type: 'histogram',
+    labels: QUEUE,
+    help: 'How many sources came together in a commit of this mover.',
+    buckets: SOURCES,
+  },
+  tributary_shards_held: {
+    type: 'gauge',
+    labels: [],
+    help: 'Shards that this mover moves now.',
+  },
+  tributary_memory_budget_bytes: {
+    type: 'gauge',
+    labels: [],
+    help: 'Memory that this mover may use for events under way.',
+  },
+  tributary_memory_budget_used_bytes: {
+    type: 'gauge',
+    labels: [],
+    help: 'Memory that events under way hold in this mover.',
+  },
+  tributary_leases_lost_total: {
+    type: 'counter',
+    labels: ['reason'],
+    help: 'Leases that this mover lost without letting go of them: ran-out or taken-over.',
+  },
+  tributary_source_halts_total: {
+    type: 'counter',
+    labels: ['reason'],
+    help: 'Sources that this mover halted, by the code of the reason.',
+  },
+  tributary_refused_events_total: {
+    type: 'counter',
+    labels: ['by'],
+    help: 'Events that became dead on their way, because central refuses them or the shard cannot read them: central or shard.',
+  },
+  tributary_loops_restarted_total: {
+    type: 'counter',
+    labels: [],
+    help: 'Loops of this mover that stood still and were begun anew.',
+  },
+  tributary_mover_trouble_total: {
+    type: 'counter',
+    labels: ['of'],
+    help: 'Failures that this mover lived through and tried again after, by where: central, shard, source or upkeep.',
+  },
+} as const satisfies Record<string, Metric>;
+
+const OF_WORKERS = {
+  tributary_handled_events_total: {
+    type: 'counter',
+    labels: ['queue', 'outcome'],
+    help: 'Events that workers of this host are done with and have committed: done, put_off or dead. One that is put off is counted at each try.',
+  },
+  tributary_handler_duration_seconds: {
+    type: 'histogram',
+    labels: QUEUE,
+    help: 'How long calls of the handler took on this host, failed ones included.',
+    buckets: CALL_SECONDS,
+  },
+  tributary_batch_duration_seconds: {
+    type: 'histogram',
+    labels: QUEUE,
+    help: 'How long batches that were finished had been open on this host.',
+    buckets: CALL_SECONDS,
+  },
+  tributary_batches_given_up_total: {
+    type: 'counter',
+    labels: QUEUE,
+    help: 'Batches that a worker of this host did not finish: they are handed out again.',
+  },
+  tributary_workers_up: {
+    type: 'gauge',
+    labels: QUEUE,
+    help: 'Workers of this host that are ready or at work.',
+  },
+  tributary_workers_busy: {
+    type: 'gauge',
+    labels: QUEUE,
+    help: 'Workers of this host that have a batch open.',
+  },
+  tributary_worker_deaths_total: {
+    type: 'counter',
+    labels: ['queue', 'cause'],
+    help: 'Workers of this host that died: silent and stalled ones were killed by us, crashed is all else.',
+  },
+  tributary_worker_replacements_total: {
+    type: 'counter',
+    labels: QUEUE,
+    help: 'Workers of this host that were to be replaced in good order: by a reload, or because they had done enough.',
+  },
+  tributary_worker_trouble_total: {
+    type: 'counter',
+    labels: QUEUE,
+    help: 'Failures of central that workers of this host lived through and tried again after.',
+  },
+  tributary_pool_trouble_total: {
+    type: 'counter',
+    labels: [],
+    help: 'The same for what looks after the workers.',
+  },
+} as const satisfies Record<string, Metric>;
+
+/** What belongs to central: exported by the one member that holds its upkeep. */
+const OF_CENTRAL = {
+  tributary_central_exported: {
+    type: 'gauge',
+    labels: [],
+    help: '1 where this process exports what belongs to central; 0 where another one does, or where central did not answer.',
+  },
+  tributary_sources: {
+    type: 'gauge',
+    labels: ['state'],
+    help: 'Sources by state, as `lag` shows them.',
+  },
+  tributary_sources_unknown: {
+    type: 'gauge',
+    labels: QUEUE,
+    help: 'Sources of the central queue of which nobody knows now how far behind they are: what is unmoved says nothing of them.',
+  },
+  tributary_unmoved_events: {
+    type: 'gauge',
+    labels: QUEUE,
+    help: 'Events that are committed on shards and not moved into the central queue, some of them estimated.',
+  },
+  tributary_oldest_unmoved_event_age_seconds: {
+    type: 'gauge',
+    labels: QUEUE,
+    help: 'Age of the oldest of them over all sources of the central queue that are known.',
+  },
+  tributary_waiting_events: {
+    type: 'gauge',
+    labels: QUEUE,
+    help: 'Events in the central queue that are not handled, beyond 10,000 estimated. Absent where nobody of ours handles them, or where it is not known.',
+  },
+  tributary_oldest_waiting_event_age_seconds: {
+    type: 'gauge',
+    labels: QUEUE,
+    help: 'Age of the oldest of them; absent as they are.',
+  },
+  tributary_retrying_events: {
+    type: 'gauge',
+    labels: QUEUE,
+    help: 'Events that wait for another try.',
+  },
+  tributary_dead_events: {
+    type: 'gauge',
+    labels: QUEUE,
+    help: 'Dead events that nobody has retried or discarded.',
+  },
+  tributary_workers_wanted: {
+    type: 'gauge',
+    labels: QUEUE,
+    help: 'Workers that the central queue shall have over all hosts.',
+  },
+  tributary_workers_running: {
+    type: 'gauge',
+    labels: QUEUE,
+    help: 'Workers that it has over all hosts.',
+  },
+  tributary_queue_stuck: {
+    type: 'gauge',
+    labels: QUEUE,
+    help: '1 where the workers of the central queue do not work or get nowhere; `lag` says why.',
+  },
+  tributary_host_files_differ: {
+    type: 'gauge',
+    labels: [],
+    help: '1 where running hosts have different files; `lag` says which.',
+  },
+} as const satisfies Record<string, Metric>;
+
+/** Only with `metrics: { per_source: true }`. */
+const OF_SOURCES = {
+  tributary_source_moving: {
+    type: 'gauge',
+    labels: ['shard', 'source_queue'],
+    help: '1 where the source is moving or idle, 0 in every other state.',
+  },
+  tributary_source_unmoved_events: {
+    type: 'gauge',
+    labels: ['shard', 'source_queue'],
+    help: 'Events of the source that are committed and not moved; absent where that is not known.',
+  },
+  tributary_source_oldest_unmoved_event_age_seconds: {
+    type: 'gauge',
+    labels: ['shard', 'source_queue'],
+    help: 'Age of the oldest of them; absent where that is not known.',
+  },
+} as const satisfies Record<string, Metric>;
+
+export const METRICS = { ...OF_PROCESSES, ...OF_MOVERS, ...OF_WORKERS, ...OF_CENTRAL, ...OF_SOURCES };
+
+export type MetricName = keyof typeof METRICS;
+
+export const metric = (name: MetricName): Metric => METRICS[name];

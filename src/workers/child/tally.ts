@@ -1,0 +1,46 @@
+// What a worker has counted since it last told: events by what was committed of them, and how long calls took.
+//
+// Invariant: an event counts when the transaction that settles it has committed; told figures are counted anew from 0.
+import { CALL_BUCKET_ENDS_MS, type CountedEvents } from '../protocol.ts';
+
+export interface Settled {
+  /** All that are settled, those that are put off or dead included. */
+  readonly events: number;
+  readonly putOff: number;
+  readonly dead: number;
+}
+
+export class Tally {
+  #counted = nothing();
+
+  /** A transaction was committed. */
+  settled({ events, putOff, dead }: Settled): void {
+    this.#counted.done += events - putOff - dead;
+    this.#counted.putOff += putOff;
+    this.#counted.dead += dead;
+  }
+
+  /** A call of the handler has come back, or was given up. */
+  called(ms: number): void {
+    const { counts } = this.#counted.calls;
+    const found = CALL_BUCKET_ENDS_MS.findIndex((end) => ms <= end);
+    const at = found === -1 ? CALL_BUCKET_ENDS_MS.length : found;
+    counts[at] = (counts[at] ?? 0) + 1;
+    this.#counted.calls.sum += ms / 1_000;
+  }
+
+  /** What was counted since this was asked last; undefined: nothing. */
+  take(): CountedEvents | undefined {
+    const taken = this.#counted;
+    const { done, putOff, dead, calls } = taken;
+    if (done === 0 && putOff === 0 && dead === 0 && calls.counts.every((count) => count === 0))
+      return undefined;
+    this.#counted = nothing();
+    return taken;
+  }
+}
+
+const nothing = (): CountedEvents => ({
+  ...{ done: 0, putOff: 0, dead: 0 },
+  calls: { counts: Array(CALL_BUCKET_ENDS_MS.length + 1).fill(0), sum: 0 },
+});

@@ -1,0 +1,133 @@
+// Whether a host is ready, from a report of lag: what it is responsible for, and that what is not known is not well.
+import { describe, expect, test } from 'vitest';
+import { type Duties, reasonsOf } from '../../../src/http/readiness.ts';
+import type { CentralLag, LagReport, SourceLag } from '../../../src/observability/lag/report.ts';
+
+const config = givenShards();
+const alpha: Duties = { host: 'alpha', movesShards: true, queues: ['orders'] };
+
+function givenShards() {
+  return {
+    shards: [
+      { name: 's1', moverHost: 'alpha' },
+      { name: 's2', moverHost: 'beta' },
+      { name: 's3', moverHost: 'any' },
+    ],
+  } as unknown as Parameters<typeof reasonsOf>[2];
+}
+
+const source = (shard: string, changes: Partial<SourceLag> = {}): SourceLag => ({
+  shard,
+  queue: 'orders',
+  centralQueue: 'orders',
+  state: 'moving',
+  reason: undefined,
+  mover: shard === 's2' ? 'beta' : 'alpha',
+  eventsBehind: 3,
+  isExact: true,
+  secondsBehind: 0.4,
+  lastTick: 9,
+  moved: 100,
+  provider: 'engine',
+  ageSeconds: 1,
+  ...changes,
+});
+
+const queue = (changes: Partial<CentralLag> = {}): CentralLag => ({
+  queue: 'orders',
+  workersWanted: 2,
+  workersRunning: 2,
+  eventsBehind: 0,
+  isExact: true,
+  secondsBehind: 0,
+  retrying: 0,
+  dead: 5,
+  recent: { tried: 100, failed: 0, error: undefined },
+  batches: [],
+  reason: undefined,
+  isStuck: false,
+  ...changes,
+});
+
+const reasons = (
+  sources: readonly SourceLag[],
+  { central = [queue()], duties = alpha }: { central?: readonly CentralLag[]; duties?: Duties } = {},
+) => reasonsOf({ at: new Date(0), sources, central } satisfies LagReport, duties, config);
+
+const sentences = (...args: Parameters<typeof reasons>) => reasons(...args).map(({ sentence }) => sentence);
+
+describe('http/readiness', () => {
+  test('a host whose sources move and whose queue is worked off is ready', () => {
+    expect(reasons([source('s1'), source('s3')])).toEqual([]);
+  });
+
+  test.each([
+    ['halted', 'Source s1:orders is halted: why.'],
+    ['unreachable', 'Shard s1 refuses connections.'],
+    ['unassigned', 'No mover moves shard s1: start one.'],
+  ] as const)('one that is %s is a reason, in the words of lag', (state, reason) => {
+    expect(reasons([source('s1', { state, reason })])).toEqual([
+      { of: 'source', names: ['s1:orders'], count: 1, state, sentence: reason },
+    ]);
+  });
+
+  test('figures that are old, or are not there, are no good news', () => {
+    expect(sentences([source('s1', { ageSeconds: 11 })])).toEqual([
+      'Source s1:orders: how far behind it is, was last seen 11 s ago.',
+    ]);
+    for (const missing of ['ageSeconds', 'secondsBehind', 'eventsBehind'] as const)
+      expect([missing, reasons([source('s1', { [missing]: undefined })]).length]).toEqual([missing, 1]);
+    expect(sentences([source('s1', { state: 'idle', ageSeconds: 3_600 })])).toHaveLength(1);
+  });
+
+  test('what waits for more than a minute is late', () => {
+    expect(sentences([source('s1', { secondsBehind: 61 })])).toEqual([
+      'Source s1:orders: its oldest event has waited for 1 m 1 s to be moved.',
+    ]);
+    expect(sentences([], { central: [queue({ secondsBehind: 61 })] })).toEqual([
+      'Queue orders: its oldest event has waited for 1 m 1 s to be handled.',
+    ]);
+    expect(sentences([], { central: [queue({ secondsBehind: undefined })] })).toEqual([
+      'Queue orders: how long its events have waited is not known.',
+    ]);
+  });
+
+  test('one that was paused on purpose is a reason only once it is behind', () => {
+    const paused = { state: 'paused', reason: 'Paused.' } as const;
+    expect(reasons([source('s1', paused)])).toEqual([]);
+    expect(sentences([source('s1', { ...paused, secondsBehind: 61 })])).toEqual(['Paused.']);
+    expect(sentences([source('s1', { ...paused, secondsBehind: undefined })])).toEqual(['Paused.']);
+  });
+
+  test('a host answers for its own shards, for those it has adopted, and for those of any host that nobody moves', () => {
+    const dead = { state: 'unassigned', reason: 'Nobody moves it.' } as const;
+    expect(reasons([source('s2', dead)])).toEqual([]);
+    expect(reasons([source('s2', { ...dead, mover: 'alpha' })])).toHaveLength(1);
+    expect(reasons([source('s1', { ...dead, mover: 'beta' })])).toHaveLength(1);
+    expect(reasons([source('s3', { ...dead, mover: 'beta' })])).toEqual([]);
+    expect(reasons([source('s3', { ...dead, mover: undefined })])).toHaveLength(1);
+    expect(reasons([source('s1', dead)], { duties: { ...alpha, movesShards: false } })).toEqual([]);
+  });
+
+  test('a host of workers answers for the queues that it works on', () => {
+    const stuck = queue({ isStuck: true, reason: 'No worker runs for queue orders.' });
+    expect(reasons([], { central: [stuck] })).toEqual([
+      { of: 'queue', names: ['orders'], count: 1, sentence: 'No worker runs for queue orders.' },
+    ]);
+    expect(reasons([], { central: [stuck], duties: { ...alpha, queues: [] } })).toEqual([]);
+    const failing = queue({
+      recent: { tried: 100, failed: 50, error: 'boom' },
+      reason: 'Half of them failed: boom',
+    });
+    expect(sentences([], { central: [failing] })).toEqual(['Half of them failed: boom']);
+  });
+
+  test('one cause is one reason, however many sources it has', () => {
+    const all = Array.from({ length: 40 }, (_, n) =>
+      source('s1', { queue: `q${n}`, state: 'unreachable', reason: 'The server of s1 is gone.' }),
+    );
+    const [only, ...others] = reasons(all);
+    expect(others).toEqual([]);
+    expect([only?.count, only?.names.length]).toEqual([40, 20]);
+  });
+});

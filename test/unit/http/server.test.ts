@@ -1,0 +1,205 @@
+// The server against real sockets: the token, the paths, and clients that are slow, large, many or rude.
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { HttpServer, type ServerOptions } from '../../../src/http/server.ts';
+import { until } from '../../support/until.ts';
+
+const TOKEN = 'correct horse battery staple';
+/** As clients are given, but a hundredth of it. */
+const SHORT = { headersMs: 300, requestMs: 600, stuckMs: 300, idleMs: 60_000, lookEveryMs: 50 };
+const LARGE = 'x'.repeat(40_000_000);
+
+async function given(options: Partial<ServerOptions> = {}) {
+  const server = new HttpServer({
+    address: { host: '127.0.0.1', port: 0 },
+    pages: {
+      '/page': () => ({ status: 200, type: 'text/plain', body: 'here it is' }),
+      '/large': () => ({ status: 200, type: 'text/plain', body: LARGE }),
+      '/broken': () => {
+        throw new Error('the password is hunter2');
+      },
+    },
+    ...options,
+  });
+  await server.listen();
+  onTestFinished(() => server.close());
+  const ask = async (path: string, headers: Record<string, string> = {}) => {
+    const response = await fetch(`${new URL(server.url).origin}${path}`, { headers });
+    return { status: response.status, headers: response.headers, body: await response.text() };
+  };
+  const socket = async (): Promise<Socket> => {
+    const opened = connect({ host: '127.0.0.1', port: Number(new URL(server.url).port) });
+    opened.on('error', () => {});
+    onTestFinished(() => void opened.destroy());
+    await once(opened, 'connect');
+    return opened;
+  };
+  return { server, ask, socket };
+}
+
+/** All that the server says until it closes the connection. */
+async function untilClosed(socket: Socket): Promise<string> {
+  let text = '';
+  socket.on('data', (chunk) => {
+    text += chunk;
+  });
+  await once(socket, 'close');
+  return text;
+}
+
+describe('http/server', () => {
+  test('a page is served with its type, is not kept by anybody, and the port is the true one', async () => {
+    const { ask, server } = await given();
+    expect(server.url).toMatch(/^http:\/\/127\.0\.0\.1:[1-9]\d+$/);
+    const { status, headers, body } = await ask('/page');
+    expect([status, body, headers.get('content-type'), headers.get('cache-control')]).toEqual([
+      200,
+      'here it is',
+      'text/plain',
+      'no-store',
+    ]);
+    expect(headers.get('x-content-type-options')).toBe('nosniff');
+  });
+
+  test('with a base every path begins with it, and no other is there', async () => {
+    const { ask, server } = await given({ base: '/shop/tributary' });
+    expect(server.url).toMatch(/\/shop\/tributary$/);
+    expect((await ask('/shop/tributary/page')).body).toBe('here it is');
+    const { status, body } = await ask('/page');
+    expect(status).toBe(404);
+    expect(JSON.parse(body)).toEqual({
+      error:
+        'There is nothing here: ask for /shop/tributary/page, /shop/tributary/large, /shop/tributary/broken with GET.',
+    });
+  });
+
+  test('without the token nobody learns anything, also not which paths there are', async () => {
+    const { ask } = await given({ token: TOKEN });
+    const wrong: Record<string, string>[] = [
+      {},
+      { authorization: `Bearer ${TOKEN}x` },
+      { authorization: `Bearer ${TOKEN.slice(1)}` },
+      { authorization: 'Bearer ' },
+      { authorization: TOKEN },
+      { authorization: `Basic ${Buffer.from(`x:${TOKEN}`).toString('base64')}` },
+      { cookie: `token=${TOKEN}` },
+    ];
+    for (const path of [
+      '/page',
+      '/nowhere',
+      `/page?token=${encodeURIComponent(TOKEN)}`,
+      '/../page',
+      '/%2e%2e/page',
+    ]) {
+      for (const headers of wrong) {
+        const answer = await ask(path, headers);
+        expect([path, headers, answer.status]).toEqual([path, headers, 401]);
+        expect(answer.body).not.toContain('here');
+        expect(answer.headers.get('www-authenticate')).toBe('Bearer');
+      }
+    }
+    expect((await ask('/page', { authorization: `Bearer ${TOKEN}` })).status).toBe(200);
+    expect((await ask('/page', { authorization: `bearer  ${TOKEN} ` })).status).toBe(200);
+  });
+
+  test('an error of ours is not shown', async () => {
+    const { ask } = await given();
+    const { status, body } = await ask('/broken');
+    expect(status).toBe(500);
+    expect(JSON.parse(body)).toEqual({ error: 'This page could not be made: see the log.' });
+  });
+
+  test('only GET and HEAD do anything', async () => {
+    const { server } = await given();
+    for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS'])
+      expect((await fetch(`${server.url}/page`, { method })).status).toBe(404);
+    expect((await fetch(`${server.url}/page`, { method: 'HEAD' })).status).toBe(200);
+  });
+
+  test('what is sent to us is refused before it is read whole', async () => {
+    const { socket } = await given();
+    const client = await socket();
+    client.write(
+      'POST /page HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50000000\r\n\r\n',
+    );
+    const answer = untilClosed(client);
+    client.write('x'.repeat(100_000));
+    expect(await answer).toMatch(/^HTTP\/1\.1 4\d\d /);
+    expect(client.bytesWritten).toBeLessThan(2_000_000);
+  });
+
+  test('headers beyond the limit are refused', async () => {
+    const { socket } = await given();
+    const client = await socket();
+    client.write(`GET /page HTTP/1.1\r\nHost: x\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`);
+    expect(await untilClosed(client)).toMatch(/^HTTP\/1\.1 431 /);
+  });
+
+  test('a client that never comes to the end of its headers is cut off', async () => {
+    const { socket } = await given({ limits: SHORT });
+    const client = await socket();
+    client.write('GET /page HTTP/1.1\r\nHost: x\r\n');
+    const drip = setInterval(() => client.write('X-Drip: 1\r\n'), 20);
+    onTestFinished(() => clearInterval(drip));
+    expect(await untilClosed(client)).toMatch(/^HTTP\/1\.1 408 /);
+  });
+
+  test('a client that does not read its answer is cut off', async () => {
+    const served: Socket[] = [];
+    const seen = (message: unknown) => void served.push((message as { socket: Socket }).socket);
+    subscribe('net.server.socket', seen);
+    onTestFinished(() => void unsubscribe('net.server.socket', seen));
+    const { socket } = await given({ limits: SHORT });
+    const client = await socket();
+    client.pause();
+    client.write('GET /large HTTP/1.1\r\nHost: x\r\n\r\n');
+    const own = await until(() => served[0], { what: 'the connection of the server' });
+    await once(own, 'close');
+    let read = 0;
+    client.on('data', (chunk) => {
+      read += chunk.length;
+    });
+    client.resume();
+    await once(client, 'close');
+    expect(read).toBeGreaterThan(0);
+    expect(read).toBeLessThan(LARGE.length);
+  });
+
+  test('a thousand idle connections keep nobody out, and most of them are closed', async () => {
+    const { ask, socket } = await given();
+    const idle: Socket[] = [];
+    let closed = 0;
+    for (let n = 0; n < 1_000; n += 1) {
+      const one = await socket();
+      one.on('close', () => {
+        closed += 1;
+      });
+      idle.push(one);
+    }
+    expect((await ask('/page')).status).toBe(200);
+    await until(() => closed >= 800, { what: 'idle connections that are closed' });
+    const late = await socket();
+    late.write('GET /page HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+    expect(await untilClosed(late)).toContain('here it is');
+  });
+
+  test('what is no HTTP is answered as such, and the server goes on', async () => {
+    const { ask, socket } = await given();
+    const client = await socket();
+    client.write('\x16\x03\x01\x02\x00 hello\r\n\r\n');
+    expect(await untilClosed(client)).toMatch(/^HTTP\/1\.1 400 /);
+    expect((await ask('/page')).status).toBe(200);
+  });
+
+  test('an address that is taken is an error of listening', async () => {
+    const { server } = await given();
+    const other = new HttpServer({
+      address: { host: '127.0.0.1', port: Number(new URL(server.url).port) },
+      pages: {},
+    });
+    await expect(other.listen()).rejects.toMatchObject({ code: 'EADDRINUSE' });
+    await other.close();
+  });
+});
