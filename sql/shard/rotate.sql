@@ -32,7 +32,7 @@ begin
     begin
         execute format('lock table %s in access exclusive mode nowait', v_victim);
     exception when lock_not_available then
-        perform set_config('tributary.rotated', 'somebody reads or writes ' || v_victim, true);
+        perform set_config('tributary.rotated', 'a session reads or writes ' || v_victim, true);
         return;
     end;
     select :xmin(t.tick_snapshot) into v_low

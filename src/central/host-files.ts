@@ -50,7 +50,7 @@ export interface FileAmongHosts {
   readonly running: readonly HostFile[];
 }
 
-/** What to do where nobody moves a shard of `moverHost`: its mover may run and not know the shard, because its file is another one. */
+/** The remedy where no mover moves a shard of `moverHost`: its mover may run and not know the shard, because its file differs. */
 export function moverRemedy(moverHost: string, { file, hash, running }: FileAmongHosts): string {
   const movers = running.filter(
     (one) => one.kind === 'mover' && (isAny(moverHost) || one.host === moverHost),

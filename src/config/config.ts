@@ -86,7 +86,7 @@ export interface Queue {
   readonly onPoison: 'dead' | 'halt';
   /** How long the shards' watermarks stay behind the position, in ms. */
   readonly keepMs: number;
-  /** How long dead events of the queue are kept, in ms; absent: until somebody discards them. */
+  /** How long dead events of the queue are kept, in ms; absent: until they are discarded. */
   readonly deadMs?: number;
   /** Disk that the central queue's event tables may hold before forwarding is slowed and stopped; absent: any. */
   readonly backlogBytes?: number;

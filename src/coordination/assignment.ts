@@ -37,7 +37,7 @@ export interface Standings {
   readonly adoptAfterMs: number;
   /** For how long we have been watching: a host that was never seen counts as absent for this long. */
   readonly watchingMs: number;
-  /** Resources that nobody took for too long, and those that we took as such. */
+  /** Resources that were free for too long, and those that we took as such. */
   readonly orphans?: { readonly free: ReadonlySet<string>; readonly adopted: ReadonlySet<string> };
 }
 
@@ -111,7 +111,7 @@ function eligibleFor(
   return absentMs >= adoptAfterMs ? sortedIds(alive) : undefined;
 }
 
-/** The odd ones go to those who hold most, then by id: every member computes the same. */
+/** The odd ones go to the members that hold most, then by id: every member computes the same. */
 function shareOf(
   me: string,
   eligible: readonly string[],

@@ -70,7 +70,7 @@ export function bundledBinaries(native: string, folder: string, account: Account
   };
 }
 
-/** Links where one file system holds both and everybody may read the file; else a copy. Folders become the account's. */
+/** Links where one file system holds both and every user may read the file; else a copy. Folders become the account's. */
 function mirror(from: string, to: string, account: Account): void {
   makeFolder(to, account);
   for (const entry of readdirSync(from, { withFileTypes: true })) {

@@ -4,7 +4,7 @@ import type { ErrorCode } from './codes.ts';
 /**
  * What the code that catches it should do:
  * - `retryable`: the same again later may work (network, restart, deadlock);
- * - `halting`: this source or worker must stop until somebody acts; trying again would do harm or never work;
+ * - `halting`: this source or worker must stop until an operator acts; trying again would do harm or never work;
  * - `misconfigured`: refuse to start; a file, a privilege or an argument is wrong;
  * - `internal`: a defect of ours.
  */

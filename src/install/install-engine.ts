@@ -58,7 +58,7 @@ function refuse(facts: DatabaseFacts, place: string): void {
     unfit ??
     ('mistake' in finding ? finding.mistake : undefined) ??
     (!('mistake' in finding) && (finding.provider === 'extension' || finding.provider === 'plain')
-      ? `${place} has ${finding.provider === 'extension' ? `the extension pgq ${finding.version}` : "somebody else's schema pgq"}: it is used as it is, and the bundled engine goes only where schema pgq is missing.`
+      ? `${place} has ${finding.provider === 'extension' ? `the extension pgq ${finding.version}` : 'another schema pgq'}: it is used as it is, and the bundled engine goes only where schema pgq is missing.`
       : undefined) ??
     engineHindrance(facts, place);
   if (sentence !== undefined) throw new TributaryError(sentence, { code: 'engine', kind: 'misconfigured' });

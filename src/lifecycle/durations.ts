@@ -131,7 +131,7 @@ export const DURATIONS = {
     /** Rotation and retries of central. */
     maintainEveryMs: 10_000,
   },
-  /** What movers tell central, and when it is believed. */
+  /** What movers report to central, and when it is believed. */
   reports: {
     /** A mover asks what operators changed. */
     syncEveryMs: 1_000,
@@ -206,7 +206,7 @@ export const DURATIONS = {
     /** `lag` shows a batch that is open this long. */
     shownAfterMs: 5_000,
     /** The progress of a batch that takes long is logged this often. */
-    toldEveryMs: 10_000,
+    reportEveryMs: 10_000,
     /** A slot's events a second are an average over `windowMs`, known after `leastMs`. */
     throughput: { leastMs: 10_000, windowMs: 60_000 },
     /** A slot's trouble is reported for this long after it happened last. */
@@ -223,7 +223,7 @@ export const DURATIONS = {
     turnEveryMs: 250,
     /** Where a worker's looks at its own progress are further apart, it did not run or was blocked, which only the primary judges. */
     stallLooksMs: 5_000,
-    /** Between looks for a batch where nobody woke the worker. */
+    /** Between looks for a batch where no notification woke the worker. */
     idle: { firstMs: 50, maxMs: 1_000 },
     /** Our own statements are short: a server that does not answer within this time is gone. */
     answerMs: 60_000,

@@ -72,7 +72,7 @@ export class CentralSync implements WatchedService {
       const nowMs = performance.now();
       if (nowMs < this.#lagAtMs) return;
       this.#lagAtMs = nowMs + TIMING.reports.lagEveryMs;
-      await this.tellLag(loops);
+      await this.reportLag(loops);
       this.turns += 1;
       await this.#measureHeld();
     } catch (error) {
@@ -81,11 +81,11 @@ export class CentralSync implements WatchedService {
   }
 
   /** Another shard is moved from now on: whoever asks for the lag wants to hear of it at once. */
-  tellSoon(): void {
+  reportSoon(): void {
     this.#lagAtMs = 0;
   }
 
-  async tellLag(loops: readonly ShardLoop[]): Promise<void> {
+  async reportLag(loops: readonly ShardLoop[]): Promise<void> {
     const { link, host, queueTrouble, backpressures, onTrouble } = this.#options;
     const situation = {
       nowMs: performance.now(),

@@ -29,7 +29,7 @@ export interface MoverContext {
 
 /** The rest of `mover.memory` is for what is done with and not yet collected as garbage. */
 const POOL_SHARE = 0.75;
-/** More shards asked at once only make each answer later: the servers of one host have so many cores. */
+/** More shards asked at once only make each answer later: the servers of one host share its cores. */
 const ROUNDS_AT_ONCE = 16;
 
 type Given = 'config' | 'consumer' | 'watchdog' | 'onOccurrence' | 'central' | 'gathererOf' | 'halt';

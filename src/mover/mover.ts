@@ -159,12 +159,12 @@ export class Mover implements Service {
     return newShardLeases(this.#config, {
       member: this.#member,
       onTaken: ({ resource }) => {
-        this.#control.tellSoon();
+        this.#control.reportSoon();
         this.#leased.begin(resource);
       },
       onRelease: async ({ resource }) => {
-        const told = this.#control.tellLag(loopsOf(resource));
-        await Promise.all([told, this.#leased.end(resource)]);
+        const reported = this.#control.reportLag(loopsOf(resource));
+        await Promise.all([reported, this.#leased.end(resource)]);
       },
       onLost: ({ resource }, reason) => {
         this.#onOccurrence({ kind: 'lease-lost', resource, reason });

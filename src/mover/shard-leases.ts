@@ -7,7 +7,7 @@ import { Connection } from '../postgres/connection.ts';
 import { shardResource } from '../queue/names.ts';
 import { CENTRAL_RESOURCE } from '../upkeep/central-upkeep.ts';
 
-/** @param options as whom they are held, and what follows where one comes or goes. */
+/** @param options the member that holds them, and what follows where one comes or goes. */
 export function newShardLeases(
   config: Config,
   options: Pick<LeaseKeeperOptions, 'member' | 'onTaken' | 'onRelease' | 'onLost' | 'onTrouble'>,

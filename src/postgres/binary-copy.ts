@@ -1,4 +1,4 @@
-// The binary format of COPY, for all who cut, write or read it. Pure.
+// The binary format of COPY: for cutting, writing and reading it. Pure.
 //
 // A stream is a header, rows and a trailer. A row is an int16 number of fields, then for each field its int32 length and its
 // bytes; a null has the length -1 and no bytes. The trailer is a number of fields of -1.
@@ -20,7 +20,7 @@ export const viewOf = (bytes: Buffer): DataView => new DataView(bytes.buffer, by
 
 /**
  * @param at of the first field's length.
- * @returns where these fields end; negative where the bytes end before: at least so many, from the view's begin, are needed.
+ * @returns where these fields end; negative where the bytes end before: at least that many, from the view's begin, are needed.
  */
 export function fieldsEnd(view: DataView, at: number, fields: number): number {
   const size = view.byteLength;

@@ -227,7 +227,7 @@ export class Connection {
   }
 }
 
-/** With channel_binding=require: a server that does not tie its password exchange to TLS may be somebody else. */
+/** With channel_binding=require: refuses a server that does not tie its password exchange to TLS: it may be another one. */
 function refuseUnbound(client: pg.Client, connection: Connection): void {
   const { connection: wire } = client as unknown as { connection: EventEmitter };
   let isBound = false;

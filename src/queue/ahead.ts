@@ -13,7 +13,7 @@ export const missingByQueueSql = (schema: string): string => `
     cross join lateral (
         select t.tick_snapshot from ${schema}.tick t where t.tick_queue = a.queue_id order by t.tick_id desc limit 1) n`;
 
-/** Whose ids are missing, and what to do about it, as the end of a sentence. */
+/** How many ids are missing, with the remedy, as the end of a sentence. */
 export function fewerXids(missing: number): string {
   const ids = `${missing.toLocaleString('en-US')} transaction ${missing === 1 ? 'id' : 'ids'}`;
   return `its ticks know ${ids} more than its server has given out, as after a restore into a younger server, so new events would pass for old ones: raise the server's next transaction id with pg_resetwal`;

@@ -14,5 +14,5 @@ export type PgqSchema = 'pgq' | 'pgque';
 /** The role that each PgQ creates for ticking, registering and rotating. */
 export const adminRoleOf = (schema: PgqSchema): string => `${schema}_admin`;
 
-/** What our engine's `pgq.version()` contains, and nobody else's. */
+/** A word that only our engine's `pgq.version()` contains. */
 export const ENGINE_MARK = 'tributary';

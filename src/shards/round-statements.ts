@@ -108,7 +108,7 @@ export class PreparedRound {
   }
 }
 
-/** For each queue: is there a row whose transaction began after the newest tick's snapshot, or was open in it and has ended? */
+/** For each queue: whether there is a row whose transaction began after the newest tick's snapshot, or was open in it and has ended. */
 function uncoveredSql(queues: readonly QueueOnShard[]): string {
   const cases = queues.map(
     ({ queueId, eventTable, dialect: { xmax, xip } }) => `when ${queueId} then

@@ -23,7 +23,7 @@ export class CentralTicker implements WatchedService {
     this.#onTrouble = onTrouble;
   }
 
-  /** Transaction `xid` has committed events into `queue`; `lane`: who commits one after the other. */
+  /** Transaction `xid` has committed events into `queue`; commits of one `lane` follow one another. */
   committed(queue: string, xid: number, lane: string): void {
     this.#pending.committed(queue, xid, lane);
     this.#wake?.();

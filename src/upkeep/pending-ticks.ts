@@ -1,6 +1,6 @@
 // Commits that no tick is known to cover yet, by central queue.
 //
-// Invariant: what was committed is asked for until a tick covers it; a queue is ticked at most every `centralTicks.apartMs`.
+// Invariant: a commit is pending until a tick covers it; a queue is ticked at most every `centralTicks.apartMs`.
 import { TIMING } from '../lifecycle/timing.ts';
 
 /** Asks for a tick behind a transaction. @returns whether a tick covers the transaction now. */
@@ -18,14 +18,14 @@ export class PendingTicks {
     return this.#pending.size === 0;
   }
 
-  /** In how many ms it is worth to call `ask`; undefined: there is nothing to tick. */
+  /** Ms until `ask` has something to do; undefined: there is nothing to tick. */
   get dueInMs(): number | undefined {
     if (this.isEmpty) return undefined;
     const dueMs = [...this.#pending.keys()].map((queue) => this.#dueMs.get(queue) ?? 0);
     return Math.max(0, Math.min(...dueMs) - performance.now());
   }
 
-  /** Transaction `xid` has committed events into `queue`; `lane`: who commits one after the other. */
+  /** Transaction `xid` has committed events into `queue`; commits of one `lane` follow one another. */
   committed(queue: string, xid: number, lane = ''): void {
     const lanes = this.#pending.get(queue) ?? new Map<string, number>();
     this.#pending.set(queue, lanes.set(lane, xid));

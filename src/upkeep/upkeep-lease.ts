@@ -17,5 +17,5 @@ export async function upkeepTrouble(central: Connection, timeoutMs?: number): Pr
     timeoutMs === undefined ? {} : { timeoutMs },
   );
   if (row === undefined || row.free_s < WORTH_TELLING_S) return undefined;
-  return `Nobody has looked after central for ${Math.round(row.free_s)} s (rotation, retries, ticks), although movers or workers run: start one of them again, and see its log.`;
+  return `Central has had no upkeep for ${Math.round(row.free_s)} s (rotation, retries, ticks), although movers or workers run: start one of them again, and see its log.`;
 }

@@ -1,4 +1,4 @@
--- Who reads what, and how far. Consumer names are global to the database.
+-- Consumers, and how far each has read its queues. Consumer names are global to the database.
 create table pgq.consumer (
     co_id       serial,
     co_name     text not null,

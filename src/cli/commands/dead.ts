@@ -59,7 +59,7 @@ export function register(program: Command, context: CliContext): void {
         'type',
       ]),
     )
-    .option('--limit <number>', 'at most so many', '50')
+    .option('--limit <number>', 'at most this many', '50')
     .option('--json', 'one JSON document')
     .action((options: ListOptions) => list(context, options));
   dead

@@ -13,7 +13,7 @@ import { logMover } from '../../observability/mover-log.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT, Exit } from '../exit.ts';
 import { addHttpOptions, type HttpOptions, whileServing } from '../serving.ts';
-import { tellMember } from './start/member-word.ts';
+import { sendMember } from './start/member-word.ts';
 import { tellShown } from './start/shown-word.ts';
 
 export function register(program: Command, context: CliContext): void {
@@ -47,7 +47,7 @@ export function register(program: Command, context: CliContext): void {
       },
       `moving ${counted(choice.shards.length, 'shard')} of host ${choice.host}`,
     );
-    tellMember(mover.memberId);
+    sendMember(mover.memberId);
     const part = moverPart(mover, metrics);
     setInterval(() => tellShown(part), TIMING.http.tellEveryMs).unref();
     const duties = { host: choice.host, movesShards: true, queues: [] };

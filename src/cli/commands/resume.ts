@@ -14,7 +14,7 @@ export function register(program: Command, context: CliContext): void {
     .description('lets a paused source, shard, queue, or all go on')
     .option('--shard <shard>', 'only this shard')
     .option('--queue <queue>', 'only this source queue, or all that flows into this central queue')
-    .option('--reason <text>', 'why, for whoever reads along')
+    .option('--reason <text>', 'why, for people and the log')
     .action(async ({ reason, ...selection }: Selection & { readonly reason?: string }) => {
       const config = await context.loadConfig();
       const link = new CentralLink(config, 'resume');

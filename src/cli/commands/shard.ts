@@ -63,7 +63,7 @@ async function rename(
       if (!canAsk(context))
         throw new Exit(
           EXIT.wrong,
-          `Nobody can be asked whether ${what} shall be renamed to ${to}: add --yes.`,
+          `There is no terminal to ask on, so ${what} was not renamed to ${to}: add --yes.`,
         );
       context.stdout.write(`${what} get the name ${to}. ${origins}.\n`);
       if (!(await confirm(context, 'Shall I rename it?')))

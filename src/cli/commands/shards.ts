@@ -7,7 +7,7 @@ import { type Column, json, table, widthOf } from '../terminal/output.ts';
 export function register(program: Command, context: CliContext): void {
   program
     .command('shards')
-    .description('lists the shards, who moves each, and how it does')
+    .description('lists the shards, the mover of each, and its state')
     .option('--json', 'one JSON document')
     .action(async (options: { json?: true }) => {
       const config = await context.loadConfig();

@@ -7,7 +7,7 @@ const EXITS: Readonly<Record<keyof typeof EXIT, string>> = {
   done: 'Done.',
   failed: 'Failed.',
   wrong: 'Wrong usage of the command line, or a configuration with mistakes.',
-  unhealthy: 'The command did its work, and what it looked at is not well.',
+  unhealthy: 'The command did its work, and found something that is not healthy.',
 };
 
 export interface ManPageOptions {

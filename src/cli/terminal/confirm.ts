@@ -29,7 +29,7 @@ export async function mustConfirm(
   if (!canAsk(context))
     throw new Exit(
       EXIT.wrong,
-      `${sentence} Nobody is there to ask, so nothing was changed: add --yes to ${verb}.`,
+      `${sentence} There is no terminal to ask on, so nothing was changed: add --yes to ${verb}.`,
     );
   context.stdout.write(`${sentence}\n`);
   if (!(await confirm(context, question))) throw new Exit(EXIT.failed, 'Nothing was changed.');

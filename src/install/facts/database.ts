@@ -29,7 +29,7 @@ export interface ServerFacts {
   readonly isSuperuser: boolean;
   /** Inherits the admin role of PgQ. */
   readonly isPgqAdmin: boolean;
-  /** Inherits PgQ's role for those who look at queues. */
+  /** Inherits PgQ's role for looking at queues. */
   readonly isPgqReader: boolean;
   readonly mayCreateRole: boolean;
   readonly mayCreateSchema: boolean;

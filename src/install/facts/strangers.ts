@@ -53,5 +53,5 @@ export const rolesOf = (runtime: string, admin: string | undefined): readonly st
 export function strangerHindrance(strangers: readonly string[], place: string): string | undefined {
   const [first] = strangers;
   if (first === undefined) return undefined;
-  return `${place}: ${first}, who is neither a superuser, nor the database's owner, nor a role of the file, and could make anything run with our rights: find out who put it there; drop it, or give it to the role that installs (\`alter ... owner to\`), or let the file name its owner as \`admin:\`.`;
+  return `${place}: ${first}, which is neither a superuser, nor the database's owner, nor a role of the file, and could make anything run with our rights: find out where it comes from; drop it, or give it to the role that installs (\`alter ... owner to\`), or let the file name its owner as \`admin:\`.`;
 }

@@ -7,7 +7,7 @@ export class LateWriters {
   /** Of transactions that were open where reading stood: the sequence when they were first seen open. */
   readonly #openSince = new Map<bigint, number>();
 
-  /** Most events that the next window may hold, by sequence; told of one window after the other. */
+  /** Most events that the next window may hold, by sequence; called for one window after the other. */
   mostEventsIn({ start, end }: Pick<Window, 'start' | 'end'>): number {
     const open = new Set(parseSnapshot(start.snapshot).xip);
     for (const xid of this.#openSince.keys()) if (!open.has(xid)) this.#openSince.delete(xid);

@@ -72,7 +72,7 @@ export async function copyWindows(
       });
       connection.destroy(error);
       giveUp(error);
-      // How many events a window holds is seen only by reading it: of a transaction that was open for long, no tick tells.
+      // How many events a window holds is seen only by reading it: no tick shows events of a transaction that was open for long.
       if (!hasBegun) for (const { source } of found) source.tooSlow();
     }, ms);
   let hasBegun = false;

@@ -95,7 +95,7 @@ export class LargeWindows {
       }
       found.source.succeeded('read');
       found.source.keptPace();
-      // What central did not take is told by the gatherer.
+      // The gatherer reports what central did not take.
       const errors = await settled;
       // Begun anew it would be read once more, for ever: the events of a window may be those of a transaction that is still open.
       if (errors.every((error) => error === undefined)) await handOnEmpty(found.source, this.#context);

@@ -1,5 +1,5 @@
-// Decides how a batch is handled: as a whole, in one transaction; in parts, where so many of its events fail that one
-// transaction does not suffice; in slices, where a rate or the breaker allows only a few events at a time, where the
+// Decides how a batch is handled: as a whole, in one transaction; in parts, where too many of its events fail for one
+// transaction; in slices, where a rate or the breaker allows only a few events at a time, where the
 // transaction fails though no call did, and where the batch has killed workers or lost the connection before.
 //
 // Invariant: the effects of an event, what became of it, and the end of the batch (or of its part) commit together, under

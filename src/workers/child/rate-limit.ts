@@ -87,5 +87,5 @@ export class RateLimit {
 
 const handedBack = (): HandedBack =>
   new HandedBack(
-    'The worker was told to end while the batch waited for the rate of its queue; another one goes on with it.',
+    'The worker has to end while the batch waits for the rate of its queue; another one goes on with it.',
   );

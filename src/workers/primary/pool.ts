@@ -60,10 +60,10 @@ export class WorkerPool implements Service {
   /** Slots whose terms end at the next beat. */
   readonly #leaving = new Set<string>();
   readonly #parked = new TroubleReports({ begins: 'queue-parked', ends: 'queue-unparked' }, (one) =>
-    this.#tell(one),
+    this.#report(one),
   );
   readonly #heldBack = new TroubleReports({ begins: 'queue-held-back', ends: 'queue-released' }, (one) =>
-    this.#tell(one),
+    this.#report(one),
   );
   readonly #stopped = new AbortController();
   readonly #ended = new AbortController();
@@ -135,8 +135,8 @@ export class WorkerPool implements Service {
         config: this.#options.config,
         queues: [...this.#queues.values()],
         signal: this.#stopped.signal,
-        onTrouble: (error) => this.#tell({ kind: 'pool-trouble', error }),
-        onOtherNumber: (queue, numbers) => this.#tell({ kind: 'other-number', queue, ...numbers }),
+        onTrouble: (error) => this.#report({ kind: 'pool-trouble', error }),
+        onOtherNumber: (queue, numbers) => this.#report({ kind: 'other-number', queue, ...numbers }),
       });
     } finally {
       if (!isBegun) await this.#control.close();
@@ -219,7 +219,7 @@ export class WorkerPool implements Service {
         );
       },
       onLost: (slot) => void this.#slots.empty(slot, TIMING.slots.lost),
-      onTrouble: (error) => this.#tell({ kind: 'pool-trouble', error }),
+      onTrouble: (error) => this.#report({ kind: 'pool-trouble', error }),
     });
   }
 
@@ -235,7 +235,7 @@ export class WorkerPool implements Service {
       await this.#heartbeat.beat(this.#slots.all);
     } catch (error) {
       // Running workers go on; the numbers are read again in the next round.
-      this.#tell({ kind: 'pool-trouble', error });
+      this.#report({ kind: 'pool-trouble', error });
     }
     if (!this.#stopped.signal.aborted) this.#fill();
     this.#parked.report(this.#slots.parked);
@@ -259,7 +259,7 @@ export class WorkerPool implements Service {
       const before = this.#wanted.get(queue);
       this.#wanted.set(queue, wanted);
       if (before !== undefined && before !== wanted)
-        this.#tell({ kind: 'pool-scaled', queue, wanted, before });
+        this.#report({ kind: 'pool-scaled', queue, wanted, before });
       if (before !== wanted) this.#leases.hurry();
     }
   }
@@ -274,7 +274,7 @@ export class WorkerPool implements Service {
       if (!names.has(name)) void this.#slots.empty(name, TIMING.slots.lettingGo);
   }
 
-  #tell(occurrence: WorkerOccurrence): void {
+  #report(occurrence: WorkerOccurrence): void {
     this.#options.onOccurrence(occurrence);
   }
 

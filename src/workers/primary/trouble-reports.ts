@@ -7,7 +7,7 @@ interface Kinds {
 }
 
 export class TroubleReports {
-  readonly #told = new Set<string>();
+  readonly #reported = new Set<string>();
   readonly #kinds: Kinds;
   readonly #onOccurrence: OnWorkerOccurrence;
 
@@ -19,12 +19,12 @@ export class TroubleReports {
   /** @param sentences why, by queue. */
   report(sentences: Readonly<Record<string, string>>): void {
     for (const [queue, sentence] of Object.entries(sentences)) {
-      if (!this.#told.has(queue)) this.#onOccurrence({ kind: this.#kinds.begins, queue, sentence });
-      this.#told.add(queue);
+      if (!this.#reported.has(queue)) this.#onOccurrence({ kind: this.#kinds.begins, queue, sentence });
+      this.#reported.add(queue);
     }
-    for (const queue of this.#told) {
+    for (const queue of this.#reported) {
       if (queue in sentences) continue;
-      this.#told.delete(queue);
+      this.#reported.delete(queue);
       this.#onOccurrence({ kind: this.#kinds.ends, queue });
     }
   }

@@ -168,7 +168,7 @@ describe('dead retry', () => {
       expect(await tributary('dead', verb, '--all')).toMatchObject({
         code: 2,
         stdout: '2 dead events: 2 of orders (handler).\n',
-        stderr: `Nobody is there to ask, so nothing was changed: add --yes to ${verb} them.\n`,
+        stderr: `There is no terminal to ask on, so nothing was changed: add --yes to ${verb} them.\n`,
       });
       expect(await tributary('dead', verb, '1', '--all')).toMatchObject({ code: 2 });
       expect(await tributary('dead', verb, 'x')).toMatchObject({ code: 2 });

@@ -156,7 +156,7 @@ describe('mover/repair/repair', () => {
     expect(await run([...command, '--skip'])).toEqual({
       code: 2,
       stdout: '',
-      stderr: `${loss} Nobody is there to ask, so nothing was changed: add --yes to go on with --skip.\n`,
+      stderr: `${loss} There is no terminal to ask on, so nothing was changed: add --yes to go on with --skip.\n`,
     });
     expect((await run([...command, '--take-over'])).stderr).toMatch(
       /^s1:orders: 17 events would be moved; what central/,

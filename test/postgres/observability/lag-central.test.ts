@@ -267,7 +267,7 @@ describe('observability/lag of central queues', () => {
     await central.query(
       `select tributary.lease_beat(gen_random_uuid(), 'mover', 'db01', '{}', interval '1 minute', '{}', '{}', 0)`,
     );
-    expect((await lag()).reason).toMatch(/^Nobody has looked after central for \d+ s/);
+    expect((await lag()).reason).toMatch(/^Central has had no upkeep for \d+ s/);
     await freed('10 seconds');
     expect((await lag()).reason).toBeUndefined();
   });

@@ -99,7 +99,7 @@ describe('upkeep/maintenance', () => {
     await moveTo(given, await given.tick());
     const reader = await given.shard.connect();
     await reader.script('begin; select count(*) from pgq.event_1_1');
-    expect(await given.rotate()).toContain('somebody reads or writes');
+    expect(await given.rotate()).toContain('a session reads or writes');
     expect((await current(given))?.table).toBe(0);
     await reader.script('commit');
     expect(await given.rotate()).toBe('rotated');

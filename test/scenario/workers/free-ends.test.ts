@@ -163,7 +163,7 @@ describe('workers/child without a transaction: time, progress, and the end of a 
     expect(first).toHaveLength(103);
     expect(one.messages.at(-1)).toMatchObject({
       type: 'gaveUp',
-      sentence: expect.stringContaining('The worker was told to end after 103 events of the batch'),
+      sentence: expect.stringContaining('The worker has to end after 103 events of the batch'),
     });
     const second: number[] = [];
     const two = givenWorker(

@@ -10,7 +10,7 @@
 -- Function: pgq.maint_rotate_tables_step1(1)
 --
 --      Empties the queue's oldest table and makes it current, if the rotation period has passed, every consumer
---      has passed the last rotation, nobody uses the table, and it holds no row that a consumer still needs.
+--      has passed the last rotation, no session uses the table, and it holds no row that a consumer still needs.
 --      Otherwise the next call tries again.
 --
 -- Parameters:

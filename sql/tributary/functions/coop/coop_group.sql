@@ -44,7 +44,7 @@ begin
             'Queue %s does not exist: create it with `tributary install`, or with pgq.create_queue.', coalesce(queue, 'NULL'));
     end if;
     raise exception using errcode = 'undefined_object', message = format(
-        'Queue %s has no group %s: `tributary install` registers it; where somebody removed it, what waits is handled only if '
+        'Queue %s has no group %s: `tributary install` registers it; where it was removed, what waits is handled only if '
         'it is then moved back with pgq.register_consumer_at.', queue, coalesce(group_name, 'NULL'));
 end;
 $$;

@@ -67,7 +67,7 @@ begin
                 end if;
             end if;
         exception
-            -- Somebody registers the same name at this moment, or removes its unused consumer row: look again.
+            -- Another session registers the same name at this moment, or removes its unused consumer row: look again.
             when unique_violation or foreign_key_violation then
                 if v_try = 20 then
                     raise;
@@ -135,7 +135,7 @@ begin
             insert into pgq.consumer (co_name) values (group_name) on conflict (co_name) do nothing;
             return pgq.register_consumer(queue, group_name);
         exception
-            -- Somebody registers the same name at this moment, or removes its unused consumer row: look again.
+            -- Another session registers the same name at this moment, or removes its unused consumer row: look again.
             when unique_violation or foreign_key_violation then
                 if v_try = 20 then
                     raise;

@@ -5,7 +5,7 @@
 --
 -- Parameters:
 --      x_filter    - as of tributary.dead_matching
---      x_limit     - at most so many
+--      x_limit     - most events
 --
 -- Returns:
 --      how many
@@ -33,7 +33,7 @@ $$ language sql set search_path = pg_catalog, pg_temp;
 -- Parameters:
 --      x_queue     - the central queue
 --      x_keep_ms   - how long they are kept, in milliseconds
---      x_limit     - at most so many
+--      x_limit     - most events
 --
 -- Returns:
 --      how many

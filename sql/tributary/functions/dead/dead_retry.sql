@@ -96,7 +96,7 @@ begin
     get diagnostics v_marked = row_count;
     if v_marked <> cardinality(x_ids) then
         raise exception using errcode = 'object_in_use',
-            message = 'Somebody else retries or discards the same dead events.';
+            message = 'Another command retries or discards the same dead events.';
     end if;
 end;
 $$ language plpgsql set search_path = pg_catalog, pg_temp;

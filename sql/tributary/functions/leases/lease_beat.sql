@@ -47,7 +47,7 @@ declare
     v_lapsed    boolean := false;
     v_backend   timestamptz := (select a.backend_start from pg_stat_get_activity(pg_backend_pid()) a);
     v_row       record;
-    -- What this call took, and from whom.
+    -- What this call took, and the former holders.
     v_taken     text[] := '{}';
     v_pids      integer[] := '{}';
     v_starts    timestamptz[] := '{}';

@@ -48,7 +48,7 @@ const DISCARDED_AT_ONCE = 1_000;
 
 export function register(dead: Command, context: CliContext): void {
   selecting(dead.command('retry').description('hands dead events out again, with all their tries'))
-    .option('--rate <number/s>', 'at most so many a second, e.g. 100/s')
+    .option('--rate <number/s>', 'at most this many a second, e.g. 100/s')
     .action((ids: string[], options: Options) => {
       const perSecond = perSecondOf(options.rate);
       return act(context, { ids, options }, retryWith(perSecond));
@@ -107,7 +107,10 @@ async function mayAct(
   if (yes) return true;
   if (canAsk(context)) return await confirm(context, `Shall I ${verb} ${total === 1 ? 'it' : 'them'}?`);
   if (isNamed) return true;
-  throw new Exit(EXIT.wrong, `Nobody is there to ask, so nothing was changed: add --yes to ${verb} them.`);
+  throw new Exit(
+    EXIT.wrong,
+    `There is no terminal to ask on, so nothing was changed: add --yes to ${verb} them.`,
+  );
 }
 
 const missing = (named: number, found: number): string =>
@@ -122,7 +125,7 @@ function retryWith(perSecond: number | undefined): Act {
       );
       if (lost === undefined) return undefined;
       const what = lost.has_queue
-        ? `Queue ${lost.queue} has no group ${group} any more, so nobody would handle its events`
+        ? `Queue ${lost.queue} has no group ${group} any more, so no worker would handle its events`
         : `Queue ${lost.queue} does not exist any more`;
       return `${what}: put it into the file and run \`tributary install\`, or leave it out with --queue or --kind.`;
     },

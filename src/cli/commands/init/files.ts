@@ -1,6 +1,6 @@
 // What `init` writes: a configuration that explains itself and a handler to start from.
 
-export const SHARDS_YAML = `# Tributary: which shards, into which central queues, worked off by whom.
+export const SHARDS_YAML = `# Tributary: which shards, into which central queues, handled by which modules.
 # \`tributary check\` tells whether everything in here is right and reachable.
 # Secrets do not belong in this file: write \`!env NAME\`, or use PGPASSWORD or ~/.pgpass.
 

@@ -198,7 +198,7 @@ export class Attempt {
     this.#count({ events });
     this.environment.record.progress.passed(events);
     this.environment.signs.progress();
-    if (this.environment.stopNow.aborted) throw new Abandoned('The worker was told to stop at once.');
+    if (this.environment.stopNow.aborted) throw new Abandoned('The worker has to stop at once.');
   }
 
   result(): BatchResult {

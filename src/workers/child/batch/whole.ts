@@ -1,4 +1,4 @@
-// A batch in one transaction, unless so many of its events fail that it has to be cut.
+// Handles a batch in one transaction, or in parts where too many of its events fail for one.
 import type { BatchResult } from '../batch-environment.ts';
 import { inPieces } from '../groups/coalesce.ts';
 import { readBatch } from '../reading/batch-reader.ts';

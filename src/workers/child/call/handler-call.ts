@@ -81,7 +81,7 @@ export class HandlerCalls {
     const client = context.end();
     const isUsed = client?.isUsed ?? false;
     let failure = client?.isUsed ? await this.#settle(client, { context, thrown, begunMs }) : thrown;
-    if (stopNow.aborted) throw new Abandoned('The worker was told to stop at once.');
+    if (stopNow.aborted) throw new Abandoned('The worker has to stop at once.');
     const touched = isUsed || (failure === undefined && context.outbox.size > 0);
     if (client?.maySet) failure ??= await this.#attempt(() => this.#transaction.restore());
     failure ??= await this.#attempt(() => this.#send(context));

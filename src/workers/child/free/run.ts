@@ -234,7 +234,7 @@ class FreeRun {
     await this.#commit({ isLast: false });
     throw new HandedBack(
       environment.draining.aborted
-        ? `The worker was told to end after ${this.#passed} events of the batch; another one goes on with the rest.`
+        ? `The worker has to end after ${this.#passed} events of the batch; another one goes on with the rest.`
         : `Nothing succeeds: the batch waits behind ${this.#passed} of its events.`,
     );
   }
@@ -249,7 +249,7 @@ class FreeRun {
     const { connection, environment } = this.#options;
     if (connection.failed) throw new Abandoned('The connection to central was lost.');
     if (environment.draining.aborted || environment.stopNow.aborted) {
-      throw new HandedBack('The worker was told to end before the batch was done.');
+      throw new HandedBack('The worker has to end before the batch is done.');
     }
   }
 }

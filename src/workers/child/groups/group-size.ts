@@ -1,8 +1,8 @@
 // How many events share one savepoint, and when a transaction has to end before its batch does. Pure.
 //
 // A failure repeats what its group has written so far, a savepoint costs a message, and a transaction has 50 of them. While
-// nothing fails, groups are as large as the rest of the batch demands, so that a batch is one transaction. Where so much
-// fails that this would repeat too much, groups are as large as the failures suggest, and the batch is cut.
+// nothing fails, groups are as large as the rest of the batch demands, so that a batch is one transaction. Where
+// failures would make this repeat too much, groups are as large as the failures suggest, and the batch is cut.
 import { MOST_SAVEPOINTS } from '../transaction/batch-transaction.ts';
 
 /** From this many savepoints on a cut is made at the next place that parts no window. */

@@ -34,4 +34,4 @@ export async function untilProbe(breaker: Breaker, { signal, onWaiting }: Probin
 }
 
 const handedBack = (): HandedBack =>
-  new HandedBack('The worker was told to end while nothing of its queue succeeded; the batch goes back.');
+  new HandedBack('The worker has to end while nothing of its queue succeeds; the batch goes back.');

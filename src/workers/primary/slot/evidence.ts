@@ -10,8 +10,8 @@ const CRASHES = ['SIGABRT', 'SIGSEGV', 'SIGBUS', 'SIGILL', 'SIGFPE', 'SIGTRAP', 
 export interface WorkerDeath {
   readonly code: number | null;
   readonly signal: string | null;
-  /** Killed by us: 'silent' because it gave no sign of life, 'told' for any other reason. */
-  readonly killed: 'silent' | 'told' | undefined;
+  /** Killed by us: 'silent' because it gave no sign of life, 'ours' for any other reason. */
+  readonly killed: 'silent' | 'ours' | undefined;
   /** The kernel has killed some process meanwhile, because memory ran out; undefined: not known. */
   readonly wasOutOfMemory: boolean | undefined;
 }
@@ -23,7 +23,7 @@ export function evidenceOf({
   wasOutOfMemory,
 }: WorkerDeath): 'certain' | 'likely' | undefined {
   if (killed === 'silent') return 'certain';
-  if (killed === 'told') return undefined;
+  if (killed === 'ours') return undefined;
   if (signal === null || CRASHES.includes(signal)) return 'certain';
   return signal === 'SIGKILL' && wasOutOfMemory !== false ? 'likely' : undefined;
 }

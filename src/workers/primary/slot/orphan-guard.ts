@@ -29,15 +29,15 @@ export class OrphanGuard {
   #input: Socket | undefined;
 
   guard(pid: number): void {
-    this.#tell(`+ ${pid}`);
+    this.#send(`+ ${pid}`);
   }
 
   /** The process has ended: another one may get its id. */
   release(pid: number): void {
-    this.#tell(`- ${pid}`);
+    this.#send(`- ${pid}`);
   }
 
-  #tell(line: string): void {
+  #send(line: string): void {
     this.#input ??= start();
     this.#input.write(`${line}\n`);
   }

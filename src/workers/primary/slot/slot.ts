@@ -184,7 +184,7 @@ export class Slot {
       this.#process?.send(
         this.#state === 'stopping' ? { type: 'drain' } : { ...this.#start, suspect: this.#suspect },
       );
-    this.standing.hear(message);
+    this.standing.note(message);
     const occurrence = this.#take(message);
     if (occurrence !== undefined) this.#onOccurrence({ ...this.#who(), ...occurrence });
     if ('counted' in message && message.counted !== undefined)
@@ -240,7 +240,7 @@ export class Slot {
         this.#crashes = 0;
         break;
       case 'pulse': {
-        const batch = this.standing.progressToTell();
+        const batch = this.standing.dueProgress();
         return batch && { kind: 'batch-progress', ...batch };
       }
     }

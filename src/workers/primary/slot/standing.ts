@@ -19,7 +19,7 @@ interface OpenBatch {
   readonly token: number;
   readonly sinceMs: number;
   /** When its progress was reported last. */
-  toldMs: number;
+  reportedMs: number;
 }
 
 const LONGEST = 300;
@@ -39,11 +39,11 @@ export class Standing {
     this.#slot = slot;
   }
 
-  hear(message: ToPrimary): void {
+  note(message: ToPrimary): void {
     switch (message.type) {
       case 'opened': {
         const nowMs = performance.now();
-        this.#batch = { token: message.token, sinceMs: nowMs, toldMs: nowMs };
+        this.#batch = { token: message.token, sinceMs: nowMs, reportedMs: nowMs };
         this.#progress = undefined;
         this.#throughput.opened();
         break;
@@ -133,10 +133,11 @@ export class Standing {
   }
 
   /** The same, when it is due to be reported. */
-  progressToTell(): LongBatch | undefined {
+  dueProgress(): LongBatch | undefined {
     const nowMs = performance.now();
-    if (this.#batch === undefined || nowMs - this.#batch.toldMs < TIMING.slots.toldEveryMs) return undefined;
-    this.#batch.toldMs = nowMs;
+    if (this.#batch === undefined || nowMs - this.#batch.reportedMs < TIMING.slots.reportEveryMs)
+      return undefined;
+    this.#batch.reportedMs = nowMs;
     return this.longBatch;
   }
 

@@ -72,7 +72,7 @@ export class WorkerProcess {
       this.#listener.onEnd({
         ...{ code, signal },
         isOrderly: this.#mayEnd && signal === null && (code === ENDED.drained || code === ENDED.recycled),
-        isOurDoing: this.#killed === 'told',
+        isOurDoing: this.#killed === 'ours',
         evidence: evidenceOf({ code, signal, killed: this.#killed, wasOutOfMemory }),
         isRecorded: record.isKept,
         call: record.take(),
@@ -112,7 +112,7 @@ export class WorkerProcess {
 
   /** Kills it at once, even where it is stopped or blocked. @param isSilent it has given no sign of life. */
   kill({ isSilent = false } = {}): void {
-    this.#killed ??= isSilent ? 'silent' : 'told';
+    this.#killed ??= isSilent ? 'silent' : 'ours';
     if (!this.#hasEnded) this.#worker.process.kill('SIGKILL');
   }
 }

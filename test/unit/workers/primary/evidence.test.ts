@@ -19,10 +19,10 @@ describe('workers/primary/slot/evidence', () => {
     ['an abort', death({ signal: 'SIGABRT' }), 'certain'],
     ['a crash', death({ signal: 'SIGSEGV' }), 'certain'],
     ['silence, which we ended', death({ signal: 'SIGKILL', killed: 'silent' }), 'certain'],
-    ['the end of our patience with a drain', death({ signal: 'SIGKILL', killed: 'told' }), undefined],
+    ['the end of our patience with a drain', death({ signal: 'SIGKILL', killed: 'ours' }), undefined],
     [
       'our own SIGKILL where memory ran out',
-      death({ signal: 'SIGKILL', killed: 'told', wasOutOfMemory: true }),
+      death({ signal: 'SIGKILL', killed: 'ours', wasOutOfMemory: true }),
       undefined,
     ],
     ['kill -9', death({ signal: 'SIGKILL' }), undefined],

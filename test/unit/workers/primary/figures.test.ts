@@ -60,20 +60,20 @@ describe('workers/primary/slot/standing', () => {
 
   test('what happens once is no trouble; what happens again is, until something is done', () => {
     const standing = new Standing('orders#1');
-    standing.hear({ type: 'gaveUp', token: 7, sentence: 'Batch 7: no.' });
-    standing.hear(troubled);
+    standing.note({ type: 'gaveUp', token: 7, sentence: 'Batch 7: no.' });
+    standing.note(troubled);
     expect(standing.trouble).toBeUndefined();
-    standing.hear({ type: 'ready' });
-    standing.hear({ type: 'gaveUp', token: 8, sentence: 'Batch 8: no.' });
-    standing.hear(troubled);
+    standing.note({ type: 'ready' });
+    standing.note({ type: 'gaveUp', token: 8, sentence: 'Batch 8: no.' });
+    standing.note(troubled);
     expect(standing.trouble).toBe('Batch 8: no.');
-    standing.hear({ type: 'advanced' });
+    standing.note({ type: 'advanced' });
     expect(standing.trouble).toBeUndefined();
     for (const _ of [1, 2, 3]) standing.ended('exit code 1');
     expect(standing.trouble).toBe('orders#1 died (exit code 1), 3 times in a row.');
-    standing.hear({ type: 'idle' });
+    standing.note({ type: 'idle' });
     expect(standing.trouble).toBe('orders#1 died (exit code 1), 3 times in a row.');
-    standing.hear({ type: 'finished', token: 9, events: 1, putOff: 0, dead: 0 });
+    standing.note({ type: 'finished', token: 9, events: 1, putOff: 0, dead: 0 });
     expect(standing.trouble).toBeUndefined();
     for (const _ of [1, 2, 3]) standing.ended(undefined);
     expect(standing.trouble).toBeUndefined();
