@@ -50,7 +50,7 @@ function whyStuck({ wanted, facts, group }: Situation): string | undefined {
     const whose = running === 0 ? 'No worker' : `${running} of ${wanted} workers run, and no other one`;
     return `${whose} can run for queue ${queue} ${facts.parked}`;
   }
-  if (facts.troubled !== undefined) return `Workers of queue ${queue} get nowhere ${facts.troubled}`;
+  if (facts.troubled !== undefined) return `Workers of queue ${queue} make no progress ${facts.troubled}`;
   if (running === 0)
     return `No worker runs for queue ${queue}: start \`tributary work\` or \`tributary start\`.`;
   return undefined;

@@ -199,7 +199,7 @@ describe('observability/lag of central queues', () => {
     await central.query(
       `update tributary.member set details = details - 'parked' || '{"troubled": {"orders": "It hangs."}}' where host = 'db01'`,
     );
-    expect((await lag()).reason).toBe('Workers of queue orders get nowhere on db01: It hangs.');
+    expect((await lag()).reason).toBe('Workers of queue orders make no progress on db01: It hangs.');
     await central.query(`update tributary.member set details = details - 'troubled' where host = 'db01'`);
     expect((await lag()).reason).toBe('Of the last 300 events of queue orders 200 failed: no table');
   });

@@ -50,7 +50,7 @@ describe('lag on workers that run', () => {
     givenTicker(central, 'orders');
     await central.produce('orders', 60);
     const { code } = await untilLag(hosts, ({ stdout }) =>
-      /Workers of queue orders get nowhere on h1: nothing has succeeded for \d+[sm]: relation "invoice" does not exist\. No event loses a try by it; the next \d+ events are tried in \d+s\./.test(
+      /Workers of queue orders make no progress on h1: nothing has succeeded for \d+[sm]: relation "invoice" does not exist\. No event loses a try by it; the next \d+ events are tried in \d+s\./.test(
         stdout,
       ),
     );
@@ -67,7 +67,7 @@ describe('lag on workers that run', () => {
   test('a worker that dies again and again is named, with how', async () => {
     const hosts = await given(`setTimeout(() => process.exit(7), 800); export default { async event() {} };`);
     const { code } = await untilLag(hosts, ({ stdout }) =>
-      /Workers of queue orders get nowhere on h1: orders#1 died \(exit code 7\), \d+ times in a row\./.test(
+      /Workers of queue orders make no progress on h1: orders#1 died \(exit code 7\), \d+ times in a row\./.test(
         stdout,
       ),
     );
@@ -82,11 +82,11 @@ describe('lag on workers that run', () => {
     givenTicker(central, 'orders');
     await central.produce('orders', 3);
     const { code } = await untilLag(hosts, ({ stdout }) =>
-      /Workers of queue orders get nowhere on h1: .*coop_finish_batch/.test(stdout),
+      /Workers of queue orders make no progress on h1: .*coop_finish_batch/.test(stdout),
     );
     expect(code).toBe(3);
     await central.query('alter function tributary.coop_finish_elsewhere(bigint) rename to coop_finish_batch');
-    await untilLag(hosts, ({ stdout }) => !stdout.includes('get nowhere'));
+    await untilLag(hosts, ({ stdout }) => !stdout.includes('make no progress'));
   });
 
   test('a batch that takes long shows how far it is, in lag and in the log', async () => {
