@@ -3,7 +3,7 @@
 // Invariant: an event is marked as handed out in the transaction that hands it out, so it is never handed out twice.
 // Order: the oldest first; events that die after the command began are not included.
 // Fails by: committed events are handed out, the rest is still dead; the same command goes on from there.
-import { canBePoison, sqlstateOf } from '../errors/sqlstate.ts';
+import { canBeEventsFault, sqlstateOf } from '../errors/sqlstate.ts';
 import { TIMING } from '../lifecycle/timing.ts';
 import { wait } from '../lifecycle/wait.ts';
 import type { CentralLink } from './central-link.ts';
@@ -104,7 +104,7 @@ async function storeAgain(
     result.retried += 1;
   } catch (error) {
     if (sqlstateOf(error) === TAKEN) return;
-    if (!canBePoison(error)) throw error;
+    if (!canBeEventsFault(error)) throw error;
     const message = error instanceof Error ? error.message : String(error);
     await link.query('select tributary.dead_refused($1, $2, $3)', [id, message, sqlstateOf(error)]);
     result.refused += 1;

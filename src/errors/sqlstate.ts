@@ -79,7 +79,7 @@ export function kindOf(error: unknown): ErrorKind {
 }
 
 /** Whether a single event can be the cause: its data, a constraint, a program limit. */
-export function canBePoison(error: unknown): boolean {
+export function canBeEventsFault(error: unknown): boolean {
   return ['22', '23', '54'].includes(sqlstateOf(error)?.slice(0, 2) ?? '');
 }
 

@@ -1,4 +1,4 @@
-// What a mover exchanges with central once a second: what operators changed, how things stand, how full the queues are.
+// What a mover exchanges with central once a second: reads what operators changed and how full the queues are, reports lag.
 import type { CentralLink } from '../central/central-link.ts';
 import { readBacklogs } from '../central/queue-backlog.ts';
 import { readSourceStates, storeLag } from '../central/source-states.ts';
@@ -10,14 +10,14 @@ import type { Backpressure } from './limits/backpressure.ts';
 import type { ShardLoop } from './shard/shard-loop.ts';
 
 export interface CentralSyncOptions {
-  /** Its own: closed with it. */
+  /** Used by this alone, and closed by it. */
   readonly link: CentralLink;
   /** The shards that are moved now. */
   readonly loops: () => readonly ShardLoop[];
   /** The mover's name in `lag`. */
   readonly host: string;
   readonly backpressures: ReadonlyMap<string, Backpressure>;
-  /** Why a central queue takes no events; undefined: it does. */
+  /** Why a central queue takes no events; undefined: it takes them. */
   readonly queueTrouble: (queue: string) => string | undefined;
   readonly onTrouble: (error: unknown) => void;
 }
@@ -64,7 +64,7 @@ export class CentralSync implements WatchedService {
         loops.map(({ shard }) => shard.name),
       );
       const known = loops.reduce((count, loop) => count + loop.known, 0);
-      // Over a new connection we may be speaking to a central that went back: a source without events would never notice.
+      // A new connection may lead to a central that was restored: a source without events would never notice.
       const isOther = known !== states.total || link.opened !== this.#opened;
       this.#opened = link.opened;
       for (const loop of loops) loop.refresh(states.exceptions, isOther);
@@ -80,7 +80,7 @@ export class CentralSync implements WatchedService {
     }
   }
 
-  /** Another shard is moved from now on: whoever asks for the lag wants to hear of it at once. */
+  /** Another shard is moved from now on: `lag` should show it at once. */
   reportSoon(): void {
     this.#lagAtMs = 0;
   }

@@ -7,7 +7,7 @@ import type { Source } from './source/source.ts';
 
 export interface CondemnerOptions {
   readonly config: Config;
-  /** Halts the source for poison; `what` completes "Source … is halted: …". */
+  /** Halts the source for refused events; `what` completes "Source … is halted: …". */
   readonly halt: (source: Source, what: string) => void;
   readonly onOccurrence: OnMoverOccurrence;
 }
@@ -19,7 +19,7 @@ export class Condemner {
     this.#options = options;
   }
 
-  /** Notes events that the next commit keeps as dead ones; false where the queue says to halt instead, which it then does. */
+  /** Notes events that the next commit keeps as dead ones; false where the queue says to halt, which is done then. */
   accept(source: Source, dead: readonly DeadRow[], by: 'central' | 'shard'): boolean {
     const { config, halt, onOccurrence } = this.#options;
     const [first] = dead;
@@ -39,7 +39,7 @@ export class Condemner {
     return true;
   }
 
-  /** Runs a search for culprits; more of them than an hour may have halts the source. */
+  /** Runs a search for events to condemn; more of them than the limit of an hour halt the source. */
   async search<T>(source: Source, work: (most: number) => Promise<T>): Promise<T> {
     try {
       return await work(source.condemnable);

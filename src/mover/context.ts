@@ -20,21 +20,21 @@ export interface MoverContext {
   readonly roundLimit: RoundLimit;
   readonly condemner: Condemner;
   readonly onOccurrence: OnMoverOccurrence;
-  /** For short questions; another one after it was given up. */
+  /** For short queries; a new link after the last one was given up. */
   central(): CentralLink;
   gathererOf(centralQueue: string): Gatherer;
   /** Halts a source on central, in the background, and at once in memory. */
   halt(source: Source, why: Halt): void;
 }
 
-/** The rest of `mover.memory` is for what is done with and not yet collected as garbage. */
+/** The rest of `mover.memory` is for events that are done and not yet collected as garbage. */
 const POOL_SHARE = 0.75;
 /** More shards asked at once only make each answer later: the servers of one host share its cores. */
 const ROUNDS_AT_ONCE = 16;
 
 type Given = 'config' | 'consumer' | 'watchdog' | 'onOccurrence' | 'central' | 'gathererOf' | 'halt';
 
-/** What a mover gives, and the limits that the file sets for all its shards together. */
+/** The context from what a mover gives, with the limits that the file sets for all its shards together. */
 export function newContext(given: Pick<MoverContext, Given>): MoverContext {
   const { config, halt, onOccurrence } = given;
   const { memoryBytes, wholeBytes } = config.mover;

@@ -31,7 +31,7 @@ export interface MoverOptions {
   readonly host: string;
   readonly version?: string;
   readonly onOccurrence: OnMoverOccurrence;
-  /** A loop that takes no turn for so long is begun anew; default: what no wait in it can last. */
+  /** A loop that takes no turn for this long is begun anew; default: longer than any wait in it. */
   readonly stillMs?: number;
 }
 
@@ -48,7 +48,7 @@ export class Mover implements Service {
   readonly #watchdog: Watchdog;
   /** By the resource whose lease it needs: a shard's loop, central's upkeep. */
   readonly #leased: ServiceSet<ShardLoop | CentralUpkeep>;
-  /** By its name: what a mover has whatever it holds. */
+  /** By name: services that a mover runs whatever leases it holds. */
   readonly #own: ServiceSet<WatchedService>;
   readonly #stopped = new AbortController();
   #context: MoverContext | undefined;
@@ -77,7 +77,7 @@ export class Mover implements Service {
     this.#gatherers = this.#newGatherers();
   }
 
-  /** As whom it holds leases. */
+  /** The member id under which it holds leases. */
   get memberId(): string {
     return this.#member.id;
   }

@@ -1,4 +1,4 @@
-// What happens in a mover, for those who watch: logs, metrics, tests. Nothing here logs by itself.
+// What happens in a mover, for logs, metrics and tests. Nothing here logs by itself.
 import type { HaltCode } from '../errors/codes.ts';
 import type { DividedWindow } from './windows/divided-window.ts';
 
@@ -39,7 +39,7 @@ export type MoverOccurrence =
       readonly kind: 'condemned';
       readonly shard: string;
       readonly queue: string;
-      /** Who does not take it: central, or the shard, which cannot read it out. */
+      /** Which database refuses it: central, or the shard, which cannot read it. */
       readonly by: 'central' | 'shard';
       readonly origin: string | undefined;
       readonly error: string;

@@ -13,7 +13,7 @@ export function newShardLeases(
   options: Pick<LeaseKeeperOptions, 'member' | 'onTaken' | 'onRelease' | 'onLost' | 'onTrouble'>,
 ): LeaseKeeper {
   const resources = [
-    // What any machine may move is at home nowhere, and shared by all.
+    // Shards that any machine may move have no home, and are shared by all.
     ...config.shards.map(({ name, moverHost }) => ({
       name: shardResource(name),
       ...(!isAny(moverHost) && { home: moverHost }),

@@ -1,8 +1,8 @@
-// What waits, and what goes next: fair between shards, between the sources of a shard, and in order per source. Pure.
+// Chooses which parcel goes next: fair between shards, between the sources of a shard, and in order per source. Pure.
 //
-// Start-time fair queueing: what a source sends begins, in bytes served, where its last one ended or where service has come
-// to, whichever is later; the earliest begins first, of equals the smallest. So nobody saves up a claim while he is quiet,
-// and what comes from a quiet source goes ahead of any backlog. A source of a shard with n waiting ones counts n-fold.
+// Start-time fair queueing: a parcel begins, in bytes served, where the last one of its source ended or where service has
+// come to, whichever is later; the earliest begins first, of equals the smallest. So a quiet source saves up no claim, and
+// its next parcel goes ahead of any backlog. A source of a shard with n waiting ones counts n-fold.
 
 export interface Waiting {
   readonly source: { readonly shard: string };
@@ -46,7 +46,7 @@ export class FairQueue<T extends Waiting> {
     this.#size += 1;
   }
 
-  /** Ones that were taken and not used, all of one source, ahead of what waits of it. */
+  /** Parcels that were taken and not used, all of one source, go back ahead of those that wait. */
   putBack(ones: readonly T[]): void {
     const [first] = ones;
     if (first === undefined) return;
@@ -54,7 +54,7 @@ export class FairQueue<T extends Waiting> {
     this.#size += ones.length;
   }
 
-  /** What may go now, the earliest first; none where nothing may. */
+  /** Takes those that may go now, the earliest first; empty where none may. */
   take({ maxBytes, maxRows = Number.POSITIVE_INFINITY, mayGo, goesWith = () => true }: TakeOptions<T>): T[] {
     const flows = [...this.#flows.values()].filter(({ items }) => items.length > 0).sort(byTurn);
     const taken: T[] = [];
@@ -76,7 +76,7 @@ export class FairQueue<T extends Waiting> {
     return taken;
   }
 
-  /** Takes out all that are told, in the order of each source. */
+  /** Removes all that match, in the order of each source. */
   remove(isOut: (one: T) => boolean): T[] {
     const out: T[] = [];
     for (const flow of this.#flows.values()) {
@@ -120,7 +120,7 @@ export class FairQueue<T extends Waiting> {
     else this.#active.set(shard, count);
   }
 
-  /** A source that owes nothing is as one that never sent anything. */
+  /** Forgets sources that owe nothing: they count like new ones. */
   #forget(): void {
     for (const [source, flow] of this.#flows) {
       if (flow.items.length === 0 && flow.start <= this.#served) this.#flows.delete(source);

@@ -1,10 +1,10 @@
 // One per central queue: splices parcels of any sources into one COPY and one commit together with their positions, over
-// several lanes, so that what is large, slow or refused keeps nobody else waiting.
+// several lanes, so that large, slow or refused parcels keep no others waiting.
 //
 // Invariant: parcels of one source are committed in the order in which they were added, each only onto the position that
 // it follows, or not at all.
-// Fails by: what fails for no source's fault is handed back with the error, and so is what waits for the same lane; each
-// source starts again from the position that central has.
+// Fails by: parcels that fail through no source's fault are handed back with the error, and so are those that wait for the
+// same lane; each source starts again from the position that central has.
 import { TributaryError } from '../../errors/tributary-error.ts';
 import { type BackoffOptions, backoffMs } from '../../lifecycle/backoff.ts';
 import type { WatchedService } from '../../lifecycle/service-set.ts';
@@ -15,7 +15,7 @@ import { CommitPace } from '../limits/commit-pace.ts';
 import type { Parcel } from '../parcel.ts';
 import type { Source } from '../source/source.ts';
 import type { LaneCalls } from './lane-connection.ts';
-import { type LaneCommit, ParcelCommit, Witnesses } from './parcel-commit.ts';
+import { CommitHistory, type LaneCommit, ParcelCommit } from './parcel-commit.ts';
 import { type LaneName, ParcelQueue } from './parcel-queue.ts';
 
 export interface GathererOptions {
@@ -23,7 +23,7 @@ export interface GathererOptions {
   readonly connectionOf: (lane: LaneName) => LaneCalls;
   /** Shared with the gatherers of other queues; default: its own. */
   readonly commitPace?: CommitPace;
-  /** Told how much the queue may take; default: all. */
+  /** Limits what the queue may hold; default: unlimited. */
   readonly backpressure?: Backpressure;
   /** After each commit that inserted events. */
   readonly onCommitted: (done: LaneCommit) => void;
@@ -51,7 +51,7 @@ export class Gatherer implements WatchedService {
   readonly #options: GathererOptions;
   readonly #stopped = new AbortController();
   readonly #waiting: ParcelQueue;
-  readonly #witnesses = new Witnesses();
+  readonly #history = new CommitHistory();
   readonly #commitPace: CommitPace;
   readonly #lanes: readonly Lane[];
   readonly #backingOff = new Set<LaneName>();
@@ -71,7 +71,7 @@ export class Gatherer implements WatchedService {
     });
   }
 
-  /** False while central does not commit: then nobody should begin to read for it. */
+  /** False while central does not commit: then no reading for it should begin. */
   get isHealthy(): boolean {
     return this.#backingOff.size === 0 && this.#options.backpressure?.hasStopped !== true;
   }
@@ -95,7 +95,7 @@ export class Gatherer implements WatchedService {
     this.#waiting.close();
   }
 
-  /** What it has is handed back; a commit that is under way may still happen, and each source asks central for its position. */
+  /** Hands all parcels back; a commit that is under way may still happen, and each source asks central for its position. */
   abandon(): void {
     this.#isAbandoned = true;
     void this.stop();
@@ -154,12 +154,12 @@ export class Gatherer implements WatchedService {
       queue,
       lane,
       connection,
-      witnesses: this.#witnesses,
+      history: this.#history,
       commitPace: this.#commitPace,
       onCommitted,
       onTrouble,
       onRefused: (source) => this.#waiting.suspect(source),
-      // Finding poison takes many tries.
+      // Finding refused events takes many tries.
       ...(lane === 'quick' ? { handOver: (parcels) => this.#waiting.putBack(parcels) } : {}),
       reject: (source, parcels, error) => {
         const waiting = this.#waiting.remove((parcel) => parcel.source === source);

@@ -1,4 +1,4 @@
-// The gatherers of one mover, one per central queue, with what they share: their pace, and why a queue takes no events.
+// The gatherers of one mover, one per central queue, with what they share: the pace of commits, and the limits of queues.
 import type { CentralLink } from '../../central/central-link.ts';
 import type { CommitOptions } from '../../central/commit/commit.ts';
 import type { Config } from '../../config/config.ts';

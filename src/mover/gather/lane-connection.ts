@@ -5,7 +5,7 @@ import type { Committed } from '../../central/commit/committed.ts';
 import type { Condemner } from '../condemn.ts';
 import { type SortOut, sorterFor } from './refused-events.ts';
 
-/** What a lane needs of it; the rest is for those who stop, watch or search. */
+/** The part that a lane needs; the rest is for stopping, watching and searching. */
 export type LaneCalls = Pick<LaneConnection, 'commit'> & Partial<LaneConnection>;
 
 export interface LaneConnectionOptions {
@@ -19,7 +19,7 @@ export class LaneConnection {
   /** Takes the refused events out of one source's content; undefined where they cannot be told from the others. */
   readonly sortOut: SortOut;
 
-  /** @param link its own: closed and abandoned with it. */
+  /** @param link used by this alone, closed and abandoned with it. */
   constructor(link: CentralLink, { commitOptions, condemner }: LaneConnectionOptions) {
     this.#link = link;
     this.#commitOptions = commitOptions;
@@ -40,12 +40,12 @@ export class LaneConnection {
     );
   }
 
-  /** Lets the connection go until it is needed again. */
+  /** Closes the connection until it is needed again. */
   async rest(): Promise<void> {
     await this.#link.close();
   }
 
-  /** Breaks off whatever is under way, for good. */
+  /** Breaks off the call under way, for good. */
   abandon(): void {
     this.#link.abandon();
   }

@@ -1,4 +1,4 @@
-// Commits what a lane took: together where that works, else split by source until the one to blame is alone.
+// Commits the parcels that a lane took: together where that works, else split by source until the one to blame is alone.
 //
 // Invariant: a parcel is committed onto the position that it follows, or not at all.
 // Fails by: a lost connection or a timeout leaves it unknown whether the commit happened and says nothing about a source:
@@ -7,7 +7,7 @@ import { type CommitContent, isPositionMoved, type PositionStep } from '../../ce
 import type { Committed } from '../../central/commit/committed.ts';
 import { firstRow } from '../../central/copy-rows.ts';
 import type { Position } from '../../central/position.ts';
-import { canBePoison, kindOf } from '../../errors/sqlstate.ts';
+import { canBeEventsFault, kindOf } from '../../errors/sqlstate.ts';
 import { TributaryError } from '../../errors/tributary-error.ts';
 import type { CommitPace } from '../limits/commit-pace.ts';
 import { LARGE_BYTES } from '../limits/sizes.ts';
@@ -27,16 +27,16 @@ export interface LaneCommit extends Committed {
   readonly ms: number;
 }
 
-/** More than this is not kept in memory for later. */
-const MOST_WITNESS_BYTES = LARGE_BYTES;
+/** Most bytes of committed rows that are kept. */
+const MOST_KEPT_BYTES = LARGE_BYTES;
 
 /**
- * Commits of events so far over all lanes of a queue, and how many there had been when a source's events were first refused. A
- * commit that only moves positions says nothing about what becomes of events.
+ * Counts commits of events over all lanes of a queue, and how many there had been when a source's events were first refused. A
+ * commit that only moves positions proves nothing about events.
  */
-export class Witnesses {
+export class CommitHistory {
   #commits = 0;
-  /** Of the last commit, or the last whose first row is not large. */
+  /** Rows of the last commit, or of the last whose first row is not large. */
   #rows: Buffer | undefined;
   readonly #refusedAt = new WeakMap<Source, number>();
 
@@ -44,15 +44,15 @@ export class Witnesses {
     this.#commits += 1;
     const [rows] = Array.isArray(chunks) ? (chunks as readonly Buffer[]) : [];
     if (rows === undefined) return;
-    if (rows.buffer.byteLength <= MOST_WITNESS_BYTES) this.#rows = rows;
-    else if (firstRow(rows).length <= MOST_WITNESS_BYTES) this.#rows = Buffer.from(firstRow(rows));
+    if (rows.buffer.byteLength <= MOST_KEPT_BYTES) this.#rows = rows;
+    else if (firstRow(rows).length <= MOST_KEPT_BYTES) this.#rows = Buffer.from(firstRow(rows));
   }
 
   accepted(source: Source): void {
     this.#refusedAt.delete(source);
   }
 
-  /** @returns rows that have passed since it was refused for the first time. */
+  /** @returns rows that central took since the source was refused for the first time. */
   refused(source: Source): Buffer | undefined {
     const refusedAt = this.#refusedAt.get(source);
     if (refusedAt === undefined) this.#refusedAt.set(source, this.#commits);
@@ -64,13 +64,13 @@ export interface ParcelCommitOptions {
   readonly queue: string;
   readonly lane: LaneName;
   readonly connection: LaneCalls;
-  readonly witnesses: Witnesses;
+  readonly history: CommitHistory;
   readonly commitPace: CommitPace;
   readonly onCommitted: (done: LaneCommit) => void;
   readonly onTrouble: (error: unknown, source: Source) => void;
   /** Central refused something of it. */
   readonly onRefused: (source: Source) => void;
-  /** One source's parcels fail alone, and another lane sees to it: too many others wait for this one. */
+  /** Gives one source's parcels, which fail alone, to another lane: too many others wait for this one. */
   readonly handOver?: (parcels: readonly Parcel[]) => void;
   /** Refuses these, and all that waits of the source. */
   readonly reject: (source: Source, parcels: readonly Parcel[], error: unknown) => void;
@@ -107,22 +107,22 @@ export class ParcelCommit {
     }
   }
 
-  /** One source's parcels fail alone: its poison is taken out, or it rests. */
+  /** One source's parcels fail alone: its refused events are taken out, or the source rests. */
   async #oneToBlame(source: Source, parcels: readonly Parcel[], error: unknown): Promise<void> {
-    const { handOver, onRefused, onTrouble, reject, witnesses } = this.#options;
+    const { handOver, onRefused, onTrouble, reject, history } = this.#options;
     let cause = error;
     if (!isPositionMoved(error)) {
       onRefused(source);
-      const witness = witnesses.refused(source);
+      const passed = history.refused(source);
       if (handOver !== undefined) {
         handOver(parcels);
         return;
       }
       try {
-        const content = await this.#withoutPoison(source, parcels, { error, witness });
+        const content = await this.#withoutRefused(source, parcels, { error, passed });
         if (content !== undefined) {
           await this.#commitTogether(parcels, content);
-          witnesses.accepted(source);
+          history.accepted(source);
           return;
         }
       } catch (failure) {
@@ -135,7 +135,7 @@ export class ParcelCommit {
     reject(source, parcels, cause);
   }
 
-  /** It goes alone, so that whatever befell it is no other source's business; where the shard broke it off, the reader tells. */
+  /** A stream goes alone, so its failure concerns no other source; where the shard broke it off, the reader reports it. */
   #streamFailed(stream: RowStream, parcel: Parcel, error: unknown): void {
     const { onTrouble, reject } = this.#options;
     const { source } = parcel;
@@ -146,22 +146,22 @@ export class ParcelCommit {
     reject(source, [parcel], error);
   }
 
-  async #withoutPoison(
+  async #withoutRefused(
     source: Source,
     parcels: readonly Parcel[],
-    { error, witness }: { error: unknown; witness: Buffer | undefined },
+    { error, passed }: { error: unknown; passed: Buffer | undefined },
   ): Promise<CommitContent | undefined> {
     const { sortOut } = this.#options.connection;
     const content = contentOf(this.#options.queue, parcels);
-    if (!canBePoison(error) || sortOut === undefined || !Array.isArray(content.chunks)) return undefined;
-    return await sortOut({ ...content, chunks: content.chunks }, { source, error, witness });
+    if (!canBeEventsFault(error) || sortOut === undefined || !Array.isArray(content.chunks)) return undefined;
+    return await sortOut({ ...content, chunks: content.chunks }, { source, error, passed });
   }
 
   async #commitTogether(
     parcels: readonly Parcel[],
     content = contentOf(this.#options.queue, parcels),
   ): Promise<void> {
-    const { queue, lane, connection, witnesses, commitPace, onCommitted } = this.#options;
+    const { queue, lane, connection, history, commitPace, onCommitted } = this.#options;
     const sources = new Map(parcels.map(({ source }) => [source.id, source]));
     const beganMs = performance.now();
     const isLarge = content.chunks instanceof RowStream || sum(parcels, ({ bytes }) => bytes) > LARGE_BYTES;
@@ -169,10 +169,10 @@ export class ParcelCommit {
       ? await connection.commit({ ...content, chunks: commitPace.large(content.chunks) })
       : await commitPace.small(() => connection.commit(content));
     const ms = performance.now() - beganMs;
-    if (committed !== undefined) witnesses.committed(content.chunks);
+    if (committed !== undefined) history.committed(content.chunks);
     for (const step of content.steps) {
       const source = sources.get(step.source) as Source;
-      // A source that was reloaded meanwhile has central's word; if that was from before this commit, the next one is refused.
+      // A source that was reloaded meanwhile has central's position; if that was read before this commit, the next one is refused.
       if (source.position === step.after) source.committed({ n: step.n, position: step.to, rows: step.rows });
     }
     for (const parcel of parcels) parcel.settle();

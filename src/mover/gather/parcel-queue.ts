@@ -1,10 +1,10 @@
-// What waits for one central queue, and which of its lanes may take it.
+// The parcels that wait for one central queue, and which of its lanes may take them.
 //
 // quick: small parcels of sources that central takes; their commits last milliseconds, and that is what others wait.
 // large: parcels that keep central busy for longer, and all of sources that central refused lately.
 // stream: events too large to be held, which come as slowly as their shard sends them.
 //
-// Invariant: of one source, one lane at a time has parcels, the oldest ones; nobody else may take of it until `leave`.
+// Invariant: of one source, one lane at a time has parcels, the oldest ones; no other may take any of it until `leave`.
 import { Signal } from '../../lifecycle/signal.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import { LARGE_BYTES, MOST_LARGE_BYTES, MOST_SMALL_BYTES } from '../limits/sizes.ts';
@@ -33,7 +33,7 @@ export class ParcelQueue {
   readonly #options: ParcelQueueOptions;
   readonly #waiting = new FairQueue<Parcel>();
   readonly #changed = new Signal();
-  /** Who has parcels of a source. */
+  /** Which lane has parcels of a source. */
   readonly #busy = new Map<Source, LaneName>();
   readonly #suspectUntilMs = new Map<Source, number>();
   #smallAtMs = Number.NEGATIVE_INFINITY;
@@ -56,13 +56,13 @@ export class ParcelQueue {
     this.#changed.notify();
   }
 
-  /** What waits is not kept waiting for company any more. */
+  /** From here on parcels do not wait for company. */
   close(): void {
     this.#isClosed = true;
     this.#changed.notify();
   }
 
-  /** What this lane should commit next; none: wait for the `next` change. */
+  /** The parcels that this lane should commit next; empty: wait for the `next` change. */
   take(lane: LaneName): Parcel[] {
     const mayHelp = lane === 'quick' && this.#mayHelp();
     const mayGo = (parcel: Parcel) => {
@@ -81,24 +81,24 @@ export class ParcelQueue {
     return taken;
   }
 
-  /** A lane is through with what it took. */
+  /** A lane has finished with what it took. */
   leave(parcels: readonly Parcel[]): void {
     for (const { source } of parcels) this.#busy.delete(source);
     this.#changed.notify();
   }
 
-  /** Until something may have become free to take, or `mostMs` have gone by. */
+  /** Resolves when parcels may have become free to take, or after `mostMs`. */
   async next(mostMs: number): Promise<void> {
     const { idleMs } = this.#options;
     await this.#changed.next(this.#idleSinceMs === undefined ? mostMs : Math.min(mostMs, idleMs));
   }
 
-  /** Central refused something of it: no quick commit shall fail for it, for a while. */
+  /** Central refused an event of it: for a while it goes in no quick commit, which would fail. */
   suspect(source: Source): void {
     this.#suspectUntilMs.set(source, performance.now() + TIMING.gathering.suspectMs);
   }
 
-  /** What a lane took and did not commit, all of one source. */
+  /** Parcels that a lane took and did not commit, all of one source. */
   putBack(parcels: readonly Parcel[]): void {
     this.#waiting.putBack(parcels);
   }
@@ -141,7 +141,7 @@ export class ParcelQueue {
   }
 
   #goesWith(first: Parcel, one: Parcel): boolean {
-    // A suspect fails alone.
+    // A suspect source goes alone.
     if (this.#isSuspect(first.source) || this.#isSuspect(one.source)) return one.source === first.source;
     // Small ones do not wait for large ones to be copied.
     return this.laneOf(one) === 'quick' || this.laneOf(first) === 'large';

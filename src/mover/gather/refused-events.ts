@@ -1,4 +1,4 @@
-// Finds the events of one source that central refuses, so that they can be kept aside and their neighbours moved.
+// Finds the events of one source that central refuses, so that they become dead events and the others are moved.
 //
 // An event is condemned only where central refuses what it takes without the event, twice, while a neighbour passes before,
 // between and after, and only for what can be the event's own fault (SQLSTATE classes 22, 23, 54). A full disk or a shutdown
@@ -11,7 +11,7 @@ import {
   tryRows,
 } from '../../central/commit/commit.ts';
 import { firstRow, splitRows, textIn } from '../../central/copy-rows.ts';
-import { canBePoison, sqlstateOf } from '../../errors/sqlstate.ts';
+import { canBeEventsFault, sqlstateOf } from '../../errors/sqlstate.ts';
 import { TributaryError } from '../../errors/tributary-error.ts';
 import type { Condemner } from '../condemn.ts';
 import type { Source } from '../source/source.ts';
@@ -22,23 +22,23 @@ export interface Sorted {
 }
 
 export interface SortOptions {
-  /** Inserts rows and rolls back: undefined where central takes them, else why not; throws what says nothing about rows. */
+  /** Inserts rows and rolls back: undefined where central takes them, else the error; throws errors that say nothing about rows. */
   readonly tryRows: (rows: readonly Buffer[]) => Promise<unknown>;
   /** Column that holds the origin, e.g. `ev_extra4`; undefined: none does. */
   readonly originColumn: string | undefined;
-  /** Rows that have passed since the first refusal: the neighbour where no row of this source is good. */
-  readonly witness: Buffer | undefined;
-  /** More culprits than this are not a few bad events but a wrong constraint. */
+  /** Rows that central took since the first refusal: the neighbour where no row of this source is good. */
+  readonly passed: Buffer | undefined;
+  /** More refused events than this are not a few bad events but a wrong constraint. */
   readonly most: number;
 }
 
-/** A row, and those of the same source without which central takes it: none where it is refused alone. */
+/** A row, and the rows of the same source without which central takes it: none where it is refused alone. */
 interface SuspectRow {
   readonly row: Buffer;
   readonly behind: readonly Buffer[];
 }
 
-/** Central has it already, so a unique index may refuse it: whoever says just that does take events. */
+/** Central has that row already, so a unique index may refuse it: this error proves that central takes events. */
 const DUPLICATE = '23505';
 
 /** @throws the error that central gave where no single event can be blamed for it; halting where too many can. */
@@ -55,7 +55,7 @@ export async function sortOut(
     if (!(await neighbourPasses())) throw cause;
     if (behind.length > 0 && (await options.tryRows(behind)) !== undefined) throw cause;
     const again = await options.tryRows([...behind, row]);
-    if (!canBePoison(again)) throw again ?? cause;
+    if (!canBeEventsFault(again)) throw again ?? cause;
     condemned.push({
       row,
       origin: options.originColumn === undefined ? undefined : textIn(row, options.originColumn),
@@ -68,17 +68,17 @@ export async function sortOut(
 }
 
 /** Whether central takes an event that nothing is wrong with, just now. */
-function passing(good: Buffer | undefined, { witness, tryRows: tries }: SortOptions): () => Promise<boolean> {
+function passing(good: Buffer | undefined, { passed, tryRows: tries }: SortOptions): () => Promise<boolean> {
   if (good !== undefined) return async () => (await tries([good])) === undefined;
-  if (witness === undefined) return async () => false;
-  const taken = firstRow(witness);
+  if (passed === undefined) return async () => false;
+  const taken = firstRow(passed);
   return async () => {
     const refusal = await tries([taken]);
     return refusal === undefined || sqlstateOf(refusal) === DUPLICATE;
   };
 }
 
-/** Those that are refused alone, then those that are refused only behind what is left. */
+/** Rows that are refused alone, then rows that are refused only behind those that are left. */
 async function suspectsIn(
   rows: readonly Buffer[],
   options: SortOptions,
@@ -97,13 +97,13 @@ async function suspectsIn(
 }
 
 interface SearchOptions {
-  /** What central has got before, in the same try. */
+  /** Rows that central gets before, in the same try. */
   readonly behind: () => readonly Buffer[];
   readonly onGood?: (part: readonly Buffer[]) => void;
   readonly most: number;
 }
 
-/** Halves until each culprit stands alone. */
+/** Halves until each refused row is alone. */
 async function search(
   rows: readonly Buffer[],
   options: SortOptions,
@@ -118,7 +118,7 @@ async function search(
       onGood?.(part);
       return;
     }
-    if (!canBePoison(refusal)) throw refusal;
+    if (!canBeEventsFault(refusal)) throw refusal;
     if (part.length > 1) {
       await look(part.slice(0, part.length >> 1));
       await look(part.slice(part.length >> 1));
@@ -138,10 +138,10 @@ function tooMany(most: number, cause: unknown): TributaryError {
   );
 }
 
-/** `witness`: rows that central has taken since the source's events were first refused; undefined: none. */
+/** `passed`: rows that central took since the source's events were first refused; undefined: none. */
 export type SortOut = (
   content: CommitContent & { readonly chunks: readonly Buffer[] },
-  about: { readonly source: Source; readonly error: unknown; readonly witness: Buffer | undefined },
+  about: { readonly source: Source; readonly error: unknown; readonly passed: Buffer | undefined },
 ) => Promise<CommitContent | undefined>;
 
 export interface SorterOptions {
@@ -152,7 +152,7 @@ export interface SorterOptions {
 
 /** What a gatherer calls when one source's events are refused. */
 export function sorterFor({ link, commitOptions, condemner }: SorterOptions): SortOut {
-  return async (content, { source, error, witness }) => {
+  return async (content, { source, error, passed }) => {
     const { origin } = source.reading;
     const sorted = await condemner.search(source, (most) =>
       sortOut(content.chunks, error, {
@@ -161,7 +161,7 @@ export function sorterFor({ link, commitOptions, condemner }: SorterOptions): So
             tryRows(central, { queue: content.queue, chunks: [Buffer.concat(rows)] }, commitOptions),
           ),
         originColumn: origin === 'none' ? undefined : `ev_${origin}`,
-        witness,
+        passed,
         most,
       }),
     );

@@ -1,19 +1,19 @@
-// How fast large commits may go beside small ones, from how long those take: with a large one, and without. One for all
-// central queues of a mover: they share a server.
+// Paces large commits so that small ones stay fast: compares how long small commits take with and without a large one beside
+// them. One for all central queues of a mover: they share a server.
 //
-// What counts is bytes a second: central works on what it was sent long after we have sent it, so that pauses of ours which
-// only follow our own sending leave it as busy as before.
-// Small commits that are no slower cost a large one nothing; where they are, it goes slower and slower, down to `LEAST`.
+// The limit is bytes a second: central works on rows long after we have sent them, so that pauses after our own sending alone
+// would leave it as busy as before.
+// While small commits are no slower, a large one is not slowed; else it goes slower and slower, down to `LEAST`.
 import { TIMING } from '../../lifecycle/timing.ts';
 import { wait } from '../../lifecycle/wait.ts';
 
-/** Bytes a ms. Central takes more only where nothing else is asked of it. */
+/** Bytes a ms. Central takes more only where it has nothing else to do. */
 const MOST = 64 * 1024;
 /** A gigabyte a minute: a backlog must come to its end, too. */
 const LEAST = 16 * 1024;
 /**
- * Of small commits that are alone so many take less than what counts as slow: a tenth of them is slow anyway. Beside a large
- * one it goes slower from a sixth on: there the two factors below weigh each other up.
+ * This share of small commits that are alone is not slow; a tenth is slow anyway. A large commit goes slower where more than
+ * a sixth beside it are slow: there the two factors below balance.
  */
 const QUICK_SHARE = 0.9;
 const SLOWER = 0.93;
@@ -26,7 +26,7 @@ export class CommitPace {
   #slowMs: number | undefined;
   #pace: number | undefined;
   #smallAtMs = Number.NEGATIVE_INFINITY;
-  /** When what was sent so far should have been sent. */
+  /** When the bytes sent so far should have been sent. */
   #dueMs = 0;
   #largeUnderWay = 0;
   #smallUnderWay = 0;
@@ -66,7 +66,7 @@ export class CommitPace {
     return isQuiet ? undefined : this.#pace;
   }
 
-  /** A small commit took so long, beside a large one or alone. */
+  /** A small commit took `ms`, beside a large one or alone. */
   took(ms: number, { isBeside }: { readonly isBeside: boolean }): void {
     this.#smallAtMs = performance.now();
     if (!isBeside) {
@@ -80,7 +80,7 @@ export class CommitPace {
     }
   }
 
-  /** How long to pause after having sent so much. */
+  /** How long to pause after sending this many bytes. */
   #pauseMs(bytes: number): number {
     const { pace } = this;
     if (pace === undefined) return 0;

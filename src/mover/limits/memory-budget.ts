@@ -1,8 +1,8 @@
 // How many bytes of events the mover holds over all sources, so that memory stays flat whatever the backlog.
 //
 // Readers reserve bytes as they arrive and free them when they are committed. A reader may hold half as much as is left for
-// all others: one that reads a backlog finds its share used up while there is room for whoever comes next. Nobody can be
-// stuck: the first that waits gets the permit, and may finish its window beyond the pool (up to `whole`).
+// all others: one that reads a backlog finds its share used up while there is room for the next one. No reader can be stuck:
+// the first that waits gets the permit, and may finish its window beyond the pool (up to `whole`).
 // Invariant: reserved <= pool + what the one permit holder took beyond its share.
 
 export interface Claim {
@@ -117,7 +117,7 @@ export class MemoryBudget {
     this.#beyond += bytes;
   }
 
-  /** Whoever fits goes, in the order in which they came; then, while nobody has it, the first one gets the permit. */
+  /** Admits the waiting ones that fit, in the order in which they came; then the first one gets the permit, if it is free. */
   #admit(): void {
     this.#waiting = this.#waiting.filter(({ claimed, bytes, go }) => {
       if (!this.#fits(claimed, bytes)) return true;

@@ -1,4 +1,4 @@
-// What can be done for a halted source, from what central and the shard know. Pure.
+// Plans the ways on for a halted source, from what central and the shard know. Pure.
 import { type Fingerprint, sameTick } from '../../central/position.ts';
 import type { Tick } from '../../shards/ticks.ts';
 

@@ -1,4 +1,4 @@
-// Repair of a halted source: shows what each way would move or leave out, or goes one of them.
+// Repair of a halted source: shows what each way on would move or leave out, or carries one of them out.
 //
 // Invariant: events, the new position and the end of the halt are one commit. A repair that was ended half-way has done
 // nothing, and is simply done again.
@@ -86,7 +86,7 @@ export async function haltedQueues(
   return config.queues.flatMap(({ from }) => from).filter((queue) => halted.has(queue));
 }
 
-/** Goes one way and lets the source move again. */
+/** Carries one way out, and the source is active again. */
 export async function repair(
   target: RepairTarget,
   connections: RepairConnections,
@@ -212,7 +212,7 @@ interface Counts {
   readonly leavesOut: number;
 }
 
-/** How much there is, and what of it central holds. */
+/** Counts the events, and those of them that central holds. */
 async function look(
   way: Way,
   found: Case,
@@ -234,7 +234,7 @@ async function look(
   return { all, known };
 }
 
-/** What would be moved; nothing is. */
+/** Counts what would be moved, without moving it. */
 async function measure(way: Way, found: Case, connections: RepairConnections): Promise<Counts> {
   const { all, known } = await look(way, found, connections);
   if (way.start === undefined) return { moves: 0, leavesOut: all.rows };

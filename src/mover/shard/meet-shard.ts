@@ -1,4 +1,4 @@
-// Before anything is read over a new connection: is this the database that central knows as this shard?
+// Checks a new connection before anything is read: whether this is the database that central knows as this shard.
 //
 // Invariant: nothing is moved from a database that is another shard. One that was restored or moved elsewhere is accepted as far as
 // its ticks are those that were moved, which every round compares; what only its transaction ids would hide is looked for once.
@@ -44,7 +44,7 @@ export async function meet(
   }
   if (noted === database) return;
   if (noted !== undefined) {
-    // As long as ids are missing the rounds say so, and halt; it is looked at once they are raised.
+    // While ids are missing the rounds see it, and halt; hidden events are looked for once the ids are raised.
     const [ids] = await connection.query<{ missing: number }>(
       `select ${missingXidsSql(shard.schema)} as missing`,
     );
@@ -62,7 +62,7 @@ export async function meet(
         reason: `${hidden.toLocaleString('en-US')} events came in on another server than before, with transaction ids that count as moved: \`--rewind\` moves them`,
       });
     }
-    // Noted only once central has stored it: whoever comes next would not look again.
+    // Noted only once central has stored the halt: with a note the next mover would not look again.
     if (halted > 0)
       throw new TributaryError(
         `Shard ${shard.name} is looked at again: events would have been passed over.`,

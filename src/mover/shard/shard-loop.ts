@@ -1,7 +1,7 @@
 // The life of one shard: connect, take turns until stopped, and after trouble wait and begin again from central's positions.
 //
-// Invariant: turns follow one another and wait for no central queue: how far reading may run ahead of central is each
-// source's own matter. After a failure a source is read on once nothing of it is under way and its position was read from central.
+// Invariant: turns follow one another and wait for no central queue: each source limits how far its reading runs ahead of
+// central. After a failure a source is read on once nothing of it is under way and its position was read from central.
 import type { StoredSource } from '../../central/positions.ts';
 import type { StoredState } from '../../central/source-states.ts';
 import type { Shard } from '../../config/config.ts';
@@ -62,7 +62,7 @@ export class ShardLoop implements WatchedService {
     });
   }
 
-  /** Whatever comes from the shard within a turn is progress, too. */
+  /** Bytes from the shard within a turn are progress, too. */
   get turns(): number {
     return this.#turns + (this.#connection?.received ?? 0);
   }
@@ -86,7 +86,7 @@ export class ShardLoop implements WatchedService {
     return this.#troubleEndedAtMs;
   }
 
-  /** Whose PgQ the shard has; undefined: not seen yet, or none of its queues is there. */
+  /** Which PgQ the shard has; undefined: not seen yet, or none of its queues is there. */
   provider: ShardSession['provider'];
 
   async run(): Promise<void> {
@@ -133,7 +133,7 @@ export class ShardLoop implements WatchedService {
     for (const source of this.#sources) {
       const stored = exceptions.get(source.id) ?? ACTIVE;
       if (source.position === undefined) source.distrust();
-      // Somebody repaired or reinstalled it: its position may not be where we left it.
+      // The source was repaired or reinstalled: its position may not be where we left it.
       else if (source.trouble?.state === 'halted' && stored.state === 'active') {
         this.#isStale = true;
         this.#isRepaired = true;
@@ -211,13 +211,13 @@ export class ShardLoop implements WatchedService {
     await wait(pace.leastPauseMs, signal);
   }
 
-  /** Empty windows move the position too; stored now and then, in company. */
+  /** Empty windows move the position too; such positions are stored now and then, together. */
   #flushIdle(): void {
     const nowMs = performance.now();
     if (nowMs - this.#lastFlushMs < TIMING.shard.idleFlushMs) return;
     this.#lastFlushMs = nowMs;
     for (const source of this.#sources) {
-      // Others of the shard may be on their way to central all the time: each source follows what it has handed on itself.
+      // Other sources of the shard may be under way to central all the time: each source follows its own parcels.
       if (source.canMove() && !source.isStale) void handOnEmpty(source, this.#options.context);
     }
   }
@@ -231,7 +231,7 @@ export class ShardLoop implements WatchedService {
   }
 
   async #refreshSources(): Promise<void> {
-    // Before the look, not after it: what is found out meanwhile asks for another one.
+    // Before the look, not after it: changes that are seen meanwhile need another one.
     if (this.#isStale) for (const source of this.#sources) source.distrust();
     this.#isStale = false;
     const settled = new Set(

@@ -1,4 +1,4 @@
-// One connection to one shard and what is done over it: a turn is a round, judgement of each source, and one COPY.
+// One connection to one shard and the turns over it: a turn is a round, a judgement of each source, and one COPY.
 //
 // Order: a window is read from where reading stopped (`ahead`), never from what the shard says; parcels go to the
 // gatherers in the order of their source; only central's commit makes them count.
@@ -29,11 +29,11 @@ export interface TurnResult {
   readonly rows: number;
   /** Sources of which more waits than was read. */
   readonly backlogged: readonly Source[];
-  /** Something failed together: it is tried one by one, at once. */
+  /** A statement over all queues failed: the next turn tries them one by one, at once. */
   readonly isToSeparate: boolean;
   /** Transactions were open at a newest tick: look again soon for what they commit. */
   readonly hasOpen: boolean;
-  /** Queues are not what they were when the session began: another one is needed. */
+  /** The queues have changed since the session began: a new session is needed. */
   readonly isOutdated: boolean;
 }
 
@@ -47,7 +47,7 @@ interface Movable {
 
 type GroupResult = Omit<TurnResult, 'isToSeparate' | 'isOutdated'>;
 
-/** What statements say that name tables of a queue that was dropped, or created anew. */
+/** The error of statements that name tables of a queue that was dropped, or created anew. */
 const UNDEFINED_TABLE = '42P01';
 
 export interface ShardSessionOptions {
@@ -103,18 +103,18 @@ export class ShardSession {
       if (readers.length > 0 && (await connection.isDirect()))
         prepared = await PreparedRound.on(connection, readers, { schema });
     } catch (error) {
-      // Where it cannot be done for all queues together, rounds are sent as text, which finds out whose fault it is.
+      // Where the rounds cannot be prepared for all queues together, they are sent as text, which shows which queue is the cause.
       if (connection.failed || sqlstateOf(error) === undefined) throw error;
     }
     return new ShardSession(shard, options, { queues, prepared });
   }
 
-  /** Whose PgQ the shard has; undefined: none of its queues is there. */
+  /** Which PgQ the shard has; undefined: none of its queues is there. */
   get provider(): Provider | undefined {
     return [...this.queues.values()][0]?.provider;
   }
 
-  /** Between turns: what the shard needs besides, where it is due. */
+  /** Between turns: upkeep of the shard, where it is due. */
   async upkeep(sources: readonly Source[]): Promise<void> {
     await this.#upkeep.runIfDue(this.#connection, sources);
   }
@@ -180,7 +180,7 @@ export class ShardSession {
       if (isTickedByOthers)
         this.#context.onOccurrence({ kind: 'foreign-ticker', shard: source.shard, queue: source.queue });
       if (!readable.has(source) || !source.isReadable) {
-        // Seen and ticked it is all the same: neither the shard nor its other queues wait for central.
+        // It was seen and ticked all the same: neither the shard nor its other queues wait for central.
         if (queue.hasMore || queue.end !== undefined) backlogged.push(source);
         continue;
       }
@@ -193,7 +193,7 @@ export class ShardSession {
         inlined.push({ ...one, rows: queue.inline });
         continue;
       }
-      // One tick that covers so much more than a window should: it must not hold up the shard's other queues.
+      // A tick that covers far more than a window should: it must not hold up the shard's other queues.
       const isLarge = events > LARGE_WINDOWS * source.windows.eventsFor(WINDOW_BYTES);
       if (source.isSlow || (isLarge && group.length > 1)) {
         this.#onLarge(one);
@@ -222,7 +222,7 @@ export class ShardSession {
     { thoroughness, readable }: { thoroughness: Thoroughness; readable: ReadonlySet<Source> },
   ): Promise<SeenQueue[]> {
     const nowMs = performance.now();
-    // While others hold much, small windows: many readers that each wait with a part of one would only hold each other up.
+    // Small windows while others hold much memory: many readers that each wait with a part of one would block each other.
     const windowBytes = Math.max(LEAST_WINDOW_BYTES, Math.min(WINDOW_BYTES, this.#context.budget.room / 2));
     const isBusy = nowMs - this.#movedAtMs < TIMING.shard.recentlyMovedMs;
     // Statements that name every queue of the shard do not help to find the one that fails.

@@ -1,4 +1,4 @@
-// What a shard needs besides moving, done between turns over the same connection: watermarks, rotation, retries.
+// Upkeep of a shard, done between turns over the same connection: watermarks, rotation, retries.
 import type { Shard } from '../../config/config.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import type { Connection } from '../../postgres/connection.ts';
@@ -20,7 +20,7 @@ export class ShardUpkeep {
     this.#context = context;
   }
 
-  /** Does what is due. An error that leaves the connection usable is told and tried again next time. */
+  /** Does what is due. An error that leaves the connection usable is reported, and tried again next time. */
   async runIfDue(connection: Connection, sources: readonly Source[]): Promise<void> {
     const nowMs = performance.now();
     if (nowMs >= this.#watermarksAtMs) {
@@ -48,8 +48,8 @@ export class ShardUpkeep {
   }
 
   async #maintain(connection: Connection, sources: readonly Source[]): Promise<void> {
-    // Queue by queue: another installation's mover keeps its own queues, not those that only we have. What is halted keeps all
-    // that a repair may want.
+    // Queue by queue: another installation's mover does this for its own queues, not for those that only we have. The watermark
+    // of a halted source stays: a repair may need its events.
     const queues = sources
       .filter(({ ticker, trouble }) => !ticker.isForeign(performance.now()) && trouble?.state !== 'halted')
       .map(({ queue }) => queue);

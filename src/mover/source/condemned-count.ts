@@ -1,6 +1,6 @@
 // How many events of a source were condemned within the last hour.
 
-/** More in an hour are no bad events: something is wrong with what refuses them. */
+/** More in an hour are no bad events: the constraint or expression that refuses them is wrong. */
 const MOST_AN_HOUR = 100;
 const HOUR_MS = 3_600_000;
 

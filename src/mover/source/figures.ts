@@ -16,7 +16,7 @@ export interface SourceFigures {
   readonly tickless: 'paused' | 'external' | 'silent' | undefined;
 }
 
-/** Where a source stands when a round has seen it. */
+/** The positions of a source when a round has seen it. */
 export interface SourcePositions {
   readonly position: Position | undefined;
   readonly ahead: Position | undefined;
@@ -46,16 +46,16 @@ export class FigureKeeper {
   }
 
   /**
-   * Nothing behind is claimed only where the shard was asked for rows beyond its newest tick, reading has come up to that
+   * The source counts as not behind only where the shard was asked for rows beyond its newest tick, reading has come up to that
    * tick, and all that was read is committed; else events are estimated from sequences, never as 0, and seconds are the age
-   * of the oldest event that is not moved, as far as it was seen; else of the oldest tick that the position has not passed.
-   * What a round could not tell keeps its age.
+   * of the oldest event that is not moved, as far as it was seen, or of the oldest tick that the position has not passed.
+   * Figures that a round could not tell keep their age.
    * @returns how long events have waited for a tick, in ms.
    */
   saw(seen: SeenQueue, { position, ahead, handed }: SourcePositions, nowMs: number): number {
     const { newest, nowUs } = seen;
     if (newest === undefined) return 0;
-    // The sequence alone does not tell: a transaction that commits late took its numbers before the tick.
+    // Not by the sequence alone: a transaction that commits late took its numbers before the tick.
     const isWaiting = seen.lastSeq > newest.eventSeq || seen.uncovered === true;
     const untickedMs = this.#tickTimes.sawUnticked(newest.id, { isWaiting, nowMs });
     const waitingMs = isWaiting ? Math.max((nowUs - newest.timeUs) / 1000, untickedMs) : 0;

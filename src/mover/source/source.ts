@@ -134,7 +134,7 @@ export class Source {
     return this.#underWay > 0;
   }
 
-  /** Whether its next window may be read: central holds up only those whose events it does not take. */
+  /** Whether its next window may be read: only a source whose events central does not take has to wait. */
   get isReadable(): boolean {
     return !this.#isStale && this.#underWay < MOST_UNDER_WAY;
   }
@@ -158,9 +158,9 @@ export class Source {
     return this.#handed === from;
   }
 
-  /** Takes what central says as the truth; what was read ahead is forgotten. */
+  /** Takes over central's position; what was read ahead is forgotten. */
   reload(stored: StoredSource): void {
-    // Positions that are not ours: another mover had it, or has it still.
+    // Positions that we did not write: another mover had the source, or has it still.
     if (stored.n > this.#n) {
       this.ticker.handedOver(performance.now());
       // A commit whose answer did not come had happened.
@@ -218,7 +218,7 @@ export class Source {
     this.#isReadAlone = true;
   }
 
-  /** Well or not: it goes on from central's position. */
+  /** The reading has ended, well or not: the source goes on from central's position. */
   readAloneEnded(): void {
     this.#isReadAlone = false;
     this.#readAloneEndedAtMs = performance.now();
@@ -251,7 +251,7 @@ export class Source {
     if (rows > 0) this.#underWay += 1;
   }
 
-  /** One has ended. */
+  /** A parcel of it has ended. */
   settled({ rows, error }: { readonly rows: number; readonly error: unknown }): void {
     if (rows > 0) this.#underWay -= 1;
     if (error !== undefined) this.distrust();
@@ -264,7 +264,7 @@ export class Source {
     this.#position = position;
     this.#moved += rows;
     if (rows > 0) this.#movedAtMs = performance.now();
-    // Also where nothing is left to insert: what central refused was kept as dead events.
+    // Also where nothing is left to insert: refused events were kept as dead events.
     this.succeeded('commit');
   }
 }

@@ -35,14 +35,14 @@ export class TickerWatch {
     return this.#mode === 'auto' && nowMs < this.#yieldUntilMs;
   }
 
-  /** Another mover of ours had the source until now, or still has it: what was seen of late may have been its ticks. */
+  /** Another mover of ours had the source until now, or still has it: recent ticks may have been its ticks. */
   handedOver(nowMs: number): void {
     this.#handoverUntilMs = nowMs + TIMING.otherTicker.handoverMs;
     this.#foreignAtMs = undefined;
     if (nowMs - this.#yieldedAtMs <= TIMING.otherTicker.handoverMs) this.#yieldUntilMs = 0;
   }
 
-  /** @returns whether another ticker was found just now, for which we keep still from here on. */
+  /** @returns whether another ticker was found just now, beside which we do not tick from here on. */
   saw({ newestId, tickedId, waitingMs }: TickSeen, nowMs: number): boolean {
     const wasForeign = this.isForeign(nowMs);
     const isNew = this.#newestId !== undefined && newestId > this.#newestId;

@@ -1,6 +1,6 @@
 // Why a source does not move although its shard answers, and how long it rests after a failure of its own.
 //
-// Invariant: a failure never hides why an operator or a check halted or paused the source, and its end never lets it go.
+// Invariant: a failure never hides why an operator or a check halted or paused the source, and its end never ends that.
 import type { StoredState } from '../../central/source-states.ts';
 import { sentenceFor } from '../../errors/sentence.ts';
 import { backoffMs } from '../../lifecycle/backoff.ts';

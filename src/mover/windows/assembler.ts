@@ -112,7 +112,7 @@ export class Assembler {
     this.#claim.complete();
   }
 
-  /** Whoever gave it up meanwhile does not know of what it was waiting for. */
+  /** A source that began anew meanwhile does not want the bytes that were waited for. */
   async #reserve(bytes: number, reserved = 0): Promise<void> {
     await this.#claim.reserve(bytes);
     if (!this.#isAbandoned) return;
@@ -147,7 +147,7 @@ export class Assembler {
     this.#leaveWhereSlow(window, this.#stream);
   }
 
-  /** There is one place for large rows: one that hardly comes must not keep it for ever. */
+  /** There is one place for large rows: a row that comes too slowly must not keep it for ever. */
   #leaveWhereSlow({ source }: OpenWindow, stream: RowStream | undefined): void {
     const slowly = stream?.bytesPerMsWhereSlow;
     if (slowly === undefined || !this.#options.budget.isOversizeAwaited) return;

@@ -1,7 +1,7 @@
 // Reads some windows of one shard in one COPY and hands them to the gatherers.
 //
 // Fails by: a failure is part of the result, beside what was complete before it, which is under way all the same.
-import { canBePoison, sqlstateOf } from '../../errors/sqlstate.ts';
+import { canBeEventsFault, sqlstateOf } from '../../errors/sqlstate.ts';
 import { TributaryError } from '../../errors/tributary-error.ts';
 import { failPoint } from '../../lifecycle/fail-point.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
@@ -28,7 +28,7 @@ export function assemblerOf(found: readonly Found[], context: MoverContext): Ass
 
 export interface CopyOptions {
   readonly context: MoverContext;
-  /** Who is read, for errors: `Shard app_017`. */
+  /** What is read, for errors: `Shard app_017`. */
   readonly label: string;
   /** How long the shard may take until its first byte: it sorts the whole window before it sends any of it. */
   readonly firstByteMs?: number;
@@ -38,7 +38,7 @@ export interface CopyOptions {
 export async function copyOne(connection: Connection, found: Found, options: CopyOptions): Promise<Copied> {
   const copied = await copyWindows(connection, [found], options);
   // What was handed on is committed first; then the rest of the window comes again.
-  if (copied.rows > 0 || connection.failed || !canBePoison(copied.failure)) return copied;
+  if (copied.rows > 0 || connection.failed || !canBeEventsFault(copied.failure)) return copied;
   try {
     await connection.script('rollback');
     const { condemner } = options.context;
@@ -49,7 +49,7 @@ export async function copyOne(connection: Connection, found: Found, options: Cop
   }
 }
 
-/** Some windows together: nothing tells for which of them reading fails. */
+/** Some windows together: where reading fails, it is not known for which of them. */
 export async function copyWindows(
   connection: Connection,
   found: readonly Found[],
@@ -59,7 +59,7 @@ export async function copyWindows(
   const assembler = assemblerOf(found, context);
   await failPoint('copy-out:before');
   let giveUp: (error: Error) => void = () => {};
-  // Also while what was read waits for memory: those who hold it may wait for this one.
+  // Also while rows wait for memory: the sources that hold it may wait for this one.
   const stalled = new Promise<never>((_resolve, reject) => {
     giveUp = reject;
   });
@@ -101,7 +101,7 @@ export async function copyWindows(
     await endCopyOut(connection);
     return { rows: assembler.rows, settled: assembler.settled };
   } catch (failure) {
-    // Broken off by us, it still sends: over this connection nothing else can be asked.
+    // After we broke the COPY off the shard still sends: the connection cannot be used for anything else.
     if (sqlstateOf(failure) === undefined) connection.destroy(failure instanceof Error ? failure : undefined);
     assembler.abandon();
     return { rows: assembler.rows, settled: assembler.settled, failure };

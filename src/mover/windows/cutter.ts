@@ -19,7 +19,7 @@ export interface RowPiece {
   readonly rows: number;
   readonly firstEventId: number;
   readonly lastEventId: number;
-  /** Rows whose origin column held something of their own. */
+  /** Rows whose origin column had a value of the event's own. */
   readonly taken: number;
   /** A part of one row that is too large to be held: the first counts as its row, the others have none. */
   readonly part?: 'first' | 'middle' | 'last';

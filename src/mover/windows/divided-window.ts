@@ -1,9 +1,9 @@
-// A window that is more than `whole` and goes in parts: what they come to, for those who watch.
+// Sums up a window that is more than `whole` and goes in parts, for the log.
 
 export interface DividedWindow {
   readonly events: number;
   readonly bytes: number;
-  /** With the one that is just handed on. */
+  /** How many, with the one that is just handed on. */
   readonly parts: number;
   /** False: more of the window is being read. */
   readonly isLast: boolean;
@@ -11,7 +11,7 @@ export interface DividedWindow {
 
 export const UNDIVIDED: DividedWindow = { events: 0, bytes: 0, parts: 0, isLast: false };
 
-/** What is cut with one part more. */
+/** The sum with one part more. */
 export function withPart(
   { events, bytes, parts }: DividedWindow,
   part: { readonly rows: number; readonly bytes: number },

@@ -3,7 +3,7 @@ import type { DeadRow } from '../../central/commit/commit.ts';
 import type { Reader } from '../../shards/copy-out.ts';
 import type { MovableSource } from '../source/source.ts';
 
-/** A window that a round found, and whose it is. */
+/** A window that a round found, with its source. */
 export interface Found {
   readonly source: MovableSource;
   readonly reader: Reader;
@@ -11,7 +11,7 @@ export interface Found {
   readonly dead?: readonly DeadRow[];
 }
 
-/** What became of reading some windows; what was complete before a failure is on its way to central all the same. */
+/** The result of reading some windows; windows that were complete before a failure are on their way to central all the same. */
 export interface Copied {
   /** Handed to the gatherers. */
   readonly rows: number;

@@ -25,7 +25,7 @@ class LargeWindow implements Loop {
     this.#connection = connection;
   }
 
-  /** Whatever comes from the shard is progress: looking for events that cannot be read takes many readings. */
+  /** Bytes from the shard are progress: looking for events that cannot be read takes many readings. */
   get turns(): number {
     return this.#connection?.received ?? 0;
   }
@@ -70,7 +70,7 @@ export class LargeWindows {
     this.#running.add(running);
   }
 
-  /** Gives up what is being read; what was read whole is committed. Resolves when all has ended. */
+  /** Gives up windows that are being read; those that were read whole are committed. Resolves when all have ended. */
   async end(): Promise<void> {
     this.#isEnding = true;
     for (const large of this.#open) large.abandon();

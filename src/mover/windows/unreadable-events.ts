@@ -5,7 +5,7 @@
 // with what can be the event's own fault.
 import type { DeadRow } from '../../central/commit/commit.ts';
 import { splitRows, textIn } from '../../central/copy-rows.ts';
-import { canBePoison, sqlstateOf } from '../../errors/sqlstate.ts';
+import { canBeEventsFault, sqlstateOf } from '../../errors/sqlstate.ts';
 import { TributaryError } from '../../errors/tributary-error.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import { endCopyOut, type Reader, startCopyOut } from '../../shards/copy-out.ts';
@@ -45,7 +45,7 @@ export async function withoutUnreadable(
   return condemner.accept(source, readable.dead ?? [], 'shard') ? readable : undefined;
 }
 
-/** @param most more culprits mean that the expression is wrong, not the events. */
+/** @param most more failing rows mean that the expression is wrong, not the events. */
 async function sortOutReading(
   shard: Connection,
   found: Found,
@@ -57,35 +57,35 @@ async function sortOutReading(
   const { all, first } = await idsIn(shard, reader, most);
   if (all === undefined) throw cause;
   const fails = (condition: string) => failureIn(shard, reader, condition);
-  const ids = await culpritsIn(all, { fails, most, cause });
-  const culprits: Row[] = [];
+  const ids = await failingIdsIn(all, { fails, most, cause });
+  const failing: Row[] = [];
   const neighbour = first.find((id) => !ids.has(id));
-  for (const id of ids) culprits.push(...(await failingRows(shard, reader, { id, fails })));
-  if (culprits.length === 0 || neighbour === undefined) throw cause;
-  if (culprits.length > most) throw tooMany(most, cause);
+  for (const id of ids) failing.push(...(await failingRows(shard, reader, { id, fails })));
+  if (failing.length === 0 || neighbour === undefined) throw cause;
+  if (failing.length > most) throw tooMany(most, cause);
   const passes = async () => (await fails(`ev_id = ${neighbour}`)) === undefined;
   const dead: DeadRow[] = [];
-  for (const row of culprits) {
+  for (const row of failing) {
     if (!(await passes())) throw cause;
     const again = await fails(row.condition);
     if (again === undefined) throw cause;
     dead.push(await keep(shard, reader, { row, failure: again }));
   }
   if (!(await passes())) throw cause;
-  const condition = culprits.map((row) => `not (${row.condition})`).join(' and ');
+  const condition = failing.map((row) => `not (${row.condition})`).join(' and ');
   return { ...found, dead, reader: { ...reader, reading: guarded(reader.reading, condition) } };
 }
 
-async function culpritsIn(
+async function failingIdsIn(
   all: Range,
   { fails, most, cause }: { fails: (condition: string) => Promise<unknown>; most: number; cause: unknown },
 ): Promise<Set<number>> {
-  const culprits = new Set<number>();
+  const failing = new Set<number>();
   const search = async ({ from, to }: Range): Promise<void> => {
     if ((await fails(`ev_id between ${from} and ${to}`)) === undefined) return;
     if (from === to) {
-      culprits.add(from);
-      if (culprits.size > most) throw tooMany(most, cause);
+      failing.add(from);
+      if (failing.size > most) throw tooMany(most, cause);
       return;
     }
     const middle = from + Math.floor((to - from) / 2);
@@ -93,7 +93,7 @@ async function culpritsIn(
     await search({ from: middle + 1, to });
   };
   await search(all);
-  return culprits;
+  return failing;
 }
 
 /** Those of one id that fail alone: its other rows are other events. */
@@ -125,7 +125,7 @@ async function failureIn(shard: Connection, reader: Reader, condition: string): 
   } catch (error) {
     if (shard.failed) throw error;
     await shard.script('rollback');
-    if (!canBePoison(error)) throw error;
+    if (!canBeEventsFault(error)) throw error;
     return error;
   }
 }
@@ -152,7 +152,7 @@ async function keep(
   };
 }
 
-/** The range of all ids, also of those that cannot be read, and the first of them: more than there may be culprits. */
+/** The range of all ids, also of those that cannot be read, and the first of them: more than may fail. */
 async function idsIn(
   shard: Connection,
   reader: Reader,

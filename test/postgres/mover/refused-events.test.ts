@@ -151,7 +151,7 @@ describe('mover/windows/unreadable-events', () => {
   });
 });
 
-describe('mover/reading-poison on a busy shard', () => {
+describe('mover/windows/unreadable-events on a busy shard', () => {
   test.each([
     ['an expression that fails', `'number', 'none'`, undefined],
     ['a byte that is no text', String.raw`'test', E'\xff'`, 'SQL_ASCII'],

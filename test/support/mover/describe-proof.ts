@@ -1,7 +1,7 @@
 // What a proof found, for the messages of tests.
 import type { Proof } from '../../../src/proof/origins.ts';
 
-/** One line that tells what a proof found; names at most three culprits of each kind. */
+/** One line that tells what a proof found; names at most three events of each kind. */
 export function describeProof(proof: Proof): string {
   const faults = (['lost', 'invented', 'twice', 'split', 'disordered'] as const)
     .filter((kind) => proof[kind].length > 0)

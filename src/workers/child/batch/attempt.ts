@@ -1,7 +1,7 @@
 // One try at a batch: its transactions, its runner and its outcomes, whether it is handled as a whole, in parts or in slices.
 //
 // Invariant: outcomes in the book are written in the transaction of the effects, never for events behind a cut.
-import { canBePoison } from '../../../errors/sqlstate.ts';
+import { canBeEventsFault } from '../../../errors/sqlstate.ts';
 import type { BatchEvent } from '../../../handler/event.ts';
 import { TIMING } from '../../../lifecycle/timing.ts';
 import type { Connection } from '../../../postgres/connection.ts';
@@ -153,7 +153,7 @@ export class Attempt {
       await write((event) => this.#failed(event, error));
     } catch (unwritten) {
       // Else the event itself cannot be put off.
-      if (!canBePoison(unwritten)) throw unwritten;
+      if (!canBeEventsFault(unwritten)) throw unwritten;
       await this.connection.script('rollback');
       await write((event) => this.#book.dead(event, 'handler', unwritable(unwritten)));
     }

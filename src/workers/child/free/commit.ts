@@ -5,7 +5,7 @@
 // is done again in ever smaller parts; an event whose result cannot be written alone has failed.
 // Fails by: central's trouble; the results are kept for the next opening of the batch, so that the handler is not called
 // again.
-import { canBePoison } from '../../../errors/sqlstate.ts';
+import { canBeEventsFault } from '../../../errors/sqlstate.ts';
 import { TIMING } from '../../../lifecycle/timing.ts';
 import type { Connection } from '../../../postgres/connection.ts';
 import type { CoopBatch } from '../../../queue/coop.ts';
@@ -107,7 +107,7 @@ export class Commits {
       { isLast },
     );
     if (unwritten === undefined) return;
-    if (!canBePoison(unwritten.error)) throw unwritten.error;
+    if (!canBeEventsFault(unwritten.error)) throw unwritten.error;
     await this.#together(
       done.map(({ event }) => ({ event, result: calls.unwritable(event, unwritten.error) })),
       { isLast },
