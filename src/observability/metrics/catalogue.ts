@@ -221,7 +221,7 @@ const OF_CENTRAL = {
   tributary_queue_stuck: {
     type: 'gauge',
     labels: QUEUE,
-    help: '1 where the workers of the central queue do not work or get nowhere; `lag` says why.',
+    help: '1 where the workers of the central queue do not run or make no progress; `lag` says why.',
   },
   tributary_host_files_differ: {
     type: 'gauge',
