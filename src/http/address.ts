@@ -1,4 +1,4 @@
-// Where something may be served: on this machine to everybody, elsewhere only to those who show a token. Pure.
+// Decides where pages may be served: on this machine to every client, elsewhere only to clients that show a token. Pure.
 import { BlockList, isIP } from 'node:net';
 import type { HttpAddress } from '../config/config.ts';
 
@@ -6,7 +6,7 @@ const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
 LOOPBACK.addAddress('::1', 'ipv6');
 
-/** @returns why nothing may be served there, and what to do. */
+/** @returns why nothing may be served there, with the remedy. */
 export function refusalOf(address: HttpAddress, token: string | undefined): string | undefined {
   if (token !== undefined || isLoopback(address.host)) return undefined;
   return `Nothing is served on ${shownAddress(address)} without a token, because other machines reach it: give \`http.token\` in the file, or listen on 127.0.0.1.`;

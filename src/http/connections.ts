@@ -1,7 +1,7 @@
-// Keeps the number of connections of a server within a limit, so that those that are left open keep nobody out.
+// Limits the connections of a server, so that connections that clients leave open keep no other client out.
 //
-// Invariant: where there are too many, the one goes that has been without a request for longest; one whose request is being
-// answered goes last.
+// Invariant: beyond the limit the connection is closed that has been without a request for longest; one whose request is
+// being answered goes last.
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 

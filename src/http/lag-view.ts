@@ -1,7 +1,7 @@
-// What central knows, as `lag` would show it, for any number of pages that ask.
+// Reads what central knows, as `lag` would show it, for any number of pages.
 //
-// Invariant: central is asked at most once at a time and not more than once a second, over at most two connections that are
-// nobody else's. What is given out is at most as old as that; where central does not answer in time, nothing is.
+// Invariant: central is asked at most once at a time and not more than once a second, over at most two connections of its own.
+// A report is at most that old; where central does not answer in time, there is none.
 import { CentralPool } from '../central/central-pool.ts';
 import type { Config } from '../config/config.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
@@ -51,7 +51,7 @@ export class LagView {
     this.#reading = this.#reader.read({ isCentralOnly: true }).finally(() => {
       this.#isOver = true;
     });
-    // Nobody may wait for it any more.
+    // Where no page waits for it any more, its error must not be unhandled.
     this.#reading.catch(() => {});
     return this.#reading;
   }

@@ -1,4 +1,4 @@
-// Whether the loops of a process turn, for those who ask from outside. It acts on nothing: the watchdog does.
+// Whether the loops of a process turn, for `/livez`. It only looks: the watchdog acts.
 //
 // Invariant: a loop that was cut off and begun anew under the same name stands still until the new one has taken a turn.
 import type { SeenLoop } from '../lifecycle/watchdog.ts';
@@ -6,7 +6,7 @@ import type { SeenLoop } from '../lifecycle/watchdog.ts';
 export interface LivenessOptions {
   /** The loops that there are now. */
   loops(): readonly SeenLoop[];
-  /** A loop without a turn for so long stands still; as long as the watchdog's. */
+  /** A loop without a turn for this long stands still; the watchdog's own limit. */
   readonly stillMs: number;
 }
 
@@ -47,7 +47,7 @@ export class Liveness {
         name,
         [turns].flat().map((now, at) => {
           const last = before.get(name)?.[at];
-          // One that was begun anew counts from 0: that is no turn.
+          // A loop that was begun anew counts from 0: that is no turn.
           const hasTurned = last === undefined || now > last.turns;
           return { turns: now, looks: hasTurned ? 0 : last.looks + 1 };
         }),

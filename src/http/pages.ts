@@ -1,6 +1,6 @@
-// The pages `/livez`, `/readyz` and `/metrics`: what they say of this process, and of what its host is responsible for.
+// The pages `/livez`, `/readyz` and `/metrics`: about this process, and about what its host is responsible for.
 //
-// Invariant: `/livez` asks no database, and `/metrics` only on the member that looks after central.
+// Invariant: `/livez` asks no database, and `/metrics` only on the member that holds central's upkeep.
 import type { Config } from '../config/config.ts';
 import { sentenceFor } from '../errors/sentence.ts';
 import { EXPOSITION_TYPE, exposition } from '../observability/metrics/exposition.ts';
@@ -66,7 +66,7 @@ async function allFigures(shown: Shown): Promise<Figures> {
   return together([...own, exported, ofCentral ?? {}]);
 }
 
-/** Undefined where central does not answer: nothing of it is known. */
+/** Undefined where central does not answer. */
 async function figuresOfCentral({ config, view }: Shown): Promise<Figures | undefined> {
   const queues = config.queues.map(({ name }) => name);
   try {

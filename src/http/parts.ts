@@ -1,4 +1,4 @@
-// What runs in a process, as the pages see it: a mover, or the workers of a host.
+// The parts of a process that the pages show: a mover, or the workers of a host.
 import { TIMING } from '../lifecycle/timing.ts';
 import type { SeenLoop } from '../lifecycle/watchdog.ts';
 import type { Mover } from '../mover/mover.ts';
@@ -10,9 +10,9 @@ import type { WorkerPool } from '../workers/primary/pool.ts';
 import { Liveness } from './liveness.ts';
 
 export interface Part {
-  /** What stands still, each in words. */
+  /** The loops that stand still, each in words. */
   readonly still: readonly string[];
-  /** It looks after central: so it exports what belongs to central. */
+  /** It holds central's upkeep: so it exports central's metrics. */
   readonly holdsCentral: boolean;
   readonly figures: Figures;
 }

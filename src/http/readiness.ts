@@ -1,6 +1,6 @@
 // Whether all that a host is responsible for is as it should be, judged as `lag` judges. Pure.
 //
-// Invariant: what is not known is not well: a figure that is older than it should be is a reason.
+// Invariant: a figure that is not known, or older than it should be, is a reason.
 import type { Config } from '../config/config.ts';
 import { isAny } from '../config/sections/host.ts';
 import { sentenceAge } from '../errors/age.ts';
@@ -16,7 +16,7 @@ import {
   type SourceLag,
 } from '../observability/lag/report.ts';
 
-/** What a host has taken on. */
+/** What a host is responsible for. */
 export interface Duties {
   readonly host: string;
   /** Its mover runs, or should. */
@@ -27,7 +27,7 @@ export interface Duties {
 
 export interface Reason {
   readonly of: 'source' | 'queue' | 'process' | 'central';
-  /** Those that it is said of, at most as many as one reads. */
+  /** Names of the sources or queues, at most as many as a person reads. */
   readonly names: readonly string[];
   /** How many there are. */
   readonly count: number;
@@ -37,10 +37,10 @@ export interface Reason {
 
 const LIMITS = { maxSeconds: DEFAULT_MAX_SECONDS };
 const MOST_NAMES = 20;
-/** The worst are said; the others are counted. */
+/** The worst are named; the others are counted. */
 const MOST_REASONS = 100;
 
-/** Why the host is not ready; nothing: it is. */
+/** Why the host is not ready; empty: it is. */
 export function reasonsOf(report: LagReport, duties: Duties, config: Pick<Config, 'shards'>): Reason[] {
   const homes = new Map(config.shards.map(({ name, moverHost }) => [name, moverHost]));
   const sources = report.sources
@@ -70,7 +70,7 @@ export function reason(
   return { of, names: names.slice(0, MOST_NAMES), count: names.length, ...said };
 }
 
-/** A shard at home here, one that this host moves for another, and one of any host that nobody moves. */
+/** A shard at home here, one that this host moves for another, and one of any host that no mover moves. */
 function isOurs({ mover }: SourceLag, home: string | undefined, host: string): boolean {
   if (mover === host || home === host) return true;
   return home !== undefined && isAny(home) && mover === undefined;

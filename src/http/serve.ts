@@ -16,7 +16,7 @@ export interface Serving {
   close(): Promise<void>;
 }
 
-/** @returns what is served, or why nothing may be. @throws what the system says where the address cannot be listened on. */
+/** @returns the server, or why nothing may be served. @throws the system's error where the address cannot be listened on. */
 export async function serve({
   address,
   shown,

@@ -1,7 +1,7 @@
-// The server: Fastify with our limits, the token, and a page for each path. What a page says is made elsewhere.
+// The server: Fastify with our limits, the token, and a page for each path. The pages are made elsewhere.
 //
-// Invariant: without the token nobody learns anything, not even which paths there are. No request is logged, and no error
-// that was not meant for others is shown.
+// Invariant: without the token a client learns nothing, not even which paths there are. No request is logged, and no internal
+// error is shown.
 import fastify, { type FastifyInstance } from 'fastify';
 import type { HttpAddress } from '../config/config.ts';
 import { TIMING } from '../lifecycle/timing.ts';
@@ -26,10 +26,10 @@ export interface ServerOptions {
   readonly pages: Readonly<Record<string, () => Page | Promise<Page>>>;
 }
 
-/** Nobody has anything to send us. */
+/** No request needs a body. */
 const MOST_BODY_BYTES = 1_024;
 const MOST_HEADER_BYTES = 8_192;
-/** Also while these are left open, whoever comes is served. */
+/** While this many are left open, a new client is served all the same. */
 const MOST_CONNECTIONS = 128;
 
 export class HttpServer {
@@ -41,12 +41,12 @@ export class HttpServer {
     this.#app = newApp(options);
   }
 
-  /** @throws what the system says where the address cannot be listened on. */
+  /** @throws the system's error where the address cannot be listened on. */
   async listen(): Promise<void> {
     await this.#app.listen({ ...this.#options.address });
   }
 
-  /** Where it listens; the port is the true one, also where any would do. */
+  /** Where it listens, with the real port, also for port 0. */
   get url(): string {
     const { address, base = '' } = this.#options;
     const bound = this.#app.server.address();
@@ -54,7 +54,7 @@ export class HttpServer {
     return `http://${shownAddress({ ...address, port: port ?? address.port })}${base}`;
   }
 
-  /** Whatever is under way is cut. */
+  /** Cuts requests that are under way. */
   async close(): Promise<void> {
     await this.#app.close();
   }

@@ -1,4 +1,4 @@
-// Whether a request shows the token. How long that takes says nothing about the token, not even its length.
+// Checks the token of a request, in a time that says nothing about the token, not even its length.
 import { createHash, timingSafeEqual } from 'node:crypto';
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest();

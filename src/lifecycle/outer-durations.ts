@@ -42,7 +42,7 @@ export const HTTP_DURATIONS = {
   /** A connection that nobody asks on is closed after this. */
   poolIdleMs: 60_000,
   /** A forked mover says this often how it is … */
-  tellEveryMs: 1_000,
+  sendEveryMs: 1_000,
   /** … what it said is believed for this long … */
   moverFreshMs: 10_000,
   /** … and one that says nothing for this long does not live. */

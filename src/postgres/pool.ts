@@ -1,4 +1,4 @@
-// A few connections to one database for those who ask now and then: pg-pool opens them, keeps them and closes them.
+// A few connections to one database for occasional queries: pg-pool opens them, keeps them and closes them.
 //
 // Invariant: a connection on which anything failed is never used again.
 import pg from 'pg';
@@ -8,9 +8,9 @@ import { type ClientOptions, clientConfig } from './client-config.ts';
 import { Connection } from './connection.ts';
 
 export interface PoolOptions extends ClientOptions {
-  /** Whose errors these are. */
+  /** The database that errors name. */
   readonly owner: string;
-  /** Connections at once; who finds all of them in use waits. */
+  /** Most connections at once; further calls wait. */
   readonly most: number;
 }
 
@@ -27,7 +27,7 @@ export class ConnectionPool {
     this.#pool = this.#newPool(tls.mode === 'prefer' ? { ...tls, mode: 'require' } : tls);
   }
 
-  /** Lends a connection to `work`. @throws what pg throws when the server cannot be reached or refuses. */
+  /** Calls `work` with a connection. @throws what pg throws when the server cannot be reached or refuses. */
   async use<T>(work: (connection: Connection) => Promise<T>): Promise<T> {
     const client = await this.#connect();
     const connection = this.#connections.get(client) as Connection;
@@ -37,7 +37,7 @@ export class ConnectionPool {
       isWell = !connection.failed;
       return result;
     } finally {
-      // Where it ends because its server ends it, the error comes before the end.
+      // Where the server ends a connection, the error comes before the end.
       client.release(!isWell);
     }
   }
@@ -53,7 +53,7 @@ export class ConnectionPool {
     } catch (error) {
       const isWithoutTls = /does not support SSL/i.test(error instanceof Error ? error.message : '');
       if (this.#database.tls.mode !== 'prefer' || !isWithoutTls) throw error;
-      // Whoever comes after finds the new one.
+      // Later calls get the new pool.
       if (pool === this.#pool) {
         this.#pool = this.#newPool({ mode: 'off' });
         void pool.end();
@@ -78,7 +78,7 @@ export class ConnectionPool {
       idleTimeoutMillis: TIMING.http.poolIdleMs,
       Client: OwnClient as unknown as new () => pg.ClientBase,
     });
-    // Of connections that nobody uses: another one is opened where one is needed.
+    // An error of an idle connection: another one is opened when it is needed.
     pool.on('error', () => {});
     return pool;
   }

@@ -14,7 +14,7 @@ import type { CliContext } from '../context.ts';
 import { EXIT, Exit } from '../exit.ts';
 import { addHttpOptions, type HttpOptions, whileServing } from '../serving.ts';
 import { sendMember } from './start/member-word.ts';
-import { tellShown } from './start/shown-word.ts';
+import { sendShown } from './start/shown-word.ts';
 
 export function register(program: Command, context: CliContext): void {
   const command = program
@@ -33,7 +33,7 @@ export function register(program: Command, context: CliContext): void {
       version: packageVersion(),
       onOccurrence: (occurrence) => {
         log(occurrence);
-        metrics.hear(occurrence);
+        metrics.note(occurrence);
       },
     });
     context.signal.addEventListener('abort', () => void mover.stop(), { once: true });
@@ -49,7 +49,7 @@ export function register(program: Command, context: CliContext): void {
     );
     sendMember(mover.memberId);
     const part = moverPart(mover, metrics);
-    setInterval(() => tellShown(part), TIMING.http.tellEveryMs).unref();
+    setInterval(() => sendShown(part), TIMING.http.sendEveryMs).unref();
     const duties = { host: choice.host, movesShards: true, queues: [] };
     await whileServing(context, { config, options, duties, parts: [part] }, () => mover.run());
     context.log.info('stopped: all that was read has been committed');

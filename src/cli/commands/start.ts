@@ -117,7 +117,7 @@ function newWorkers(config: Config, host: string, { log, stderr }: CliContext): 
     version: packageVersion(),
     onOccurrence: (occurrence) => {
       logged(occurrence);
-      metrics.hear(occurrence);
+      metrics.note(occurrence);
     },
     log: { level: log.level, isPretty: stderr.isTTY === true },
   });

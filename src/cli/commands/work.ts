@@ -34,7 +34,7 @@ export function register(program: Command, context: CliContext): void {
       queues,
       onOccurrence: (occurrence) => {
         log(occurrence);
-        metrics.hear(occurrence);
+        metrics.note(occurrence);
       },
       log: { level: context.log.level, isPretty: context.stderr.isTTY === true },
     });

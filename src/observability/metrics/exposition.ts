@@ -1,13 +1,13 @@
 // Figures in the text format of Prometheus, version 0.0.4. Pure.
 //
-// Written here, and not by a library: the one that most use has had no release for two years, and the one that follows it
-// needs a newer Node.js than we do.
+// Written here, and not by a library: the usual one has had no release for two years, and its successor needs a newer
+// Node.js than we do.
 import { METRICS, type Metric, type MetricName } from './catalogue.ts';
 import type { Distribution, Figures, Sample } from './figures.ts';
 
 export const EXPOSITION_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 
-/** In the order of the catalogue; of a metric without a sample nothing is said. */
+/** In the order of the catalogue; metrics without a sample are left out. */
 export function exposition(figures: Figures): string {
   const names = (Object.keys(METRICS) as MetricName[]).filter((name) => (figures[name] ?? []).length > 0);
   return names.map((name) => family(name, METRICS[name], figures[name] ?? [])).join('');

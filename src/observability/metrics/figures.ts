@@ -1,4 +1,4 @@
-// Figures of metrics as values: what a process counts, what it hands to another one, and several together.
+// Figures of metrics as values: counted in a process, handed to another one, and joined.
 import { z } from 'zod';
 import { type MetricName, metric } from './catalogue.ts';
 
@@ -21,7 +21,7 @@ export type Distribution = z.infer<typeof distribution>;
 export type Sample = z.infer<typeof sample>;
 export type Figures = z.infer<typeof figuresSchema>;
 
-/** Figures of several origins; none of their series is another one's. */
+/** Joins figures that have no series in common. */
 export function together(all: readonly Figures[]): Figures {
   const sum: Record<string, Sample[]> = {};
   for (const figures of all)
@@ -33,20 +33,20 @@ export function together(all: readonly Figures[]): Figures {
 export class Instruments {
   readonly #series = new Map<MetricName, Map<string, Sample>>();
 
-  /** Of a counter; with 0 it is there from the beginning, so that its first rise is seen. */
+  /** Raises a counter; by 0 it is there from the beginning, so that its first rise is seen. */
   count(name: MetricName, labels: readonly string[], by = 1): void {
     const own = this.#of(name, labels, 0);
     own.value = (own.value as number) + by;
   }
 
-  /** Of a histogram. */
+  /** Adds a value to a histogram. */
   observe(name: MetricName, labels: readonly string[], value: number): void {
     const { counts, sum } = emptyDistribution(name);
     counts[bucketOf(name, value)] = 1;
     this.add(name, labels, { counts, sum: sum + value });
   }
 
-  /** What was observed elsewhere. */
+  /** Adds values that another process has observed. */
   add(name: MetricName, labels: readonly string[], { counts, sum }: Distribution): void {
     const own = this.#of(name, labels, emptyDistribution(name)).value as Distribution;
     for (const [at, count] of counts.entries()) own.counts[at] = (own.counts[at] ?? 0) + count;

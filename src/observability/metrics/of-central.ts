@@ -1,6 +1,6 @@
-// What belongs to central, as metrics, from the same report that `lag` shows. Pure.
+// Metrics of central, from the same report that `lag` shows. Pure.
 //
-// Invariant: what is not known is absent and counted as unknown; nothing is 0 because nobody looked.
+// Invariant: an unknown figure is absent and counted as unknown, and never 0.
 import { isKnownNow, type LagReport, type LagState, type SourceLag } from '../lag/report.ts';
 import { type Figures, gauge } from './figures.ts';
 

@@ -1,8 +1,8 @@
-// What a mover does, as metrics: counted from its occurrences, and looked at when somebody asks.
+// Metrics of a mover: counted from its occurrences, and read from it when they are asked for.
 import type { MoverOccurrence } from '../../mover/occurrence.ts';
 import { type Figures, gauge, Instruments, together } from './figures.ts';
 
-/** What is looked at. */
+/** What is read when metrics are asked for. */
 export interface MoverLoad {
   readonly shardsHeld: number;
   /** Undefined before the mover has begun. */
@@ -33,7 +33,7 @@ export class MoverMetrics {
   }
 
   /** A listener for `MoverOptions.onOccurrence`. */
-  readonly hear = (occurrence: MoverOccurrence): void => {
+  readonly note = (occurrence: MoverOccurrence): void => {
     const instruments = this.#instruments;
     switch (occurrence.kind) {
       case 'committed': {

@@ -1,4 +1,4 @@
-// What a process says of itself, whichever it is.
+// Metrics that every process has.
 import { packageVersion } from '../../lifecycle/package-root.ts';
 import { type Figures, gauge } from './figures.ts';
 

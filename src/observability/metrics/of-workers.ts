@@ -1,4 +1,4 @@
-// What the workers of a host do, as metrics: counted from their occurrences, and looked at when somebody asks.
+// Metrics of the workers of a host: counted from their occurrences, and read from them when they are asked for.
 import type { WorkerOccurrence } from '../../workers/primary/occurrence.ts';
 import type { QueueLoad } from '../../workers/primary/pool.ts';
 import { type Figures, gauge, Instruments, together } from './figures.ts';
@@ -25,7 +25,7 @@ export class WorkerMetrics {
   }
 
   /** A listener for `WorkerPoolOptions.onOccurrence`. */
-  readonly hear = (occurrence: WorkerOccurrence): void => {
+  readonly note = (occurrence: WorkerOccurrence): void => {
     const instruments = this.#instruments;
     switch (occurrence.kind) {
       case 'counted': {

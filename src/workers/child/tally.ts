@@ -1,6 +1,6 @@
-// What a worker has counted since it last told: events by what was committed of them, and how long calls took.
+// Counts what a worker did since its last pulse: events by what became of them, and how long calls took.
 //
-// Invariant: an event counts when the transaction that settles it has committed; told figures are counted anew from 0.
+// Invariant: an event counts when the transaction that settles it has committed; after each pulse counts begin at 0.
 import { CALL_BUCKET_ENDS_MS, type CountedEvents } from '../protocol.ts';
 
 export interface Settled {
@@ -20,7 +20,7 @@ export class Tally {
     this.#counted.dead += dead;
   }
 
-  /** A call of the handler has come back, or was given up. */
+  /** A call of the handler has returned, or was given up. */
   called(ms: number): void {
     const { counts } = this.#counted.calls;
     const found = CALL_BUCKET_ENDS_MS.findIndex((end) => ms <= end);
@@ -29,7 +29,7 @@ export class Tally {
     this.#counted.calls.sum += ms / 1_000;
   }
 
-  /** What was counted since this was asked last; undefined: nothing. */
+  /** The counts since the last call of this; undefined: none. */
   take(): CountedEvents | undefined {
     const taken = this.#counted;
     const { done, putOff, dead, calls } = taken;

@@ -45,7 +45,7 @@ export class ForkedMover implements Service {
   #child: ChildProcess | undefined;
   #member: string | undefined;
   #crashes = 0;
-  /** As the pages see it. */
+  /** What the pages show of the mover. */
   readonly shown = new ShownMover();
 
   constructor(options: ForkedMoverOptions) {
@@ -108,7 +108,7 @@ export class ForkedMover implements Service {
     this.#member = undefined;
     this.shown.begins();
     child.on('message', (raw) => {
-      this.shown.hear(raw);
+      this.shown.note(raw);
       const word = memberWord.safeParse(raw);
       if (word.success) this.#member = word.data.id;
     });

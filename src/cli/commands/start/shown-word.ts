@@ -1,4 +1,4 @@
-// What a forked mover tells its supervisor now and then, for the pages that are served there: how it is, and what it counts.
+// The message of a forked mover to its supervisor, for the pages that are served there: its state and its metrics.
 import { z } from 'zod';
 import type { Part } from '../../../http/parts.ts';
 import { TIMING } from '../../../lifecycle/timing.ts';
@@ -11,8 +11,8 @@ const shownWord = z.object({
   figures: figuresSchema,
 });
 
-/** Tells nothing where nobody forked us. */
-export function tellShown({ still, holdsCentral, figures }: Part): void {
+/** Does nothing in a process that was not forked. */
+export function sendShown({ still, holdsCentral, figures }: Part): void {
   const word: z.infer<typeof shownWord> = { type: 'shown', still: [...still], holdsCentral, figures };
   process.send?.(word, undefined, {}, () => {});
 }
@@ -22,7 +22,7 @@ export class ShownMover implements Part {
   #word: z.infer<typeof shownWord> | undefined;
   #atMs: number | undefined;
 
-  /** A process begins: what the one before it said does not count any more. */
+  /** A process begins: messages of the one before it no longer count. */
   begins(): void {
     this.#word = undefined;
     this.#atMs = performance.now();
@@ -32,7 +32,7 @@ export class ShownMover implements Part {
     this.#word = this.#atMs = undefined;
   }
 
-  hear(raw: unknown): void {
+  note(raw: unknown): void {
     const word = shownWord.safeParse(raw);
     if (!word.success) return;
     this.#word = word.data;
@@ -47,7 +47,7 @@ export class ShownMover implements Part {
     return this.#fresh?.holdsCentral ?? false;
   }
 
-  /** Nothing where they are old. */
+  /** Empty where they are old. */
   get figures(): Figures {
     return this.#fresh?.figures ?? {};
   }
@@ -56,7 +56,7 @@ export class ShownMover implements Part {
     return this.#silentMs > TIMING.http.moverFreshMs ? undefined : this.#word;
   }
 
-  /** 0 while no process runs: it is the supervisor's work to start one, and that goes on. */
+  /** 0 while no process runs: the supervisor is starting one. */
   get #silentMs(): number {
     return this.#atMs === undefined ? 0 : performance.now() - this.#atMs;
   }
