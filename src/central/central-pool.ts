@@ -1,4 +1,4 @@
-// A few connections to central beside those that move and handle: for whoever looks.
+// A few connections to central for looking, beside those that move and handle.
 import type { Config } from '../config/config.ts';
 import type { CallOptions, Connection, Row } from '../postgres/connection.ts';
 import { ConnectionPool } from '../postgres/pool.ts';

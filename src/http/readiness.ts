@@ -83,7 +83,7 @@ function whySource(source: SourceLag): string {
   if (said !== undefined) return said;
   const label = `Source ${shard}:${queue}`;
   if (ageSeconds === undefined || secondsBehind === undefined)
-    return `${label}: how far behind it is, nobody has seen.`;
+    return `${label}: how far behind it is, is not known.`;
   if (isUnknown(source))
     return `${label}: how far behind it is, was last seen ${sentenceAge(ageSeconds)} ago.`;
   return `${label}: its oldest event has waited for ${sentenceAge(secondsBehind)} to be moved.`;

@@ -25,26 +25,26 @@ export const COMMAND_DURATIONS = {
 
 export const HTTP_DURATIONS = {
   clients: {
-    /** A client has sent its headers by then, and its whole request. */
+    /** Limits for a client to send its headers, and its whole request. */
     headersMs: 5_000,
     requestMs: 10_000,
-    /** A connection on which nothing moves while an answer is sent. */
+    /** A connection is cut that takes nothing of an answer for this long. */
     stuckMs: 10_000,
-    /** A connection waits this long for the next request: longer than those who scrape let pass in between. */
+    /** A connection waits this long for the next request: longer than scrapers wait between two. */
     idleMs: 65_000,
     /** Late clients are looked for this often. */
     lookEveryMs: 1_000,
   },
-  /** What was read from central is good for whoever asks within this time. */
+  /** A reading of central is used again within this time. */
   keptMs: 1_000,
-  /** Central has answered by then, or what it knows is not known. */
+  /** Limit for an answer of central; without one its figures are not known. */
   centralMs: 3_000,
-  /** A connection that nobody asks on is closed after this. */
+  /** A connection without a query is closed after this. */
   poolIdleMs: 60_000,
-  /** A forked mover says this often how it is … */
+  /** A forked mover reports its state this often … */
   sendEveryMs: 1_000,
-  /** … what it said is believed for this long … */
+  /** … a report is believed for this long … */
   moverFreshMs: 10_000,
-  /** … and one that says nothing for this long does not live. */
+  /** … and a mover without one for this long does not live. */
   moverSilentMs: 30_000,
 } as const;

@@ -62,7 +62,7 @@ export class Connection {
     }
   }
 
-  /** Over a client that is not connected yet, by whoever connects it and ends it. */
+  /** Over a client that is not connected yet, and that the caller connects and ends. */
   static over(client: pg.Client, { channelBinding }: Database, owner: string | undefined): Connection {
     const connection = new Connection(client, owner);
     if (channelBinding === 'require') refuseUnbound(client, connection);

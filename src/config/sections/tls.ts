@@ -1,7 +1,7 @@
 // How a connection is secured: our own words, and libpq's as they stand in URLs.
 //
 // The default is `off`. libpq's default, prefer, means "encrypted if the server happens to offer it", which protects
-// against nobody; and `require` would refuse the many servers that have no certificate.
+// against no attacker; and `require` would refuse the many servers that have no certificate.
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { OurTls, Tls } from '../config.ts';

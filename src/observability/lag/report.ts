@@ -75,8 +75,8 @@ export function isHealthy(source: SourceLag, maxSeconds: number): boolean {
 }
 
 /**
- * Whether somebody has seen lately how far behind it is. Of one that is said to move, old figures say nothing; of one that stands
- * still they are made to fit, or are not there.
+ * Whether it is known now how far behind the source is. Old figures of a source that moves say nothing; those of one that
+ * stands still were corrected, or are absent.
  */
 export function isKnownNow({ state, ageSeconds, eventsBehind, secondsBehind }: SourceLag): boolean {
   if (ageSeconds === undefined || eventsBehind === undefined || secondsBehind === undefined) return false;

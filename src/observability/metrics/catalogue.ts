@@ -176,7 +176,7 @@ const OF_CENTRAL = {
   tributary_sources_unknown: {
     type: 'gauge',
     labels: QUEUE,
-    help: 'Sources of the central queue of which nobody knows now how far behind they are: what is unmoved says nothing of them.',
+    help: 'Sources of the central queue whose figures are not known now: the unmoved events leave them out.',
   },
   tributary_unmoved_events: {
     type: 'gauge',
@@ -191,7 +191,7 @@ const OF_CENTRAL = {
   tributary_waiting_events: {
     type: 'gauge',
     labels: QUEUE,
-    help: 'Events in the central queue that are not handled, beyond 10,000 estimated. Absent where nobody of ours handles them, or where it is not known.',
+    help: 'Events in the central queue that are not handled, beyond 10,000 estimated. Absent where no group of ours handles them, or where it is not known.',
   },
   tributary_oldest_waiting_event_age_seconds: {
     type: 'gauge',
@@ -206,7 +206,7 @@ const OF_CENTRAL = {
   tributary_dead_events: {
     type: 'gauge',
     labels: QUEUE,
-    help: 'Dead events that nobody has retried or discarded.',
+    help: 'Dead events that were not retried or discarded.',
   },
   tributary_workers_wanted: {
     type: 'gauge',
