@@ -4,72 +4,65 @@ import { Liveness } from '../../../src/http/liveness.ts';
 import type { SeenLoop } from '../../../src/lifecycle/watchdog.ts';
 import { until } from '../../support/until.ts';
 
-const STILL_MS = 200;
+/** A look every five ms. */
+const STILL_MS = 50;
+const LOOKS = 10;
 
-function given(loops: () => readonly SeenLoop[]): Liveness {
-  const liveness = new Liveness({ loops, stillMs: STILL_MS });
-  onTestFinished(() => liveness.close());
-  return liveness;
-}
-
-/** Takes a turn each time it is looked at. */
-function turning(name: string): SeenLoop {
-  let turns = 0;
-  return {
-    name,
-    get turns() {
-      turns += 1;
-      return turns;
+/**
+ * At which looks something is said to stand still.
+ * @param turnsAt what each look sees; undefined: the loop is gone.
+ */
+async function stillAt(
+  looks: number,
+  turnsAt: (look: number) => SeenLoop['turns'] | undefined,
+): Promise<number[]> {
+  const still: number[] = [];
+  let look = -1;
+  const liveness: Liveness = new Liveness({
+    stillMs: STILL_MS,
+    loops: () => {
+      // As the look before has left it.
+      if (look >= 0 && liveness.still.length > 0) still.push(look);
+      look += 1;
+      const turns = turnsAt(look);
+      return turns === undefined ? [] : [{ name: 'a', turns }];
     },
-  };
+  });
+  onTestFinished(() => liveness.close());
+  await until(() => look > looks, { what: `${looks} looks` });
+  liveness.close();
+  return still.filter((one) => one < looks);
 }
 
-const untilStill = (liveness: Liveness, names: readonly string[]) =>
-  until(() => liveness.still.join() === names.join(), { what: `stillness of ${names.join()}` });
+const from = (first: number, end: number) => Array.from({ length: end - first }, (_, at) => first + at);
 
 describe('http/liveness', () => {
-  test('a loop that takes no turn is named, one that turns is not', async () => {
-    const loops = [turning('a'), { name: 'b', turns: 7 }];
-    const liveness = given(() => loops);
-    expect(liveness.still).toEqual([]);
-    await untilStill(liveness, ['b']);
+  test('a loop that turns is alive', async () => {
+    expect(await stillAt(50, (look) => look)).toEqual([]);
   });
 
-  test('a turn ends it', async () => {
-    const loop = { name: 'a', turns: 0 };
-    const liveness = given(() => [loop]);
-    await untilStill(liveness, ['a']);
-    loop.turns += 1;
-    await untilStill(liveness, []);
+  test('one that takes no turn for long is not yet: it is begun anew', async () => {
+    expect(await stillAt(60, (look) => (look < 19 ? 7 : look))).toEqual([]);
+  });
+
+  test('one that takes none for as long again is not alive', async () => {
+    expect(await stillAt(50, () => 7)).toEqual(from(2 * LOOKS, 50));
+  });
+
+  test('one that is begun anew, does something, and stands still once more is not alive', async () => {
+    // Its successor counts from 0, comes as far as 3, and no further.
+    expect(await stillAt(50, (look) => (look < 12 ? 100 : Math.min(3, look - 12)))).toEqual(from(25, 50));
+  });
+
+  test('it is alive once it has turned for as long', async () => {
+    expect(await stillAt(60, (look) => (look <= 30 ? 7 : look))).toEqual(from(2 * LOOKS, 40));
   });
 
   test('of several parts each has to turn', async () => {
-    const a = turning('a');
-    const liveness = given(() => [{ name: 'lanes', turns: [a.turns as number, 3] }]);
-    await untilStill(liveness, ['lanes']);
-  });
-
-  test('one that was begun anew stands still until it has taken a turn itself', async () => {
-    let loop = { name: 'a', turns: 100 };
-    let looks = 0;
-    const liveness = given(() => {
-      looks += 1;
-      return [loop];
-    });
-    await untilStill(liveness, ['a']);
-    loop = { name: 'a', turns: 0 };
-    const lookedBefore = looks;
-    await until(() => looks > lookedBefore + 2, { what: 'two looks' });
-    expect(liveness.still).toEqual(['a']);
-    loop.turns = 1;
-    await untilStill(liveness, []);
+    expect(await stillAt(30, (look) => [look, 3])).toEqual(from(2 * LOOKS, 30));
   });
 
   test('a loop that is gone is forgotten', async () => {
-    let loops: SeenLoop[] = [{ name: 'a', turns: 0 }];
-    const liveness = given(() => loops);
-    await untilStill(liveness, ['a']);
-    loops = [];
-    await untilStill(liveness, []);
+    expect(await stillAt(40, (look) => (look < 25 ? 7 : undefined))).toEqual(from(2 * LOOKS, 25));
   });
 });
