@@ -32,6 +32,7 @@ export class Attempt {
   /** Counts of the open transaction. */
   #open: Counts = NONE;
   #hasOverrun: boolean;
+  #committedId = Number.NEGATIVE_INFINITY;
   #transaction: BatchTransaction | undefined;
   /** The events of the transaction so far, and of the call that is at work. */
   #range: Range | undefined;
@@ -78,6 +79,11 @@ export class Attempt {
   /** The events that may have caused a loss of the connection: those of the call at work, if it uses the connection, else the transaction's. */
   get atWork(): Range | undefined {
     return this.#call !== undefined && this.#transaction?.isUsed ? this.#call : this.#range;
+  }
+
+  /** Of these events, those behind the last part that was committed. */
+  uncommitted(events: readonly BatchEvent[]): readonly BatchEvent[] {
+    return events.filter(({ id }) => id > this.#committedId);
   }
 
   /** Undefined where every event is handled. */
@@ -129,7 +135,7 @@ export class Attempt {
     try {
       await runner.run(events);
     } catch (error) {
-      if (error instanceof Tripped) this.#passed(all.filter(({ id }) => id <= error.lastEventId).length);
+      if (error instanceof Tripped) this.passed(all.filter(({ id }) => id <= error.lastEventId).length);
       throw error;
     }
   }
@@ -157,7 +163,7 @@ export class Attempt {
       await this.connection.script('rollback');
       await write((event) => this.#book.dead(event, 'handler', unwritable(unwritten)));
     }
-    this.progress(events.length);
+    this.advanced(events.length);
   }
 
   /** The transaction was rolled back. */
@@ -179,6 +185,7 @@ export class Attempt {
     await this.#writeOutcomes(transaction, lastEventId);
     await stepNarrowing(transaction, this.environment.membership, { batch: this.batch, lastEventId });
     await transaction.commit();
+    this.#committedId = lastEventId;
     this.#committed();
   }
 
@@ -194,11 +201,17 @@ export class Attempt {
     if (size >= MOST_OUTCOMES || bytes >= MOST_OUTCOME_BYTES) await this.#writeOutcomes(transaction);
   }
 
+  /** This many more events of the open transaction were handled. @throws Abandoned where the worker has to stop at once */
   progress(events: number): void {
     this.#count({ events });
     this.environment.record.progress.passed(events);
-    this.environment.signs.progress();
-    if (this.environment.stopNow.aborted) throw new Abandoned('The worker has to stop at once.');
+    this.#assertMayGoOn();
+  }
+
+  /** This many more events are committed, with what belongs to them. @throws Abandoned where the worker has to stop at once */
+  advanced(events: number): void {
+    this.passed(events);
+    this.#assertMayGoOn();
   }
 
   result(): BatchResult {
@@ -219,8 +232,13 @@ export class Attempt {
     this.environment.recorder?.note({ startTick, endTick, ...call });
   }
 
+  #assertMayGoOn(): void {
+    this.environment.signs.progress();
+    if (this.environment.stopNow.aborted) throw new Abandoned('The worker has to stop at once.');
+  }
+
   /** This many more are committed. */
-  #passed(events: number): void {
+  passed(events: number): void {
     this.#done = sum(this.#done, { ...NONE, events });
     this.environment.record.progress.passed(events);
   }

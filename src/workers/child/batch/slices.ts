@@ -1,7 +1,8 @@
 // A batch in slices, each a transaction of its own: where a rate or the breaker allows only a few events at a time, where a
 // larger transaction has failed though no call did, and where one event kills its workers or loses the connection.
 //
-// Invariant: a slice whose transaction fails is run again in parts; an event that fails alone is put off or dead.
+// Invariant: a slice whose transaction fails is run again in parts, without what it had committed; an event that fails alone
+// is put off or dead.
 // Order: a slice that may hold the event that kills is marked in a transaction of its own before it is run. A slice that is
 // still marked when the batch is opened again has killed its worker.
 import type { BatchEvent } from '../../../handler/event.ts';
@@ -119,11 +120,15 @@ async function settleSlice(
     if (isOne) return await work.fail(events, error);
     work.discard();
   }
-  const width = Math.ceil(events.length / PARTS);
-  for (let from = 0, end = 0; from < events.length; from = end) {
-    if (from > 0 && environment.record.breaker.isTripped) throw new Tripped(ids[from - 1] ?? 0);
-    end = sliceEnd(ids, from, width);
-    await settleSlice(work, events.slice(from, end), options);
+  // Where much fails, the slice may have been committed in parts.
+  const rest = work.uncommitted(events);
+  work.passed(events.length - rest.length);
+  const restIds = rest.map(({ id }) => id);
+  const width = Math.ceil(rest.length / PARTS);
+  for (let from = 0, end = 0; from < rest.length; from = end) {
+    if (from > 0 && environment.record.breaker.isTripped) throw new Tripped(restIds[from - 1] ?? 0);
+    end = sliceEnd(restIds, from, width);
+    await settleSlice(work, rest.slice(from, end), options);
   }
 }
 
@@ -155,5 +160,5 @@ async function runSlice(
   work.settled(events.length - others.length);
   await work.commitPart(transaction, lastEventId);
   if (others.length > 0) work.environment.onAdvanced();
-  work.progress(events.length);
+  work.advanced(events.length);
 }
