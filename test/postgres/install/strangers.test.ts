@@ -60,7 +60,7 @@ describe('install, where somebody was there before it', () => {
     const tenant = await plant(cluster.central, sql);
     const found = await refusals(cluster);
     expect(found).toEqual([
-      expect.stringMatching(/^Central \(.*neither a superuser.*find out who put it there/s),
+      expect.stringMatching(/^Central \(.*neither a superuser.*find out where it comes from/s),
     ]);
     expect(found[0]).toContain(sentence.replace('TENANT', tenant));
     expect(
