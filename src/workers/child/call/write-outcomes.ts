@@ -5,7 +5,7 @@ import type { BatchTransaction } from '../transaction/batch-transaction.ts';
 import type { Outcomes } from './outcomes.ts';
 
 /** Events of one statement, and about how many bytes of them; a single event may be larger. */
-const MOST_EVENTS = 1_000;
+const EVENTS_A_STATEMENT = 1_000;
 const MOST_BYTES = 8_000_000;
 
 export async function writeOutcomes(
@@ -35,7 +35,7 @@ function* inStatements<Fate extends { readonly event: BatchEvent }>(
   let bytes = 0;
   for (const fate of fates) {
     const { size } = fate.event.row;
-    if (some.length > 0 && (some.length >= MOST_EVENTS || bytes + size > MOST_BYTES)) {
+    if (some.length > 0 && (some.length >= EVENTS_A_STATEMENT || bytes + size > MOST_BYTES)) {
       yield some;
       some = [];
       bytes = 0;

@@ -4,6 +4,7 @@
 import { TributaryError } from '../../../errors/tributary-error.ts';
 import type { BatchHandler, CoalesceKey, FreeBatchHandler } from '../../../handler/contract.ts';
 import type { BatchEvent } from '../../../handler/event.ts';
+import { EVENTS_A_CALL } from '../reading/batch-reader.ts';
 import { sliceEnd } from '../reading/same-id.ts';
 
 /** Events for one call, in order, and among them those that have no key because the handler's `coalesce` threw. */
@@ -41,8 +42,6 @@ export async function* inPieces(
 
 const NONE: ReadonlyMap<BatchEvent, unknown> = new Map();
 
-/** As many events as a `batch` handler gets in one call. */
-const MOST_EVENTS = 2_000;
 /** Most bytes that are held while later events may still replace earlier ones. */
 const MOST_BYTES = 8_000_000;
 
@@ -65,7 +64,7 @@ export class Gathering {
 
   /** It holds as much as one call should get, or as memory allows. */
   get isFull(): boolean {
-    return this.size >= MOST_EVENTS || this.#bytes >= MOST_BYTES;
+    return this.size >= EVENTS_A_CALL || this.#bytes >= MOST_BYTES;
   }
 
   add(event: BatchEvent): void {
@@ -82,9 +81,9 @@ export class Gathering {
   }
 
   /** The first events, as many as one call may get; never between two of one id. */
-  take(most = MOST_EVENTS): EventPiece {
+  take(most = EVENTS_A_CALL): EventPiece {
     const ids = [...this.#events.values()].map(({ id }) => id);
-    const end = sliceEnd(ids, 0, Math.min(most, MOST_EVENTS));
+    const end = sliceEnd(ids, 0, Math.min(most, EVENTS_A_CALL));
     const all: BatchEvent[] = [];
     const failed = new Map<BatchEvent, unknown>();
     for (const [key, event] of this.#events) {

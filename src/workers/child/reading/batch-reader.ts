@@ -7,7 +7,7 @@ import { BINARY_COLUMNS, binaryRows, TextRow } from './event-rows.ts';
 import { usable } from './same-id.ts';
 
 /** As many events as a `batch` handler gets in one call. */
-export const MOST_EVENTS = 2_000;
+export const EVENTS_A_CALL = 2_000;
 /** Most bytes of a chunk, and of a small batch; a single event may be larger. */
 const MOST_BYTES = 16_000_000;
 /** Rows of the first chunk, before anything is known about their size. */
@@ -23,7 +23,7 @@ export class EventSize {
   /** How many events to ask for. */
   get rows(): number {
     if (this.#bytesPerEvent === undefined) return FIRST_ROWS;
-    return Math.max(1, Math.min(MOST_EVENTS, Math.floor(MOST_BYTES / (this.#bytesPerEvent + 1))));
+    return Math.max(1, Math.min(EVENTS_A_CALL, Math.floor(MOST_BYTES / (this.#bytesPerEvent + 1))));
   }
 
   /** Whether this many events can probably be held in memory. */
@@ -66,7 +66,7 @@ export async function* readBatch(
     const events = await readAtOnce(transaction, options);
     if (events !== undefined) {
       options.onEstimate?.(events.length);
-      for (let at = 0; at < events.length; at += MOST_EVENTS) yield events.slice(at, at + MOST_EVENTS);
+      for (let at = 0; at < events.length; at += EVENTS_A_CALL) yield events.slice(at, at + EVENTS_A_CALL);
       return;
     }
     await transaction.rollBack();
@@ -125,7 +125,7 @@ async function* readChunks(
       isLast,
     );
     // Half, because the next chunk would come on top.
-    const isFull = events.length >= MOST_EVENTS || bytes >= MOST_BYTES / 2;
+    const isFull = events.length >= EVENTS_A_CALL || bytes >= MOST_BYTES / 2;
     if (end > 0 && (isLast || isFull || !isGathering)) {
       const rest = events.splice(end);
       lastId = events.at(-1)?.id;
@@ -140,7 +140,7 @@ async function* readChunks(
       asked = size.rows;
       texts = await transaction.rows(cursorSql(token, asked, lastId));
     } else {
-      asked = powerOfTwo(Math.min(size.rows, MOST_EVENTS - events.length));
+      asked = powerOfTwo(Math.min(size.rows, EVENTS_A_CALL - events.length));
       texts = await transaction.rows(`fetch ${asked} from ${CURSOR}`);
     }
   }

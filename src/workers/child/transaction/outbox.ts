@@ -26,7 +26,7 @@ export interface Sending {
 }
 
 /** Most events, and most characters, of one statement; a single event may be larger. */
-const MOST_EVENTS = 2_000;
+const EVENTS_A_STATEMENT = 2_000;
 const MOST_CHARACTERS = 8_000_000;
 
 export class Outbox {
@@ -104,7 +104,7 @@ function sendingsOf(sent: readonly Sent[]): Sending[] {
     let current = open.get(queue);
     const isFull =
       current !== undefined &&
-      (current.events.length >= MOST_EVENTS || current.characters + characters > MOST_CHARACTERS);
+      (current.events.length >= EVENTS_A_STATEMENT || current.characters + characters > MOST_CHARACTERS);
     if (current === undefined || isFull) {
       current = { events: [], characters: 0 };
       open.set(queue, current);
