@@ -2,6 +2,7 @@
 // nothing is, everybody says why, and once the ids are raised all goes on.
 import { expect, test } from 'vitest';
 import { givenInstalledHosts, givenTransactions } from '../../support/installation/installed-hosts.ts';
+import { send } from '../../support/processes/freezer.ts';
 import { runTributary } from '../../support/processes/process.ts';
 import { nextXid, useXids } from '../../support/server/dump.ts';
 import { until } from '../../support/until.ts';
@@ -41,7 +42,21 @@ test('nothing is committed or begun on a younger central, and all is handled onc
   expect((await hosts.proof()).moved).toBe(15);
   expect(await central.query('select ev_id from pgq.retry_queue')).toEqual([{ ev_id: 900001 }]);
 
+  // As pg_resetwal, which wants a stopped server: nobody is inside a transaction whose id is one of those that are passed over.
+  await until(
+    async () => {
+      send(-second.pid, 'SIGSTOP');
+      const [row] = await central.query<{ n: number }>(
+        `select count(*) as n from pg_stat_activity
+         where datname = current_database() and pid <> pg_backend_pid() and state <> 'idle'`,
+      );
+      if (row?.n !== 0) send(-second.pid, 'SIGCONT');
+      return row?.n === 0;
+    },
+    { what: 'a moment without a transaction', timeoutMs: 60_000 },
+  );
   await useXids(central, next + 1);
+  send(-second.pid, 'SIGCONT');
   await givenTransactions(shards, 1);
   await until(async () => (await hosts.handled()) === 31, { what: '31 handled events', timeoutMs: 60_000 });
   const proof = await hosts.proof();
