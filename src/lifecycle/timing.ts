@@ -20,7 +20,7 @@ function shortened(overrides = ''): Durations {
   for (const override of overrides.split(/\s+/).filter((text) => text !== '')) {
     const [, group = '', name = '', ms = ''] = /^(\w+)\.(\w+)=(\d+)$/.exec(override) ?? [];
     if (typeof table[group]?.[name] !== 'number')
-      throw new RangeError(`TRIBUTARY_TIMING: ${override} names no duration of lifecycle/timing.ts.`);
+      throw new RangeError(`TRIBUTARY_TIMING: ${override} names no duration of lifecycle/durations.ts.`);
     table[group][name] = Number(ms);
   }
   for (const entries of Object.values(table)) Object.freeze(entries);

@@ -85,7 +85,7 @@ describe('lifecycle/timing', () => {
       vi.stubEnv('TRIBUTARY_TIMING', setting);
       vi.resetModules();
       await expect(import('../../../src/lifecycle/timing.ts')).rejects.toThrow(
-        `TRIBUTARY_TIMING: ${setting} names no duration of lifecycle/timing.ts.`,
+        `TRIBUTARY_TIMING: ${setting} names no duration of lifecycle/durations.ts.`,
       );
     },
   );
