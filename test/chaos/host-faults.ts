@@ -13,7 +13,12 @@ export interface HostField {
   readonly central: TestDatabase;
 }
 
-type Fault = (field: HostField, host: string) => Promise<string>;
+interface Fault {
+  /** Said before, for whoever finds a test that stands still. */
+  readonly name: string;
+  /** @returns what it did. */
+  readonly strike: (field: HostField, host: string) => Promise<string>;
+}
 
 /** Longer than the leases. */
 const PAST_LEASE_MS = 11_500;
@@ -29,48 +34,65 @@ async function processesOf(central: TestDatabase, kind: 'mover' | 'work'): Promi
   return rows.map(({ pid }) => pid);
 }
 
-const killOneOf =
-  (kind: 'mover' | 'work'): Fault =>
-  async ({ central, random }) => {
+const killOneOf = (kind: 'mover' | 'work', name: string): Fault => ({
+  name: `kill ${name}`,
+  async strike({ central, random }) {
     const pid = random.pick(await processesOf(central, kind));
     if (pid !== undefined) send(pid, 'SIGKILL');
-    return kind === 'mover' ? 'a mover killed' : 'a worker killed';
-  };
+    return `${name} killed`;
+  },
+});
 
 const FAULTS: readonly Fault[] = [
-  async ({ park }, host) => {
-    await park.cutPower(host);
-    return `host ${host} lost its power`;
+  {
+    name: 'cut power',
+    async strike({ park }, host) {
+      await park.cutPower(host);
+      return `host ${host} lost its power`;
+    },
   },
-  async ({ park }, host) => {
-    await park.strike(host, 'SIGKILL');
-    return `the supervisor of ${host} killed`;
+  {
+    name: 'kill a supervisor',
+    async strike({ park }, host) {
+      await park.strike(host, 'SIGKILL');
+      return `the supervisor of ${host} killed`;
+    },
   },
-  async ({ park }, host) => {
-    await park.strike(host, 'SIGTERM');
-    return `host ${host} told to stop`;
+  {
+    name: 'stop a host',
+    async strike({ park }, host) {
+      await park.strike(host, 'SIGTERM');
+      return `host ${host} told to stop`;
+    },
   },
-  async ({ park, random }, host) => {
-    const ms = random.oneIn(2) ? random.below(1_500) : PAST_LEASE_MS;
-    park.freeze(host, ms);
-    return `host ${host} frozen for ${ms} ms`;
+  {
+    name: 'freeze a host',
+    async strike({ park, random }, host) {
+      const ms = random.oneIn(2) ? random.below(1_500) : PAST_LEASE_MS;
+      park.freeze(host, ms);
+      return `host ${host} frozen for ${ms} ms`;
+    },
   },
-  killOneOf('mover'),
-  killOneOf('work'),
-  async ({ servers, random }) => {
-    const at = random.below(servers.length);
-    await servers[at]?.kill('immediate');
-    await servers[at]?.restart();
-    return `${at === 0 ? 'central' : 'the shards'} shut down at once and restarted`;
+  killOneOf('mover', 'a mover'),
+  killOneOf('work', 'a worker'),
+  {
+    name: 'shut a server down',
+    async strike({ servers, random }) {
+      const at = random.below(servers.length);
+      await servers[at]?.kill('immediate');
+      await servers[at]?.restart();
+      return `${at === 0 ? 'central' : 'the shards'} shut down at once and restarted`;
+    },
   },
 ];
 
-/** Lets one fault happen; returns what it was. */
-export async function strikeHosts(field: HostField): Promise<string> {
+/** Lets one fault happen. */
+export async function strikeHosts(field: HostField, say: (line: string) => void): Promise<void> {
   // Of its own, so that how much one fault asks does not change the next ones.
   const random = randomFrom(field.random.below(2 ** 31));
   const [host] = random.pick(field.park.running) ?? ['none'];
-  const what = await random.pick(FAULTS)({ ...field, random }, host);
+  const fault = random.pick(FAULTS) as Fault;
+  say(`next fault: ${fault.name} (${host})`);
+  say(await fault.strike({ ...field, random }, host));
   await field.park.ensureAll();
-  return what;
 }

@@ -2,6 +2,7 @@
 // leases, and servers are shut down at once, all under load. After every round what was committed on the shards has arrived
 // in central, in order and unsplit, and was handled, each event once.
 // TRIBUTARY_CHAOS_ROUNDS says how many rounds, TRIBUTARY_CHAOS_SEED which faults, TRIBUTARY_CHAOS_FAULTS how many in each.
+import { spawnSync } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { givenInstalledHosts } from '../support/installation/installed-hosts.ts';
@@ -10,7 +11,7 @@ import { startLoad } from '../support/mover/load.ts';
 import { randomFrom } from '../support/random.ts';
 import { givenDatabase, type TestDatabase } from '../support/server/database.ts';
 import { givenServer, type TestServer } from '../support/server/server.ts';
-import { until } from '../support/until.ts';
+import { until, within } from '../support/until.ts';
 import { strikeHosts } from './host-faults.ts';
 import { HostPark } from './host-park.ts';
 
@@ -21,6 +22,9 @@ const say = (line: string) => process.stdout.write(`${line}\n`);
 
 /** Leases of the dead, batches of the frozen, and on a busy machine processes that start. */
 const SETTLED_WITHIN_MS = 120_000;
+
+/** Longer than a host takes to stop or a server to start, on a busy machine: what takes longer has no end. */
+const STEP_WITHIN_MS = 180_000;
 
 describe('hosts', () => {
   test(`${ROUNDS} rounds of ${FAULTS} random faults: each event is moved and handled exactly once`, async () => {
@@ -35,7 +39,13 @@ describe('hosts', () => {
       { workers: 3, cluster: { central, shards } },
     );
     const park = new HostPark(hosts, ['alpha', 'beta']);
-    await park.ensureAll();
+    const end = <T>(what: string, work: Promise<T>) =>
+      within(work, { what, timeoutMs: STEP_WITHIN_MS }).catch((error: unknown) => {
+        say(park.lastWords);
+        say(spawnSync('ps', ['-eo', 'pid,ppid,pgid,stat,etimes,wchan:20,args'], { encoding: 'utf8' }).stdout);
+        throw error;
+      });
+    await end('the first starts', park.ensureAll());
     for (let round = 1; round <= ROUNDS; round += 1) {
       const load = startLoad(shards, {
         queues: ['orders'],
@@ -45,13 +55,16 @@ describe('hosts', () => {
       const before = await hosts.handled();
       await until(async () => (await hosts.handled()) > before, { what: 'work', timeoutMs: 60_000 });
       for (let fault = 0; fault < FAULTS; fault += 1) {
-        say(`round ${round}: ${await strikeHosts({ park, random, servers, central })}`);
+        await end(
+          'a fault',
+          strikeHosts({ park, random, servers, central }, (line) => say(`round ${round}: ${line}`)),
+        );
         await pause(random.below(1_000));
       }
-      await load.stop();
-      for (const shard of shards) await endPrepared(shard);
-      await park.thawed();
-      await park.ensureAll();
+      await end('the load', load.stop());
+      for (const shard of shards) await end('prepared transactions', endPrepared(shard));
+      await end('frozen hosts', park.thawed());
+      await end('the starts', park.ensureAll());
       const isDone = async () => {
         const { committed, handled } = await hosts.verdict();
         return handled >= committed;
@@ -81,6 +94,6 @@ describe('hosts', () => {
       expect((await hosts.proof()).split).toEqual([]);
       say(`round ${round}: ${handled} events moved and handled, each exactly once`);
     }
-    await park.stopAll();
+    await end('the hosts', park.stopAll());
   });
 });

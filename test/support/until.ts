@@ -19,7 +19,7 @@ export async function until<T>(
     const beganMs = performance.now();
     let cause: unknown;
     try {
-      const value = await condition();
+      const value = await within(condition(), { what, timeoutMs: Math.max(1, deadline - Date.now()) });
       if (value) return value as Exclude<T, Falsy>;
     } catch (error) {
       cause = error;
@@ -31,5 +31,21 @@ export async function until<T>(
     // At least half of the time is left to what is waited for.
     const pauseMs = Math.max(everyMs, performance.now() - beganMs);
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  }
+}
+
+/** What `work` resolves to; fails where that takes longer, because something that should have an end has none. */
+export async function within<T>(
+  work: T | Promise<T>,
+  { what, timeoutMs }: { readonly what: string; readonly timeoutMs: number },
+): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`No end of ${what} within ${timeoutMs} ms.`)), timeoutMs);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }
