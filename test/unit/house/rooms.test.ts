@@ -16,7 +16,7 @@ const SUB_ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'src/install': [['facts'], ['plan'], ['check']],
   'src/config': [['url'], ['sections']],
   'src/central': [['commit']],
-  'src/observability': [['lag'], ['metrics']],
+  'src/observability': [['lag'], ['doctor'], ['metrics']],
   'src/cli': [['terminal', 'manual'], ['demo'], ['commands']],
 };
 const MAX_FILES = 16;

@@ -1,0 +1,140 @@
+// What the server says to the page, as JSON: `layout` when a browser comes and when the file changes, `state` once a second.
+import type { Diagnosis } from '../observability/doctor/diagnosis.ts';
+import type { LagState } from '../observability/lag/report.ts';
+
+export interface Layout {
+  /** Of this installation. */
+  readonly name: string;
+  readonly version: string;
+  /** Hash of the file that the serving host runs with. */
+  readonly fileHash: string;
+  /** Whether the page may change anything. */
+  readonly actions: boolean;
+  /** Rows of the heat maps, and in them the cells in this order: the same for every central queue. */
+  readonly hosts: readonly { readonly name: string; readonly shards: readonly string[] }[];
+  readonly queues: readonly {
+    readonly name: string;
+    readonly from: readonly string[];
+    readonly isWorked: boolean;
+  }[];
+}
+
+/** One shard in the map of one central queue, the worst of its sources: age of the oldest unmoved event in seconds, and seconds since its figures were seen; null: not known. */
+export type MapCell = readonly [state: LagState, age: number | null, seen: number | null];
+
+export interface DashboardState {
+  /** By central's clock, ISO 8601; of the last answer where central is silent. */
+  readonly at: string;
+  /** A sentence where the figures are older than they should be. */
+  readonly stale: string | null;
+  readonly headline: string;
+  /** The worst first. */
+  readonly diagnoses: readonly Diagnosis[];
+  readonly queues: readonly QueueState[];
+  /** By central queue; cells in the order of the layout's hosts and their shards. */
+  readonly cells: Readonly<Record<string, readonly MapCell[]>>;
+  readonly members: readonly MemberState[];
+}
+
+/** Rates are events a second, ages and times seconds; null: not known. */
+export interface QueueState {
+  readonly name: string;
+  readonly inRate: number | null;
+  readonly outRate: number | null;
+  readonly waiting: number | null;
+  readonly age: number | null;
+  readonly drainedIn: number | null;
+  readonly workersUp: number;
+  /** Null: forward only. */
+  readonly workersWanted: number | null;
+  readonly workersBusy: number | null;
+  readonly retrying: number;
+  readonly dead: number;
+  /** What keeps its workers from working. */
+  readonly reason: string | null;
+}
+
+export interface MemberState {
+  readonly id: string;
+  readonly kind: 'mover' | 'work';
+  readonly host: string;
+  readonly pid: number | null;
+  readonly version: string | null;
+  readonly fileHash: string | null;
+  /** ISO 8601. */
+  readonly startedAt: string;
+  /** Seconds since its last beat. */
+  readonly silent: number;
+  /** Resources that it holds, such as `shard:app_017`. */
+  readonly leases: readonly string[];
+}
+
+/** One central queue over time, columns of equal length; null: not measured. */
+export interface QueueHistory {
+  /** Unix seconds, rising. */
+  readonly at: readonly number[];
+  readonly inRate: readonly (number | null)[];
+  readonly outRate: readonly (number | null)[];
+  readonly waiting: readonly (number | null)[];
+  readonly age: readonly (number | null)[];
+  readonly marks: readonly { readonly at: number; readonly kind: MarkKind; readonly text: string }[];
+}
+
+export type MarkKind = 'deploy' | 'scale' | 'pause' | 'resume' | 'take-over' | 'halt' | 'reload';
+
+export interface SourceDetail {
+  readonly shard: string;
+  readonly queue: string;
+  readonly centralQueue: string;
+  readonly state: LagState;
+  readonly reason: string | null;
+  readonly age: number | null;
+  readonly unmoved: number | null;
+  readonly moved: number;
+  readonly mover: string | null;
+  readonly provider: string | null;
+  /** The newest first. */
+  readonly positions: readonly {
+    readonly at: string;
+    readonly tick: number;
+    readonly tickAt: string;
+    readonly moved: number;
+  }[];
+  readonly holders: readonly { readonly host: string; readonly since: string }[];
+}
+
+export interface QueueDetail {
+  readonly name: string;
+  readonly workers: readonly {
+    readonly slot: string;
+    readonly host: string;
+    readonly pid: number | null;
+    readonly batch: {
+      readonly done: number;
+      readonly events: number | null;
+      readonly seconds: number;
+    } | null;
+    readonly memoryBytes: number | null;
+    readonly ageSeconds: number | null;
+    readonly restarts: number | null;
+  }[];
+}
+
+/** Dead events that are alike. */
+export interface DeadAlike {
+  readonly queue: string;
+  readonly kind: string;
+  readonly error: string;
+  readonly count: number;
+  readonly oldestAt: string;
+  readonly newestAt: string;
+  readonly sampleId: number;
+}
+
+/** What an operator did, from the command line or the page. */
+export interface OperatorAction {
+  readonly at: string;
+  readonly who: string;
+  readonly from: 'cli' | 'page';
+  readonly what: string;
+}
