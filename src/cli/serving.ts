@@ -3,8 +3,8 @@ import type { Command } from 'commander';
 import type { Config, HttpAddress } from '../config/config.ts';
 import { parseListen } from '../config/sections/settings.ts';
 import { sentenceFor } from '../errors/sentence.ts';
-import type { Part } from '../http/parts.ts';
-import type { Duties } from '../http/readiness.ts';
+import type { Part } from '../http/health/parts.ts';
+import type { Duties } from '../http/health/readiness.ts';
 import type { CliContext } from './context.ts';
 import { EXIT, Exit } from './exit.ts';
 

@@ -1,9 +1,9 @@
 // Serves the pages of a process until it is closed.
 import type { HttpAddress } from '../config/config.ts';
-import { refusalOf } from './address.ts';
+import { pagesOf, type Shown } from './health/pages.ts';
 import { LagView } from './lag-view.ts';
-import { pagesOf, type Shown } from './pages.ts';
-import { HttpServer } from './server.ts';
+import { refusalOf } from './server/address.ts';
+import { HttpServer } from './server/server.ts';
 
 export interface ServeOptions {
   readonly address: HttpAddress;

@@ -4,7 +4,7 @@ import { hostname } from 'node:os';
 import type { Command } from 'commander';
 import { chooseHost } from '../../config/sections/host.ts';
 import { counted } from '../../errors/words.ts';
-import { moverPart } from '../../http/parts.ts';
+import { moverPart } from '../../http/health/parts.ts';
 import { packageVersion } from '../../lifecycle/package-root.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import { Mover } from '../../mover/mover.ts';

@@ -9,7 +9,7 @@ import { chooseHost } from '../../config/sections/host.ts';
 import { sentenceFor } from '../../errors/sentence.ts';
 import { kindOf } from '../../errors/sqlstate.ts';
 import { counted } from '../../errors/words.ts';
-import { type Part, processPart, workersPart } from '../../http/parts.ts';
+import { type Part, processPart, workersPart } from '../../http/health/parts.ts';
 import { packageVersion } from '../../lifecycle/package-root.ts';
 import type { Service } from '../../lifecycle/service.ts';
 import { WorkerMetrics } from '../../observability/metrics/of-workers.ts';

@@ -3,7 +3,7 @@ import { hostname } from 'node:os';
 import type { Command } from 'commander';
 import type { Config } from '../../config/config.ts';
 import { nearest } from '../../config/nearest.ts';
-import { processPart, workersPart } from '../../http/parts.ts';
+import { processPart, workersPart } from '../../http/health/parts.ts';
 import { packageVersion } from '../../lifecycle/package-root.ts';
 import { WorkerMetrics } from '../../observability/metrics/of-workers.ts';
 import { logWorkers } from '../../observability/worker-log.ts';

@@ -17,6 +17,7 @@ const SUB_ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'src/config': [['url'], ['sections']],
   'src/central': [['commit']],
   'src/observability': [['lag'], ['doctor'], ['metrics']],
+  'src/http': [['server'], ['health'], ['dashboard']],
   'src/cli': [['terminal', 'manual'], ['demo'], ['commands']],
 };
 const MAX_FILES = 16;

@@ -1,6 +1,6 @@
 // Where something may be served without a token, and where not.
 import { describe, expect, test } from 'vitest';
-import { refusalOf, shownAddress } from '../../../src/http/address.ts';
+import { refusalOf, shownAddress } from '../../../src/http/server/address.ts';
 
 const at = (host: string) => ({ host, port: 7717 });
 

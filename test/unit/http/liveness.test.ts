@@ -1,6 +1,6 @@
 // Which loops stand still, as somebody sees it who only looks.
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { Liveness } from '../../../src/http/liveness.ts';
+import { Liveness } from '../../../src/http/health/liveness.ts';
 import type { SeenLoop } from '../../../src/lifecycle/watchdog.ts';
 import { until } from '../../support/until.ts';
 

@@ -1,6 +1,6 @@
 // Whether a host is ready, from a report of lag: what it is responsible for, and that what is not known is not well.
 import { describe, expect, test } from 'vitest';
-import { type Duties, reasonsOf } from '../../../src/http/readiness.ts';
+import { type Duties, reasonsOf } from '../../../src/http/health/readiness.ts';
 import type { CentralLag, LagReport, SourceLag } from '../../../src/observability/lag/report.ts';
 
 const config = givenShards();

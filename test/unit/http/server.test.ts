@@ -3,7 +3,7 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { HttpServer, type ServerOptions } from '../../../src/http/server.ts';
+import { HttpServer, type ServerOptions } from '../../../src/http/server/server.ts';
 import { until } from '../../support/until.ts';
 
 const TOKEN = 'correct horse battery staple';

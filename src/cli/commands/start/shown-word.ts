@@ -1,6 +1,6 @@
 // The message of a forked mover to its supervisor, for the pages that are served there: its state and its metrics.
 import { z } from 'zod';
-import type { Part } from '../../../http/parts.ts';
+import type { Part } from '../../../http/health/parts.ts';
 import { TIMING } from '../../../lifecycle/timing.ts';
 import { type Figures, figuresSchema } from '../../../observability/metrics/figures.ts';
 

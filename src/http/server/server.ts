@@ -3,8 +3,8 @@
 // Invariant: without the token a client learns nothing, not even which paths there are. No request is logged, and no internal
 // error is shown.
 import fastify, { type FastifyInstance } from 'fastify';
-import type { HttpAddress } from '../config/config.ts';
-import { TIMING } from '../lifecycle/timing.ts';
+import type { HttpAddress } from '../../config/config.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
 import { shownAddress } from './address.ts';
 import { limitConnections } from './connections.ts';
 import { tokenCheck } from './token.ts';

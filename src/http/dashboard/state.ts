@@ -1,6 +1,6 @@
 // What the server says to the page, as JSON: `layout` when a browser comes and when the file changes, `state` once a second.
-import type { Diagnosis } from '../observability/doctor/diagnosis.ts';
-import type { LagState } from '../observability/lag/report.ts';
+import type { Diagnosis } from '../../observability/doctor/diagnosis.ts';
+import type { LagState } from '../../observability/lag/report.ts';
 
 export interface Layout {
   /** Of this installation. */

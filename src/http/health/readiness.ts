@@ -1,10 +1,10 @@
 // Whether all that a host is responsible for is as it should be, judged as `lag` judges. Pure.
 //
 // Invariant: a figure that is not known, or older than it should be, is a reason.
-import type { Config } from '../config/config.ts';
-import { isAny } from '../config/sections/host.ts';
-import { sentenceAge } from '../errors/age.ts';
-import { alike } from '../observability/lag/alike.ts';
+import type { Config } from '../../config/config.ts';
+import { isAny } from '../../config/sections/host.ts';
+import { sentenceAge } from '../../errors/age.ts';
+import { alike } from '../../observability/lag/alike.ts';
 import {
   type CentralLag,
   centralExcesses,
@@ -14,7 +14,7 @@ import {
   type LagReport,
   type LagState,
   type SourceLag,
-} from '../observability/lag/report.ts';
+} from '../../observability/lag/report.ts';
 
 /** What a host is responsible for. */
 export interface Duties {

@@ -1,12 +1,12 @@
 // The parts of a process that the pages show: a mover, or the workers of a host.
-import { TIMING } from '../lifecycle/timing.ts';
-import type { SeenLoop } from '../lifecycle/watchdog.ts';
-import type { Mover } from '../mover/mover.ts';
-import { type Figures, together } from '../observability/metrics/figures.ts';
-import type { MoverMetrics } from '../observability/metrics/of-mover.ts';
-import { processFigures } from '../observability/metrics/of-process.ts';
-import type { WorkerMetrics } from '../observability/metrics/of-workers.ts';
-import type { WorkerPool } from '../workers/primary/pool.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
+import type { SeenLoop } from '../../lifecycle/watchdog.ts';
+import type { Mover } from '../../mover/mover.ts';
+import { type Figures, together } from '../../observability/metrics/figures.ts';
+import type { MoverMetrics } from '../../observability/metrics/of-mover.ts';
+import { processFigures } from '../../observability/metrics/of-process.ts';
+import type { WorkerMetrics } from '../../observability/metrics/of-workers.ts';
+import type { WorkerPool } from '../../workers/primary/pool.ts';
 import { Liveness } from './liveness.ts';
 
 export interface Part {

@@ -1,6 +1,6 @@
 // Decides where pages may be served: on this machine to every client, elsewhere only to clients that show a token. Pure.
 import { BlockList, isIP } from 'node:net';
-import type { HttpAddress } from '../config/config.ts';
+import type { HttpAddress } from '../../config/config.ts';
 
 const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');

@@ -2,7 +2,7 @@
 //
 // Invariant: a loop stands still once it took no turn for long, and then for as long again, whether it was begun anew in between
 // or not; it does no more once it has turned for as long.
-import type { SeenLoop } from '../lifecycle/watchdog.ts';
+import type { SeenLoop } from '../../lifecycle/watchdog.ts';
 
 export interface LivenessOptions {
   /** The loops that there are now. */

@@ -1,16 +1,16 @@
 // The pages `/livez`, `/readyz` and `/metrics`: about this process, and about what its host is responsible for.
 //
 // Invariant: `/livez` asks no database, and `/metrics` only on the member that holds central's upkeep.
-import type { Config } from '../config/config.ts';
-import { sentenceFor } from '../errors/sentence.ts';
-import { EXPOSITION_TYPE, exposition } from '../observability/metrics/exposition.ts';
-import { type Figures, gauge, together } from '../observability/metrics/figures.ts';
-import { centralFigures } from '../observability/metrics/of-central.ts';
-import { buildFigures } from '../observability/metrics/of-process.ts';
-import type { LagView } from './lag-view.ts';
+import type { Config } from '../../config/config.ts';
+import { sentenceFor } from '../../errors/sentence.ts';
+import { EXPOSITION_TYPE, exposition } from '../../observability/metrics/exposition.ts';
+import { type Figures, gauge, together } from '../../observability/metrics/figures.ts';
+import { centralFigures } from '../../observability/metrics/of-central.ts';
+import { buildFigures } from '../../observability/metrics/of-process.ts';
+import type { LagView } from '../lag-view.ts';
+import type { Page } from '../server/server.ts';
 import type { Part } from './parts.ts';
 import { type Duties, type Reason, reason, reasonsOf } from './readiness.ts';
-import type { Page } from './server.ts';
 
 export interface Shown {
   readonly config: Config;
