@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { constants } from 'node:os';
 import { sentenceFor } from '../errors/sentence.ts';
+import { onParentGone } from '../lifecycle/forked.ts';
 import { plainLines } from '../lifecycle/plain.ts';
 // The process `tributary`: its signals, its streams, its exit code. One of the two files that catch signals.
 import { TIMING } from '../lifecycle/timing.ts';
@@ -15,12 +16,10 @@ const pressed = () => {
 process.on('SIGINT', pressed);
 process.on('SIGTERM', pressed);
 // The process that forked us (`start` its mover, `demo` its `start`) holds the channel: where it ends, we end.
-if (process.connected) {
-  process.on('disconnect', () => {
-    setTimeout(() => process.exit(EXIT.failed), TIMING.commands.orphanMs).unref();
-    pressed();
-  });
-}
+onParentGone(() => {
+  setTimeout(() => process.exit(EXIT.failed), TIMING.commands.orphanMs).unref();
+  pressed();
+});
 stop.hardSignal.addEventListener('abort', () => {
   setTimeout(() => process.exit(EXIT.failed), TIMING.commands.letGoMs).unref();
 });

@@ -1,5 +1,6 @@
 // The process that `check` forks to find out whether a handler can be used: loads it as a worker would, and answers.
 import { sentenceFor } from '../errors/sentence.ts';
+import { onParentGone } from '../lifecycle/forked.ts';
 import { loadHandler } from './load.ts';
 
 const [path = ''] = process.argv.slice(2);
@@ -11,6 +12,7 @@ function answer(sentence: string): void {
   process.send?.(sentence, undefined, {}, () => process.exit(0));
 }
 
+onParentGone(() => process.exit(1));
 process.once('exit', (code) => {
   if (isLoading) process.send?.(`The handler ${path} ends its process (${code}) while it is loaded.`);
 });

@@ -1,7 +1,7 @@
 // The bytes of one oversized row on their way from a shard's COPY into central's: one chunk at a time, never the row.
 import { TributaryError } from '../errors/tributary-error.ts';
-import { Signal } from '../lifecycle/signal.ts';
 import { TIMING } from '../lifecycle/timing.ts';
+import { Signal } from '../lifecycle/wait.ts';
 
 const LEAST_BYTES_PER_MS = 256;
 

@@ -5,8 +5,9 @@
 // stream: events too large to be held, which come as slowly as their shard sends them.
 //
 // Invariant: of one source, one lane at a time has parcels, the oldest ones; no other may take any of it until `leave`.
-import { Signal } from '../../lifecycle/signal.ts';
+
 import { TIMING } from '../../lifecycle/timing.ts';
+import { Signal } from '../../lifecycle/wait.ts';
 import { LARGE_BYTES, MOST_LARGE_BYTES, MOST_SMALL_BYTES } from '../limits/sizes.ts';
 import type { Parcel } from '../parcel.ts';
 import { RowStream } from '../row-stream.ts';

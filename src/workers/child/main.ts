@@ -9,6 +9,7 @@ import { sentenceFor } from '../../errors/sentence.ts';
 import type { Handler } from '../../handler/contract.ts';
 import { loadHandler } from '../../handler/load.ts';
 import { asciiText, isAsciiOnly } from '../../lifecycle/ascii.ts';
+import { onParentGone } from '../../lifecycle/forked.ts';
 import { forPeople, newLogger } from '../../lifecycle/logger.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import { ENDED, type FatalCall, type StartMessage, type ToPrimary, toWorker } from '../protocol.ts';
@@ -19,7 +20,7 @@ import { Worker } from './worker.ts';
 
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
-process.on('disconnect', () => process.exit(128 + constants.signals.SIGHUP));
+onParentGone(() => process.exit(128 + constants.signals.SIGHUP));
 
 function send(message: ToPrimary): void {
   // `disconnect` reports a channel that closes at this moment.

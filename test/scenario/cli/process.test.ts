@@ -3,12 +3,13 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { constants } from 'node:os';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { packagePath } from '../../../src/lifecycle/package-root.ts';
 import { givenFile } from '../../support/installation/config-file.ts';
 import { fileFor, givenCluster, givenQueue } from '../../support/installation/installation.ts';
-import { runTributary, startProcess } from '../../support/processes/process.ts';
+import { isAlive, runTributary, startProcess } from '../../support/processes/process.ts';
 import type { TestDatabase } from '../../support/server/database.ts';
 import { until } from '../../support/until.ts';
 
@@ -40,6 +41,14 @@ function start(args: readonly string[]): Child {
     closeStdout: () => child.stdout.destroy(),
   };
 }
+
+/** Forks a program, says its process id, and is dead after so many ms. */
+const MORTAL = `
+  import { fork } from 'node:child_process';
+  const [ms, program, ...args] = process.argv.slice(1);
+  const child = fork(program, args, { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], execArgv: [] });
+  process.stdout.write(child.pid + '\\n', () => setTimeout(() => process.kill(process.pid, 'SIGKILL'), Number(ms)));
+`;
 
 /** A server that accepts connections and never says a word. */
 async function givenSilence(): Promise<{ port: number; connections: Socket[]; server: Server }> {
@@ -103,6 +112,36 @@ describe('cli/main', () => {
         // Before it can hear anything it is simply ended; told later, it may have seen that central is not installed, or
         // that nothing in the file has workers.
         expect([null, 0, 2], `${command} after ${ms} ms: ${child.output.stderr}`).toContain(code);
+      }
+    }
+  });
+
+  test('a forked process whose parent died while it was being loaded ends as well', async () => {
+    const cluster = await givenCluster();
+    const file = givenFile(fileFor(cluster, { queues: '  orders: { workers: none, create: true }' }), {
+      others: { 'endless.mjs': 'setInterval(() => {}, 1_000); await new Promise(() => {});' },
+    });
+    expect((await runTributary(['-c', file, 'install'])).code).toBe(0);
+    const forked = [
+      [packagePath('dist', 'run', 'tributary.js'), '-c', file, 'mover', '--host', '127.0.0.1'],
+      [packagePath('dist', 'run', 'worker.js')],
+      [packagePath('dist', 'handler', 'probe.js'), join(dirname(file), 'endless.mjs')],
+    ];
+    for (const [program, ...args] of forked) {
+      for (const ms of [0, 30, 60, 90, 120, 180, 250, 400]) {
+        const parent = startProcess([
+          process.execPath,
+          '--input-type=module',
+          '-e',
+          MORTAL,
+          String(ms),
+          ...[program ?? '', ...args],
+        ]);
+        const pid = Number(await parent.waitForLine(/^\d+$/));
+        await until(() => !isAlive(pid), {
+          what: `the end of ${program} whose parent died after ${ms} ms`,
+          timeoutMs: 20_000,
+        });
       }
     }
   });
