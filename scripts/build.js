@@ -1,4 +1,5 @@
-// Compiles src/ into dist/, puts the programs together in dist/run/, and makes the command line executable.
+// Compiles src/ into dist/, puts the programs together in dist/run/, builds the dashboard into dist/page/, and makes the
+// command line executable.
 //
 // A program is a few files rather than a hundred: Node needs a third less time to start it. Packages stay packages, but for
 // those of a hundred files of which a program uses a few: they are half of what is left of that time. Files of sources that
@@ -9,6 +10,7 @@ import { createRequire } from 'node:module';
 import { dirname, isAbsolute, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
+import { buildPage } from './page.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
@@ -19,7 +21,7 @@ const INSIDE = ['yaml', 'zod'];
 if (existsSync(dist)) {
   for (const name of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
     const source = join(root, 'src', name.replace(/\.d\.ts$|\.js$/, '.ts'));
-    if (/\.(js|d\.ts)$/.test(name) && !name.startsWith('run') && !existsSync(source))
+    if (/\.(js|d\.ts)$/.test(name) && !/^(run|page)\b/.test(name) && !existsSync(source))
       rmSync(join(dist, name));
   }
 }
@@ -44,6 +46,7 @@ await programs.write({
   chunkFileNames: '[name]-[hash].js',
 });
 await programs.close();
+await buildPage();
 const licenses = INSIDE.map((name) => `${name}\n\n${readFileSync(join(folderOf(name), 'LICENSE'), 'utf8')}`);
 writeFileSync(join(run, 'licenses.txt'), licenses.join('\n'));
 chmodSync(join(run, 'tributary.js'), 0o755);

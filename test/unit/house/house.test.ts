@@ -1,4 +1,5 @@
 // The house rules that a compiler does not know: who may import whom, and how long a file may be.
+import { dirname, join, normalize } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { filesIn, type Import, importsOf } from '../../support/pages/source-tree.ts';
 
@@ -12,6 +13,7 @@ const LEVELS = [
   ['workers', 'mover', 'install', 'proof'],
   ['observability'],
   ['http'],
+  ['page'],
   ['cli'],
 ];
 const DRIVERS = ['pg', 'pg-pool', 'pg-copy-streams'];
@@ -24,7 +26,7 @@ const WALL_CLOCK: Readonly<Record<string, string>> = {
   'src/workers/child/call/call-context.ts': 'a handler gives a time of day until which an event is put off',
 };
 
-const sources = filesIn('src', '.ts');
+const sources = [...filesIn('src', '.ts'), ...filesIn('src', '.tsx')];
 const imports = sources.flatMap(importsOf);
 const between = imports.filter(
   ({ from, to }) => roomOf(from) !== undefined && roomOf(to) !== undefined && roomOf(from) !== roomOf(to),
@@ -65,6 +67,23 @@ describe('house', () => {
       ({ from, to }) => roomOf(to) === 'embedded' && !/^src\/cli\/demo/.test(from),
     );
     expect(wrong.map(asText)).toEqual([]);
+  });
+
+  test('the page imports nothing but types of what the server says, and nothing imports the page', () => {
+    const [named, others] = [/^import type [^;]*? from '(\.\.\/[^']+)';$/gm, /^src\/http\/dashboard\//];
+    const types = new Set(
+      sources.flatMap((file) =>
+        [...file.text.matchAll(named)].map(
+          ([, to]) => `${file.path} ${normalize(join(dirname(file.path), to ?? ''))}`,
+        ),
+      ),
+    );
+    const ofThePage = between.filter(({ from }) => roomOf(from) === 'page');
+    expect(ofThePage.length).toBeGreaterThan(1);
+    expect(
+      ofThePage.filter(({ from, to }) => !others.test(to) || !types.has(`${from} ${to}`)).map(asText),
+    ).toEqual([]);
+    expect(between.filter(({ to }) => roomOf(to) === 'page').map(asText)).toEqual([]);
   });
 
   test('the worker processes and their primary share nothing but the protocol and the last call', () => {

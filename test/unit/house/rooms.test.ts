@@ -18,6 +18,7 @@ const SUB_ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'src/central': [['commit']],
   'src/observability': [['lag'], ['doctor'], ['metrics']],
   'src/http': [['server'], ['health'], ['dashboard']],
+  'src/page': [['live']],
   'src/cli': [['terminal', 'manual'], ['demo'], ['commands']],
 };
 const MAX_FILES = 16;
@@ -39,7 +40,7 @@ const FOR_TESTS: Readonly<Record<string, string>> = {
   SQLSTATES: 'the same',
 };
 
-const sources = filesIn('src', '.ts');
+const sources = [...filesIn('src', '.ts'), ...filesIn('src', '.tsx')];
 const scripts = [...filesIn('scripts', '.ts'), ...filesIn('scripts', '.js')];
 const DECLARED =
   /^export (?:declare )?(?:abstract )?(?:async )?(function\*?|class|interface|type|const) (\w+)/gm;

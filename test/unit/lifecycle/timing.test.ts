@@ -3,8 +3,8 @@ import { afterEach, describe, expect, test, vi } from 'vitest';
 import { TIMING } from '../../../src/lifecycle/timing.ts';
 import { filesIn } from '../../support/pages/source-tree.ts';
 
-/** Rooms whose durations are no part of the running system, or are set by users and have their defaults there. */
-const ELSEWHERE = /^src\/(cli\/demo|config|embedded|proof)\//;
+/** Rooms whose durations are no part of the running system or run in a browser, or are set by users and have their defaults there. */
+const ELSEWHERE = /^src\/(cli\/demo|config|embedded|page|proof)\//;
 /** What looks like a duration and is a unit, a rate, or a limit of what users may say. */
 const NO_DURATIONS = [
   'HOUR_MS',
