@@ -7,6 +7,9 @@ export interface UntilOptions {
   readonly everyMs?: number;
 }
 
+/** One look may take so long, also where little time is left: a look without an end fails all the same. */
+const ANSWER_MS = 15_000;
+
 type Falsy = false | 0 | '' | null | undefined;
 
 /** The first truthy value of `condition`; one that throws is not true yet, and its last error is the cause. */
@@ -19,7 +22,10 @@ export async function until<T>(
     const beganMs = performance.now();
     let cause: unknown;
     try {
-      const value = await within(condition(), { what, timeoutMs: Math.max(1, deadline - Date.now()) });
+      const value = await within(condition(), {
+        what,
+        timeoutMs: Math.max(ANSWER_MS, deadline - Date.now()),
+      });
       if (value) return value as Exclude<T, Falsy>;
     } catch (error) {
       cause = error;
