@@ -197,7 +197,11 @@ export class Mover implements Service {
   #newGatherers(): Gatherers {
     return new Gatherers({
       config: this.#config,
-      commitOptions: { timeoutMs: TIMING.gathering.commitMs, holdSql: memberHoldSql(this.#member.id) },
+      commitOptions: {
+        timeoutMs: TIMING.gathering.commitMs,
+        holdSql: memberHoldSql(this.#member.id),
+        mover: this.#member.host,
+      },
       newLink: (purpose) => this.#newLink(purpose),
       onUncovered: (queue, { xid, lane }) =>
         (this.#own.get(TICKER) as CentralTicker | undefined)?.committed(queue, xid, lane),

@@ -18,6 +18,9 @@ export interface CentralUpkeepOptions {
 
 /** Old positions stay at least this long: repair needs their fingerprints. */
 const POSITIONS_PERIOD = '1 hour';
+/** What was handled stays at least this long, for `trace`, unless a table of it is full before. */
+const HANDLED_PERIOD = '2 hours';
+const HANDLED_BYTES = 64 * 1024 * 1024;
 /** Of one queue's dead events, every ten seconds. */
 const EXPIRED_AT_ONCE = 1_000;
 
@@ -84,6 +87,12 @@ export class CentralUpkeep implements WatchedService {
     }
     await this.#guarded('rotation of positions', async () => {
       await this.#link.query('select tributary.rotate_positions($1::interval)', [POSITIONS_PERIOD]);
+    });
+    await this.#guarded('rotation of what was handled', async () => {
+      await this.#link.query('select tributary.rotate_handled($1::interval, $2)', [
+        HANDLED_PERIOD,
+        HANDLED_BYTES,
+      ]);
     });
   }
 

@@ -30,6 +30,8 @@ const start = z.object({
   group: z.string(),
   /** `orders#3`, the member's name as well. */
   slot: z.string(),
+  /** Name of the machine, for people. */
+  host: z.string().optional(),
   /** Absolute path of the handler's module. */
   handler: z.string(),
   origin,

@@ -56,6 +56,8 @@ export interface CommitOptions {
   readonly timeoutMs: number;
   /** A statement that ties the transaction to its process, so that the next holder of the lease may end it. */
   readonly holdSql: string;
+  /** Host of the mover, noted with each position; absent: a command. */
+  readonly mover?: string;
 }
 
 /** Raised by insert_positions: the position is not where the mover left it. */
@@ -68,13 +70,13 @@ const MOST_RAW_BYTES = 1024 * 1024;
 export async function commitGathered(
   central: Connection,
   { queue, chunks, steps, dead = [], alongsideSql }: CommitContent,
-  { timeoutMs, holdSql }: CommitOptions,
+  { timeoutMs, holdSql, mover }: CommitOptions,
 ): Promise<Committed | undefined> {
   // Called after the rows were sent: where events are read while we copy, their number is known only then.
   const positions = (): string =>
     [
       ...dead.map(condemnSql),
-      `select tributary.insert_positions(${literal(JSON.stringify(steps.map(stepJson)))}::jsonb)`,
+      `select tributary.insert_positions(${literal(JSON.stringify(steps.map(stepJson)))}::jsonb${mover === undefined ? '' : `, ${literal(mover)}`})`,
       ...(alongsideSql === undefined ? [] : [alongsideSql]),
     ].join('; ');
   try {

@@ -2,6 +2,7 @@
 //
 // Invariant: an event counts when the transaction that settles it has committed; after each pulse counts begin at 0.
 import { CALL_BUCKET_ENDS_MS, type CountedEvents } from '../protocol.ts';
+import { PartCalls } from './tries/part-calls.ts';
 
 export interface Settled {
   /** All that are settled, those that are put off or dead included. */
@@ -11,6 +12,8 @@ export interface Settled {
 }
 
 export class Tally {
+  /** The same calls, of the transaction that is open. */
+  readonly part = new PartCalls();
   #counted = nothing();
 
   /** A transaction was committed. */
@@ -22,6 +25,7 @@ export class Tally {
 
   /** A call of the handler has returned, or was given up. */
   called(ms: number): void {
+    this.part.called(ms);
     const { counts } = this.#counted.calls;
     const found = CALL_BUCKET_ENDS_MS.findIndex((end) => ms <= end);
     const at = found === -1 ? CALL_BUCKET_ENDS_MS.length : found;

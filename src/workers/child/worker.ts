@@ -206,6 +206,7 @@ export class Worker implements Service {
     return runBatch(connection, batch, {
       ...this.#memory,
       membership: this.#membership,
+      host: this.#start.host,
       source: { queue, origin },
       handler,
       log: log.child({ queue, slot, batch: batch.token }),

@@ -28,9 +28,15 @@ export function startMessageOf(
   { slot, queue: name }: WantedSlot,
   {
     config,
+    host,
     queue,
     log,
-  }: { readonly config: Config; readonly queue: WorkedQueue; readonly log: StartMessage['log'] },
+  }: {
+    readonly config: Config;
+    readonly host: string;
+    readonly queue: WorkedQueue;
+    readonly log: StartMessage['log'];
+  },
 ): StartMessage {
   const { handler = '', origin, timeoutMs, retry, ratePerSecond } = queue;
   return {
@@ -39,6 +45,7 @@ export function startMessageOf(
     queue: name,
     group: groupName(config),
     slot,
+    host,
     handler,
     origin,
     centralQueues: Object.fromEntries(config.queues.map((one) => [one.name, one.origin])),

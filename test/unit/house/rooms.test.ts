@@ -22,8 +22,8 @@ const SUB_ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'src/cli': [['terminal', 'manual'], ['demo'], ['commands']],
 };
 const MAX_FILES = 16;
-/** One file per command. */
-const LARGE_FOLDERS = ['src/cli/commands'];
+/** One file per command; migrations are never changed. */
+const LARGE_FOLDERS = ['src/cli/commands', 'sql/migrations'];
 const MAX_IMPORTS = 20;
 /** It lists the commands. */
 const MANY_IMPORTS = ['src/cli/program.ts'];

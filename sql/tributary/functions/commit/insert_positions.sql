@@ -1,5 +1,5 @@
 -- ----------------------------------------------------------------------
--- Function: tributary.insert_positions(1)
+-- Function: tributary.insert_positions(2)
 --
 --      Moves sources: one new row each, in the transaction that inserts their events. Each row names the position that it
 --      follows; where that is not the newest one (another mover was faster, central was restored) everything rolls back.
@@ -10,6 +10,7 @@
 --                        end_tick_time_us, end_tick_event_seq, end_snapshot_md5, last_event_id, moved}; after_end_tick_id
 --                        and after_last_event_id are null where the position before is not inside a window; moved is the
 --                        number of events moved now
+--      x_mover         - host of the mover, for people; null: not a mover
 --
 -- Returns:
 --      number of positions stored; raises TB010 where one does not follow the newest
@@ -20,7 +21,7 @@
 -- Called by:
 --      src/central/commit/commit.ts
 -- ----------------------------------------------------------------------
-create or replace function tributary.insert_positions(x_positions jsonb)
+create or replace function tributary.insert_positions(x_positions jsonb, x_mover text default null)
 returns integer as $$
 declare
     v_current   integer;
@@ -32,10 +33,10 @@ begin
     select current into v_current from tributary.position_table;
     execute format($sql$
         insert into tributary.position_%s (source, n, tick_id, tick_time_us, tick_event_seq, tick_snapshot_md5,
-            end_tick_id, end_tick_time_us, end_tick_event_seq, end_snapshot_md5, last_event_id, moved)
+            end_tick_id, end_tick_time_us, end_tick_event_seq, end_snapshot_md5, last_event_id, moved, mover)
         select r.source, r.n, r.tick_id, r.tick_time_us, r.tick_event_seq, r.tick_snapshot_md5,
             r.end_tick_id, r.end_tick_time_us, r.end_tick_event_seq, r.end_snapshot_md5,
-            r.last_event_id, newest.moved + r.moved
+            r.last_event_id, newest.moved + r.moved, $2
         from jsonb_to_recordset($1) as r (source integer, n bigint, after_tick_id bigint, after_tick_time_us bigint,
                 after_end_tick_id bigint, after_last_event_id bigint,
                 tick_id bigint, tick_time_us bigint, tick_event_seq bigint, tick_snapshot_md5 text,
@@ -53,7 +54,7 @@ begin
         order by r.source
         -- Waits for another mover that moves the source at this moment; then that one was faster, and no constraint is violated.
         on conflict (source, n) do nothing
-        $sql$, v_current) using x_positions;
+        $sql$, v_current) using x_positions, x_mover;
     get diagnostics v_stored = row_count;
     if v_stored <> jsonb_array_length(x_positions) then
         raise exception using errcode = 'TB010',

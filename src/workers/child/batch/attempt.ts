@@ -10,6 +10,7 @@ import type { BatchEnvironment, BatchResult } from '../batch-environment.ts';
 import { failureLog, KILLED, unwritable } from '../call/failure-log.ts';
 import { Abandoned, HandlerCalls } from '../call/handler-call.ts';
 import { OutcomeBook } from '../call/outcomes.ts';
+import { PartNote } from '../call/part-note.ts';
 import { writeOutcomes } from '../call/write-outcomes.ts';
 import { type EventPiece, Gathering } from '../groups/coalesce.ts';
 import { type GroupRunner, type GroupTools, InHalves, OneByOne } from '../groups/groups.ts';
@@ -17,6 +18,7 @@ import { type Range, rangeOf } from '../narrowing/losses.ts';
 import { stepNarrowing } from '../narrowing/narrowing.ts';
 import { BatchTransaction } from '../transaction/batch-transaction.ts';
 import { Tripped } from '../tries/probing.ts';
+import { NONE, type SettledCounts, sum } from './counts.ts';
 
 /** Outcomes in memory before they are written. */
 const MOST_OUTCOMES = 200;
@@ -27,10 +29,11 @@ export class Attempt {
   readonly batch: CoopBatch;
   readonly environment: BatchEnvironment;
   readonly #book: OutcomeBook;
-  /** Counts of committed events, by this try and those before it. */
-  #done: Counts;
-  /** Counts of the open transaction. */
-  #open: Counts = NONE;
+  readonly #partNote: PartNote;
+  /** SettledCounts of committed events, by this try and those before it. */
+  #done: SettledCounts;
+  /** SettledCounts of the open transaction. */
+  #open: SettledCounts = NONE;
   #hasOverrun: boolean;
   #committedId = Number.NEGATIVE_INFINITY;
   #transaction: BatchTransaction | undefined;
@@ -55,6 +58,8 @@ export class Attempt {
     this.batch = batch;
     this.environment = environment;
     this.#book = new OutcomeBook(environment.retry);
+    const { host, membership, tally } = environment;
+    this.#partNote = new PartNote({ batch, membership, host, calls: tally.part });
   }
 
   /** After a failure: another try at the events that are not committed, with a book of its own. */
@@ -69,6 +74,7 @@ export class Attempt {
     const { token } = this.batch;
     this.#range = undefined;
     this.environment.record.begun();
+    this.#partNote.begun();
     this.#transaction = new BatchTransaction(this.connection, {
       ...{ token, constraints, onSent },
       idleLimitMs: timeoutMs + TIMING.worker.idleSlackMs,
@@ -169,6 +175,7 @@ export class Attempt {
   /** The transaction was rolled back. */
   discard(): void {
     this.#book.clear();
+    this.#partNote.begun();
     this.#open = NONE;
     this.#call = undefined;
     this.#settled = this.#cutOff = 0;
@@ -184,14 +191,14 @@ export class Attempt {
   async commitPart(transaction: BatchTransaction, lastEventId: number): Promise<void> {
     await this.#writeOutcomes(transaction, lastEventId);
     await stepNarrowing(transaction, this.environment.membership, { batch: this.batch, lastEventId });
-    await transaction.commit();
+    await transaction.commit(this.#noteSql(lastEventId));
     this.#committedId = lastEventId;
     this.#committed();
   }
 
   async finish(transaction: BatchTransaction): Promise<void> {
     await this.#writeOutcomes(transaction);
-    await transaction.finish();
+    await transaction.finish(this.#noteSql());
     this.#committed();
   }
 
@@ -243,7 +250,7 @@ export class Attempt {
     this.environment.record.progress.passed(events);
   }
 
-  #count(counts: Partial<Counts>): void {
+  #count(counts: Partial<SettledCounts>): void {
     this.#open = sum(this.#open, { ...NONE, ...counts });
   }
 
@@ -258,10 +265,16 @@ export class Attempt {
     const { putOff, dead } = this.#open;
     this.environment.tally.settled({ events: this.#settled, putOff, dead });
     this.#settled = 0;
+    this.#partNote.begun();
     this.#done = sum(this.#done, this.#open);
     this.#open = NONE;
     this.#range = undefined;
     this.environment.record.committed();
+  }
+
+  #noteSql(lastEventId?: number): string {
+    const { putOff, dead } = this.#open;
+    return this.#partNote.sql({ lastEventId, events: this.#settled, putOff, dead });
   }
 
   async #writeOutcomes(transaction: BatchTransaction, lastEventId?: number): Promise<void> {
@@ -269,19 +282,10 @@ export class Attempt {
     const outcomes = this.#book.take(lastEventId);
     await transaction.releaseSavepoint();
     await writeOutcomes(transaction, this.environment.membership, outcomes);
+    this.#partNote.wrote(outcomes);
     this.#count({ putOff: outcomes.putOff.length, dead: outcomes.dead.length });
   }
 }
-
-type Counts = Omit<BatchResult, 'hasOverrun'>;
-
-const NONE: Counts = { events: 0, putOff: 0, dead: 0 };
-
-const sum = (one: Counts, other: Counts): Counts => ({
-  events: one.events + other.events,
-  putOff: one.putOff + other.putOff,
-  dead: one.dead + other.dead,
-});
 
 /** Calls come in order; some are repeated. */
 function joined(range: Range | undefined, call: Range): Range {

@@ -11,6 +11,7 @@ import type { Connection } from '../../../postgres/connection.ts';
 import type { CoopBatch } from '../../../queue/coop.ts';
 import type { BatchEnvironment } from '../batch-environment.ts';
 import type { Outcomes } from '../call/outcomes.ts';
+import { PartNote } from '../call/part-note.ts';
 import { writeOutcomes } from '../call/write-outcomes.ts';
 import { assertOfEvents } from '../narrowing/central-trouble.ts';
 import { type Range, rangeOf } from '../narrowing/losses.ts';
@@ -39,6 +40,7 @@ const PARTS = 8;
 
 export class Commits {
   readonly #tools: CommitTools;
+  readonly #note: PartNote;
   #hasNarrowing: boolean;
   #atWork: Range | undefined;
   putOff = 0;
@@ -47,6 +49,10 @@ export class Commits {
   /** @param hasNarrowing there is a row for the progress of this batch already. */
   constructor(tools: CommitTools, { hasNarrowing }: { readonly hasNarrowing: boolean }) {
     this.#tools = tools;
+    const { batch, environment } = tools;
+    const { host, membership, tally } = environment;
+    this.#note = new PartNote({ batch, membership, host, calls: tally.part });
+    this.#note.begun();
     this.#hasNarrowing = hasNarrowing;
   }
 
@@ -147,8 +153,12 @@ export class Commits {
     const lastEventId = done.at(-1)?.event.id;
     if (!isLast && lastEventId !== undefined)
       await stepNarrowing(transaction, membership, { batch, lastEventId });
-    await (isLast ? transaction.finish() : transaction.commit());
     const [putOff, dead] = [outcomes.putOff.length, outcomes.dead.length];
+    const part = { lastEventId: isLast ? undefined : lastEventId, events: done.length, putOff, dead };
+    this.#note.wroteOnly(outcomes);
+    const note = this.#note.sql(part);
+    await (isLast ? transaction.finish(note) : transaction.commit(note));
+    this.#note.begun();
     this.putOff += putOff;
     this.dead += dead;
     environment.tally.settled({ events: done.length, putOff, dead });

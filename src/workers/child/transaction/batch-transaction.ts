@@ -211,14 +211,14 @@ export class BatchTransaction {
     if (text !== '') await this.#text(text);
   }
 
-  /** Commits a part of the batch. @throws where the server rolled back instead. */
-  async commit(): Promise<void> {
-    await this.#end('commit');
+  /** Commits a part of the batch. @param note an expression to select before. @throws where the server rolled back instead. */
+  async commit(note = ''): Promise<void> {
+    await this.#end(note === '' ? 'commit' : `select ${note}; commit`);
   }
 
   /** Finishes the batch and commits. @throws as `commit` does, and where the batch is another's. */
-  async finish(): Promise<void> {
-    await this.#end(`${coopFinishSql(this.#token)}; commit`);
+  async finish(note = ''): Promise<void> {
+    await this.#end(`${coopFinishSql(this.#token)}${note === '' ? '' : `, ${note}`}; commit`);
   }
 
   async rollBack(): Promise<void> {
