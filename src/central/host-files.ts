@@ -50,6 +50,10 @@ export interface FileAmongHosts {
   readonly running: readonly HostFile[];
 }
 
+/** What starts a mover for the shards of a host. */
+export const moverCommand = (moverHost: string): string =>
+  isAny(moverHost) ? 'tributary mover' : `tributary mover --host ${moverHost}`;
+
 /** The remedy where no mover moves a shard of `moverHost`: its mover may run and not know the shard, because its file differs. */
 export function moverRemedy(moverHost: string, { file, hash, running }: FileAmongHosts): string {
   const movers = running.filter(

@@ -29,15 +29,20 @@ export interface PauseResult {
   readonly changed: readonly PausableSource[];
 }
 
-/** @throws misconfigured where a name is not known. */
+/** @param options.by who pauses them, for people. @throws misconfigured where a name is not known. */
 export async function pauseSources(
   link: CentralLink,
-  { config, selection, reason }: { config: Config; selection: Selection; reason: string | undefined },
+  {
+    config,
+    selection,
+    reason,
+    by,
+  }: { config: Config; selection: Selection; reason: string | undefined; by: string },
 ): Promise<PauseResult> {
   const meant = await select(link, config, selection);
   return await change(link, meant, {
-    sql: 'select tributary.pause_sources($1, $2) as id',
-    values: [reason ?? null],
+    sql: 'select tributary.pause_sources($1, $2, $3) as id',
+    values: [reason ?? null, by],
   });
 }
 

@@ -46,6 +46,8 @@ export interface LagFigure {
   readonly age_s: number | null;
   readonly state: string;
   readonly reason: string | null;
+  /** The name that `doctor` has for the reason. */
+  readonly cause: string | null;
   readonly events_behind: number | null;
   readonly exact: boolean;
   readonly seconds_behind: number | null;

@@ -4,7 +4,7 @@
 // What users may set (leases apart, `adopt_after`, `attempts`, timeouts of handlers) has its default in `config/`. Durations
 // inside SQL are in `sql/`. Of commands and of what is served they are beside it, in outer-durations.ts.
 
-import { COMMAND_DURATIONS, HTTP_DURATIONS } from './outer-durations.ts';
+import { COMMAND_DURATIONS, DOCTOR_DURATIONS, HTTP_DURATIONS } from './outer-durations.ts';
 
 export const DURATIONS = {
   connections: {
@@ -278,5 +278,6 @@ export const DURATIONS = {
     /** A larger skew of clocks is warned of: times in lag and logs are hard to read then; nothing else rests on clocks. */
     clockSkewMs: 5_000,
   },
+  doctor: DOCTOR_DURATIONS,
   commands: COMMAND_DURATIONS,
 } as const;

@@ -23,6 +23,11 @@ export const COMMAND_DURATIONS = {
   reloadAskMs: 200,
 } as const;
 
+export const DOCTOR_DURATIONS = {
+  /** Of a queue that gets more than is handled, events that wait longer are worth a word. */
+  growingSeconds: 30,
+} as const;
+
 export const HTTP_DURATIONS = {
   clients: {
     /** Limits for a client to send its headers, and its whole request. */

@@ -17,13 +17,14 @@ export interface LagSituation {
 export function lagOf(loop: ShardLoop, situation: LagSituation): LagFigure[] {
   return loop.sources.map((source) => {
     const { figures } = source;
-    const { state, reason } = stateOf(loop, source, situation);
+    const { state, reason, cause } = stateOf(loop, source, situation);
     const isKnown = figures.atMs !== 0;
     return {
       source: source.id,
       age_s: isKnown ? Math.max(0, (situation.nowMs - figures.atMs) / 1000) : null,
       state,
       reason,
+      cause: cause ?? null,
       events_behind: figures.eventsBehind ?? null,
       exact: figures.isExact,
       seconds_behind: figures.secondsBehind ?? null,
@@ -33,14 +34,18 @@ export function lagOf(loop: ShardLoop, situation: LagSituation): LagFigure[] {
   });
 }
 
-function stateOf(
-  loop: ShardLoop,
-  source: Source,
-  { nowMs, centralTrouble, heldBack }: LagSituation,
-): { state: string; reason: string | null } {
+interface Shown {
+  readonly state: string;
+  readonly reason: string | null;
+  /** Its name for `doctor`, where central cannot know it by itself. */
+  readonly cause?: string;
+}
+
+function stateOf(loop: ShardLoop, source: Source, { nowMs, centralTrouble, heldBack }: LagSituation): Shown {
   const { figures } = source;
-  if (source.trouble !== undefined) return source.trouble;
-  if (loop.trouble !== undefined) return { state: 'unreachable', reason: loop.trouble };
+  if (source.trouble !== undefined)
+    return { ...source.trouble, ...(source.trouble.state === 'unreachable' && { cause: 'source-fails' }) };
+  if (loop.trouble !== undefined) return { state: 'unreachable', reason: loop.trouble, cause: 'shard-away' };
   const isBehind = (figures.eventsBehind ?? 0) > 0;
   const movedLately = nowMs - source.movedAtMs < TIMING.reports.movingMs;
   if (source.isReadAlone) return { state: 'moving', reason: null };
@@ -48,15 +53,17 @@ function stateOf(
   if (silentMs > TIMING.reports.silentMs) {
     return {
       state: 'unreachable',
+      cause: 'shard-silent',
       reason: `Shard ${source.shard} has not answered for ${formatDuration(Math.floor(silentMs / 1000) * 1000)}; it is asked on.`,
     };
   }
   const trouble = isBehind && !movedLately ? centralTrouble(source.centralQueue) : undefined;
-  if (trouble !== undefined) return { state: 'unreachable', reason: trouble };
-  return {
-    state: movedLately || isBehind ? 'moving' : 'idle',
-    reason: (isBehind ? heldBack(source.centralQueue) : undefined) ?? ticklessReason(source),
-  };
+  if (trouble !== undefined) return { state: 'unreachable', reason: trouble, cause: 'central-refuses' };
+  const state = movedLately || isBehind ? 'moving' : 'idle';
+  const held = isBehind ? heldBack(source.centralQueue) : undefined;
+  if (held !== undefined) return { state, reason: held, cause: 'backlog-limit' };
+  const reason = ticklessReason(source);
+  return { state, reason, ...(reason !== null && { cause: 'no-ticker' }) };
 }
 
 function ticklessReason({ figures, queue, shard }: Source): string | null {

@@ -5,6 +5,7 @@ import { CentralLink } from '../../central/central-link.ts';
 import { pauseSources, type Selection } from '../../central/pause.ts';
 import { counted } from '../../errors/words.ts';
 import type { CliContext } from '../context.ts';
+import { operatorName } from '../operator.ts';
 
 export function register(program: Command, context: CliContext): void {
   program
@@ -17,7 +18,12 @@ export function register(program: Command, context: CliContext): void {
       const config = await context.loadConfig();
       const link = new CentralLink(config, 'pause');
       try {
-        const { meant, changed } = await pauseSources(link, { config, selection, reason });
+        const { meant, changed } = await pauseSources(link, {
+          config,
+          selection,
+          reason,
+          by: operatorName(),
+        });
         const before = meant.length - changed.length;
         const rest = before === 0 ? '' : `; ${counted(before, 'was', 'were')} paused before`;
         context.stdout.write(`Paused ${sourcesText(changed.length)}${rest}.\n`);

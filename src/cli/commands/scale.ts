@@ -1,6 +1,5 @@
 // tributary scale: sets the number of workers of a central queue over all hosts, while they run.
 
-import { hostname, userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { CentralLink } from '../../central/central-link.ts';
 import { readIdentity } from '../../central/identity.ts';
@@ -10,6 +9,7 @@ import { readWantedWorkers, resetWorkers, setWorkers } from '../../coordination/
 import { counted } from '../../errors/words.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT, Exit } from '../exit.ts';
+import { operatorName } from '../operator.ts';
 import { requireWorked } from './work.ts';
 
 export function register(program: Command, context: CliContext): void {
@@ -62,7 +62,7 @@ function wantedNumber(
 }
 
 async function scale(link: CentralLink, queue: string, wanted: number | undefined): Promise<string> {
-  const by = `${userInfo().username}@${hostname()}`;
+  const by = operatorName();
   return await link.use(async (connection) => {
     const before = (await readWantedWorkers(connection)).find((pool) => pool.queue === queue);
     const now =

@@ -16,8 +16,16 @@ export interface StoredLag {
   readonly centralQueue: string;
   readonly state: 'registering' | 'active' | 'halted';
   readonly haltReason: string | undefined;
+  readonly haltCode?: string | undefined;
   readonly haltedAgeSeconds?: number | undefined;
-  readonly paused: { readonly reason: string | undefined; readonly ageSeconds: number } | undefined;
+  readonly paused:
+    | {
+        readonly reason: string | undefined;
+        /** Who did; undefined: it was not noted. */
+        readonly by?: string | undefined;
+        readonly ageSeconds: number;
+      }
+    | undefined;
   readonly position: LagPosition | undefined;
   readonly moved: number;
   /** The last report of a mover. */
@@ -28,6 +36,7 @@ export interface StoredLag {
         readonly stateAgeSeconds?: number | undefined;
         readonly state: LagState;
         readonly reason: string | undefined;
+        readonly cause?: string | undefined;
         readonly mover: string | undefined;
       }
     | undefined;

@@ -24,9 +24,18 @@ export function lagOfCentral(queue: Queue, facts: CentralQueueFacts, group: stri
     dead: facts.dead,
     recent: facts.recent,
     batches: facts.batches,
-    reason: stuck ?? whySlow(wanted, facts) ?? facts.upkeepTrouble,
+    ...(stuck ?? whySlow(wanted, facts) ?? withoutUpkeep(facts) ?? { reason: undefined }),
     isStuck: stuck !== undefined,
   };
+}
+
+interface QueueVerdict {
+  readonly reason: string;
+  readonly cause: string;
+}
+
+function withoutUpkeep({ upkeepTrouble: reason }: CentralQueueFacts): QueueVerdict | undefined {
+  return reason === undefined ? undefined : { cause: 'no-upkeep', reason };
 }
 
 interface Situation {
@@ -37,39 +46,70 @@ interface Situation {
 }
 
 /** Why its workers do not run or make no progress, with the remedy; a queue parked on purpose is not stuck. */
-function whyStuck({ wanted, facts, group }: Situation): string | undefined {
+function whyStuck({ wanted, facts, group }: Situation): QueueVerdict | undefined {
   const { queue, running } = facts;
-  if (!facts.isThere) return `Queue ${queue} does not exist on central: run \`tributary install\`.`;
-  if (facts.missingXids > 0) return `Queue ${queue} stands still: ${fewerXids(facts.missingXids)}.`;
+  if (!facts.isThere)
+    return {
+      cause: 'queue-missing',
+      reason: `Queue ${queue} does not exist on central: run \`tributary install\`.`,
+    };
+  if (facts.missingXids > 0)
+    return {
+      cause: 'central-younger',
+      reason: `Queue ${queue} stands still: ${fewerXids(facts.missingXids)}.`,
+    };
   if (wanted === undefined) return undefined;
-  if (!facts.hasGroup) return `Queue ${queue} has no consumer ${group}: run \`tributary install\`.`;
+  if (!facts.hasGroup)
+    return {
+      cause: 'group-missing',
+      reason: `Queue ${queue} has no consumer ${group}: run \`tributary install\`.`,
+    };
   if (facts.tickIsGone)
-    return `A tick of ${group} on queue ${queue} (it stands at ${facts.positionTick}) does not exist any more, so what is behind is not known: move the group to one that does with pgq.register_consumer_at.`;
+    return {
+      cause: 'tick-gone',
+      reason: `A tick of ${group} on queue ${queue} (it stands at ${facts.positionTick}) does not exist any more, so what is behind is not known: move the group to one that does with pgq.register_consumer_at.`,
+    };
   if (wanted === 0) return undefined;
   if (facts.parked !== undefined) {
     const whose = running === 0 ? 'No worker' : `${running} of ${wanted} workers run, and no other one`;
-    return `${whose} can run for queue ${queue} ${facts.parked}`;
+    return { cause: 'handler-unusable', reason: `${whose} can run for queue ${queue} ${facts.parked}` };
   }
-  if (facts.troubled !== undefined) return `Workers of queue ${queue} make no progress ${facts.troubled}`;
+  if (facts.troubled !== undefined)
+    return {
+      cause: 'workers-stuck',
+      reason: `Workers of queue ${queue} make no progress ${facts.troubled}`,
+    };
   if (running === 0)
-    return `No worker runs for queue ${queue}: start \`tributary work\` or \`tributary start\`.`;
+    return {
+      cause: 'no-worker',
+      reason: `No worker runs for queue ${queue}: start \`tributary work\` or \`tributary start\`.`,
+    };
   return undefined;
 }
 
 function whySlow(
   wanted: number | undefined,
   { queue, running, eventsBehind, recent }: CentralQueueFacts,
-): string | undefined {
+): QueueVerdict | undefined {
   if (wanted === undefined) return undefined;
   if (wanted === 0)
     return running === 0 && (eventsBehind ?? 0) === 0
       ? undefined
-      : `Queue ${queue} is parked and its events wait: \`tributary scale ${queue} N\` gives it workers.`;
+      : {
+          cause: 'parked',
+          reason: `Queue ${queue} is parked and its events wait: \`tributary scale ${queue} N\` gives it workers.`,
+        };
   if (isFailing(recent)) {
     const why = recent.error === undefined ? '.' : `: ${recent.error}`;
-    return `Of the last ${recent.tried} events of queue ${queue} ${recent.failed} failed${why}`;
+    return {
+      cause: 'handler-fails',
+      reason: `Of the last ${recent.tried} events of queue ${queue} ${recent.failed} failed${why}`,
+    };
   }
   if (running < wanted)
-    return `${running} of ${wanted} workers of queue ${queue} run: see the log of \`tributary work\`, or start it on one more host.`;
+    return {
+      cause: 'workers-missing',
+      reason: `${running} of ${wanted} workers of queue ${queue} run: see the log of \`tributary work\`, or start it on one more host.`,
+    };
   return undefined;
 }

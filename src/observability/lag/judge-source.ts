@@ -2,11 +2,11 @@
 //
 // Invariant: `moving` and `idle` need a mover's report of the last 10 s; `paused` and `halted` come from central, however
 // old the figures are. A source that does not move counts as not behind only by an answer of this moment.
-import { type FileAmongHosts, moverRemedy } from '../../central/host-files.ts';
+import { type FileAmongHosts, moverCommand, moverRemedy } from '../../central/host-files.ts';
 import { sentenceAge } from '../../errors/age.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import type { LagFigures, ShardAnswer, StoredLag } from './facts.ts';
-import type { LagState, SourceLag } from './report.ts';
+import type { LagState, SourceLag, Why } from './report.ts';
 
 export interface NamedSource {
   readonly shard: string;
@@ -19,6 +19,7 @@ export interface NamedSource {
 interface LagVerdict {
   readonly state: LagState;
   readonly reason: string | undefined;
+  readonly why?: Why | undefined;
 }
 
 /** Whether the shard has to be asked, because no mover saw the source lately; without a position there is nothing to ask. */
@@ -55,6 +56,7 @@ export function lagOfSource(
     queue,
     centralQueue,
     ...verdict,
+    home: wanted.moverHost,
     stateSeconds: stored === undefined ? undefined : sinceOf(verdict.state, stored),
     mover: report?.mover ?? stored?.holder,
     eventsBehind: figures?.eventsBehind,
@@ -110,7 +112,7 @@ function verdictOn(
 ): LagVerdict {
   const { answer, file } = circumstances;
   const label = `${wanted.shard}:${wanted.queue}`;
-  if (stored === undefined) return { state: 'unassigned', reason: absentReason(wanted, circumstances) };
+  if (stored === undefined) return { state: 'unassigned', ...absentReason(wanted, circumstances) };
   const trouble = answer !== undefined && 'reason' in answer ? answer.reason : undefined;
   if (stored.state === 'halted')
     return {
@@ -120,38 +122,68 @@ function verdictOn(
         stored.haltReason ?? `Source ${label} is halted.`,
         answer?.kind === 'lost' ? undefined : trouble,
       ),
+      why: { cause: 'halted', command: repairCommand(label) },
     };
   if (stored.paused !== undefined)
-    return { state: 'paused', reason: withTrouble(pauseReason(stored, stored.paused), trouble) };
+    return {
+      state: 'paused',
+      reason: withTrouble(pauseReason(stored, stored.paused), trouble),
+      why: { cause: 'paused', paused: { by: stored.paused.by, reason: stored.paused.reason } },
+    };
   if (stored.state === 'registering')
     return {
       state: 'unassigned',
       reason: `Source ${label} is not registered to its end: run \`tributary install\` again.`,
+      why: { cause: 'not-installed', command: INSTALL },
     };
   if (stored.position === undefined)
     return {
       state: 'halted',
-      reason: `The position of ${label} is missing: see \`tributary repair ${label} --dry-run\`.`,
+      reason: `The position of ${label} is missing: see \`${repairCommand(label)}\`.`,
+      why: { cause: 'halted', command: repairCommand(label) },
     };
   if (wanted.centralQueue !== stored.centralQueue)
     return {
       state: 'unassigned',
       reason: `Source ${label} feeds central queue ${stored.centralQueue}, and ${file} says ${wanted.centralQueue}: run \`tributary install\`.`,
+      why: { cause: 'not-installed', command: INSTALL },
     };
-  if (answer?.kind === 'lost') return { state: 'halted', reason: answer.reason };
-  if (answer?.kind === 'failed') return { state: 'unreachable', reason: failedReason(stored, answer.reason) };
+  if (answer?.kind === 'lost')
+    return {
+      state: 'halted',
+      reason: answer.reason,
+      why: { cause: 'halted', command: repairCommand(label) },
+    };
+  if (answer?.kind === 'failed')
+    return {
+      state: 'unreachable',
+      reason: failedReason(stored, answer.reason),
+      why: { cause: 'shard-away' },
+    };
   return (
     moving(stored, answer) ?? {
       state: 'unassigned',
-      reason: unassignedReason(wanted, stored, circumstances),
+      ...unassignedReason(wanted, stored, circumstances),
     }
   );
 }
 
-function absentReason({ shard, queue }: NamedSource, { file, renamedTo }: Circumstances): string {
-  return renamedTo === undefined
-    ? `Source ${shard}:${queue} is not installed: run \`tributary install\`.`
-    : `Shard ${shard} was renamed to ${renamedTo}: let ${file} say \`name: ${renamedTo}\` for it, and start the movers again.`;
+const INSTALL = 'tributary install';
+const repairCommand = (label: string): string => `tributary repair ${label} --dry-run`;
+
+type Reasoned = Required<Pick<LagVerdict, 'reason' | 'why'>>;
+
+function absentReason({ shard, queue }: NamedSource, { file, renamedTo }: Circumstances): Reasoned {
+  if (renamedTo === undefined)
+    return {
+      reason: `Source ${shard}:${queue} is not installed: run \`tributary install\`.`,
+      why: { cause: 'not-installed', command: INSTALL },
+    };
+  const remedy = `let ${file} say \`name: ${renamedTo}\` for it, and start the movers again`;
+  return {
+    reason: `Shard ${shard} was renamed to ${renamedTo}: ${remedy}.`,
+    why: { cause: 'renamed', remedy },
+  };
 }
 
 /** How long it has not moved, where central knows. */
@@ -181,7 +213,11 @@ function moving(stored: StoredLag, answer: ShardAnswer | undefined): LagVerdict 
   const running: LagState = behind === 0 && report.state !== 'moving' ? 'idle' : 'moving';
   // The mover has not noticed yet that the source was resumed.
   if (report.state === 'paused') return { state: running, reason: undefined };
-  return { state: report.state === 'idle' ? running : report.state, reason: report.reason };
+  return {
+    state: report.state === 'idle' ? running : report.state,
+    reason: report.reason,
+    why: report.reason === undefined ? undefined : { cause: report.cause ?? 'source-fails' },
+  };
 }
 
 function withTrouble(reason: string, trouble: string | undefined): string {
@@ -213,20 +249,34 @@ function unassignedReason(
   { shard, queue, moverHost }: NamedSource,
   stored: StoredLag,
   among: FileAmongHosts,
-): string {
-  if (moverHost === undefined)
-    return `Source ${shard}:${queue} is not in ${among.file}, so no mover moves it: put it back, or let go of it as docs/operating.md tells.`;
+): Reasoned {
+  if (moverHost === undefined) {
+    const remedy = 'put it back, or let go of it as docs/operating.md tells';
+    return {
+      reason: `Source ${shard}:${queue} is not in ${among.file}, so no mover moves it: ${remedy}.`,
+      why: { cause: 'not-in-file', remedy },
+    };
+  }
   const { report, holder, freedAgeSeconds } = stored;
   const remedy = moverRemedy(moverHost, among);
   if (holder !== undefined) {
-    return report === undefined
-      ? `The mover on host ${holder} holds shard ${shard} and has not reported yet: if it is not just starting, see its log.`
-      : `The mover on host ${holder} holds shard ${shard} and last reported ${sentenceAge(report.ageSeconds)} ago: see its log, or start it again.`;
+    const reason =
+      report === undefined
+        ? `The mover on host ${holder} holds shard ${shard} and has not reported yet: if it is not just starting, see its log.`
+        : `The mover on host ${holder} holds shard ${shard} and last reported ${sentenceAge(report.ageSeconds)} ago: see its log, or start it again.`;
+    return { reason, why: { cause: 'mover-silent' } };
   }
-  if (report === undefined) return `No mover has moved shard ${shard} yet: ${remedy}.`;
+  const why = { cause: 'no-mover', remedy, command: moverCommand(moverHost) };
+  if (report === undefined) return { reason: `No mover has moved shard ${shard} yet: ${remedy}.`, why };
   if (freedAgeSeconds !== undefined)
-    return `No mover moves shard ${shard} since the one${onHost(report.mover)} let go of it ${sentenceAge(freedAgeSeconds)} ago: ${remedy}.`;
-  return `No mover moves shard ${shard}: the one${onHost(report.mover)} last reported ${sentenceAge(report.ageSeconds)} ago; ${remedy}.`;
+    return {
+      reason: `No mover moves shard ${shard} since the one${onHost(report.mover)} let go of it ${sentenceAge(freedAgeSeconds)} ago: ${remedy}.`,
+      why,
+    };
+  return {
+    reason: `No mover moves shard ${shard}: the one${onHost(report.mover)} last reported ${sentenceAge(report.ageSeconds)} ago; ${remedy}.`,
+    why,
+  };
 }
 
 const onHost = (mover: string | undefined): string => (mover === undefined ? '' : ` on host ${mover}`);

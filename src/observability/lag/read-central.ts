@@ -103,6 +103,9 @@ interface SourceRow {
   freed_age_s: number | null;
   halted_age_s: number | null;
   state_age_s: number | null;
+  halt_code: string | null;
+  paused_by: string | null;
+  cause: string | null;
 }
 
 function toStored(row: SourceRow): StoredLag {
@@ -113,9 +116,14 @@ function toStored(row: SourceRow): StoredLag {
     centralQueue: row.central_queue,
     state: row.state,
     haltReason: row.halt_reason ?? undefined,
+    haltCode: row.halt_code ?? undefined,
     haltedAgeSeconds: row.halted_age_s ?? undefined,
     paused: row.paused
-      ? { reason: row.pause_reason ?? undefined, ageSeconds: row.paused_age_s ?? 0 }
+      ? {
+          reason: row.pause_reason ?? undefined,
+          by: row.paused_by ?? undefined,
+          ageSeconds: row.paused_age_s ?? 0,
+        }
       : undefined,
     position: row.n === null ? undefined : toPosition(row),
     moved: row.moved ?? 0,
@@ -127,6 +135,7 @@ function toStored(row: SourceRow): StoredLag {
             state: row.report_state,
             stateAgeSeconds: row.state_age_s ?? undefined,
             reason: row.report_reason ?? undefined,
+            cause: row.cause ?? undefined,
             mover: row.mover ?? undefined,
           },
     figures:

@@ -5,6 +5,15 @@ import type { BatchAtHand, TriesFigures } from './facts.ts';
 /** `moving` and `idle` sources move; all others have a reason why not. */
 export type LagState = 'moving' | 'idle' | 'paused' | 'halted' | 'unreachable' | 'unassigned';
 
+/** A cause by its name in `doctor`, and what is to be done where that depends on who asks. */
+export interface Why {
+  readonly cause: string;
+  readonly remedy?: string | undefined;
+  readonly command?: string | undefined;
+  /** Who paused it, and why they said they did. */
+  readonly paused?: { readonly by?: string | undefined; readonly reason?: string | undefined } | undefined;
+}
+
 export interface SourceLag {
   readonly shard: string;
   readonly queue: string;
@@ -12,6 +21,10 @@ export interface SourceLag {
   readonly state: LagState;
   /** Why it does not move, with the remedy. */
   readonly reason: string | undefined;
+  /** The same for `doctor`, where there is a reason. */
+  readonly why?: Why | undefined;
+  /** The host whose mover should move it; undefined: not in the file. */
+  readonly home?: string | undefined;
   /** How long it has not moved, where it does not and that is known. */
   readonly stateSeconds?: number | undefined;
   /** Host of the mover that moves it. */
@@ -48,6 +61,8 @@ export interface CentralLag {
   readonly batches: readonly BatchAtHand[];
   /** What keeps its workers from working, with the remedy. */
   readonly reason: string | undefined;
+  /** Its name in `doctor`. */
+  readonly cause?: string | undefined;
   /** Its workers do not run, or make no progress. */
   readonly isStuck: boolean;
 }
@@ -143,7 +158,7 @@ export function unhealthy(sources: readonly SourceLag[], maxSeconds: number): So
 }
 
 /** An unknown age counts as late. */
-function isLate(secondsBehind: number | undefined, maxSeconds: number | undefined): boolean {
+export function isLate(secondsBehind: number | undefined, maxSeconds: number | undefined): boolean {
   return maxSeconds !== undefined && (secondsBehind === undefined || secondsBehind > maxSeconds);
 }
 
@@ -158,6 +173,8 @@ export function lagJson({ at, sources, central, filesDiffer }: LagReport) {
       central_queue: source.centralQueue,
       state: source.state,
       reason: source.reason ?? null,
+      cause: source.why?.cause ?? null,
+      paused_by: source.why?.paused?.by ?? null,
       state_seconds: rounded(source.stateSeconds),
       mover: source.mover ?? null,
       events_behind: source.eventsBehind ?? null,
@@ -181,6 +198,7 @@ export function lagJson({ at, sources, central, filesDiffer }: LagReport) {
       dead: queue.dead,
       exact: queue.isExact,
       reason: queue.reason ?? null,
+      cause: queue.cause ?? null,
       recent: {
         tried: queue.recent.tried,
         failed: queue.recent.failed,

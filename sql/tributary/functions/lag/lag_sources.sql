@@ -13,6 +13,7 @@
 --      figures_age_s           - age of the figures; null: there are none
 --      halted_age_s            - since it was halted; null: it is not
 --      state_age_s             - how long movers have reported this state; null where that is not known
+--      cause                   - the name that doctor has for the reason of that report
 --      holder                  - host of the mover that holds the shard's lease now; null: no mover does
 --      freed_age_s             - since the last holder let the lease go; null where it did not
 --
@@ -29,7 +30,8 @@ returns table (
     tick_event_seq bigint, tick_snapshot_md5 text, end_tick_id bigint, last_event_id bigint, moved bigint,
     report_age_s double precision, figures_age_s double precision, report_state text, report_reason text, mover text,
     events_behind bigint, exact boolean, seconds_behind double precision, last_tick bigint, provider text,
-    holder text, freed_age_s double precision, halted_age_s double precision, state_age_s double precision) as $$
+    holder text, freed_age_s double precision, halted_age_s double precision, state_age_s double precision,
+    halt_code text, paused_by text, cause text) as $$
     select s.id, s.shard, s.queue, s.central_queue, s.state, s.halt_reason, s.paused_at is not null, s.pause_reason,
         extract(epoch from now() - s.paused_at)::double precision, p.n, p.tick_id, p.tick_time_us, p.tick_event_seq,
         p.tick_snapshot_md5, p.end_tick_id, p.last_event_id, p.moved,
@@ -39,7 +41,8 @@ returns table (
         case when e.is_held then e.host end,
         case when e.holder is null then extract(epoch from now() - e.freed_at)::double precision end,
         case when s.state = 'halted' then extract(epoch from now() - s.halted_at)::double precision end,
-        extract(epoch from now() - l.state_since)::double precision
+        extract(epoch from now() - l.state_since)::double precision,
+        s.halt_code, s.paused_by, l.cause
     from tributary.source s
     left join lateral (
         select * from tributary.position p where p.source = s.id order by p.n desc limit 1) p on true

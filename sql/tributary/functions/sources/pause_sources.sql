@@ -1,5 +1,5 @@
 -- ----------------------------------------------------------------------
--- Function: tributary.pause_sources(2)
+-- Function: tributary.pause_sources(3)
 --
 --      Pauses sources: movers stop reading them within about a second. A source that is paused already keeps its time, and
 --      its reason unless another one is given.
@@ -7,6 +7,7 @@
 -- Parameters:
 --      x_sources   - ids
 --      x_reason    - why, for people; null: none
+--      x_by        - who, for people
 --
 -- Returns:
 --      ids of those that were paused now
@@ -17,14 +18,14 @@
 -- Called by:
 --      src/central/pause.ts
 -- ----------------------------------------------------------------------
-create or replace function tributary.pause_sources(x_sources integer[], x_reason text)
+create or replace function tributary.pause_sources(x_sources integer[], x_reason text, x_by text default null)
 returns setof integer as $$
 begin
     perform 1 from tributary.source s where s.id = any (x_sources) order by s.id for update;
     update tributary.source s set pause_reason = x_reason
     where s.id = any (x_sources) and s.paused_at is not null and x_reason is not null;
     return query
-    update tributary.source s set paused_at = now(), pause_reason = x_reason
+    update tributary.source s set paused_at = now(), pause_reason = x_reason, paused_by = x_by
     where s.id = any (x_sources) and s.paused_at is null and s.state <> 'retired'
     returning s.id;
 end;
@@ -52,7 +53,7 @@ returns setof integer as $$
 begin
     perform 1 from tributary.source s where s.id = any (x_sources) order by s.id for update;
     return query
-    update tributary.source s set paused_at = null, pause_reason = null
+    update tributary.source s set paused_at = null, pause_reason = null, paused_by = null
     where s.id = any (x_sources) and s.paused_at is not null and s.state <> 'halted'
     returning s.id;
 end;
