@@ -3,10 +3,9 @@
 // Invariant: a figure that is not known, or older than it should be, is a reason.
 import type { Config } from '../../config/config.ts';
 import { isAny } from '../../config/sections/host.ts';
-import { sentenceAge } from '../../errors/age.ts';
-import { alike } from '../../observability/lag/alike.ts';
+import { diagnosesOf } from '../../observability/doctor/central-doctor.ts';
+import type { Diagnosis } from '../../observability/doctor/diagnosis.ts';
 import {
-  type CentralLag,
   centralExcesses,
   DEFAULT_MAX_SECONDS,
   exceeds,
@@ -26,13 +25,18 @@ export interface Duties {
 }
 
 export interface Reason {
-  readonly of: 'source' | 'queue' | 'process' | 'central';
+  readonly of: Diagnosis['of'] | 'process';
   /** Names of the sources or queues, at most as many as a person reads. */
   readonly names: readonly string[];
   /** How many there are. */
   readonly count: number;
   readonly state?: LagState;
   readonly sentence: string;
+  /** As `doctor` has them. */
+  readonly cause?: string;
+  readonly evidence?: readonly string[];
+  readonly remedy?: string;
+  readonly command?: string;
 }
 
 const LIMITS = { maxSeconds: DEFAULT_MAX_SECONDS };
@@ -40,32 +44,32 @@ const MOST_NAMES = 20;
 /** The worst are named; the others are counted. */
 const MOST_REASONS = 100;
 
-/** Why the host is not ready; empty: it is. */
-export function reasonsOf(report: LagReport, duties: Duties, config: Pick<Config, 'shards'>): Reason[] {
+/** Why the host is not ready, in the words of `doctor`, the worst first; empty: it is. */
+export function reasonsOf(
+  report: LagReport,
+  duties: Duties,
+  config: Pick<Config, 'shards' | 'queues'>,
+): Reason[] {
   const homes = new Map(config.shards.map(({ name, moverHost }) => [name, moverHost]));
   const sources = report.sources
     .filter((source) => duties.movesShards && isOurs(source, homes.get(source.shard), duties.host))
-    .filter((source) => exceeds(source, LIMITS) || isUnknown(source))
-    .map((source) => ({ ...source, reason: whySource(source) }));
+    .filter((source) => exceeds(source, LIMITS) || isUnknown(source));
   const queues = report.central.filter(
     (queue) => duties.queues.includes(queue.queue) && centralExcesses(queue, LIMITS).length > 0,
   );
-  return [
-    ...queues.map((queue) => reason('queue', [queue.queue], { sentence: whyQueue(queue) })),
-    ...alike(sources).map(({ state, reason: sentence = '', sources: own }) =>
-      reason(
-        'source',
-        own.map(({ shard, queue }) => `${shard}:${queue}`),
-        { state, sentence },
-      ),
-    ),
-  ].slice(0, MOST_REASONS);
+  const states = new Map(sources.map(({ shard, queue, state }) => [`${shard}:${queue}`, state]));
+  return diagnosesOf({ at: report.at, sources, central: queues }, config)
+    .slice(0, MOST_REASONS)
+    .map(({ of, names, severity: _, ...said }) => {
+      const state = of === 'source' ? states.get(names[0] ?? '') : undefined;
+      return reason(of, names, { ...said, ...(state !== undefined && { state }) });
+    });
 }
 
 export function reason(
   of: Reason['of'],
   names: readonly string[],
-  said: Pick<Reason, 'sentence'> & Pick<Partial<Reason>, 'state'>,
+  said: Pick<Reason, 'sentence'> & Partial<Omit<Reason, 'of' | 'names' | 'count'>>,
 ): Reason {
   return { of, names: names.slice(0, MOST_NAMES), count: names.length, ...said };
 }
@@ -77,21 +81,3 @@ function isOurs({ mover }: SourceLag, home: string | undefined, host: string): b
 }
 
 const isUnknown = (source: SourceLag): boolean => source.state !== 'paused' && !isKnownNow(source);
-
-function whySource(source: SourceLag): string {
-  const { shard, queue, reason: said, secondsBehind, ageSeconds } = source;
-  if (said !== undefined) return said;
-  const label = `Source ${shard}:${queue}`;
-  if (ageSeconds === undefined || secondsBehind === undefined)
-    return `${label}: how far behind it is, is not known.`;
-  if (isUnknown(source))
-    return `${label}: how far behind it is, was last seen ${sentenceAge(ageSeconds)} ago.`;
-  return `${label}: its oldest event has waited for ${sentenceAge(secondsBehind)} to be moved.`;
-}
-
-function whyQueue({ queue, reason: said, secondsBehind }: CentralLag): string {
-  if (said !== undefined) return said;
-  return secondsBehind === undefined
-    ? `Queue ${queue}: how long its events have waited is not known.`
-    : `Queue ${queue}: its oldest event has waited for ${sentenceAge(secondsBehind)} to be handled.`;
-}

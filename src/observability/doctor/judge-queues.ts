@@ -29,8 +29,9 @@ export function queueDiagnoses(
 
 /** Causes that `lag` knows. */
 function stated(queue: CentralLag): Diagnosis | undefined {
-  const { cause, reason, queue: name, retrying } = queue;
-  if (!isCause(cause) || reason === undefined || cause === 'no-upkeep') return undefined;
+  const { reason, queue: name, retrying } = queue;
+  if (reason === undefined || queue.cause === 'no-upkeep') return undefined;
+  const cause = isCause(queue.cause) ? queue.cause : 'workers-stuck';
   const command = commandFor(cause, queue);
   return diagnosis(cause, [name], {
     severity: severityOf(cause, queue),
@@ -100,9 +101,11 @@ function computed(
   return diagnosis(isSlow ? 'handler-slow' : 'too-few-workers', [name], {
     severity,
     sentence:
-      outPerSecond === undefined
-        ? `Queue ${name}: its events wait longer than they should; how much its workers handle is not known yet.`
-        : `Queue ${name}: ${pace}${workersOf(queue)} ${rateText(outPerSecond)}/s, ${rateText(inPerSecond)}/s arrive${holds}.`,
+      secondsBehind === undefined
+        ? `Queue ${name}: how long its events have waited is not known.`
+        : outPerSecond === undefined
+          ? `Queue ${name}: its oldest event has waited for ${sentenceAge(secondsBehind)} to be handled; how much its workers handle is not known yet.`
+          : `Queue ${name}: ${pace}${workersOf(queue)} ${rateText(outPerSecond)}/s, ${rateText(inPerSecond)}/s arrive${holds}.`,
     evidence,
     ...(needed !== undefined && { command: `tributary scale ${name} ${needed}` }),
   });

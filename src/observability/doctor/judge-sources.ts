@@ -118,7 +118,7 @@ function evidenceOf(cause: Cause, sources: readonly SourceLag[]): string[] {
 }
 
 /** `Source s1:orders`, `3 sources of shard s1`, `1,280 sources of 256 shards` */
-export function subjectOf(sources: readonly Pick<SourceLag, 'shard' | 'queue'>[]): string {
+function subjectOf(sources: readonly Pick<SourceLag, 'shard' | 'queue'>[]): string {
   const [first] = sources;
   if (sources.length === 1) return `Source ${first?.shard}:${first?.queue}`;
   const shards = new Set(sources.map(({ shard }) => shard)).size;

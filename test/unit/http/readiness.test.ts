@@ -1,6 +1,7 @@
 // Whether a host is ready, from a report of lag: what it is responsible for, and that what is not known is not well.
 import { describe, expect, test } from 'vitest';
 import { type Duties, reasonsOf } from '../../../src/http/health/readiness.ts';
+import { CAUSES } from '../../../src/observability/doctor/causes.ts';
 import type { CentralLag, LagReport, SourceLag } from '../../../src/observability/lag/report.ts';
 
 const config = givenShards();
@@ -13,6 +14,7 @@ function givenShards() {
       { name: 's2', moverHost: 'beta' },
       { name: 's3', moverHost: 'any' },
     ],
+    queues: [{ name: 'orders' }],
   } as unknown as Parameters<typeof reasonsOf>[2];
 }
 
@@ -62,18 +64,24 @@ describe('http/readiness', () => {
   });
 
   test.each([
-    ['halted', 'Source s1:orders is halted: why.'],
-    ['unreachable', 'Shard s1 refuses connections.'],
-    ['unassigned', 'No mover moves shard s1: start one.'],
-  ] as const)('one that is %s is a reason, in the words of lag', (state, reason) => {
-    expect(reasons([source('s1', { state, reason })])).toEqual([
-      { of: 'source', names: ['s1:orders'], count: 1, state, sentence: reason },
+    ['halted', 'halted', 'Source s1:orders is halted: why.'],
+    ['unreachable', 'shard-away', 'Shard s1 refuses connections.'],
+    ['unassigned', 'not-in-file', 'Source s1:orders is not in the file.'],
+  ] as const)('one that is %s is a reason, with its cause and its remedy', (state, cause, reason) => {
+    expect(reasons([source('s1', { state, reason, why: { cause } })])).toEqual([
+      {
+        ...{ of: 'source', names: ['s1:orders'], count: 1, state, sentence: reason, cause },
+        ...{
+          evidence: ['3 events wait', 'the oldest for 0 s', 'mover on alpha'],
+          remedy: CAUSES[cause].remedy,
+        },
+      },
     ]);
   });
 
   test('figures that are old, or are not there, are no good news', () => {
     expect(sentences([source('s1', { ageSeconds: 11 })])).toEqual([
-      'Source s1:orders: how far behind it is, was last seen 11 s ago.',
+      'How far source s1:orders is behind is not known.',
     ]);
     for (const missing of ['ageSeconds', 'secondsBehind', 'eventsBehind'] as const)
       expect([missing, reasons([source('s1', { [missing]: undefined })]).length]).toEqual([missing, 1]);
@@ -82,10 +90,10 @@ describe('http/readiness', () => {
 
   test('what waits for more than a minute is late', () => {
     expect(sentences([source('s1', { secondsBehind: 61 })])).toEqual([
-      'Source s1:orders: its oldest event has waited for 1 m 1 s to be moved.',
+      'Source s1:orders is moved and late: the oldest event has waited for 1 m 1 s.',
     ]);
     expect(sentences([], { central: [queue({ secondsBehind: 61 })] })).toEqual([
-      'Queue orders: its oldest event has waited for 1 m 1 s to be handled.',
+      'Queue orders: its oldest event has waited for 1 m 1 s to be handled; how much its workers handle is not known yet.',
     ]);
     expect(sentences([], { central: [queue({ secondsBehind: undefined })] })).toEqual([
       'Queue orders: how long its events have waited is not known.',
@@ -93,10 +101,11 @@ describe('http/readiness', () => {
   });
 
   test('one that was paused on purpose is a reason only once it is behind', () => {
-    const paused = { state: 'paused', reason: 'Paused.' } as const;
+    const paused = { state: 'paused', reason: 'Paused.', why: { cause: 'paused' } } as const;
+    const sentence = 'Source s1:orders is paused.';
     expect(reasons([source('s1', paused)])).toEqual([]);
-    expect(sentences([source('s1', { ...paused, secondsBehind: 61 })])).toEqual(['Paused.']);
-    expect(sentences([source('s1', { ...paused, secondsBehind: undefined })])).toEqual(['Paused.']);
+    expect(sentences([source('s1', { ...paused, secondsBehind: 61 })])).toEqual([sentence]);
+    expect(sentences([source('s1', { ...paused, secondsBehind: undefined })])).toEqual([sentence]);
   });
 
   test('a host answers for its own shards, for those it has adopted, and for those of any host that nobody moves', () => {
@@ -110,9 +119,14 @@ describe('http/readiness', () => {
   });
 
   test('a host of workers answers for the queues that it works on', () => {
-    const stuck = queue({ isStuck: true, reason: 'No worker runs for queue orders.' });
-    expect(reasons([], { central: [stuck] })).toEqual([
-      { of: 'queue', names: ['orders'], count: 1, sentence: 'No worker runs for queue orders.' },
+    const stuck = queue({
+      ...{ isStuck: true, cause: 'no-worker', reason: 'No worker runs for queue orders.' },
+    });
+    expect(reasons([], { central: [stuck] })).toMatchObject([
+      {
+        ...{ of: 'queue', names: ['orders'], count: 1, sentence: 'No worker runs for queue orders.' },
+        ...{ cause: 'no-worker', command: 'tributary work' },
+      },
     ]);
     expect(reasons([], { central: [stuck], duties: { ...alpha, queues: [] } })).toEqual([]);
     const failing = queue({
@@ -129,5 +143,6 @@ describe('http/readiness', () => {
     const [only, ...others] = reasons(all);
     expect(others).toEqual([]);
     expect([only?.count, only?.names.length]).toEqual([40, 20]);
+    expect(only?.sentence).toBe('40 sources of shard s1: The server of s1 is gone.');
   });
 });
