@@ -321,6 +321,8 @@ describe('observability/lag/reader', () => {
     for (const key of [
       'state',
       'reason',
+      'cause',
+      'paused_by',
       'state_seconds',
       'mover',
       'events_behind',
@@ -343,6 +345,7 @@ describe('observability/lag/reader', () => {
         dead: 0,
         exact: true,
         reason: 'No worker runs for queue orders: start `tributary work` or `tributary start`.',
+        cause: 'no-worker',
         recent: { tried: 0, failed: 0, error: null },
         batches: [],
       },
