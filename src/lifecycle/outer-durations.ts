@@ -26,6 +26,8 @@ export const COMMAND_DURATIONS = {
 export const DOCTOR_DURATIONS = {
   /** Of a queue that gets more than is handled, events that wait longer are worth a word. */
   growingSeconds: 30,
+  /** A handler whose events take longer is slow, however many workers there are. */
+  slowEventSeconds: 1,
 } as const;
 
 export const HTTP_DURATIONS = {

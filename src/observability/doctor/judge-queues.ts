@@ -95,7 +95,7 @@ function computed(
       evidence,
     });
   const needed = workersNeeded(queue);
-  const isSlow = secondsAnEvent(queue) > SLOW_SECONDS;
+  const isSlow = secondsAnEvent(queue) > TIMING.doctor.slowEventSeconds;
   const holds = needed === undefined ? '' : `; ${needed} hold this rate`;
   const pace = isSlow ? `its handler takes about ${sentenceAge(secondsAnEvent(queue))} an event, ` : '';
   return diagnosis(isSlow ? 'handler-slow' : 'too-few-workers', [name], {
@@ -115,8 +115,6 @@ function computed(
 const STEADY = 1.05;
 /** Of a rate limit: grants are not spent to the last. */
 const NEARLY = 0.85;
-/** A handler whose events take longer is slow, however many workers there are. */
-const SLOW_SECONDS = 1;
 
 /** Seconds of a worker for an event, as far as the rates show; those of a batch at hand where they show none. */
 function secondsAnEvent({ outPerSecond = 0, workersRunning, batches }: CentralLag): number {
