@@ -84,6 +84,8 @@ export interface Queue {
   readonly create: boolean;
   readonly origin: OriginColumn;
   readonly onPoison: 'dead' | 'halt';
+  /** What is never shown of its events; absent: everything is. */
+  readonly redact?: readonly RedactPath[];
   /** How long the shards' watermarks stay behind the position, in ms. */
   readonly keepMs: number;
   /** How long dead events of the queue are kept, in ms; absent: until they are discarded. */
@@ -103,6 +105,12 @@ export interface Queue {
   readonly weight?: number;
   /** When a worker's process is replaced by a new one, between two batches. */
   readonly recycle: Recycle;
+}
+
+/** A column of an event, or a value in it: names of JSON objects, `*` for any name; lists are passed through. */
+export interface RedactPath {
+  readonly column: 'data' | 'extra1' | 'extra2' | 'extra3' | 'extra4';
+  readonly keys: readonly string[];
 }
 
 export interface Recycle {

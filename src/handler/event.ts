@@ -100,9 +100,12 @@ export class BatchEvent implements Event {
       return JSON.parse(data);
     } catch (error) {
       throw new TributaryError(
-        `The data of event ${this.id} in queue ${this.#source.queue} (origin ${this.origin}) is no JSON: ${(error as Error).message}.`,
+        `The data of event ${this.id} in queue ${this.#source.queue} (origin ${this.origin}) is no JSON: ${withoutData((error as Error).message)}.`,
         { code: 'no-json', kind: 'halting', cause: error },
       );
     }
   }
 }
+
+/** What JSON.parse says, without the data that it quotes: errors are logged and kept, and data may be secret. */
+const withoutData = (message: string): string => message.replace(/, (\.\.\.)?"[\s\S]*$/, '');

@@ -11,6 +11,7 @@ import {
   sumDead,
 } from '../../central/dead.ts';
 import type { Config } from '../../config/config.ts';
+import { redact } from '../../config/redaction.ts';
 import { plainLines } from '../../lifecycle/plain.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT, Exit } from '../exit.ts';
@@ -126,7 +127,10 @@ async function sums(
 
 async function show(context: CliContext, text: string, { json: asJson }: { json?: true }): Promise<void> {
   const id = wholeNumber(text, 'The id');
-  const event = await withCentral(context, (central) => readDead(central, id));
+  const event = await withCentral(context, async (central, config) => {
+    const found = await readDead(central, id);
+    return found === undefined ? undefined : redact(config, found.queue, found);
+  });
   if (event === undefined)
     throw new Exit(
       EXIT.failed,

@@ -6,10 +6,23 @@ import type { Section } from '../section.ts';
 import { either, type Value } from '../value.ts';
 import { compact } from './database.ts';
 import { whyUnfit } from './expression.ts';
+import { readRedact } from './redact.ts';
 
 const KEYS = [
   ...['workers', 'handler', 'from', 'where', 'columns', 'start', 'create', 'origin', 'on_poison'],
-  ...['keep', 'dead', 'backlog', 'waiting', 'adopt', 'timeout', 'retry', 'rate', 'weight', 'recycle'],
+  ...[
+    'keep',
+    'dead',
+    'backlog',
+    'waiting',
+    'adopt',
+    'timeout',
+    'retry',
+    'rate',
+    'weight',
+    'recycle',
+    'redact',
+  ],
 ];
 const COLUMNS = ['type', 'data', 'extra1', 'extra2', 'extra3', 'extra4'] as const;
 const ORIGINS: readonly OriginColumn[] = ['extra1', 'extra2', 'extra3', 'extra4', 'none'];
@@ -57,6 +70,7 @@ function readQueue({ name, entry, section }: Given, { keepMs, feeds }: Others): 
     create: section.get('create')?.yesOrNo() ?? false,
     origin,
     onPoison: section.get('on_poison')?.oneOf(['dead', 'halt']) ?? ('dead' as const),
+    redact: readRedact(section.get('redact'), origin),
     keepMs: section.get('keep')?.duration() ?? keepMs,
     deadMs: positive(section.get('dead')),
     backlogBytes: readBacklog(section.get('backlog')),

@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from 'node:fs';
 import { Readable } from 'node:stream';
 import { describe, expect, test } from 'vitest';
 import { CentralLink } from '../../../src/central/central-link.ts';
@@ -87,6 +88,25 @@ describe('dead retry', () => {
     const shown = await tributary('dead', 'show', '1', '--json');
     expect(JSON.parse(shown.stdout)).toMatchObject({ data, error: 'boom\u001b]52;c;aGk=\u0007' });
     expect(shown.stdout).not.toMatch(/[^\n\P{Cc}]/u);
+  });
+
+  test('what the file redacts is not shown, in JSON neither', async () => {
+    const { central, file, tributary } = await givenDead(2);
+    writeFileSync(
+      file,
+      readFileSync(file, 'utf8').replace('orders: {', 'orders: { redact: [data.card.number, extra1],'),
+    );
+    await central.query('update tributary.dead_event set ev_data = $1 where id = 1', [
+      '{"card": {"number": "4111", "name": "Ann"}}',
+    ]);
+    await central.query(
+      "update tributary.dead_event set ev_data = null, kind = 'poison', raw = 'data 4111', raw_length = 9 where id = 2",
+    );
+    const { stdout } = await tributary('dead', 'show', '1');
+    expect(stdout).toContain('data:         {"card": {"number": "[redacted]", "name": "Ann"}}');
+    expect(stdout).toContain('extra1:       [redacted]');
+    const shown = await tributary('dead', 'show', '2', '--json');
+    expect(JSON.parse(shown.stdout)).toMatchObject({ data: null, raw: '[redacted]', extra4: 's1:orders:2' });
   });
 
   test('an empty text means no dead event, least of all every one', async () => {

@@ -56,6 +56,18 @@ describe('handler/event', () => {
     },
   );
 
+  test('the error about data that is no JSON does not quote it', () => {
+    for (const data of [
+      'secret',
+      '{"a": secret}',
+      `{"a": "${'x'.repeat(90)}", secret}`,
+      '["\u0001secret"]',
+    ]) {
+      expect(() => event({ 5: data }).json()).toThrow(/is no JSON: [A-Z].*[^,]\.$/);
+      expect(() => event({ 5: data }).json()).not.toThrow(/secret/);
+    }
+  });
+
   test('the origin is read from its column', () => {
     const { origin } = event();
     expect({ ...origin }).toEqual({ shard: 's1', queue: 'orders', id: 42 });
