@@ -1,22 +1,56 @@
 // The dashboard: what the server says, shown in the browser.
+import { effect } from '@preact/signals';
 import { render } from 'preact';
-import { layout, link, state } from './live/store.ts';
-import { follow } from './live/stream.ts';
+import { followAddress, layout, route, staleness, state } from './live/store.ts';
+import { followServer } from './live/stream.ts';
+import type { Route } from './url/route.ts';
+import { DeadEvents } from './views/dead.tsx';
+import { Header, StaleNotice } from './views/header.tsx';
+import { OperatorsLog } from './views/log.tsx';
+import { Members } from './views/members.tsx';
+import { Overview } from './views/overview.tsx';
+import { QueuePage } from './views/queue.tsx';
+import { SourcePage } from './views/source.tsx';
 
-function App() {
+function Page() {
+  const { page, names } = route.value;
   return (
-    <main>
-      <h1>{state.value?.headline ?? 'Waiting for the server.'}</h1>
-      <p>
-        {layout.value?.name} {link}
-      </p>
-    </main>
+    <>
+      <Header />
+      <StaleNotice />
+      <main id="main" tabIndex={-1} class={staleness.value === undefined ? '' : 'stale'}>
+        <View key={[page, ...names].join('/')} route={route.value} />
+      </main>
+    </>
   );
+}
+
+function View({ route: { page, names } }: { readonly route: Route }) {
+  const [first = '', second = ''] = names;
+  switch (page) {
+    case 'source':
+      return <SourcePage shard={first} queue={second} />;
+    case 'queue':
+      return <QueuePage name={first} />;
+    case 'dead':
+      return <DeadEvents />;
+    case 'members':
+      return <Members />;
+    case 'log':
+      return <OperatorsLog />;
+    default:
+      return <Overview />;
+  }
 }
 
 const root = document.getElementById('page');
 if (root !== null) {
   root.textContent = '';
-  render(<App />, root);
+  render(<Page />, root);
 }
-follow();
+effect(() => {
+  const needs = state.value?.diagnoses.length ?? 0;
+  document.title = `${needs > 0 ? `(${needs}) ` : ''}${layout.value?.name ?? ''} · Tributary`;
+});
+followAddress();
+followServer();

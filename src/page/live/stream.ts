@@ -1,17 +1,18 @@
 // Follows the server's events while the page is seen, and comes back by itself when the connection is lost.
 //
 // Invariant: there is at most one connection, and none while the tab is hidden.
+import { batch } from '@preact/signals';
 import type { DashboardState, Layout } from '../../http/dashboard/state.ts';
 import { layout, link, state } from './store.ts';
 
 /** The server sends once a second. */
 const SILENT_MS = 5_000;
-const RETRY_MS = 1_000;
+const AGAIN_MS = 1_000;
 
 let source: EventSource | undefined;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
-export function follow(): void {
+export function followServer(): void {
   document.addEventListener('visibilitychange', () => (document.hidden ? close() : open()));
   if (!document.hidden) open();
 }
@@ -19,17 +20,20 @@ export function follow(): void {
 function open(): void {
   close();
   source = new EventSource('api/stream');
-  expect();
+  awaitNext();
   source.addEventListener('layout', ({ data }) => {
     layout.value = JSON.parse(data) as Layout;
+    awaitNext();
   });
   source.addEventListener('state', ({ data }) => {
-    performance.mark('state');
-    state.value = JSON.parse(data) as DashboardState;
-    link.value = 'live';
-    performance.measure('update', 'state');
-    performance.clearMarks('state');
-    expect();
+    const began = performance.now();
+    batch(() => {
+      state.value = JSON.parse(data) as DashboardState;
+      link.value = 'live';
+    });
+    awaitNext();
+    // Until all that this state changes was rendered, for those who look at how long that takes.
+    queueMicrotask(() => performance.measure('tributary:update', { start: began }));
   });
   source.addEventListener('error', lose);
 }
@@ -41,7 +45,7 @@ function close(): void {
 }
 
 /** Another event within the time, or a new connection. */
-function expect(): void {
+function awaitNext(): void {
   clearTimeout(timer);
   timer = setTimeout(lose, SILENT_MS);
 }
@@ -49,13 +53,13 @@ function expect(): void {
 function lose(): void {
   close();
   link.value = 'lost';
-  timer = setTimeout(() => void again(), RETRY_MS);
+  timer = setTimeout(() => void again(), AGAIN_MS);
 }
 
-/** Where the server wants a token now, the browser has to show it first: an event source does not say so. */
+/** Where the server asks for a token now, it has to be shown first: an event source does not say so. */
 async function again(): Promise<void> {
   const answer = await fetch('api/log', { headers: { accept: 'application/json' } }).catch(() => undefined);
   if (document.hidden) return;
-  if (answer?.status === 401) return location.assign('login');
-  open();
+  if (answer?.status === 401) location.assign('login');
+  else open();
 }

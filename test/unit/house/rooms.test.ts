@@ -18,7 +18,7 @@ const SUB_ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'src/central': [['commit']],
   'src/observability': [['lag'], ['doctor'], ['metrics']],
   'src/http': [['server'], ['health'], ['dashboard']],
-  'src/page': [['live']],
+  'src/page': [['words', 'url'], ['live'], ['parts', 'maps', 'charts'], ['views']],
   'src/cli': [['terminal', 'manual'], ['demo'], ['commands']],
 };
 const MAX_FILES = 16;

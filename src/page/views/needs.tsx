@@ -1,0 +1,92 @@
+// What needs you: causes, the worst first, each with its evidence, its remedy and the command to copy.
+import { useState } from 'preact/hooks';
+import type { DashboardState } from '../../http/dashboard/state.ts';
+import { layout } from '../live/store.ts';
+import { Command } from '../parts/copy.tsx';
+import { hashOf } from '../url/route.ts';
+
+type Need = DashboardState['diagnoses'][number];
+
+const FIRST = 4;
+const FIRST_NAMES = 5;
+
+export function Needs({ needs }: { readonly needs: readonly Need[] }) {
+  const [isWhole, setWhole] = useState(false);
+  const shown = isWhole ? needs : needs.slice(0, FIRST);
+  if (needs.length === 0) return null;
+  return (
+    <section aria-labelledby="needs" class="needs">
+      <h2 id="needs" class="unseen">
+        What needs you
+      </h2>
+      <ol>
+        {shown.map((need) => (
+          <li key={keyOf(need)}>
+            <OneNeed need={need} />
+          </li>
+        ))}
+      </ol>
+      {needs.length > FIRST && (
+        <button type="button" class="quiet" aria-expanded={isWhole} onClick={() => setWhole(!isWhole)}>
+          {isWhole ? 'Show fewer' : `Show ${needs.length - FIRST} more`}
+        </button>
+      )}
+    </section>
+  );
+}
+
+const keyOf = ({ cause, of, names }: Need): string => `${cause} ${of} ${names[0] ?? ''}`;
+
+function OneNeed({ need }: { readonly need: Need }) {
+  return (
+    <article class={`need ${need.severity}`}>
+      <div class="what">
+        <p class="cause">
+          <i aria-hidden="true" />
+          <span class="unseen">{need.severity === 'broken' ? 'Broken: ' : 'A risk: '}</span>
+          {need.sentence}
+        </p>
+        {need.evidence.length > 0 && (
+          <p class="evidence">
+            {need.evidence.map((fact) => (
+              <span key={fact}>{fact}</span>
+            ))}
+          </p>
+        )}
+        <Names need={need} />
+      </div>
+      <div class="do">
+        <p>{need.remedy}</p>
+        {need.command !== undefined && <Command text={need.command} />}
+      </div>
+    </article>
+  );
+}
+
+function Names({ need: { of, names } }: { readonly need: Need }) {
+  const [isWhole, setWhole] = useState(false);
+  if (of === 'central' || of === 'host' || names.length === 0) return null;
+  const shown = isWhole ? names : names.slice(0, FIRST_NAMES);
+  return (
+    <p class="names">
+      {shown.map((name) => (
+        <a key={name} href={addressOf(of, name)}>
+          {name}
+        </a>
+      ))}
+      {names.length > FIRST_NAMES && (
+        <button type="button" class="quiet" aria-expanded={isWhole} onClick={() => setWhole(!isWhole)}>
+          {isWhole ? 'fewer' : `and ${names.length - FIRST_NAMES} more`}
+        </button>
+      )}
+    </p>
+  );
+}
+
+function addressOf(of: Need['of'], name: string): string {
+  if (of === 'queue') return hashOf({ page: 'queue', names: [name] });
+  const colon = name.indexOf(':');
+  if (of === 'source' && colon > 0)
+    return hashOf({ page: 'source', names: [name.slice(0, colon), name.slice(colon + 1)] });
+  return hashOf({ page: 'source', names: [name, layout.value?.queues[0]?.from[0] ?? ''] });
+}

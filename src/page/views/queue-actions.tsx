@@ -1,0 +1,88 @@
+// Scales a central queue, pauses and resumes its sources, replaces its workers.
+import { useState } from 'preact/hooks';
+import type { DashboardState, Layout } from '../../http/dashboard/state.ts';
+import { Ask, Outcome, useAction } from '../parts/action.tsx';
+
+interface QueueActionsProps {
+  readonly queue: Layout['queues'][number];
+  readonly now: DashboardState['queues'][number] | undefined;
+}
+
+export function QueueActions({ queue: { name, isWorked }, now }: QueueActionsProps) {
+  const course = useAction();
+  const run = (path: string, body: object, done: string) => void course.run(path, body, done);
+  return (
+    <div class="actions">
+      {isWorked && <Scale name={name} wanted={now?.workersWanted ?? 0} onScale={run} />}
+      {isWorked && (
+        <Ask
+          label="Replace workers"
+          title={`Replace the workers of ${name}?`}
+          sure="Replace one after the other"
+          onSure={() =>
+            run('api/reload-workers', { queue: name }, 'Workers are being replaced, one after the other.')
+          }
+        >
+          <p>Each finishes what it has begun. New ones load the handler again.</p>
+        </Ask>
+      )}
+      <Ask
+        label="Pause"
+        title={`Pause all sources of ${name}?`}
+        field={{ name: 'Reason, for all who see it', hint: 'mail server moves' }}
+        sure="Pause"
+        onSure={(reason) => run('api/pause', { queue: name, reason }, `Sources of ${name} are paused.`)}
+      >
+        <p>Nothing more is moved from the shards into {name}. What waits on central is still handled.</p>
+      </Ask>
+      <button
+        type="button"
+        disabled={course.isUnderWay}
+        onClick={() => run('api/resume', { queue: name }, `Sources of ${name} go on.`)}
+      >
+        Resume
+      </button>
+      <Outcome course={course} />
+    </div>
+  );
+}
+
+function Scale(props: {
+  readonly name: string;
+  readonly wanted: number;
+  onScale(path: string, body: object, done: string): void;
+}) {
+  const { name, wanted } = props;
+  const [chosen, setChosen] = useState<number | undefined>(undefined);
+  const workers = chosen ?? wanted;
+  const submit = (event: Event) => {
+    event.preventDefault();
+    props.onScale('api/scale', { queue: name, workers }, `${name} gets ${workers} workers.`);
+    setChosen(undefined);
+  };
+  const step = (by: number) => setChosen(Math.max(0, workers + by));
+  return (
+    <form class="stepper" onSubmit={submit}>
+      <label for="workers-wanted">Workers</label>
+      <button type="button" aria-label="One worker less" disabled={workers === 0} onClick={() => step(-1)}>
+        −
+      </button>
+      <input
+        id="workers-wanted"
+        type="number"
+        min="0"
+        max="1000"
+        value={workers}
+        onInput={({ currentTarget: { valueAsNumber } }) =>
+          setChosen(Number.isNaN(valueAsNumber) ? undefined : valueAsNumber)
+        }
+      />
+      <button type="button" aria-label="One worker more" onClick={() => step(1)}>
+        +
+      </button>
+      <button type="submit" class="main" disabled={workers === wanted}>
+        Scale
+      </button>
+    </form>
+  );
+}

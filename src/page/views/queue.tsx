@@ -1,0 +1,183 @@
+// One central queue: its figures, its hour or its day, its map, its workers; and scaling it.
+import type { DashboardState, QueueDetail, QueueHistory } from '../../http/dashboard/state.ts';
+import { SPANS, type Span } from '../charts/sparkline.tsx';
+import { TimeChart } from '../charts/time-chart.tsx';
+import { useReading } from '../live/reading.ts';
+import { layout, route, setOptions, state } from '../live/store.ts';
+import { HeatMap, MapInWords } from '../maps/heat-map.tsx';
+import { Inspector } from '../maps/inspector.tsx';
+import { Legend } from '../maps/legend.tsx';
+import { Empty, Figure, Titled, Unread } from '../parts/shown.tsx';
+import { hashOf } from '../url/route.ts';
+import { shortCount, shortRate } from '../words/numbers.ts';
+import { shortSeconds, shownTime } from '../words/times.ts';
+import { QueueActions } from './queue-actions.tsx';
+import { drainedWords } from './queue-table.tsx';
+import { WorkerTable } from './worker-table.tsx';
+
+type Queue = DashboardState['queues'][number];
+
+const CHARTS_EVERY_MS: Readonly<Record<Span, number>> = { '1h': 10_000, '24h': 60_000 };
+const WORKERS_EVERY_MS = 2_000;
+
+export function QueuePage({ name }: { readonly name: string }) {
+  const known = layout.value?.queues.find((queue) => queue.name === name);
+  const now = state.value?.queues.find((queue) => queue.name === name);
+  if (layout.value === undefined) return <Empty>No figures yet.</Empty>;
+  if (known === undefined)
+    return (
+      <Empty>
+        No central queue is called {name}. <a href={hashOf({ page: 'overview' })}>All queues</a>
+      </Empty>
+    );
+  const from = known.from.join(', ');
+  return (
+    <>
+      <div class="page-head">
+        <p class="crumb">Central queue</p>
+        <h1>{name}</h1>
+        {from !== name && <p class="note">gathers {from}</p>}
+        {layout.value.actions && <QueueActions queue={known} now={now} />}
+      </div>
+      {now?.reason && <p class="reason wide">{now.reason}</p>}
+      {now !== undefined && <Figures now={now} />}
+      <Charts name={name} />
+      {known.isWorked && <WorkersSection name={name} />}
+      <Titled id="map" title="Sources" note={<MapInWords queue={name} />}>
+        <div class="map-card single">
+          <HeatMap queue={name} hosts={layout.value.hosts} />
+        </div>
+        <Legend />
+        <Inspector />
+      </Titled>
+    </>
+  );
+}
+
+function Figures({ now }: { readonly now: Queue }) {
+  const isShort = now.workersWanted !== null && now.workersUp < now.workersWanted;
+  return (
+    <dl class="figures">
+      <Figure name="In">{shortRate(now.inRate)}</Figure>
+      <Figure name="Out">{shortRate(now.outRate)}</Figure>
+      <Figure name="Waiting">{shortCount(now.waiting)}</Figure>
+      <Figure name="Oldest">{shortSeconds(now.age)}</Figure>
+      <Figure name="Drained in">{drainedWords(now)}</Figure>
+      <Figure name="Workers" note={workersNote(now)} tone={isShort ? 'broken' : undefined}>
+        {now.workersWanted === null ? '–' : now.workersUp}
+      </Figure>
+      <Figure name="Retrying">{shortCount(now.retrying)}</Figure>
+      <Figure name="Dead" tone={now.dead > 0 ? 'broken' : undefined}>
+        {now.dead === 0 ? (
+          0
+        ) : (
+          <a href={hashOf({ page: 'dead', options: { queue: now.name } })}>{shortCount(now.dead)}</a>
+        )}
+      </Figure>
+    </dl>
+  );
+}
+
+function workersNote({ workersWanted: wanted, workersBusy: busy }: Queue): string {
+  if (wanted === null) return 'forward only';
+  if (wanted === 0) return 'parked';
+  return `of ${wanted}${busy === null ? '' : `, ${busy} busy`}`;
+}
+
+function Charts({ name }: { readonly name: string }) {
+  const span: Span = route.value.options.span === '24h' ? '24h' : '1h';
+  const path = `api/history?${new URLSearchParams({ queue: name, span })}`;
+  const { value, error } = useReading<QueueHistory>(path, CHARTS_EVERY_MS[span]);
+  return (
+    <Titled id="history" title="Over time" side={<SpanSwitch span={span} />}>
+      {value === undefined ? (
+        <Unread error={error} what="the history" />
+      ) : (
+        <Lines history={value} span={span} />
+      )}
+    </Titled>
+  );
+}
+
+function SpanSwitch({ span }: { readonly span: Span }) {
+  return (
+    <fieldset class="switch">
+      <legend class="unseen">Span of the charts</legend>
+      {(Object.keys(SPANS) as Span[]).map((one) => (
+        <label key={one} class={one === span ? 'on' : ''}>
+          <input
+            type="radio"
+            class="unseen"
+            name="span"
+            checked={one === span}
+            onChange={() => setOptions({ span: one === '1h' ? '' : one })}
+          />
+          {SPANS[one].name}
+        </label>
+      ))}
+    </fieldset>
+  );
+}
+
+function Lines({ history, span }: { readonly history: QueueHistory; readonly span: Span }) {
+  const { at, inRate, outRate, waiting, age, marks } = history;
+  if (at.length < 2) return <Empty>Nothing has been measured yet: a figure is kept every ten seconds.</Empty>;
+  const to = at.at(-1) ?? 0;
+  const common = { at, from: to - SPANS[span].seconds, to, marks };
+  return (
+    <>
+      <div class="charts">
+        <TimeChart
+          {...common}
+          title="Events"
+          lines={[
+            { name: 'in', values: inRate },
+            { name: 'out', values: outRate, isMain: true },
+          ]}
+          show={shortRate}
+        />
+        <TimeChart
+          {...common}
+          title="Waiting"
+          lines={[{ name: 'waiting', values: waiting, isMain: true }]}
+          show={shortCount}
+        />
+        <TimeChart
+          {...common}
+          title="Age of the oldest"
+          lines={[{ name: 'age', values: age, isMain: true }]}
+          show={shortSeconds}
+        />
+      </div>
+      <Marks marks={marks.filter((mark) => mark.at >= common.from)} />
+    </>
+  );
+}
+
+function Marks({ marks }: { readonly marks: QueueHistory['marks'] }) {
+  if (marks.length === 0) return null;
+  const now = state.value?.at ?? '';
+  return (
+    <ol class="marks" aria-label="What happened">
+      {marks.toReversed().map(({ at, kind, text }) => (
+        <li key={`${at} ${text}`} class={kind}>
+          <time>{shownTime(new Date(at * 1_000).toISOString(), now)}</time> {text}
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+function WorkersSection({ name }: { readonly name: string }) {
+  const path = `api/queue?${new URLSearchParams({ name })}`;
+  const { value, error } = useReading<QueueDetail>(path, WORKERS_EVERY_MS);
+  return (
+    <Titled id="workers" title="Workers">
+      {value === undefined ? (
+        <Unread error={error} what="the workers" />
+      ) : (
+        <WorkerTable workers={value.workers} />
+      )}
+    </Titled>
+  );
+}

@@ -1,0 +1,175 @@
+// One source: its state, its figures, how its position went on, who held it; and pausing it.
+import type { DashboardState, SourceDetail } from '../../http/dashboard/state.ts';
+import { useReading } from '../live/reading.ts';
+import { layout, state } from '../live/store.ts';
+import { Ask, Outcome, useAction } from '../parts/action.tsx';
+import { Command } from '../parts/copy.tsx';
+import { Empty, Figure, ProblemLine, StateBadge, Titled } from '../parts/shown.tsx';
+import { Table } from '../parts/table.tsx';
+import { hashOf } from '../url/route.ts';
+import { shortCount, UNKNOWN, wholeCount } from '../words/numbers.ts';
+import { secondsBetween, shortLatency, shortSeconds, shownTime } from '../words/times.ts';
+
+const EVERY_MS = 2_000;
+
+export function SourcePage({ shard, queue }: { readonly shard: string; readonly queue: string }) {
+  const path = `api/source?${new URLSearchParams({ shard, queue })}`;
+  const { value, error, again } = useReading<SourceDetail>(path, EVERY_MS);
+  return (
+    <>
+      <div class="page-head">
+        <p class="crumb">Source</p>
+        <h1>
+          {shard}:{queue}
+        </h1>
+        {value !== undefined && <StateBadge state={value.state} />}
+        {value !== undefined && layout.value?.actions && <SourceActions source={value} after={again} />}
+      </div>
+      <Siblings shard={shard} queue={queue} />
+      {error !== undefined && <ProblemLine sentence={error} />}
+      {value === undefined ? (
+        error === undefined && <Empty>Asking for the source.</Empty>
+      ) : (
+        <Detail source={value} />
+      )}
+    </>
+  );
+}
+
+/** All sources of the shard, to go from one to the other. */
+function Siblings({ shard, queue }: { readonly shard: string; readonly queue: string }) {
+  return (
+    <nav class="tabs" aria-label={`Sources of ${shard}`}>
+      {layout.value?.queues
+        .flatMap(({ from }) => from)
+        .map((name) => (
+          <a
+            key={name}
+            href={hashOf({ page: 'source', names: [shard, name] })}
+            aria-current={name === queue ? 'page' : undefined}
+          >
+            {name}
+          </a>
+        ))}
+    </nav>
+  );
+}
+
+function Detail({ source }: { readonly source: SourceDetail }) {
+  const now = state.value?.at ?? new Date(0).toISOString();
+  return (
+    <>
+      {source.reason !== null && <p class="reason wide">{source.reason}</p>}
+      <Needed source={source} />
+      <dl class="figures">
+        <Figure name="Oldest not moved">{shortSeconds(source.age)}</Figure>
+        <Figure name="Not moved">{shortCount(source.unmoved)}</Figure>
+        <Figure name="Moved" note="since it was installed">
+          {shortCount(source.moved)}
+        </Figure>
+        <Figure name="Central queue">
+          <a href={hashOf({ page: 'queue', names: [source.centralQueue] })}>{source.centralQueue}</a>
+        </Figure>
+        <Figure name="Mover">{source.mover ?? UNKNOWN}</Figure>
+        <Figure name="Provider">{source.provider ?? UNKNOWN}</Figure>
+      </dl>
+      <Titled id="positions" title="Position" note="how far it was moved, the newest first">
+        <Positions source={source} now={now} />
+      </Titled>
+      <Titled id="holders" title="Who held the shard">
+        {source.holders.length === 0 ? (
+          <Empty>No mover has held it.</Empty>
+        ) : (
+          <ol class="marks">
+            {source.holders.map(({ host, since }) => (
+              <li key={`${host} ${since}`}>
+                <time dateTime={since}>{shownTime(since, now)}</time> {host}
+              </li>
+            ))}
+          </ol>
+        )}
+      </Titled>
+    </>
+  );
+}
+
+/** What of the things that need somebody concerns this source. */
+function Needed({ source: { shard, queue } }: { readonly source: SourceDetail }) {
+  const needs = (state.value?.diagnoses ?? []).filter((need) => concerns(need, shard, queue));
+  return (
+    <>
+      {needs.map(({ cause, sentence, remedy, command }) => (
+        <div key={cause} class="aside">
+          <p>{sentence}</p>
+          <p class="muted">{remedy}</p>
+          {command !== undefined && <Command text={command} />}
+        </div>
+      ))}
+    </>
+  );
+}
+
+const concerns = (
+  { of, names }: DashboardState['diagnoses'][number],
+  shard: string,
+  queue: string,
+): boolean =>
+  (of === 'source' && names.includes(`${shard}:${queue}`)) || (of === 'shard' && names.includes(shard));
+
+function Positions({ source: { positions }, now }: { readonly source: SourceDetail; readonly now: string }) {
+  if (positions.length === 0) return <Empty>It has not been moved yet.</Empty>;
+  const rows = positions.map((position, i) => ({ ...position, before: positions[i + 1] }));
+  return (
+    <Table
+      caption="Positions"
+      rows={rows}
+      keyOf={({ at, tick }) => `${at} ${tick}`}
+      columns={[
+        { name: 'Moved at', show: ({ at }) => <time dateTime={at}>{shownTime(at, now)}</time> },
+        { name: 'Up to tick', isNumber: true, show: ({ tick }) => wholeCount(tick) },
+        { name: 'Tick was made', isNumber: true, show: ({ tickAt }) => shownTime(tickAt, now) },
+        {
+          name: 'Behind its tick',
+          isNumber: true,
+          show: ({ at, tickAt }) => shortLatency(secondsBetween(tickAt, at)),
+        },
+        {
+          name: 'Events',
+          isNumber: true,
+          show: ({ moved, before }) => (before === undefined ? UNKNOWN : wholeCount(moved - before.moved)),
+        },
+      ]}
+    />
+  );
+}
+
+function SourceActions({ source, after }: { readonly source: SourceDetail; after(): void }) {
+  const course = useAction(after);
+  const { shard, queue, state: is } = source;
+  const name = `${shard}:${queue}`;
+  return (
+    <div class="actions">
+      {is === 'paused' ? (
+        <button
+          type="button"
+          class="main"
+          disabled={course.isUnderWay}
+          onClick={() => void course.run('api/resume', { shard, queue }, `${name} goes on.`)}
+        >
+          Resume
+        </button>
+      ) : (
+        <Ask
+          label="Pause"
+          title={`Pause ${name}?`}
+          field={{ name: 'Reason, for all who see it', hint: 'database is being moved' }}
+          sure="Pause"
+          onSure={(reason) => void course.run('api/pause', { shard, queue, reason }, `${name} is paused.`)}
+        >
+          <p>Nothing more is moved from it until somebody resumes it. Its events wait on the shard.</p>
+        </Ask>
+      )}
+      <Outcome course={course} />
+    </div>
+  );
+}
