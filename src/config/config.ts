@@ -148,6 +148,10 @@ export interface Config {
     readonly token?: string;
     /** In front of every path, without a slash at its end; absent: none. */
     readonly base?: string;
+    /** Whether the dashboard may change anything. */
+    readonly actions: boolean;
+    /** The header, in lower case, in which a trusted proxy names the user; absent: none is believed. */
+    readonly userHeader?: string;
   };
 }
 

@@ -1,15 +1,13 @@
 // Reads what central knows, as `lag` would show it, for any number of pages.
 //
-// Invariant: central is asked at most once at a time and not more than once a second, over at most two connections of its own.
+// Invariant: central is asked at most once at a time and not more than once a second.
 // A report is at most that old; where central does not answer in time, there is none.
-import { CentralPool } from '../central/central-pool.ts';
+import type { CentralPool } from '../central/central-pool.ts';
 import type { Config } from '../config/config.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
 import { TIMING } from '../lifecycle/timing.ts';
 import { LagReader } from '../observability/lag/reader.ts';
 import type { LagReport } from '../observability/lag/report.ts';
-
-const MOST_CONNECTIONS = 2;
 
 export class LagView {
   readonly #reader: LagReader;
@@ -18,11 +16,9 @@ export class LagView {
   #beganMs = Number.NEGATIVE_INFINITY;
   #isOver = true;
 
-  constructor(config: Config) {
-    this.#reader = new LagReader(
-      config,
-      new CentralPool(config, { purpose: 'http', most: MOST_CONNECTIONS }),
-    );
+  /** @param pool closed with the view. */
+  constructor(config: Config, pool: CentralPool) {
+    this.#reader = new LagReader(config, pool);
   }
 
   /** @throws TributaryError where central cannot be asked, or does not answer in time. */

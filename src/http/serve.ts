@@ -1,9 +1,16 @@
 // Serves the pages of a process until it is closed.
+import { CentralPool } from '../central/central-pool.ts';
 import type { HttpAddress } from '../config/config.ts';
+import { addDashboard } from './dashboard/routes.ts';
+import { StateStream } from './dashboard/stream.ts';
+import { DashboardView } from './dashboard/view.ts';
 import { pagesOf, type Shown } from './health/pages.ts';
 import { LagView } from './lag-view.ts';
 import { refusalOf } from './server/address.ts';
 import { HttpServer } from './server/server.ts';
+
+/** To central, for all that is served. */
+const MOST_CONNECTIONS = 2;
 
 export interface ServeOptions {
   readonly address: HttpAddress;
@@ -21,22 +28,28 @@ export async function serve({
   address,
   shown,
 }: ServeOptions): Promise<Serving | { readonly refusal: string }> {
-  const { token, base } = shown.config.http ?? {};
+  const { config } = shown;
+  const { token, base } = config.http ?? {};
   const refusal = refusalOf(address, token);
   if (refusal !== undefined) return { refusal };
-  const view = new LagView(shown.config);
-  const server = new HttpServer({ address, token, base, pages: pagesOf({ ...shown, view }) });
+  const pool = new CentralPool(config, { purpose: 'http', most: MOST_CONNECTIONS });
+  const view = new LagView(config, pool);
+  const dashboard = new DashboardView(config, { lag: view, pool });
+  const stream = new StateStream({ layout: dashboard.layout, state: () => dashboard.state() });
+  const server = new HttpServer({
+    ...{ address, token, base },
+    pages: pagesOf({ ...shown, view }),
+    more: (app) => addDashboard(app, { config, stream }),
+  });
+  const close = async () => {
+    await Promise.all([stream.close(), server.close()]);
+    await view.close();
+  };
   try {
     await server.listen();
   } catch (error) {
-    await Promise.all([server.close(), view.close()]);
+    await close();
     throw error;
   }
-  return {
-    url: server.url,
-    close: async () => {
-      await server.close();
-      await view.close();
-    },
-  };
+  return { url: server.url, close };
 }

@@ -48,6 +48,14 @@ export const HTTP_DURATIONS = {
   centralMs: 3_000,
   /** A connection without a query is closed after this. */
   poolIdleMs: 60_000,
+  /** The dashboard is given a new state this often. */
+  stateMs: 1_000,
+  /** A browser whose stream has ended comes again after this. */
+  comeAgainMs: 1_000,
+  /** A browser that gave the token need not give it again for this long. */
+  sessionMs: 43_200_000,
+  /** Wrong tokens are counted for this long. */
+  wrongTokensMs: 60_000,
   /** A forked mover reports its state this often … */
   sendEveryMs: 1_000,
   /** … a report is believed for this long … */

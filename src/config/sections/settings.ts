@@ -54,7 +54,7 @@ export function readMover(value: Value | undefined): Config['mover'] & { readonl
 }
 
 export function readHttp(value: Value | undefined): Config['http'] {
-  const section = value?.section(['listen', 'token', 'base']);
+  const section = value?.section(['listen', 'token', 'base', 'actions', 'user_header']);
   if (value === undefined || section === undefined || value.isEmpty) return undefined;
   const listen = section.require('listen', '`listen: 127.0.0.1:7717`');
   const tokenValue = section.get('token');
@@ -67,7 +67,16 @@ export function readHttp(value: Value | undefined): Config['http'] {
     );
   }
   const base = readBase(section.get('base'));
-  return address === undefined ? undefined : compact({ ...address, token, base });
+  const actions = section.get('actions')?.yesOrNo() ?? false;
+  const userHeader = readHeaderName(section.get('user_header'));
+  return address === undefined ? undefined : compact({ ...address, token, base, actions, userHeader });
+}
+
+function readHeaderName(value: Value | undefined): string | undefined {
+  const wanted = 'the name of a header such as `X-Forwarded-User`';
+  const text = value?.scalar(wanted);
+  if (text === undefined || /^[A-Za-z][A-Za-z0-9-]{0,63}$/.test(text.text)) return text?.text.toLowerCase();
+  return value?.problem(`${value.name} must be ${wanted}, not ${text.shown}.`);
 }
 
 export function readMetrics(value: Value | undefined): Config['metrics'] {

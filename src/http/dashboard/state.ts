@@ -23,8 +23,8 @@ export interface Layout {
 export type MapCell = readonly [state: LagState, age: number | null, seen: number | null];
 
 export interface DashboardState {
-  /** By central's clock, ISO 8601; of the last answer where central is silent. */
-  readonly at: string;
+  /** By central's clock, ISO 8601; of the last answer where central is silent, null where it has not answered yet. */
+  readonly at: string | null;
   /** A sentence where the figures are older than they should be. */
   readonly stale: string | null;
   readonly headline: string;

@@ -1,12 +1,14 @@
 // The server: Fastify with our limits, the token, and a page for each path. The pages are made elsewhere.
 //
-// Invariant: without the token a client learns nothing, not even which paths there are. No request is logged, and no internal
-// error is shown.
-import fastify, { type FastifyInstance } from 'fastify';
+// Invariant: without the token a client learns nothing, not even which paths there are; a browser that asks for the root is sent to
+// the form that takes the token. No request is logged, and no internal error is shown.
+import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { HttpAddress } from '../../config/config.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import { shownAddress } from './address.ts';
 import { limitConnections } from './connections.ts';
+import { COMMON_HEADERS } from './headers.ts';
+import { addLogin, LOGIN_PATH } from './login.ts';
 import { tokenCheck } from './token.ts';
 
 export interface Page {
@@ -24,9 +26,11 @@ export interface ServerOptions {
   readonly limits?: typeof TIMING.http.clients;
   /** By path, such as `/livez`. */
   readonly pages: Readonly<Record<string, () => Page | Promise<Page>>>;
+  /** Adds other paths, below the base. */
+  readonly more?: (app: FastifyInstance) => void;
 }
 
-/** No request needs a body. */
+/** A token, or a few names. */
 const MOST_BODY_BYTES = 1_024;
 const MOST_HEADER_BYTES = 8_192;
 /** While this many are left open, a new client is served all the same. */
@@ -60,7 +64,13 @@ export class HttpServer {
   }
 }
 
-function newApp({ token, base = '', limits = TIMING.http.clients, pages }: ServerOptions): FastifyInstance {
+function newApp({
+  token,
+  base = '',
+  limits = TIMING.http.clients,
+  pages,
+  more,
+}: ServerOptions): FastifyInstance {
   const { headersMs, requestMs, stuckMs, idleMs, lookEveryMs } = limits;
   const app = fastify({
     logger: false,
@@ -78,8 +88,10 @@ function newApp({ token, base = '', limits = TIMING.http.clients, pages }: Serve
   limitConnections(app.server, MOST_CONNECTIONS);
   const isAllowed = tokenCheck(token);
   app.addHook('onRequest', async (request, reply) => {
-    reply.headers({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
-    if (isAllowed(request.headers.authorization)) return;
+    reply.headers(COMMON_HEADERS);
+    const { url } = request.routeOptions;
+    if (isAllowed(request.headers) || url === base + LOGIN_PATH) return;
+    if (url === `${base}/` && isBrowser(request)) return reply.redirect(base + LOGIN_PATH, 303);
     reply.header('www-authenticate', 'Bearer');
     return reply
       .code(401)
@@ -101,5 +113,15 @@ function newApp({ token, base = '', limits = TIMING.http.clients, pages }: Serve
       return reply.code(status).type(type).send(body);
     });
   }
+  app.register(
+    async (below) => {
+      if (token !== undefined) addLogin(below, { token, base });
+      more?.(below);
+    },
+    { prefix: base },
+  );
   return app;
 }
+
+const isBrowser = ({ method, headers }: FastifyRequest): boolean =>
+  method === 'GET' && headers.accept?.includes('text/html') === true;

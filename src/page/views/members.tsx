@@ -38,7 +38,7 @@ export function Members() {
             {
               name: 'Up',
               isNumber: true,
-              show: ({ startedAt }) => shortSeconds(secondsBetween(startedAt, now.at)),
+              show: ({ startedAt }) => shortSeconds(secondsBetween(startedAt, now.at ?? startedAt)),
             },
             { name: 'Last beat', isNumber: true, show: ({ silent }) => `${shortSeconds(silent)} ago` },
             {

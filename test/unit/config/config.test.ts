@@ -96,7 +96,7 @@ http:   { listen: 127.0.0.1:7717, token: !env TRIBUTARY_TOKEN }
       start: { at: 'oldest' },
       handler: join(dirname(file), 'handlers/emails.js'),
     });
-    expect(config?.http).toEqual({ host: '127.0.0.1', port: 7717, token: 'tok' });
+    expect(config?.http).toEqual({ host: '127.0.0.1', port: 7717, token: 'tok', actions: false });
     expect(JSON.stringify(config?.shards.map(({ displayUrl }) => displayUrl))).not.toContain('s3cret');
     expect(warnings.map(({ line, column }) => `${line}:${column}`)).toEqual(['9:34', '10:34']);
     expect(

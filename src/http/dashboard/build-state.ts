@@ -1,0 +1,99 @@
+// Makes the state that the page shows from one reading of central. Pure.
+import type { SeenMember } from '../../coordination/members.ts';
+import type { Diagnosis } from '../../observability/doctor/diagnosis.ts';
+import {
+  type CentralLag,
+  catchUpSeconds,
+  type LagReport,
+  type LagState,
+  type SourceLag,
+} from '../../observability/lag/report.ts';
+import { headlineOf } from './headline.ts';
+import type { DashboardState, Layout, MapCell, QueueState } from './state.ts';
+
+/** What one reading gave. */
+export interface CentralLook {
+  readonly report: LagReport;
+  readonly members: readonly SeenMember[];
+  /** Workers with a batch at hand, by central queue. */
+  readonly busy: ReadonlyMap<string, number>;
+  readonly diagnoses: readonly Diagnosis[];
+}
+
+/** The worst last. */
+const BY_BADNESS: readonly LagState[] = ['paused', 'idle', 'moving', 'unassigned', 'unreachable', 'halted'];
+const UNKNOWN: MapCell = ['unassigned', null, null];
+
+export function stateOf({ report, members, busy, diagnoses }: CentralLook, layout: Layout): DashboardState {
+  return {
+    at: report.at.toISOString(),
+    stale: null,
+    headline: headlineOf(report),
+    diagnoses,
+    queues: report.central.map((queue) => queueState(queue, busy.get(queue.queue))),
+    cells: cellsOf(report.sources, layout),
+    members,
+  };
+}
+
+/** Before central has answered for the first time. */
+export function emptyState(layout: Layout, stale: string): DashboardState {
+  return {
+    at: null,
+    stale,
+    headline: 'Nothing is known yet.',
+    diagnoses: [],
+    queues: [],
+    cells: cellsOf([], layout),
+    members: [],
+  };
+}
+
+function queueState(queue: CentralLag, busy: number | undefined): QueueState {
+  return {
+    name: queue.queue,
+    inRate: rounded(queue.inPerSecond),
+    outRate: rounded(queue.outPerSecond),
+    waiting: queue.eventsBehind ?? null,
+    age: rounded(queue.secondsBehind),
+    drainedIn: rounded(catchUpSeconds(queue)),
+    workersUp: queue.workersRunning,
+    workersWanted: queue.workersWanted ?? null,
+    workersBusy: queue.workersWanted === undefined ? null : (busy ?? 0),
+    retrying: queue.retrying,
+    dead: queue.dead,
+    reason: queue.reason ?? null,
+  };
+}
+
+/** One cell for each shard, the worst of its sources that flow into the queue. */
+function cellsOf(sources: readonly SourceLag[], { hosts, queues }: Layout): DashboardState['cells'] {
+  const cells = new Map(queues.map(({ name }) => [name, new Map<string, MapCell>()]));
+  for (const { shard, centralQueue, state, secondsBehind, ageSeconds } of sources) {
+    const ofQueue = cells.get(centralQueue);
+    if (ofQueue === undefined) continue;
+    const cell: MapCell = [state, rounded(secondsBehind), rounded(ageSeconds)];
+    const other = ofQueue.get(shard);
+    ofQueue.set(shard, other === undefined ? cell : worse(other, cell));
+  }
+  const shards = hosts.flatMap((host) => host.shards);
+  return Object.fromEntries(
+    [...cells].map(([queue, ofQueue]) => [queue, shards.map((shard) => ofQueue.get(shard) ?? UNKNOWN)]),
+  );
+}
+
+/** By state, then by age; the older of the times at which they were seen. */
+function worse(one: MapCell, other: MapCell): MapCell {
+  const [first, second] = [one, other].map(([state]) => BY_BADNESS.indexOf(state)) as [number, number];
+  const [state, age] =
+    first === second ? (older(one[1], other[1]) ? one : other) : first > second ? one : other;
+  return [state, age, older(one[2], other[2]) ? one[2] : other[2]];
+}
+
+/** What is not known counts as old. */
+const older = (one: number | null, other: number | null): boolean =>
+  (one ?? Number.POSITIVE_INFINITY) >= (other ?? Number.POSITIVE_INFINITY);
+
+/** Tenths are enough for the eye. */
+const rounded = (value: number | undefined): number | null =>
+  value === undefined ? null : Math.round(value * 10) / 10;

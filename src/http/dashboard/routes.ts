@@ -1,0 +1,33 @@
+// The paths of the dashboard: its files, the stream, what is asked for by hand, and what changes something.
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import type { Config } from '../../config/config.ts';
+import { addFiles } from './files.ts';
+import { foreignName, foreignSite } from './guard.ts';
+import type { StateStream } from './stream.ts';
+
+export interface DashboardParts {
+  readonly config: Config;
+  readonly stream: StateStream;
+}
+
+export function addDashboard(app: FastifyInstance, { config: { http }, stream }: DashboardParts): void {
+  const isOpen = http?.token === undefined && http?.userHeader === undefined;
+  app.addHook('onRequest', async (request, reply) => {
+    const refusal = isOpen ? foreignName(request.headers) : undefined;
+    const foreign = refusal ?? (isChange(request) ? foreignSite(request.headers) : undefined);
+    if (foreign !== undefined) return reply.code(403).send({ error: foreign });
+  });
+  addFiles(app);
+  app.get('/api/stream', { exposeHeadRoute: false }, (_request, reply) => {
+    if (!stream.add(reply.raw, reply.getHeaders()))
+      return reply
+        .code(503)
+        .header('retry-after', 10)
+        .send({ error: 'Too many look at the dashboard now: try again later.' });
+    reply.hijack();
+  });
+}
+
+/** Of a path of ours: the form that takes the token looks after itself. */
+const isChange = ({ method, routeOptions: { url = '' } }: FastifyRequest): boolean =>
+  method !== 'GET' && method !== 'HEAD' && url.includes('/api/');

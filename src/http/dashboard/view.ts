@@ -1,0 +1,51 @@
+// What the page shows now: one reading of central for all that look, or the last one with a sentence where central is silent.
+//
+// Invariant: it never throws, and shows nothing as new that is old.
+import type { CentralPool } from '../../central/central-pool.ts';
+import type { Config } from '../../config/config.ts';
+import { readMembers } from '../../coordination/members.ts';
+import { sentenceFor } from '../../errors/sentence.ts';
+import { packageVersion } from '../../lifecycle/package-root.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
+import { diagnosesOf } from '../../observability/doctor/central-doctor.ts';
+import { busyWorkers } from '../../queue/busy.ts';
+import type { LagView } from '../lag-view.ts';
+import { emptyState, stateOf } from './build-state.ts';
+import { layoutOf } from './layout.ts';
+import type { DashboardState, Layout } from './state.ts';
+
+export class DashboardView {
+  readonly layout: Layout;
+  readonly #config: Config;
+  readonly #lag: Pick<LagView, 'report'>;
+  readonly #pool: Pick<CentralPool, 'use'>;
+  #last: DashboardState | undefined;
+
+  constructor(
+    config: Config,
+    { lag, pool }: { lag: Pick<LagView, 'report'>; pool: Pick<CentralPool, 'use'> },
+  ) {
+    this.#config = config;
+    this.layout = layoutOf(config, packageVersion());
+    this.#lag = lag;
+    this.#pool = pool;
+  }
+
+  async state(): Promise<DashboardState> {
+    try {
+      const report = await this.#lag.report();
+      const { members, busy } = await this.#pool.use(async (central) => ({
+        members: await readMembers(central, TIMING.http.centralMs),
+        busy: await busyWorkers(central, TIMING.http.centralMs),
+      }));
+      this.#last = stateOf(
+        { report, members, busy, diagnoses: diagnosesOf(report, this.#config) },
+        this.layout,
+      );
+      return this.#last;
+    } catch (error) {
+      const stale = sentenceFor(error, 'Central');
+      return this.#last === undefined ? emptyState(this.layout, stale) : { ...this.#last, stale };
+    }
+  }
+}
