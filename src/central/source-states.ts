@@ -51,15 +51,36 @@ export interface LagFigure {
   readonly events_behind: number | null;
   readonly exact: boolean;
   readonly seconds_behind: number | null;
+  /** They hold until the mover reports others, or is silent. */
+  readonly stands: boolean;
+  /** As long as they hold the same event is the oldest. */
+  readonly ages: boolean;
   readonly last_tick: number | null;
   readonly provider: string | null;
 }
 
+export interface LagReporter {
+  /** Its member id. */
+  readonly member: string;
+  readonly host: string;
+}
+
+/** What a mover reports: the sources that have changed; of all others what it reported before still holds. */
+export interface StoredChanges {
+  readonly figures: readonly LagFigure[];
+  /** Sources that it looks after no longer. */
+  readonly left?: readonly number[];
+  /** Of the oldest figures that stand. */
+  readonly ageSeconds?: number;
+}
+
 export async function storeLag(
   link: CentralLink,
-  mover: string,
-  figures: readonly LagFigure[],
+  { member, host }: LagReporter,
+  { figures, left = [], ageSeconds = 0 }: StoredChanges,
 ): Promise<void> {
-  if (figures.length === 0) return;
-  await link.query('select tributary.store_lag($1, $2)', [mover, JSON.stringify(figures)]);
+  await link.query('select tributary.store_lag($1, $2, $3, $4, $5)', [
+    ...[member, host, ageSeconds],
+    ...[JSON.stringify(figures), left],
+  ]);
 }

@@ -135,16 +135,33 @@ export const DURATIONS = {
   reports: {
     /** A mover asks what operators changed. */
     syncEveryMs: 1_000,
-    /** A mover reports its figures. */
-    lagEveryMs: 2_000,
+    /** A mover measures how much central queues hold that have a limit. */
+    backlogEveryMs: 2_000,
+    /** A mover reports that what it said of its sources still holds … */
+    lagEveryMs: 500,
+    /** … and looks this often whether one has changed its state: that is reported at once. */
+    lookEveryMs: 250,
+    /** Figures that are off by little are reported anew after this, those that are off by more after `roughlyMs`. */
+    figuresEveryMs: 3_000,
+    roughlyMs: 1_000,
+    /** What has not changed is written anew this often all the same. */
+    renewMs: 60_000,
+    /** A source that is behind and has not moved for this long waits for something. */
+    stalledMs: 2_000,
     /** A source that moved within this time is shown as moving. */
     movingMs: 10_000,
-    /** A figure older than this means that something hangs: even idle shards are asked once a second. */
+    /** A shard that has not answered a round by then is shown as unreachable. */
+    overdueMs: 900,
+    /** A figure older than this means that something hangs, whatever it is: even idle shards are asked once a second. */
     silentMs: 10_000,
+    /** While figures are younger, what they say holds: even an idle shard is asked more often. */
+    standingMs: 2_500,
     /** An event that waits this long does not wait for an ordinary tick. */
     ticklessSeconds: 5,
+    /** A mover that has not reported for this long is not believed. */
+    reportFreshSeconds: 2,
     /** Older figures are not believed. */
-    freshSeconds: 10,
+    freshSeconds: 5,
     /** The same for a source that stands still: no mover asks for it, so its figures are old at once. */
     stillFreshSeconds: 2,
     /** One attempt to ask a shard. */

@@ -43,9 +43,9 @@ export const HTTP_DURATIONS = {
     lookEveryMs: 1_000,
   },
   /** A reading of central is used again within this time. */
-  keptMs: 1_000,
+  keptMs: 500,
   /** Limit for an answer of central; without one its figures are not known. */
-  centralMs: 3_000,
+  centralMs: 2_000,
   /** A connection without a query is closed after this. */
   poolIdleMs: 60_000,
   /** The dashboard is given a new state this often. */

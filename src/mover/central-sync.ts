@@ -1,10 +1,14 @@
-// What a mover exchanges with central once a second: reads what operators changed and how full the queues are, reports lag.
+// What a mover exchanges with central: it reads what operators changed and how full the queues are, and reports lag.
+//
+// Invariant: a source whose state has changed is reported at once; of all others one report says that they are as before. A mover
+// that does not report is not believed, so a report never waits for another one longer than for central's answer.
 import type { CentralLink } from '../central/central-link.ts';
 import { readBacklogs } from '../central/queue-backlog.ts';
 import { readSourceStates, storeLag } from '../central/source-states.ts';
 import type { WatchedService } from '../lifecycle/service-set.ts';
 import { TIMING } from '../lifecycle/timing.ts';
 import { wait } from '../lifecycle/wait.ts';
+import { LagMemory } from './lag-changes.ts';
 import { lagOf } from './lag-report.ts';
 import type { Backpressure } from './limits/backpressure.ts';
 import type { ShardLoop } from './shard/shard-loop.ts';
@@ -14,7 +18,8 @@ export interface CentralSyncOptions {
   readonly link: CentralLink;
   /** The shards that are moved now. */
   readonly loops: () => readonly ShardLoop[];
-  /** The mover's name in `lag`. */
+  /** The mover's member id, and its name in `lag`. */
+  readonly member: string;
   readonly host: string;
   readonly backpressures: ReadonlyMap<string, Backpressure>;
   /** Why a central queue takes no events; undefined: it takes them. */
@@ -27,9 +32,15 @@ export class CentralSync implements WatchedService {
   readonly link: CentralLink;
   readonly #options: CentralSyncOptions;
   readonly #stopped = new AbortController();
+  readonly #memory = new LagMemory();
   turns = 0;
   #opened = 0;
+  #openedAtReport = 0;
+  /** When each is due. */
+  #statesAtMs = 0;
   #lagAtMs = 0;
+  #backlogAtMs = 0;
+  #reporting: Promise<void> = Promise.resolve();
 
   constructor(options: CentralSyncOptions) {
     this.#options = options;
@@ -41,7 +52,7 @@ export class CentralSync implements WatchedService {
     while (!signal.aborted) {
       await this.#runOnce();
       this.turns += 1;
-      await wait(TIMING.reports.syncEveryMs, signal);
+      await wait(TIMING.reports.lookEveryMs, signal);
     }
     await this.link.close();
   }
@@ -56,27 +67,19 @@ export class CentralSync implements WatchedService {
   }
 
   async #runOnce(): Promise<void> {
-    const { link, onTrouble } = this.#options;
-    const loops = this.#options.loops();
+    const nowMs = performance.now();
     try {
-      const states = await readSourceStates(
-        link,
-        loops.map(({ shard }) => shard.name),
-      );
-      const known = loops.reduce((count, loop) => count + loop.known, 0);
-      // A new connection may lead to a central that was restored: a source without events would never notice.
-      const isOther = known !== states.total || link.opened !== this.#opened;
-      this.#opened = link.opened;
-      for (const loop of loops) loop.refresh(states.exceptions, isOther);
-      this.turns += 1;
-      const nowMs = performance.now();
-      if (nowMs < this.#lagAtMs) return;
-      this.#lagAtMs = nowMs + TIMING.reports.lagEveryMs;
-      await this.reportLag(loops);
-      this.turns += 1;
+      if (nowMs >= this.#statesAtMs) {
+        this.#statesAtMs = nowMs + TIMING.reports.syncEveryMs;
+        await this.#readStates();
+      }
+      await this.#report();
+      if (nowMs < this.#backlogAtMs) return;
+      this.#backlogAtMs = nowMs + TIMING.reports.backlogEveryMs;
       await this.#measureHeld();
     } catch (error) {
-      onTrouble(error);
+      this.#options.onTrouble(error);
+      await wait(TIMING.reports.syncEveryMs, this.#stopped.signal);
     }
   }
 
@@ -85,20 +88,64 @@ export class CentralSync implements WatchedService {
     this.#lagAtMs = 0;
   }
 
-  async reportLag(loops: readonly ShardLoop[]): Promise<void> {
-    const { link, host, queueTrouble, backpressures, onTrouble } = this.#options;
+  /** Reports at once. Never throws. */
+  async reportLag(): Promise<void> {
+    this.reportSoon();
+    await this.#report().catch(this.#options.onTrouble);
+  }
+
+  async #readStates(): Promise<void> {
+    const { link } = this;
+    const loops = this.#options.loops();
+    const states = await readSourceStates(
+      link,
+      loops.map(({ shard }) => shard.name),
+    );
+    const known = loops.reduce((count, loop) => count + loop.known, 0);
+    // A new connection may lead to a central that was restored: a source without events would never notice.
+    const isOther = known !== states.total || link.opened !== this.#opened;
+    this.#opened = link.opened;
+    for (const loop of loops) loop.refresh(states.exceptions, isOther);
+    this.turns += 1;
+  }
+
+  /** One report after the other, so that none writes over a newer one. */
+  #report(): Promise<void> {
+    this.#reporting = this.#reporting.catch(() => {}).then(() => this.#reportIfDue());
+    return this.#reporting;
+  }
+
+  async #reportIfDue(): Promise<void> {
+    const { link } = this;
+    const { member, host, queueTrouble, backpressures } = this.#options;
+    const nowMs = performance.now();
+    // A central that was restored, or crashed, may not have what was written.
+    if (link.opened !== this.#openedAtReport) this.#memory.forget();
     const situation = {
-      nowMs: performance.now(),
+      nowMs,
       centralTrouble: queueTrouble,
       heldBack: (queue: string) => backpressures.get(queue)?.reason,
     };
-    const figures = loops.flatMap((loop) => lagOf(loop, situation));
-    await storeLag(link, host, figures).catch(onTrouble);
+    const figures = this.#options.loops().flatMap((loop) => lagOf(loop, situation));
+    const changes = this.#memory.changes(figures, nowMs);
+    if (!changes.isUrgent && nowMs < this.#lagAtMs) return;
+    this.#lagAtMs = nowMs + TIMING.reports.lagEveryMs;
+    try {
+      await storeLag(link, { member, host }, changes);
+    } catch (error) {
+      this.#memory.forget();
+      throw error;
+    }
+    // Where the connection was opened by this very report, the next one says all once more.
+    const opened = link.opened;
+    if (opened === this.#openedAtReport) this.#memory.wrote(changes, nowMs);
+    this.#openedAtReport = opened;
+    this.turns += 1;
   }
 
   async #measureHeld(): Promise<void> {
-    const { link, backpressures } = this.#options;
-    const backlogs = await readBacklogs(link, [...backpressures.keys()]);
+    const { backpressures } = this.#options;
+    const backlogs = await readBacklogs(this.link, [...backpressures.keys()]);
     for (const [queue, backpressure] of backpressures)
       backpressure.measured(backlogs.get(queue) ?? { bytes: 0, waiting: 0 });
   }

@@ -18,16 +18,14 @@ export function lagOf(loop: ShardLoop, situation: LagSituation): LagFigure[] {
   return loop.sources.map((source) => {
     const { figures } = source;
     const { state, reason, cause } = stateOf(loop, source, situation);
-    const isKnown = figures.atMs !== 0;
     return {
       source: source.id,
-      age_s: isKnown ? Math.max(0, (situation.nowMs - figures.atMs) / 1000) : null,
       state,
       reason,
       cause: cause ?? null,
+      ...timesOf(source, { nowMs: situation.nowMs, isRunning: state === 'moving' || state === 'idle' }),
       events_behind: figures.eventsBehind ?? null,
       exact: figures.isExact,
-      seconds_behind: figures.secondsBehind ?? null,
       last_tick: figures.lastTick ?? null,
       provider: loop.provider ?? null,
     };
@@ -41,29 +39,59 @@ interface Shown {
   readonly cause?: string;
 }
 
+/**
+ * How old the figures are, and whether they hold until they are reported anew. Those of a source that is behind and was not
+ * looked at lately (a large window is being read, or the memory is used up) hold as well: its oldest event only grows older.
+ */
+function timesOf(
+  { figures, movedAtMs }: Source,
+  { nowMs, isRunning }: { readonly nowMs: number; readonly isRunning: boolean },
+): Pick<LagFigure, 'age_s' | 'seconds_behind' | 'stands' | 'ages'> {
+  const { secondsBehind, eventsBehind = 0 } = figures;
+  if (figures.atMs === 0 || secondsBehind === undefined)
+    return { age_s: null, seconds_behind: null, stands: false, ages: false };
+  const ageMs = Math.max(0, nowMs - figures.atMs);
+  const isFresh = ageMs <= TIMING.reports.standingMs;
+  if (isRunning && !isFresh && eventsBehind > 0)
+    return { age_s: 0, seconds_behind: secondsBehind + ageMs / 1000, stands: true, ages: true };
+  const stands = isRunning && isFresh;
+  return {
+    age_s: ageMs / 1000,
+    seconds_behind: secondsBehind,
+    stands,
+    ages: stands && eventsBehind > 0 && nowMs - movedAtMs > TIMING.reports.stalledMs,
+  };
+}
+
 function stateOf(loop: ShardLoop, source: Source, { nowMs, centralTrouble, heldBack }: LagSituation): Shown {
   const { figures } = source;
   if (source.trouble !== undefined)
     return { ...source.trouble, ...(source.trouble.state === 'unreachable' && { cause: 'source-fails' }) };
   if (loop.trouble !== undefined) return { state: 'unreachable', reason: loop.trouble, cause: 'shard-away' };
   const isBehind = (figures.eventsBehind ?? 0) > 0;
-  const movedLately = nowMs - source.movedAtMs < TIMING.reports.movingMs;
+  const movedMsAgo = nowMs - source.movedAtMs;
   if (source.isReadAlone) return { state: 'moving', reason: null };
   const silentMs = nowMs - Math.max(figures.atMs, source.excusedAtMs, loop.troubleEndedAtMs);
-  if (silentMs > TIMING.reports.silentMs) {
-    return {
-      state: 'unreachable',
-      cause: 'shard-silent',
-      reason: `Shard ${source.shard} has not answered for ${formatDuration(Math.floor(silentMs / 1000) * 1000)}; it is asked on.`,
-    };
-  }
-  const trouble = isBehind && !movedLately ? centralTrouble(source.centralQueue) : undefined;
+  if (silentMs > TIMING.reports.silentMs || loop.isOverdue(nowMs))
+    return { state: 'unreachable', reason: silentReason(source, silentMs), cause: 'shard-silent' };
+  const trouble =
+    isBehind && movedMsAgo > TIMING.reports.stalledMs ? centralTrouble(source.centralQueue) : undefined;
   if (trouble !== undefined) return { state: 'unreachable', reason: trouble, cause: 'central-refuses' };
-  const state = movedLately || isBehind ? 'moving' : 'idle';
+  const state = movedMsAgo < TIMING.reports.movingMs || isBehind ? 'moving' : 'idle';
   const held = isBehind ? heldBack(source.centralQueue) : undefined;
   if (held !== undefined) return { state, reason: held, cause: 'backlog-limit' };
   const reason = ticklessReason(source);
   return { state, reason, ...(reason !== null && { cause: 'no-ticker' }) };
+}
+
+/** Tells the seconds roughly: each other sentence is one to report. */
+function silentReason({ shard }: Source, silentMs: number): string {
+  const { silentMs: longMs } = TIMING.reports;
+  const how =
+    silentMs < longMs
+      ? 'has not answered lately'
+      : `has not answered for more than ${formatDuration(Math.floor(silentMs / longMs) * longMs)}`;
+  return `Shard ${shard} ${how}; it is asked on.`;
 }
 
 function ticklessReason({ figures, queue, shard }: Source): string | null {

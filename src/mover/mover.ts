@@ -140,6 +140,7 @@ export class Mover implements Service {
       return new CentralSync({
         link: this.#newLink('control'),
         loops: () => this.shards,
+        member: this.#member.id,
         host: this.#member.host,
         backpressures: this.#gatherers.backpressures,
         queueTrouble: (queue) => this.#gatherers.troubleOf(queue),
@@ -154,8 +155,6 @@ export class Mover implements Service {
   }
 
   #newKeeper(): WatchedService {
-    const loopsOf = (resource: string) =>
-      this.shards.filter(({ shard }) => shardResource(shard.name) === resource);
     return newShardLeases(this.#config, {
       member: this.#member,
       onTaken: ({ resource }) => {
@@ -163,7 +162,7 @@ export class Mover implements Service {
         this.#leased.begin(resource);
       },
       onRelease: async ({ resource }) => {
-        const reported = this.#control.reportLag(loopsOf(resource));
+        const reported = this.#control.reportLag();
         await Promise.all([reported, this.#leased.end(resource)]);
       },
       onLost: ({ resource }, reason) => {

@@ -16,6 +16,8 @@ export type MoverOccurrence =
   | { readonly kind: 'lease-lost'; readonly resource: string; readonly reason: 'ran-out' | 'taken-over' }
   | { readonly kind: 'stood-still'; readonly loop: string; readonly ms: number }
   | { readonly kind: 'shard-connected'; readonly shard: string }
+  /** A shard has answered a round: how long it took. */
+  | { readonly kind: 'round'; readonly shard: string; readonly ms: number }
   | {
       readonly kind: 'shard-trouble';
       readonly shard: string;

@@ -10,7 +10,7 @@ import { buildFigures } from '../../observability/metrics/of-process.ts';
 import type { LagView } from '../lag-view.ts';
 import type { Page } from '../server/server.ts';
 import type { Part } from './parts.ts';
-import { type Duties, type Reason, reason, reasonsOf } from './readiness.ts';
+import { type Duties, type Readiness, type Reason, readinessOf, reason } from './readiness.ts';
 
 export interface Shown {
   readonly config: Config;
@@ -26,12 +26,13 @@ export function pagesOf(shown: Shown): Readonly<Record<string, () => Page | Prom
       return jsonPage(reasons.length === 0, { alive: reasons.length === 0, reasons });
     },
     '/readyz': async () => {
-      const { at, reasons } = await look(shown);
+      const { at, reasons, onPurpose } = await look(shown);
       const all = [...stillReasons(shown.parts), ...reasons];
       return jsonPage(all.length === 0, {
         ready: all.length === 0,
         at: at?.toISOString() ?? null,
         reasons: all,
+        on_purpose: onPurpose,
       });
     },
     '/metrics': async () => ({
@@ -48,12 +49,13 @@ function stillReasons(parts: readonly Part[]): Reason[] {
     .map((name) => reason('process', [name], { sentence: `No sign of life from ${name}: see the log.` }));
 }
 
-async function look({ config, duties, view }: Shown): Promise<{ at?: Date; reasons: readonly Reason[] }> {
+async function look({ config, duties, view }: Shown): Promise<Readiness & { at?: Date }> {
   try {
     const report = await view.report();
-    return { at: report.at, reasons: reasonsOf(report, duties, config) };
+    return { at: report.at, ...readinessOf(report, duties, config) };
   } catch (error) {
-    return { reasons: [reason('central', ['central'], { sentence: sentenceFor(error, 'Central') })] };
+    const central = reason('central', ['central'], { sentence: sentenceFor(error, 'Central') });
+    return { reasons: [central], onPurpose: [] };
   }
 }
 

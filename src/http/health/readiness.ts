@@ -44,26 +44,38 @@ const MOST_NAMES = 20;
 /** The worst are named; the others are counted. */
 const MOST_REASONS = 100;
 
-/** Why the host is not ready, in the words of `doctor`, the worst first; empty: it is. */
-export function reasonsOf(
+export interface Readiness {
+  /** Why the host is not ready, in the words of `doctor`, the worst first; empty: it is. */
+  readonly reasons: readonly Reason[];
+  /** What an operator has stopped: to be seen, and no failure of the host. */
+  readonly onPurpose: readonly Reason[];
+}
+
+const ON_PURPOSE = ['paused', 'parked'];
+
+export function readinessOf(
   report: LagReport,
   duties: Duties,
   config: Pick<Config, 'shards' | 'queues'>,
-): Reason[] {
+): Readiness {
   const homes = new Map(config.shards.map(({ name, moverHost }) => [name, moverHost]));
   const sources = report.sources
     .filter((source) => duties.movesShards && isOurs(source, homes.get(source.shard), duties.host))
-    .filter((source) => exceeds(source, LIMITS) || isUnknown(source));
+    .filter((source) => source.state === 'paused' || exceeds(source, LIMITS) || !isKnownNow(source));
   const queues = report.central.filter(
     (queue) => duties.queues.includes(queue.queue) && centralExcesses(queue, LIMITS).length > 0,
   );
   const states = new Map(sources.map(({ shard, queue, state }) => [`${shard}:${queue}`, state]));
-  return diagnosesOf({ at: report.at, sources, central: queues }, config)
-    .slice(0, MOST_REASONS)
-    .map(({ of, names, severity: _, ...said }) => {
-      const state = of === 'source' ? states.get(names[0] ?? '') : undefined;
-      return reason(of, names, { ...said, ...(state !== undefined && { state }) });
-    });
+  const all = diagnosesOf({ at: report.at, sources, central: queues }, config);
+  const reasons = (isMeant: boolean) =>
+    all
+      .filter(({ cause }) => ON_PURPOSE.includes(cause) === isMeant)
+      .slice(0, MOST_REASONS)
+      .map(({ of, names, severity: _, ...said }) => {
+        const state = of === 'source' ? states.get(names[0] ?? '') : undefined;
+        return reason(of, names, { ...said, ...(state !== undefined && { state }) });
+      });
+  return { reasons: reasons(false), onPurpose: reasons(true) };
 }
 
 export function reason(
@@ -79,5 +91,3 @@ function isOurs({ mover }: SourceLag, home: string | undefined, host: string): b
   if (mover === host || home === host) return true;
   return home !== undefined && isAny(home) && mover === undefined;
 }
-
-const isUnknown = (source: SourceLag): boolean => source.state !== 'paused' && !isKnownNow(source);

@@ -19,6 +19,7 @@ import { PAUSED } from '../windows/copy-windows.ts';
 import { handOnEmpty } from '../windows/empty-windows.ts';
 import { LargeWindows } from '../windows/large-windows.ts';
 import { meet } from './meet-shard.ts';
+import { RoundClock } from './round-clock.ts';
 import { ShardSession } from './shard-session.ts';
 import { TurnPace } from './turn-pace.ts';
 
@@ -38,6 +39,7 @@ export class ShardLoop implements WatchedService {
   readonly #stopped = new AbortController();
   /** A parcel has ended, or a large window has, or the loop is to end. */
   readonly #changed = new Signal();
+  readonly #clock = new RoundClock();
   #turns = 0;
   #sources: Source[] = [];
   #known = 0;
@@ -83,6 +85,11 @@ export class ShardLoop implements WatchedService {
   /** On the monotonic clock, ms. */
   get troubleEndedAtMs(): number {
     return this.#troubleEndedAtMs;
+  }
+
+  /** Whether the shard takes too long to answer. */
+  isOverdue(nowMs: number): boolean {
+    return this.#clock.isOverdue(nowMs);
   }
 
   /** Which PgQ the shard has; undefined: not seen yet, or none of its queues is there. */
@@ -144,6 +151,7 @@ export class ShardLoop implements WatchedService {
   async #session(): Promise<void> {
     const { signal } = this.#stopped;
     const { context } = this.#options;
+    const shard = this.shard.name;
     const connection = await Connection.open(this.shard, {
       applicationName: `tributary mover ${context.config.name}`,
       connectTimeoutMs: this.#failures === 0 ? TIMING.shard.connectMs : TIMING.shard.patientConnectMs,
@@ -154,6 +162,7 @@ export class ShardLoop implements WatchedService {
     const session = await ShardSession.open(this.shard, this.#sources, {
       connection,
       context,
+      timed: (round) => this.#clock.time(round, (ms) => context.onOccurrence({ kind: 'round', shard, ms })),
       onLarge: (found) => this.#largeWindows.begin(found),
     });
     const { queues } = session;

@@ -53,6 +53,8 @@ const UNDEFINED_TABLE = '42P01';
 export interface ShardSessionOptions {
   readonly connection: Connection;
   readonly context: MoverContext;
+  /** Called around each round. */
+  readonly timed: <T>(round: () => Promise<T>) => Promise<T>;
   /** A window that is to be read beside the turns. */
   readonly onLarge: (found: Found) => void;
 }
@@ -63,6 +65,7 @@ export class ShardSession {
   /** Those that exist, by name. */
   readonly queues: ReadonlyMap<string, QueueOnShard>;
   readonly #context: MoverContext;
+  readonly #timed: ShardSessionOptions['timed'];
   readonly #onLarge: (found: Found) => void;
   readonly #upkeep: ShardUpkeep;
   readonly #prepared: PreparedRound | undefined;
@@ -72,13 +75,14 @@ export class ShardSession {
 
   private constructor(
     shard: Shard,
-    { connection, context, onLarge }: ShardSessionOptions,
+    { connection, context, timed, onLarge }: ShardSessionOptions,
     { queues, prepared }: { queues: ReadonlyMap<string, QueueOnShard>; prepared: PreparedRound | undefined },
   ) {
     this.#shard = shard;
     this.#connection = connection;
     this.queues = queues;
     this.#context = context;
+    this.#timed = timed;
     this.#prepared = prepared;
     this.#onLarge = onLarge;
     this.#upkeep = new ShardUpkeep(shard, context);
@@ -239,11 +243,8 @@ export class ShardSession {
         read: isBusy && readable.has(source) && this.#context.gathererOf(source.centralQueue).isHealthy,
       };
     });
-    return await runRound(this.#connection, requests, {
-      schema: this.#shard.schema,
-      thoroughness,
-      prepared,
-    });
+    const { schema } = this.#shard;
+    return await this.#timed(() => runRound(this.#connection, requests, { schema, thoroughness, prepared }));
   }
 
   #judge({ source, queue }: Movable, seen: SeenQueue): Reader['window'] | undefined {

@@ -56,6 +56,8 @@ export interface LagFigures {
   readonly eventsBehind: number | undefined;
   readonly isExact: boolean;
   readonly secondsBehind: number | undefined;
+  /** The event that was the oldest then still is. */
+  readonly isAgeing?: boolean;
 }
 
 /** What a shard said about one source. */

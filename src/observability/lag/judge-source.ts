@@ -1,6 +1,6 @@
 // How a source is doing, judged from the file, from what central stores, and from what its shard answered just now. Pure.
 //
-// Invariant: `moving` and `idle` need a mover's report of the last 10 s; `paused` and `halted` come from central, however
+// Invariant: `moving` and `idle` need a mover's report of the last 2 s; `paused` and `halted` come from central, however
 // old the figures are. A source that does not move counts as not behind only by an answer of this moment.
 import { type FileAmongHosts, moverCommand, moverRemedy } from '../../central/host-files.ts';
 import { sentenceAge } from '../../errors/age.ts';
@@ -73,7 +73,7 @@ export function lagOfSource(
 
 /** The mover's report, if it still counts: recent, and not from before it let go of the shard. */
 function believed({ report, freedAgeSeconds }: StoredLag): StoredLag['report'] {
-  if (report === undefined || report.ageSeconds > TIMING.reports.freshSeconds) return undefined;
+  if (report === undefined || report.ageSeconds > TIMING.reports.reportFreshSeconds) return undefined;
   return freedAgeSeconds !== undefined && freedAgeSeconds < report.ageSeconds ? undefined : report;
 }
 
@@ -89,12 +89,16 @@ function figuresFrom(stored: StoredLag | undefined, answer: ShardAnswer | undefi
   return stored?.figures;
 }
 
-/** Old figures of a source that does not move, corrected: events wait longer by now, and where none waited some may. */
+/** Figures whose events wait longer by now; and old ones of a source that does not move: where none waited some may. */
 function figuresOf(state: LagState, figures: LagFigures | undefined): LagFigures | undefined {
+  if (figures === undefined) return undefined;
+  const { ageSeconds, eventsBehind = 0, secondsBehind, isAgeing = false } = figures;
   const isMoving = state === 'moving' || state === 'idle';
-  if (figures === undefined || isMoving || figures.ageSeconds <= TIMING.reports.stillFreshSeconds)
-    return figures;
-  const { ageSeconds, eventsBehind = 0, secondsBehind } = figures;
+  if (isMoving || ageSeconds <= TIMING.reports.stillFreshSeconds) {
+    return isAgeing && secondsBehind !== undefined
+      ? { ...figures, secondsBehind: secondsBehind + ageSeconds }
+      : figures;
+  }
   return eventsBehind === 0
     ? { ageSeconds, eventsBehind: undefined, isExact: false, secondsBehind: undefined }
     : {
@@ -197,7 +201,7 @@ function sinceOf(state: LagState, stored: StoredLag): number | undefined {
       return haltedAgeSeconds;
     case 'unassigned':
       // A mover that still reports has another reason.
-      return freedAgeSeconds ?? (ageSeconds > TIMING.reports.freshSeconds ? ageSeconds : undefined);
+      return freedAgeSeconds ?? (ageSeconds > TIMING.reports.reportFreshSeconds ? ageSeconds : undefined);
     case 'unreachable':
       return report !== undefined && report.state === state ? report.stateAgeSeconds : undefined;
     default:

@@ -97,6 +97,7 @@ interface SourceRow {
   events_behind: number | null;
   exact: boolean | null;
   seconds_behind: number | null;
+  ages: boolean | null;
   last_tick: number | null;
   provider: string | null;
   holder: string | null;
@@ -146,6 +147,7 @@ function toStored(row: SourceRow): StoredLag {
             eventsBehind: row.events_behind,
             isExact: row.exact === true,
             secondsBehind: row.seconds_behind ?? undefined,
+            isAgeing: row.ages === true,
           },
     lastTick: row.last_tick ?? undefined,
     provider: row.provider ?? undefined,

@@ -64,6 +64,12 @@ const OF_MOVERS = {
     help: 'How many sources came together in a commit of this mover.',
     buckets: SOURCES,
   },
+  tributary_round_duration_seconds: {
+    type: 'histogram',
+    labels: [],
+    help: 'How long shards took to answer this mover’s rounds: what is to be ticked, how far each queue can be moved, and small windows themselves.',
+    buckets: SECONDS,
+  },
   tributary_shards_held: {
     type: 'gauge',
     labels: [],

@@ -44,6 +44,9 @@ export class MoverMetrics {
         instruments.observe('tributary_commit_sources', [queue], sources);
         break;
       }
+      case 'round':
+        instruments.observe('tributary_round_duration_seconds', [], occurrence.ms / 1_000);
+        break;
       case 'lease-lost':
         instruments.count('tributary_leases_lost_total', [occurrence.reason]);
         break;

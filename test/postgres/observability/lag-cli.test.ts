@@ -97,7 +97,7 @@ describe('cli/commands/lag', () => {
     expect(well).toMatchObject({ reason: null, mover: '127.0.0.1' });
     const later = await untilSource(all, 's2', {
       what: 'figures of s2 older than 10 s',
-      is: ({ age_seconds }) => (age_seconds ?? 0) > 10,
+      is: ({ age_seconds }) => (age_seconds ?? 0) > 5,
     });
     expect(later).toMatchObject({ state: 'unreachable', moved: 4 });
     // The last known figure is the mover's, perhaps from before its commit; of now nobody knows that nothing waits.
@@ -114,7 +114,7 @@ describe('cli/commands/lag', () => {
     await mover.exit;
   });
 
-  test('a killed mover is not shown as moving for longer than ten seconds', async () => {
+  test('a killed mover is not shown as moving for longer than three seconds', async () => {
     const all = await given();
     const mover = all.startMover();
     await untilSource(all, 's1', {
@@ -130,13 +130,10 @@ describe('cli/commands/lag', () => {
       is: ({ state }) => state === 'unassigned',
     });
     // Two seconds may have passed since its last word; the rest is what a busy machine takes to start a process.
-    expect(Date.now() - killedMs).toBeLessThan(16_000);
+    expect(Date.now() - killedMs).toBeLessThan(9_000);
     expect(left.events_behind).toBe(6);
-    expect(left.seconds_behind).toBeGreaterThan(5);
-    expect(left.reason).toMatch(
-      // Its lease runs out about when its word does.
-      /^(No mover moves shard s1: the one on host 127.0.0.1|The mover on host 127.0.0.1 holds shard s1 and) last reported 1\d s ago[:;] /,
-    );
+    expect(left.seconds_behind).toBeGreaterThan(1);
+    expect(left.reason).toMatch(/^The mover on host 127.0.0.1 holds shard s1 and last reported \d s ago: /);
     const again = all.startMover();
     expect(
       await untilSource(all, 's1', { what: 's1 to be moved again', is: ({ moved }) => moved === 9 }),

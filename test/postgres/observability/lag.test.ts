@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { CentralLink } from '../../../src/central/central-link.ts';
 import { readSources } from '../../../src/central/positions.ts';
@@ -61,23 +62,28 @@ async function report(
 ): Promise<void> {
   const link = new CentralLink(config, 'test');
   const sources = await link.use((central) => readSources(central, ['s1']));
-  await storeLag(
-    link,
-    host,
-    sources.map(({ id }) => ({
-      source: id,
-      age_s: figure.ageS ?? 0,
-      state: figure.state ?? 'idle',
-      reason: null,
-      cause: null,
-      events_behind: figure.events === undefined ? 0 : figure.events,
-      exact: true,
-      seconds_behind: 0,
-      last_tick: 1,
-      provider: 'engine',
-    })),
-  );
+  const figures = sources.map(({ id }) => ({
+    source: id,
+    age_s: figure.ageS ?? 0,
+    state: figure.state ?? 'idle',
+    reason: null,
+    cause: null,
+    events_behind: figure.events === undefined ? 0 : figure.events,
+    exact: true,
+    seconds_behind: 0,
+    stands: figure.ageS === undefined,
+    ages: false,
+    last_tick: 1,
+    provider: 'engine',
+  }));
+  await storeLag(link, { member: randomUUID(), host }, { figures });
   await link.close();
+}
+
+/** As if all reports, and what was seen for them, were older. */
+async function age({ central }: Given, by: string): Promise<void> {
+  await central.query(`update tributary.source_lag set reported_at = reported_at - ${by}, at = at - ${by}`);
+  await central.query(`update tributary.mover_report set at = at - ${by}`);
 }
 
 describe('observability/lag/reader', () => {
@@ -121,9 +127,7 @@ describe('observability/lag/reader', () => {
       mover: 'db07',
       eventsBehind: 0,
     });
-    await all.central.query(
-      `update tributary.source_lag set reported_at = reported_at - interval '2 minutes', at = at - interval '2 minutes'`,
-    );
+    await age(all, "interval '2 minutes'");
     expect(sourceOf(await lagOf(all), 'orders')).toMatchObject({
       state: 'unassigned',
       reason: expect.stringMatching(
@@ -180,7 +184,7 @@ describe('observability/lag/reader', () => {
     expect(await orders()).toMatchObject({ state: 'idle', stateSeconds: undefined });
     await report(all, { state: 'unreachable' });
     expect((await orders()).stateSeconds).toBeLessThan(60);
-    await earlier('reported_at');
+    await age(all, "interval '10 minutes'");
     const left = await orders();
     expect(left.state).toBe('unassigned');
     expect(left.stateSeconds).toBeGreaterThanOrEqual(600);

@@ -32,6 +32,8 @@ const ofMover: Samples<MoverOccurrence> = {
   ],
   'stood-still': [{ loop: 'shard app_017', ms: 300_000 }],
   'shard-connected': [{ shard: 'app_017' }],
+  // The log has no line of it.
+  round: [],
   'shard-trouble': [{ shard: 'app_017', error: refused, retryMs: 2_000 }],
   'source-trouble': [{ ...source, error: Object.assign(new Error('out of memory'), { code: '53200' }) }],
   'source-halted': [{ ...source, code: 'diverged', reason: 'Source app_017:orders is halted: …' }],

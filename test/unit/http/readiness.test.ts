@@ -1,6 +1,6 @@
 // Whether a host is ready, from a report of lag: what it is responsible for, and that what is not known is not well.
 import { describe, expect, test } from 'vitest';
-import { type Duties, reasonsOf } from '../../../src/http/health/readiness.ts';
+import { type Duties, readinessOf } from '../../../src/http/health/readiness.ts';
 import { CAUSES } from '../../../src/observability/doctor/causes.ts';
 import type { CentralLag, LagReport, SourceLag } from '../../../src/observability/lag/report.ts';
 
@@ -15,7 +15,7 @@ function givenShards() {
       { name: 's3', moverHost: 'any' },
     ],
     queues: [{ name: 'orders' }],
-  } as unknown as Parameters<typeof reasonsOf>[2];
+  } as unknown as Parameters<typeof readinessOf>[2];
 }
 
 const source = (shard: string, changes: Partial<SourceLag> = {}): SourceLag => ({
@@ -54,7 +54,13 @@ const queue = (changes: Partial<CentralLag> = {}): CentralLag => ({
 const reasons = (
   sources: readonly SourceLag[],
   { central = [queue()], duties = alpha }: { central?: readonly CentralLag[]; duties?: Duties } = {},
-) => reasonsOf({ at: new Date(0), sources, central } satisfies LagReport, duties, config);
+) => judged(sources, central, duties).reasons;
+
+const judged = (
+  sources: readonly SourceLag[],
+  central: readonly CentralLag[] = [queue()],
+  duties: Duties = alpha,
+) => readinessOf({ at: new Date(0), sources, central } satisfies LagReport, duties, config);
 
 const sentences = (...args: Parameters<typeof reasons>) => reasons(...args).map(({ sentence }) => sentence);
 
@@ -100,12 +106,24 @@ describe('http/readiness', () => {
     ]);
   });
 
-  test('one that was paused on purpose is a reason only once it is behind', () => {
+  test('what an operator has stopped is shown and is no reason, however much waits there', () => {
     const paused = { state: 'paused', reason: 'Paused.', why: { cause: 'paused' } } as const;
-    const sentence = 'Source s1:orders is paused.';
-    expect(reasons([source('s1', paused)])).toEqual([]);
-    expect(sentences([source('s1', { ...paused, secondsBehind: 61 })])).toEqual([sentence]);
-    expect(sentences([source('s1', { ...paused, secondsBehind: undefined })])).toEqual([sentence]);
+    const parked = queue({
+      workersWanted: 0,
+      workersRunning: 0,
+      secondsBehind: 61,
+      ...{ reason: 'Queue orders is parked.', cause: 'parked' },
+    });
+    for (const secondsBehind of [0.4, 61, undefined]) {
+      const { reasons: broken, onPurpose } = judged([source('s1', { ...paused, secondsBehind })], [parked]);
+      expect(broken).toEqual([]);
+      expect(onPurpose.map(({ cause, names }) => [cause, ...names]).sort()).toEqual([
+        ['parked', 'orders'],
+        ['paused', 's1:orders'],
+      ]);
+    }
+    const gone = { isStuck: true, reason: 'Queue orders does not exist.', cause: 'queue-missing' };
+    expect(judged([], [queue({ ...gone, workersWanted: 0 })]).reasons).toHaveLength(1);
   });
 
   test('a host answers for its own shards, for those it has adopted, and for those of any host that nobody moves', () => {

@@ -39,7 +39,7 @@ const behind = (eventsBehind: number): ShardAnswer => ({
 });
 
 describe('observability/lag/judge-source', () => {
-  test('moving and idle are said only on the word of a mover that spoke within ten seconds', () => {
+  test('moving and idle are said only on the word of a mover that spoke within two seconds', () => {
     const age = fc.double({ min: 0, max: 1e6, noNaN: true });
     fc.assert(
       fc.property(
@@ -59,7 +59,7 @@ describe('observability/lag/judge-source', () => {
           });
           const lag = judged(one, answer);
           const isBelieved =
-            reportAge <= 10 && !(freedAgeSeconds !== undefined && freedAgeSeconds < reportAge);
+            reportAge <= 2 && !(freedAgeSeconds !== undefined && freedAgeSeconds < reportAge);
           if (lag.state === 'moving' || lag.state === 'idle') {
             expect(isBelieved).toBe(true);
             expect(answer).not.toBe(failed);
@@ -70,8 +70,8 @@ describe('observability/lag/judge-source', () => {
     );
   });
 
-  test('a figure is asked for when nobody saw it for ten seconds, never without a position', () => {
-    const aged = { ageSeconds: 10.1, eventsBehind: 0, isExact: true, secondsBehind: 0 };
+  test('a figure is asked for when nobody saw it for five seconds, never without a position', () => {
+    const aged = { ageSeconds: 5.1, eventsBehind: 0, isExact: true, secondsBehind: 0 };
     expect(needsAsking(stored())).toBe(false);
     expect(needsAsking(stored({ figures: aged }))).toBe(true);
     expect(needsAsking(stored({ figures: undefined }))).toBe(true);

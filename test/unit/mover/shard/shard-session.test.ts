@@ -91,7 +91,12 @@ async function givenSession(source: Source, connection: Connection) {
     halt: (_source: Source, { reason }: { reason: string }) => halts.push(reason),
   } as unknown as MoverContext;
   const shard = { name: 's1', schema: 'pgq', ticker: 'never' } as never;
-  const session = await ShardSession.open(shard, [source], { connection, context, onLarge: () => {} });
+  const session = await ShardSession.open(shard, [source], {
+    connection,
+    context,
+    timed: (round) => round(),
+    onLarge: () => {},
+  });
   return { session, halts, occurrences };
 }
 
