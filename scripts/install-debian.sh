@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Installs what `npm run test:provider` and the compatibility tests need besides npm: PostgreSQL 15 with the real pgq
-# extension, its ticker, the Python client and a pooler; and promtool, which comes with Prometheus. Does nothing where all of it is there. For Debian and Ubuntu.
+# Installs what `npm run test:provider`, `npm run test:browser` and the compatibility tests need besides npm: PostgreSQL 15
+# with the real pgq extension, its ticker, the Python client and a pooler; promtool, which comes with Prometheus; a browser and
+# a font. Does nothing where all of it is there. For Debian and Ubuntu.
 set -eu
 
-packages='postgresql-15 postgresql-15-pgq3 pgqd python3-pgq pgbouncer prometheus'
+packages='postgresql-15 postgresql-15-pgq3 pgqd python3-pgq pgbouncer prometheus chromium fonts-inter'
 
 missing=''
 for package in $packages; do

@@ -20,7 +20,7 @@ interface TimeChartProps {
   readonly show: (value: number | null) => string;
 }
 
-const HEIGHT = 150;
+const HEIGHT = 140;
 const DARK = matchMedia('(prefers-color-scheme: dark)');
 
 export function TimeChart(props: TimeChartProps) {
@@ -117,7 +117,7 @@ function optionsFor(
       y: { range: (_plot, _least, most) => [0, Math.max(most, 1) * 1.1] },
     },
     axes: [
-      { ...axis, values: (_plot, times) => times.map(hourAndMinute) },
+      { ...axis, size: 28, values: (_plot, times) => times.map(hourAndMinute) },
       { ...axis, size: 64, values: (_plot, values) => values.map((value) => show(value)) },
     ],
     series: [

@@ -17,10 +17,12 @@ export function Members() {
   const [version, hash] = [layout.value?.version, layout.value?.fileHash];
   return (
     <>
-      <h1>Members</h1>
-      <p class="note">
-        Version {version}, file {shortHash(hash ?? null)}: what the host that serves this page runs with.
-      </p>
+      <div class="page-head">
+        <h1>Members</h1>
+        <p class="note">
+          Version {version}, file {shortHash(hash ?? null)}: what the host that serves this page runs with.
+        </p>
+      </div>
       {now.members.length === 0 ? (
         <Empty>
           Nobody takes part: `tributary start` on each host moves its shards and runs its workers.

@@ -72,7 +72,10 @@ describe('house', () => {
   });
 
   test('the page imports nothing but types of what the server says, and nothing imports the page', () => {
-    const [named, others] = [/^import type [^;]*? from '(\.\.\/[^']+)';$/gm, /^src\/http\/dashboard\//];
+    const [named, others] = [
+      /^import type [^;]*? from '(\.\.\/[^']+)';$/gm,
+      /^src\/(http\/dashboard|observability\/trace)\//,
+    ];
     const types = new Set(
       sources.flatMap((file) =>
         [...file.text.matchAll(named)].map(
