@@ -3,6 +3,7 @@ import { applyEngine } from '../../dist/install/install-engine.js';
 import { Connection } from '../../dist/postgres/connection.js';
 import { startDebian } from './debian-server.ts';
 import { percentile, report } from './report.ts';
+import { backendCpuUs } from './server-cpu.ts';
 
 const PROVIDERS = ['engine', 'extension'] as const;
 type Provider = (typeof PROVIDERS)[number];
@@ -10,9 +11,28 @@ type Provider = (typeof PROVIDERS)[number];
 /** Times in µs of one call (or event), a figure for each round; the best is what counts where others share the machine. */
 type Operation = (connection: Connection, provider: Provider) => Promise<Readonly<Record<string, number>>>;
 
+/** Options of change triggers, by what the report calls them. */
+type Options = Readonly<Record<string, readonly string[]>>;
+
+export const TRIGGER_OPTIONS: Options = {
+  '': [],
+  ' with ignore=': ['ignore=note'],
+  ' with backup': ['backup'],
+  ' with both': ['ignore=note', 'backup'],
+  ' with pkey=': ['pkey=id'],
+  ' with a text as ev_type=': ["ev_type='T'"],
+  ' with a column as ev_extra1=': ['ev_extra1=name'],
+  ' with an expression as ev_extra1=': ['ev_extra1=upper(name)'],
+  ' with when=': ['when=price > 0'],
+};
+
 const EVENT = `'order.placed', rpad('', 110, 'x')`;
 
-export async function engine(name: string, { rounds = 15, calls = 1_000 } = {}): Promise<void> {
+/** All operations; or of the change triggers alone, with the options that they can have. */
+export async function engine(
+  name: string,
+  { rounds = 15, calls = 1_000, options = {} as Options } = {},
+): Promise<void> {
   const server = await startDebian({
     settings: { shared_buffers: '256MB', max_wal_size: '4GB', autovacuum: 'off' },
     durable: false,
@@ -22,12 +42,15 @@ export async function engine(name: string, { rounds = 15, calls = 1_000 } = {}):
       { ...server, database, tls: { mode: 'off' }, displayUrl: database, ticker: 'never' },
       { applicationName: 'bench' },
     );
-  const operations: readonly Operation[] = [
-    (connection) => inserts(connection, calls),
-    (connection, provider) => bulk(connection, { events: 10 * calls, provider }),
-    (connection) => changes(connection, calls),
-    (connection) => batches(connection, calls / 5),
-  ];
+  const operations: readonly Operation[] =
+    Object.keys(options).length > 0
+      ? [(connection) => changes(connection, { rows: calls, options })]
+      : [
+          (connection) => inserts(connection, calls),
+          (connection, provider) => bulk(connection, { events: 10 * calls, provider }),
+          (connection) => changes(connection, { rows: calls, options: { '': [] } }),
+          (connection) => batches(connection, calls / 5),
+        ];
   try {
     const admin = await open('postgres');
     const connections = new Map<Provider, Connection>();
@@ -60,8 +83,9 @@ export async function engine(name: string, { rounds = 15, calls = 1_000 } = {}):
       for (const provider of PROVIDERS) figures[`${what}, ${provider}, µs`] = best(what, provider);
       figures[`${what}, ratio`] = best(what, 'engine') / best(what, 'extension');
     }
-    figures['bulk insert by the engine / one by one by the extension'] =
-      best(BULK, 'engine') / best(BULK, 'extension');
+    if (seen.has(`${BULK}|engine`))
+      figures['bulk insert by the engine / one by one by the extension'] =
+        best(BULK, 'engine') / best(BULK, 'extension');
     report(name, figures);
     await Promise.all([admin, ...connections.values()].map((connection) => connection.close()));
   } finally {
@@ -104,19 +128,31 @@ async function bulk(connection: Connection, { events, provider }: { events: numb
   return { [BULK]: (await timed(() => connection.script(text))) / events };
 }
 
-/** Rows inserted and updated by one statement each, in a table with a change trigger. */
-async function changes(connection: Connection, rows: number) {
+/** Rows inserted and updated by one statement each, in a table with a change trigger: processor time of the backend. */
+async function changes(
+  connection: Connection,
+  { rows, options }: { readonly rows: number; readonly options: Options },
+) {
+  const [backend] = await connection.query<{ pid: number }>('select pg_backend_pid() as pid');
+  const perRow = async (statement: string) => {
+    const before = backendCpuUs(backend?.pid);
+    await connection.script(statement);
+    return (backendCpuUs(backend?.pid) - before) / rows;
+  };
   const spent: Record<string, number> = {};
   for (const kind of ['jsontriga', 'logutriga', 'sqltriga']) {
-    await connection.script(
-      `drop table if exists changed;
-       create table changed (id int primary key, name text, price numeric, at timestamptz, ok boolean, note text);
-       create trigger change after insert or update or delete on changed for each row execute function pgq.${kind}('orders')`,
-    );
-    const insert = `insert into changed select n, 'name ' || n, n * 1.5, now(), true, null from generate_series(1, ${rows}) n`;
-    spent[`${kind}, a row inserted`] = (await timed(() => connection.script(insert))) / rows;
-    const update = `update changed set name = 'other ' || id`;
-    spent[`${kind}, a row updated`] = (await timed(() => connection.script(update))) / rows;
+    for (const [named, args] of Object.entries(options)) {
+      const list = ['orders', ...args].map((arg) => `'${arg.replaceAll("'", "''")}'`).join(', ');
+      await connection.script(
+        `drop table if exists changed; truncate pgq.event_1_0;
+         create table changed (id int primary key, name text, price numeric, at timestamptz, ok boolean, note text);
+         create trigger change after insert or update or delete on changed for each row execute function pgq.${kind}(${list})`,
+      );
+      spent[`${kind}${named}, a row inserted`] = await perRow(
+        `insert into changed select n, 'name ' || n, n * 1.5, now(), true, null from generate_series(1, ${rows}) n`,
+      );
+      spent[`${kind}${named}, a row updated`] = await perRow(`update changed set name = 'other ' || id`);
+    }
   }
   return spent;
 }

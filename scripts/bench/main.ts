@@ -1,5 +1,5 @@
 // npm run bench -- NAME: measures one thing against its reference in the same run. Needs Debian's psql for the raw pipe.
-import { engine } from './engine.ts';
+import { engine, TRIGGER_OPTIONS } from './engine.ts';
 import { failing } from './failing.ts';
 import { forward } from './forward.ts';
 import { giant } from './giant.ts';
@@ -26,6 +26,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   'queue-mover': () => queueMover('queue-mover'),
   'side-by-side': () => sideBySide('side-by-side'),
   'small-ticks': () => forward('small-ticks', { eventsPerTick: 500 }),
+  triggers: () => engine('triggers', { options: TRIGGER_OPTIONS, rounds: 7 }),
   work: () => work('work'),
 };
 

@@ -218,6 +218,43 @@ describe('contract/pgq trigger settings', () => {
     ]);
   });
 
+  test('options that change are followed from the next row on', async () => {
+    await givenTable({
+      kind: 'logutriga',
+      columns: 'id int primary key, a text, b text',
+      options: ['ignore=a'],
+    });
+    await session.query('begin');
+    expect(await logged("insert into t values (1, 'x', 'y')")).toEqual([['I:id', 'id=1&b=y']]);
+    for (const [options, type, data] of [
+      [['ignore=b'], 'I:id', 'id=2&a=x'],
+      [[], 'I:id', 'id=3&a=x&b=y'],
+      [['pkey=a'], 'I:a', 'id=4&a=x&b=y'],
+      [['ev_type=b', 'ignore=a,b'], 'y', 'id=5'],
+    ] as const) {
+      const args = ['q', ...options].map((option) => `'${option}'`).join(', ');
+      await session.query(
+        `create or replace trigger change after insert on t for each row execute function pgq.logutriga(${args})`,
+      );
+      const id = /\d+/.exec(data)?.[0];
+      expect(await logged(`insert into t values (${id}, 'x', 'y')`)).toEqual([[type, data]]);
+    }
+    await session.query('rollback');
+    expect(await logged("insert into t values (6, 'x', 'y')")).toEqual([['I:id', 'id=6&b=y']]);
+  });
+
+  test('two triggers of one table have their own options, whatever letters these are of', async () => {
+    await givenTable({ kind: 'logutriga', columns: 'id int primary key, a text' });
+    await session.query(`create or replace trigger change after insert on t for each row
+        execute function pgq.logutriga('q', 'ev_type=''é,{"}\\x''', 'when=a = ''\\000 é''');
+      create trigger other after insert on t for each row execute function pgq.logutriga('q', 'ignore=a')`);
+    expect(await logged("insert into t values (1, '\\000 é'), (2, 'x')")).toEqual([
+      ['é,{"}\\x', 'id=1&a=%5c000+%c3%a9'],
+      ['I:id', 'id=1'],
+      ['I:id', 'id=2'],
+    ]);
+  });
+
   test('numbers are strings in JSON, but for whole ones, whatever is beside them', async () => {
     await givenTable({
       kind: 'jsontriga',

@@ -30,9 +30,9 @@ declare
         pgq._trigger_change(text, text, text, text, oid, text, text, text[], anyelement, anyelement), pgq._trigger_options(text[]),
         pgq._trigger_condition(text, anyelement), pgq._trigger_expression(text, anyelement),
         pgq._check_truncate_options(jsonb), pgq._override_fields(text[], jsonb, text[], text[], anyelement),
-        pgq._plain_row(text, integer), pgq._plain_change(text, text, text[], text, text), pgq._row_values(text), pgq._generated_values(oid, text[], text[], anyelement, boolean),
-        pgq._event_type(text, text, text, text, text, text), pgq._whole_row_json(text[], json, json), pgq._urlencode(text),
-        pgq._table_shape(oid), pgq._row_shape(anyelement), pgq._row_table(anyelement),
+        pgq._plain_row(text, integer), pgq._plain_change(text, text, text[], integer, text, text), pgq._row_values(text), pgq._generated_values(oid, text[], text[], anyelement, boolean),
+        pgq._event_type(text, text, text, text, text, text), pgq._whole_row_json(text[], integer, json, json), pgq._urlencode(text),
+        pgq._table_shape(oid), pgq._row_shape(anyelement), pgq._row_table(anyelement), pgq._options_shape(text[], text[]), pgq._trigger_arguments(bytea), pgq._expression_query(text), pgq._plain_url(integer, text, text),
         pgq._row_json(text[], boolean[], text[], anyelement), pgq._row_url(text[], boolean[], text[]),
         pgq._row_sql(text, text[], boolean[], text[], text[], text[]) $list$;
     v_admins constant text := $list$

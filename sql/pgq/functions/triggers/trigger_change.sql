@@ -36,7 +36,10 @@ returns boolean
 language plpgsql
 as $$
 declare
-    v_options   jsonb;          -- null: none
+    v_options   jsonb;          -- read for this row; null: none, or v_at says where they are in the shape
+    v_at        integer := 5;   -- the row of the shape before those of the options; 5: no options; null: v_options has them
+    v_from      integer;
+    v_text      text;
     v_skip      boolean := false;
     -- Becomes a constant, see pgq._table_shape.
     v_shape     constant text[] := case
@@ -53,12 +56,24 @@ declare
     v_seen      boolean := false; -- has a column changed that goes into the event?
     v_type      text;
     v_data      text;
+    v_backup    text;
     v_fields    text[];         -- type, data, extra1..4
     v_id        bigint;         -- of the event: an assignment costs less than `perform`
 begin
     if cardinality(i_args) is distinct from 1 then
-        v_options := pgq._trigger_options(i_args);
-        v_skip := v_options ? 'SKIP';
+        -- Found out with the table's shape as a rule. The general way reads the options itself.
+        v_at := 9;
+        v_text := i_args[1:]::text;
+        while v_shape[v_at + 6][1] <> v_text loop
+            v_at := v_at + 6;
+        end loop;
+        if i_op = 'TRUNCATE' or v_shape[v_at + 6][1] is null then
+            v_at := null;
+            v_options := pgq._trigger_options(i_args);
+            v_skip := v_options ? 'SKIP';
+        else
+            v_skip := v_shape[v_at + 6][2] is not null;
+        end if;
         if v_skip and i_when <> 'BEFORE' then
             raise exception 'SKIP does not work in AFTER trigger.';
         end if;
@@ -79,8 +94,9 @@ begin
         v_key := string_to_array(v_options ->> 'pkey', ',');
         v_type := pgq._event_type(i_format, i_op, i_schema, i_name, to_json(v_key)::text, v_options ->> 'pkey');
     else
-        v_type := pgq._event_type(i_format, i_op, i_schema, i_name, v_shape[7][2], v_shape[7][3]);
-        if i_op in ('UPDATE', 'DELETE') and v_shape[6][1] is null then
+        v_from := coalesce(v_at, 5);
+        v_type := pgq._event_type(i_format, i_op, i_schema, i_name, v_shape[v_from + 2][2], v_shape[v_from + 2][3]);
+        if i_op in ('UPDATE', 'DELETE') and v_shape[v_from + 1][1] is null then
             raise exception 'Update/Delete on table without pkey';
         end if;
     end if;
@@ -90,19 +106,47 @@ begin
         return v_skip;
     end if;
 
-    if i_format = 'json' and v_options is null and v_shape[7][4] is null and v_shape[7][5] is null
-       and v_shape[7][6] is null and v_shape[7][8] is null then
-        -- The server's own JSON, with quotes added around numbers.
-        v_data := pgq._whole_row_json(v_shape, row_to_json(i_new), case i_op when 'UPDATE' then row_to_json(i_old) end);
-        v_id := pgq.insert_event(i_args[0], v_type, v_data, i_schema || '.' || i_name, null, null, null);
-        return false;
-    end if;
-
-    if v_options is null and v_shape[7][9] is not null and i_format <> 'json' then
-        v_data := pgq._plain_change(i_format, i_op, v_shape, i_new::text, case i_op when 'UPDATE' then i_old::text end);
+    if v_at is not null then
+        if i_format <> 'json' then
+            if v_shape[7][9] is not null then
+                v_data := pgq._plain_change(i_format, i_op, v_shape, v_at, i_new::text, case i_op when 'UPDATE' then i_old::text end);
+            end if;
+        elsif v_shape[7][4] is null and v_shape[7][5] is null and v_shape[7][6] is null and v_shape[7][8] is null then
+            -- The server's own JSON, with quotes added around numbers.
+            v_data := pgq._whole_row_json(v_shape, v_at, row_to_json(i_new), case i_op when 'UPDATE' then row_to_json(i_old) end);
+        end if;
+        if v_data is not null and v_at > 5 then
+            if v_data = E'\x05' or v_shape[v_at + 6][4] is not null and not pgq._trigger_condition(v_shape[v_at + 6][4], i_new) then
+                return v_skip;
+            end if;
+            if i_op = 'UPDATE' and v_shape[v_at + 6][3] is not null then
+                v_backup := case i_format
+                    when 'json' then pgq._whole_row_json(v_shape, v_at, row_to_json(i_old), null)
+                    else pgq._plain_url(v_shape[7][1]::integer, v_shape[v_at + 2][9], i_old::text) end;
+            end if;
+            if v_shape[v_at + 6][5] is not null then
+                v_fields := array[v_type, v_data, i_schema || '.' || i_name, v_backup, null, null];
+                for n in 1 .. 6 loop
+                    v_text := v_shape[v_at + 6][5 + n];
+                    continue when v_text is null;
+                    v_fields[n] := case left(v_text, 1)
+                        when '=' then substr(v_text, 2)
+                        when ':' then row_to_json(i_new) ->> substr(v_text, 2)
+                        else pgq._trigger_expression(v_text, i_new) end;
+                end loop;
+                v_id := pgq.insert_event(i_args[0], v_fields[1], v_fields[2], v_fields[3], v_fields[4], v_fields[5], v_fields[6]);
+                return v_skip;
+            end if;
+        end if;
         if v_data is not null then
-            v_id := pgq.insert_event(i_args[0], v_type, v_data, i_schema || '.' || i_name, null, null, null);
-            return false;
+            v_id := pgq.insert_event(i_args[0], v_type, v_data, i_schema || '.' || i_name, v_backup, null, null);
+            return v_skip;
+        end if;
+        if v_at > 5 then
+            v_options := pgq._trigger_options(i_args);
+            if v_options ? 'pkey' then
+                v_key := string_to_array(v_options ->> 'pkey', ',');
+            end if;
         end if;
     end if;
 

@@ -34,17 +34,18 @@ end;
 $$;
 
 -- ----------------------------------------------------------------------
--- Function: pgq._whole_row_json(3)
+-- Function: pgq._whole_row_json(4)
 --
 --      A row as a JSON object, of a table all of whose columns the server writes as JSON as we do, but for numbers.
 --
 -- Parameters:
 --      i_shape     - the table, see pgq._table_shape
+--      i_at        - the row of i_shape before those of the trigger's options; 5: it has none
 --      i_new       - the row
 --      i_old       - the row as it was before an update, or null
 --
 -- Returns:
---      the object
+--      the object; \x05 where an update changed ignored columns alone
 --
 -- Writes:
 --      none
@@ -52,21 +53,33 @@ $$;
 -- Called by:
 --      pgq._trigger_change
 -- ----------------------------------------------------------------------
-create or replace function pgq._whole_row_json(i_shape text[], i_new json, i_old json)
+create or replace function pgq._whole_row_json(i_shape text[], i_at integer, i_new json, i_old json)
 returns text
 language plpgsql
 as $$
 declare
     v_json  text := i_new;
+    v_old   text := i_old;
     n       integer := 1;
 begin
     if i_old is not null then
-        while i_shape[6][n] is not null loop
-            if i_new ->> i_shape[6][n] is distinct from i_old ->> i_shape[6][n] then
+        while i_shape[i_at + 1][n] is not null loop
+            if i_new ->> i_shape[i_at + 1][n] is distinct from i_old ->> i_shape[i_at + 1][n] then
                 raise exception 'primary key update not allowed';
             end if;
             n := n + 1;
         end loop;
+        n := 1;
+    end if;
+    if i_at > 5 and i_shape[i_at + 3][1] is not null then
+        while i_shape[i_at + 3][n] is not null loop
+            v_json := regexp_replace(v_json, i_shape[i_at + 3][n], E'\\1');
+            v_old := regexp_replace(v_old, i_shape[i_at + 3][n], E'\\1');
+            n := n + 1;
+        end loop;
+        if v_json = v_old and i_new::text <> i_old::text then
+            return E'\x05';
+        end if;
         n := 1;
     end if;
     while i_shape[8][n] is not null loop

@@ -77,31 +77,59 @@ end;
 $$;
 
 -- ----------------------------------------------------------------------
--- Function: pgq._trigger_expression(2)
+-- Function: pgq._expression_query(1)
 --
---      Computes an SQL expression of the trigger's owner over the columns of a row.
+--      The query that computes an SQL expression of the trigger's owner over the columns of a row.
 --
 -- Parameters:
 --      i_expression    - the expression
---      i_row           - the row
 --
 -- Returns:
---      value   - as its type prints it
---      type    - its type
+--      the query, with the row as $1: a text as the value's type prints it; null where the expression is null
 --
 -- Writes:
 --      none
 --
 -- Called by:
---      pgq._override_fields, pgq._trigger_condition
+--      pgq._options_shape, pgq._override_fields
 -- ----------------------------------------------------------------------
-create or replace function pgq._trigger_expression(i_expression text, i_row anyelement, out value text, out type oid)
+create or replace function pgq._expression_query(i_expression text)
+returns text
 language plpgsql
+immutable
 as $$
 begin
-    execute 'select case when e.x is not null then format(''%s'', e.x) end, pg_typeof(e.x)::oid'
-            ' from (select ' || i_expression || ' as x from (select ($1).*) r) e'
-       into value, type using i_row;
+    return 'select case when e.x is not null then format(''%s'', e.x) end from (select ' || i_expression || ' as x from (select ($1).*) r) e';
+end;
+$$;
+
+-- ----------------------------------------------------------------------
+-- Function: pgq._trigger_expression(2)
+--
+--      Computes an SQL expression of the trigger's owner over the columns of a row.
+--
+-- Parameters:
+--      i_query     - the query for it, see pgq._expression_query
+--      i_row       - the row
+--
+-- Returns:
+--      the value, as its type prints it
+--
+-- Writes:
+--      none
+--
+-- Called by:
+--      pgq._override_fields, pgq._trigger_change
+-- ----------------------------------------------------------------------
+create or replace function pgq._trigger_expression(i_query text, i_row anyelement)
+returns text
+language plpgsql
+as $$
+declare
+    v_value text;
+begin
+    execute i_query into v_value using i_row;
+    return v_value;
 end;
 $$;
 
@@ -128,15 +156,17 @@ returns boolean
 language plpgsql
 as $$
 declare
-    v_result    record;
+    v_value text;
+    v_type  oid;
 begin
-    select * into v_result from pgq._trigger_expression(i_condition, i_row);
-    if v_result.type <> 'boolean'::regtype then
-        raise exception 'when= query result must be boolean, got=%', v_result.type;
-    elsif v_result.value is null then
+    execute 'select e.x, pg_typeof(e.x)::oid from (select ' || i_condition || ' as x from (select ($1).*) r) e'
+       into v_value, v_type using i_row;
+    if v_type <> 'boolean'::regtype then
+        raise exception 'when= query result must be boolean, got=%', v_type;
+    elsif v_value is null then
         raise exception 'when= should not be NULL';
     end if;
-    return v_result.value::boolean;
+    return v_value::boolean;
 end;
 $$;
 
@@ -176,7 +206,7 @@ begin
             v_fields[n] := i_values[v_column];
         end if;
         if i_options ? v_names[n] then
-            v_fields[n] := (pgq._trigger_expression(i_options ->> v_names[n], i_row)).value;
+            v_fields[n] := pgq._trigger_expression(pgq._expression_query(i_options ->> v_names[n]), i_row);
         end if;
     end loop;
     return v_fields;

@@ -14,7 +14,7 @@
 --      i_table     - the table
 --
 -- Returns:
---      rows of an array, as wide as the table has columns, and at least 10:
+--      rows of an array, as wide as the table has columns, and at least 11:
 --      1 - names
 --      2 - how JSON writes the value: i as it is, b as a boolean, d, t, z a date, timestamp, timestamptz, others as a
 --          string; of these n and s are what to_json() writes as a number and as this string, x may be anything
@@ -27,6 +27,7 @@
 --          plain (see pgq._plain_change), a format for it urlencoded, and what comes before its values in SQL
 --      8 - patterns for the columns of which to_json() writes a number, then nulls
 --      9 - places of the key's columns, in the order of the table, then nulls
+--      then six rows for each set of options that triggers of the table have, see pgq._options_shape
 --
 -- Writes:
 --      none
@@ -52,6 +53,7 @@ declare
     v_facts text[];
     v_bare  text[];
     v_width integer;
+    v_args  text[];
 begin
     select array[array_agg(c.name), array_agg(c.kind), array_agg(to_json(c.name) || ':'),
                  array_agg(pgq._urlencode(c.name)), array_agg(quote_ident(c.name))],
@@ -83,8 +85,8 @@ begin
             || array_to_string(array(select replace(u, '%', '%%') || '%s' from unnest(v_shape[4:4]) with ordinality x (u, k) order by k), '&')
             || ('(' || array_to_string(v_shape[5:5], ',') || ') values (');
     end if;
-    v_width := greatest(v_facts[1]::integer, 10);
-    return array(
+    v_width := greatest(v_facts[1]::integer, 11);
+    v_shape := array(
         select array_agg(r.line[n] order by n)
           from generate_series(1, 9) l
          cross join lateral (
@@ -93,6 +95,19 @@ begin
          cross join generate_series(1, v_width) n
          group by l
          order by l);
+
+    if v_shape[7][9] is not null then
+        for v_args in
+            select distinct pgq._trigger_arguments(t.tgargs)
+              from pg_catalog.pg_trigger t
+             where t.tgrelid = i_table and t.tgnargs > 1
+               and t.tgfoid in ('pgq.jsontriga()'::regprocedure, 'pgq.logutriga()'::regprocedure, 'pgq.sqltriga()'::regprocedure)
+             limit 8
+        loop
+            v_shape := v_shape || pgq._options_shape(v_shape[1:9], v_args);
+        end loop;
+    end if;
+    return v_shape;
 end;
 $$;
 
