@@ -4,6 +4,8 @@ import type { InstalledHosts } from '../support/installation/installed-hosts.ts'
 import { Freezer, send } from '../support/processes/freezer.ts';
 import { isAlive, stateOf, type TestProcess } from '../support/processes/process.ts';
 
+const SERVING = /serving (http:\S+)\/livez/;
+
 export class HostPark {
   readonly #hosts: InstalledHosts;
   readonly #names: readonly string[];
@@ -30,12 +32,19 @@ export class HostPark {
       .join('\n\n');
   }
 
+  /** Where a host serves how it is; undefined: it is not there. */
+  urlOf(name: string): string | undefined {
+    const host = this.#running.get(name);
+    if (host === undefined || !isAlive(host.pid)) return undefined;
+    return host.stderr.map((line) => SERVING.exec(line)?.[1]).find((url) => url !== undefined);
+  }
+
   /** A host that is gone is started again; one that is frozen counts as there. */
   async ensureAll(): Promise<void> {
     for (const name of this.#names) {
       const host = this.#running.get(name);
       if (host === undefined || !isAlive(host.pid))
-        this.#running.set(name, await this.#hosts.startHost(name));
+        this.#running.set(name, await this.#hosts.startHost(name, ['--http', ':0']));
     }
   }
 

@@ -1,6 +1,6 @@
 // Chaos: whole hosts that run `tributary start` lose their power, their supervisor, their mover, a worker, or freeze past their
 // leases, and servers are shut down at once, all under load. After every round what was committed on the shards has arrived
-// in central, in order and unsplit, and was handled, each event once.
+// in central, in order and unsplit, and was handled, each event once. All the while `/readyz` of each host tells no lie.
 // TRIBUTARY_CHAOS_ROUNDS says how many rounds, TRIBUTARY_CHAOS_SEED which faults, TRIBUTARY_CHAOS_FAULTS how many in each.
 import { spawnSync } from 'node:child_process';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -14,6 +14,7 @@ import { givenServer, type TestServer } from '../support/server/server.ts';
 import { until, within } from '../support/until.ts';
 import { strikeHosts } from './host-faults.ts';
 import { HostPark } from './host-park.ts';
+import { ReadinessWatch } from './readiness-watch.ts';
 
 const ROUNDS = Number(process.env.TRIBUTARY_CHAOS_ROUNDS ?? 3);
 const FAULTS = Number(process.env.TRIBUTARY_CHAOS_FAULTS ?? 8);
@@ -46,6 +47,14 @@ describe('hosts', () => {
         throw error;
       });
     await end('the first starts', park.ensureAll());
+    const watch = new ReadinessWatch({
+      central,
+      shards: new Map(shards.map((shard, at) => [`s${at + 1}`, shard])),
+      hosts: Object.entries({ alpha: ['s1', 's2'], beta: ['s3', 's4'] }).map(([name, own]) => ({
+        ...{ name, shards: own },
+        url: () => park.urlOf(name),
+      })),
+    });
     for (let round = 1; round <= ROUNDS; round += 1) {
       const load = startLoad(shards, {
         queues: ['orders'],
@@ -93,7 +102,13 @@ describe('hosts', () => {
       });
       expect((await hosts.proof()).split).toEqual([]);
       say(`round ${round}: ${handled} events moved and handled, each exactly once`);
+      await until(() => watch.isAllReady, { what: 'the hosts to be ready', timeoutMs: 30_000 });
     }
+    await end('the watch', watch.stop());
+    say(`/readyz answered ${JSON.stringify(Object.fromEntries(watch.answers))}`);
+    expect(watch.faults).toEqual([]);
+    // A watch that saw only one of them proves nothing.
+    expect([...watch.answers.keys()].sort()).toEqual([200, 503]);
     await end('the hosts', park.stopAll());
   });
 });

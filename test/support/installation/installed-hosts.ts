@@ -27,7 +27,7 @@ export default {
 export interface InstalledHosts extends Cluster {
   readonly file: string;
   /** `tributary start --host NAME`, once it says that it starts. */
-  startHost(name: string): Promise<TestProcess>;
+  startHost(name: string, options?: readonly string[]): Promise<TestProcess>;
   /** Of the queue `orders`, from the databases as they are now. */
   verdict(): Promise<ProofVerdict>;
   /** The same for the way into central alone. */
@@ -71,8 +71,8 @@ export async function givenInstalledHosts(
   return {
     ...cluster,
     file,
-    async startHost(name) {
-      const host = startTributary(['-c', file, 'start', '--host', name]);
+    async startHost(name, options = []) {
+      const host = startTributary(['-c', file, 'start', '--host', name, ...options]);
       await host.waitForLine(/starting: /);
       return host;
     },
