@@ -20,6 +20,8 @@ export interface CoopBatch {
   /** When its ticks were made, in ms since the epoch. */
   readonly startTimeMs: number;
   readonly endTimeMs: number;
+  /** Central's clock when it was handed out. */
+  readonly nowMs: number;
   /** How many times this batch was handed out, this time included. */
   readonly openings: number;
   /** The member that had it, where it was taken over. */
@@ -43,7 +45,8 @@ export interface NextBatchOptions {
 export const STALE_BATCH_SQLSTATE = 'TB001';
 
 const NEXT_BATCH = `select batch_id, start_tick, end_tick, openings, taken_over_from,
-    extract(epoch from start_time)::float8 * 1000 as start_ms, extract(epoch from end_time)::float8 * 1000 as end_ms
+    extract(epoch from start_time)::float8 * 1000 as start_ms, extract(epoch from end_time)::float8 * 1000 as end_ms,
+    extract(epoch from clock_timestamp())::float8 * 1000 as now_ms
 from tributary.coop_next_batch($1, $2, $3, dead_interval => $4::float8 * interval '1 millisecond',
     min_lag => $5::float8 * interval '1 millisecond', min_count => $6::int4,
     min_interval => $7::float8 * interval '1 millisecond', knows_progress => $8)`;
@@ -70,6 +73,7 @@ export async function coopNextBatch(
     endTick: Number(row.end_tick),
     startTimeMs: Number(row.start_ms),
     endTimeMs: Number(row.end_ms),
+    nowMs: Number(row.now_ms),
     openings: Number(row.openings),
     takenOverFrom: (row.taken_over_from as string | null) ?? undefined,
   };

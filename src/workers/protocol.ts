@@ -69,13 +69,25 @@ export const CALL_BUCKET_ENDS_MS: readonly number[] = [
   ...[1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000],
 ];
 
+/** The same for how long events were under way to their handler: fine enough for a median. */
+export const DELIVERY_BUCKET_ENDS_MS: readonly number[] = [
+  ...[5, 10, 20, 30, 50, 75, 100, 150, 200, 300, 500, 750],
+  ...[1_000, 1_500, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000, 1_800_000],
+];
+
+/** One count for each bucket and one for what is above all; the sum in seconds. */
+const distribution = z.object({ counts: z.array(z.number()), sum: z.number() });
+
+const delivered = z.object({ toCentral: distribution, toHandled: distribution, whole: distribution });
+
 /** What was counted since the pulse before: events by what became of them, and calls of the handler by how long they took. */
 const counted = z.object({
   done: z.number(),
   putOff: z.number(),
   dead: z.number(),
-  /** One count for each bucket and one for what is above all; the sum in seconds. */
-  calls: z.object({ counts: z.array(z.number()), sum: z.number() }),
+  calls: distribution,
+  /** How long events were under way, by stage. */
+  delivered: delivered.optional(),
 });
 
 /** How many of the last events that were tried have failed. */
@@ -129,6 +141,7 @@ export const toPrimary = z.discriminatedUnion('type', [
 ]);
 
 export type TriedEvents = z.infer<typeof tried>;
+export type DeliveredEvents = z.infer<typeof delivered>;
 export type CountedEvents = z.infer<typeof counted>;
 export type FatalCall = z.infer<typeof suspect>;
 export type StartMessage = z.infer<typeof start>;

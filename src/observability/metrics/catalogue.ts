@@ -1,5 +1,5 @@
 // Every metric there is: its name, type, labels and meaning. docs/metrics.md shows the same, held by a test.
-import { CALL_BUCKET_ENDS_MS } from '../../workers/protocol.ts';
+import { CALL_BUCKET_ENDS_MS, DELIVERY_BUCKET_ENDS_MS } from '../../workers/protocol.ts';
 
 export interface Metric {
   readonly type: 'counter' | 'gauge' | 'histogram';
@@ -13,6 +13,7 @@ export interface Metric {
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 /** As the workers count: a handler may take a tenth of a millisecond, a batch of many events minutes. */
 const CALL_SECONDS = CALL_BUCKET_ENDS_MS.map((ms) => ms / 1_000);
+const DELIVERY_SECONDS = DELIVERY_BUCKET_ENDS_MS.map((ms) => ms / 1_000);
 const SOURCES = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000];
 
 const QUEUE = ['queue'];
@@ -117,6 +118,12 @@ const OF_WORKERS = {
     type: 'counter',
     labels: ['queue', 'outcome'],
     help: 'Events that workers of this host are done with and have committed: done, put_off or dead. One that is put off is counted at each try.',
+  },
+  tributary_delivery_duration_seconds: {
+    type: 'histogram',
+    labels: ['queue', 'stage'],
+    help: 'How long events that workers of this host have handled at their first try were under way: to_central, to_handled, and whole. A few of those that are handled together stand for all of them.',
+    buckets: DELIVERY_SECONDS,
   },
   tributary_handler_duration_seconds: {
     type: 'histogram',

@@ -4,6 +4,11 @@ import type { QueueLoad } from '../../workers/primary/pool.ts';
 import { type Figures, gauge, Instruments, together } from './figures.ts';
 
 const OUTCOMES = ['done', 'put_off', 'dead'] as const;
+const STAGES = [
+  ['toCentral', 'to_central'],
+  ['toHandled', 'to_handled'],
+  ['whole', 'whole'],
+] as const;
 const CAUSES = ['crashed', 'silent', 'stalled'] as const;
 
 export class WorkerMetrics {
@@ -29,10 +34,13 @@ export class WorkerMetrics {
     const instruments = this.#instruments;
     switch (occurrence.kind) {
       case 'counted': {
-        const { queue, done, putOff, dead, calls } = occurrence;
+        const { queue, done, putOff, dead, calls, delivered } = occurrence;
         for (const [at, events] of [done, putOff, dead].entries())
           instruments.count('tributary_handled_events_total', [queue, OUTCOMES[at] ?? ''], events);
         instruments.add('tributary_handler_duration_seconds', [queue], calls);
+        if (delivered === undefined) break;
+        for (const [stage, name] of STAGES)
+          instruments.add('tributary_delivery_duration_seconds', [queue, name], delivered[stage]);
         break;
       }
       case 'batch-finished':

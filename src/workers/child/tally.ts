@@ -2,6 +2,7 @@
 //
 // Invariant: an event counts when the transaction that settles it has committed; after each pulse counts begin at 0.
 import { CALL_BUCKET_ENDS_MS, type CountedEvents } from '../protocol.ts';
+import { Deliveries } from './deliveries.ts';
 import { PartCalls } from './tries/part-calls.ts';
 
 export interface Settled {
@@ -14,6 +15,7 @@ export interface Settled {
 export class Tally {
   /** The same calls, of the transaction that is open. */
   readonly part = new PartCalls();
+  readonly deliveries = new Deliveries();
   #counted = nothing();
 
   /** A transaction was committed. */
@@ -21,6 +23,7 @@ export class Tally {
     this.#counted.done += events - putOff - dead;
     this.#counted.putOff += putOff;
     this.#counted.dead += dead;
+    this.deliveries.committed();
   }
 
   /** A call of the handler has returned, or was given up. */
@@ -40,7 +43,8 @@ export class Tally {
     if (done === 0 && putOff === 0 && dead === 0 && calls.counts.every((count) => count === 0))
       return undefined;
     this.#counted = nothing();
-    return taken;
+    const delivered = this.deliveries.take();
+    return { ...taken, ...(delivered !== undefined && { delivered }) };
   }
 }
 

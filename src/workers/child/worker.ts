@@ -171,6 +171,7 @@ export class Worker implements Service {
     const { token, openings, takenOverFrom } = batch;
     this.#token = token;
     this.record.opened();
+    this.tally.deliveries.opened(batch);
     this.#memory.recorder?.opened(token);
     this.#options.send({ type: 'opened', token, openings, ...(takenOverFrom && { takenOverFrom }) });
     try {

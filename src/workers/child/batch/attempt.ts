@@ -74,6 +74,7 @@ export class Attempt {
     const { token } = this.batch;
     this.#range = undefined;
     this.environment.record.begun();
+    this.environment.tally.deliveries.discard();
     this.#partNote.begun();
     this.#transaction = new BatchTransaction(this.connection, {
       ...{ token, constraints, onSent },
@@ -134,6 +135,7 @@ export class Attempt {
 
   async handle({ all, failed }: EventPiece, runner: GroupRunner): Promise<void> {
     this.#piece = all;
+    this.environment.tally.deliveries.note(all);
     this.#cutOff = 0;
     for (const [event, error] of failed) this.#failed(event, error);
     const events = failed.size === 0 ? all : all.filter((event) => !failed.has(event));

@@ -161,6 +161,7 @@ export class Commits {
     this.#note.begun();
     this.putOff += putOff;
     this.dead += dead;
+    environment.tally.deliveries.note(done.map(({ event }) => event));
     environment.tally.settled({ events: done.length, putOff, dead });
   }
 }

@@ -4,6 +4,7 @@
 // Invariant: trouble is that nothing succeeds, or what happened twice, not long ago, without any success since.
 import { TIMING } from '../../../lifecycle/timing.ts';
 import type { ToPrimary, TriedEvents } from '../../protocol.ts';
+import { RecentDeliveries } from './recent-deliveries.ts';
 import { Throughput } from './throughput.ts';
 
 /** A batch that takes long. */
@@ -34,6 +35,7 @@ export class Standing {
   #deaths: Trouble | undefined;
   #trouble: Trouble | undefined;
   readonly #throughput = new Throughput();
+  readonly #deliveries = new RecentDeliveries();
 
   constructor(slot: string) {
     this.#slot = slot;
@@ -52,6 +54,7 @@ export class Standing {
         this.#progress = message.progress;
         if (this.#batch !== undefined) this.#throughput.reached(message.progress?.done ?? 0);
         this.#throughput.sample(performance.now());
+        this.#deliveries.add(message.counted?.delivered?.whole.counts ?? []);
         this.#recent = message.recent ?? this.#recent;
         this.#heldBack = message.heldBack;
         break;
@@ -109,6 +112,11 @@ export class Standing {
   /** Events a second that it has handled lately. */
   get perSecond(): number | undefined {
     return this.#throughput.perSecond(performance.now());
+  }
+
+  /** How long events of the last minute were under way, by bucket; undefined: there were none. */
+  get delivered(): readonly number[] | undefined {
+    return this.#deliveries.counts;
   }
 
   /** A sentence while nothing succeeds. */

@@ -120,15 +120,23 @@ describe('workers/primary/slot/figures', () => {
         recent: { tried: 400, failed: at % 3, ...(at % 3 > 0 && { error: `error ${at}` }) },
         perSecond: 1.5,
         trouble: `trouble ${at}`,
+        delivered: [0, 2, at % 2],
         longBatch: batch(at),
       },
     }));
     const figures = figuresOf(slots);
     expect(figures.recent).toEqual({ orders: { tried: 400_000, failed: 999, error: 'error 1' } });
     expect(figures.handled).toEqual({ orders: 1_500 });
-    const young = { recent: undefined, trouble: undefined, longBatch: undefined, perSecond: undefined };
+    expect(figures.delivered).toEqual({ orders: [0, 2_000, 500] });
+    const young = {
+      recent: undefined,
+      trouble: undefined,
+      longBatch: undefined,
+      perSecond: undefined,
+      delivered: undefined,
+    };
     expect(figuresOf([...slots, { queue: 'orders', standing: young }]).handled).toEqual({});
     expect(figures.batches.orders).toEqual([999, 998, 997, 996, 995].map(batch));
-    expect(JSON.stringify(figures).length).toBeLessThan(600);
+    expect(JSON.stringify(figures).length).toBeLessThan(700);
   });
 });
