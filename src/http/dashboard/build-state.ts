@@ -8,6 +8,7 @@ import {
   type LagState,
   type SourceLag,
 } from '../../observability/lag/report.ts';
+import type { Delivered } from '../../observability/metrics/median.ts';
 import { headlineOf } from './headline.ts';
 import type { DashboardState, Layout, MapCell, QueueState } from './state.ts';
 
@@ -17,6 +18,8 @@ export interface CentralLook {
   readonly members: readonly SeenMember[];
   /** Workers with a batch at hand, by central queue. */
   readonly busy: ReadonlyMap<string, number>;
+  /** How long events of the last minute were under way; undefined: there were none. */
+  readonly delivered: Delivered | undefined;
   readonly diagnoses: readonly Diagnosis[];
 }
 
@@ -24,11 +27,14 @@ export interface CentralLook {
 const BY_BADNESS: readonly LagState[] = ['paused', 'idle', 'moving', 'unassigned', 'unreachable', 'halted'];
 const UNKNOWN: MapCell = ['unassigned', null, null];
 
-export function stateOf({ report, members, busy, diagnoses }: CentralLook, layout: Layout): DashboardState {
+export function stateOf(
+  { report, members, busy, delivered, diagnoses }: CentralLook,
+  layout: Layout,
+): DashboardState {
   return {
     at: report.at.toISOString(),
     stale: null,
-    headline: headlineOf(report),
+    headline: headlineOf(report, delivered),
     diagnoses,
     queues: report.central.map((queue) => queueState(queue, busy.get(queue.queue))),
     cells: cellsOf(report.sources, layout),

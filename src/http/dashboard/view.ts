@@ -8,6 +8,7 @@ import { sentenceFor } from '../../errors/sentence.ts';
 import { packageVersion } from '../../lifecycle/package-root.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import { diagnosesOf } from '../../observability/doctor/central-doctor.ts';
+import { readDelivered } from '../../observability/metrics/delivered.ts';
 import { busyWorkers } from '../../queue/busy.ts';
 import type { LagView } from '../lag-view.ts';
 import { emptyState, stateOf } from './build-state.ts';
@@ -34,12 +35,13 @@ export class DashboardView {
   async state(): Promise<DashboardState> {
     try {
       const report = await this.#lag.report();
-      const { members, busy } = await this.#pool.use(async (central) => ({
+      const { members, busy, delivered } = await this.#pool.use(async (central) => ({
         members: await readMembers(central, TIMING.http.centralMs),
         busy: await busyWorkers(central, TIMING.http.centralMs),
+        delivered: await readDelivered(central, TIMING.http.centralMs),
       }));
       this.#last = stateOf(
-        { report, members, busy, diagnoses: diagnosesOf(report, this.#config) },
+        { report, members, busy, delivered: delivered.all, diagnoses: diagnosesOf(report, this.#config) },
         this.layout,
       );
       return this.#last;

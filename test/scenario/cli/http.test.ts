@@ -79,6 +79,11 @@ describe.skipIf(process.platform !== 'linux')('cli over http', () => {
     expect(sum(scrapes, done)).toBe(60);
     expect(sum(scrapes, moved)).toBe(60);
     expect(sum(scrapes, 'tributary_handler_duration_seconds_count{queue="orders"}')).toBe(60);
+    for (const stage of ['to_central', 'to_handled', 'whole'])
+      expect(sum(scrapes, `tributary_delivery_duration_seconds_count{queue="orders",stage="${stage}"}`)).toBe(
+        60,
+      );
+    expect(sum(scrapes, 'tributary_round_duration_seconds_count')).toBeGreaterThan(0);
     expect(sum(scrapes, 'tributary_shards_held')).toBe(2);
     expect(sum(scrapes, 'tributary_workers_up{queue="orders"}')).toBe(2);
     expect(sum(scrapes, 'tributary_commit_duration_seconds_count{queue="orders"}')).toBeGreaterThan(0);

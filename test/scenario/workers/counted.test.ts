@@ -41,10 +41,12 @@ describe('workers/child counted', () => {
     const running = givenWorker(central, handler as Parameters<typeof givenWorker>[1], { retry });
     await central.tick('orders');
     await until(() => finished(running).length === 1, { what: 'the batch', timeoutMs: 60_000 });
-    const { calls, ...counted } = running.worker.tally.take() ?? {};
+    const { calls, delivered, ...counted } = running.worker.tally.take() ?? {};
     expect(counted).toEqual({ done: 700, putOff: 200, dead: 100 });
     expect(calls?.counts.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(0);
     expect(calls?.sum).toBeGreaterThan(0);
+    for (const stage of [delivered?.toCentral, delivered?.toHandled, delivered?.whole])
+      expect(stage?.counts.reduce((sum, count) => sum + count, 0)).toBe(EVENTS);
     expect(running.worker.tally.take()).toBeUndefined();
   });
 
@@ -73,8 +75,9 @@ describe('workers/child counted', () => {
     );
     await central.tick('orders');
     await until(() => finished(running).length === 1, { what: 'the batch', timeoutMs: 90_000 });
-    const { calls: _calls, ...counted } = running.worker.tally.take() ?? {};
+    const { calls: _calls, delivered, ...counted } = running.worker.tally.take() ?? {};
     expect(counted).toEqual({ done: 3_000, putOff: 0, dead: 3_000 });
+    expect(delivered?.whole.counts.reduce((sum, count) => sum + count, 0)).toBe(6_000);
     expect(running.messages.some(({ type }) => type === 'advanced')).toBe(true);
   });
 });

@@ -62,7 +62,10 @@ const report = (sources: readonly SourceLag[], central: readonly CentralLag[] = 
 });
 
 const built = (given: LagReport) =>
-  stateOf({ report: given, members: [], busy: new Map([['orders', 1]]), diagnoses: [] }, givenLayout());
+  stateOf(
+    { report: given, members: [], busy: new Map([['orders', 1]]), delivered: undefined, diagnoses: [] },
+    givenLayout(),
+  );
 
 describe('dashboard/state', () => {
   test('rows are the hosts of the file, cells their shards, and what the page may do is said', () => {
@@ -145,6 +148,15 @@ describe('dashboard/state', () => {
     ],
   ])('the sentence at the top counts what needs somebody: %#', (sources, central, sentence) => {
     expect(headlineOf(report(sources, central))).toBe(sentence);
+  });
+
+  test('where all is well it says how fast events are', () => {
+    const median = (medianSeconds: number) =>
+      headlineOf(report([source('s1', 'orders')], []), { events: 9, medianSeconds });
+    expect(median(0.1834)).toBe(
+      'The one source is well. Half of all events reach their handler within 180 ms.',
+    );
+    expect(median(12.34)).toMatch(/within 12 s\.$/);
   });
 
   test('what is not known is not well, and central that never answered is no empty installation', () => {

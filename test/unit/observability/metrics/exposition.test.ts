@@ -96,6 +96,9 @@ describe('observability/metrics', () => {
 const LABELS: readonly string[] = [
   ...[
     'queue',
+    'stage',
+    'kind',
+    'how',
     'shard',
     'source_queue',
     'state',

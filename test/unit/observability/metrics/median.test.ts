@@ -1,0 +1,58 @@
+// The median of what workers have counted by bucket.
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { deliveredOf } from '../../../../src/observability/metrics/median.ts';
+import { Deliveries } from '../../../../src/workers/child/deliveries.ts';
+import { DELIVERY_BUCKET_ENDS_MS } from '../../../../src/workers/protocol.ts';
+
+type Noted = Parameters<Deliveries['note']>[0];
+
+/** Counted as a worker counts: each age is an event of its own, of a tick at this moment. */
+function countsOf(ages: readonly number[]): readonly number[] {
+  const deliveries = new Deliveries();
+  const nowMs = 1_700_000_000_000;
+  deliveries.opened({ endTimeMs: nowMs, nowMs });
+  for (const age of ages)
+    deliveries.note([{ row: { wasPutOff: false, time: new Date(nowMs - age) } }] as unknown as Noted);
+  deliveries.committed();
+  return deliveries.take()?.whole.counts ?? [];
+}
+
+test('the median lies in the bucket that the real one is in, however many hosts have counted', () => {
+  const ages = fc.array(fc.integer({ min: 1, max: 1_700_000 }), { minLength: 1, maxLength: 60 });
+  fc.assert(
+    fc.property(ages, ages, (one, other) => {
+      const sorted = [...one, ...other].sort((a, b) => a - b);
+      const real = sorted[Math.ceil(sorted.length / 2) - 1] ?? 0;
+      const delivered = deliveredOf([countsOf(one), countsOf(other)]);
+      expect(delivered?.events).toBe(sorted.length);
+      const ms = (delivered?.medianSeconds ?? 0) * 1_000;
+      // Some microseconds pass while it is counted.
+      const bucketOf = (value: number) => DELIVERY_BUCKET_ENDS_MS.findIndex((end) => value <= end);
+      expect([bucketOf(real), bucketOf(real + 5)]).toContain(bucketOf(ms));
+    }),
+  );
+  expect(deliveredOf([])).toBeUndefined();
+  expect(deliveredOf([[0, 0]])).toBeUndefined();
+});
+
+test('a few events stand for all of those that are handled together, and what is rolled back or tried again is none', () => {
+  const deliveries = new Deliveries();
+  const nowMs = 1_700_000_000_000;
+  deliveries.opened({ endTimeMs: nowMs - 100, nowMs });
+  const events = (count: number, wasPutOff = false) =>
+    Array.from({ length: count }, () => ({
+      row: { wasPutOff, time: new Date(nowMs - 400) },
+    })) as unknown as Noted;
+  deliveries.note(events(1_999));
+  deliveries.discard();
+  deliveries.note(events(7, true));
+  deliveries.note(events(1_000));
+  deliveries.committed();
+  const taken = deliveries.take();
+  const sum = (counts: readonly number[] = []) => counts.reduce((total, count) => total + count, 0);
+  expect(sum(taken?.whole.counts)).toBe(1_000);
+  expect(taken?.toCentral.sum).toBeCloseTo(300, 6);
+  expect((taken?.toHandled.sum ?? 0) / 1_000).toBeCloseTo(0.1, 1);
+  expect(deliveries.take()).toBeUndefined();
+});
