@@ -33,6 +33,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly register: Register 
   ['shard', () => import('./commands/shard.ts')],
   ['shards', () => import('./commands/shards.ts')],
   ['start', () => import('./commands/start.ts')],
+  ['trace', () => import('./commands/trace.ts')],
   ['work', () => import('./commands/work.ts')],
 ]);
 
@@ -40,7 +41,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly register: Register 
 const GROUPS: readonly (readonly [title: string, commands: readonly string[]])[] = [
   ['First steps:', ['demo', 'init', 'check', 'plan', 'install']],
   ['Run:', ['start', 'mover', 'work', 'reload', 'scale']],
-  ['Look:', ['lag', 'shards', 'dead']],
+  ['Look:', ['lag', 'shards', 'dead', 'trace']],
   ['Act:', ['pause', 'resume', 'repair', 'send']],
 ];
 const OTHERS = 'More:';

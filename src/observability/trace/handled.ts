@@ -1,0 +1,292 @@
+// What central knows of an event's handling: the parts of batches that settled it, its failures, and where the workers are.
+import type { Connection } from '../../postgres/connection.ts';
+import { iso } from './find-event.ts';
+import type { TracedDeath, TracedTry } from './shape.ts';
+
+export interface HandlingFacts {
+  /** Where the group stands; undefined: there is no group. */
+  readonly group: { readonly tick: number; readonly eventSeq: number | undefined } | undefined;
+  /** The open batch that has the event. */
+  readonly open: OpenBatchFacts | undefined;
+  /** The oldest first. */
+  readonly tries: readonly TracedTry[];
+  /** Some of the events that failed in the same transaction are not noted one by one. */
+  readonly isUnsure: boolean;
+  readonly retry:
+    | {
+        readonly attempts: number;
+        readonly error: string | null;
+        readonly nextAt: string;
+        readonly isDue: boolean;
+      }
+    | undefined;
+  /** The newest one. */
+  readonly dead: TracedDeath | undefined;
+  /** The history reaches back to here; undefined: it is empty. */
+  readonly keptFrom: string | undefined;
+}
+
+export interface OpenBatchFacts {
+  readonly member: string;
+  readonly token: string;
+  /** The member's last sign of life. */
+  readonly activeAt: string;
+  /** The event is in a part of it that is done. */
+  readonly isDone: boolean;
+}
+
+export interface HandledEvent {
+  readonly queue: string;
+  readonly group: string;
+  readonly id: number;
+  /** The first central tick that saw it; undefined: none has, or it is not known. */
+  readonly seenBy: number | undefined;
+  /** As dead events that were refused have it. */
+  readonly origin: string | undefined;
+}
+
+/** Of one event that fails again and again. */
+const MOST_TRIES = 50;
+
+export async function readHandling(central: Connection, event: HandledEvent): Promise<HandlingFacts> {
+  const { tries, isUnsure } = await readTries(central, event);
+  return {
+    ...(await readBatches(central, event)),
+    tries,
+    isUnsure,
+    retry: await readRetry(central, event),
+    dead: await readDeath(central, event),
+    keptFrom: await readKeptFrom(central),
+  };
+}
+
+interface HandledRow {
+  start_tick: number;
+  end_tick: number;
+  token: number;
+  openings: number;
+  worker: string;
+  host: string | null;
+  pid: number;
+  events: number;
+  put_off: number;
+  dead: number;
+  calls: number;
+  calls_ms: number;
+  longest_ms: number;
+  fates: string | null;
+  xid: number;
+  at_ms: number;
+}
+
+/** As `PartNote` of the workers writes it. */
+interface Fate {
+  readonly id: number;
+  readonly became: 'put-off' | 'dead' | 'recovered';
+  readonly attempts?: number;
+  readonly error?: string;
+  readonly after_ms?: number;
+}
+
+const HANDLED = `h.start_tick, h.end_tick, h.token, h.openings, h.worker, h.host, h.pid, h.events, h.put_off, h.dead,
+    h.calls, h.calls_ms, h.longest_ms, h.fates, h.xid, extract(epoch from h.at)::float8 * 1000 as at_ms`;
+
+async function readTries(
+  central: Connection,
+  { queue, id, seenBy }: HandledEvent,
+): Promise<Pick<HandlingFacts, 'tries' | 'isUnsure'>> {
+  const first =
+    seenBy === undefined
+      ? []
+      : await central.query<HandledRow>(
+          `select ${HANDLED} from tributary.handled h
+           where h.central_queue = $1 and h.start_tick < $2 and (h.last_event_id is null or h.last_event_id >= $3)
+               and h.end_tick = (select min(o.end_tick) from tributary.handled o where o.central_queue = $1 and o.end_tick >= $2)
+           order by h.at limit 1`,
+          [queue, seenBy, id],
+        );
+  const later = await central.query<HandledRow>(
+    `select ${HANDLED} from tributary.handled h
+     where h.central_queue = $1 and h.end_tick >= $2 and h.fates is not null and strpos(h.fates, $3) > 0
+     order by h.at desc limit $4`,
+    [queue, seenBy ?? 0, `"id":${id},`, MOST_TRIES],
+  );
+  const rows = [...first, ...later.reverse().filter(({ xid }) => xid !== first[0]?.xid)];
+  const [part] = first;
+  const fates = part === undefined ? [] : fatesOf(part);
+  return {
+    tries: rows.map((row) => toTry(row, id)),
+    isUnsure:
+      part !== undefined &&
+      part.put_off + part.dead > fates.filter(({ became }) => became !== 'recovered').length &&
+      !fates.some((fate) => fate.id === id),
+  };
+}
+
+const fatesOf = ({ fates }: HandledRow): readonly Fate[] =>
+  fates === null ? [] : (JSON.parse(fates) as Fate[]);
+
+function toTry(row: HandledRow, id: number): TracedTry {
+  // Where events share an id, the worst of what became of them.
+  const own = fatesOf(row).filter((fate) => fate.id === id);
+  const fate = own.find(({ became }) => became !== 'recovered') ?? own[0];
+  return {
+    became: fate === undefined || fate.became === 'recovered' ? 'done' : fate.became,
+    at: iso(row.at_ms),
+    worker: row.worker,
+    host: row.host,
+    pid: row.pid,
+    batch: {
+      token: String(row.token),
+      startTick: row.start_tick,
+      endTick: row.end_tick,
+      openings: row.openings,
+    },
+    events: row.events,
+    calls: row.calls,
+    handlerMs: row.calls_ms,
+    longestMs: row.longest_ms,
+    transaction: String(row.xid),
+    attempts: fate?.attempts ?? null,
+    error: fate?.error ?? null,
+    afterMs: fate?.after_ms ?? null,
+  };
+}
+
+async function readBatches(
+  central: Connection,
+  { queue, group, id, seenBy }: HandledEvent,
+): Promise<Pick<HandlingFacts, 'group' | 'open'>> {
+  const [main] = await central.query<{ tick: number; event_seq: number | null; sub_id: number }>(
+    `select s.sub_last_tick as tick, t.tick_event_seq as event_seq, s.sub_id
+     from pgq.queue q
+     join pgq.subscription s on s.sub_queue = q.queue_id
+     join pgq.consumer c on c.co_id = s.sub_consumer
+     left join pgq.tick t on t.tick_queue = q.queue_id and t.tick_id = s.sub_last_tick
+     where q.queue_name = $1 and c.co_name = $2`,
+    [queue, group],
+  );
+  if (main === undefined) return { group: undefined, open: undefined };
+  const [open] =
+    seenBy === undefined
+      ? []
+      : await central.query<{ member: string; token: number; active_ms: number; done: number | null }>(
+          `select tributary.coop_member_of($2, c.co_name) as member, s.sub_batch as token,
+               extract(epoch from s.sub_active)::float8 * 1000 as active_ms, n.last_event_id as done
+           from pgq.queue q
+           join pgq.subscription s on s.sub_queue = q.queue_id and s.sub_id = $4
+           join pgq.consumer c on c.co_id = s.sub_consumer
+           left join tributary.narrowing n on n.central_queue = q.queue_name and n.group_name = $2
+               and n.start_tick = s.sub_last_tick and n.end_tick = s.sub_next_tick
+           where q.queue_name = $1 and s.sub_batch is not null and s.sub_last_tick < $3 and s.sub_next_tick >= $3
+               and c.co_name <> $2
+           limit 1`,
+          [queue, group, seenBy, main.sub_id],
+        );
+  return {
+    group: { tick: main.tick, eventSeq: main.event_seq ?? undefined },
+    open:
+      open === undefined
+        ? undefined
+        : {
+            member: open.member,
+            token: String(open.token),
+            activeAt: iso(open.active_ms),
+            isDone: open.done !== null && open.done >= id,
+          },
+  };
+}
+
+async function readRetry(
+  central: Connection,
+  { queue, group, id }: HandledEvent,
+): Promise<HandlingFacts['retry']> {
+  const [row] = await central.query<{
+    attempts: number;
+    last_error: string | null;
+    next_ms: number;
+    is_due: boolean;
+  }>(
+    `select attempts, last_error, extract(epoch from next_at)::float8 * 1000 as next_ms, next_at <= clock_timestamp() as is_due
+     from tributary.attempt where central_queue = $1 and group_name = $2 and ev_id = $3`,
+    [queue, group, id],
+  );
+  if (row === undefined) return undefined;
+  return { attempts: row.attempts, error: row.last_error, nextAt: iso(row.next_ms), isDue: row.is_due };
+}
+
+async function readDeath(
+  central: Connection,
+  { queue, id, origin }: HandledEvent,
+): Promise<TracedDeath | undefined> {
+  return await readDeathWhere(
+    central,
+    'd.central_queue = $1 and (d.ev_id = $2 or d.ev_id is null and d.origin = $3)',
+    [queue, id, origin ?? null],
+  );
+}
+
+/** An event that never came to central as one: it was refused. */
+export async function readRefused(
+  central: Connection,
+  queue: string,
+  origins: readonly string[],
+): Promise<TracedDeath | undefined> {
+  return await readDeathWhere(central, 'd.central_queue = $1 and d.ev_id is null and d.origin = any ($2)', [
+    queue,
+    origins,
+  ]);
+}
+
+/** The id of an event that failed; central's event tables may not have it any more. */
+export async function readFailedId(
+  central: Connection,
+  queue: string,
+  origins: readonly string[],
+): Promise<number | undefined> {
+  const [row] = await central.query<{ ev_id: number }>(
+    `(select a.ev_id from tributary.attempt a where a.central_queue = $1 and a.origin = any ($2) limit 1)
+     union all
+     (select d.ev_id from tributary.dead_event d
+      where d.central_queue = $1 and d.origin = any ($2) and d.ev_id is not null order by d.id desc limit 1)
+     limit 1`,
+    [queue, origins],
+  );
+  return row?.ev_id;
+}
+
+async function readDeathWhere(
+  central: Connection,
+  condition: string,
+  values: readonly unknown[],
+): Promise<TracedDeath | undefined> {
+  const [row] = await central.query<{
+    id: number;
+    kind: string;
+    attempts: number;
+    error: string;
+    died_ms: number;
+    redriven_ms: number | null;
+  }>(
+    `select d.id, d.kind, d.attempts, d.error, extract(epoch from d.died_at)::float8 * 1000 as died_ms,
+         extract(epoch from d.redriven_at)::float8 * 1000 as redriven_ms
+     from tributary.dead_event d where ${condition} order by d.id desc limit 1`,
+    values,
+  );
+  if (row === undefined) return undefined;
+  return {
+    ...{ id: row.id, kind: row.kind, attempts: row.attempts, error: row.error },
+    diedAt: iso(row.died_ms),
+    redrivenAt: row.redriven_ms === null ? null : iso(row.redriven_ms),
+  };
+}
+
+/** The tables are filled in order and emptied whole, so their first pages have the oldest rows. */
+async function readKeptFrom(central: Connection): Promise<string | undefined> {
+  const [row] = await central.query<{ from_ms: number | null }>(
+    `select extract(epoch from least(
+         (select min(h.at) from tributary.handled_0 h where h.ctid < '(4,0)'),
+         (select min(h.at) from tributary.handled_1 h where h.ctid < '(4,0)')))::float8 * 1000 as from_ms`,
+  );
+  return row?.from_ms == null ? undefined : iso(row.from_ms);
+}

@@ -1,0 +1,71 @@
+// The event that a text names: an origin as it was pasted, or an id with its central queue. Pure.
+import type { Config } from '../../config/config.ts';
+import { nearest } from '../../config/nearest.ts';
+import { TributaryError } from '../../errors/tributary-error.ts';
+import { parseOrigin } from '../../handler/origin.ts';
+
+/** An event of a central queue, and where it comes from if the text says so. */
+export interface CentralReference {
+  readonly kind: 'central';
+  readonly queue: string;
+  readonly id: number;
+}
+
+export interface ShardReference {
+  readonly kind: 'shard';
+  readonly shard: string;
+  readonly queue: string;
+  readonly id: number;
+}
+
+export type EventReference = CentralReference | ShardReference;
+
+/** How an event without an origin is written, see handler/origin.ts. */
+const HERE = '@central';
+
+/** @param queue of an id; undefined: the text says all. @throws misconfigured where the text names no event. */
+export function referenceOf(
+  text: string,
+  { queues }: Pick<Config, 'queues'>,
+  queue: string | undefined,
+): EventReference {
+  const trimmed = text.trim();
+  const names = queues.map(({ name }) => name);
+  if (queue !== undefined) {
+    if (!names.includes(queue)) throw unknownQueue(queue, names);
+    const id = idOf(trimmed);
+    if (id === undefined)
+      throw mistake(`\`${trimmed}\` is no event id: with --queue say a number, or leave --queue out.`);
+    return { kind: 'central', queue, id };
+  }
+  const origin = parseOrigin(trimmed);
+  if (origin !== undefined) {
+    const last = origin.steps.at(-1);
+    if (last !== undefined) return { kind: 'central', ...last };
+    if (origin.shard === HERE) return { kind: 'central', queue: origin.queue, id: origin.id };
+    return { kind: 'shard', shard: origin.shard, queue: origin.queue, id: origin.id };
+  }
+  const at = trimmed.lastIndexOf(':');
+  const [name, id] = [trimmed.slice(0, Math.max(0, at)), idOf(trimmed.slice(at + 1))];
+  if (id !== undefined && names.includes(name)) return { kind: 'central', queue: name, id };
+  throw mistake(
+    idOf(trimmed) === undefined
+      ? `\`${trimmed}\` is no origin: paste one such as \`app_017:orders:123\`.`
+      : `${trimmed} is the id of an event in which central queue? Say --queue NAME.`,
+  );
+}
+
+function idOf(text: string): number | undefined {
+  const id = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN;
+  return Number.isSafeInteger(id) ? id : undefined;
+}
+
+export function unknownQueue(queue: string, names: readonly string[]): TributaryError {
+  const meant = nearest(queue, names);
+  return mistake(
+    `There is no central queue ${queue} in the file: ${meant === undefined ? `there are ${names.join(', ')}` : `did you mean ${meant}?`}`,
+  );
+}
+
+const mistake = (sentence: string): TributaryError =>
+  new TributaryError(sentence, { code: 'unknown-name', kind: 'misconfigured' });
