@@ -11,6 +11,10 @@ export function register(program: Command, context: CliContext): void {
     .option('--shards <number>', 'how many shards', DEFAULTS.shards)
     .option('--rate <number>', 'events a second, over all shards', DEFAULTS.rate)
     .option('--for <duration>', 'how long events are produced', DEFAULTS.for)
+    .option(
+      '--http [address]',
+      'serve the dashboard there, such as :7717, and say its address; default: a free port',
+    )
     .option('--keep', 'leave everything running after the proof, until Ctrl-C')
     .action((options: RawOptions) => runDemo(readOptions(options), context));
 }

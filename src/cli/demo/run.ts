@@ -12,7 +12,7 @@ import { setUpDemo } from './set-up.ts';
 import { Shop } from './shop.ts';
 import { type Installed, Stage } from './stage.ts';
 import { Supervised } from './supervised.ts';
-import { toTry } from './to-try.ts';
+import { dashboardOf, toTry } from './to-try.ts';
 import { isProved, proofSentence, proofTable } from './verdict.ts';
 
 /** As in shards.yaml. */
@@ -45,6 +45,8 @@ async function perform(installed: Installed): Promise<boolean> {
   const workers = config.queues.map((queue) => `${queue.name} ${queue.workers}`).join(', ');
   screen.line(`Running \`tributary start --host ${HOST}\`: one mover, and workers: ${workers}.`);
   const supervised = startSupervised(installed);
+  const dashboard = dashboardOf(config);
+  if (dashboard !== undefined) screen.line(`The dashboard: ${dashboard}`);
   await staffed(installed);
   const rate = count(options.rate);
   screen.line(`The shop is open: about ${rate} events a second, inserted inside its business transactions.`);

@@ -1,7 +1,8 @@
 // Sets the demo up: a server, databases, and `tributary install`.
 
-import type { Config } from '../../config/config.ts';
+import type { Config, HttpAddress } from '../../config/config.ts';
 import { loadConfig } from '../../config/load.ts';
+import { freePort } from '../../embedded/port.ts';
 import { TributaryError } from '../../errors/tributary-error.ts';
 import { counted } from '../../errors/words.ts';
 import { install } from '../../install/install.ts';
@@ -19,7 +20,8 @@ export async function setUpDemo(stage: Stage): Promise<Installed> {
   const server = await startServer({ shards, ...(isKept ? { port: FILE_PORT } : {}) }).catch(portTaken);
   stage.finally(() => server.stop());
   signal.throwIfAborted();
-  const config = load(stage, demoFile(server.folder, { port: server.port, shards }));
+  const http = await withPort(options.http);
+  const config = load(stage, demoFile(server.folder, { port: server.port, shards, http }));
   screen.line(`Making ${counted(shards, 'shard')} and a central database at ${server.host}:${server.port}.`);
   await stage.unlessStopped(makeDatabases(server, config));
   screen.line('Installing, as `tributary install` does: engine, queues, registrations, central schema.');
@@ -27,6 +29,11 @@ export async function setUpDemo(stage: Stage): Promise<Installed> {
   const ledger = await stage.unlessStopped(Ledger.open(config));
   stage.finally(() => ledger.close());
   return { stage, config, ledger };
+}
+
+/** Before anything is served, so that the address can be said and written into the file. */
+async function withPort(http: HttpAddress | undefined): Promise<HttpAddress | undefined> {
+  return http?.port === 0 ? { ...http, port: await freePort() } : http;
 }
 
 function portTaken(error: unknown): never {

@@ -1,14 +1,18 @@
 // Commands to try in a second terminal while the demo is kept running.
 import { relative } from 'node:path';
 import type { Config } from '../../config/config.ts';
+import { shownAddress } from '../../http/server/address.ts';
 import type { CliContext } from '../context.ts';
 import { widthOf } from '../terminal/output.ts';
 
+/** Where the dashboard is, if the file says that it is served. */
+export function dashboardOf({ http }: Pick<Config, 'http'>): string | undefined {
+  return http === undefined ? undefined : `http://${shownAddress(http)}/`;
+}
+
 /** The commands, each with what it does; any of them works as it stands. @param cwd where they are typed. */
-export function toTry(
-  { file, shards, queues }: Config,
-  { cwd, stdout }: Pick<CliContext, 'cwd' | 'stdout'>,
-): string {
+export function toTry(config: Config, { cwd, stdout }: Pick<CliContext, 'cwd' | 'stdout'>): string {
+  const { file, shards, queues } = config;
   const path = relative(cwd, file);
   const named = path.startsWith('..') ? file : path;
   // A word with characters that mean something to a shell needs quotes.
@@ -35,8 +39,10 @@ export function toTry(
   // Where both do not fit beside each other, the description goes above the command.
   const isNarrow =
     Math.max(...lines.map((line) => line.length)) > (widthOf(stdout) ?? Number.POSITIVE_INFINITY);
+  const dashboard = dashboardOf(config);
+  const seen = dashboard === undefined ? '' : `, and the dashboard is at ${dashboard}`;
   return `
-Everything goes on, with a tenth of the events. Try in a second terminal:
+Everything goes on, with a tenth of the events${seen}. Try in a second terminal:
 
 ${(isNarrow ? shown.map(([text, what]) => `  # ${what}\n  ${text}`) : lines).join('\n')}
 

@@ -27,6 +27,21 @@ describe.skipIf(process.platform !== 'linux')('cli/demo', () => {
     expect(demo.leftovers()).toEqual([]);
   });
 
+  test('with --http it says where its dashboard is, which may change things', async () => {
+    const demo = startDemo(...SMALL, '--http');
+    const said = /^The dashboard: (http:\/\/127\.0\.0\.1:\d+\/)$/;
+    const url = said.exec(await demo.process.waitForLine(said, { timeoutMs: 60_000 }))?.[1] ?? '';
+    const page = await until(async () => await (await fetch(url)).text(), { what: 'the page' });
+    expect(page).toContain('<title>Tributary</title>');
+    const stop = new AbortController();
+    const stream = await fetch(`${url}api/stream`, { signal: stop.signal });
+    const first = await stream.body?.getReader().read();
+    expect(new TextDecoder().decode(first?.value)).toMatch(/event: layout\ndata: .*"actions":true/);
+    stop.abort();
+    expect(await demo.process.exit).toEqual({ code: 0, signal: null });
+    expect(demo.leftovers()).toEqual([]);
+  });
+
   test(`interrupted at ${ROUNDS} random moments it leaves no process and no folder`, async () => {
     const seed = Number(process.env.TRIBUTARY_SEED ?? Math.floor(Math.random() * 2 ** 31));
     process.stderr.write(`TRIBUTARY_SEED=${seed}\n`);
@@ -100,6 +115,7 @@ describe.skipIf(process.platform !== 'linux')('cli/demo', () => {
     [['--shards', '0'], '--shards must be a whole number from 1 to 64, not 0.'],
     [['--rate', 'fast'], '--rate must be a whole number from 1 to 1000000, not fast.'],
     [['--for', '15'], '--for needs a unit: write `15s` for seconds or `15ms` for milliseconds.'],
+    [['--http', 'here'], '--http must be a port or an address such as :7717 or 127.0.0.1:7717, not here.'],
     [['--for', '1s'], '--for must be from 2s to 1h, not 1s.'],
   ])('%j is wrong usage', async (args, sentence) => {
     expect(await runTributary(['demo', ...args])).toMatchObject({ code: 2, stdout: '', stderr: sentence });
