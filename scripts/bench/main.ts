@@ -1,4 +1,5 @@
 // npm run bench -- NAME: measures one thing against its reference in the same run. Needs Debian's psql for the raw pipe.
+import { cost } from './cost.ts';
 import { engine, TRIGGER_OPTIONS } from './engine.ts';
 import { failing } from './failing.ts';
 import { forward } from './forward.ts';
@@ -13,6 +14,7 @@ import { sideBySide } from './side-by-side.ts';
 import { work } from './work.ts';
 
 const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
+  cost: () => cost('cost'),
   engine: () => engine('engine'),
   failing: () => failing('failing'),
   forward: () => forward('forward'),

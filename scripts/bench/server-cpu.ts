@@ -15,6 +15,17 @@ export async function serverCpu(connection: Connection): Promise<Map<string, num
   return total;
 }
 
+/** CPU seconds so far of our own backends that live now, in central and on all shards. */
+export async function ownServerCpu(connection: Connection): Promise<{ central: number; shards: number }> {
+  const rows = await connection.query<{ pid: number; central: boolean }>(
+    `select pid, datname = 'central' as central from pg_stat_activity
+      where backend_type = 'client backend' and application_name like 'tributary %'`,
+  );
+  const sum = (central: boolean) =>
+    rows.filter((row) => row.central === central).reduce((cpu, { pid }) => cpu + cpuSeconds(pid), 0);
+  return { central: sum(true), shards: sum(false) };
+}
+
 /** Cores used between two readings, by application name. */
 export function coresBetween(
   before: ReadonlyMap<string, number>,

@@ -19,9 +19,12 @@ function shortened(overrides = ''): Durations {
   );
   for (const override of overrides.split(/\s+/).filter((text) => text !== '')) {
     const [, group = '', name = '', ms = ''] = /^(\w+)\.(\w+)=(\d+)$/.exec(override) ?? [];
-    if (typeof table[group]?.[name] !== 'number')
+    const found = table[group]?.[name];
+    if (typeof found !== 'number' && typeof found !== 'object')
       throw new RangeError(`TRIBUTARY_TIMING: ${override} names no duration of lifecycle/durations.ts.`);
-    table[group][name] = Number(ms);
+    // Of several parts, such as a first and a longest wait, all become the same.
+    const value = Object.fromEntries(Object.keys(found ?? {}).map((part) => [part, Number(ms)]));
+    Object.assign(table[group] as object, { [name]: typeof found === 'number' ? Number(ms) : value });
   }
   for (const entries of Object.values(table)) Object.freeze(entries);
   return Object.freeze(table) as Durations;

@@ -67,6 +67,9 @@ export class Worker implements Service {
   readonly #overrun = new AbortController();
   /** Looks in a row that found no batch. */
   #idle = 0;
+  #hasWaited = false;
+  /** The last batch that was waited for was found by a wake: then looks of our own are only for one that got lost. */
+  #isNotified = false;
 
   constructor(start: StartMessage, options: WorkerOptions) {
     this.name = start.slot;
@@ -139,19 +142,22 @@ export class Worker implements Service {
 
   async #turn(): Promise<void> {
     this.signs.progress();
+    const wasWoken = this.#waking.signal.aborted;
     // Before the look: a wake that comes during it must not be lost.
     this.#waking = new AbortController();
     if (this.#draining.signal.aborted) return;
     if (await this.#work()) {
+      if (this.#hasWaited) this.#isNotified = wasWoken;
+      this.#hasWaited = false;
       this.#idle = 0;
       return;
     }
     this.#idle += 1;
     if (this.#idle === 1) this.#options.send({ type: 'idle' });
-    await wait(
-      Math.min(backoffMs(this.#idle, TIMING.worker.idle), this.#sentTicks.dueInMs ?? Infinity),
-      this.#waking.signal,
-    );
+    const backoff = this.#isNotified ? TIMING.worker.idleNotified : TIMING.worker.idle;
+    const lookMs = backoffMs(this.#idle, backoff);
+    await wait(Math.min(lookMs, this.#sentTicks.dueInMs ?? Infinity), this.#waking.signal);
+    this.#hasWaited = true;
     // After a wake without a batch it reports idle again.
     if (this.#waking.signal.aborted) this.#idle = 0;
   }

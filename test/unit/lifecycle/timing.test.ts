@@ -72,21 +72,25 @@ describe('lifecycle/timing', () => {
   });
 
   test('a test may shorten single ones', async () => {
-    vi.stubEnv('TRIBUTARY_TIMING', 'gathering.commitMs=3000  slots.parkedMs=500');
+    vi.stubEnv('TRIBUTARY_TIMING', 'gathering.commitMs=3000  slots.parkedMs=500 worker.idle=7');
     const { TIMING: shortened } = await import('../../../src/lifecycle/timing.ts');
     expect(shortened.gathering).toEqual({ ...TIMING.gathering, commitMs: 3_000 });
     expect(shortened.slots.parkedMs).toBe(500);
+    expect(shortened.worker.idle).toEqual({ firstMs: 7, maxMs: 7 });
     expect(shortened.leases).toEqual(TIMING.leases);
   });
 
-  test.each(['gathering.comitMs=3000', 'gathering.commitMs', 'gathering.trouble=5', 'commitMs=3000', 'x=y'])(
-    'but none that there is not: %s',
-    async (setting) => {
-      vi.stubEnv('TRIBUTARY_TIMING', setting);
-      vi.resetModules();
-      await expect(import('../../../src/lifecycle/timing.ts')).rejects.toThrow(
-        `TRIBUTARY_TIMING: ${setting} names no duration of lifecycle/durations.ts.`,
-      );
-    },
-  );
+  test.each([
+    'gathering.comitMs=3000',
+    'gathering.commitMs',
+    'gathering.trouble.firstMs=5',
+    'commitMs=3000',
+    'x=y',
+  ])('but none that there is not: %s', async (setting) => {
+    vi.stubEnv('TRIBUTARY_TIMING', setting);
+    vi.resetModules();
+    await expect(import('../../../src/lifecycle/timing.ts')).rejects.toThrow(
+      `TRIBUTARY_TIMING: ${setting} names no duration of lifecycle/durations.ts.`,
+    );
+  });
 });

@@ -25,6 +25,8 @@ export interface SlotOptions {
   generation(): number;
   /** We ended its process, not for its silence, while it had the batch with this token. */
   onAbandoned(token: number): void;
+  /** Its worker has looked for a batch, found none, and waits. */
+  onIdle(): void;
   readonly onOccurrence: OnWorkerOccurrence;
 }
 
@@ -218,6 +220,7 @@ export class Slot {
         break;
       case 'idle':
         this.#isIdle = true;
+        this.#options.onIdle();
         break;
       case 'opened': {
         const { token, openings, takenOverFrom } = message;

@@ -32,6 +32,8 @@ const MANY_EVENTS = 1_000;
 export class Slots {
   readonly #options: SlotsOptions;
   readonly #slots = new Map<string, Slot>();
+  /** Queues that were ticked while no worker of theirs waited: one may have looked just before, and is about to wait. */
+  readonly #missed = new Set<string>();
 
   constructor(options: SlotsOptions) {
     this.#options = options;
@@ -82,6 +84,9 @@ export class Slots {
         recycle: this.#options.recycleOf(one.queue),
         generation: () => this.#options.generationOf(one.queue),
         onAbandoned: (token) => this.#options.onAbandoned(token),
+        onIdle: () => {
+          if (this.#missed.delete(one.queue)) slot.wake();
+        },
         onOccurrence: (occurrence) => {
           this.#options.onOccurrence(occurrence);
           if (occurrence.kind === 'batch-finished' && occurrence.events >= MANY_EVENTS)
@@ -98,9 +103,11 @@ export class Slots {
     await this.#slots.get(slot)?.stop(options);
   }
 
-  /** Wakes one idle worker for one tick; busy workers look again by themselves. */
+  /** Wakes one worker for one tick: an idle one, else the next that becomes idle. */
   wake(queue: Queue['name']): void {
-    this.#idle(queue)[0]?.wake();
+    const [idle] = this.#idle(queue);
+    if (idle === undefined) this.#missed.add(queue);
+    else idle.wake();
   }
 
   wakeAll(queue: Queue['name']): void {
