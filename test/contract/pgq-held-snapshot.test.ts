@@ -89,7 +89,8 @@ describe('contract/pgq held snapshot', () => {
       await cycles('flat', 'c', 4_000);
       const after = await pagesOfBatch('flat', 'c');
       expect(after.written).toBeLessThan(2 * before.written + 500);
-      expect(after.read).toBeLessThan(before.read + 20);
+      // Up to some hundred versions of one consumer's row may lie on the way, some thousand without a fresh consumer.
+      expect(after.read).toBeLessThan(before.read + 300);
       // The versions are there: nothing but the way to them is short.
       expect(await scalar<number>(db, "select pg_relation_size('pgq.subscription') / 8192")).toBeGreaterThan(
         50,
