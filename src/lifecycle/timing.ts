@@ -1,5 +1,5 @@
 // The table of durations as everything reads it.
-import { DURATIONS } from './durations.ts';
+import { DURATIONS } from './durations/table.ts';
 
 type Durations = {
   readonly [Group in keyof typeof DURATIONS]: {
@@ -21,7 +21,9 @@ function shortened(overrides = ''): Durations {
     const [, group = '', name = '', ms = ''] = /^(\w+)\.(\w+)=(\d+)$/.exec(override) ?? [];
     const found = table[group]?.[name];
     if (typeof found !== 'number' && typeof found !== 'object')
-      throw new RangeError(`TRIBUTARY_TIMING: ${override} names no duration of lifecycle/durations.ts.`);
+      throw new RangeError(
+        `TRIBUTARY_TIMING: ${override} names no duration of lifecycle/durations/table.ts.`,
+      );
     // Of several parts, such as a first and a longest wait, all become the same.
     const value = Object.fromEntries(Object.keys(found ?? {}).map((part) => [part, Number(ms)]));
     Object.assign(table[group] as object, { [name]: typeof found === 'number' ? Number(ms) : value });

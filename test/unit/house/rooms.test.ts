@@ -14,6 +14,7 @@ const SUB_ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   ],
   'src/workers/primary': [['slot']],
   'src/install': [['facts'], ['plan'], ['check']],
+  'src/lifecycle': [['durations']],
   'src/config': [['url'], ['sections']],
   'src/central': [['commit']],
   'src/observability': [['lag'], ['doctor'], ['metrics'], ['trace']],

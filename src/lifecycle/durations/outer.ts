@@ -1,4 +1,4 @@
-// Durations of commands and of what is served over HTTP: the second part of the page that is durations.ts.
+// Durations of commands and of what is served over HTTP: the second part of the page that is table.ts.
 
 export const COMMAND_DURATIONS = {
   /** One commit of `dead retry`. */
