@@ -57,7 +57,7 @@ describe('contract/coop batches', () => {
     ]);
   });
 
-  test('who asks again gets its own batch under a new token, and the old token is dead', async () => {
+  test('a member that asks again gets its own batch under a new token, and the old token is refused', async () => {
     const group = await givenGroup(db, 'again');
     await produce(db, group, ['1']);
     const first = await taken(db, group, 'a');
@@ -137,7 +137,7 @@ describe('contract/coop batches', () => {
     }
   });
 
-  test('orphans go to whoever asks next, the oldest first, before new ticks', async () => {
+  test('batches of dead members go to the next member that asks, the oldest first, before new ticks', async () => {
     const group = await givenGroup(db, 'orphans', ['a', 'b', 'c']);
     await produce(db, group, ['1'], ['2'], ['3']);
     await taken(db, group, 'a');
@@ -152,7 +152,7 @@ describe('contract/coop batches', () => {
     expect((await rowsOf(db, group)).map((row) => row.consumer)).toEqual(['g', 'g.c']);
   });
 
-  test('an unregistered member may still finish, or come back and find its batch', async () => {
+  test('an unregistered member may still finish its batch, or register again and get it back', async () => {
     const group = await givenGroup(db, 'leaver');
     await produce(db, group, ['1'], ['2']);
     const batch = await taken(db, group, 'a');
@@ -192,7 +192,7 @@ describe('contract/coop batches', () => {
     await coopFinish(db, stolen.token);
   });
 
-  test('the backend that works under a token is ended by a taker', async () => {
+  test('a takeover ends the backend that works under the old token', async () => {
     const group = await givenGroup(db, 'frozen');
     await produce(db, group, ['1']);
     const batch = await taken(db, group, 'a');
@@ -223,7 +223,7 @@ describe('contract/coop batches', () => {
     expect(await take(db, group, 'a', { minCount: 1 })).toBeUndefined();
   });
 
-  test('with minInterval they wait for each other, but never longer than that', async () => {
+  test('with minInterval ticks wait to be merged, but never longer than that', async () => {
     const group = await givenGroup(db, 'collected');
     await produce(db, group, ['1'], ['2']);
     expect(await take(db, group, 'a', { minIntervalMs: 60_000 })).toBeUndefined();
@@ -278,7 +278,7 @@ describe('contract/coop batches', () => {
     expect(await drain(db, group, 'a')).toEqual(['1', '2']);
   });
 
-  test('an event that was put off comes back to whichever member is next', async () => {
+  test('an event that was put off comes back to the member that asks next', async () => {
     const group = await givenGroup(db, 'retried');
     await produce(db, group, ['1', '2']);
     const batch = await taken(db, group, 'a');

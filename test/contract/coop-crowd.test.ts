@@ -156,7 +156,7 @@ async function run(
 }
 
 describe('contract/coop crowd', () => {
-  test('eight members of whom many die, dawdle or go: every event is handled exactly once', async () => {
+  test('eight members, many of which die, hang or unregister: every event is handled exactly once', async () => {
     const { group, refused, counts } = await run('crowd', { members: 8, tickers: 1, mischief: 0.12 });
     expect(counts.events).toBeGreaterThan(500);
     expect(counts).toEqual({ events: counts.events, handled: counts.events, distinct: counts.events });

@@ -67,7 +67,7 @@ describe('contract/coop defects of upstream', () => {
     expect(await finish(db, fresh)).toBe(1);
   });
 
-  test('3: a batch that its owner is just finishing is not handed to a taker', async () => {
+  test('3: a batch that its owner is just finishing is not taken over', async () => {
     const group = await givenMembers('d3', 'a', 'b');
     await produce(db, group, ['1']);
     const batch = await next(db, group, 'a');
@@ -114,7 +114,7 @@ describe('contract/coop defects of upstream', () => {
     expect((await rowsOf(db, group)).filter(({ last }) => last !== null)).toHaveLength(1);
   });
 
-  test('7: a member finished with pgq.finish_batch is mended by whoever asks next', async () => {
+  test('7: a batch that a member finished with pgq.finish_batch is repaired by the next call of any member', async () => {
     const group = await givenMembers('d7a', 'a', 'b');
     await produce(db, group, ['1']);
     await db.query('select pgq.finish_batch($1)', [await next(db, group, 'a')]);
@@ -137,7 +137,7 @@ describe('contract/coop defects of upstream', () => {
     expect(await scalar(db, 'select pgq.finish_batch($1)', [batch])).toBe(1);
   });
 
-  test('7: a batch opened on the group itself does not stop the group, and is lost by nobody', async () => {
+  test('7: a batch opened on the group itself does not stop the group, and no event of it is lost', async () => {
     const group = await givenMembers('d7c', 'a');
     await produce(db, group, ['1'], ['2']);
     const direct = await scalar<number>(db, "select pgq.next_batch('d7c', 'g')");
@@ -153,7 +153,7 @@ describe('contract/coop defects of upstream', () => {
   });
 
   test.each(['pgq.finish_batch', 'pgq_coop.finish_batch'])(
-    '7: whoever opened a batch on the group itself may finish it with %s',
+    '7: a batch opened on the group itself can be finished with %s',
     async (finishing) => {
       const group = await givenMembers(`d7d ${finishing}`, 'a');
       await produce(db, group, ['1'], ['2']);
@@ -201,7 +201,7 @@ describe('contract/coop defects of upstream', () => {
     expect(stolen.takenOverFrom).toBe('y.z');
   });
 
-  test('9: names of members that went do not stay behind, unless another queue uses them', async () => {
+  test('9: names of unregistered members are removed, unless another queue uses them', async () => {
     const group = await givenMembers('d9b', 'gone', 'elsewhere', 'stolen', 'thief');
     await givenMembers('d9c', 'elsewhere');
     await produce(db, group, ['1']);

@@ -109,7 +109,7 @@ describe('contract/coop groups', () => {
     expect(await drain(db, group, 'a')).toEqual(['1']);
   });
 
-  test('nothing that is not there or would be two at once is adopted', async () => {
+  test('a consumer that does not exist, or beside which the group exists already, is not adopted', async () => {
     await givenQueue(db, 'refused', { consumers: ['old'] });
     const group = { queue: 'refused', group: 'g' };
     await expect(coopAdopt(db, { ...group, consumer: 'typo' })).rejects.toThrow(
@@ -149,7 +149,7 @@ describe('contract/coop groups', () => {
     expect(await rotate(db, group.queue)).toBe(true);
   });
 
-  test('dropping a group leaves a neighbour alone that has the same number by accident', async () => {
+  test('dropping a group leaves another consumer alone that happens to have the same number', async () => {
     const group = await givenGroup(db, 'neighbour', ['a']);
     await db.query("select pgq.register_consumer('neighbour', 'innocent')");
     await db.query(`update pgq.subscription set sub_id = (
@@ -163,7 +163,7 @@ describe('contract/coop groups', () => {
     expect(await finish(db, innocent)).toBe(1);
   });
 
-  test('the doors work over a client with plain types', async () => {
+  test('the queries work over a client that parses no types', async () => {
     const group = await givenGroup(db, 'plain', ['a']);
     await produce(db, group, ['1']);
     const { client } = await db.connect();

@@ -128,7 +128,7 @@ describe('contract/coop progress', () => {
     expect(await foreign(group, 'ours')).toEqual(['3', '4', '5']);
   });
 
-  test('a knowing member gets the batch itself, and goes on behind what is done', async () => {
+  test('a member that knows of progress gets the batch itself, and goes on behind what is done', async () => {
     const group = await givenHalfDone('knowing');
     await coopUnregister(db, { ...group, member: 'ours' });
     const batch = await taken(db, group, 'other', KNOWING);
@@ -139,7 +139,7 @@ describe('contract/coop progress', () => {
     expect(await narrowings(group)).toBe(0);
   });
 
-  test('a batch of which nothing is done goes to anybody as it is, also where workers died of it', async () => {
+  test('a batch of which nothing is done is handed to any member as it is, also where workers died of it', async () => {
     const group = await givenGroup(db, 'untouched', ['ours']);
     await produce(db, group, ['1', '2']);
     const { startTick, endTick } = await taken(db, group, 'ours', KNOWING);
@@ -195,7 +195,7 @@ describe('contract/coop progress', () => {
     expect(await attempts(group)).toEqual([{ ev_id: events[1]?.ev_id }]);
   });
 
-  test('a position that is moved back meets nothing of its last passage', async () => {
+  test('after a position is moved back, nothing that was noted the first time counts', async () => {
     const group = await givenGroup(db, 'replayed', ['ours']);
     await produce(db, group, ['1', '2', '3']);
     const batch = await taken(db, group, 'ours', KNOWING);
@@ -210,15 +210,15 @@ describe('contract/coop progress', () => {
     expect((await taken(db, group, 'ours', KNOWING)).openings).toBe(2);
   });
 
-  test('a group that is dropped takes its notes with it', async () => {
+  test('dropping a group deletes what is noted about it', async () => {
     const group = await givenHalfDone('dropped notes');
     await coopDropGroup(db, { ...group, force: true });
     expect(await narrowings(group)).toBe(0);
   });
 });
 
-describe('contract/coop goodbyes', () => {
-  test('an opening that is handed back does not count, and no slice of it is at work', async () => {
+describe('contract/coop handing back', () => {
+  test('a batch that is handed back does not count as opened, and no slice of it counts as being at work', async () => {
     const group = await givenGroup(db, 'handed back', ['ours']);
     await produce(db, group, ['1']);
     for (let round = 0; round < 4; round++) {
@@ -241,7 +241,7 @@ describe('contract/coop goodbyes', () => {
     }
   });
 
-  test('a process that was thawed unregisters nobody else’s batch', async () => {
+  test('a frozen process that continues cannot hand back a batch that went to another', async () => {
     const group = await givenGroup(db, 'thawed', ['slot', 'other']);
     await produce(db, group, ['1']);
     const old = await taken(db, group, 'slot', KNOWING);
@@ -255,7 +255,7 @@ describe('contract/coop goodbyes', () => {
     expect(await coopLeave(db, { ...group, member: 'other' }, undefined)).toBe(false);
   });
 
-  test('taking over a batch with a small id of PgQ’s own ends nobody who locks that number', async () => {
+  test('taking over a batch with a small id of PgQ’s own ends no backend that holds an advisory lock on that number', async () => {
     const group = await givenGroup(db, 'small', ['a', 'b']);
     await produce(db, group, ['1'], ['2']);
     const small = (await nextBatch(db, 'small', 'g')) as number;
@@ -268,7 +268,7 @@ describe('contract/coop goodbyes', () => {
     expect(await scalar(bystander, 'select 1')).toBe(1);
   });
 
-  test('the group of an installation’s workers is made by nobody else than install', async () => {
+  test('only install makes the group of the workers', async () => {
     await givenQueue(db, 'guarded');
     await db.query("insert into tributary.identity (name) values ('shop') on conflict do nothing");
     const name = await scalar<string>(db, 'select name from tributary.identity');
@@ -313,7 +313,7 @@ describe('contract/coop deaths', () => {
     events,
   ];
 
-  test('a mark that nobody saw the end of condemns nobody, however often', async () => {
+  test('a call whose end is not known never makes an event dead, however often it happens', async () => {
     await open('unseen');
     for (let round = 0; round < 10; round++) {
       await mark('unseen', 5, 5, 1);
@@ -321,7 +321,7 @@ describe('contract/coop deaths', () => {
     }
   });
 
-  test('a death that was seen puts its call under suspicion, and counts for the slice that it happened in', async () => {
+  test('a death that was seen makes its call suspect, and counts for the slice that it happened in', async () => {
     expect(await open('seen', death(101, 5))).toMatchObject({
       suspect_first: 5,
       suspect_events: 1,
@@ -335,7 +335,7 @@ describe('contract/coop deaths', () => {
     expect(await open('seen', death(104, 5))).toMatchObject({ suspect_first: 5, deaths: 2, kills: 1 });
   });
 
-  test('each death counts once, whoever tells of it again, and ends that nobody saw change nothing in between', async () => {
+  test('each death counts once, also where it is reported again; ends that were not seen change nothing in between', async () => {
     await open('once', death(101, 5));
     await mark('once', 5, 5, 1);
     const judged = { suspect_first: 5, suspect_last: 5, suspect_events: 1, deaths: 1, kills: 0 };
@@ -346,7 +346,7 @@ describe('contract/coop deaths', () => {
     expect(await open('once')).toMatchObject(judged);
   });
 
-  test('a slice that killed as a whole is narrowed down; a call in it that says more takes its place', async () => {
+  test('a slice that killed its worker as a whole is narrowed down; a suspect call inside it replaces it', async () => {
     await open('narrower');
     await mark('narrower', 1, 64, 64);
     // Nothing is recorded: all that is known is the slice.
@@ -361,7 +361,7 @@ describe('contract/coop deaths', () => {
     expect(await open('narrower', death(103, 9))).toMatchObject({ suspect_first: 9, deaths: 1 });
   });
 
-  test('who is found to have been handled is under suspicion no more', async () => {
+  test('an event that turns out to be handled is no longer suspect', async () => {
     const group = await givenGroup(db, 'passed', ['ours']);
     await produce(db, group, ['1', '2', '3']);
     const batch = await taken(db, group, 'ours', KNOWING);

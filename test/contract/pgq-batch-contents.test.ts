@@ -40,7 +40,7 @@ describe('contract/pgq batch contents', () => {
     expect([...own, ...((await consume(db, 'own', 'c')) ?? [])]).toEqual(['a']);
   });
 
-  test('who commits after a tick comes in the next batch, with lower ids', async () => {
+  test('what commits after a tick comes in the next batch, with lower ids', async () => {
     await givenQueue(db, 'late', { consumers: ['c'] });
     await session.query('begin');
     await insert(session, 'late', 'one');
@@ -52,7 +52,7 @@ describe('contract/pgq batch contents', () => {
     expect(await consume(db, 'late', 'c')).toEqual(['one']);
   });
 
-  test('what a savepoint took back is not there, what it kept is', async () => {
+  test('what was rolled back to a savepoint does not come, what the savepoint kept does', async () => {
     await givenQueue(db, 'save', { consumers: ['c'] });
     await session.query('begin');
     await insert(session, 'save', 'a');

@@ -60,7 +60,7 @@ describe('contract/pgq batch cursor', () => {
     await session.query('commit');
   });
 
-  test('a condition cannot be more than a condition', async () => {
+  test('text that is more than a condition is refused', async () => {
     if (provider() === 'extension') return; // D: there it is pasted in as it is
     const batch = await givenBatch('inject');
     await session.query('begin');

@@ -54,7 +54,7 @@ describe('contract/pgq batches of a wanted size', () => {
     expect(await custom(queue, null, count, interval)).toBe(expected);
   });
 
-  test('a wanted age is asked of the chosen end alone', async () => {
+  test('a wanted age is compared with the chosen end alone', async () => {
     await givenHistory('aged');
     expect(await custom('aged', '75 minutes', 30, null)).toBe(null); // tick 6 is chosen, 70 minutes old
     expect(await custom('aged', '65 minutes', 30, null)).toBe(6);
@@ -62,7 +62,7 @@ describe('contract/pgq batches of a wanted size', () => {
     expect(await custom('aged', '119 minutes', null, null)).toBe(3);
   });
 
-  test('wishes are ignored while a batch is open', async () => {
+  test('a wanted size is ignored while a batch is open', async () => {
     await givenHistory('open');
     expect(await custom('open', null, null, null)).toBe(3);
     expect(await custom('open', '10 days', 100_000, '10 days')).toBe(3);

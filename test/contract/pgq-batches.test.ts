@@ -30,7 +30,7 @@ describe('contract/pgq batches', () => {
     await expect(nextBatch(db, 'nowhere', 'c')).rejects.toThrow('Not subscriber to queue: nowhere/c');
   });
 
-  test('finishing twice, nothing, or what never was says 0 and warns', async () => {
+  test('finishing a batch twice, or one that does not exist, returns 0 and warns', async () => {
     await givenQueue(db, 'twice', { consumers: ['c'] });
     await tick(db, 'twice');
     const batch = await nextBatch(db, 'twice', 'c');
@@ -41,7 +41,7 @@ describe('contract/pgq batches', () => {
     }
   });
 
-  test('the batch tells its ticks, and is all null where there is none', async () => {
+  test('get_batch_info shows the ticks of a batch, and is all null where there is none', async () => {
     await givenQueue(db, 'info', { consumers: ['c'] });
     expect(Object.values((await info('info', 'c')) ?? {})).toEqual(Array(7).fill(null));
     await insert(db, 'info', 'a');
@@ -104,7 +104,7 @@ describe('contract/pgq batches', () => {
     else expect(await second).not.toBe(first);
   });
 
-  test('a consumer whose tick is gone is told so', async () => {
+  test('next_batch of a consumer whose tick is gone fails with a message that says so', async () => {
     await givenQueue(db, 'corrupt', { consumers: ['c'] });
     await tick(db, 'corrupt');
     await db.query(

@@ -31,7 +31,7 @@ const unregister = (queue: string | null, consumer: string | null) =>
   scalar<number>(db, 'select pgq.unregister_consumer($1, $2)', [queue, consumer]);
 
 describe('contract/pgq consumers', () => {
-  test('registering says 1, then 0, and keeps an open batch', async () => {
+  test('registering returns 1, then 0, and keeps an open batch', async () => {
     await givenQueue(db, 'r', { consumers: ['other'] });
     expect(await register('r', 'c')).toBe(1);
     await insert(db, 'r', 'a');
@@ -127,7 +127,7 @@ describe('contract/pgq consumers', () => {
     ).toBe(0);
   });
 
-  test('of a group that shares a subscription id a member goes alone and the main takes all along', async () => {
+  test('in a group that shares a subscription id, a member is unregistered alone and the main consumer with all members', async () => {
     await givenQueue(db, 'group', { consumers: ['main', 'main.a', 'main.b'] });
     // As pgq_coop lays a group out: one id, idle members without a position.
     await db.query(`

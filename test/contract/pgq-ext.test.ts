@@ -81,7 +81,7 @@ describe.runIf(provider() === 'engine')('contract/pgq_ext', () => {
     expect(await ask("is_batch_done('c', 2)")).toBe(false);
   });
 
-  test('ticks: any may be set, null forgets it', async () => {
+  test('ticks: any tick may be set, null removes it', async () => {
     const db = await givenDatabase();
     const ask = (call: string) => scalar(db, `select pgq_ext.${call}`);
     expect(await ask("get_last_tick('c')")).toBeNull();

@@ -124,7 +124,7 @@ describe('contract/pgq held snapshot', () => {
     expect(await subscription('two', 'both')).toMatchObject({ sub_id: ids[1], tick: 302 });
   });
 
-  test('the main consumer of a group keeps its id, and so does one that somebody uses', async () => {
+  test('the main consumer of a group keeps its id, and so does one whose id is in use', async () => {
     await givenTicks('group', ['g']);
     await givenTicks('used', ['u']);
     await db.query(`

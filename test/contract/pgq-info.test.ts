@@ -9,7 +9,7 @@ beforeAll(async () => {
 });
 
 describe('contract/pgq info', () => {
-  test('a queue tells its settings, its newest tick and how much came since', async () => {
+  test('get_queue_info shows settings, the newest tick and how much came since', async () => {
     await givenQueue(db, 'b');
     await givenQueue(db, 'a');
     await insert(db, 'a', '1');
@@ -52,7 +52,7 @@ describe('contract/pgq info', () => {
     expect(await scalar(db, "select ev_per_sec from pgq.get_queue_info('rate')")).toBe(1000);
   });
 
-  test('a consumer tells where it stands, its open batch and what is pending up to the newest tick', async () => {
+  test('get_consumer_info shows the position, the open batch and what is pending up to the newest tick', async () => {
     await givenQueue(db, 'q1', { consumers: ['c2', 'c1'] });
     await givenQueue(db, 'q2', { consumers: ['c1'] });
     await insert(db, 'q1', '0');

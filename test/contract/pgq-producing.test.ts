@@ -171,7 +171,7 @@ describe('contract/pgq producing', () => {
 });
 
 describe.runIf(provider() === 'engine')('contract/pgq producing in bulk (our addition)', () => {
-  test('of many queues each has its events in its own current table, also behind one that was dropped', async () => {
+  test('each of many queues gets its events in its own current table, also after a queue was dropped', async () => {
     const own = await givenDatabase();
     const names = Array.from({ length: 36 }, (_, n) => `q${n}`);
     for (const name of names) await givenQueue(own, name);

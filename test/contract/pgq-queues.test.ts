@@ -12,7 +12,7 @@ beforeAll(async () => {
 const create = (name: string | null) => scalar<number>(db, 'select pgq.create_queue($1)', [name]);
 
 describe('contract/pgq queues', () => {
-  test('creating a queue says 1, creating it again 0, and it needs a name', async () => {
+  test('creating a queue returns 1, creating it again 0, and it needs a name', async () => {
     expect(await create('twice')).toBe(1);
     expect(await create('twice')).toBe(0);
     await expect(create(null)).rejects.toThrow('Invalid NULL value');
@@ -206,7 +206,7 @@ describe('contract/pgq queues', () => {
     expect(await scalar(db, 'select pgq.quote_fqname(null)')).toBe(null);
   });
 
-  test('the small change of the API answers as it should', async () => {
+  test('small functions of the API answer as they should', async () => {
     await create('small');
     // pgqd serves a database only if this begins with 3 or a greater digit.
     expect((await scalar<string>(db, 'select pgq.version()')) >= '3').toBe(true);

@@ -42,7 +42,7 @@ async function givenBatch(queue: string, data: readonly string[], consumers: rea
 }
 
 describe('contract/pgq retry', () => {
-  test('putting an event off says 1, then 0, and needs the event to be in the batch', async () => {
+  test('putting an event off returns 1, then 0, and needs the event to be in the batch', async () => {
     const batch = await givenBatch('once', ['a', 'b']);
     expect(await retry(batch, 1, 0)).toBe(1);
     expect(await retry(batch, 1, 0)).toBe(0);
@@ -103,7 +103,7 @@ describe('contract/pgq retry', () => {
     await db.query('delete from pgq.retry_queue');
   });
 
-  test('what comes to be due before others, while these are put back, is put back before the mover has done', async () => {
+  test('events that become due before others, while these are put back, are put back in the same run', async () => {
     const batch = await givenBatch(
       'late',
       Array.from({ length: 32 }, (_, n) => `${n}`),
@@ -128,7 +128,7 @@ describe('contract/pgq retry', () => {
     await db.query('delete from pgq.retry_queue');
   });
 
-  test('what was put off for a consumer that left does not come to the one of that name that follows', async () => {
+  test('events put off for a consumer that was unregistered do not come to a later consumer of the same name', async () => {
     const batch = await givenBatch('left', ['a', 'b']);
     await retryAll(batch);
     await finish(db, batch);
@@ -195,7 +195,7 @@ describe('contract/pgq retry', () => {
     }
   });
 
-  test('a queue that takes no inserts keeps its own events waiting and nobody else', async () => {
+  test('a queue that takes no inserts delays its own retries and those of no other queue', async () => {
     const own = await givenDatabase();
     for (const queue of ['closed', 'held', 'limited', 'locked', 'open']) {
       await givenQueue(own, queue, { consumers: ['c'] });

@@ -204,7 +204,7 @@ describe('contract/pgq roles', () => {
     });
   });
 
-  test('nobody in particular sees how queues and consumers are, and does nothing', async () => {
+  test('a role without rights sees queues and consumers, and can do nothing else', async () => {
     await as([], async () => {
       await session.query('select * from pgq.get_queue_info(), pgq.get_consumer_info(), pgq.version()');
       await session.query('select count(*) from pgq.queue, pgq.tick, pgq.subscription, pgq.consumer');

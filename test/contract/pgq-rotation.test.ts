@@ -90,7 +90,7 @@ describe('contract/pgq rotation', () => {
     expect(second.length).toBeGreaterThan(0);
   });
 
-  test('what is emptied away was in a table two switches old', async () => {
+  test('the table that is emptied was in use two switches ago', async () => {
     await givenQueue(db, 'emptied', { consumers: ['c'] });
     await insert(db, 'emptied', 'a');
     const parent = await scalar<string>(
@@ -180,7 +180,7 @@ describe('contract/pgq rotation', () => {
     await session.query('commit');
   });
 
-  test('a transaction that is open anywhere in the cluster holds the rotation', async () => {
+  test('a transaction that is open anywhere in the cluster holds the rotation back', async () => {
     const elsewhere = await givenDatabase({ server });
     await givenQueue(db, 'cluster', { consumers: ['c'] });
     await rotateWhenPassed(db, 'cluster');
@@ -197,7 +197,7 @@ describe('contract/pgq rotation', () => {
     await rotateWhenPassed(db, 'cluster');
   });
 
-  test('a prepared transaction comes when it is committed, and holds the rotation until then', async () => {
+  test('events of a prepared transaction come when it is committed, and hold the rotation back until then', async () => {
     await givenQueue(db, 'prepared', { consumers: ['c'] });
     await session.query('begin');
     await insert(session, 'prepared', 'a');
@@ -213,7 +213,7 @@ describe('contract/pgq rotation', () => {
     expect(await pass('prepared')).toEqual(['a']);
   });
 
-  test('without consumers and ticks everything goes, and a new tick makes the queue usable again', async () => {
+  test('without consumers and ticks all tables are emptied, and a new tick makes the queue usable again', async () => {
     await givenQueue(db, 'alone');
     await insert(db, 'alone', 'nobody wants it');
     await db.query("update pgq.queue set queue_ticker_paused = true where queue_name = 'alone'");
@@ -249,7 +249,7 @@ describe('contract/pgq rotation', () => {
     expect(await pass('twice')).toEqual(['a']);
   });
 
-  test('a tick that a consumer stands at and that is gone stops the rotation with its number', async () => {
+  test('a consumer whose tick is gone stops the rotation with a message that has the number of the tick', async () => {
     await givenQueue(db, 'dangling', { consumers: ['c'] });
     await pass('dangling');
     await db.query(

@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 
 describe('contract/pgq tick locks', () => {
-  test('nothing of ours waits for an advisory lock, or leaves something out because of one', () => {
+  test('no code of ours waits for an advisory lock, or leaves something out because of one', () => {
     const calls = ['sql', 'src']
       .flatMap((folder) => [...filesIn(folder, '.sql'), ...filesIn(folder, '.ts')])
       .flatMap(({ path, text }) =>
@@ -33,7 +33,7 @@ describe('contract/pgq tick locks', () => {
     ).toEqual([]);
   });
 
-  test('a stranger can lock neither the row of a queue nor a table that keeps tickers apart', async () => {
+  test('a role without rights can lock neither the row of a queue nor a table that keeps tickers apart', async () => {
     await givenQueue(db, 'q');
     for (const lock of [
       'select from pgq.queue for no key update',

@@ -201,7 +201,7 @@ describe('contract/pgq ticker', () => {
     }
   });
 
-  test('a state that cannot be true stops its own queue only', async () => {
+  test('an impossible state of one queue stops that queue only', async () => {
     const own = await givenDatabase();
     await givenQueue(own, 'good');
     await givenQueue(own, 'restored');

@@ -177,7 +177,7 @@ class Schedule {
 }
 
 describe('contract/pgq visibility', () => {
-  test(`every committed event comes exactly once to each consumer, none other does (seed ${SEED})`, async () => {
+  test(`every committed event comes exactly once to each consumer, and nothing else comes (seed ${SEED})`, async () => {
     const producers: Producer[] = [];
     for (let n = 0; n < PRODUCERS; n += 1) {
       producers.push({ connection: await db.connect(), pending: undefined, table: undefined });

@@ -55,7 +55,7 @@ describe('central/commit/commit', () => {
     expect(await positionsIn(central)).toEqual([1, 2]);
   });
 
-  test('of two movers at the same place one waits, finds the other faster, and leaves nothing', async () => {
+  test('of two movers that commit the same window one waits, finds that the other was faster, and stores nothing', async () => {
     const { central, connection, source } = await givenSource();
     const other = await central.connect();
     const [step] = contentFor(source, []).steps as [CommitContent['steps'][number]];
@@ -74,7 +74,7 @@ describe('central/commit/commit', () => {
     expect(await positionsIn(central)).toEqual([1, 2]);
   });
 
-  test('where the other one dies, the one that waits goes on', async () => {
+  test('where the mover that is first dies, the one that waits for it goes on', async () => {
     const { central, connection, source } = await givenSource();
     const other = await central.connect();
     await other.script(`begin;
@@ -122,7 +122,7 @@ describe('central/commit/commit', () => {
     expect(await positionsIn(central)).toEqual([1]);
   });
 
-  test('rows that break off are not taken for all: nothing is stored, and the connection goes on', async () => {
+  test('of rows that break off nothing is stored, and the connection goes on', async () => {
     const { central, connection, source } = await givenSource();
     async function* broken() {
       yield row('first');

@@ -72,8 +72,8 @@ async function takeAll(central: TestDatabase, queue = 'orders'): Promise<Record<
   }
 }
 
-describe('dead retry', () => {
-  test('what an event holds is shown whole and harmless, and is exact in JSON', async () => {
+describe('dead retry and dead show', () => {
+  test('dead show prints all of an event without control characters, and exactly what it is in JSON', async () => {
     const { central, tributary } = await givenDead(1);
     const data = '{"a":\u001b[2J1}\nerror:        forged\u009b31m \u202e';
     await central.query('update tributary.dead_event set ev_data = $1, error = $2', [
@@ -90,7 +90,7 @@ describe('dead retry', () => {
     expect(shown.stdout).not.toMatch(/[^\n\P{Cc}]/u);
   });
 
-  test('what the file redacts is not shown, in JSON neither', async () => {
+  test('what the file redacts is not shown, not in JSON either', async () => {
     const { central, file, tributary } = await givenDead(2);
     writeFileSync(
       file,
@@ -178,7 +178,7 @@ describe('dead retry', () => {
     expect(await waiting(central)).toHaveLength(count);
   });
 
-  test('what is not said, or said without --yes and nobody to ask, changes nothing and ends with 2', async () => {
+  test('without a choice of events, or without --yes and a terminal to ask on, nothing changes and the exit code is 2', async () => {
     const { central, tributary } = await givenDead(2);
     for (const verb of ['retry', 'discard']) {
       expect(await tributary('dead', verb)).toMatchObject({
@@ -218,7 +218,7 @@ describe('dead retry', () => {
     expect(await waiting(central)).toHaveLength(2);
   });
 
-  test('an event whose id waits for its retry already stays dead and is said so', async () => {
+  test('an event whose id already waits for a retry stays dead, and the command says so', async () => {
     const { central, tributary } = await givenDead(2);
     await bury(central, 'orders', 1);
     const ran = await tributary('dead', 'retry', '--all', '--yes');
@@ -230,7 +230,7 @@ describe('dead retry', () => {
     expect(JSON.parse((await tributary('dead', 'list', '--json')).stdout).total).toBe(1);
   });
 
-  test('many go out in small transactions at the rate that is asked for', async () => {
+  test('many events are retried in small transactions at the rate that is asked for', async () => {
     const { central, tributary } = await givenDead(120);
     const startedMs = Date.now();
     const ran = await tributary('dead', 'retry', '--all', '--yes', '--rate', '200/s');
@@ -278,7 +278,7 @@ describe('dead retry', () => {
 });
 
 describe('dead discard', () => {
-  test('deletes what is meant and nothing else', async () => {
+  test('deletes the chosen events and nothing else', async () => {
     const { central, tributary } = await givenDead(5);
     expect((await tributary('dead', 'discard', '--all', '--dry-run')).stdout).toBe(
       '5 dead events: 5 of orders (handler).\n',
@@ -325,7 +325,7 @@ describe('dead discard', () => {
     );
   });
 
-  test('a queue or shard that is nowhere is said, and is not "No dead events"', async () => {
+  test('an unknown queue or shard is named, instead of "No dead events"', async () => {
     const { central, tributary } = await givenDead(1);
     for (const command of [['list'], ['list', '--by', 'error'], ['retry', '--yes'], ['discard', '--yes']]) {
       const ran = await tributary('dead', ...command, '--queue', 'order');

@@ -86,7 +86,7 @@ describe('central/commit/one-message', () => {
     expect(await eventsIn(central)).toEqual(['a', 'b']);
   });
 
-  test('of a message that breaks off anywhere nothing is stored', async () => {
+  test('of a message that breaks off at any point nothing is stored', async () => {
     const { central, connection, source } = await givenSource();
     const proxy = await givenProxy(central.database);
     const open = () =>

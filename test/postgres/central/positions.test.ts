@@ -69,12 +69,12 @@ describe('central/positions', () => {
     expect(rows?.n).toBeLessThan(6);
   });
 
-  test('they are rotated only when it is time', async () => {
+  test('tables of positions are rotated only when it is time', async () => {
     const central = await givenCentral();
     expect(await rotate(central, '1 hour')).toBe(false);
   });
 
-  test('a rotation does not wait for a commit that is under way, nor for who reads the old table', async () => {
+  test('a rotation does not wait for a commit that is under way, nor for a reader of the old table', async () => {
     const central = await givenCentral();
     const [emails] = await sourcesOf(central);
     const commit = await central.connect();
@@ -90,7 +90,7 @@ describe('central/positions', () => {
     expect((await sourcesOf(central))[0]).toMatchObject({ n: 2 });
   });
 
-  test('who reads positions while a rotation is not committed yet misses none of them afterwards', async () => {
+  test('a session that reads positions while a rotation is not committed misses none of them afterwards', async () => {
     const central = await givenCentral();
     const before = await sourcesOf(central);
     await rotate(central);

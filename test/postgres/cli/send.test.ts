@@ -53,7 +53,7 @@ describe('cli/commands/send', () => {
     ]);
   });
 
-  test('lines of stdin keep their order, a thousand to a transaction', async () => {
+  test('lines of stdin keep their order, a thousand in each transaction', async () => {
     const { shard, file } = await givenShard();
     const stdin = stdinOf('{"type":"t","data":"text","extra1":"x","extra4":"y"}', '', ...numbered(2, 2_500));
     const ran = await run(sendArgs(file), { stdin });
@@ -68,7 +68,7 @@ describe('cli/commands/send', () => {
     expect([...sizes.values()]).toEqual([1_000, 1_000, 500]);
   });
 
-  test('a bad line names itself; its transaction leaves nothing, the ones before stay', async () => {
+  test('a bad line is named with its number; its transaction stores nothing, the ones before stay', async () => {
     const { shard, file } = await givenShard();
     const ran = await run(sendArgs(file), {
       stdin: stdinOf(...numbered(1, 1_200), '{"tpye":1}', ...numbered(1, 5)),
@@ -118,7 +118,7 @@ describe('cli/commands/send', () => {
     expect(refused.stderr).not.toContain('wr0ng');
   });
 
-  test('told to stop, it stores the lines it has read, says how many, and ends with 1', async () => {
+  test('on a signal it stores the lines that it has read, says how many, and ends with 1', async () => {
     const { shard, file } = await givenShard();
     const stop = new AbortController();
     const lines = [...numbered(1, 1_500)];

@@ -84,7 +84,7 @@ const onServer = () =>
   );
 
 describe('coordination/keeper', () => {
-  test('takes what there is at once, and lets go of everything when it is stopped', async () => {
+  test('takes all free leases at once, and releases them when it is stopped', async () => {
     const a = givenKeeper(slots('s1', 's2'));
     await untilHeld(a, 2);
     expect(a.occurred).toEqual(['taken s1 1', 'taken s2 1']);
@@ -104,7 +104,7 @@ describe('coordination/keeper', () => {
     expect(a.keeper.holds('s1')).toBe(false);
   });
 
-  test('two share, and a lease changes hands only when the work under it has ended', async () => {
+  test('two members share, and a lease goes to the other only when the work under it has ended', async () => {
     const a = givenKeeper(slots('s1', 's2', 's3', 's4'));
     await untilHeld(a, 4);
     let end = () => {};
@@ -124,7 +124,7 @@ describe('coordination/keeper', () => {
     await untilHeld(b, 4);
   });
 
-  test('a slot beyond the pool is let go, a new one taken', async () => {
+  test('a slot beyond the size of the pool is released, a new one is taken', async () => {
     const a = givenKeeper(slots('s1', 's2'));
     await untilHeld(a, 2);
     a.resources = slots('s1', 's3', 's4');
@@ -141,7 +141,7 @@ describe('coordination/keeper', () => {
     expect(a.occurred).toEqual(['taken s1 1']);
   });
 
-  test('without central trust runs out before the lease does, and comes back as a new term', async () => {
+  test('without central a member stops trusting its lease before the lease expires, and gets it back as a new term', async () => {
     const a = givenKeeper(slots('s1'));
     await untilHeld(a, 1);
     a.reachable = false;
@@ -174,7 +174,7 @@ describe('coordination/keeper', () => {
     await until(() => a.occurred.some((what) => what.startsWith('lost')), { what: 'the dead one to notice' });
   });
 
-  test('shards of a silent host are adopted, and given back when it returns', async () => {
+  test('shards of a host that is silent go to another host, and back when it returns', async () => {
     const shards: Resource[] = [
       { name: 'shard:x', home: 'h1' },
       { name: 'shard:y', home: 'h2' },
@@ -188,7 +188,7 @@ describe('coordination/keeper', () => {
     expect([heldBy(a), heldBy(b)]).toEqual([['shard:x'], ['shard:y']]);
   });
 
-  test('sends one statement a beat, and a second every other', async () => {
+  test('sends one statement at each heartbeat, and a second one at every other heartbeat', async () => {
     const statements: string[] = [];
     const a = givenKeeper(slots('s1'), {
       open: async () => {

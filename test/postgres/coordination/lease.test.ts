@@ -53,7 +53,7 @@ const isOldHand = (member: MemberFacts) =>
   ]);
 
 describe('tributary/lease', () => {
-  test('what was never held or was let go is taken at once, in order of preference, up to the limit', async () => {
+  test('free leases are taken at once, in order of preference, up to the limit', async () => {
     const a = await givenMember();
     const b = await givenMember();
     expect(await namesOf(beat(a, { wanted: ['s3', 's1', 's2'], maxNew: 2 }))).toEqual(['s1', 's3']);
@@ -64,7 +64,7 @@ describe('tributary/lease', () => {
     expect(s2).toMatchObject({ epoch: 1, isNew: false });
   });
 
-  test('a beat renews all leases by one update of the member, and writes no lease row', async () => {
+  test('a heartbeat renews all leases by one update of the member, and writes no row of a lease', async () => {
     const a = await givenMember();
     await beat(a, { wanted: ['s1', 's2'] });
     const rows = () => db.query('select xmin::text from tributary.term order by resource');
@@ -78,7 +78,7 @@ describe('tributary/lease', () => {
     expect(lease?.left).toBeGreaterThan(8);
   });
 
-  test('a silent holder’s lease is taken only by a member whose beats were unbroken for a whole ttl', async () => {
+  test('the lease of a silent holder is taken only by a member whose heartbeats were unbroken for a whole ttl', async () => {
     const a = await givenMember();
     const b = await givenMember();
     await beat(a, { wanted: ['s1'] });
@@ -92,7 +92,7 @@ describe('tributary/lease', () => {
     expect(await beat(a)).toEqual([]);
   });
 
-  test('a stall of central expires nobody: the gap breaks the judges’ own beats', async () => {
+  test('a stall of central makes no lease expire: it interrupts the heartbeats of the other members as well', async () => {
     const a = await givenMember();
     const b = await givenMember();
     await beat(a, { wanted: ['s1'] });
@@ -107,7 +107,7 @@ describe('tributary/lease', () => {
     }
   });
 
-  test('who comes back after its time finds what nobody took, as new terms', async () => {
+  test('a member that comes back too late gets what no other has taken, as new terms', async () => {
     const a = await givenMember();
     await beat(a, { wanted: ['s1'] });
     await age(a, 60);
@@ -131,7 +131,7 @@ describe('tributary/lease', () => {
     expect(member?.held).toBe(0);
   });
 
-  test('a living holder mends a clock that was set back before anybody may judge it', async () => {
+  test('a living holder corrects the times after a clock was set back, before any other may take its leases', async () => {
     const a = await givenMember();
     const b = await givenMember();
     await beat(a, { wanted: ['s1'] });
@@ -145,7 +145,7 @@ describe('tributary/lease', () => {
     expect(await beat(b, { wanted: ['s1'] })).toEqual([]);
   });
 
-  test('a holder whose beat is just arriving is not taken from', async () => {
+  test('nothing is taken from a holder whose heartbeat is just arriving', async () => {
     const a = await givenMember();
     const b = await givenMember();
     await beat(a, { wanted: ['s1'] });
@@ -159,7 +159,7 @@ describe('tributary/lease', () => {
     expect(await beat(b, { wanted: ['s1'] })).toEqual([]);
   });
 
-  test('sixteen that start at once hold everything once', async () => {
+  test('sixteen members that start at once hold everything exactly once', async () => {
     const everybody = await Promise.all(Array.from({ length: 16 }, () => givenMember()));
     const wanted = Array.from({ length: 64 }, (_, n) => `s${n}`);
     const held = await Promise.all(
@@ -175,7 +175,7 @@ describe('tributary/lease', () => {
     ).toEqual([...wanted].sort());
   });
 
-  test('leaving lets go of everything and is seen by the others', async () => {
+  test('a member that leaves releases everything, and the others see it', async () => {
     const a = await givenMember('h1');
     const b = await givenMember('h2');
     await beat(a, { wanted: ['s1', 's2'], details: { workers: 3 } });
@@ -230,7 +230,7 @@ describe('tributary/lease', () => {
     await until(() => victim.failed, { what: 'the backend to end' });
   });
 
-  test('members that were silent for a day are forgotten when somebody new comes', async () => {
+  test('members that were silent for a day are deleted when a new member joins', async () => {
     const a = await givenMember();
     const b = await givenMember();
     await beat(a);

@@ -21,7 +21,7 @@ async function install(workers: number): Promise<number | undefined> {
 }
 
 describe('tributary/worker_pool', () => {
-  test('the file’s number counts until somebody overrides it', async () => {
+  test('the number in the file counts until `scale` overrides it', async () => {
     expect(await install(4)).toBe(4);
     expect(await setWorkers(central, 'orders', { wanted: 7, by: 'ann' })).toBe(7);
     expect(await readWantedWorkers(central)).toEqual([
@@ -42,7 +42,7 @@ describe('tributary/worker_pool', () => {
     expect(await resetWorkers(central, 'orders')).toBe(5);
   });
 
-  test('a renewal counts on, and nothing else changes it', async () => {
+  test('a rolling restart raises its number, and nothing else changes it', async () => {
     expect(await rollOverWorkers(central, 'orders')).toBe(1);
     expect(await rollOverWorkers(central, 'orders')).toBe(2);
     await setWorkers(central, 'orders', { wanted: 3, by: 'ann' });
@@ -50,14 +50,14 @@ describe('tributary/worker_pool', () => {
     expect((await readWantedWorkers(central)).map(({ generation }) => generation)).toEqual([2]);
   });
 
-  test('a queue without workers is named', async () => {
+  test('scaling a queue without workers fails with the name of the queue', async () => {
     await expect(setWorkers(central, 'emails', { wanted: 1, by: 'ann' })).rejects.toThrow(
       'Queue emails has no workers: give it `workers:` in the file and run `tributary install`.',
     );
     await expect(resetWorkers(central, 'emails')).rejects.toThrow('Queue emails has no workers');
   });
 
-  test('a change wakes those who listen', async () => {
+  test('a change notifies the hosts that listen', async () => {
     const heard = new Promise<string | undefined>((resolve) =>
       central.client.once('notification', ({ payload }) => resolve(payload)),
     );

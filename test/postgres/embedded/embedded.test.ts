@@ -12,7 +12,7 @@ import { databaseOn, type ServerAddress } from '../../support/server/template.ts
 import { until } from '../../support/until.ts';
 
 describe('embedded/embedded', () => {
-  test('a server is ready for its password and for no other, and its databases are UTF8', async () => {
+  test('a server accepts its password and no other, and its databases are UTF8', async () => {
     const server = await startEmbedded();
     try {
       expect(await ask(server, `select current_setting('server_encoding') as answer`)).toBe('UTF8');
@@ -75,7 +75,7 @@ describe('embedded/embedded', () => {
     await until(() => readdirSync(folder).length === 0, { what: 'the end of its folder' });
   });
 
-  test('a setting that the server refuses is told in one sentence', async () => {
+  test('a setting that the server refuses ends in one sentence', async () => {
     await expect(startEmbedded({ settings: { max_connections: 'many' } })).rejects.toThrow(
       /^PostgreSQL did not start: .*"max_connections".*"many"$/,
     );

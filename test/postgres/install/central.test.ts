@@ -101,7 +101,7 @@ describe('install/plan/central-plan', () => {
     expect(await cluster.central.query("select * from tributary.sources_of('{s1}')")).toHaveLength(1);
   });
 
-  test('the row of central says whose PgQ it has', async () => {
+  test('the row of central in the report says which PgQ it has', async () => {
     const cluster = await givenCluster({ isBare: true });
     const [row] = await install(configFor(cluster, { queues: queues('workers: 0') }));
     expect(row?.provider).toMatch(/^(engine|extension)$/);

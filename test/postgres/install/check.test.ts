@@ -19,7 +19,7 @@ const rowOf = (rows: readonly CheckRow[], name: string): CheckRow => {
 };
 
 describe('install/check', () => {
-  test('an installation that is well has no problem, and the command ends with 0', async () => {
+  test('a healthy installation has no problem, and the command ends with 0', async () => {
     const cluster = await givenCluster({ shards: 2 });
     const file = givenFile(fileFor(cluster, { queues: QUEUES }));
     expect((await run(['-c', file, 'install'])).code).toBe(0);
@@ -54,7 +54,7 @@ describe('install/check', () => {
     expect((await run(['-c', file, 'check'])).stdout).toMatch(/3 databases, all well\.\n$/);
   });
 
-  test('what is not installed yet is said for central and for each shard, and the command ends with 3', async () => {
+  test('central and each shard where nothing is installed yet are named, and the command ends with 3', async () => {
     const cluster = await givenCluster();
     await givenQueue(cluster.shards[0] as TestDatabase, 'orders');
     const file = givenFile(fileFor(cluster, { queues: '  orders: { workers: none }' }));
@@ -103,7 +103,7 @@ describe('install/check', () => {
     expect(rowOf(rows, 's1').problems).toEqual([]);
   });
 
-  test('with central away the shards are still looked at', async () => {
+  test('without central the shards are still checked', async () => {
     const cluster = await givenCluster();
     const config = configFor(cluster, { queues: QUEUES });
     await install(config);
@@ -120,7 +120,7 @@ describe('install/check', () => {
     });
   });
 
-  test('a role without rights is told what it lacks, on the shard and on central', async () => {
+  test('for a role without rights it names the rights that are missing, on the shard and on central', async () => {
     const cluster = await givenCluster();
     const config = configFor(cluster, { queues: QUEUES });
     await install(config);
@@ -207,7 +207,7 @@ describe('install/check', () => {
     expect(problems).toEqual([`Queue orders: ${problem}`]);
   });
 
-  test('a server that answers and refuses is not called unreachable, and the sum is said', async () => {
+  test('a server that answers and refuses is not called unreachable, and the problems are counted', async () => {
     const cluster = await givenCluster({ shards: 2 });
     const handler = writeFile(givenFolder(), 'orders.mjs', { text: 'export default { evnt() {} };' });
     const queues = `  orders: { workers: 1, create: true, handler: '${handler}' }`;
@@ -271,7 +271,7 @@ describe('install/check', () => {
     expect(rowOf((await check(config)).rows, 's1').tickedBy).toBe('tributary');
   });
 
-  test('ticks out of order on a central queue give two tickers away', async () => {
+  test('ticks out of order on a central queue are reported as two tickers', async () => {
     const cluster = await givenCluster();
     const config = configFor(cluster, { queues: QUEUES });
     await install(config);
@@ -302,7 +302,7 @@ describe('install/check', () => {
     await givenQueue(shard, 'third');
   });
 
-  test('a cluster with younger transaction ids than its ticks is a problem', async () => {
+  test('a cluster whose transaction ids are behind those of its ticks is a problem', async () => {
     const cluster = await givenCluster();
     const [shard] = cluster.shards as [TestDatabase];
     await givenQueue(shard, 'orders');
@@ -339,7 +339,7 @@ describe('cli/commands/shards', () => {
     expect(stdout).not.toContain(inject('server').password);
   });
 
-  test('with central away it still lists them', async () => {
+  test('without central it still lists them', async () => {
     const cluster = await givenCluster();
     const text = fileFor(cluster, { queues: QUEUES }).replace(
       `central: '${cluster.central.url}'`,
@@ -355,7 +355,7 @@ describe('cli/commands/shards', () => {
 });
 
 describe('cli/commands/plan', () => {
-  test('where the server offers the extension and has no PgQ, both ways are told', async () => {
+  test('where the server offers the extension and has no PgQ, both ways to install it are named', async () => {
     const [central, shard] = await Promise.all([
       givenDatabase({ pgq: false }),
       givenDatabase({ pgq: false }),
@@ -368,7 +368,7 @@ describe('cli/commands/plan', () => {
     else expect(stdout).not.toContain('create extension');
   });
 
-  test('tells changes in words, then that there are none, then what the file no longer asks for', async () => {
+  test('lists changes in words, then that there are none, then what the file no longer asks for', async () => {
     const cluster = await givenCluster();
     const file = givenFile(fileFor(cluster, { queues: QUEUES }));
 

@@ -133,7 +133,7 @@ describe('cli/commands/install', () => {
   });
 
   describe('--engine-only', () => {
-    test('needs no file, puts the engine alone, and a second run changes nothing', async () => {
+    test('needs no file, installs the engine alone, and a second run changes nothing', async () => {
       const [one, two] = await Promise.all([givenDatabase({ pgq: false }), givenDatabase({ pgq: false })]);
 
       const first = await run(['install', '--engine-only', one.url, two.url]);

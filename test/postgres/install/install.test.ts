@@ -29,7 +29,7 @@ const ourConsumer = async (central: TestDatabase): Promise<string> => {
 };
 
 describe('install/survey', () => {
-  test('a queue that another install makes between the look at the shard and the question to central is not gone', async () => {
+  test('a queue that another install creates between the reading of the shard and that of central is not reported as gone', async () => {
     const cluster = await givenCluster({ isBare: true });
     const [shard] = cluster.shards as [TestDatabase];
     const config = configFor(cluster, { queues: '  orders: { workers: none, create: true }' });
@@ -49,7 +49,7 @@ describe('install/survey', () => {
     expect(plan.mistakes).toEqual([]);
   });
 
-  test('nor is one that another install registers before the first question and makes active before the second', async () => {
+  test('nor is one that another install registers before the first query and makes active before the second', async () => {
     const cluster = await givenCluster();
     const config = configFor(cluster, { queues: '  orders: { workers: none, create: true }' });
     await install({ ...config, shards: [] });
@@ -117,7 +117,7 @@ describe('install/install', () => {
     expect(await positions(cluster.central)).toEqual(before);
   });
 
-  test('puts the bundled engine where schema pgq is missing, with the queues that the file asks for', async () => {
+  test('installs the bundled engine where schema pgq is missing, with the queues that the file asks for', async () => {
     const [central, shard] = await Promise.all([
       givenDatabase({ pgq: false }),
       givenDatabase({ pgq: false }),

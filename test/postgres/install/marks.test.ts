@@ -52,7 +52,7 @@ describe.runIf(provider() === 'engine')('postgres/install marks', () => {
     expect((await installEngine(database)).changed).toBe(false);
   });
 
-  test('what an upgrade by a superuser adds belongs to the owner of the schema, who goes on using the engine', async () => {
+  test('what an upgrade by a superuser adds belongs to the owner of the schema, which can go on using the engine', async () => {
     const server = await givenServer();
     const db = await givenDatabase({ server, pgq: false });
     await db.query(

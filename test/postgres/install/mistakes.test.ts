@@ -21,7 +21,7 @@ describe('install/mistakes', () => {
     ]);
   });
 
-  test('shards that do not answer hold up nobody longer than one connect timeout', async () => {
+  test('shards that do not answer delay the others by no more than one connect timeout', async () => {
     const cluster = await givenCluster({ isBare: true });
     const config = configFor(cluster, { queues: QUEUES });
     const [shard] = config.shards;
@@ -117,7 +117,7 @@ describe('install/mistakes', () => {
     expect(rows[0]?.mistakes).toEqual([expect.stringMatching(/newer package \(schema version 9999/)]);
   });
 
-  test('a file without mistakes but with a queue that nobody has is told what to do', async () => {
+  test('for a queue that no database has the error says what to do', async () => {
     const cluster = await givenCluster({ isBare: true });
     const rows = await install(configFor(cluster, { queues: '  orders: { workers: none }' }));
 
@@ -143,7 +143,7 @@ describe('install/mistakes', () => {
   });
 
   test.runIf(inject('server').provider === 'extension')(
-    'a schema pgq that is nobody we know is used as it is',
+    'a schema pgq that is neither the extension nor our engine is used as it is',
     async () => {
       const cluster = await givenCluster({ isBare: true });
       const [shard] = cluster.shards as [TestDatabase];

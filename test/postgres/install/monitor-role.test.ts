@@ -68,7 +68,7 @@ describe('a role that only looks', () => {
     expect(await central.query('select paused_at from tributary.source')).toEqual([{ paused_at: null }]);
   });
 
-  test('without that role each command names it', async () => {
+  test('without the rights of that role each command names the role', async () => {
     const { theirs } = await given();
     const lag = await run(['-c', theirs, 'lag']);
     expect(lag.code).toBe(2);

@@ -24,7 +24,7 @@ describe('install/plan/provider', () => {
     expect((await check(config)).problems).toEqual([]);
   });
 
-  test('the runtime role becomes a member of the admin role of PgQue, which is all that check wants', async () => {
+  test('the runtime role becomes a member of the admin role of PgQue, and check asks for nothing else', async () => {
     const { central } = await givenCluster({ shards: 0 });
     const shard = await givenPgque();
     const role = await givenRole([central, shard]);

@@ -10,7 +10,7 @@ const BLOCKS = markedBlocks('docs/upgrading.md');
 
 // The extension is removed as extensions are.
 test.skipIf(provider() !== 'engine')(
-  'what install has made goes again by the statements of the page',
+  'the statements of the page remove all that install has made',
   async () => {
     const cluster = await givenCluster();
     const { central } = cluster;

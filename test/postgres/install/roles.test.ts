@@ -67,7 +67,7 @@ describe('install/plan/roles', () => {
     expect(outcomes(rows)).toEqual({ central: 'unchanged', s1: 'unchanged' });
   });
 
-  test('a role without rights is told the SQL that an administrator should run, and that SQL is enough', async () => {
+  test('for a role without rights install prints the SQL that an administrator should run, and that SQL is enough', async () => {
     const cluster = await givenCluster({ isBare: true });
     const [shard] = cluster.shards as [TestDatabase];
     const role = await givenRole([cluster.central, shard]);
@@ -84,7 +84,7 @@ describe('install/plan/roles', () => {
     expect(outcomes(await install(config))).toMatchObject({ s1: 'installed' });
   });
 
-  test('a role that may not create schemas is told so for central', async () => {
+  test('for a role that may not create schemas the error names that right, for central too', async () => {
     const cluster = await givenCluster({ isBare: true });
     const role = await givenRole([cluster.central]);
     await cluster.central.query(`grant pgq_admin to "${role.name}"`);
@@ -96,7 +96,7 @@ describe('install/plan/roles', () => {
     ]);
   });
 
-  test('the owner of a database without pgq installs engine and all by itself, without an administrator', async () => {
+  test('the owner of a database without pgq installs everything, the engine included, without an administrator', async () => {
     const [central, shard] = await Promise.all([
       givenDatabase({ pgq: false }),
       givenDatabase({ pgq: false }),
@@ -127,7 +127,7 @@ describe('install/plan/roles', () => {
     expect(rows[0]?.mistakes).toEqual([expect.stringContaining('create role "no_such_role" login')]);
   });
 
-  test('many shards on one server are given their roles at once without a clash', async () => {
+  test('many shards on one server get their roles at the same time without a conflict', async () => {
     const cluster = await givenCluster({ shards: 12, isBare: true });
     const role = await givenRole([cluster.central, ...cluster.shards]);
 

@@ -226,7 +226,7 @@ describe('install/plan/starting-point', () => {
     expect(await cluster.central.query('select n from tributary.position')).toEqual([{ n: 1 }]);
   });
 
-  test('a source that was let go begins anew', async () => {
+  test('a source that was removed begins anew', async () => {
     const cluster = await givenCluster();
     const [shard] = cluster.shards as [TestDatabase];
     const config = configFor(cluster, { queues: '  orders: { workers: none, create: true, start: now }' });
@@ -242,7 +242,7 @@ describe('install/plan/starting-point', () => {
     expect(await ahead(cluster)).toBe(0);
   });
 
-  test('an install that was overtaken by another leaves the registration where that one put it', async () => {
+  test('an install that another one overtook leaves the registration where the other put it', async () => {
     const cluster = await givenCluster();
     const [shard] = cluster.shards as [TestDatabase];
     await givenQueue(shard, 'orders', { events: 1 });

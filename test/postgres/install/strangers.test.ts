@@ -33,7 +33,7 @@ async function refusals(cluster: Cluster): Promise<string[]> {
   return rows.flatMap(({ mistakes }) => mistakes);
 }
 
-describe('install, where somebody was there before it', () => {
+describe('install, where other roles have objects in its schemas', () => {
   test.each([
     ['an empty schema', () => ['create schema tributary'], 'schema tributary belongs to role TENANT'],
     [
@@ -70,7 +70,7 @@ describe('install, where somebody was there before it', () => {
     ).toEqual([]);
   });
 
-  test('a tenant who was let into a schema of ours is found, by install, check and plan', async () => {
+  test('a right of others to create in a schema of ours is found by install, check and plan', async () => {
     const cluster = await givenCluster({ isBare: true });
     const file = givenFile(fileFor(cluster, { queues: QUEUES }));
     expect((await run(['-c', file, 'install'])).code).toBe(0);

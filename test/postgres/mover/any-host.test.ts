@@ -6,7 +6,7 @@ import { Mover } from '../../../src/mover/mover.ts';
 import { configFor, givenCluster } from '../../support/installation/installation.ts';
 import { until } from '../../support/until.ts';
 
-test('movers on different machines share what any may move, and nobody waits for a host that is away', async () => {
+test('movers on different machines share the shards that any may move, and none waits for a host that is away', async () => {
   const cluster = await givenCluster({ shards: 5 });
   const { central } = cluster;
   const plain = configFor(cluster, {

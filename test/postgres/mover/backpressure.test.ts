@@ -4,7 +4,7 @@ import { givenMover, movedTo, proofOf } from '../../support/mover/mover.ts';
 import { until } from '../../support/until.ts';
 
 describe('mover/limits/backpressure', () => {
-  test('slows from four fifths on, stops at the whole, goes on at nine tenths', () => {
+  test('slows down from four fifths of the limit on, stops at the limit, goes on at nine tenths', () => {
     const pressure = new Backpressure('orders', { bytes: 100, waiting: undefined });
     const at = (held: number) => {
       pressure.measured({ bytes: held, waiting: 1_000_000 });
@@ -23,7 +23,7 @@ describe('mover/limits/backpressure', () => {
     ]);
   });
 
-  test('of two limits the one that is nearer counts, and is the one that is told of', () => {
+  test('of two limits the one that is nearer counts, and is the one that is shown', () => {
     const pressure = new Backpressure('orders', { bytes: 100 * 1_048_576, waiting: 1_000 });
     const at = (megabytes: number, waiting: number) => {
       pressure.measured({ bytes: megabytes * 1_048_576, waiting });

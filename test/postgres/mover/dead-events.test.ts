@@ -35,8 +35,8 @@ const deadOf = ({ cluster }: Given) =>
 
 const retry = ({ config }: Given, ...args: string[]) => run(['-c', config.file, 'dead', 'retry', ...args]);
 
-describe('dead retry of poison', () => {
-  test('what central takes by now is stored as the mover would have, once', async () => {
+describe('dead retry of events that central refused', () => {
+  test('an event that central takes by now is stored once, as the mover would have stored it', async () => {
     const given = await givenPoison(3);
     await constraint(given, 'drop constraint no_bad');
     const ran = await retry(given, '--kind', 'poison', '--yes');
@@ -61,7 +61,7 @@ describe('dead retry of poison', () => {
     expect((await retry(given, '--all', '--yes')).stdout).toBe('No dead events.\n');
   });
 
-  test('what central refuses again stays dead with the new error, and keeps nobody else', async () => {
+  test('an event that central refuses again stays dead with the new error, and stops no other', async () => {
     const given = await givenPoison(2);
     await constraint(given, 'drop constraint no_bad');
     const [first, second] = await deadOf(given);
@@ -76,7 +76,7 @@ describe('dead retry of poison', () => {
     expect(second).toBeDefined();
   });
 
-  test('an event of which only a part was kept stays dead, and is said so', async () => {
+  test('an event of which only a part was kept stays dead, and the command says so', async () => {
     const given = await givenPoison(2);
     await constraint(given, 'drop constraint no_bad');
     await given.cluster.central.query(

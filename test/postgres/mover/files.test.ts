@@ -12,7 +12,7 @@ test.each([
   ['the newer file first', [3, 1]],
   ['and one of the elder again', [1, 3, 1]],
 ])(
-  'movers of one host whose files differ leave nothing to nobody: %s',
+  'movers of one host whose files differ leave no shard unmoved: %s',
   async (_, files) => {
     const cluster = await givenCluster({ shards: 3 });
     const { central, shards } = cluster;

@@ -6,7 +6,7 @@ import { givenMover } from '../../support/mover/mover.ts';
 import { givenDatabase } from '../../support/server/database.ts';
 import { until } from '../../support/until.ts';
 
-test('a statement that nobody waits for any more is cancelled', async () => {
+test('a statement whose caller has given up waiting is cancelled', async () => {
   const database = await givenDatabase();
   const connection = await Connection.open(database.database, { applicationName: 'tributary given up' });
   const waiting = async () =>
@@ -18,7 +18,7 @@ test('a statement that nobody waits for any more is cancelled', async () => {
   await until(async () => (await waiting()) === 0, { what: 'the end of its backend' });
 });
 
-test('commits that wait for a lock leave no backend waiting behind, and the events arrive once', async () => {
+test('commits that give up waiting for a lock leave no backend behind, and the events arrive once', async () => {
   const given = await givenMover({ shards: 1, queues: '  orders: { workers: none, create: true }' });
   const { central, shards } = given.cluster;
   const [shard] = shards as [(typeof shards)[0]];

@@ -45,7 +45,7 @@ describe('mover/mover', () => {
     await ended;
   });
 
-  test('upkeep of central that is lost and taken again keeps one connection', async () => {
+  test('upkeep of central uses one connection, also after its lease was lost and taken again', async () => {
     const given = await givenMover({ shards: 1, queues: TWO });
     const { central } = given.cluster;
     const { mover, ended } = given.start();

@@ -7,7 +7,7 @@ import { givenMover, movedTo, proofOf } from '../../support/mover/mover.ts';
 import { until } from '../../support/until.ts';
 
 describe('mover/mover', () => {
-  test('moves what is there and what comes, each event once, with its origin', async () => {
+  test('moves the events that are there and those that come later, each once, with its origin', async () => {
     const given = await givenMover();
     const [one, two] = given.cluster.shards as [typeof given.cluster.central, typeof given.cluster.central];
     await givenEvents(one, 'orders', 300);

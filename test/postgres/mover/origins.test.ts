@@ -15,7 +15,7 @@ const FORGED = [
   '@central:orders:1',
 ];
 
-test('no producer can say where an event comes from: read with a round, by COPY, aside or in parts, each has its own origin', async () => {
+test('no producer can forge an origin: read with a round, by COPY, alone or in parts, each event has its own', async () => {
   const given = await givenMover({
     shards: 1,
     queues: '  orders: { workers: none, create: true }\n  emails: { workers: none, create: true }',

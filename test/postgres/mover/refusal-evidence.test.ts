@@ -27,7 +27,7 @@ const positionOf = async ({ cluster }: Given, shard: string) =>
     )
   )[0]?.n as number;
 
-describe('what condemns an event', () => {
+describe('when an event becomes dead', () => {
   test('while central refuses everything, now for this and now for that, windows without events are no evidence', {
     timeout: 150_000,
   }, async () => {
@@ -73,7 +73,7 @@ describe('what condemns an event', () => {
     await ended;
   });
 
-  test('of events that central refuses only together those that come behind are named, and the source moves on', async () => {
+  test('of events that central refuses only together the later ones become dead, and the source moves on', async () => {
     const given = await givenMover();
     const [one] = shardsOf(given);
     await onEventTables(given, 'create unique index on %s (ev_extra1)');
@@ -131,8 +131,8 @@ describe('what condemns an event', () => {
   });
 });
 
-describe('what is told of it', () => {
-  test('a source whose last waiting event became a dead one is well at once', async () => {
+describe('what lag says of it', () => {
+  test('a source whose last waiting event became a dead one is healthy at once', async () => {
     const given = await givenMover();
     const [one, two] = shardsOf(given);
     await onEventTables(given, `alter table %s add check (ev_data <> 'bad')`);
@@ -151,7 +151,7 @@ describe('what is told of it', () => {
     await ended;
   });
 
-  test('an error of central is never told as one of a shard', async () => {
+  test('an error of central is never reported as one of a shard', async () => {
     const given = await givenMover({ shards: 1 });
     await given.cluster.central.query(
       `alter function tributary.sources_of(text[]) rename to sources_of_before`,

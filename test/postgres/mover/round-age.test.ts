@@ -11,7 +11,7 @@ const reading = { shard: 's1', queue: 'orders', where: undefined, columns: {}, o
 describe.each([{ isPrepared: true }, { isPrepared: false }])(
   'shards/round, prepared: $isPrepared',
   (given) => {
-    test('the oldest event is told where its tick may be much younger, and only there', async () => {
+    test('a round brings the age of the oldest event where its tick may be much younger, and only there', async () => {
       const database = await givenDatabase();
       await givenQueue(database, 'orders');
       const shard = await database.connect();

@@ -55,7 +55,7 @@ const backend = async (database: TestDatabase) =>
     )
   )[0];
 
-test('an answer that is not taken keeps no tick lock, and its backend ends', async () => {
+test('an answer that is not read keeps no tick lock, and its backend ends', async () => {
   const { database, proxy, shard, round } = await given();
   await round();
   await database.query(

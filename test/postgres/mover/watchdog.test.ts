@@ -7,7 +7,7 @@ import { givenEvents } from '../../support/installation/installation.ts';
 import { givenMover } from '../../support/mover/mover.ts';
 import { until } from '../../support/until.ts';
 
-test('a loop that hangs is named, in the log too, and begun anew, while the others go on', async () => {
+test('a loop that hangs is named, in the log too, and restarted, while the others go on', async () => {
   const { cluster, config, occurrences } = await givenMover({
     shards: 2,
     queues: '  orders: { workers: none, create: true }',

@@ -56,7 +56,7 @@ async function readWhole(database: TestDatabase): Promise<Record<string, number>
   return Object.fromEntries(rows.map(({ name, rows: read }) => [name, read]));
 }
 
-test('forwarding, lag, ticks, batches and rotations never read an event table or a table of positions whole', async () => {
+test('forwarding, lag, ticks, batches and rotations never read the whole of an event table or a table of positions', async () => {
   const given = await givenMover({
     shards: 1,
     queues: '  orders: { workers: 0, create: true }',

@@ -79,7 +79,7 @@ describe('observability/lag of central queues', () => {
     expect(await lag()).toMatchObject({ eventsBehind: 0, secondsBehind: 0, isExact: true });
   });
 
-  test('many are estimated by what their transactions wrote, whatever the sequence says', async () => {
+  test('many events behind are estimated from what their transactions wrote, whatever the sequence says', async () => {
     const { lag, produce, tick, nextBatch, central } = await given();
     const [queue] = await central.query<{ sequence: string }>(
       "select queue_event_seq as sequence from pgq.queue where queue_name = 'orders'",
@@ -107,7 +107,7 @@ describe('observability/lag of central queues', () => {
     expectAbout(await lag(), 35_007);
   });
 
-  test('behind by the age of the oldest event, also where its tick is young', async () => {
+  test('a queue is behind by the age of its oldest event, also where its tick is young', async () => {
     const { lag, tick, nextBatch, central } = await given();
     const old = (age: string, retry: string) =>
       central.query(
@@ -129,7 +129,7 @@ describe('observability/lag of central queues', () => {
     expect(await lag()).toMatchObject({ eventsBehind: 1 });
   });
 
-  test('retried, dead, wanted and running are counted of this queue alone', async () => {
+  test('retrying and dead events, wanted and running workers are counted for each queue alone', async () => {
     const { lag, produce, tick, nextBatch, central } = await given();
     await produce(2);
     await tick();
@@ -166,7 +166,7 @@ describe('observability/lag of central queues', () => {
     });
   });
 
-  test('a handler that does not load is told with its host; what runs is what the hosts say', async () => {
+  test('a handler that does not load is shown with its host; the number of running workers is the hosts’ own', async () => {
     const { lag, central } = await given({ workers: '2' });
     const beat = (host: string, slot: string, details: object) =>
       central.query(
@@ -204,7 +204,7 @@ describe('observability/lag of central queues', () => {
     expect((await lag()).reason).toBe('Of the last 300 events of queue orders 200 failed: no table');
   });
 
-  test('how many come in is told by the ids since a minute ago, how many are handled by the workers', async () => {
+  test('the rate of arrival comes from the ids of the last minute, the rate of handling from the workers', async () => {
     const { lag, produce, tick, central } = await given();
     expect(await lag()).toMatchObject({ inPerSecond: undefined, outPerSecond: undefined });
     await tick();
@@ -231,7 +231,7 @@ describe('observability/lag of central queues', () => {
     expect((await lag()).inPerSecond).toBeUndefined();
   });
 
-  test('a parked queue says so once events wait, one without a position says that nobody can tell', async () => {
+  test('a parked queue is shown as such once events wait, and one without a position as unknown', async () => {
     const { lag, produce, central } = await given({ workers: '0' });
     expect(await lag()).toMatchObject({ workersWanted: 0, reason: undefined });
     await produce(1);
@@ -249,7 +249,7 @@ describe('observability/lag of central queues', () => {
     });
   });
 
-  test('upkeep of central that nobody does is told, while anybody runs who could', async () => {
+  test('missing upkeep of central is shown while a process runs that could do it', async () => {
     const { lag, produce, tick, central } = await given({ workers: '0' });
     await produce(1);
     await tick();

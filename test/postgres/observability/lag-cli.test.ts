@@ -148,7 +148,7 @@ describe('cli/commands/lag', () => {
     });
   });
 
-  test('shards that never answer delay the others by seconds only, and all at once', async () => {
+  test('shards that never answer are asked side by side, and delay the others by seconds only', async () => {
     const all = await given();
     const { port } = await givenBlackHole();
     const dead = Array.from(
@@ -178,7 +178,7 @@ describe('cli/commands/lag', () => {
     expect(sources.find(({ shard }) => shard === 'dead7')?.reason).toMatch(/^Shard dead7 does not answer/);
   });
 
-  test('watching goes on until it is told to stop', async () => {
+  test('--watch goes on until a signal ends it', async () => {
     const all = await given();
     const watching = startTributary(['-c', all.file, 'lag', '--watch', '--json']);
     const lines = () => watching.stdout.length;

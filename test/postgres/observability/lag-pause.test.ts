@@ -55,7 +55,7 @@ describe('cli/pause and resume', () => {
     expect(await pausing()).toMatchObject({ stdout: 'Paused 6 sources.\n' });
   });
 
-  test('say how many were so before, and keep the time and the reason of the first pause', async () => {
+  test('say how many were paused before, and keep the time and the reason of the first pause', async () => {
     const { tributary, cluster } = await given();
     const first = () =>
       cluster.central.query(

@@ -118,7 +118,7 @@ describe('observability/lag/reader', () => {
     });
   });
 
-  test('a fresh word of a mover is believed, an old one is not', async () => {
+  test('a fresh report of a mover counts, an old one does not', async () => {
     const all = await given();
     await givenEvents(all.one, 'orders', 2);
     await report(all, { host: 'db07' });
@@ -139,7 +139,7 @@ describe('observability/lag/reader', () => {
     });
   });
 
-  test('a mover that let go of a shard is not believed any longer', async () => {
+  test('the report of a mover that released the shard does not count any longer', async () => {
     const all = await given();
     await report(all, { host: 'db07' });
     await all.central.query(
@@ -150,7 +150,7 @@ describe('observability/lag/reader', () => {
     );
   });
 
-  test('a mover that reports, though its figures are old, has the shard asked', async () => {
+  test('where a mover reports but its figures are old, the shard is asked', async () => {
     const all = await given();
     await givenEvents(all.one, 'orders', 2);
     await report(all, { ageS: 60 });
@@ -161,7 +161,7 @@ describe('observability/lag/reader', () => {
     });
   });
 
-  test('what was seen last stays when a new mover has not seen anything', async () => {
+  test('the last figures stay while a new mover has not seen any', async () => {
     const all = await given();
     await report(all, { events: 7, state: 'moving' });
     await report(all, { events: null, state: 'unreachable' });
@@ -169,7 +169,7 @@ describe('observability/lag/reader', () => {
     expect(stored).toEqual({ events_behind: 7, state: 'unreachable' });
   });
 
-  test('since when a source does not move is told where it was noted', async () => {
+  test('the time since which a source does not move is shown where it was noted', async () => {
     const all = await given();
     const orders = async () => sourceOf(await lagOf(all), 'orders');
     const earlier = (what: string) =>
@@ -194,7 +194,7 @@ describe('observability/lag/reader', () => {
     expect((await orders()).stateSeconds).toBeGreaterThanOrEqual(3_600);
   });
 
-  test('live asks the shard in spite of fresh figures', async () => {
+  test('--live asks the shard in spite of fresh figures', async () => {
     const all = await given();
     await givenEvents(all.one, 'orders', 4);
     await report(all);
@@ -265,7 +265,7 @@ describe('observability/lag/reader', () => {
     expect(sourceOf(await lagOf(all), 'orders').reason).toMatch(/does not exist on the shard any more/);
   });
 
-  test('a queue that was dropped on the shard harms no other', async () => {
+  test('a queue that was dropped on the shard does not disturb the others', async () => {
     const all = await given();
     await all.one.query("select pgq.drop_queue('orders', true)");
     const report = await lagOf(all);
@@ -276,7 +276,7 @@ describe('observability/lag/reader', () => {
     expect(sourceOf(report, 'emails')).toMatchObject({ eventsBehind: 0 });
   });
 
-  test('a queue that cannot be read harms no other', async () => {
+  test('a queue that cannot be read does not disturb the others', async () => {
     const all = await given();
     const [queue] = await all.one.query<{ table: string }>(
       "select queue_data_pfx as table from pgq.queue where queue_name = 'orders'",
@@ -290,7 +290,7 @@ describe('observability/lag/reader', () => {
     expect(sourceOf(report, 'emails')).toMatchObject({ eventsBehind: 0 });
   });
 
-  test('a source that the file does not name any more is shown, as long as nobody let it go', async () => {
+  test('a source that the file does not name any more is shown until it is removed', async () => {
     const all = await given();
     await all.central.query(
       "insert into tributary.source (shard, queue, central_queue, state) values ('old', 'orders', 'orders', 'active')",
@@ -306,7 +306,7 @@ describe('observability/lag/reader', () => {
     });
   });
 
-  test('the document has the promised keys', async () => {
+  test('the JSON document has the documented keys', async () => {
     const all = await given();
     const { code, stdout, stderr } = await run(['-c', all.file, 'lag', '--json']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });

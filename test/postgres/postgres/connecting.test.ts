@@ -31,13 +31,13 @@ async function given() {
 }
 
 describe('postgres/connecting', () => {
-  test('by variables alone', async () => {
+  test('connects by variables alone', async () => {
     const { host, port, user, password, name } = await given();
     const env = { PGHOST: host, PGPORT: port, PGUSER: user, PGPASSWORD: password, PGDATABASE: name };
     expect(await installs('postgresql://', env)).toMatchObject({ code: 0, stderr: '' });
   });
 
-  test('by a service, with the password from a file', async () => {
+  test('connects by a service, with the password from a file', async () => {
     const { host, port, user, password, name } = await given();
     const folder = givenFolder();
     const PGSERVICEFILE = writeFile(folder, 'services', {
@@ -48,7 +48,7 @@ describe('postgres/connecting', () => {
     expect(ran).toMatchObject({ code: 0, stderr: '' });
   });
 
-  test('by a socket', async () => {
+  test('connects by a socket', async () => {
     const { host, port, user, password, name } = await given();
     const folder = givenFolder();
     const sockets = createServer((socket) => {
@@ -70,7 +70,7 @@ describe('postgres/connecting', () => {
     expect(again.stdout).toContain('unchanged');
   });
 
-  test('where TLS is preferred and not offered it goes without; where it is tied to TLS it does not', async () => {
+  test('where TLS is preferred and not offered it connects without; where TLS is required it does not', async () => {
     const { host, port, user, password, name } = await given();
     const url = `postgresql://${user}:${password}@${host}:${port}/${name}`;
     expect(await installs(`${url}?sslmode=prefer`, {})).toMatchObject({ code: 0, stderr: '' });

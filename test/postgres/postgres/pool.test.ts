@@ -29,14 +29,14 @@ async function given(changes: Partial<Database> = {}) {
 }
 
 describe('postgres/pool', () => {
-  test('many who ask at once share as many connections as there may be', async () => {
+  test('many calls at once share the connections that are allowed', async () => {
     const { connections, pid } = await given();
     const pids = new Set(await Promise.all(Array.from({ length: 20 }, pid)));
     expect(pids.size).toBe(2);
     expect(await connections()).toBe(2);
   });
 
-  test('one that failed is not used again, and its error says whose it is', async () => {
+  test('a connection that failed is not used again, and its error names the database', async () => {
     const { database, pid, pool } = await given();
     const first = await pid();
     await expect(
@@ -48,7 +48,7 @@ describe('postgres/pool', () => {
     expect(await pid()).not.toBe(first);
   });
 
-  test('one that is cut while nobody uses it harms nobody', async () => {
+  test('a connection that is cut while it is idle is replaced without an error', async () => {
     const { connections, database, pid } = await given();
     const first = await pid();
     await database.query('select pg_terminate_backend($1)', [first]);
@@ -56,7 +56,7 @@ describe('postgres/pool', () => {
     expect(await pid()).not.toBe(first);
   });
 
-  test('who waits for an answer too long gives the connection up, and the server gives up the statement', async () => {
+  test('a call that waits too long for an answer gives up the connection, and the server cancels the statement', async () => {
     const { database, pid, pool } = await given();
     await expect(
       pool.use((connection) => connection.query('select pg_sleep(600)', [], { timeoutMs: 200 })),

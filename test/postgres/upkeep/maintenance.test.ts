@@ -93,7 +93,7 @@ describe('upkeep/maintenance', () => {
     expect(left?.n).toBe(0);
   });
 
-  test('a table that somebody reads is left for later, without waiting', async () => {
+  test('a table that is being read is left for later, without waiting', async () => {
     const given = await givenShard();
     await givenEvents(given.shard, 'orders', 1);
     await moveTo(given, await given.tick());
@@ -105,7 +105,7 @@ describe('upkeep/maintenance', () => {
     expect(await given.rotate()).toBe('rotated');
   });
 
-  test('a writer overtaken by two rotations keeps his table from being emptied until his events are moved', async () => {
+  test('the table of a writer that two rotations overtook is not emptied until its events are moved', async () => {
     const given = await givenShard();
     await givenEvents(given.shard, 'orders', 1);
     const stale = await given.shard.connect();
@@ -126,7 +126,7 @@ describe('upkeep/maintenance', () => {
     expect(await given.rotate()).toBe('rotated');
   });
 
-  test('a second step that is missing is made up for', async () => {
+  test('a second step that was not done is done later', async () => {
     const given = await givenShard();
     await givenEvents(given.shard, 'orders', 1);
     await moveTo(given, await given.tick());
@@ -174,7 +174,7 @@ describe('upkeep/watermarks', () => {
     expect(await watermarkOf(given)).toBe(tick);
   });
 
-  test('a registration that somebody took away is made again at the position', async () => {
+  test('a registration that was removed is made again at the position', async () => {
     const given = await givenShard();
     const tick = await given.tick();
     await given.shard.query(`select pgq.unregister_consumer('orders', 'mover')`);
@@ -182,7 +182,7 @@ describe('upkeep/watermarks', () => {
     expect(await watermarkOf(given)).toBe(tick);
   });
 
-  test('rotates nothing and moves no retry where a tick knows transactions of the future', async () => {
+  test('rotates nothing and moves no retry where a tick has transaction ids that the server has not reached', async () => {
     const { shard, connection, rotate, tick } = await givenShard();
     await givenEvents(shard, 'orders', 3);
     await tick();

@@ -23,7 +23,7 @@ async function take(queue: string, events: number, perSecond: number): Promise<A
 }
 
 describe('tributary/rate_take', () => {
-  test('an idle queue may start a quarter of a second’s events at once, then it waits', async () => {
+  test('an idle queue may start the events of a quarter of a second at once, then it waits', async () => {
     expect(await take('orders', 1_000, 100)).toEqual({ granted: 25, wait_ms: 0 });
     const { granted, wait_ms } = await take('orders', 1_000, 100);
     expect(granted).toBe(0);
@@ -39,7 +39,7 @@ describe('tributary/rate_take', () => {
     expect(wait_ms).toBeLessThanOrEqual(379_000);
   });
 
-  test('many who ask at once get no more than the rate together, and nearly all of it', async () => {
+  test('many workers that ask at once together get no more than the rate, and nearly all of it', async () => {
     const connections = await Promise.all(Array.from({ length: 12 }, () => central.connect()));
     const startedMs = performance.now();
     let granted = 0;

@@ -37,7 +37,7 @@ const step = (central: WorkerCentral, by: string) =>
   );
 
 describe('workers/primary/silent-members', () => {
-  test('who gives no sign for twelve seconds of unbroken looks loses its batch', async () => {
+  test('a member that gives no sign during twelve seconds of unbroken checks loses its batch', async () => {
     const { central, look } = await givenBatch();
     for (const ms of [0, 3_000, 3_000, 3_000, 2_999]) await look(ms);
     expect(await taken(central)).toBeUndefined();
@@ -45,7 +45,7 @@ describe('workers/primary/silent-members', () => {
     expect(await taken(central)).toMatchObject({ takenOverFrom: 'orders#1' });
   });
 
-  test('a step of central’s clock takes nothing from anybody', async () => {
+  test('a step of the clock of central takes no batch from any member', async () => {
     const { central, token, look } = await givenBatch();
     for (let round = 0; round < 8; round++) {
       await step(central, '1 hour');
@@ -55,7 +55,7 @@ describe('workers/primary/silent-members', () => {
     }
   });
 
-  test('a stall, or a sleep of the host that looks, begins the time anew', async () => {
+  test('a stall of central or of the checking host begins the twelve seconds anew', async () => {
     const { central, look } = await givenBatch();
     for (const ms of [0, 3_000, 3_000, 60_000, 3_000, 3_000, 3_000]) await look(ms);
     expect(await taken(central)).toBeUndefined();
@@ -63,7 +63,7 @@ describe('workers/primary/silent-members', () => {
     expect(await taken(central)).toMatchObject({ takenOverFrom: 'orders#1' });
   });
 
-  test('a sign that came after the look keeps the batch', async () => {
+  test('a sign that comes after the check keeps the batch', async () => {
     const { central, token } = await givenBatch();
     const [seen] = await coopOpenBatches(central, { queues: ['orders'], group: GROUP });
     await coopTouch(central, token);

@@ -14,7 +14,7 @@ const ROUNDS = Number(process.env.TRIBUTARY_DEMO_ROUNDS ?? 4);
 const LATEST_MS = 9_000;
 
 describe.skipIf(process.platform !== 'linux')('cli/demo', () => {
-  test('a mover and a worker are killed, the proof holds, and the exit code is 0', async () => {
+  test('with a mover and a worker killed the proof holds, and the exit code is 0', async () => {
     const demo = startDemo(...SMALL);
     expect(await demo.process.exit).toEqual({ code: 0, signal: null });
     const said = demo.process.stdout.join('\n');

@@ -5,7 +5,7 @@ import { runTributary, startTributary } from '../../support/processes/process.ts
 import { givenServer } from '../../support/server/server.ts';
 
 describe('first contact', () => {
-  test('what init writes can be installed and started as it is, and works off an event', async () => {
+  test('the files that init writes can be installed and started as they are, and an event is handled', async () => {
     const { host, port, user, password } = await givenServer();
     const cwd = givenFolder();
     const env = {

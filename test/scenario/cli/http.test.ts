@@ -54,7 +54,7 @@ function faultsOf(text: string): string {
 }
 
 describe.skipIf(process.platform !== 'linux')('cli over http', () => {
-  test('start is alive and ready, counts what it moved and handled, and one host alone exports what is central’s', async () => {
+  test('start is alive and ready, counts what it moved and handled, and only one host exports the metrics of central', async () => {
     const hosts = await givenInstalledHosts({ alpha: 1, beta: 1 });
     appendFileSync(hosts.file, 'metrics: { per_source: true }\n');
     const begin = (host: string) =>
@@ -102,7 +102,7 @@ describe.skipIf(process.platform !== 'linux')('cli over http', () => {
     ]);
   });
 
-  test('a halted source makes its host not ready, with the sentence that lag has, and the other host stays so', async () => {
+  test('a halted source makes its host not ready, with the sentence of lag, and the other host stays ready', async () => {
     const hosts = await givenInstalledHosts({ alpha: 1, beta: 1 });
     const [alpha = '', beta = ''] = await Promise.all(
       ['alpha', 'beta'].map((host) =>
@@ -128,7 +128,7 @@ describe.skipIf(process.platform !== 'linux')('cli over http', () => {
     if (hasPromtool) expect(faultsOf(text)).toBe('');
   });
 
-  test('without central nothing is ready, and all is alive', async () => {
+  test('without central no process is ready, and all are alive', async () => {
     const hosts = await givenInstalledHosts({ alpha: 1 });
     const url = await urlOf(startTributary(['-c', hosts.file, 'mover', '--host', 'alpha', '--http', ':0']));
     await untilReady(url);
@@ -157,7 +157,7 @@ describe.skipIf(process.platform !== 'linux')('cli over http', () => {
     await until(async () => (await ask(url, '/livez')).status === 200, { what: 'life' });
   });
 
-  test('a loop that stands still once is begun anew, and that is life', async () => {
+  test('a loop that hangs once is restarted, and the process stays alive', async () => {
     const hosts = await givenInstalledHosts({ alpha: 1 });
     const host = startTributary(['-c', hosts.file, 'mover', '--host', 'alpha', '--http', ':0'], {
       env: { TRIBUTARY_TIMING: 'watchdog.stillMs=7000', TRIBUTARY_FAIL_POINT: 'round:before=hang' },
@@ -168,7 +168,7 @@ describe.skipIf(process.platform !== 'linux')('cli over http', () => {
     await untilReady(url);
   });
 
-  test('loops that stand still again and again are no life', async () => {
+  test('with loops that hang again and again the process is not alive', async () => {
     const hosts = await givenInstalledHosts({ alpha: 1 });
     // Shorter than what a loop that has nothing to do rests.
     const host = startTributary(['-c', hosts.file, 'mover', '--host', 'alpha', '--http', ':0'], {
@@ -185,7 +185,7 @@ describe.skipIf(process.platform !== 'linux')('cli over http', () => {
     expect(json.reasons?.[0]?.sentence).toMatch(/^No sign of life from \S.*: see the log\.$/);
   });
 
-  test('elsewhere than on this machine nothing is served without a token, and with one to nobody else', async () => {
+  test('on an address that others can reach nothing is served without a token in the file, nor to a request without it', async () => {
     const hosts = await givenInstalledHosts({ alpha: 1 });
     for (const command of ['start', 'mover', 'work']) {
       const refused = await runTributary([
@@ -218,7 +218,7 @@ describe.skipIf(process.platform !== 'linux')('cli over http', () => {
     expect([...host.stderr, ...host.stdout].filter((line) => line.includes('open-sesame'))).toEqual([]);
   });
 
-  test('a port that is taken is said, and --no-http serves nothing', async () => {
+  test('a port that is in use is a sentence, and --no-http serves nothing', async () => {
     const hosts = await givenInstalledHosts({ alpha: 1 });
     const url = await urlOf(startTributary(['-c', hosts.file, 'mover', '--host', 'alpha', '--http', ':0']));
     const { port } = new URL(url);
@@ -240,7 +240,7 @@ describe.skipIf(process.platform !== 'linux')('cli over http', () => {
     expect(silent.stderr.filter((line) => SERVING.test(line))).toEqual([]);
   });
 
-  test('what is asked of central goes over at most two connections, which are nobody else’s', async () => {
+  test('requests use at most two connections to central, which serve nothing else', async () => {
     const hosts = await givenInstalledHosts({ alpha: 1 });
     const url = await urlOf(startTributary(['-c', hosts.file, 'mover', '--host', 'alpha', '--http', ':0']));
     await untilReady(url);

@@ -110,7 +110,7 @@ describe('the package', () => {
     project = givenProject();
   });
 
-  test('a typed handler compiles with strict against it, the client not any, and is a handler', async () => {
+  test('a typed handler compiles in strict mode, its client is not `any`, and the loader takes it', async () => {
     const compiler = packagePath('node_modules', 'typescript', 'bin', 'tsc');
     const compiled = run(process.execPath, [compiler, '-p', project], project);
     expect(compiled.output).toBe('');
@@ -118,7 +118,7 @@ describe('the package', () => {
     expect(handler.event).toBeTypeOf('function');
   });
 
-  test('its command line runs from there', () => {
+  test('its command line runs where it is installed', () => {
     const { bin } = JSON.parse(readFileSync(packagePath('package.json'), 'utf8'));
     const main = join(project, 'node_modules', 'tributary', bin.tributary);
     const { status, output } = run(process.execPath, [main, '--version'], project);

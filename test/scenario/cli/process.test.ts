@@ -82,14 +82,14 @@ describe('cli/main', () => {
     expect(child.output.stderr).toBe('');
   });
 
-  test.skipIf(!existsSync('/dev/full'))('what cannot be written is a failure', async () => {
+  test.skipIf(!existsSync('/dev/full'))('output that cannot be written is a failure', async () => {
     const program = packagePath('dist', 'run', 'tributary.js');
     const shell = startProcess(['sh', '-c', `'${process.execPath}' '${program}' --help > /dev/full`]);
     expect((await shell.exit).code).toBe(1);
     expect(shell.stderr.join('\n')).toMatch(/^What is printed cannot be written: ENOSPC/);
   });
 
-  test('Ctrl-C ends a command that has nothing to drain at once, with 1', async () => {
+  test('Ctrl-C at once ends a command that has nothing to drain, with 1', async () => {
     const { port, connections } = await givenSilence();
     const url = `postgresql://u:p@127.0.0.1:${port}/app`;
     const file = givenFile(`central: ${url}1\nshards: [${url}]\nqueues: { orders: }\n`);
@@ -100,7 +100,7 @@ describe('cli/main', () => {
     expect(child.output).toEqual({ stdout: '', stderr: '' });
   });
 
-  test('a service that is told to stop while it is loaded has not failed', async () => {
+  test('a service that gets a signal to stop while it is being loaded has not failed', async () => {
     const cluster = await givenCluster();
     const file = givenFile(fileFor(cluster, { queues: '  orders: { workers: none, create: true }' }));
     for (const command of ['mover', 'work', 'start']) {

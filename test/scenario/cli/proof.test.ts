@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { givenInstalledHosts, givenTransactions } from '../../support/installation/installed-hosts.ts';
 import { until } from '../../support/until.ts';
 
-test('proof: one event less in central, or one handled row more, and it does not hold', async () => {
+test('with one event less in central, or one handled row more, the proof does not hold', async () => {
   const hosts = await givenInstalledHosts({ alpha: 2 }, { workers: 1 });
   const { central } = hosts;
   const host = await hosts.startHost('alpha');

@@ -51,7 +51,7 @@ describe.skipIf(process.platform !== 'linux')('cli/start', () => {
     expect(await hosts.central.query('select * from tributary.lease where is_held')).toEqual([]);
   });
 
-  test("a terminal's Ctrl-C reaches every process, npm sends it twice, and all is drained once", async () => {
+  test('Ctrl-C of a terminal reaches every process, npm sends it twice, and all is drained once', async () => {
     const hosts = await givenInstalledHosts({ alpha: 1 });
     const host = await hosts.startHost('alpha');
     await givenTransactions(hosts.shards, 10);
@@ -83,7 +83,7 @@ describe.skipIf(process.platform !== 'linux')('cli/start', () => {
     expect(await hosts.verdict()).toMatchObject({ ...PERFECT, handled: 120 });
   });
 
-  test('a supervisor killed with SIGKILL leaves nobody behind', async () => {
+  test('a supervisor killed with SIGKILL leaves no process behind', async () => {
     const hosts = await givenInstalledHosts({ alpha: 1 });
     const host = await hosts.startHost('alpha');
     await givenTransactions(hosts.shards, 10);

@@ -9,7 +9,7 @@ const blocks = markedBlocks('docs/operating.md');
 const textOf = (mark: string) => blockOf(blocks, mark);
 
 describe('docs/operating', () => {
-  test('a shard that was let go of by hand is held back no more, is forgotten, and can begin anew', async () => {
+  test('after the statements that remove a shard its rotation is not held back, central has forgotten it, and it can begin anew', async () => {
     const cluster = await givenCluster({ shards: 2 });
     const [kept, gone] = cluster.shards;
     if (kept === undefined || gone === undefined) throw new Error('no shards');

@@ -9,7 +9,7 @@ import { nextXid, useXids } from '../../support/server/dump.ts';
 import { givenServer } from '../../support/server/server.ts';
 import { until } from '../../support/until.ts';
 
-test('nothing is committed or begun on a younger central, and all is handled once its ids are raised', async () => {
+test('on a central whose transaction ids are behind its ticks nothing is committed or begun; once they are raised all is handled', async () => {
   // Of its own: others use transaction ids up as well, and would raise those of central while we work there.
   const server = await givenServer();
   const [own, shard] = await Promise.all([givenDatabase({ pgq: 'central', server }), givenDatabase()]);

@@ -55,7 +55,7 @@ async function untilDone(forwarding: Forwarding, mover: TestProcess, events: num
 }
 
 describe('mover', () => {
-  test('central without disk space takes nothing and gives nothing up; with space it goes on by itself', async ({
+  test('while central has no disk space nothing moves and no event becomes dead; with space it goes on by itself', async ({
     skip,
   }) => {
     const disk = await givenSmallDisk();
@@ -77,7 +77,7 @@ describe('mover', () => {
     await untilDone(forwarding, mover, 4_300);
   });
 
-  test('a shard without disk space stops nobody else; with space it goes on by itself', async ({ skip }) => {
+  test('a shard without disk space stops no other; with space it goes on by itself', async ({ skip }) => {
     const disk = await givenSmallDisk();
     if (typeof disk === 'string') return skip(disk);
     const central = await givenDatabase();

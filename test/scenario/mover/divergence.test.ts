@@ -65,7 +65,7 @@ describe('mover', () => {
     await end(third);
   });
 
-  test('a queue dropped and created again halts under a running mover; one that is missing is no trouble to others', async () => {
+  test('a queue dropped and created again halts under a running mover; one that is missing does not disturb others', async () => {
     const forwarding = await givenForwarding({ shards: 2 });
     const [one, two] = forwarding.shards as [TestDatabase, TestDatabase];
     const mover = forwarding.startMover();
@@ -98,7 +98,7 @@ describe('mover', () => {
     await end(mover);
   });
 
-  test('central restored from an older copy under a running mover asks again for what it lost, also where nothing new comes', async () => {
+  test('after central is restored from an older copy the running mover moves again what it lost, also where nothing new comes', async () => {
     const forwarding = await givenForwarding({ shards: 2 });
     const [one, two] = forwarding.shards as [TestDatabase, TestDatabase];
     const first = forwarding.startMover();

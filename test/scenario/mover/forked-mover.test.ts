@@ -27,7 +27,7 @@ function givenMover(code: string) {
 }
 
 describe('cli/commands/start/forked-mover', () => {
-  test('one that crashes again and again is started again, later and later, and ends nobody', async () => {
+  test('a mover that crashes again and again is restarted at growing intervals, and ends no other process', async () => {
     const { mover, deaths, ended } = givenMover('process.exit(1)');
     await until(() => deaths.length >= 4, { what: 'four deaths' });
     await mover.stop();
@@ -40,13 +40,13 @@ describe('cli/commands/start/forked-mover', () => {
     expect(fourth).toBeGreaterThanOrEqual(1_000);
   });
 
-  test('one that finds its usage wrong ends the run with 2', async () => {
+  test('a mover that ends with 2 for wrong usage ends the run with 2', async () => {
     const { ended, deaths } = givenMover('process.exit(2)');
     await expect(ended).rejects.toMatchObject({ code: 2, message: '' });
     expect(deaths).toEqual([]);
   });
 
-  test('when central cannot be told of a death, the next one is started all the same', async () => {
+  test('where a death cannot be noted in central, the next mover is started all the same', async () => {
     const member = '{ type: "member", id: "6f1c9c5e-3b1a-4c7e-9d57-0f0b6f0e7d11" }';
     const { mover, deaths, troubles, ended } = givenMover(
       `process.send(${member}, () => process.kill(process.pid, 'SIGKILL'));`,
@@ -57,7 +57,7 @@ describe('cli/commands/start/forked-mover', () => {
     await ended;
   });
 
-  test('one that does not listen is killed when there is no time', async () => {
+  test('a mover that does not react is killed when there is no time', async () => {
     const { mover, ended } = givenMover(`process.on('SIGTERM', () => {}); setInterval(() => {}, 1000);`);
     const pid = await until(() => mover.pid, { what: 'a process' });
     await mover.stop();

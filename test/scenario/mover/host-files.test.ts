@@ -10,7 +10,7 @@ import { until } from '../../support/until.ts';
 import { givenWorkerHosts, untilWorkers, WRITING_HANDLER } from '../../support/workers/worker-host.ts';
 
 describe('hosts with different files', () => {
-  test('one that starts with an old file takes neither a new number nor `scale` back, and both commands say who differs', async () => {
+  test('a host that starts with an old file undoes neither a new number of workers nor `scale`, and both commands say who differs', async () => {
     const hosts = await givenWorkerHosts('  orders: { create: true, workers: 2, handler: ./write.mjs }');
     const stale = givenFile(readFileSync(hosts.file, 'utf8').replace('workers: 2', 'workers: 1'), {
       others: { 'write.mjs': WRITING_HANDLER },
@@ -45,7 +45,7 @@ describe('hosts with different files', () => {
     }
   });
 
-  test('a shard that its mover’s older file does not name says so', async () => {
+  test('lag says of a shard that its mover has an older file, which does not name it', async () => {
     const cluster = await givenCluster({ shards: 2 });
     const queues = '  orders: { workers: none, create: true }';
     const older = givenFile(fileFor({ ...cluster, shards: cluster.shards.slice(0, 1) }, { queues }));

@@ -43,7 +43,7 @@ async function given() {
   };
 }
 
-test('dead, slow, poisoned and flooded shards keep no healthy one, and each says what ails it', async () => {
+test('dead, slow, refused and flooded shards delay no healthy one, and lag says what is wrong with each', async () => {
   const { forwarding, dead, slow, slowShard, poisoned, hot, healthy } = await given();
   const { central } = forwarding;
   const mover = forwarding.startMover();

@@ -63,7 +63,7 @@ describe('mover', () => {
   });
 
   test.skipIf(process.platform !== 'linux')(
-    'frozen at every fail point and never continued, it holds up the next ones for a few seconds at most',
+    'frozen at every fail point and never continued, it delays the next mover by a few seconds at most',
     async () => {
       const forwarding = await givenForwarding({ shards: 2 });
       const load = startLoad(forwarding.shards, { queues: SOURCE_QUEUES, random, bulk: 200, everyMs: 50 });

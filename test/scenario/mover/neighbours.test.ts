@@ -68,7 +68,7 @@ describe('mover', () => {
     await end(mover);
   });
 
-  test('SIGTERM while central is away ends it, and what it had read is moved by the next one', async () => {
+  test('SIGTERM while central is away ends it, and what it had read is moved by the next mover', async () => {
     const cluster = await givenCluster({ shards: 1 });
     const { proxy, via } = await givenDetour(cluster.central);
     const forwarding = await givenForwarding({ cluster, via: { central: via, shards: cluster.shards } });
@@ -98,7 +98,7 @@ describe('mover', () => {
     await forwarding.untilProven();
   });
 
-  test('a transaction that commits late on a quiet shard is moved about a second after, not when others write', async () => {
+  test('a transaction that commits late on a quiet shard is moved within about a second, without waiting for other writers', async () => {
     const forwarding = await givenForwarding({ shards: 1 });
     const [shard] = forwarding.shards as [TestDatabase];
     const mover = forwarding.startMover();

@@ -63,7 +63,7 @@ async function tableOf(database: TestDatabase, queue: string): Promise<string> {
 const ORDERS = '  orders: { workers: none, create: true }';
 
 describe('mover', () => {
-  test('events of writers that a rotation overtook, in three ways, are moved', async () => {
+  test('events of writers that were overtaken by a rotation, in three ways, are moved', async () => {
     const { forwarding, shard, upkeep, mover } = await givenRotatingShard(ORDERS);
     const arrived = async (data: string) =>
       (await forwarding.central.query('select from pgq.event_template where ev_data = $1', [data])).length;

@@ -59,7 +59,7 @@ describe('mover', () => {
     await end(quick);
   });
 
-  test('rows of one id are not torn apart by a cut, wherever the mover dies between the parts of a window', async () => {
+  test('rows of one id stay together, wherever the mover dies between the parts of a window', async () => {
     const forwarding = await givenForwarding({
       shards: 1,
       queues: '  orders: { workers: none, create: true }',

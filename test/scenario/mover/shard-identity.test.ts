@@ -132,7 +132,7 @@ describe('a shard is its database', () => {
     180_000,
   );
 
-  test('a second host with a database of the same name renames nobody: the file is told to name one', async () => {
+  test('a second host with a database of the same name renames no shard: the error says to name one in the file', async () => {
     const { central, one, two } = await givenMoved();
     const entries = [{ on: one }, { on: two }];
     const file = fileOf(central, [...entries, { on: one, host: '127.0.0.9' }], 'start: oldest');
@@ -150,7 +150,7 @@ describe('a shard is its database', () => {
     await expectOnce(central, { [one.name]: 7, [two.name]: 7 });
   }, 120_000);
 
-  test('swapped URLs are refused, and a mover moves nothing of either', async () => {
+  test('swapped URLs are refused, and no mover moves anything of either shard', async () => {
     const { central, one, two, file } = await givenMoved();
     const swapped = fileOf(central, [
       { on: two, name: one.name },
@@ -236,7 +236,7 @@ describe('a shard is its database', () => {
     await expectOnce(central, { [one.name]: 7, [two.name]: 7, [three.name]: 4 });
   }, 120_000);
 
-  test('renamed while a mover runs: what is under way arrives once, the rest under the new name', async () => {
+  test('where a shard is renamed while a mover runs, what is under way arrives once, the rest under the new name', async () => {
     const { central, one, two, file } = await givenMoved();
     await withMover(file, async () => {
       await untilMoved(central, 14);

@@ -28,7 +28,7 @@ const insert = async (shards: readonly TestDatabase[], queue: string, events = 1
   for (const shard of shards) await givenEvents(shard, queue, events);
 };
 
-test('central fails over to another machine, without a word over old connections: shards are taken again, and moved', async () => {
+test('after a failover of central that old connections do not notice, shards are taken again and moved', async () => {
   const { proxy, forwarding } = await givenDetour({ shards: 2 });
   const mover = forwarding.startMover(IMPATIENT);
   await insert(forwarding.shards, 'orders', 5);
@@ -77,7 +77,7 @@ test('a queue that central does not take keeps no other queue of the shard waiti
   expect((await mover.exit).code).toBe(0);
 });
 
-test('ticks of a shard go on although its clock was set back, and so does the age of what waits', async () => {
+test('after the clock of a shard is set back its ticks go on, and so does the age of what waits', async () => {
   const cluster = await givenCluster({ shards: 1 });
   const [shard] = cluster.shards as [TestDatabase];
   await shard.query(`select pgq.create_queue('orders')`);
@@ -102,7 +102,7 @@ test('ticks of a shard go on although its clock was set back, and so does the ag
   expect((await mover.exit).code).toBe(0);
 });
 
-test('the clock of the mover’s host is set back: late committers, watermarks and figures go on', async () => {
+test('after the clock of the mover’s host is set back late commits, watermarks and figures go on', async () => {
   const clock = givenClock(3_600_000);
   const forwarding = await givenForwarding({ shards: 1, queues: TWO });
   const { central, shards } = forwarding;

@@ -33,7 +33,7 @@ describe('mover at its start', () => {
     expect((await mover.exit).code).toBe(0);
   });
 
-  test('told to stop while it waits, it ends at once', async () => {
+  test('a signal to stop while it waits ends it at once', async () => {
     const { proxy, forwarding } = await givenProxiedCentral();
     proxy.drop();
     const mover = forwarding.startMover();

@@ -131,7 +131,7 @@ test.each([
   120_000,
 );
 
-test('where the ids have caught up before a mover comes, what counts as moved is found once, and repair brings it', async () => {
+test('where the transaction ids have caught up before a mover starts, events that seem to be moved are found, and repair brings them', async () => {
   const { forwarding, younger, two, file, start } = await givenYoungerShard(3_000);
   await givenEvents(younger, 'orders', 4);
   await useXids(younger, (await nextXid(younger)) + 5_000);

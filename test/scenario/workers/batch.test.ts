@@ -145,7 +145,7 @@ describe('workers/child', () => {
     expect(await central.effects()).toEqual(numbers(60).filter((n) => n !== 30));
   });
 
-  test('an event that is run again for a neighbour has its data as it was', async () => {
+  test('an event that is run again because of another one has its data unchanged', async () => {
     const central = await givenWorkerCentral();
     await central.produce('orders', 10);
     let calls = 0;
@@ -165,7 +165,7 @@ describe('workers/child', () => {
     expect(await central.effects()).toEqual(numbers(10).filter((n) => n !== 9));
   });
 
-  test('calls that send nothing, one after the other, do not look like a dead client to the server', async () => {
+  test('the server does not take a worker for dead whose calls send nothing for long', async () => {
     const central = await givenWorkerCentral();
     const connection = await central.connect();
     const transaction = new BatchTransaction(connection, { idleLimitMs: 1_000, token: 1 });
@@ -178,7 +178,7 @@ describe('workers/child', () => {
     await transaction.rollBack();
   });
 
-  test('a batch handler gets at most 2,000 events at once, and all of them', async () => {
+  test('a batch handler gets at most 2,000 events in a call, and all events in the end', async () => {
     const central = await givenWorkerCentral();
     await central.produce('orders', 4_500);
     const sizes: number[] = [];
@@ -211,7 +211,7 @@ describe('workers/child', () => {
     );
   });
 
-  test('a statement that fails unheard fails its event: caught, or never waited for', async () => {
+  test('a failed statement fails its event, also where the handler caught the error or did not wait for it', async () => {
     const central = await givenWorkerCentral();
     await central.produce('orders', 4);
     givenWorker(
@@ -241,7 +241,7 @@ describe('workers/child', () => {
     expect(await central.effects()).toEqual([1, 4]);
   });
 
-  test('a handler beyond its time is aborted, its statement cancelled, its event put off, its worker replaced', async () => {
+  test('a handler that exceeds its time is aborted, its statement cancelled, its event put off, its worker replaced', async () => {
     const central = await givenWorkerCentral();
     await central.produce('orders', 3);
     let isAborted = false;
@@ -272,7 +272,7 @@ describe('workers/child', () => {
     ]);
   });
 
-  test('retry and dead keep what was written; retry counts no failure', async () => {
+  test('retry() and dead() keep what was written; retry() counts no failure', async () => {
     const central = await givenWorkerCentral();
     await central.produce('orders', 3);
     let tries = 0;
@@ -331,7 +331,7 @@ describe('workers/child', () => {
     expect(times).toEqual([{ same: true }]);
   });
 
-  test('a batch of few but giant events, and one of very many, are handled with flat memory', async () => {
+  test('a batch of a few giant events, and one of very many events, are handled in constant memory', async () => {
     const central = await givenWorkerCentral();
     await central.query(
       "select pgq.insert_event('orders', 'big', repeat('x', 1000000)) from generate_series(1, 60)",
@@ -355,7 +355,7 @@ describe('workers/child', () => {
     expect(calls.reduce((sum, count) => sum + count, 0)).toBe(25_000);
   });
 
-  test('a batch that went to another is rolled back here and finished there', async () => {
+  test('a batch that another worker took over is rolled back here and finished there', async () => {
     const central = await givenWorkerCentral();
     await central.produce('orders', 2);
     let release = () => {};

@@ -68,7 +68,7 @@ describe.each([
     expect([...last.values()].sort((a, b) => a - b)).toEqual(numbers(9_000).slice(6_000));
   });
 
-  test('a key that throws, or is none, fails its event alone', async () => {
+  test('a key function that throws, or returns no key, fails its event alone', async () => {
     const central = await givenWorkerCentral();
     await central.produce('orders', 10);
     const calls: number[][] = [];
@@ -98,7 +98,7 @@ describe.each([
     ]);
   });
 
-  test('where the last one fails it is tried again, and a retried one that is passed over is forgotten', async () => {
+  test('where the last event of a key fails it is tried again, and a waiting one that a newer one replaces is dropped', async () => {
     const central = await givenWorkerCentral();
     await central.produce('orders', 5);
     const calls: number[][] = [];

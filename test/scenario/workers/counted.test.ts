@@ -32,7 +32,7 @@ const HANDLERS = [
   ['many at once, without a transaction', { transaction: false, batch: decide }],
 ] as const;
 
-describe('workers/child counted', () => {
+describe('workers/child counts of events', () => {
   test.each(HANDLERS)('%s', async (_how, handler) => {
     const central = await givenWorkerCentral();
     await central.produce('orders', EVENTS);
@@ -50,7 +50,7 @@ describe('workers/child counted', () => {
     expect(running.worker.tally.take()).toBeUndefined();
   });
 
-  test('in slices, as where a rate is kept', async () => {
+  test('the counts are the same in slices, as for a queue with a rate', async () => {
     const central = await givenWorkerCentral();
     await central.produce('orders', EVENTS);
     const retry = { attempts: 3, firstMs: 3_600_000, maxMs: 3_600_000 };

@@ -11,7 +11,7 @@ const HANDLER = `export default { async event(event, { client, attempt }) {
 } };`;
 
 describe('dead retry', () => {
-  test('events that died are handled exactly once when their handler can, with their origins and fresh tries', async () => {
+  test('dead events that are retried are handled exactly once, with their origins and all their tries', async () => {
     const hosts = await givenWorkerHosts(
       '  orders: { create: true, workers: 2, handler: ./write.mjs, retry: { attempts: 2, first: 1ms, max: 1ms } }',
       { 'write.mjs': HANDLER },

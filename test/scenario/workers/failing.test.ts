@@ -28,7 +28,7 @@ async function assertEachOnce(central: WorkerCentral, count: number): Promise<vo
 }
 
 describe('workers/child where much fails', () => {
-  test('a batch is cut between what different commits brought, and each event is done once', async () => {
+  test('a batch is cut between the events of different commits, and each event is done once', async () => {
     const central = await givenWorkerCentral();
     for (let from = 1; from <= 1_200; from += 25) await central.produce('orders', 25, { from });
     const calls = new Map<number, number>();
@@ -74,7 +74,7 @@ describe('workers/child where much fails', () => {
     expect(await central.effects()).toEqual(numbers(21_000).filter((n) => !bad.includes(n)));
   });
 
-  test('after a cut a lost connection repeats only what came behind it', async () => {
+  test('after a cut a lost connection repeats only the events behind the cut', async () => {
     const central = await givenWorkerCentral();
     await central.produce('orders', 1_000);
     let isCut = false;

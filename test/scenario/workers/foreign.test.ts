@@ -7,7 +7,7 @@ const MEMBER = { queue: 'orders', group: 'workers_test', member: 'other' };
 const numbers = (count: number) => Array.from({ length: count }, (_, at) => at + 1);
 
 describe('members of another make in the workers’ group', () => {
-  test('a batch in parts that goes over to one is handled once in effect, and nothing that is dead is handled', async () => {
+  test('a partly handled batch that goes to another program takes effect once, and no dead event is handled', async () => {
     const hosts = await givenWorkerHosts(
       '  orders: { create: true, workers: 1, handler: ./write.mjs, rate: 40/s, retry: { attempts: 2, first: 200ms, max: 200ms } }',
       {
@@ -57,7 +57,7 @@ describe('members of another make in the workers’ group', () => {
     foreign.kill('SIGKILL');
   });
 
-  test('where the group was removed nobody makes a new one in silence: workers, check and lag name install', async () => {
+  test('where the group was removed no worker makes a new one: workers, check and lag name install', async () => {
     const hosts = await givenWorkerHosts('  orders: { create: true, workers: 1, handler: ./write.mjs }');
     const { central } = hosts;
     await central.produce('orders', 10);

@@ -48,7 +48,7 @@ describe('workers/child without a transaction: time, progress, and the end of a 
     expect(done).toBe(2_999);
   });
 
-  test('what is done is noted while the last one takes long', async () => {
+  test('progress is noted while the last event takes long', async () => {
     const central = await givenWorkerCentral();
     await central.produce('orders', 10);
     const { opened, open } = gate();
@@ -73,7 +73,7 @@ describe('workers/child without a transaction: time, progress, and the end of a 
     expect(finished(running)[0]).toMatchObject({ events: 10 });
   });
 
-  test('while a killer is looked for, a slice keeps its mark until all of it is done', async () => {
+  test('while a fatal event is searched for, a slice stays marked until all of it is done', async () => {
     const central = await givenWorkerCentral();
     await central.produce('orders', 20);
     await central.tick('orders');
@@ -105,7 +105,7 @@ describe('workers/child without a transaction: time, progress, and the end of a 
     expect(await central.query('select * from tributary.narrowing')).toEqual([]);
   });
 
-  test('a handler beyond its time fails alone, the others of its batch go on, the worker is replaced', async () => {
+  test('a call that exceeds its time fails alone, the others of its batch go on, the worker is replaced', async () => {
     const central = await givenWorkerCentral();
     await central.produce('orders', 50);
     const seen: number[] = [];
@@ -137,7 +137,7 @@ describe('workers/child without a transaction: time, progress, and the end of a 
     expect(dead?.error).toMatch(/^The handler took longer than 200 ms\./);
   });
 
-  test('told to drain it begins nothing more, waits for what is at work, and hands the rest back', async () => {
+  test('while draining it begins no more events, waits for those at work, and hands the rest back', async () => {
     const central = await givenWorkerCentral();
     await central.produce('orders', 200);
     const { opened, open } = gate();
@@ -177,7 +177,7 @@ describe('workers/child without a transaction: time, progress, and the end of a 
     expect(await central.query('select * from tributary.attempt')).toEqual([]);
   });
 
-  test('handed back again and again, a batch is not taken for one that kills its workers', async () => {
+  test('a batch that is handed back again and again is not taken for one that kills its workers', async () => {
     const central = await givenWorkerCentral();
     await central.produce('orders', 5_000);
     await central.tick('orders');
@@ -211,7 +211,7 @@ describe('workers/child without a transaction: time, progress, and the end of a 
     expect(seen.sort((a, b) => a - b)).toEqual(numbers(5_000));
   });
 
-  test('told to stop at once, what does not come back has not failed and is not done', async () => {
+  test('on a stop at once, events whose calls do not return count neither as failed nor as done', async () => {
     const central = await givenWorkerCentral();
     await central.produce('orders', 10);
     let atWork = 0;
@@ -290,7 +290,7 @@ describe('workers/child without a transaction: time, progress, and the end of a 
     expect(sent).toEqual({ events: 400, roots: 400 });
   });
 
-  test('a batch that went to another worker: nothing that this one decides counts any more', async () => {
+  test('after a batch went to another worker nothing counts that the first one decides', async () => {
     const central = await givenWorkerCentral(['orders', 'emails']);
     await central.produce('orders', 3);
     const { opened, open } = gate();

@@ -49,7 +49,7 @@ describe('workers/child without a transaction', () => {
     expect(await central.query('select * from tributary.narrowing')).toEqual([]);
   });
 
-  test('an event that throws is retried alone and dies in the end; retry and dead do as ever', async () => {
+  test('an event that throws is retried alone and becomes dead after its tries; retry() and dead() work as with a transaction', async () => {
     const central = await givenWorkerCentral();
     await central.produce('orders', 10);
     const attempts: Record<number, number[]> = {};
@@ -132,7 +132,7 @@ describe('workers/child without a transaction', () => {
     expect(await central.query('select * from tributary.narrowing')).toEqual([]);
   });
 
-  test('what an event sent is inserted when it is passed, and goes with it when it fails', async () => {
+  test('what an event sent is inserted with the progress behind it, and not at all when it fails', async () => {
     const central = await givenWorkerCentral(['orders', 'emails']);
     await central.produce('orders', 500);
     const got: string[] = [];
@@ -161,7 +161,7 @@ describe('workers/child without a transaction', () => {
     expect(got).toEqual(expected.flatMap((n) => [`s:orders:${n}`, `s:orders:${n}`]));
   });
 
-  test('what cannot be inserted fails who sent it, and nobody else', async () => {
+  test('a sent event that cannot be inserted fails the event that sent it, and no other', async () => {
     const central = await givenWorkerCentral(['orders', 'emails']);
     await central.query('alter table pgq.event_2 add constraint short check (length(ev_data) < 20)');
     await central.produce('orders', 120);
@@ -234,7 +234,7 @@ describe('workers/child without a transaction', () => {
     expect(progress.size).toBeGreaterThan(1);
   });
 
-  test('a rate holds also here', async () => {
+  test('a rate is kept without a transaction too', async () => {
     const central = await givenWorkerCentral();
     await central.produce('orders', 30);
     const starts: number[] = [];

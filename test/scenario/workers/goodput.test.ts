@@ -18,7 +18,7 @@ const QUEUE =
   '  orders: { create: true, workers: 2, handler: ./write.mjs, retry: { attempts: 3, first: 20ms, max: 50ms } }';
 
 describe('goodput', () => {
-  test('where 1 % fail and some kill, all others are handled once, and each bad one is dead once with its error', async () => {
+  test('where 1 % of the events fail and some kill their worker, all others are handled once, and each bad one is dead once with its error', async () => {
     const hosts = await givenWorkerHosts(QUEUE, { 'write.mjs': HANDLER });
     const { central } = hosts;
     await central.produce('orders', EVENTS / 2);

@@ -56,7 +56,7 @@ export default {
 };`;
 
 describe('handlers in worker processes', () => {
-  test('one that does not load parks its queue: lag says why, events wait, nothing crashes; repaired, they are handled', async () => {
+  test('a handler that does not load parks its queue: lag says why, events wait, no process crashes; once repaired, they are handled', async () => {
     const hosts = await givenWorkerHosts('  orders: { create: true, workers: 2, handler: ./write.mjs }', {
       'write.mjs': 'export default { event() {}, concurrency: 5 };',
     });
@@ -90,7 +90,7 @@ describe('handlers in worker processes', () => {
   });
 
   test.skipIf(runsTypescript)(
-    'TypeScript on a Node that does not run it parks the queue and says what to do',
+    'a handler in TypeScript on a Node without support for it parks the queue and says what to do',
     async () => {
       const hosts = await givenWorkerHosts('  orders: { create: true, workers: 1, handler: ./write.ts }', {
         'write.ts': TYPESCRIPT,
@@ -120,27 +120,30 @@ describe('handlers in worker processes', () => {
   });
 
   const node = typescriptNode();
-  test.skipIf(node === undefined)('TypeScript runs as it is on a Node that does so', async () => {
-    const hosts = await givenWorkerHosts('  orders: { create: true, workers: 1, handler: ./write.ts }', {
-      'write.ts': TYPESCRIPT,
-    });
-    const { central, file } = hosts;
-    givenTicker(central, 'orders');
-    await central.produce('orders', 20);
-    startProcess([
-      node as string,
-      packagePath('dist', 'run', 'tributary.js'),
-      '-c',
-      file,
-      'work',
-      '--host',
-      'h1',
-    ]);
-    await until(async () => (await central.effects()).length === 20, {
-      what: 'the events',
-      timeoutMs: 60_000,
-    });
-  });
+  test.skipIf(node === undefined)(
+    'a handler in TypeScript runs without a build on a Node that supports it',
+    async () => {
+      const hosts = await givenWorkerHosts('  orders: { create: true, workers: 1, handler: ./write.ts }', {
+        'write.ts': TYPESCRIPT,
+      });
+      const { central, file } = hosts;
+      givenTicker(central, 'orders');
+      await central.produce('orders', 20);
+      startProcess([
+        node as string,
+        packagePath('dist', 'run', 'tributary.js'),
+        '-c',
+        file,
+        'work',
+        '--host',
+        'h1',
+      ]);
+      await until(async () => (await central.effects()).length === 20, {
+        what: 'the events',
+        timeoutMs: 60_000,
+      });
+    },
+  );
 
   test('without a transaction: a worker that is killed in the middle of a batch repeats only what was not noted', async () => {
     const hosts = await givenWorkerHosts('  orders: { create: true, workers: 1, handler: ./call.mjs }', {
@@ -176,7 +179,7 @@ describe('handlers in worker processes', () => {
     expect(await central.query('select * from tributary.dead_event')).toEqual([]);
   });
 
-  test('without a transaction: an event that kills its worker is found among many at work, and dies alone', async () => {
+  test('without a transaction: an event that kills its worker is found among many at work, and it alone becomes dead', async () => {
     const hosts = await givenWorkerHosts('  orders: { create: true, workers: 2, handler: ./call.mjs }', {
       'call.mjs': NOTING('await wait(1); if (n === 77) process.exit(7);', 'concurrency: 8,'),
     });

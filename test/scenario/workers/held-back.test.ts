@@ -112,7 +112,7 @@ describe('workers/child where nothing succeeds', () => {
     },
   );
 
-  test('a few bad events that are alone in their queue die after their tries', async () => {
+  test('a few bad events that are alone in their queue are dead after their tries', async () => {
     const central = await givenWorkerCentral();
     await central.produce('orders', 5);
     givenWorker(
@@ -129,7 +129,7 @@ describe('workers/child where nothing succeeds', () => {
     expect(await dead(central)).toEqual(numbers(5).map((n) => ({ n, attempts: 2 })));
   });
 
-  test('many bad events that come at once keep the good ones behind them for seconds, and die of their own tries', async () => {
+  test('many bad events that come at once delay the good ones behind them by seconds, and become dead after their own tries', async () => {
     const central = await givenWorkerCentral();
     const BAD = 100;
     await central.produce('orders', BAD + 50);
@@ -160,7 +160,7 @@ describe('workers/child where nothing succeeds', () => {
     expect((await dead(central)).map(({ n }) => n)).toEqual(numbers(BAD));
   });
 
-  test('told to end while nothing succeeds, a worker ends at once', async () => {
+  test('a worker that is stopped while nothing succeeds ends at once', async () => {
     const central = await givenWorkerCentral();
     await central.produce('orders', EVENTS);
     const running = givenWorker(

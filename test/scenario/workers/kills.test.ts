@@ -51,7 +51,7 @@ describe('workers that are killed', () => {
     ['exits', 'process.exit(7)', []],
     ['runs out of memory', 'const all = []; for (;;) all.push(new Array(1e6).fill(n));', []],
     ['never lets the loop turn', 'for (;;);', ['timeout: 1s']],
-  ])('an event that %s is found and dies alone', async (_what, code, more) => {
+  ])('an event that %s is found, and it alone becomes dead', async (_what, code, more) => {
     const keys = ['create: true', 'workers: 2', 'handler: ./write.mjs', ...more].join(', ');
     const hosts = await givenWorkerHosts(`  orders: { ${keys} }`, {
       'write.mjs': `export default { async event(event, { client }) {

@@ -32,7 +32,7 @@ async function given(handler: string) {
 }
 
 describe('lag on workers that run', () => {
-  test('a handler that fails makes lag --max fail, with how many of the last events, and why', async () => {
+  test('a handler that fails makes lag --max fail, which says how many of the last events failed, and why', async () => {
     const hosts = await given(`export default {
       async event(event, { client }) { await client.query('insert into invoice (n) values (1)'); } };`);
     givenTicker(hosts.central, 'orders');
@@ -43,7 +43,7 @@ describe('lag on workers that run', () => {
     expect(code).toBe(3);
   });
 
-  test('a handler that nothing succeeds in is said to be held back, in lag and once in the log, until something does', async () => {
+  test('a handler that fails for everything is shown as held back, in lag and once in the log, until an event succeeds', async () => {
     const hosts = await given(`export default {
       async event(event, { client }) { await client.query('insert into invoice (n) values (1)'); } };`);
     const { central, host } = hosts;
@@ -64,7 +64,7 @@ describe('lag on workers that run', () => {
     expect(host.stderr.filter((line) => /queue orders is held back: nothing has/.test(line))).toHaveLength(1);
   });
 
-  test('a worker that dies again and again is named, with how', async () => {
+  test('a worker that dies again and again is named, with how it dies', async () => {
     const hosts = await given(`setTimeout(() => process.exit(7), 800); export default { async event() {} };`);
     const { code } = await untilLag(hosts, ({ stdout }) =>
       /Workers of queue orders make no progress on h1: orders#1 died \(exit code 7\), \d+ times in a row\./.test(
@@ -74,7 +74,7 @@ describe('lag on workers that run', () => {
     expect(code).toBe(3);
   });
 
-  test('a batch that is given up again and again is named, and gone when it is finished', async () => {
+  test('a batch that is given up again and again is named until it is finished', async () => {
     const hosts = await given('export default { async event() {} };');
     const { central } = hosts;
     await untilWorkers(hosts, [hosts.host], 1, { timeoutMs: 60_000 });

@@ -7,7 +7,7 @@ import { ATTEMPTS, Course, KINDS, type Kind, possible } from '../../support/work
 import type { Misdeed } from '../../support/workers/misdeeds.ts';
 
 describe('workers/child, whatever a handler does', () => {
-  test('any of them, anywhere, together', { timeout: 600_000 }, async () => {
+  test('any misdeeds together, in any events, fail only their own events', { timeout: 600_000 }, async () => {
     const seed = Number(process.env.TRIBUTARY_SEED ?? randomFrom().seed);
     process.stdout.write(`TRIBUTARY_SEED=${seed}\n`);
     const courses = new Map<Kind, Course>();

@@ -77,7 +77,7 @@ describe('the pool of workers', () => {
     expect(await central.query('select * from tributary.dead_event')).toEqual([]);
   });
 
-  test('central is shut down at once while two hosts work: nothing is lost, nobody dies, nothing is left behind', async () => {
+  test('central is shut down at once while two hosts work: no event is lost, no worker dies, nothing is left behind', async () => {
     const server = await givenServer();
     const cluster = {
       central: await givenDatabase({ server }),
@@ -132,7 +132,7 @@ describe('the pool of workers', () => {
   });
 
   test.skipIf(!hasPgbouncer && provider() === 'engine')(
-    'behind a pooler in transaction mode nobody is woken, and the queue is polled',
+    'behind a pooler in transaction mode there are no notifications, and the queue is polled',
     async () => {
       const port = await givenPgbouncer({ poolSize: 12 });
       const hosts = await givenWorkerHosts('  orders: { create: true, workers: 2, handler: ./write.mjs }');

@@ -104,7 +104,7 @@ describe('workers as processes', () => {
     expect(pids.filter(isAlive)).toEqual([]);
   });
 
-  test('a frozen host loses its slots; when it wakes, nothing is done twice', async () => {
+  test('a frozen host loses its slots; when it continues, nothing is done twice', async () => {
     const hosts = await givenWorkerHosts('  orders: { create: true, workers: 2, handler: ./write.mjs }');
     const { central, workersOf } = hosts;
     givenTicker(central, 'orders');

@@ -5,7 +5,7 @@ import { givenTicker, givenWorkerHosts, untilWorkers } from '../../support/worke
 const numbers = (count: number) => Array.from({ length: count }, (_, at) => at + 1);
 
 describe('the progress of workers', () => {
-  test('one that lives and gets on with nothing is replaced, and its batch is finished', async () => {
+  test('a worker that is alive and makes no progress is replaced, and its batch is finished', async () => {
     const hosts = await givenWorkerHosts(
       '  orders: { create: true, workers: 1, handler: ./hang.mjs, timeout: 1s }',
       {
@@ -35,7 +35,7 @@ describe('the progress of workers', () => {
     expect(await central.effects()).toEqual(numbers(10));
   });
 
-  test('one whose handler never waits for anything is not taken for a blocked one', async () => {
+  test('a worker whose handler never waits for anything is not taken for a blocked one', async () => {
     const hosts = await givenWorkerHosts(
       '  orders: { create: true, workers: 1, handler: ./busy.mjs, timeout: 1s }',
       {

@@ -47,7 +47,7 @@ async function paceOf(central: WorkerCentral): Promise<Pace> {
 }
 
 describe('a queue with a rate', () => {
-  test('two hosts together start no more events than it says', async () => {
+  test('two hosts together start no more events than the rate allows', async () => {
     const hosts = await givenWorkerHosts(
       '  orders: { create: true, workers: 4, handler: ./write.mjs, rate: 20/s }',
       { 'write.mjs': EVENT_HANDLER },

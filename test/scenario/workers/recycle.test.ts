@@ -25,7 +25,7 @@ async function untilAll(central: WorkerCentral, count: number): Promise<void> {
 }
 
 describe('workers that are recycled', () => {
-  test('after so many batches a process gives its slot to the next one, without a gap and without losing it', async () => {
+  test('after its number of batches a process hands its slot to a new process, without a gap', async () => {
     const hosts = await givenWorkerHosts(
       '  orders: { create: true, workers: 1, handler: ./write.mjs, recycle: { after: 20 batches } }',
       { 'write.mjs': WRITING_HANDLER },

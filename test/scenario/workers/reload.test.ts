@@ -89,7 +89,7 @@ describe('tributary reload --workers', () => {
     await handled(central, 1, 50);
   });
 
-  test('without --workers it says what there is', async () => {
+  test('without --workers it is wrong usage, and the error names the option', async () => {
     const hosts = await givenWorkerHosts(QUEUE);
     expect(await hosts.tributary('reload')).toMatchObject({
       code: 2,

@@ -86,7 +86,7 @@ describe('workers/child send', () => {
     expect(types).toEqual(Array.from({ length: 10_000 }, (_, at) => at));
   });
 
-  test('the chain goes on from queue to queue, in the column of each', async () => {
+  test('the chain of origins goes on from queue to queue, in the column of each', async () => {
     const central = await givenQueues();
     await central.produce('orders', 1);
     const chains: string[] = [];
@@ -123,7 +123,7 @@ describe('workers/child send', () => {
     expect(steps).toEqual([[]]);
   });
 
-  test('what an event sent goes with it when it throws, and comes once when its neighbour throws', async () => {
+  test('what an event sent is rolled back when it throws, and comes once when another event throws', async () => {
     const central = await givenQueues();
     await central.produce('orders', 50);
     const calls: number[] = [];
@@ -152,7 +152,7 @@ describe('workers/child send', () => {
     ]);
   });
 
-  test('a batch handler says which event each comes from, and halves send once', async () => {
+  test('a batch handler says which event each comes from, and its halves send each once', async () => {
     const central = await givenQueues();
     await central.produce('orders', 40);
     const refusals: string[] = [];

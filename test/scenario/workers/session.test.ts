@@ -58,7 +58,7 @@ function givenTexts(): string[] {
 }
 
 describe('the session that batches share', () => {
-  test('nothing that a handler left in it is there for the next batch, each thing for itself and all together', async () => {
+  test('nothing that a handler left in the session is there for the next batch, each kind alone and all together', async () => {
     const central = await givenWorkerCentral();
     const fresh = await (await givenConnection(central)).query(STATE);
     const connection = await givenConnection(central);
@@ -70,7 +70,7 @@ describe('the session that batches share', () => {
     }
   });
 
-  test('what saves time stays: statements that the driver has prepared, and where rows were', async () => {
+  test('what saves time stays: prepared statements of the driver, and cached places of rows', async () => {
     const connection = await givenConnection(await givenWorkerCentral());
     await connection.query("select set_config('tributary.coop_memo', '1 2 3 (0,1) (0,2) 4', false)");
     const client = guarded(connection);
@@ -92,7 +92,7 @@ describe('the session that batches share', () => {
     ]);
   });
 
-  test('a worker does so behind each batch', async () => {
+  test('a worker cleans its session after each batch', async () => {
     const central = await givenWorkerCentral();
     givenWorker(central, {
       async event(event, { client }) {
@@ -122,7 +122,7 @@ describe('the session that batches share', () => {
     );
   });
 
-  test('that costs no message: the one that ends the transaction does it', async () => {
+  test('cleaning costs no message: it goes with the one that ends the transaction', async () => {
     const central = await givenWorkerCentral();
     const texts = givenTexts();
     const { messages } = givenWorker(central, {
@@ -169,7 +169,7 @@ describe('the session that batches share', () => {
     expect(backends).toHaveLength(2);
   });
 
-  test('no statement of ours has the number of a batch in a text that the server counts by itself', async () => {
+  test('no statement of ours has the number of a batch in its text, so that the server counts it as one statement', async () => {
     const central = await givenWorkerCentral();
     const texts = givenTexts();
     givenWorker(central, {

@@ -44,7 +44,7 @@ export default {
 
 describe('what a handler leaves uncaught', () => {
   test.each(Object.entries(HANDLERS))(
-    '%s: its event fails, with all its tries, and nobody dies',
+    '%s: its event fails, with all its tries, and no process dies',
     async (_name, text) => {
       const hosts = await givenWorkerHosts(
         '  orders: { create: true, workers: 1, handler: ./write.mjs, retry: { attempts: 3, first: 100ms, max: 100ms } }',

@@ -41,7 +41,7 @@ async function atSlowEvent({ file, workersOf }: WorkerHosts, host: TestProcess):
 }
 
 describe('verdicts on events', () => {
-  test('kill -9, restarts and hosts that die condemn nobody, however often they meet the same event', async () => {
+  test('kill -9, restarts and dead hosts make no event dead, however often they meet the same one', async () => {
     const hosts = await givenWorkerHosts(
       '  orders: { create: true, workers: 1, handler: ./slow.mjs, timeout: 5m }',
       { 'slow.mjs': SLOW },
@@ -98,7 +98,7 @@ describe('verdicts on events', () => {
   });
 
   test.each([0, 79])(
-    'exit(%i) in a handler is a death: the event is found, and the others are handled',
+    'exit(%i) in a handler counts as a death: the event is found, and the others are handled',
     async (code) => {
       const hosts = await givenWorkerHosts('  orders: { create: true, workers: 1, handler: ./exit.mjs }', {
         'exit.mjs': `export default { async event(event, { client }) {
@@ -135,7 +135,7 @@ describe('verdicts on events', () => {
     await host.waitForLine(/orders#1 died .*starts in \d{3,} ms/, { timeoutMs: 60_000 });
   });
 
-  test('connections that are lost here and there count for nothing: a transaction’s events stay together', async () => {
+  test('lost connections at different events are no evidence: the events of a transaction stay together', async () => {
     const hosts = await givenWorkerHosts('  orders: { create: true, workers: 1, handler: ./slow.mjs }', {
       // Only who uses its connection sees that it is gone.
       'slow.mjs': `import { existsSync } from 'node:fs';

@@ -51,7 +51,7 @@ async function occupy({ central }: WorkerHosts, queue: string, workers: number):
 }
 
 describe('workers of several queues on one host', () => {
-  test('share its processors by weight, and the lowest weight is never nothing', async () => {
+  test('share its processors by weight, and the lowest weight still gets some', async () => {
     const hosts = await givenBurners(
       `  orders: { create: true, workers: 2, handler: ./orders.mjs, weight: 1 }
   emails: { create: true, workers: 2, handler: ./emails.mjs, weight: 8 }`,

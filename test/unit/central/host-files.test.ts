@@ -10,7 +10,7 @@ const of = (host: string, kind: HostFile['kind'], hash: string, ageSeconds = 60)
 const ours = { hash: 'new', file: 'shards.yaml' };
 
 describe('central/host-files', () => {
-  test('hosts that all run with one file are not worth a word, whichever file is at hand', () => {
+  test('hosts that all run with one file give no sentence, whichever file the command has', () => {
     expect(differingFiles([], ours)).toBeUndefined();
     expect(differingFiles([of('a', 'mover', 'old'), of('b', 'work', 'old')], ours)).toBeUndefined();
   });
@@ -44,7 +44,7 @@ describe('central/host-files', () => {
       [of('b', 'mover', 'old')],
       'the movers that run have another file than shards.yaml: start them again',
     ],
-  ])('who shall move a shard of host %s, of %o', (host, running, remedy) => {
+  ])('the host that should move a shard of host %s, of the hosts %o', (host, running, remedy) => {
     expect(moverRemedy(host, { ...ours, running })).toBe(remedy);
   });
 });

@@ -33,7 +33,7 @@ class Terminal {
 }
 
 describe('cli/demo/screen', () => {
-  test('a block is redrawn below the lines that were said meanwhile', () => {
+  test('a block is redrawn below the lines that were printed meanwhile', () => {
     const terminal = new Terminal();
     const screen = new Screen(terminal);
     screen.line('begin');
@@ -47,7 +47,7 @@ describe('cli/demo/screen', () => {
     expect(terminal.lines).toEqual(['begin', 'meanwhile', 'at last', '', 'three', '', 'end']);
   });
 
-  test('what would wrap or scroll away is cut', () => {
+  test('text that would wrap or scroll away is cut', () => {
     const terminal = new Terminal();
     const screen = new Screen(terminal);
     screen.block(Array.from({ length: 30 }, (_, at) => `line ${at} ${'x'.repeat(30)}`).join('\n'));
@@ -70,7 +70,7 @@ describe('cli/demo/screen', () => {
     ]);
   });
 
-  test('elsewhere than on a terminal blocks follow one another', () => {
+  test('without a terminal blocks follow one another', () => {
     const pipe = new Terminal(false);
     const screen = new Screen(pipe);
     screen.block('one\n');

@@ -63,8 +63,8 @@ describe('an empty value, which is a variable that was not set', () => {
   });
 });
 
-describe('text from elsewhere', () => {
-  test('steers no terminal, on one line or on several', () => {
+describe('text from databases and files', () => {
+  test('has no control characters, on one line or on several', () => {
     expect(plain(NASTY)).not.toMatch(STEERS);
     expect(plain(NASTY)).not.toContain('\n');
     expect(plainLines(NASTY)).not.toMatch(STEERS);
@@ -72,14 +72,14 @@ describe('text from elsewhere', () => {
     expect(plain('Grüße, 世界 👋🏽')).toBe('Grüße, 世界 👋🏽');
   });
 
-  test('is the very same in JSON, which steers none either', () => {
+  test('is unchanged in JSON, which has no control characters either', () => {
     const value = { text: NASTY, list: [NASTY, 'Grüße'], [NASTY]: 1 };
     expect(JSON.parse(json(value))).toEqual(value);
     expect(json(value)).not.toMatch(STEERS);
     expect(plainJson('{\n  "a": 1\n}')).toBe('{\n  "a": 1\n}');
   });
 
-  test('whatever a command prints goes through the same', () => {
+  test('all output of commands is cleaned in the same way', () => {
     const written = { stdout: '', stderr: '' };
     const output = (name: keyof typeof written) => ({
       isTTY: true,

@@ -67,7 +67,7 @@ describe('cli/commands/init', () => {
     expect(readFileSync(join(cwd, 'shards.yaml'), 'utf8')).toContain('central:');
   });
 
-  test('a place that cannot be written to is one sentence', async () => {
+  test('a folder that cannot be written to is one sentence', async () => {
     const cwd = givenFolder();
     writeFileSync(join(cwd, 'file'), '');
     const ran = await run(['init', 'file/x'], { cwd });

@@ -39,7 +39,7 @@ async function watch(
 }
 
 describe('cli/commands/lag/watch', () => {
-  test('elsewhere than on a terminal one block follows the other', async () => {
+  test('without a terminal one block follows the other', async () => {
     const { stdout, last } = await watch([report(1), report(2)]);
     expect(stdout.map((block) => block.replace(/^\S+/, 'at'))).toEqual([
       'at\nreport 1\n\n',
@@ -54,7 +54,7 @@ describe('cli/commands/lag/watch', () => {
     expect(stdout[0]?.endsWith('report 1\n')).toBe(true);
   });
 
-  test('a small terminal shows the beginning of what there is, and nothing wraps or scrolls', async () => {
+  test('a small terminal shows the beginning of the picture, and nothing wraps or scrolls', async () => {
     const picture = Array.from({ length: 30 }, (_, at) => `row ${at} ${'x'.repeat(60)}`).join('\n');
     const { stdout } = await watch([report(1)], { isTTY: true, size: { columns: 40, rows: 12 }, picture });
     const lines = stdout[0]?.replace('\x1b[H\x1b[2J', '').trimEnd().split('\n') ?? [];
@@ -79,7 +79,7 @@ describe('cli/commands/lag/watch', () => {
     expect(keyboard.listenerCount('data')).toBe(0);
   });
 
-  test('a central that goes away meanwhile is said and asked again; at the first look it ends the watch', async () => {
+  test('a central that goes away meanwhile is reported and asked again; at the first look it ends the watch', async () => {
     const { stdout } = await watch([report(1), gone, report(2)]);
     expect(stdout[1]).toContain('Central refuses connections. It is tried again.');
     expect(stdout[2]).toContain('report 2');

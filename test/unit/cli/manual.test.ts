@@ -39,7 +39,7 @@ describe('cli/manual/tree', () => {
 });
 
 describe('cli/commands/completion', () => {
-  test('of a shell that is not known those that are are named', async () => {
+  test('for an unknown shell the error names the known ones', async () => {
     const { code, stderr } = await run(['completion', 'tcsh']);
     expect(code).toBe(2);
     expect(stderr).toContain('Allowed choices are bash, zsh, fish');
@@ -90,7 +90,7 @@ ${tries}`;
   });
 
   // Read only, where there is no such shell; each was tried by hand.
-  test.each(['zsh', 'fish'])('%s is told of every command, option and choice', async (shell) => {
+  test.each(['zsh', 'fish'])('the completion of %s has every command, option and choice', async (shell) => {
     const script = await scriptOf(shell);
     for (const { words, options } of commands) {
       expect(script).toContain(words.at(-1) ?? '#');
@@ -110,7 +110,7 @@ ${tries}`;
 describe('cli/manual/man-page', () => {
   const given = () => manPage(program, { version: packageVersion(), docs: packagePath('docs') });
 
-  test('it has every command with its options, and knows nothing of the machine that made it', () => {
+  test('it has every command with its options, and nothing of the machine that built it', () => {
     const page = given();
     const bare = page.replaceAll('\\-', '-').replaceAll('\\(ga', '`');
     for (const { usage, description, options } of commands) {
@@ -127,7 +127,7 @@ describe('cli/manual/man-page', () => {
     expect(readFileSync(packagePath(man), 'utf8')).toBe(given());
   });
 
-  test.skipIf(!isThere('groff'))('nothing in it is wrong to roff', () => {
+  test.skipIf(!isThere('groff'))('roff finds nothing wrong in it', () => {
     const { stdout, stderr, status } = spawnSync('groff', ['-man', '-Tutf8', '-ww', '-z'], {
       input: given(),
       encoding: 'utf8',

@@ -47,7 +47,7 @@ describe('cli/terminal/output', () => {
     expect(widthOf({ write, columns: 80 })).toBeUndefined();
   });
 
-  test('figures are for people', () => {
+  test('figures are rounded for people', () => {
     expect([0, 0.26, 9.94, 12, 59.6, 200, 3_600, 7_500, 90_000, 345_600].map(seconds)).toEqual([
       '0 s',
       '0.3 s',

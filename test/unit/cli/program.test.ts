@@ -46,7 +46,7 @@ describe('cli/program', () => {
     expect(text.split('\n').filter((line) => line.length > 40)).toEqual([]);
   });
 
-  test('a level of the log that is none is said', async () => {
+  test('an unknown level of the log is a sentence', async () => {
     const ran = await run(['--version'], { env: { TRIBUTARY_LOG: 'loud' } });
     expect(ran.code).toBe(0);
     expect(ran.stderr).toContain('TRIBUTARY_LOG must be one of trace, debug, info');

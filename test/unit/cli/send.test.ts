@@ -27,7 +27,7 @@ describe('cli/commands/send/event-line', () => {
     expect(parseEventLine('{"type":"own"}', { type: 'd' }).type).toBe('own');
   });
 
-  test('any JSON as data means the same after the way', () => {
+  test('any JSON as data means the same where it arrives', () => {
     fc.assert(
       fc.property(
         fc.jsonValue(),

@@ -42,7 +42,7 @@ describe('cli/commands/scale', () => {
     expect(await wrong('scale', 'emails', '2')).toContain('Queue emails says `workers: none` in FILE');
   });
 
-  test('a central that is away is told in one sentence', async () => {
+  test('a central that cannot be reached is one sentence', async () => {
     const { code, stderr } = await run(['-c', givenFile(FILE, { others: OTHERS }), 'scale', 'orders', '3']);
     expect({ code, stderr: stderr.trim() }).toEqual({
       code: 1,
@@ -53,7 +53,7 @@ describe('cli/commands/scale', () => {
 });
 
 describe('cli/commands/work', () => {
-  test('an unknown queue is refused, with the one that was meant', async () => {
+  test('an unknown queue is refused, with the nearest existing name', async () => {
     expect(await wrong('work', '--queue', 'orders', '--queue', 'latter')).toBe(
       'There is no central queue latter in FILE: did you mean later?',
     );
