@@ -19,6 +19,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly register: Register 
   ['completion', () => import('./commands/completion.ts')],
   ['dead', () => import('./commands/dead.ts')],
   ['demo', () => import('./commands/demo.ts')],
+  ['doctor', () => import('./commands/doctor.ts')],
   ['init', () => import('./commands/init.ts')],
   ['install', () => import('./commands/install.ts')],
   ['lag', () => import('./commands/lag.ts')],
@@ -41,7 +42,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly register: Register 
 const GROUPS: readonly (readonly [title: string, commands: readonly string[]])[] = [
   ['First steps:', ['demo', 'init', 'check', 'plan', 'install']],
   ['Run:', ['start', 'mover', 'work', 'reload', 'scale']],
-  ['Look:', ['lag', 'shards', 'dead', 'trace']],
+  ['Look:', ['doctor', 'lag', 'shards', 'dead', 'trace']],
   ['Act:', ['pause', 'resume', 'repair', 'send']],
 ];
 const OTHERS = 'More:';
@@ -54,6 +55,7 @@ Examples:
   tributary demo                     see it, on a PostgreSQL of its own
   tributary init && tributary check  a file to start from, and whether it is right
   tributary lag --watch              how far everything is behind, again each second
+  tributary doctor                   what is wrong, why, and what to do
   tributary lag --max 60s            the same for monitoring: exit code 3 where anything is further behind
 
 Documentation: ${packagePath('docs')}

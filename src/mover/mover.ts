@@ -150,6 +150,14 @@ export class Mover implements Service {
     return this.#gatherers.create(name.slice(GATHERER.length), (this.#context as MoverContext).condemner);
   }
 
+  /** As `doctor` reads it. */
+  get #memory() {
+    const budget = this.#context?.budget;
+    if (budget === undefined) return undefined;
+    const { used, limit, waitingMs } = budget;
+    return { used, limit, waitingSeconds: Math.round(waitingMs / 1_000) };
+  }
+
   get #control(): CentralSync {
     return this.#own.get(CONTROL) as CentralSync;
   }
@@ -157,6 +165,7 @@ export class Mover implements Service {
   #newKeeper(): WatchedService {
     return newShardLeases(this.#config, {
       member: this.#member,
+      details: () => ({ memory: this.#memory, commits: this.#gatherers.commitTimes }),
       onTaken: ({ resource }) => {
         this.#control.reportSoon();
         this.#leased.begin(resource);

@@ -10,7 +10,7 @@ import { CENTRAL_RESOURCE } from '../upkeep/central-upkeep.ts';
 /** @param options the member that holds them, and what follows where one comes or goes. */
 export function newShardLeases(
   config: Config,
-  options: Pick<LeaseKeeperOptions, 'member' | 'onTaken' | 'onRelease' | 'onLost' | 'onTrouble'>,
+  options: Pick<LeaseKeeperOptions, 'member' | 'details' | 'onTaken' | 'onRelease' | 'onLost' | 'onTrouble'>,
 ): LeaseKeeper {
   const resources = [
     // Shards that any machine may move have no home, and are shared by all.

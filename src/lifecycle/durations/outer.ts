@@ -28,6 +28,34 @@ export const DOCTOR_DURATIONS = {
   growingSeconds: 30,
   /** A handler whose events take longer is slow, however many workers there are. */
   slowEventSeconds: 1,
+  /** A transaction that is open this long is looked at … */
+  transactionSeconds: 60,
+  /** … and is worth a word of its own after this, even where nothing waits for it yet. */
+  longTransactionSeconds: 600,
+  /** One of our sessions waits this long for a lock. */
+  lockSeconds: 5,
+  /** A queue that could have rotated this long ago and has not. */
+  rotationSeconds: 900,
+  /** Events that died within this time count as new. */
+  deadSeconds: 600,
+  /** Readers of a mover have waited for memory all this time. */
+  memorySeconds: 30,
+  /** Commits on central that take longer are slow: the median of the last minute. */
+  slowCommitMs: 1_000,
+  /** Clocks that differ by more. */
+  clockSkewMs: 5_000,
+  /** A slot or a standby that holds rows this many transactions old … */
+  heldTransactions: 1_000_000,
+  /** … or a slot that nobody uses and that keeps this much WAL. */
+  slotBytes: 1_073_741_824,
+  /** What central knows beyond lag is read again after this. */
+  centralEveryMs: 5_000,
+  /** Limit for one shard's connection and answer. */
+  shardMs: 5_000,
+  /** Limit for central's. */
+  centralMs: 5_000,
+  /** Beyond the server's own limit, for the answer to come. */
+  answerSlackMs: 500,
 } as const;
 
 export const HTTP_DURATIONS = {

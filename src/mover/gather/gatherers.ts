@@ -7,6 +7,7 @@ import type { Condemner } from '../condemn.ts';
 import { type Backpressure, backpressureOf } from '../limits/backpressure.ts';
 import { CommitPace } from '../limits/commit-pace.ts';
 import type { OnMoverOccurrence } from '../occurrence.ts';
+import { CommitTimes } from './commit-times.ts';
 import { Gatherer } from './gatherer.ts';
 import { LaneConnection } from './lane-connection.ts';
 import type { LaneCommit } from './parcel-commit.ts';
@@ -26,6 +27,7 @@ export class Gatherers {
   /** By central queue, of those that have a limit. */
   readonly backpressures = new Map<string, Backpressure>();
   readonly #troubles = new Map<string, string>();
+  readonly #commitTimes = new CommitTimes();
 
   constructor(options: GatherersOptions) {
     this.#options = options;
@@ -45,6 +47,7 @@ export class Gatherers {
       },
       onCommitted: (done) => {
         this.#troubles.delete(queue);
+        this.#commitTimes.saw(queue, done.ms);
         if (!done.isCovered) onUncovered(queue, done);
         onOccurrence({ kind: 'committed', ...done });
       },
@@ -53,6 +56,10 @@ export class Gatherers {
         else onOccurrence({ kind: 'source-trouble', shard: source.shard, queue: source.queue, error });
       },
     });
+  }
+
+  get commitTimes(): CommitTimes['medians'] {
+    return this.#commitTimes.medians;
   }
 
   /** Why a central queue takes no events, in a sentence; undefined: it takes them. */

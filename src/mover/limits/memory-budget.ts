@@ -38,6 +38,8 @@ export class MemoryBudget {
   #oversizedWaiting = 0;
   #permit: Claimed | undefined;
   #waiting: Waiter[] = [];
+  /** Since when there has always been one that waits. */
+  #waitingSinceMs: number | undefined;
 
   /** @param limit all bytes; @param whole the largest window that is never cut: the pool is what is left beside it. */
   constructor(limit: number, whole: number) {
@@ -47,6 +49,11 @@ export class MemoryBudget {
 
   get used(): number {
     return this.#inPool + this.#beyond;
+  }
+
+  /** How long there has been a reader that waits, without a moment in between. */
+  get waitingMs(): number {
+    return this.#waitingSinceMs === undefined ? 0 : performance.now() - this.#waitingSinceMs;
   }
 
   /** What one more reader could hold now. */
@@ -86,6 +93,7 @@ export class MemoryBudget {
         }
         return new Promise((resolve) => {
           this.#waiting.push({ claimed, bytes, go: resolve });
+          this.#waitingSinceMs ??= performance.now();
           this.#admit();
         });
       },
@@ -119,6 +127,11 @@ export class MemoryBudget {
 
   /** Admits the waiting ones that fit, in the order in which they came; then the first one gets the permit, if it is free. */
   #admit(): void {
+    this.#admitNow();
+    if (this.#waiting.length === 0) this.#waitingSinceMs = undefined;
+  }
+
+  #admitNow(): void {
     this.#waiting = this.#waiting.filter(({ claimed, bytes, go }) => {
       if (!this.#fits(claimed, bytes)) return true;
       this.#take(claimed, bytes);

@@ -21,6 +21,11 @@ export const CAUSES = {
       'central was restored into a server that has given out fewer transaction ids: its queues stand still',
     remedy: 'See docs/operating.md, "central was restored".',
   },
+  'lock-held': {
+    of: 'shard',
+    means: 'one of our sessions waits for a lock that another session holds, on a shard or on central',
+    remedy: 'Let that session end, or end it.',
+  },
   'queue-missing': {
     of: 'queue',
     means: 'a central queue of the file does not exist',
@@ -96,6 +101,16 @@ export const CAUSES = {
     means: 'how far the source is behind is not known, or was last seen too long ago',
     remedy: 'See the log of its mover.',
   },
+  'central-slow': {
+    of: 'central',
+    means: 'commits of movers into central take seconds',
+    remedy: 'See what central waits for: locks, its disk, triggers on its queues, other sessions.',
+  },
+  'memory-budget': {
+    of: 'host',
+    means: 'readers of a mover wait for memory all the time',
+    remedy: 'Give it more `mover.memory`, or see why central takes so little.',
+  },
   'no-worker': {
     of: 'queue',
     means: 'no worker runs for the queue',
@@ -166,6 +181,52 @@ export const CAUSES = {
     of: 'central',
     means: 'no process rotates, ticks and retries on central',
     remedy: 'Start a mover or workers again, and see the log.',
+  },
+  'dead-growing': {
+    of: 'queue',
+    means: 'events die',
+    remedy: 'See what they say; mend the handler, or what they are about, then retry them.',
+  },
+  'rotation-pinned': {
+    of: 'queue',
+    means:
+      'event tables cannot be emptied: a consumer, a transaction or a session holds them, and the disk fills',
+    remedy: 'Let that consumer read on, or unregister it where nobody needs it.',
+  },
+  'long-transaction': {
+    of: 'shard',
+    means: 'a transaction is open for long: rotation waits for it, and dead rows stay',
+    remedy: 'Let it end, or end it.',
+  },
+  'prepared-transaction': {
+    of: 'shard',
+    means: 'a prepared transaction was never ended: rotation waits for it, and dead rows stay',
+    remedy: 'Commit it or roll it back; its owner knows which.',
+  },
+  'replication-slot': {
+    of: 'shard',
+    means: 'a replication slot keeps old rows, or WAL that nobody takes',
+    remedy: 'Let its standby or subscriber come back, or drop the slot.',
+  },
+  'standby-feedback': {
+    of: 'shard',
+    means: 'a standby with hot_standby_feedback keeps old rows, because of a long query there',
+    remedy: 'End the long query on the standby.',
+  },
+  'connections-near': {
+    of: 'shard',
+    means: 'a server has hardly a connection left',
+    remedy: 'Raise max_connections, or put a pooler before the server.',
+  },
+  'clocks-differ': {
+    of: 'shard',
+    means: 'the clock of a shard’s server and that of central differ',
+    remedy: 'Synchronise them (chrony, ntpd).',
+  },
+  'versions-differ': {
+    of: 'host',
+    means: 'hosts run different versions of Tributary',
+    remedy: 'Upgrade the others, as docs/upgrading.md tells.',
   },
   'files-differ': {
     of: 'host',

@@ -1,10 +1,68 @@
-// What central's view alone shows to be wrong: no shard is asked. Cheap enough for once a second.
+// What central's view alone shows to be wrong: no shard is asked. Cheap enough for once a second: beyond the report of lag,
+// central is asked a little more every few seconds.
+//
+// Invariant: a look never waits for central; what is not read yet, or cannot be read, is left out.
 import type { Config } from '../../config/config.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
+import type { CentralAccess } from '../lag/reader.ts';
 import type { LagReport } from '../lag/report.ts';
 import { diagnosis, worstFirst } from './causes.ts';
 import type { Diagnosis } from './diagnosis.ts';
+import type { CentralHealth } from './facts.ts';
+import { databaseDiagnoses } from './judge-databases.ts';
+import { healthDiagnoses } from './judge-health.ts';
 import { queueDiagnoses } from './judge-queues.ts';
 import { sourceDiagnoses } from './judge-sources.ts';
+import { readCentralHealth } from './read-central.ts';
+
+export class CentralDoctor {
+  readonly #config: Config;
+  readonly #access: Pick<CentralAccess, 'use'>;
+  #health: CentralHealth | undefined;
+  #askedMs = Number.NEGATIVE_INFINITY;
+  #isAsking = false;
+
+  /** @param access to central, shared with others; not closed here. */
+  constructor(config: Config, access: Pick<CentralAccess, 'use'>) {
+    this.#config = config;
+    this.#access = access;
+  }
+
+  /** What is wrong by this report and by what central said last, the worst first. */
+  look(report: LagReport): Diagnosis[] {
+    this.#refresh();
+    const health = this.#health;
+    const plain = diagnosesOf(report, this.#config);
+    if (health === undefined) return plain;
+    return worstFirst(
+      databaseDiagnoses([health.database], {
+        known: [...plain, ...healthDiagnoses(health, report.sources)],
+        config: this.#config,
+      }),
+    );
+  }
+
+  #refresh(): void {
+    const nowMs = performance.now();
+    if (this.#isAsking || nowMs - this.#askedMs < TIMING.doctor.centralEveryMs) return;
+    this.#askedMs = nowMs;
+    this.#isAsking = true;
+    this.#access
+      .use((central) => readCentralHealth(central, this.#config))
+      .then(
+        (health) => {
+          this.#health = health;
+        },
+        // That central does not answer, the report says.
+        () => {
+          this.#health = undefined;
+        },
+      )
+      .finally(() => {
+        this.#isAsking = false;
+      });
+  }
+}
 
 /** From a report alone, the worst first. Pure. */
 export function diagnosesOf(report: LagReport, { queues }: Pick<Config, 'queues'>): Diagnosis[] {

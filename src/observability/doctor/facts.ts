@@ -1,0 +1,128 @@
+// The facts that `doctor` judges by beyond a report of lag: of a server's sessions, of what queues hold, of our processes.
+
+/** A session inside a transaction. */
+export interface SessionFacts {
+  readonly pid: number;
+  readonly user: string | null;
+  readonly application: string | null;
+  readonly client: string | null;
+  readonly database: string | null;
+  readonly state: string | null;
+  /** It has a transaction id: it is in the snapshots of the whole server. */
+  readonly writes: boolean;
+  /** In the database that was asked. */
+  readonly isHere: boolean;
+  readonly ageSeconds: number;
+  /** Since its last statement began. */
+  readonly queryAgeSeconds: number | null;
+  readonly query: string | null;
+}
+
+export interface PreparedFacts {
+  readonly gid: string;
+  readonly owner: string;
+  readonly database: string;
+  readonly ageSeconds: number;
+}
+
+export interface SlotFacts {
+  readonly name: string;
+  readonly type: string;
+  readonly isActive: boolean;
+  readonly database: string | null;
+  /** How many transactions old what it holds back is; null: it holds no rows. */
+  readonly transactions: number | null;
+  readonly walBytes: number | null;
+}
+
+export interface StandbyFacts {
+  readonly application: string;
+  readonly client: string | null;
+  readonly transactions: number;
+}
+
+/** One of our sessions that waits for a lock. */
+export interface BlockedFacts {
+  readonly pid: number;
+  readonly application: string;
+  readonly isHere: boolean;
+  readonly ageSeconds: number;
+  readonly by: SessionFacts | null;
+}
+
+export interface SessionsFacts {
+  /** How far its clock is ahead of ours. */
+  readonly clockAheadMs: number;
+  readonly seesAll: boolean;
+  readonly role: string;
+  /** Where its data lies on this machine; undefined: elsewhere, or not known. */
+  readonly directory: string | undefined;
+  readonly used: number;
+  /** Connections that roles like ours may have in all. */
+  readonly usable: number;
+  readonly holders: readonly SessionFacts[];
+  readonly prepared: readonly PreparedFacts[];
+  readonly slots: readonly SlotFacts[];
+  readonly standbys: readonly StandbyFacts[];
+  readonly blocked: readonly BlockedFacts[];
+}
+
+export interface RotationFacts {
+  readonly queue: string;
+  readonly switchedSeconds: number;
+  /** Null: it never rotates. */
+  readonly periodSeconds: number | null;
+  readonly isHalfDone: boolean;
+  readonly hasRows: boolean;
+  readonly bytes: number;
+  readonly bytesAnHour: number;
+  /** The one furthest behind; null: there is none. */
+  readonly consumer: string | null;
+  readonly consumerAgeSeconds: number | null;
+  /** Its position is from before the last rotation. */
+  readonly isHeld: boolean;
+  /** Sessions that use the table that is emptied next. */
+  readonly users: readonly number[];
+  /** Events a second over the last minute; null: not known. */
+  readonly inPerSecond: number | null;
+}
+
+/** What a database said. */
+export interface DatabaseHealth {
+  /** `central`, or the shard's name. */
+  readonly name: string;
+  /** `host:port` */
+  readonly server: string;
+  readonly sessions: SessionsFacts;
+  /** Empty where that could not be read. */
+  readonly rotation: readonly RotationFacts[];
+}
+
+/** One of our running processes. */
+export interface RunningMember {
+  readonly host: string;
+  readonly kind: 'mover' | 'work';
+  readonly version: string | undefined;
+  /** Undefined: it does not say. */
+  readonly memory:
+    | { readonly used: number; readonly limit: number; readonly waitingSeconds: number }
+    | undefined;
+  /** By central queue: median of the last minute's commits in ms, and how many there were. */
+  readonly commits: Readonly<Record<string, { readonly ms: number; readonly count: number }>>;
+}
+
+/** Events that died lately, of one central queue. */
+export interface RecentDead {
+  readonly queue: string;
+  /** Counted up to a limit. */
+  readonly events: number;
+  readonly error: string;
+  readonly origin: string | undefined;
+}
+
+/** What central knows beyond a report of lag. */
+export interface CentralHealth {
+  readonly database: DatabaseHealth;
+  readonly members: readonly RunningMember[];
+  readonly dead: readonly RecentDead[];
+}

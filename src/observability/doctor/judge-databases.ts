@@ -1,0 +1,74 @@
+// Puts together what databases said: sessions by server, rotation by consumer; what our own consumers hold is evidence for
+// what is wrong with their sources already. Pure.
+import type { Config } from '../../config/config.ts';
+import { groupName } from '../../queue/names.ts';
+import type { Diagnosis } from './diagnosis.ts';
+import type { DatabaseHealth } from './facts.ts';
+import {
+  type DiskFacts,
+  heldBy,
+  type PinnedQueue,
+  pinnedQueues,
+  rotationDiagnoses,
+} from './judge-rotation.ts';
+import { sessionDiagnoses } from './judge-sessions.ts';
+
+export interface DatabasesAmong {
+  /** What is known to be wrong without them. */
+  readonly known: readonly Diagnosis[];
+  readonly config: Pick<Config, 'name'>;
+  /** Of servers on this machine, by `host:port`. */
+  readonly disks?: ReadonlyMap<string, DiskFacts>;
+}
+
+/** @returns also what was known. */
+export function databaseDiagnoses(
+  databases: readonly DatabaseHealth[],
+  { known, config, disks = new Map() }: DatabasesAmong,
+): Diagnosis[] {
+  const pinned = pinnedQueues(databases);
+  const isExplained = (one: PinnedQueue) =>
+    isOurs(one, config) && known.some(({ of, names }) => isOf(of) && names.includes(one.name));
+  const byServer = new Map<string, DatabaseHealth[]>();
+  for (const one of databases) byServer.set(one.server, [...(byServer.get(one.server) ?? []), one]);
+  const ofSessions = [...byServer].flatMap(([server, own]) => {
+    const held = pinned
+      .filter(({ by, database }) => by === 'transaction' && database.server === server)
+      .map(({ name }) => name);
+    return sessionDiagnoses({ server, databases: own, held });
+  });
+  const isNamed = (server: string) =>
+    ofSessions.some(
+      ({ cause, names }) =>
+        (cause === 'long-transaction' || cause === 'prepared-transaction') &&
+        byServer.get(server)?.some(({ name }) => names.includes(name)),
+    );
+  const open = pinned.filter(
+    (one) => !isExplained(one) && !(one.by === 'transaction' && isNamed(one.database.server)),
+  );
+  return [
+    ...known.map((one) => withHeld(one, pinned.filter(isExplained), disks)),
+    ...ofSessions,
+    ...rotationDiagnoses(open, { disks }),
+  ];
+}
+
+const isOf = (of: Diagnosis['of']): boolean => of === 'source' || of === 'queue';
+
+/** A watermark on a shard, or the group of our workers on central. */
+function isOurs({ rotation: { consumer }, database }: PinnedQueue, config: Pick<Config, 'name'>): boolean {
+  if (consumer === null) return false;
+  const ours = database.name === 'central' ? groupName(config) : `tributary_${config.name}_`;
+  return consumer.startsWith(ours);
+}
+
+function withHeld(
+  one: Diagnosis,
+  explained: readonly PinnedQueue[],
+  disks: ReadonlyMap<string, DiskFacts>,
+): Diagnosis {
+  const own = explained.filter(({ name }) => isOf(one.of) && one.names.includes(name));
+  const [first] = own;
+  if (first === undefined) return one;
+  return { ...one, evidence: [...one.evidence, ...heldBy(own, disks.get(first.database.server))] };
+}
