@@ -69,12 +69,27 @@ function summaryOf({ lag, diagnoses }: DoctorReport): string {
     .filter((one) => one !== '')
     .join(', ');
   if (lag === undefined) return `${found}: what central knows is not known.`;
-  const named = (of: Diagnosis['of']) =>
-    new Set(diagnoses.flatMap((one) => (one.of === of ? one.names : []))).size;
+  const named = (of: Diagnosis['of'], all: readonly string[]) =>
+    new Set(diagnoses.flatMap((one) => (one.of === of ? one.names.filter((name) => all.includes(name)) : [])))
+      .size;
   const well = (all: number, ill: number, noun: string) =>
     ill === 0 ? counted(all, noun) : `${count(all - ill)} of ${counted(all, noun)}`;
-  const sources = well(lag.sources.length, named('source'), 'source');
-  const queues = well(lag.central.length, named('queue'), 'central queue');
+  const sources = well(
+    lag.sources.length,
+    named(
+      'source',
+      lag.sources.map(({ shard, queue }) => `${shard}:${queue}`),
+    ),
+    'source',
+  );
+  const queues = well(
+    lag.central.length,
+    named(
+      'queue',
+      lag.central.map(({ queue }) => queue),
+    ),
+    'central queue',
+  );
   return diagnoses.length === 0
     ? `All is well: ${sources} and ${queues}.`
     : `${found}; ${sources} and ${queues} are well.`;

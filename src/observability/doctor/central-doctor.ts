@@ -42,22 +42,22 @@ export class CentralDoctor {
     );
   }
 
+  /** Asks central now. @throws what the driver throws. */
+  async read(): Promise<CentralHealth> {
+    this.#health = await this.#access.use((central) => readCentralHealth(central, this.#config));
+    return this.#health;
+  }
+
   #refresh(): void {
     const nowMs = performance.now();
     if (this.#isAsking || nowMs - this.#askedMs < TIMING.doctor.centralEveryMs) return;
     this.#askedMs = nowMs;
     this.#isAsking = true;
-    this.#access
-      .use((central) => readCentralHealth(central, this.#config))
-      .then(
-        (health) => {
-          this.#health = health;
-        },
-        // That central does not answer, the report says.
-        () => {
-          this.#health = undefined;
-        },
-      )
+    // That central does not answer, the report says.
+    this.read()
+      .catch(() => {
+        this.#health = undefined;
+      })
       .finally(() => {
         this.#isAsking = false;
       });

@@ -15,13 +15,12 @@ import { Connection } from '../../postgres/connection.ts';
 import { LagReader } from '../lag/reader.ts';
 import type { LagReport } from '../lag/report.ts';
 import { diagnosis, worstFirst } from './causes.ts';
-import { diagnosesOf } from './central-doctor.ts';
+import { CentralDoctor, diagnosesOf } from './central-doctor.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import type { CentralHealth, DatabaseHealth } from './facts.ts';
 import { databaseDiagnoses } from './judge-databases.ts';
 import { clockDiagnoses, healthDiagnoses } from './judge-health.ts';
 import type { DiskFacts } from './judge-rotation.ts';
-import { readCentralHealth } from './read-central.ts';
 import { readDatabase } from './read-database.ts';
 
 export interface DoctorReport {
@@ -73,7 +72,7 @@ interface CentralLook {
 async function lookAtCentral(link: CentralLink, config: Config): Promise<CentralLook> {
   try {
     const lag = await new LagReader(config, link).read();
-    const health = await link.use((central) => readCentralHealth(central, config));
+    const health = await new CentralDoctor(config, link).read();
     return { lag, health, away: [] };
   } catch (error) {
     if (kindOf(error) !== 'retryable') throw error;

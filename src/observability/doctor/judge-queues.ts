@@ -35,7 +35,7 @@ function stated(queue: CentralLag): Diagnosis | undefined {
   const command = commandFor(cause, queue);
   return diagnosis(cause, [name], {
     severity: severityOf(cause, queue),
-    sentence: reason,
+    sentence: withoutRemedy(cause, reason),
     evidence: [
       ...waitingOf(queue),
       ...(retrying === 0 ? [] : [`${counted(retrying, 'event')} to be tried again`]),
@@ -43,6 +43,20 @@ function stated(queue: CentralLag): Diagnosis | undefined {
     ],
     ...(command !== undefined && { command }),
   });
+}
+
+/** Sentences of `lag` that end in what to do, which is said apart here. */
+const WITH_REMEDY: readonly Cause[] = [
+  'queue-missing',
+  'group-missing',
+  'no-worker',
+  'parked',
+  'workers-missing',
+];
+
+function withoutRemedy(cause: Cause, reason: string): string {
+  const at = WITH_REMEDY.includes(cause) ? reason.lastIndexOf(': ') : -1;
+  return at === -1 ? reason : `${reason.slice(0, at)}.`;
 }
 
 function severityOf(cause: Cause, { secondsBehind }: CentralLag): Diagnosis['severity'] {

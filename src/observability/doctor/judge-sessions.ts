@@ -58,12 +58,11 @@ export function sessionDiagnoses({ server, databases, held }: ServerHealth): Dia
 type OfServer = Pick<ServerHealth, 'server' | 'databases'>;
 
 function slotDiagnoses({ server, databases }: OfServer, names: readonly string[]): Diagnosis[] {
-  const { heldTransactions, slotBytes } = TIMING.doctor;
   const [first] = databases;
-  const holds = (transactions: number | null) => (transactions ?? 0) >= heldTransactions;
+  const holds = (transactions: number | null) => (transactions ?? 0) >= TIMING.doctor.heldTransactions;
   const slots = (first?.sessions.slots ?? []).filter(
     ({ isActive, transactions, walBytes }) =>
-      holds(transactions) || (!isActive && (walBytes ?? 0) >= slotBytes),
+      holds(transactions) || (!isActive && (walBytes ?? 0) >= TIMING.doctor.slotBytes),
   );
   const standbys = (first?.sessions.standbys ?? []).filter(({ transactions }) => holds(transactions));
   const old = (transactions: number | null) =>

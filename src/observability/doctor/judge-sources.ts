@@ -91,9 +91,19 @@ function sentenceOf(cause: Cause, sources: readonly SourceLag[]): string {
       return `${subject} ${be} moved and late: the oldest event has waited for ${sentenceAge(longest(sources.map(({ secondsBehind }) => secondsBehind)) ?? 0)}.`;
     case 'figures-old':
       return `How far ${subject[0]?.toLowerCase()}${subject.slice(1)} ${be} behind is not known.`;
-    default:
-      return sources.length === 1 ? (first.reason ?? '') : `${subject}: ${first.reason}`;
+    default: {
+      const reason = withoutRemedy(first);
+      return sources.length === 1 ? reason : `${subject}: ${reason}`;
+    }
   }
+}
+
+/** The sentence of `lag` without what to do, where that is said apart. */
+function withoutRemedy({ reason = '', why }: SourceLag): string {
+  const end = [why?.remedy, why?.command === undefined ? undefined : `run \`${why.command}\``]
+    .flatMap((remedy) => (remedy === undefined ? [] : [`: ${remedy}.`, `: ${remedy} again.`]))
+    .find((tail) => reason.endsWith(tail));
+  return end === undefined ? reason : `${reason.slice(0, -end.length)}.`;
 }
 
 function evidenceOf(cause: Cause, sources: readonly SourceLag[]): string[] {

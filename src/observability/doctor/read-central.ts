@@ -49,7 +49,7 @@ cross join lateral (
         select from tributary.dead_event d
         where d.central_queue = q.queue and coalesce(d.redriven_at, d.died_at) > now() - make_interval(secs => $2)
             and d.redriven_at is null
-        limit 1000) some) d
+        limit 1000) counted) d
 cross join lateral (
     select d.error, d.origin from tributary.dead_event d
     where d.central_queue = q.queue and coalesce(d.redriven_at, d.died_at) > now() - make_interval(secs => $2)
