@@ -24,6 +24,8 @@ export const COMMAND_DURATIONS = {
 } as const;
 
 export const DOCTOR_DURATIONS = {
+  /** An event that waits longer is late, as for readiness. */
+  lateSeconds: 60,
   /** Of a queue that gets more than is handled, events that wait longer are worth a word. */
   growingSeconds: 30,
   /** A handler whose events take longer is slow, however many workers there are. */

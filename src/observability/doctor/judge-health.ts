@@ -2,7 +2,7 @@
 import { sentenceAge } from '../../errors/age.ts';
 import { counted } from '../../errors/words.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
-import { DEFAULT_MAX_SECONDS, isLate, type SourceLag } from '../lag/report.ts';
+import { isLate, type SourceLag } from '../lag/report.ts';
 import { diagnosis } from './causes.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import type { CentralHealth, DatabaseHealth, RecentDead, RunningMember } from './facts.ts';
@@ -20,7 +20,7 @@ export function healthDiagnoses(
   ];
 }
 
-const isBehind = ({ secondsBehind }: SourceLag): boolean => isLate(secondsBehind, DEFAULT_MAX_SECONDS);
+const isBehind = ({ secondsBehind }: SourceLag): boolean => isLate(secondsBehind, TIMING.doctor.lateSeconds);
 
 function memoryDiagnosis({ host, memory }: RunningMember, sources: readonly SourceLag[]): Diagnosis[] {
   if (memory === undefined || memory.waitingSeconds < TIMING.doctor.memorySeconds) return [];

@@ -4,7 +4,7 @@ import type { Queue } from '../../config/config.ts';
 import { sentenceAge } from '../../errors/age.ts';
 import { counted } from '../../errors/words.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
-import { type CentralLag, catchUpSeconds, DEFAULT_MAX_SECONDS, isLate } from '../lag/report.ts';
+import { type CentralLag, catchUpSeconds, isLate } from '../lag/report.ts';
 import { type Cause, diagnosis, isCause } from './causes.ts';
 import type { Diagnosis } from './diagnosis.ts';
 
@@ -61,7 +61,7 @@ function withoutRemedy(cause: Cause, reason: string): string {
 
 function severityOf(cause: Cause, { secondsBehind }: CentralLag): Diagnosis['severity'] {
   if (cause !== 'parked' && cause !== 'workers-missing') return 'broken';
-  return isLate(secondsBehind, DEFAULT_MAX_SECONDS) ? 'broken' : 'risk';
+  return isLate(secondsBehind, TIMING.doctor.lateSeconds) ? 'broken' : 'risk';
 }
 
 function commandFor(cause: Cause, { queue }: CentralLag): string | undefined {
@@ -89,7 +89,7 @@ function computed(
 ): Diagnosis | undefined {
   const { queue: name, workersWanted, secondsBehind, inPerSecond, outPerSecond } = queue;
   if (workersWanted === undefined) return undefined;
-  const isOver = isLate(secondsBehind, DEFAULT_MAX_SECONDS);
+  const isOver = isLate(secondsBehind, TIMING.doctor.lateSeconds);
   const isGrowing =
     inPerSecond !== undefined && outPerSecond !== undefined && inPerSecond > outPerSecond * STEADY;
   if (!isOver && !(isGrowing && isLate(secondsBehind, TIMING.doctor.growingSeconds))) return undefined;

@@ -2,8 +2,9 @@
 import { isAny } from '../../config/sections/host.ts';
 import { sentenceAge } from '../../errors/age.ts';
 import { counted } from '../../errors/words.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
 import { alike } from '../lag/alike.ts';
-import { DEFAULT_MAX_SECONDS, isKnownNow, isLate, type SourceLag } from '../lag/report.ts';
+import { isKnownNow, isLate, type SourceLag } from '../lag/report.ts';
 import { type Cause, diagnosis, isCause } from './causes.ts';
 import type { Diagnosis } from './diagnosis.ts';
 
@@ -24,7 +25,7 @@ function causeOf(source: SourceLag): Cause | undefined {
   const { why, reason } = source;
   if (why !== undefined || reason !== undefined) return isCause(why?.cause) ? why.cause : 'source-fails';
   if (!isKnownNow(source)) return 'figures-old';
-  return isLate(source.secondsBehind, DEFAULT_MAX_SECONDS) ? 'moving-late' : undefined;
+  return isLate(source.secondsBehind, TIMING.doctor.lateSeconds) ? 'moving-late' : undefined;
 }
 
 /** Those for which one sentence is true. */
@@ -70,7 +71,9 @@ function diagnosisOf(cause: Cause, sources: readonly SourceLag[], all: readonly 
 /** What waits on purpose, or is only slowed, is broken once it is late. */
 function severityOf(cause: Cause, sources: readonly SourceLag[]): Diagnosis['severity'] {
   if (cause !== 'paused' && cause !== 'backlog-limit') return 'broken';
-  return sources.some(({ secondsBehind }) => isLate(secondsBehind, DEFAULT_MAX_SECONDS)) ? 'broken' : 'risk';
+  return sources.some(({ secondsBehind }) => isLate(secondsBehind, TIMING.doctor.lateSeconds))
+    ? 'broken'
+    : 'risk';
 }
 
 function sentenceOf(cause: Cause, sources: readonly SourceLag[]): string {

@@ -14,17 +14,21 @@ export async function givenCluster({
   shards = 1,
   encoding,
   isBare = false,
+  server,
 }: {
   readonly shards?: number;
   /** Whether central is without its schema, for those who test how it comes; it takes half a second. */
   readonly isBare?: boolean;
+  /** One of the test's own; default: the server of the run. */
+  readonly server?: GivenDatabaseOptions['server'] | undefined;
   /** Of the shards; default: UTF8. */
   readonly encoding?: GivenDatabaseOptions['encoding'] | undefined;
 } = {}): Promise<Cluster> {
-  const ofShards = encoding === undefined ? {} : { encoding };
+  const on = server === undefined ? {} : { server };
+  const ofShards = encoding === undefined ? on : { ...on, encoding };
   const [central, ...rest] = await Promise.all(
     Array.from({ length: shards + 1 }, (_, at) =>
-      givenDatabase(at === 0 ? { pgq: isBare || 'central' } : ofShards),
+      givenDatabase(at === 0 ? { ...on, pgq: isBare || 'central' } : ofShards),
     ),
   );
   return { central: central as TestDatabase, shards: rest };
