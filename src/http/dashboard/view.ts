@@ -7,7 +7,7 @@ import { readMembers } from '../../coordination/members.ts';
 import { sentenceFor } from '../../errors/sentence.ts';
 import { packageVersion } from '../../lifecycle/package-root.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
-import { diagnosesOf } from '../../observability/doctor/central-doctor.ts';
+import { CentralDoctor } from '../../observability/doctor/central-doctor.ts';
 import { readDelivered } from '../../observability/metrics/delivered.ts';
 import { busyWorkers } from '../../queue/busy.ts';
 import type { LagView } from '../lag-view.ts';
@@ -17,19 +17,19 @@ import type { DashboardState, Layout } from './state.ts';
 
 export class DashboardView {
   readonly layout: Layout;
-  readonly #config: Config;
   readonly #lag: Pick<LagView, 'report'>;
   readonly #pool: Pick<CentralPool, 'use'>;
+  readonly #doctor: CentralDoctor;
   #last: DashboardState | undefined;
 
   constructor(
     config: Config,
     { lag, pool }: { lag: Pick<LagView, 'report'>; pool: Pick<CentralPool, 'use'> },
   ) {
-    this.#config = config;
     this.layout = layoutOf(config, packageVersion());
     this.#lag = lag;
     this.#pool = pool;
+    this.#doctor = new CentralDoctor(config, pool);
   }
 
   async state(): Promise<DashboardState> {
@@ -41,7 +41,7 @@ export class DashboardView {
         delivered: await readDelivered(central, TIMING.http.centralMs),
       }));
       this.#last = stateOf(
-        { report, members, busy, delivered: delivered.all, diagnoses: diagnosesOf(report, this.#config) },
+        { report, members, busy, delivered: delivered.all, diagnoses: this.#doctor.look(report) },
         this.layout,
       );
       return this.#last;

@@ -24,10 +24,16 @@ export async function readDatabase(
 ): Promise<DatabaseHealth> {
   const settings = `set local statement_timeout = ${timeoutMs}; set local lock_timeout = '500ms'; set local jit = off`;
   const ask = async (statement: string): Promise<Row[]> => {
-    const results = await connection.script(`begin read only; ${settings}; ${statement}; commit`, {
-      timeoutMs: timeoutMs + TIMING.doctor.answerSlackMs,
-    });
-    return results.at(-2) ?? [];
+    try {
+      const results = await connection.script(`begin read only; ${settings}; ${statement}; commit`, {
+        timeoutMs: timeoutMs + TIMING.doctor.answerSlackMs,
+      });
+      return results.at(-2) ?? [];
+    } catch (error) {
+      // The connection may be used by others after us.
+      if (!connection.failed) await connection.script('rollback', { timeoutMs });
+      throw error;
+    }
   };
   const seconds = String(TIMING.doctor.transactionSeconds);
   const wait_seconds = String(TIMING.doctor.lockSeconds);
@@ -40,7 +46,6 @@ export async function readDatabase(
     rotation = await ask(fill(ROTATION, { schema, request: literal(JSON.stringify(queues)) }));
   } catch (error) {
     if (connection.failed) throw error;
-    await connection.script('rollback', { timeoutMs });
   }
   return {
     name,
