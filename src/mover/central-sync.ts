@@ -22,6 +22,8 @@ export interface CentralSyncOptions {
   readonly member: string;
   readonly host: string;
   readonly backpressures: ReadonlyMap<string, Backpressure>;
+  /** How long readers have waited for memory. */
+  readonly memoryWaitingMs: () => number;
   /** Why a central queue takes no events; undefined: it takes them. */
   readonly queueTrouble: (queue: string) => string | undefined;
   readonly onTrouble: (error: unknown) => void;
@@ -117,12 +119,13 @@ export class CentralSync implements WatchedService {
 
   async #reportIfDue(): Promise<void> {
     const { link } = this;
-    const { member, host, queueTrouble, backpressures } = this.#options;
+    const { member, host, memoryWaitingMs, queueTrouble, backpressures } = this.#options;
     const nowMs = performance.now();
     // A central that was restored, or crashed, may not have what was written.
     if (link.opened !== this.#openedAtReport) this.#memory.forget();
     const situation = {
       nowMs,
+      memoryWaitingMs: memoryWaitingMs(),
       centralTrouble: queueTrouble,
       heldBack: (queue: string) => backpressures.get(queue)?.reason,
     };

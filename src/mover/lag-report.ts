@@ -8,6 +8,8 @@ import type { Source } from './source/source.ts';
 /** What lagOf needs beside the loop. */
 export interface LagSituation {
   readonly nowMs: number;
+  /** How long readers have waited for memory without a moment in between. */
+  readonly memoryWaitingMs: number;
   /** Why a central queue takes no events; undefined: it does. */
   centralTrouble(centralQueue: string): string | undefined;
   /** Why a central queue is filled slowly or not at all, though it could take events. */
@@ -63,7 +65,11 @@ function timesOf(
   };
 }
 
-function stateOf(loop: ShardLoop, source: Source, { nowMs, centralTrouble, heldBack }: LagSituation): Shown {
+function stateOf(
+  loop: ShardLoop,
+  source: Source,
+  { nowMs, memoryWaitingMs, centralTrouble, heldBack }: LagSituation,
+): Shown {
   const { figures } = source;
   if (source.trouble !== undefined)
     return { ...source.trouble, ...(source.trouble.state === 'unreachable' && { cause: 'source-fails' }) };
@@ -72,6 +78,9 @@ function stateOf(loop: ShardLoop, source: Source, { nowMs, centralTrouble, heldB
   const movedMsAgo = nowMs - source.movedAtMs;
   if (source.isReadAlone) return { state: 'moving', reason: null };
   const silentMs = nowMs - Math.max(figures.atMs, source.excusedAtMs, loop.troubleEndedAtMs);
+  // It does not ask its shard: it waits for room.
+  if (isBehind && silentMs > TIMING.reports.standingMs && memoryWaitingMs > TIMING.reports.silentMs)
+    return { state: 'moving', reason: roomReason(source), cause: 'memory-budget' };
   if (silentMs > TIMING.reports.silentMs || loop.isOverdue(nowMs))
     return { state: 'unreachable', reason: silentReason(source, silentMs), cause: 'shard-silent' };
   const trouble =
@@ -83,6 +92,9 @@ function stateOf(loop: ShardLoop, source: Source, { nowMs, centralTrouble, heldB
   const reason = ticklessReason(source);
   return { state, reason, ...(reason !== null && { cause: 'no-ticker' }) };
 }
+
+const roomReason = ({ shard }: Source): string =>
+  `Shard ${shard} waits for memory of its mover, which is used up by events on their way to central: see whether central is slow, or give it more \`mover.memory\`.`;
 
 /** Tells the seconds roughly: each other sentence is one to report. */
 function silentReason({ shard }: Source, silentMs: number): string {

@@ -143,6 +143,7 @@ export class Mover implements Service {
         member: this.#member.id,
         host: this.#member.host,
         backpressures: this.#gatherers.backpressures,
+        memoryWaitingMs: () => this.#context?.budget.waitingMs ?? 0,
         queueTrouble: (queue) => this.#gatherers.troubleOf(queue),
         onTrouble: (error) => this.#centralTrouble(error),
       });

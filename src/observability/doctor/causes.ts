@@ -107,7 +107,7 @@ export const CAUSES = {
     remedy: 'See what central waits for: locks, its disk, triggers on its queues, other sessions.',
   },
   'memory-budget': {
-    of: 'host',
+    of: 'source',
     means: 'readers of a mover wait for memory all the time',
     remedy: 'Give it more `mover.memory`, or see why central takes so little.',
   },
@@ -246,7 +246,7 @@ export function diagnosis(
   cause: Cause,
   names: readonly string[],
   said: Pick<Diagnosis, 'sentence' | 'severity'> &
-    Partial<Pick<Diagnosis, 'evidence' | 'remedy' | 'command'>>,
+    Partial<Pick<Diagnosis, 'of' | 'evidence' | 'remedy' | 'command'>>,
 ): Diagnosis {
   const { of, remedy } = CAUSES[cause];
   return { cause, of, names, evidence: [], remedy, ...said };

@@ -18,6 +18,11 @@ export interface SessionFacts {
   readonly query: string | null;
 }
 
+/** A session that keeps others from writing to a table of PgQ or of ours. */
+export interface LockerFacts extends SessionFacts {
+  readonly relation: string;
+}
+
 export interface PreparedFacts {
   readonly gid: string;
   readonly owner: string;
@@ -65,6 +70,7 @@ export interface SessionsFacts {
   readonly slots: readonly SlotFacts[];
   readonly standbys: readonly StandbyFacts[];
   readonly blocked: readonly BlockedFacts[];
+  readonly lockers: readonly LockerFacts[];
 }
 
 export interface RotationFacts {
@@ -91,8 +97,10 @@ export interface RotationFacts {
 export interface DatabaseHealth {
   /** `central`, or the shard's name. */
   readonly name: string;
-  /** `host:port` */
+  /** `host:port`, as the file has it. */
   readonly server: string;
+  /** The same for all databases of one server, by whatever names they are reached. */
+  readonly identity: string;
   readonly sessions: SessionsFacts;
   /** Empty where that could not be read. */
   readonly rotation: readonly RotationFacts[];

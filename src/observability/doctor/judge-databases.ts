@@ -30,21 +30,21 @@ export function databaseDiagnoses(
   const isExplained = (one: PinnedQueue) =>
     isOurs(one, config) && known.some(({ of, names }) => isOf(of) && names.includes(one.name));
   const byServer = new Map<string, DatabaseHealth[]>();
-  for (const one of databases) byServer.set(one.server, [...(byServer.get(one.server) ?? []), one]);
-  const ofSessions = [...byServer].flatMap(([server, own]) => {
+  for (const one of databases) byServer.set(one.identity, [...(byServer.get(one.identity) ?? []), one]);
+  const ofSessions = [...byServer].flatMap(([identity, own]) => {
     const held = pinned
-      .filter(({ by, database }) => by === 'transaction' && database.server === server)
+      .filter(({ by, database }) => by === 'transaction' && database.identity === identity)
       .map(({ name }) => name);
-    return sessionDiagnoses({ server, databases: own, held });
+    return sessionDiagnoses({ server: own[0]?.server ?? '', databases: own, held });
   });
-  const isNamed = (server: string) =>
+  const isNamed = (identity: string) =>
     ofSessions.some(
       ({ cause, names }) =>
         (cause === 'long-transaction' || cause === 'prepared-transaction') &&
-        byServer.get(server)?.some(({ name }) => names.includes(name)),
+        byServer.get(identity)?.some(({ name }) => names.includes(name)),
     );
   const open = pinned.filter(
-    (one) => !isExplained(one) && !(one.by === 'transaction' && isNamed(one.database.server)),
+    (one) => !isExplained(one) && !(one.by === 'transaction' && isNamed(one.database.identity)),
   );
   return [
     ...known.map((one) => withHeld(one, pinned.filter(isExplained), disks)),

@@ -24,9 +24,13 @@ const isBehind = ({ secondsBehind }: SourceLag): boolean => isLate(secondsBehind
 
 function memoryDiagnosis({ host, memory }: RunningMember, sources: readonly SourceLag[]): Diagnosis[] {
   if (memory === undefined || memory.waitingSeconds < TIMING.doctor.memorySeconds) return [];
-  const late = sources.filter((source) => source.mover === host && isBehind(source));
+  const own = sources.filter((source) => source.mover === host);
+  // Its sources say so themselves.
+  if (own.some(({ why }) => why?.cause === 'memory-budget')) return [];
+  const late = own.filter(isBehind);
   return [
     diagnosis('memory-budget', [host], {
+      of: 'host',
       severity: late.length > 0 ? 'broken' : 'risk',
       sentence: `The mover on ${host} has read as much as its memory holds, and shards have waited for room for ${sentenceAge(memory.waitingSeconds)}.`,
       evidence: [
@@ -105,14 +109,14 @@ function deadDiagnosis({ queue, events, error, origin }: RecentDead): Diagnosis[
 
 /** Clocks of servers against central's; the difference goes into every age of an event. */
 export function clockDiagnoses(central: DatabaseHealth, shards: readonly DatabaseHealth[]): Diagnosis[] {
-  const byServer = new Map<string, { readonly aheadMs: number; readonly names: string[] }>();
-  for (const { server, name, sessions } of shards) {
+  const byServer = new Map<string, { readonly server: string; aheadMs: number; names: string[] }>();
+  for (const { server, identity, name, sessions } of shards) {
     const aheadMs = sessions.clockAheadMs - central.sessions.clockAheadMs;
     if (Math.abs(aheadMs) < TIMING.doctor.clockSkewMs) continue;
-    const known = byServer.get(server);
-    byServer.set(server, { aheadMs, names: [...(known?.names ?? []), name] });
+    const names = [...(byServer.get(identity)?.names ?? []), name];
+    byServer.set(identity, { server, aheadMs, names });
   }
-  return [...byServer].map(([server, { aheadMs, names }]) =>
+  return [...byServer.values()].map(({ server, aheadMs, names }) =>
     diagnosis('clocks-differ', names, {
       severity: 'risk',
       sentence: `The clock of ${server} is ${sentenceAge(Math.abs(aheadMs) / 1_000)} ${aheadMs > 0 ? 'ahead of' : 'behind'} central's.`,

@@ -52,7 +52,7 @@ export function rotationDiagnoses(
   for (const one of pinned) {
     // Of transactions the sessions are named, or that none is seen.
     const whose = one.by === 'consumer' ? one.rotation.consumer : one.rotation.users.join();
-    const key = `${one.database.server} ${one.by} ${whose}`;
+    const key = `${one.database.identity} ${one.by} ${whose}`;
     groups.set(key, [...(groups.get(key) ?? []), one]);
   }
   return [...groups.values()].map((own) => {

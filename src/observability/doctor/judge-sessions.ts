@@ -90,16 +90,16 @@ function slotDiagnoses({ server, databases }: OfServer, names: readonly string[]
   ];
 }
 
-/** Our sessions that wait: named by whom they wait for, once for each of those. */
+/** Sessions that ours wait for, and those that hold a table of ours for long: each once. */
 function lockDiagnoses(databases: readonly DatabaseHealth[]): Diagnosis[] {
   return databases.flatMap(({ name, server, sessions }) => {
+    const place = name === 'central' ? 'central' : `shard ${name}`;
     const waiting = sessions.blocked.filter(({ isHere, by }) => isHere && by !== null);
     const byHolder = new Map(waiting.map((one) => [one.by?.pid, one]));
-    return [...byHolder.values()].map(({ application, ageSeconds, by }) => {
-      const holder = by as SessionFacts;
-      return diagnosis('lock-held', [name], {
+    const told = (holder: SessionFacts, sentence: string) =>
+      diagnosis('lock-held', [name], {
         severity: 'broken',
-        sentence: `\`${application}\` has waited for ${sentenceAge(ageSeconds)} for a lock in ${name === 'central' ? 'central' : `shard ${name}`}, which another session holds: ${sessionText(holder)}.`,
+        sentence: `${sentence}: ${sessionText(holder)}.`,
         evidence: [
           `its transaction is open for ${sentenceAge(holder.ageSeconds)}`,
           ...activityOf(holder),
@@ -107,7 +107,19 @@ function lockDiagnoses(databases: readonly DatabaseHealth[]): Diagnosis[] {
         ],
         command: psql(server, holder.database, `select pg_terminate_backend(${holder.pid})`),
       });
-    });
+    return [
+      ...[...byHolder.values()].map(({ application, ageSeconds, by }) =>
+        told(
+          by as SessionFacts,
+          `\`${application}\` has waited for ${sentenceAge(ageSeconds)} for a lock in ${place}, which another session holds`,
+        ),
+      ),
+      ...sessions.lockers
+        .filter(({ pid }) => !byHolder.has(pid))
+        .map((one) =>
+          told(one, `A session has locked ${one.relation} in ${place}, so that others cannot write to it`),
+        ),
+    ];
   });
 }
 

@@ -50,6 +50,7 @@ export async function readDatabase(
   return {
     name,
     server: `${database.host}:${database.port}`,
+    identity: String(row?.server),
     sessions: sessionsOf(row as Row, Math.round(clockAheadMs)),
     rotation: rotation.map(rotationOf),
   };
@@ -70,6 +71,7 @@ function sessionsOf(row: Row, clockAheadMs: number): SessionsFacts {
     slots: list(row.slots),
     standbys: list(row.standbys),
     blocked: list(row.blocked),
+    lockers: list(row.lockers),
   };
 }
 

@@ -51,9 +51,10 @@ const database = (
 ): DatabaseHealth => ({
   name,
   server: 'db03:5432',
+  identity: 'one',
   sessions: {
     ...{ clockAheadMs: 0, seesAll: true, role: 'tributary', directory: undefined, used: 12, usable: 97 },
-    ...{ holders: [], prepared: [], slots: [], standbys: [], blocked: [] },
+    ...{ holders: [], prepared: [], slots: [], standbys: [], blocked: [], lockers: [] },
     ...sessions,
   },
   rotation: queues,
