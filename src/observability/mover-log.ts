@@ -5,12 +5,12 @@ import { sentenceAbout, sentenceFor } from '../errors/sentence.ts';
 import { counted } from '../errors/words.ts';
 import { TIMING } from '../lifecycle/timing.ts';
 import type { MoverOccurrence } from '../mover/occurrence.ts';
-import { foldedWarnings } from './folded.ts';
+import { foldedLines } from './folded.ts';
 
 /** A listener for `MoverOptions.onOccurrence` that logs. */
 export function logMover(log: Logger): (occurrence: MoverOccurrence) => void {
   let sum = { rows: 0, commits: 0, sinceMs: performance.now() };
-  const folded = foldedWarnings(log);
+  const folded = foldedLines(log);
   const warned = new Set<string>();
   const once = (key: string, write: () => void) => {
     if (warned.has(key)) return;
@@ -43,12 +43,14 @@ export function logMover(log: Logger): (occurrence: MoverOccurrence) => void {
       case 'shard-connected':
         return log.info({ shard: occurrence.shard }, `shard ${occurrence.shard} is connected`);
       case 'shard-trouble':
-        return log.warn(
-          { shard: occurrence.shard, retryMs: occurrence.retryMs },
-          sentenceFor(occurrence.error, `Shard ${occurrence.shard}`),
-        );
+        return folded('warn', sentenceFor(occurrence.error, `Shard ${occurrence.shard}`), {
+          about: { shard: occurrence.shard, retryMs: occurrence.retryMs },
+          name: occurrence.shard,
+        });
       case 'central-trouble':
-        return folded(sentenceFor(occurrence.error, 'Central'), { queue: occurrence.queue });
+        return folded('warn', sentenceFor(occurrence.error, 'Central'), {
+          about: { queue: occurrence.queue },
+        });
       case 'source-trouble':
         return log.warn(
           { shard: occurrence.shard, queue: occurrence.queue },
@@ -76,9 +78,13 @@ export function logMover(log: Logger): (occurrence: MoverOccurrence) => void {
           ),
         );
       case 'foreign-ticker':
-        return log.info(
-          { shard: occurrence.shard, queue: occurrence.queue },
+        return folded(
+          'info',
           `another ticker ticks ${occurrence.shard}:${occurrence.queue}; ours keeps still`,
+          {
+            about: { shard: occurrence.shard, queue: occurrence.queue },
+            name: `${occurrence.shard}:${occurrence.queue}`,
+          },
         );
       case 'upkeep':
         return log.debug({ database: occurrence.database }, `${occurrence.what}: ${occurrence.detail}`);
