@@ -154,7 +154,7 @@ queues:
     expect(givenConfig(text).queues[0]?.workers).toBe(1);
   });
 
-  test('names and hosts made of digits stay as they are written', () => {
+  test('names and hosts made of digits stay as they are written in the file', () => {
     const { shards, name } = givenConfig(`
 name: 0815
 central: postgresql://c/events

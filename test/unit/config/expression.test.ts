@@ -14,7 +14,7 @@ describe('config/sections/expression', () => {
     "''''  = ev_data",
     "ev_type = 'a$$b' and a$$b is null",
     "case when ev_type in ('a', 'b') then true else false end",
-  ])('stays in its brackets: %s', (expression) => {
+  ])('is accepted, since it cannot leave its brackets: %s', (expression) => {
     expect(whyUnfit(expression)).toBeUndefined();
   });
 
@@ -31,11 +31,11 @@ describe('config/sections/expression', () => {
     ["ev_type = E'x\\'", /does not end what it quotes/],
     ['"ev_type', /does not end what it quotes with `"`/],
     ['$a$ x $b$', /does not end what it quotes with `\$a\$`/],
-  ])('does not: %s', (expression, why) => {
+  ])('is refused, since it could leave its brackets: %s', (expression, why) => {
     expect(whyUnfit(expression)).toMatch(why);
   });
 
-  test('is a mistake with its place, for conditions and for columns', () => {
+  test('an expression that is refused is a mistake with its place, for conditions and for columns', () => {
     const text = `central: postgresql://c/events
 shards: [postgresql://db1/app]
 queues:

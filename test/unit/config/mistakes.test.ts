@@ -90,7 +90,7 @@ http: { token: x }
     ]);
   });
 
-  test('the most workers are said', () => {
+  test('the message for too many workers says how many are allowed', () => {
     expect(mistakesIn(file({ queues: '{ a: { workers: 1001, handler: ./h.js } }' }))).toEqual([
       '3:25 `queues.a.workers` must be a whole number from 0 to 1000, or `none`, not `1001`.',
     ]);

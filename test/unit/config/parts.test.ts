@@ -32,7 +32,7 @@ describe('config/units', () => {
     expect(() => parseDuration(text)).toThrow();
   });
 
-  test('what is formatted is read back as the same', () => {
+  test('formatted values are read back as the same', () => {
     const amount = fc.integer({ min: 0, max: 2 ** 50 });
     fc.assert(fc.property(amount, (ms) => parseDuration(formatDuration(ms)) === ms));
     fc.assert(fc.property(amount, (bytes) => parseSize(formatSize(bytes)) === bytes));
@@ -86,7 +86,7 @@ describe('config/url/url', () => {
     );
   });
 
-  test('what is shown can be read back, and holds no password', () => {
+  test('a URL as it is shown can be read back, and has no password', () => {
     const word = fc.string({ minLength: 1, unit: 'grapheme' }).filter((text) => !text.includes('\0'));
     fc.assert(
       fc.property(word, word, fc.integer({ min: 1, max: 65_535 }), (user, database, port) => {
@@ -98,7 +98,7 @@ describe('config/url/url', () => {
 });
 
 describe('config/nearest', () => {
-  test('a slip of the finger is found, another word is not', () => {
+  test('a typing mistake is found, another word is not', () => {
     expect(nearest('wokers', ['handler', 'workers'])).toBe('workers');
     expect(nearest('Orders', ['orders', 'emails'])).toBe('orders');
     expect(nearest('payments', ['orders', 'emails'])).toBeUndefined();
@@ -131,7 +131,7 @@ queues: { orders: }
   });
 
   test.each(['localhost', '127.0.0.1', '[::1]', '%2Frun%2Fpostgresql'])(
-    'what is at %s is on this machine, whatever its name',
+    'a database at %s is on this machine, whatever its name',
     (at) => {
       const local = givenConfig(
         `central: postgresql://c/events\nshards: ['postgresql://${at}/a', postgresql://db1/b]\nqueues: { orders: }\n`,
@@ -145,7 +145,7 @@ queues: { orders: }
     },
   );
 
-  test('shards of `any` belong to whatever machine there is', () => {
+  test('shards of `any` belong to every machine', () => {
     const managed = givenConfig(
       `central: postgresql://c/events\nshards: ['postgresql://rds.example/a_{1,2}']\ndefaults: { host: any }\nqueues: { orders: }\n`,
     );
@@ -222,11 +222,11 @@ http:   { listen: 127.0.0.1:7717, token: !env PGPASSWORD }
     ),
   );
 
-  test('the file they start from is right', () => {
+  test('the file that they start from has no mistake', () => {
     expect(loadConfig(givenFile(VALID), { env }).problems).toBeUndefined();
   });
 
-  test('a change anywhere gives a configuration or problems inside the file, never an exception or a secret', () => {
+  test('any change of the file gives a configuration or mistakes with a place in it, never an exception or a secret', () => {
     const file = givenFile('');
     const change = fc.tuple(fc.nat(VALID.length), fc.nat(30), pieces);
     fc.assert(

@@ -66,7 +66,7 @@ describe('config/redaction', () => {
     expect(shown('data.a', '{"a":1}', 'a former queue')).toBe('{"a":"[redacted]"}');
   });
 
-  test('columns, and the bytes of a refused event; other fields stay', () => {
+  test('columns and the bytes of a refused event are redacted; other fields stay', () => {
     const event = { id: 7, type: 'made', data: '{"b":1}', extra1: 'secret', extra2: null, raw: 'AAAA' };
     expect(redact(givenConfig(fileWith('[extra1, extra2, data.a]')), 'orders', event)).toEqual({
       ...event,

@@ -29,14 +29,14 @@ describe('config/surroundings', () => {
     });
   });
 
-  test('the file is stronger than the variables', () => {
+  test('the file wins over the variables', () => {
     const defaults = 'defaults: { user: dan, port: 1234, tls: verify }';
     expect(
       reached('postgresql:///app', { PGHOST: 'h', PGPORT: '1', PGSSLMODE: 'require' }, defaults),
     ).toMatchObject({ host: 'h', port: 1234, user: 'dan', tls: { mode: 'verify' } });
   });
 
-  test('parameters say the same as the parts of the URL, and are stronger', () => {
+  test('parameters mean the same as the parts of the URL, and win over them', () => {
     expect(reached('postgresql:///?host=db1&port=6000&dbname=a%20b&user=eve&password=x')).toMatchObject({
       ...{ host: 'db1', port: 6000, database: 'a b', user: 'eve', password: 'x' },
     });
@@ -57,14 +57,14 @@ describe('config/surroundings', () => {
     ).toBe(false);
   });
 
-  test('without any host it is this machine', () => {
+  test('without any host the database is on this machine', () => {
     expect(['localhost', '/var/run/postgresql', '/run/postgresql', '/tmp']).toContain(
       reached('postgresql:///app').host,
     );
     expect(reached('postgresql://:1/app')).toMatchObject({ host: 'localhost', moverHost: 'localhost' });
   });
 
-  test("a service gives what the URL does not say; of its own file and the system's the first that has it", () => {
+  test("a service gives what the URL leaves open; of the user's file and the system's the first counts that has it", () => {
     const folder = givenFolder();
     const file = writeFile(folder, 'services', {
       text: '# ours\n[shop]\nhost=db7\nport=7777\ndbname=shop\nuser=sue\nhost=no\n\n[other]\nhost=db8\n',
@@ -118,7 +118,7 @@ describe('config/surroundings', () => {
     });
   });
 
-  test('what hosts of databases give as URLs is understood as it is', () => {
+  test('URLs as providers of databases give them are understood', () => {
     expect(
       reached('postgresql://u:p@ep-x.neon.tech/db?sslmode=require&channel_binding=require'),
     ).toMatchObject({
@@ -133,7 +133,7 @@ describe('config/surroundings', () => {
     expect(reached('postgres://u:p@h/db?sslmode=prefer').tls).toEqual({ mode: 'prefer' });
   });
 
-  test('certificate and key of our own are read', () => {
+  test('a client certificate and its key are read', () => {
     const folder = givenFolder();
     const [cert, key] = ['cert', 'key'].map((name) => writeFile(folder, `${name}.pem`, { text: name }));
     expect(reached(`postgresql://h/db?sslmode=require&sslcert=${cert}&sslkey=${key}`).tls).toEqual({
@@ -144,7 +144,7 @@ describe('config/surroundings', () => {
     );
   });
 
-  test('what has no effect is a warning, what we could not keep to is a mistake', () => {
+  test('a parameter without effect is a warning, one that we could not honour is a mistake', () => {
     const { warnings } = loadConfig(givenFile(text('postgresql://h/db?tcp_user_timeout=5000')), {
       env: { PGUSER: 'ann' },
     });

@@ -44,12 +44,12 @@ function settle(given: Standings): { holdings: Holding[]; moves: number } {
 }
 
 describe('coordination/assignment', () => {
-  test('alone one takes everything', () => {
+  test('a member that is alone takes everything', () => {
     const plan = assign(standings({ members: members('a') }));
     expect(plan).toEqual({ take: ['r0', 'r1', 'r2', 'r3'], maxNew: 4, release: [] });
   });
 
-  test('two begin at different places and take half each', () => {
+  test('two members begin at different places and take half each', () => {
     const [a, b] = ['a', 'b'].map((me) => assign(standings({ me })));
     expect(a).toEqual({ take: ['r0', 'r1', 'r2', 'r3'], maxNew: 2, release: [] });
     expect(b).toEqual({ take: ['r2', 'r3', 'r0', 'r1'], maxNew: 2, release: [] });
@@ -75,7 +75,7 @@ describe('coordination/assignment', () => {
       });
   });
 
-  test('what is no resource any more is let go', () => {
+  test('a resource that does not exist any more is released', () => {
     const holdings = [{ resource: 'gone', holder: 'a' }];
     expect(assign(standings({ resources: [], holdings })).release).toEqual(['gone']);
   });
@@ -92,19 +92,19 @@ describe('coordination/assignment', () => {
       expect(assign({ ...given, me: 'b' }).take).toEqual(['s']);
     });
 
-    test('are adopted by others only when the host was silent for long enough', () => {
+    test('go to others only when the host was silent for long enough', () => {
       const given = standings({ resources: atHome, watchingMs: 1e9 });
       expect(assign({ ...given, members: [stranger, dead(29_999)] }).take).toEqual([]);
       expect(assign({ ...given, members: [stranger, dead(30_000)] }).take).toEqual(['s']);
     });
 
-    test('of a host that nobody ever saw are adopted after one has watched for so long', () => {
+    test('of a host that was never seen go to others after that time of watching', () => {
       const given = standings({ resources: atHome, members: [stranger] });
       expect(assign({ ...given, watchingMs: 29_999 }).take).toEqual([]);
       expect(assign({ ...given, watchingMs: 30_000 }).take).toEqual(['s']);
     });
 
-    test('are given back when the host is there again, and kept while it only flickers', () => {
+    test('are given back when the host is there again, and kept while it only comes and goes', () => {
       const holdings = [{ resource: 's', holder: 'a' }];
       const given = standings({ resources: atHome, holdings, watchingMs: 1e9 });
       const home: Member = { id: 'b', host: 'h1', silentMs: -1 };
@@ -117,7 +117,7 @@ describe('coordination/assignment', () => {
     });
   });
 
-  test('only who serves a group holds its resources', () => {
+  test('only members that serve a group hold its resources', () => {
     const slots: Resource[] = ['orders', 'emails'].flatMap((group) =>
       [1, 2].map((n) => ({ name: `${group}#${n}`, group })),
     );
@@ -134,7 +134,7 @@ describe('coordination/assignment', () => {
     expect(assign({ ...given, holdings: wrong }).release).toEqual(['emails#1']);
   });
 
-  test('who holds something apart holds no less of the others, and nobody takes it from one of another kind', () => {
+  test('a member with resources of its own kind gets no less of the common ones, and no member of another kind takes them', () => {
     const given = standings({ resources: [...resources(4), { name: 'upkeep', isApart: true }] });
     const held = (holder: string) => {
       const { holdings } = settle({ ...given, holdings: [{ resource: 'upkeep', holder }] });
@@ -144,7 +144,7 @@ describe('coordination/assignment', () => {
     expect(held('a mover')).toEqual([2, 2]);
   });
 
-  test('from any beginning they settle, everything is held once, fairly, and nothing moves after', () => {
+  test('from any beginning all resources are held once, in fair shares, and then nothing moves any more', () => {
     const anything = fc.record({
       count: fc.integer({ min: 0, max: 40 }),
       alive: fc.integer({ min: 1, max: 7 }),
@@ -175,7 +175,7 @@ describe('coordination/assignment', () => {
     );
   });
 
-  test('a death moves only what the dead one held', () => {
+  test('when a member dies only its resources move', () => {
     const before = settle(standings({ resources: resources(9), members: members('a', 'b', 'c') })).holdings;
     const left = before.filter(({ holder }) => holder !== 'c');
     const { holdings, moves } = settle(

@@ -47,12 +47,15 @@ describe('coordination/orphans', () => {
     ['two shards more, elder last', [mover('a', SHARDS, [UPKEEP]), mover('b', ['s1'], [UPKEEP])]],
     ['different ones', [mover('a', ['s1', 's2'], [UPKEEP]), mover('b', ['s2', 's3'], [UPKEEP])]],
     ['three files', [mover('a', ['s1']), mover('b', ['s1', 's2']), mover('c', SHARDS, [UPKEEP])]],
-  ])('whatever the files say, all is held in the end, and nothing moves any more: %s', (_, movers) => {
-    const names = new Set(movers.flatMap(({ resources }) => resources.map(({ name }) => name)));
-    const history = live(movers, 200);
-    expect(Object.keys(history.at(-1) ?? {}).sort()).toEqual([...names].sort());
-    for (const then of history.slice(100)) expect(then).toEqual(history.at(-1));
-  });
+  ])(
+    'whatever the files say, all shards are held in the end, and nothing moves any more: %s',
+    (_, movers) => {
+      const names = new Set(movers.flatMap(({ resources }) => resources.map(({ name }) => name)));
+      const history = live(movers, 200);
+      expect(Object.keys(history.at(-1) ?? {}).sort()).toEqual([...names].sort());
+      for (const then of history.slice(100)) expect(then).toEqual(history.at(-1));
+    },
+  );
 
   test('a shard that its own host’s mover does not know is moved by another host’s', () => {
     const movers = [mover('a', ['s1']), mover('b', ['s1', 's2'])];
@@ -61,7 +64,7 @@ describe('coordination/orphans', () => {
     for (const then of history.slice(100)) expect(then).toEqual(history.at(-1));
   });
 
-  test('what was adopted falls under the ordinary shares when another member comes', () => {
+  test('adopted shards count for ordinary shares when another member joins', () => {
     const orphans = new Orphans();
     const resources: Resource[] = [{ name: 's1' }];
     const look = (members: Member[], holdings: Holding[], nowMs: number) =>

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { isSameTerm, isTrusted, trustEndMs } from '../../../src/coordination/term.ts';
 
 describe('coordination/term', () => {
-  test('a term is trusted from the start of the beat that renewed it, and ends a margin early', () => {
+  test('a term is trusted from the start of the heartbeat that renewed it, and ends a margin early', () => {
     const trust = { renewedAtMs: 1_000, ttlMs: 10_000, marginMs: 2_000 };
     expect(trustEndMs(trust)).toBe(9_000);
     expect([999, 1_000, 8_999, 9_000].map((now) => isTrusted(trust, now))).toEqual([
@@ -14,7 +14,7 @@ describe('coordination/term', () => {
     ]);
   });
 
-  test('nothing is trusted before the first beat, or with a margin as long as the lease', () => {
+  test('no term is trusted before the first heartbeat, or with a margin as long as the lease', () => {
     expect(isTrusted({ renewedAtMs: Number.NEGATIVE_INFINITY, ttlMs: 10, marginMs: 0 }, 5)).toBe(false);
     expect(isTrusted({ renewedAtMs: 5, ttlMs: 10, marginMs: 10 }, 5)).toBe(false);
     expect(isTrusted({ renewedAtMs: 5, ttlMs: 10, marginMs: 99 }, 5)).toBe(false);

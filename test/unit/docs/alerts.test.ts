@@ -31,7 +31,7 @@ const rules = (read('alerts.yaml') as Alerts).groups.flatMap((group) => group.ru
 const trials = (read('alerts-test.yaml') as Trials).tests;
 const hasPromtool = spawnSync('promtool', ['--version']).status === 0;
 
-test('they name metrics and labels that there are', () => {
+test('alerts name metrics and labels that exist', () => {
   const seriesOf = trials.flatMap(({ input_series }) => input_series.map(({ series }) => series));
   for (const text of [...rules.map(({ expr }) => expr), ...seriesOf]) {
     const names = text.match(/\btributary_\w+/g) ?? [];
@@ -45,7 +45,7 @@ test('they name metrics and labels that there are', () => {
   }
 });
 
-test('each says what to do, is seen to fire, and to be quiet where all is well', () => {
+test('each alert says what to do, and is tested to fire, and not to fire where all is well', () => {
   const names = rules.map(({ alert }) => alert);
   expect(rules.filter(({ annotations }) => !annotations.summary || !annotations.action)).toEqual([]);
   const [well, ...others] = trials;
@@ -57,7 +57,7 @@ test('each says what to do, is seen to fire, and to be quiet where all is well',
   expect(fired).toEqual(names);
 });
 
-test.runIf(hasPromtool)('promtool takes them, and sees the same', () => {
+test.runIf(hasPromtool)('promtool accepts the alerts, and sees the same', () => {
   const options = { cwd: packagePath('monitoring'), encoding: 'utf8' } as const;
   const ran = spawnSync('promtool', ['test', 'rules', 'alerts-test.yaml'], options);
   expect([ran.status, ran.status === 0 ? '' : ran.stdout + ran.stderr]).toEqual([0, '']);

@@ -50,14 +50,14 @@ describe('docs/deploying', () => {
       }
   });
 
-  test('the image starts a command that there is, of files that it copies', async () => {
+  test('the image starts a command that exists, from files that it copies', async () => {
     const [text = ''] = blocksOf('dockerfile');
     await expectCommand(JSON.parse(/^CMD (.*)$/m.exec(text)?.[1] ?? '[]'));
     const { name, version } = JSON.parse(readFileSync(packagePath('package.json'), 'utf8'));
     expect(/^COPY package.json.*$/m.exec(text)?.[0]).toContain(`${name}-${version}.tgz`);
   });
 
-  test('the unit starts a command that there is, and systemd has nothing against it', async () => {
+  test('the unit starts a command that exists, and systemd finds no mistake in it', async () => {
     const [text = ''] = blocksOf('ini');
     const [program = '', ...words] = /^ExecStart=(.*)$/m.exec(text)?.[1]?.split(' ') ?? [];
     await expectCommand([program.replace('/srv/app/', ''), ...words]);

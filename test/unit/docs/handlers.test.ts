@@ -98,7 +98,7 @@ describe('docs/handlers', () => {
     expect(compiled(handlers)).toEqual({ status: 0, stdout: '' });
   });
 
-  test('types let pass what can be, and nothing that the loader or the worker would refuse', {
+  test('types accept what works, and nothing that the loader or the worker would refuse', {
     timeout: 180_000,
   }, () => {
     expect(compiled(RIGHT.map(handlerOf))).toEqual({ status: 0, stdout: '' });

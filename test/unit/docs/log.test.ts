@@ -123,7 +123,7 @@ test.each(cases)('%s: the page has each occurrence, its level and its line', (he
   expect(rows.filter((row) => (cellsOf(row)[3] ?? '') === '')).toEqual([]);
 });
 
-test('every occurrence is told by somebody', () => {
+test('every occurrence is logged somewhere', () => {
   const untold = cases.flatMap(([, , samples, folder]) => {
     const tellers = filesIn(folder, '.ts').filter(({ path }) => !path.endsWith('/occurrence.ts'));
     return Object.keys(samples).filter((kind) => !tellers.some(({ text }) => text.includes(`'${kind}'`)));

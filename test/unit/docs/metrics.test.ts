@@ -5,7 +5,7 @@ import { rowsUnder } from '../../support/pages/tables.ts';
 
 const HEADINGS = ['Of each process', 'Of a mover', 'Of workers', 'Of central', 'Of single sources'];
 
-test('the tables list what is served', () => {
+test('the tables list the metrics that are served', () => {
   const expected = Object.entries(METRICS).map(([name, { type, labels, help }]: [string, Metric]) => {
     const shown = labels.map((label) => `\`${label}\``).join(', ');
     return `| \`${name}\` | ${type} | ${shown} | ${help} |`;

@@ -4,12 +4,12 @@ import { kindOf } from '../../../src/errors/sqlstate.ts';
 import { TributaryError } from '../../../src/errors/tributary-error.ts';
 
 describe('errors/sentence', () => {
-  test('an answer that does not come is told with whose it is', () => {
+  test('a missing answer is reported with the database that it was expected from', () => {
     const late = new TributaryError('No answer within 15 s.', { code: 'timeout', kind: 'retryable' });
     expect(sentenceFor(late, 'Shard app_017')).toBe('Shard app_017: no answer within 15 s.');
   });
 
-  test('what says already what it is about is left as it is', () => {
+  test('a message that already names its subject stays as it is', () => {
     const halted = new TributaryError('Queue orders does not exist on shard app_017.', {
       code: 'queue-missing',
       kind: 'halting',
@@ -28,7 +28,7 @@ describe('errors/sentence', () => {
     [{ code: 'ECONNREFUSED', address: '10.0.0.9', port: 5432 }, '10.0.0.9:5432'],
     [{ code: 'ECONNREFUSED', address: '::1', port: 5432 }, '[::1]:5432'],
     [{ code: 'ENOENT', syscall: 'connect', address: '/run/pg/.s.PGSQL.5432' }, '/run/pg/.s.PGSQL.5432'],
-  ])('where nobody listens is said: %o', (error, where) => {
+  ])('the message names the address where no server listens: %o', (error, where) => {
     const refused = Object.assign(new Error('connect'), error);
     expect(sentenceFor(refused, 'Central')).toBe(
       `Central refuses connections at ${where}: is the server running, and are host and port right?`,
@@ -37,13 +37,13 @@ describe('errors/sentence', () => {
     expect(kindOf(refused)).toBe('retryable');
   });
 
-  test('of a name with several addresses one is said', () => {
+  test('of a name with several addresses one is shown', () => {
     const one = (address: string) => Object.assign(new Error(), { code: 'ECONNREFUSED', address, port: 1 });
     const all = new AggregateError([one('::1'), one('127.0.0.1')]);
     expect(sentenceFor(all, 'Central')).toContain('refuses connections at [::1]:1:');
   });
 
-  test('a central that an older version installed is told what to run', () => {
+  test('for a central of an older version the message says what to run', () => {
     const missing = Object.assign(
       new Error('function tributary.begin_commit(unknown, unknown) does not exist'),
       {

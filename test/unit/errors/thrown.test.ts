@@ -5,7 +5,7 @@ import { describeThrown } from '../../../src/errors/thrown.ts';
 import { ODD_ERRORS } from '../../support/workers/odd-errors.ts';
 
 describe('errors/thrown', () => {
-  test.each(Object.entries(ODD_ERRORS))('of %s something is said, and nothing is thrown', (_name, make) => {
+  test.each(Object.entries(ODD_ERRORS))('%s gives a message, and nothing is thrown', (_name, make) => {
     const { message, stack, sqlstate } = describeThrown(make(), 'The handler');
     expect(message).toEqual(expect.stringMatching(/./s));
     expect(['string', 'undefined']).toContain(typeof stack);
@@ -14,7 +14,7 @@ describe('errors/thrown', () => {
     expect([sqlstateOf(make()), networkCodeOf(make())]).not.toContain(null);
   });
 
-  test('an error is told by its message, anything else by what it is', () => {
+  test('an error gives its message, any other value what it is', () => {
     const said = (error: unknown) => describeThrown(error, 'The handler').message;
     expect(said(new Error('no stock'))).toBe('no stock');
     expect(said(new RangeError(''))).toBe('RangeError');

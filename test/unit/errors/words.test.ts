@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { counted } from '../../../src/errors/words.ts';
 
-test('a noun goes by its number', () => {
+test('a noun is in the singular or plural of its number', () => {
   expect([0, 1, 2, 1_234].map((number) => counted(number, 'event'))).toEqual([
     '0 events',
     '1 event',

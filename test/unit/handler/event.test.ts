@@ -75,7 +75,7 @@ describe('handler/event', () => {
     expect(JSON.stringify({ origin })).toBe('{"origin":"s1:orders:42"}');
   });
 
-  test('an event without an origin has its place on central instead', () => {
+  test('an event without an origin is named by its place on central', () => {
     expect(String(event({ 9: null }).origin)).toBe('@central:orders:7');
     expect(String(event({ 9: 'a value of its own' }).origin)).toBe('@central:orders:7');
     expect(String(new BatchEvent(new TextRow(row()), { queue: 'orders', origin: 'none' }).origin)).toBe(
@@ -96,7 +96,7 @@ describe('handler/origin', () => {
     },
   );
 
-  test('of an event that was sent: the root, the way, and its own place at the end', () => {
+  test('the origin of a sent event has the root, the way, and its own place at the end', () => {
     const origin = event({ 9: 's1:orders:42>' }).origin;
     expect({ ...origin, steps: origin.steps, text: String(origin) }).toEqual({
       ...{ shard: 's1', queue: 'orders', id: 42 },
@@ -111,20 +111,20 @@ describe('handler/origin', () => {
   });
 
   test.each(['>', 's1:orders>', 's1:orders:42>>', 's1:orders:42>mails>'])(
-    '%j is none that was sent',
+    '%j is not the origin of a sent event',
     (text) => {
       expect(String(event({ 9: text }).origin)).toBe('@central:orders:7');
     },
   );
 
-  test('of an event that is sent in circles the root and the last ten steps are kept', () => {
+  test('for an event that is sent in circles the root and the last ten steps are kept', () => {
     let text = 's1:orders:42';
     for (let id = 1; id <= 30; id++) text = String(parseOrigin(`${text}>`, { queue: 'ring', id }));
     const steps = Array.from({ length: 10 }, (_, at) => `ring:${at + 21}`);
     expect(text).toBe(['s1:orders:42', ...steps].join('>'));
   });
 
-  test('its text is read back as what it was', () => {
+  test('the text of an origin is read back as the same', () => {
     const here = originHere({ queue: 'orders', id: 5 });
     expect(parseOrigin(String(here))).toEqual(here);
   });

@@ -12,7 +12,7 @@ const handler = (hooks: object): Handler => ({ event() {}, ...hooks }) as Handle
 const path = '/h.mjs';
 
 describe('workers/child/call/hooks', () => {
-  test('each is called once with queue and slot; a handler without them is as before', async () => {
+  test('each is called once with queue and slot; a handler needs neither', async () => {
     const { context, warned } = given();
     const calls: string[] = [];
     const one = handler({
@@ -52,7 +52,7 @@ describe('workers/child/call/hooks', () => {
     ]);
   });
 
-  test('what is no function, or misspelt, is a mistake of the handler', () => {
+  test('a hook that is no function, or misspelt, is a mistake of the handler', () => {
     expect(mistakeIn(handler({ setup: 1 }))?.what).toBe('has `setup: 1`.');
     expect(mistakeIn(handler({ tearDown() {} }))?.remedy).toBe('Write `teardown`.');
     expect(mistakeIn(handler({ step: 1, set: 2 }))).toBeUndefined();

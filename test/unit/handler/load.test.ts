@@ -76,14 +76,14 @@ describe('handler/load', () => {
     ['h.mjs', '\nJSON.parse("{");', 'h.mjs:2: Expected property name'],
     ['h.mjs', 'import { x } from "node:fs";', "h.mjs:1: The requested module 'node:fs'"],
     ['h.mjs', 'import "./part.mjs";', 'part.mjs:2: Unexpected token'],
-  ])('the place of a mistake is said: %s %j', async (name, text, place) => {
+  ])('a mistake is named with its place: %s %j', async (name, text, place) => {
     const folder = givenFolder();
     writeFile(folder, 'part.mjs', { text: '\nexport const x = ;' });
     const path = writeFile(folder, name, { text });
     expect(await tryLoad(path)).toContain(`The handler ${path} does not load: ${folder}/${place}`);
   });
 
-  test('one that never comes back from its top level is ended', async () => {
+  test('a module that never returns from its top level is ended', async () => {
     const path = handlerFile('h.mjs', 'for (;;);');
     await expect(tryLoad(path, { withinMs: 2_000 })).resolves.toMatch(
       /h\.mjs is not loaded after 2 s\. See what/,
@@ -97,7 +97,7 @@ describe('handler/load', () => {
     );
   });
 
-  test('a file that is not there, and a queue without one', async () => {
+  test('a handler without a file, and a queue without a handler, are sentences', async () => {
     await expect(loadHandler('/no/such/handler.js')).rejects.toThrow(
       /The handler \/no\/such\/handler\.js does not load/,
     );

@@ -42,7 +42,7 @@ describe('handler/transaction-words', () => {
     expect(statementWords(sql).control).toBeUndefined();
   });
 
-  test('whatever stands in quotes or comments is let through, whatever follows a semicolon is seen', () => {
+  test('text in quotes or comments is let through, what follows a semicolon is checked', () => {
     const quiet = fc.oneof(
       fc.string().map((text) => `'${text.replaceAll("'", "''")}'`),
       fc.string().map((text) => `"${text.replaceAll('"', '""')}"`),

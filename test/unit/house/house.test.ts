@@ -41,7 +41,7 @@ describe('house', () => {
     expect(imports.filter(({ to }) => to === 'pg')).not.toEqual([]);
   });
 
-  test('every room has its level', () => {
+  test('every room has a level', () => {
     const rooms = new Set(sources.map(({ path }) => roomOf(path)).filter((room) => room !== undefined));
     expect([...rooms].filter((room) => levelOf(room) === -1)).toEqual([]);
   });
@@ -106,7 +106,7 @@ describe('house', () => {
     expect(shared).toEqual(['src/workers/call-record.ts', 'src/workers/protocol.ts']);
   });
 
-  test('nothing on an event’s way imports what watches it', () => {
+  test('nothing on the way of events imports what observes it', () => {
     const wrong = between.filter(
       ({ from, to }) => ON_AN_EVENTS_WAY.includes(roomOf(from) as string) && roomOf(to) === 'observability',
     );
@@ -128,7 +128,7 @@ describe('house', () => {
     ]);
   });
 
-  test('the long test files that begin early are there', () => {
+  test('the long test files that begin first exist', () => {
     const [order] = filesIn('test/support', 'file-order.ts');
     const long = [...(order?.text ?? '').matchAll(/'((?:scenario|postgres)\/\S+)'/g)].map(
       ([, name]) => `test/${name}.test.ts`,

@@ -21,14 +21,14 @@ const rows = (
   .map(cellsOf);
 const takersIn = (row: readonly string[] | undefined) => namesOf(row?.[2] ?? '').sort();
 
-test('advisory locks are taken by nobody but the ties that the page lists', () => {
+test('only the places that the page lists take advisory locks', () => {
   const ties = rows.filter(([what]) => what?.startsWith('backend to '));
   expect(ties).toHaveLength(2);
   expect(takersOf(/pg_\w*advisory\w*lock/).sort()).toEqual(ties.flatMap(takersIn).sort());
   expect(takersOf(/'advisory'/).sort()).toEqual(ties.flatMap((row) => namesOf(row[3] ?? '')).sort());
 });
 
-test('outside of functions only the end of a session names advisory locks: it lets go of what handlers left', () => {
+test('outside of functions only the end of a session names advisory locks: it releases what handlers left', () => {
   const elsewhere = [...filesIn('src', '.ts'), ...filesIn('sql', '.sql')]
     .filter(
       ({ path, text }) =>
@@ -38,7 +38,7 @@ test('outside of functions only the end of a session names advisory locks: it le
   expect(elsewhere).toEqual([['src/workers/child/transaction/session.ts', ['pg_advisory_unlock_all']]]);
 });
 
-test('the number in the keys of members is written in one place', () => {
+test('the number in the keys of members is defined in one place', () => {
   const [key] = functions.filter(({ name }) => name === 'member_key');
   const [number = 'none'] = key?.code.match(/\d{6,}/) ?? [];
   const uses = [...filesIn('sql', '.sql'), ...filesIn('src', '.ts')].flatMap(
@@ -48,7 +48,7 @@ test('the number in the keys of members is written in one place', () => {
   expect(Buffer.from(Number(number).toString(16), 'hex').toString()).toBe('TRIB');
 });
 
-test('the first token of ours is the one that the page names, wherever it is compared with', () => {
+test('the first token of ours is the one that the page names, in every comparison', () => {
   const [first = ''] = /\d{16}/.exec(rows.find(([what]) => what === 'backend to batch')?.[1] ?? '') ?? [];
   const compared = functions.flatMap(({ code }) => code.match(/batch_id (?:>=|<) (\d+)/g) ?? []);
   expect(compared.filter((text) => text.endsWith(first)).length).toBeGreaterThan(2);
@@ -60,14 +60,14 @@ test('the first token of ours is the one that the page names, wherever it is com
 });
 
 test.each(['lease_turn', 'source_turn', 'position_table', 'handled_table'])(
-  'table %s is locked by those that the page lists',
+  'table %s is locked only where the page lists it',
   (table) => {
     const row = rows.find(([, lock]) => lock?.includes(`\`tributary.${table}\``));
     expect(takersIn(row)).toEqual(takersOf(new RegExp(`lock table tributary\\.${table} in`)).sort());
   },
 );
 
-test('no other table is locked whole by functions of schema tributary', () => {
+test('functions of schema tributary lock no other table as a whole', () => {
   const tables = functions
     .filter(({ schema }) => schema === 'tributary')
     .flatMap(({ code }) => [...code.matchAll(/lock table (?:only )?([\w.%]+)/g)].map(([, name]) => name));

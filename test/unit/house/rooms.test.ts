@@ -110,7 +110,7 @@ describe('rooms', () => {
     expect(twice).toEqual([]);
   });
 
-  test('nothing is exported for tests alone, or for nobody', () => {
+  test('no export is used by tests alone, or not at all', () => {
     const values = exported.filter(({ what }) => what !== 'interface' && what !== 'type');
     const index = sources.find(({ path }) => path === 'src/index.ts')?.text ?? '';
     const unused = values.filter(({ name, path }) => {

@@ -14,12 +14,12 @@ const files = FOLDERS.filter((folder) => existsSync(packagePath(folder)))
 const known = new Set(filesIn('sql', '.sql').flatMap(({ text }) => functionsIn(text)));
 
 describe('sql headers', () => {
-  test('there are files to look at', () => {
+  test('there are files to check', () => {
     expect(files.length).toBeGreaterThan(50);
   });
 
   test.each(files.map(({ path, text }) => [path, text]))(
-    '%s opens with a header, complete and true',
+    '%s begins with a header that is complete and true',
     (_path, text) => {
       const headers = headersIn(text);
       expect(codeBeforeHeader(text)).toEqual([]);

@@ -18,20 +18,20 @@ describe('lifecycle/ascii', () => {
     [{ LC_ALL: 'C', LANG: 'en_US.UTF-8' }, true],
     [{ LC_ALL: '', LC_CTYPE: 'C.utf8', LANG: 'C' }, false],
     [{ LC_ALL: 'POSIX' }, true],
-  ])('of %o it is %s that only ASCII can be shown', (env, isOnly) => {
+  ])('in the environment %o it is %s that only ASCII can be shown', (env, isOnly) => {
     expect(isAsciiOnly(env)).toBe(isOnly);
   });
 
-  test('what is ours has a spelling, of everything else the code remains', () => {
+  test('our own characters have a spelling in ASCII, others are shown by their code', () => {
     expect(asciiText('a → b … Zoë 🐘')).toBe('a -> b ... Zo\\u00eb \\ud83d\\udc18');
   });
 
-  test('a document means the same', () => {
+  test('a JSON document means the same in ASCII', () => {
     const value = { reason: 'mail… → no', name: 'Zoë 🐘' };
     expect(JSON.parse(asciiText(json(value)))).toEqual(value);
   });
 
-  test('a picture still fits', () => {
+  test('a picture in ASCII still fits', () => {
     let drawn = '';
     const write = (text: string) => {
       drawn += text;

@@ -14,8 +14,8 @@ function given() {
   return { lines, folding, onFailure: failureLog(log, folding) };
 }
 
-describe('what is logged of events that fail', () => {
-  test('of many that fail alike the first are said in full, and then how many more, until it ends', () => {
+describe('the log of events that fail', () => {
+  test('of many that fail alike the first are logged in full, then their number, until it ends', () => {
     const { lines, onFailure } = given();
     const events = givenEvents(Array.from({ length: 403 }, (_, at) => ({ id: at + 1 })));
     for (const event of events.slice(0, 303)) onFailure(event, 'put-off', new Error(`no row ${event.id}`));
@@ -42,7 +42,7 @@ describe('what is logged of events that fail', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  test('a stack has the lines of the handler alone, and the record none of the fields of the error', () => {
+  test('a stack has only the lines of the handler, and the record no fields of the error', () => {
     const { lines, onFailure } = given();
     const error = Object.assign(new Error('no'), { code: '42P01', headers: { authorization: 'secret' } });
     error.stack = [

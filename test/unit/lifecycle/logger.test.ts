@@ -13,7 +13,7 @@ const failure = Object.assign(new Error('401'), {
 });
 
 describe('lifecycle/logger', () => {
-  test.each(['machines', 'people'])('no secret is in a line for %s', (reader) => {
+  test.each(['machines', 'people'])('a line for %s has no secret', (reader) => {
     let written = '';
     const lines = {
       write: (text: string) => {
@@ -32,13 +32,13 @@ describe('lifecycle/logger', () => {
     expect(written).not.toContain(SECRET);
   });
 
-  test.each(['machines', 'people'])('a line for %s goes into a real stream as well', (reader) => {
+  test.each(['machines', 'people'])('a line for %s can be written to a real stream', (reader) => {
     const stream = new PassThrough({ encoding: 'utf8' });
     newLogger('info', reader === 'people' ? forPeople(prettyFactory, stream) : stream).info('said');
     expect(stream.read()).toContain('said');
   });
 
-  test.each(['machines', 'people'])('who says something to %s never fails by it', (reader) => {
+  test.each(['machines', 'people'])('logging to %s never throws', (reader) => {
     const broken = {
       write: () => {
         throw new Error('no terminal');
@@ -49,13 +49,13 @@ describe('lifecycle/logger', () => {
     log.child({ slot: 'orders#1' }).info('said');
   });
 
-  test('a level is a word', () => {
+  test('a level is written as a word', () => {
     const stream = new PassThrough({ encoding: 'utf8' });
     newLogger('info', stream).warn('said');
     expect(JSON.parse(stream.read())).toMatchObject({ level: 'warn', msg: 'said' });
   });
 
-  test('people do not read in a field what the sentence says already', () => {
+  test('a line for people leaves out fields that its sentence has already', () => {
     const stream = new PassThrough({ encoding: 'utf8' });
     const log = newLogger('info', forPeople(prettyFactory, stream));
     log.info({ slot: 'orders#2', pid: 4711 }, 'orders#2 is ready');
@@ -65,7 +65,7 @@ describe('lifecycle/logger', () => {
     expect(stream.read()).toContain('{"queue":"orders","done":2,"shard":"b"}');
   });
 
-  test('all loggers of all processes are made here', () => {
+  test('all loggers of all processes are made in one file', () => {
     const makers = filesIn('src', '.ts').filter(({ text }) => /\bpino\(/.test(text));
     expect(makers.map(({ path }) => path)).toEqual(['src/lifecycle/logger.ts']);
   });

@@ -4,7 +4,7 @@ import { repeat, retry } from '../../../src/lifecycle/retry.ts';
 const QUICK = { firstMs: 1, maxMs: 4, random: () => 1 };
 
 describe('lifecycle/retry', () => {
-  test('what fails is tried again, longer apart, until it succeeds', async () => {
+  test('work that fails is tried again, at growing intervals, until it succeeds', async () => {
     const seen: unknown[] = [];
     let tries = 0;
     const result = await retry(
@@ -28,7 +28,7 @@ describe('lifecycle/retry', () => {
     ]);
   });
 
-  test('what is thrown about a failure ends it', async () => {
+  test('an error thrown while a failure is reported ends the loop', async () => {
     const attempt = async () => {
       throw new Error('for good');
     };
@@ -58,7 +58,7 @@ describe('lifecycle/retry', () => {
     await repeat(attempt, tools);
   });
 
-  test('turns follow one another; one that went well for a while begins to count anew', async () => {
+  test('turns follow one another; after one that went well for a while the intervals begin anew', async () => {
     const stopped = new AbortController();
     const failures: number[] = [];
     const turns = ['fails', 'fails', 'well, then fails', 'done', 'fails'];

@@ -53,7 +53,7 @@ function given() {
 }
 
 describe('lifecycle/service-set', () => {
-  test('one that is begun while it ends is begun when it has, and no ending that began before undoes that', async () => {
+  test('a part that is started while it ends is started after that, and no earlier ending undoes it', async () => {
     const { made, set } = given();
     set.begin('a');
     let drained = () => {};
@@ -71,7 +71,7 @@ describe('lifecycle/service-set', () => {
     expect(made).toHaveLength(2);
   });
 
-  test('one that stands still is named, cut off and begun anew; the others go on', async () => {
+  test('a part that hangs is named, ended and restarted; the others go on', async () => {
     const { made, still, set } = given();
     for (const name of ['a', 'b']) set.begin(name);
     await until(() => made.every(({ turns }) => turns > 3), { what: 'turns' });
@@ -88,7 +88,7 @@ describe('lifecycle/service-set', () => {
     await set.endAll();
   });
 
-  test('one that stands still while it ends is not waited for for ever', async () => {
+  test('the wait for a part that hangs while it ends is limited', async () => {
     const { made, still, set } = given();
     set.begin('a');
     (made[0] as Fake).isHanging = true;
@@ -97,7 +97,7 @@ describe('lifecycle/service-set', () => {
     expect(made).toHaveLength(1);
   });
 
-  test('a part that stands still is seen beside others that go on', async () => {
+  test('a part that hangs is detected beside others that go on', async () => {
     const { still, watchdog } = given();
     const parts = [0, 0];
     const loop: Loop = {

@@ -24,7 +24,7 @@ describe('lifecycle/timing', () => {
     vi.resetModules();
   });
 
-  test('no duration of the running system is anywhere else', () => {
+  test('no duration of the running system is defined anywhere else', () => {
     const found = filesIn('src', '.ts')
       .filter(({ path }) => !ELSEWHERE.test(path) && !/lifecycle\/durations\//.test(path))
       .flatMap(({ path, text }) =>
@@ -41,7 +41,7 @@ describe('lifecycle/timing', () => {
     for (const group of [TIMING, ...Object.values(TIMING)]) expect(Object.isFrozen(group)).toBe(true);
   });
 
-  test('every single duration is read somewhere', () => {
+  test('every duration is used somewhere', () => {
     const text = filesIn('src', '.ts')
       .map((file) => file.text)
       .join('\n');
@@ -51,7 +51,7 @@ describe('lifecycle/timing', () => {
     expect(names.filter((name) => !new RegExp(`${name.replaceAll('.', '\\.')}\\b`).test(text))).toEqual([]);
   });
 
-  test('durations that promises rest on fit together', () => {
+  test('durations that depend on each other fit together', () => {
     const { gathering, leases, otherTicker, pool, reading, watchdog, worker } = TIMING;
     // A holder misses several beats before its lease is gone, and knows that first.
     expect(leases.moverBeatMs * 5).toBeLessThanOrEqual(leases.leaseMs);
@@ -86,7 +86,7 @@ describe('lifecycle/timing', () => {
     'gathering.trouble.firstMs=5',
     'commitMs=3000',
     'x=y',
-  ])('but none that there is not: %s', async (setting) => {
+  ])('a test may not set a duration that does not exist: %s', async (setting) => {
     vi.stubEnv('TRIBUTARY_TIMING', setting);
     vi.resetModules();
     await expect(import('../../../src/lifecycle/timing.ts')).rejects.toThrow(

@@ -48,7 +48,7 @@ describe('mover/lag-changes', () => {
     expect([changes.isUrgent, changes.figures.map(({ source }) => source)]).toEqual([true, [2]]);
   });
 
-  test('a source that is looked after no longer is named, once', () => {
+  test('a source that the mover does not move any longer is named once', () => {
     const memory = givenWritten(idle(1), idle(2));
     const changes = memory.changes([idle(1)], 1);
     expect(changes).toMatchObject({ isUrgent: true, left: [2] });

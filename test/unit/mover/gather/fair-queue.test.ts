@@ -30,7 +30,7 @@ function givenSources(names: readonly string[]) {
 const names = (items: readonly Item[]) => items.map(({ source }) => source.name);
 
 describe('mover/gather/fair-queue', () => {
-  test('no more events go together than may; one that has more goes alone', () => {
+  test('no more events go together than the limit; a parcel with more goes alone', () => {
     const queue = new FairQueue<Item>();
     const { of } = givenSources(['a1']);
     for (const rows of [400, 600, 1, 2_000]) queue.add(of(0, 10, rows));
@@ -52,7 +52,7 @@ describe('mover/gather/fair-queue', () => {
     expect([next(), next()]).toEqual([['b1'], ['a1']]);
   });
 
-  test('being quiet saves nothing up: after a pause a source shares like the others', () => {
+  test('a quiet source saves up no share: after a pause it shares like the others', () => {
     const queue = new FairQueue<Item>();
     const { of } = givenSources(['a1', 'b1']);
     for (let n = 0; n < 50; n += 1) queue.add(of(0, 100));
@@ -62,7 +62,7 @@ describe('mover/gather/fair-queue', () => {
     expect(served.filter((name) => name === 'b1').length).toBeLessThanOrEqual(11);
   });
 
-  test('what may not go does not keep others, and goes once it may', () => {
+  test('a parcel that may not go does not delay others, and goes once it may', () => {
     const queue = new FairQueue<Item>();
     const { of, sources } = givenSources(['a1', 'b1']);
     queue.add(of(0, 10));
@@ -75,7 +75,7 @@ describe('mover/gather/fair-queue', () => {
     expect(queue.size).toBe(0);
   });
 
-  test('only what goes with the first one goes along; what is put back goes first again', () => {
+  test('only parcels that fit the first one go with it; those put back go first again', () => {
     const queue = new FairQueue<Item>();
     const { of } = givenSources(['a1', 'b1']);
     const added = [of(0, 10), of(0, 20), of(1, 30)];
@@ -101,7 +101,7 @@ describe('mover/gather/fair-queue', () => {
     barred: fc.nat({ max: 9 }),
   });
 
-  test('whatever comes and goes: each once, in the order of its source, and the limit holds but for the first', () => {
+  test('whatever is added and taken: each parcel goes once, in the order of its source, and only the first may exceed the limit', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const queue = new FairQueue<Item>();
@@ -138,7 +138,7 @@ describe('mover/gather/fair-queue', () => {
     );
   });
 
-  test('shards that always have something waiting get equal shares, however many sources they have, and of any sizes', () => {
+  test('shards that always have something waiting get equal shares, whatever the number of their sources and sizes', () => {
     const given = fc.record({
       counts: fc.array(fc.integer({ min: 1, max: 5 }), { minLength: 2, maxLength: 4 }),
       sizes: fc.array(fc.integer({ min: 1, max: 1_000 }), { minLength: 1, maxLength: 20 }),

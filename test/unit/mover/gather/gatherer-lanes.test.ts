@@ -31,7 +31,7 @@ function given({ sortOut }: { sortOut?: SortOut } = {}) {
 }
 
 describe('mover/gatherer: lanes', () => {
-  test('while something large is copied, what is small of others goes on, again and again', async () => {
+  test('while a large parcel is copied, small ones of other sources go on, again and again', async () => {
     const { central, add, a, b, c } = given();
     central.hold('large');
     const large = add(read(a, 1, LARGE));
@@ -44,7 +44,7 @@ describe('mover/gatherer: lanes', () => {
     expect(await large.settled).toBeUndefined();
   });
 
-  test('what follows something large of the same source waits for it, whatever its size', async () => {
+  test('a parcel that follows a large one of the same source waits for it, whatever its size', async () => {
     const { central, add, a, b } = given();
     central.hold('large');
     const [large, small] = [add(read(a, 1, LARGE)), add(read(a, 1))];
@@ -55,7 +55,7 @@ describe('mover/gatherer: lanes', () => {
     expect(central.positions.get(1)?.tick).toBe(2);
   });
 
-  test('large ones of two sources go over two lanes where nothing small comes, else over one', async () => {
+  test('large parcels of two sources go over two lanes where no small ones come, else over one', async () => {
     const quiet = given();
     quiet.central.hold();
     quiet.add(read(quiet.a, 1, LARGE));
@@ -77,7 +77,7 @@ describe('mover/gatherer: lanes', () => {
     expect(await second.settled).toBeUndefined();
   });
 
-  test('an event that comes slowly keeps neither what is small nor what is large of others', async () => {
+  test('an event that comes slowly delays neither small nor large parcels of others', async () => {
     const { central, add, a, b, c } = given();
     const slow = add(readStream(a));
     await slow.stream.push(Buffer.from('1:1'));
@@ -88,7 +88,7 @@ describe('mover/gatherer: lanes', () => {
     expect(central.events.at(-1)).toBe('1:1');
   });
 
-  test('an event that its shard breaks off is told of nobody else, and nobody backs off for it', async () => {
+  test('an event that its shard breaks off is no failure of other sources, and delays none', async () => {
     const { gatherer, troubles, add, a, b } = given();
     const slow = add(readStream(a));
     const next = add(read(a, 1));
@@ -100,7 +100,7 @@ describe('mover/gatherer: lanes', () => {
     expect(await add(read(b, 1)).settled).toBeUndefined();
   });
 
-  test('an event in parts that central does not take is its source’s alone', async () => {
+  test('an event in parts that central refuses fails its own source alone', async () => {
     const { central, gatherer, troubles, add, a, b } = given();
     central.hold('stream');
     const refused = add(readStream(a));
@@ -114,7 +114,7 @@ describe('mover/gatherer: lanes', () => {
     expect(await add(read(b, 1)).settled).toBeUndefined();
   });
 
-  test('poison is looked for beside the others, and its source does not go together with them for a while', async () => {
+  test('a refused event is searched for beside the others, and its source goes alone for a while', async () => {
     let found: () => void = () => {};
     const search = new Promise<void>((resolve) => {
       found = resolve;
@@ -142,7 +142,7 @@ describe('mover/gatherer: lanes', () => {
     expect(withA).toEqual([{ lane: 'large', sources: [1] }]);
   });
 
-  test('a large commit that central fails hands back what is large; what is small goes on', async () => {
+  test('a large commit that fails hands back the large parcel; small ones go on', async () => {
     const { central, gatherer, troubles, add, a, b, c } = given();
     central.hold('large');
     const [large, next] = [add(read(a, 1, LARGE)), add(read(b, 1, LARGE))];

@@ -47,7 +47,7 @@ describe('mover/gather/gatherer', () => {
     expect(central.events).toEqual(eventsIn(source, 1, 5));
   });
 
-  test('one that is given up hands back what it has, and takes nothing more', async () => {
+  test('a gatherer that is given up hands back its parcels, and takes no more', async () => {
     const central = new FakeCentral();
     const { gatherer } = givenGatherer(central);
     const [a, b] = [givenSource(1), givenSource(2)];
@@ -64,7 +64,7 @@ describe('mover/gather/gatherer', () => {
     expect([a.isUnderWay, a.isStale]).toEqual([false, true]);
   });
 
-  test('a window still waiting when its source begins anew is not committed beside the one read again', async () => {
+  test('a window that still waits when its source begins anew is not committed beside the one that is read again', async () => {
     const central = new FakeCentral();
     const { gatherer } = givenGatherer(central);
     const [busy, source] = [givenSource(1), givenSource(2)];
@@ -81,7 +81,7 @@ describe('mover/gather/gatherer', () => {
     expect(central.events).toEqual([...eventsIn(busy, 1, 1), ...eventsIn(source, 1, 3)]);
   });
 
-  test('a window that waits for company does not undo a position that was set back meanwhile', async () => {
+  test('a window that waits to be gathered does not undo a position that was set back meanwhile', async () => {
     const central = new FakeCentral();
     const { gatherer } = givenGatherer(central);
     const source = givenSource(1);
@@ -102,7 +102,7 @@ describe('mover/gather/gatherer', () => {
     expect(central.events).toEqual(eventsIn(source, 4, 10));
   });
 
-  test('one source to blame is left behind alone, and rests; its later windows are refused too', async () => {
+  test('the source that failed a commit is left out alone, and pauses; its later windows are refused too', async () => {
     const central = new FakeCentral();
     const { gatherer, troubles } = givenGatherer(central);
     const sources = [1, 2, 3, 4, 5].map(givenSource);
@@ -118,7 +118,7 @@ describe('mover/gather/gatherer', () => {
     expect(central.events.length).toBe(8);
   });
 
-  test('another mover being faster is nobody’s fault', async () => {
+  test('another mover being faster is no failure', async () => {
     const central = new FakeCentral();
     const { gatherer, troubles } = givenGatherer(central);
     const source = givenSource(1);
@@ -130,7 +130,7 @@ describe('mover/gather/gatherer', () => {
     expect(troubles).toEqual([]);
   });
 
-  test('whatever fails, is read again or waits: in the end each event once and in order', async () => {
+  test('whatever fails, is read again or waits: in the end each event is committed once and in order', async () => {
     const step = fc.record({
       source: fc.nat({ max: 2 }),
       ticks: fc.integer({ min: 1, max: 4 }),

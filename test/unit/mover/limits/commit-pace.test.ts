@@ -27,13 +27,13 @@ const until = async (condition: () => boolean) => {
 };
 
 describe('mover/limits/commit-pace', () => {
-  test('as long as small commits are no slower beside a large one, it goes as fast as it can, or nearly so', () => {
+  test('while small commits are no slower beside a large one, it goes at full speed, or nearly so', () => {
     const { beside } = given(10);
     const paces = Array.from({ length: 50 }, () => beside(10, 100));
     expect(paces.filter((pace) => pace === undefined || pace > 2 * LEAST).length).toBeGreaterThan(40);
   });
 
-  test('where more of them are slow it goes slower and slower, and faster again once they are not', () => {
+  test('where more small commits are slow it goes slower and slower, and faster again afterwards', () => {
     const { beside } = given(10);
     const [first, last] = [beside(20, 12), beside(20, 300)].map((pace) => pace ?? Number.POSITIVE_INFINITY);
     expect(first).toBeGreaterThan(1.5 * LEAST);
@@ -41,13 +41,13 @@ describe('mover/limits/commit-pace', () => {
     expect(beside(1, 500)).toBeUndefined();
   });
 
-  test('that only some of them take very long is enough', () => {
+  test('a few small commits that take very long are enough to slow it down', () => {
     const { way } = given(10);
     for (let n = 0; n < 1_000; n += 1) way.took(random.oneIn(4) ? 200 : about(5), { isBeside: true });
     expect(way.pace).toBeLessThan(2 * LEAST);
   });
 
-  test('where no small one comes for a second nobody is given way to; one that takes long keeps it slow', async () => {
+  test('it is not slowed down where no small commit came for a second; one that takes long keeps it slow', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     const { way, beside } = given(10);
     beside(20, 300);
@@ -69,7 +69,7 @@ describe('mover/limits/commit-pace', () => {
     expect(way.pace).toBeUndefined();
   });
 
-  test('what is handed on is all there, in order, at the pace, and counts as under way until its end', async () => {
+  test('all bytes are handed on in order, at the pace, and count as under way until the end', async () => {
     const { way, beside } = given(0.001);
     beside(100, 500);
     const sent: number[] = [];
@@ -88,7 +88,7 @@ describe('mover/limits/commit-pace', () => {
     expect(way.pace).toBe(before);
   });
 
-  test('whatever they take, it is never slower than a gigabyte a minute', () => {
+  test('however slow small commits are, it is never slower than a gigabyte a minute', () => {
     const commit = fc.record({ ms: fc.double({ min: 0, max: 1e6, noNaN: true }), isBeside: fc.boolean() });
     fc.assert(
       fc.property(fc.array(commit, { maxLength: 300 }), (commits) => {

@@ -14,7 +14,7 @@ async function isOpen(promise: Promise<void> | undefined): Promise<boolean> {
 }
 
 describe('mover/limits/memory-budget', () => {
-  test('while there is room nobody waits', () => {
+  test('while there is room no reader waits', () => {
     const budget = new MemoryBudget(100, 40);
     const claim = budget.claim();
     expect(claim.reserve(30)).toBeUndefined();
@@ -38,7 +38,7 @@ describe('mover/limits/memory-budget', () => {
     expect(budget.used).toBe(20);
   });
 
-  test('a reader of a backlog leaves room for whoever comes next, also while it has the permit', async () => {
+  test('a reader of a backlog leaves room for the next one, also while it has the permit', async () => {
     const budget = new MemoryBudget(1_000, 200);
     const [hog, quiet] = [budget.claim(), budget.claim()];
     for (let piece = 0; piece < 8; piece += 1) expect(hog.reserve(50)).toBeUndefined();
@@ -47,7 +47,7 @@ describe('mover/limits/memory-budget', () => {
     expect(quiet.reserve(100)).toBeUndefined();
   });
 
-  test('what waits and fits goes, whoever came before it; who came first has the permit next, however much he needs', async () => {
+  test('a waiting reader that fits goes before earlier ones; the earliest gets the permit next, however much it needs', async () => {
     const budget = new MemoryBudget(100, 50);
     const [holder, large, small] = [budget.claim(), budget.claim(), budget.claim()];
     holder.reserve(25);

@@ -53,7 +53,7 @@ describe('mover/shard/judge', () => {
     );
   });
 
-  test('whatever differs in the fingerprint of the position’s tick halts the source', () => {
+  test('any difference in the fingerprint of the position’s tick halts the source', () => {
     const change = fc.constantFrom<Partial<Tick>>({ timeUs: 0 }, { eventSeq: 5_000 }, { md5: 'other' });
     fc.assert(
       fc.property(tick, change, (one, other) => {

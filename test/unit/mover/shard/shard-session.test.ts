@@ -105,7 +105,7 @@ afterEach(() => {
 });
 
 describe('mover/shard/shard-session', () => {
-  test('of a source whose events central does not take a round looks at few ticks, and what it does not see halts nothing', async () => {
+  test('a round reads few ticks of a source that central does not take, and ticks that it does not read halt nothing', async () => {
     const source = givenSource({ isInside: true, tickerMode: 'never' });
     const { connection, asked, duringRound } = givenShard();
     const { session, halts } = await givenSession(source, connection);
@@ -125,7 +125,7 @@ describe('mover/shard/shard-session', () => {
     expect(asked.at(-1)).toBeGreaterThan(TICKS);
   });
 
-  test('that another ticker ticks a queue is told once, when it is found', async () => {
+  test('another ticker of a queue is reported once, when it is found', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
     const newest = { id: 1 };
     const source = givenSource({ isInside: false, tickerMode: 'auto' });

@@ -11,7 +11,7 @@ const tick = (eventSeq: number, snapshot: string) => ({
 });
 
 describe('mover/source/late-writers', () => {
-  test('without late ones a window holds what its ticks are apart', () => {
+  test('without late writers a window holds as many events as its ticks are apart', () => {
     const writers = new LateWriters();
     expect(writers.mostEventsIn({ start: tick(10, '5:5:'), end: tick(30, '9:9:') })).toBe(20);
   });
@@ -24,7 +24,7 @@ describe('mover/source/late-writers', () => {
     expect(writers.mostEventsIn({ start: tick(2_001, '12:12:'), end: tick(2_002, '13:13:') })).toBe(1);
   });
 
-  test('of several the one counts that was open longest and has ended', () => {
+  test('of several transactions the one counts that was open longest and has ended', () => {
     const writers = new LateWriters();
     writers.mostEventsIn({ start: tick(0, '5:6:5'), end: tick(10, '5:8:5,7') });
     writers.mostEventsIn({ start: tick(10, '5:8:5,7'), end: tick(20, '5:9:5,7') });

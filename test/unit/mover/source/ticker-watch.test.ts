@@ -9,7 +9,7 @@ const foreign = (newestId: number) => ({ newestId, tickedId: undefined, waitingM
 const own = (newestId: number) => ({ newestId, tickedId: newestId, waitingMs: 0 });
 
 describe('mover/source/ticker-watch', () => {
-  test('two ticks of somebody else in a short time mean another ticker, which we leave alone', () => {
+  test('two foreign ticks in a short time mean another ticker, and we stop ticking', () => {
     const watch = new TickerWatch('auto');
     expect(watch.saw(own(1), 0)).toBe(false);
     expect(watch.saw(foreign(2), 1_000)).toBe(false);
@@ -21,7 +21,7 @@ describe('mover/source/ticker-watch', () => {
     expect(watch.mayTick(603_001)).toBe(true);
   });
 
-  test('as long as the other one ticks we keep still, however long that is', () => {
+  test('while the other one ticks we do not, however long that is', () => {
     const watch = new TickerWatch('auto');
     watch.saw(own(1), 0);
     watch.saw(foreign(2), 1_000);
@@ -66,7 +66,7 @@ describe('mover/source/ticker-watch', () => {
     expect(watch.mayTick(100_000)).toBe(true);
   });
 
-  test('what is there at the first look was made by whoever was here before', () => {
+  test('ticks that are there at the first look are not taken for another ticker', () => {
     const watch = new TickerWatch('auto');
     watch.saw(foreign(7), 0);
     watch.saw(foreign(8), 100);
@@ -97,7 +97,7 @@ describe('mover/source/ticker-watch', () => {
     );
   });
 
-  test('who commits late waits too, although his numbers are older than the tick', () => {
+  test('a late commit counts as waiting too, although its numbers are older than the tick', () => {
     const tick = { id: 3, timeUs: 1_000_000, eventSeq: 50, md5: 'm' };
     const stored: StoredSource = {
       id: 1,

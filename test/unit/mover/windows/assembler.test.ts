@@ -80,7 +80,7 @@ const piece = (id: number, part?: RowPiece['part']): RowPiece => ({
 });
 
 describe('mover/windows/assembler', () => {
-  test('a large row is not cut from a row of the same id before it: its source rests, and nothing is handed on', async () => {
+  test('a large row with the id of the row before it is refused: its source pauses, and nothing is handed on', async () => {
     const { source, assembler, parcels } = given();
     await expect(assembler.add([piece(7), piece(7, 'first')])).rejects.toThrow(
       'Two events of s1:orders have the id 7, and one is larger than mover.whole. Raise `mover.whole`.',
@@ -91,7 +91,7 @@ describe('mover/windows/assembler', () => {
     expect(source.trouble?.reason).toContain('have the id 7');
   });
 
-  test('of a window in parts each dead event goes with the part that moves the position over it', async () => {
+  test('in a window in parts each dead event goes with the part that moves the position over it', async () => {
     const { assembler, parcels } = given([3, 8, 12, 20]);
     const large = { ...piece(5), bytes: Buffer.alloc(101) };
     await assembler.add([large, piece(9, 'first'), piece(9, 'last'), piece(15)]);
@@ -142,7 +142,7 @@ describe('mover/windows/assembler', () => {
     expect(source.ahead).toBe(before);
   });
 
-  test('a row that comes bit by bit is held within the budget before it is complete, and counted once', async () => {
+  test('a row that comes in small pieces counts for the budget before it is complete, and once only', async () => {
     const budget = new MemoryBudget(8 * MEGABYTE, 4 * MEGABYTE);
     const { assembler, parcels } = given([], budget);
     await assembler.add([], MEGABYTE / 2);
@@ -157,7 +157,7 @@ describe('mover/windows/assembler', () => {
     expect(budget.used).toBe(0);
   });
 
-  test('a large row that hardly comes leaves its place where others wait for it, and keeps it where nobody does', async () => {
+  test('a large row that comes too slowly gives up its place where others wait, and keeps it where none does', async () => {
     vi.useFakeTimers();
     const budget = new MemoryBudget(1_000, 100);
     const { assembler } = given([], budget);
@@ -173,7 +173,7 @@ describe('mover/windows/assembler', () => {
     vi.useRealTimers();
   });
 
-  test('a row that does not come to its end is held no longer', async () => {
+  test('a row that never ends is not held any longer', async () => {
     const budget = new MemoryBudget(8 * MEGABYTE, 4 * MEGABYTE);
     const { assembler } = given([], budget);
     await assembler.add([], MEGABYTE);
@@ -183,7 +183,7 @@ describe('mover/windows/assembler', () => {
 });
 
 describe('mover/source/source', () => {
-  test('a failure does not hide why a source is halted, and its end does not let it go', () => {
+  test('a failure does not hide why a source is halted, and the end of the failure does not resume it', () => {
     const { source } = given();
     source.failed(new Error('no'), 'read');
     source.halt('diverged');

@@ -69,7 +69,7 @@ function given({ firstByteMs }: { firstByteMs?: number } = {}) {
 }
 
 describe('mover/windows/copy-windows', () => {
-  test('a window of which no byte comes in time is given up, and the next time read aside', async () => {
+  test('a window of which no byte comes in time is given up, and read alone the next time', async () => {
     const { source, copied } = given();
     await vi.advanceTimersByTimeAsync(14_000);
     expect(source.isSlow).toBe(false);
@@ -79,7 +79,7 @@ describe('mover/windows/copy-windows', () => {
     expect(source.isSlow).toBe(true);
   });
 
-  test('aside a shard may sort for minutes, but what has begun to come must go on coming', async () => {
+  test('read alone, a shard may sort for minutes, but once bytes come they must go on coming', async () => {
     const { source, bytes, copied } = given({ firstByteMs: 300_000 });
     await vi.advanceTimersByTimeAsync(200_000);
     bytes.write(Buffer.alloc(10));
@@ -90,7 +90,7 @@ describe('mover/windows/copy-windows', () => {
     expect(source.isSlow).toBe(false);
   });
 
-  test('what was handed on before the shard broke off comes with the failure, and its end can be awaited', async () => {
+  test('the result of a read that broke off has what was handed on before, and its end can be awaited', async () => {
     const { source, bytes, copied, parcels } = given();
     for (const chunk of [COPY_HEADER, row(1, 1.5 * MEGABYTE), row(2, 1.5 * MEGABYTE)]) bytes.write(chunk);
     await vi.waitFor(() => expect(parcels).toHaveLength(1));

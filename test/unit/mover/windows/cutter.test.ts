@@ -127,7 +127,7 @@ describe('mover/windows/cutter', () => {
     );
   });
 
-  test('what is no COPY is refused', () => {
+  test('a stream that is no COPY is refused', () => {
     const cutter = new Cutter({ oversizeBytes: 1_000 });
     expect(() => cutter.push(Buffer.concat([HEADER, Buffer.from([0, 1, 0, 0])]))).toThrow('has 1 fields');
   });
