@@ -1,4 +1,4 @@
-// `npm run test:chaos -- --suite forward --rounds 20 --seed 7`: random kills, the same again for the same seed.
+// `npm run test:chaos -- --suite forward --rounds 20 --seed 7`: random kills, which are the same for the same seed.
 import { randomInt } from 'node:crypto';
 import { existsSync, readdirSync } from 'node:fs';
 import { parseArgs } from 'node:util';

@@ -1,12 +1,12 @@
-// `npm run drawings`: renders docs/drawings/*.dot to SVG files beside them. `--check` changes nothing and ends with 1 where one
-// of them is not what its text says.
+// `npm run drawings`: renders docs/drawings/*.dot to SVG files beside them. `--check` changes nothing and ends with 1 where
+// an SVG file differs from what its text gives.
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { instance } from '@viz-js/viz';
 
 const folder = join(dirname(dirname(fileURLToPath(import.meta.url))), 'docs', 'drawings');
-// Its widths are known where the picture is made; the margins leave room for a reader's wider font.
+// The widths of this font are known when the picture is made; the margins leave room for a wider one in the browser.
 const font = 'Arial';
 const isCheck = process.argv.includes('--check');
 

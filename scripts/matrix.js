@@ -1,10 +1,10 @@
 // `npm run test:matrix`: the tests on every PostgreSQL and every Node that the README names, one after another.
 //
 //   -- --postgres 14 --node 22   on these alone; both can be given several times
-//   -- --turn                    on one of those that `npm test` leaves out, another one for another commit
+//   -- --turn                    on one of those that `npm test` leaves out; which one depends on the commit
 //   -- FILE…                     these test files alone
 //
-// What there is besides the PostgreSQL that comes with the package is the list of packages in test/matrix.
+// The package brings one PostgreSQL; the other versions, and Node, are the packages of test/matrix.
 import { execFileSync, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
@@ -16,7 +16,7 @@ const FOLDER = 'test/matrix';
 const PACKAGES = Object.keys(readJson(join(FOLDER, 'package.json')).dependencies);
 const CELLS = [...PACKAGES, 'postgres-18'].sort();
 const PROJECTS = { postgres: ['contract', 'postgres'], node: ['unit', 'contract'] };
-/** What CI runs beside all the rest. */
+/** What CI runs in addition to all other steps. */
 const PROJECTS_IN_TURN = { postgres: ['contract'], node: ['unit', 'contract'] };
 
 /** @param {string} sentence @returns {never} */
@@ -64,7 +64,7 @@ function oneInTurn() {
   return /** @type {string} */ (others[number % others.length]);
 }
 
-/** Downloads what is wanted and not there, which is all of it or nothing. @param {readonly string[]} cells */
+/** Downloads the packages of test/matrix, all at once, where one that is wanted is missing. @param {readonly string[]} cells */
 function fetchPackages(cells) {
   const locked = readJson(join(FOLDER, 'package-lock.json')).packages;
   const isThere = cells
@@ -109,7 +109,7 @@ function run(cell, files) {
   return new Promise((resolve) => {
     child.once('close', (code) => {
       for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) process.off(signal, pass);
-      // Whoever ends one run means all of them.
+      // A signal that ends one run is meant for all of them.
       if (code === null) process.exit(1);
       resolve(code === 0);
     });

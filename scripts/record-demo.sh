@@ -1,6 +1,6 @@
 #!/bin/sh
-# Records the demo as docs/demo.svg, a picture that moves: `npm run build && scripts/record-demo.sh`. Needs Debian's asciinema;
-# what turns its recording into a picture is fetched for the moment and is no dependency.
+# Records the demo as docs/demo.svg, an animated picture: `npm run build && scripts/record-demo.sh`. Needs Debian's asciinema;
+# the program that turns its recording into a picture is fetched when it is needed and is no dependency.
 set -eu
 cd "$(dirname "$0")/.."
 cast=$(mktemp --suffix .cast)

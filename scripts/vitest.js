@@ -1,4 +1,4 @@
-// Starts vitest in this very process, so that a signal to a script of ours is a signal to vitest.
+// Starts vitest in the same process, so that a signal to one of our scripts reaches vitest.
 import { parseCLI, startVitest } from 'vitest/node';
 
 /**

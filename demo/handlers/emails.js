@@ -1,6 +1,6 @@
-// Puts every mail into the outbox, in the order in which central has them: this queue has one worker.
+// Puts every mail into the outbox, in the order of the events on central: this queue has one worker.
 //
-// Whoever sends the mails then uses `origin` as the idempotency key: a mail cannot be rolled back, a row can.
+// The program that sends the mails uses `origin` as the idempotency key: a mail cannot be rolled back, a row can.
 import { defineHandler } from 'tributary';
 
 export default defineHandler({

@@ -21,7 +21,7 @@ create table payment (
 --      A customer buys: every order is one row, one event for the invoice and one for the mail.
 --
 -- Parameters:
---      x_till      - who commits this
+--      x_till      - the till that commits this
 --      x_orders    - how many orders
 --
 -- Returns:
@@ -57,7 +57,7 @@ $$;
 --      A customer pays the till's latest orders: every payment is one row, one event for the books and one for the mail.
 --
 -- Parameters:
---      x_till      - who commits this
+--      x_till      - the till that commits this
 --      x_orders    - how many orders
 --
 -- Returns:

@@ -1,4 +1,4 @@
-// A way to a server that can turn into a black hole, or become slow, and back.
+// A connection to a server through a proxy, which can take everything and answer nothing (a black hole), or become slow.
 import { connect, createServer, type Socket } from 'node:net';
 
 export interface Detour {
@@ -7,7 +7,7 @@ export interface Detour {
   blackHole(): void;
   /** Every answer comes this much later. */
   slow(ms: number): void;
-  /** As it was; what a black hole swallowed stays lost, so its connections are cut. */
+  /** Ends the fault. What a black hole took stays lost, so its connections are cut. */
   heal(): void;
   close(): void;
 }

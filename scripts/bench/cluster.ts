@@ -26,9 +26,9 @@ export interface BenchOptions {
   readonly queues: string;
   readonly more?: string;
   readonly settings?: Readonly<Record<string, string>>;
-  /** Through which port the n-th shard is reached; default: the server's own. */
+  /** The port through which the n-th shard is reached; default: the server's own. */
   readonly portOf?: (at: number, server: Embedded) => Promise<number>;
-  /** PostgreSQL 15 with the pgq extension everywhere; default: 18 with the bundled engine. */
+  /** True: PostgreSQL 15 with the pgq extension for central and shards; default: 18 with the bundled engine. */
   readonly isExtension?: boolean;
 }
 

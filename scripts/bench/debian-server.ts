@@ -1,4 +1,4 @@
-// Debian's PostgreSQL 15, whose package of the pgq extension is what the bundled engine and the mover are compared on.
+// Debian's PostgreSQL 15. Only it has a package of the pgq extension, with which engine and mover are compared.
 import { existsSync } from 'node:fs';
 import { startCluster } from '../../dist/embedded/cluster.js';
 import type { Embedded } from '../../dist/embedded/embedded.js';

@@ -8,7 +8,7 @@ import { backendCpuUs } from './server-cpu.ts';
 const PROVIDERS = ['engine', 'extension'] as const;
 type Provider = (typeof PROVIDERS)[number];
 
-/** Times in µs of one call (or event), a figure for each round; the best is what counts where others share the machine. */
+/** Times in µs of one call (or event) in one round. The best round counts, because other programs share the machine. */
 type Operation = (connection: Connection, provider: Provider) => Promise<Readonly<Record<string, number>>>;
 
 /** Options of change triggers, by what the report calls them. */
@@ -101,7 +101,7 @@ async function timed(run: () => Promise<unknown>): Promise<number> {
   return (performance.now() - began) * 1000;
 }
 
-/** As producers call it, a statement and a transaction each; and without the way there and the commit, in one loop. */
+/** As producers call it, a statement and a transaction each; and all calls in one loop, without network and commits. */
 async function inserts(connection: Connection, calls: number) {
   const alone = await timed(async () => {
     for (let n = 0; n < calls; n++)
@@ -119,7 +119,7 @@ async function inserts(connection: Connection, calls: number) {
   return { 'insert, a transaction each': alone / calls, 'insert, many in one': inside / calls };
 }
 
-/** The extension knows no other way than one by one. */
+/** The extension can insert only one by one. */
 async function bulk(connection: Connection, { events, provider }: { events: number; provider: Provider }) {
   const text =
     provider === 'extension'
@@ -159,7 +159,7 @@ async function changes(
 
 /** Ticks of 100 events, each taken, read and finished by a statement. */
 async function batches(connection: Connection, ticks: number) {
-  // Away with what the inserts left: it would be one batch.
+  // The events of the inserts would be one large batch.
   await connection.script(`truncate pgq.event_1; select pgq.force_tick('orders')`);
   await connection.script(`select pgq.ticker('orders')`);
   await connection.script(

@@ -1,4 +1,4 @@
-// failing: what an `event` handler that writes one row costs where some of its events fail, against none failing; in this
+// failing: how long an `event` handler that writes one row takes where some events fail, compared with none failing. In this
 // process, so that calls of the handler can be counted.
 import { pino } from 'pino';
 import { groupName } from '../../dist/queue/names.js';

@@ -1,5 +1,5 @@
-// giant: one window of two million events (1 GB), then one event of 200 MB, on one shard, while the others have a steady load
-// into the same central queue: memory, and what it costs them.
+// giant: one window of two million events (1 GB), then one event of 200 MB, on one shard. The other shards have a steady load
+// into the same central queue. Measures the mover's memory, and how much later the events of the others arrive.
 import { type BenchCluster, givenBench } from './cluster.ts';
 import { startTributary } from './mover-process.ts';
 import { percentile, report } from './report.ts';
@@ -9,9 +9,9 @@ const OTHERS = 3;
 /** Events a second, of all others. */
 const RATE = 300;
 const QUIET_MS = 20_000;
-/** Events of a gigabyte are made beforehand; what that leaves the server with to do should be over. */
+/** Making a gigabyte of events leaves work for the server, which should be done before the measurement. */
 const REST_MS = 10_000;
-/** Of 16 MB each: more than all of it needs. */
+/** Segments of the log, 16 MB each: more than the whole bench writes. */
 const WAL_FILES = 350;
 
 export async function giant(
@@ -108,7 +108,7 @@ const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve,
 async function makeWal({ central }: BenchCluster): Promise<void> {
   for (let file = 0; file < WAL_FILES; file += 1)
     await central.script("select pg_logical_emit_message(false, 'bench', ''); select pg_switch_wal()");
-  // What was before the last but one may be used again.
+  // Segments before the last but one may be used again.
   for (let time = 0; time < 2; time += 1) await central.query('checkpoint', [], { timeoutMs: 120_000 });
 }
 

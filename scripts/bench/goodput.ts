@@ -1,6 +1,6 @@
-// goodput: events that are handled while 1 % of all fail and 0.01 % kill their worker, against a run in which none does. An
-// `event` handler that writes one row, by workers as an operator runs them: under a steady load that leaves them room, and
-// with a backlog that leaves them none.
+// goodput: how many good events are handled while 1 % of all fail and 0.01 % kill their worker, compared with a run in which
+// none does. The handler is `event` and writes one row; workers run as an operator runs them. First under a steady load that
+// leaves them room, then with a backlog.
 import { writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { type BenchCluster, givenBench } from './cluster.ts';
@@ -10,13 +10,13 @@ import { report } from './report.ts';
 const EVENTS = Number(process.env.BENCH_EVENTS ?? 50_000);
 const WORKERS = 2;
 const EVENTS_PER_TICK = 5_000;
-/** Of the steady load, events a second: about a tenth of what the workers can do. */
+/** The steady load in events a second: about a tenth of what the workers can do. */
 const RATE = Number(process.env.BENCH_RATE ?? 2_000);
 const SECONDS = Number(process.env.BENCH_SECONDS ?? 30);
 const EVERY_MS = 50;
 const SHARES = { none: [0, 0], failing: [0.01, 0], killing: [0, 0.0001], both: [0.01, 0.0001] } as const;
 
-/** Which events are bad follows from their number, so that every try of one is the same. */
+/** The number of an event decides whether it is bad, so that every try of it ends the same way. */
 const HANDLER = `const [failing, killing] = process.env.BENCH_SHARES.split(' ').map(Number);
 export default {
   async event(event, { client }) {
@@ -65,7 +65,7 @@ export async function goodput(name: string): Promise<void> {
   }
 }
 
-/** The workers have room, so that only what bad events cost keeps good ones waiting. */
+/** The workers have room, so that good events wait for nothing but the bad ones. */
 async function underLoad(
   { central, config }: BenchCluster,
   shares: readonly [number, number],
@@ -77,7 +77,7 @@ async function underLoad(
     made += count;
   };
   try {
-    // All are up before it counts.
+    // Measured only once all workers run.
     await make(1_000);
     await until(async () => (await count(central)).handled > 0);
     await new Promise((resolve) => setTimeout(resolve, 2_000));

@@ -1,10 +1,10 @@
-// What handlers of a bench write down: each event with the time at which its handler began.
+// The files in which handlers of a bench note each event with the time at which its call began.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { BenchCluster } from './cluster.ts';
 import { type Stages, stagesOf } from './stages.ts';
 
-/** Appends of each event its queue, its id in central and when the handler began, in ms, a line each. */
+/** A handler that appends one line for each event: its queue, its id in central, and when the call began, in ms. */
 const HANDLER = `import { appendFileSync } from 'node:fs';
 export default {
   async batch(events) {
@@ -17,13 +17,13 @@ export default {
 `;
 
 export interface HandledLog {
-  /** For the processes that handle. */
+  /** Environment for the processes that run the handler. */
   readonly env: { readonly BENCH_LATENCIES: string };
-  /** How many events were handled so far. */
+  /** Number of events handled so far. */
   readonly count: number;
-  /** Until no more come for two seconds. */
+  /** Waits until no more events are handled for two seconds. */
   settled(): Promise<void>;
-  /** Of all that was handled. */
+  /** All notes so far. */
   stages(queues: readonly string[]): Promise<Stages[]>;
 }
 

@@ -7,7 +7,7 @@ import { percentile, report } from './report.ts';
 
 const SHARDS = 4;
 const RATE = 400;
-/** Of each phase, measured at its end. */
+/** This long, at the end of each phase, commits are measured. */
 const MEASURED_SECONDS = 30;
 
 export async function held(name: string): Promise<void> {

@@ -1,4 +1,4 @@
-// idle: many databases with nothing to do: messages, transaction ids and processor time that waiting costs.
+// idle: many databases without events: the messages, transaction ids and processor time that waiting costs.
 import { givenBench } from './cluster.ts';
 import { startTributary } from './mover-process.ts';
 import { report } from './report.ts';

@@ -10,11 +10,11 @@ const SHARDS = 64;
 const DEAD = 6;
 const SLOW = 3;
 const SLOW_MS = 2_000;
-/** Events a second and shard: enough that a shard's rounds do not wait long for them, which would hide everything else. */
+/** Events a second and shard: so many that rounds of a shard seldom wait for events, which would hide all other delays. */
 const RATE = Number(process.env.BENCH_RATE ?? 16);
 const HOT_RATE = 100 * RATE;
 const POISON_EVERY_MS = 2_000;
-/** After each change, until it is measured: what waited is moved first. */
+/** Time between a change and the next measurement, so that events that waited are moved first. */
 const SETTLE_MS = 15_000;
 const MEASURED_MS = 20_000;
 const ROUNDS = Number(process.env.BENCH_ROUNDS ?? 3);
@@ -38,7 +38,7 @@ export async function isolation(name: string): Promise<void> {
   const mover = startTributary(['-c', bench.config.file, 'mover', '--host', '127.0.0.1'], {
     env: { TRIBUTARY_LOG: 'fatal' },
   });
-  // Those who write are beside the server, not behind the bad network.
+  // Producers connect directly to the server, not through the bad network.
   const producers = await Promise.all(
     bench.config.shards.map((shard) => startProducer({ ...shard, port: bench.server.port }, 'orders', RATE)),
   );

@@ -51,7 +51,7 @@ export async function latency(
         )) as [{ count: number }];
       },
     });
-    // What is measured is a steady load: the first event of an idle shard waits for up to a second.
+    // Only a steady load is measured: the first event of an idle shard waits for up to a second.
     while (log.count < rate) await new Promise((resolve) => setTimeout(resolve, 100));
     await new Promise((resolve) => setTimeout(resolve, warm * 800));
     const beganMs = Date.now();

@@ -8,7 +8,7 @@ export interface LoadOptions {
   /** Events a second over all databases and queues. */
   readonly rate: number;
   readonly seconds: number;
-  /** Called before the producers' connections close, while what they cost can still be read. */
+  /** Called before the producers' connections close, while the processor time of their backends can still be read. */
   readonly atEnd?: () => Promise<void>;
 }
 
@@ -33,7 +33,7 @@ export async function produce(
       const waitMs = dueMs - performance.now();
       if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
       const queue = queues[(count + at) % queues.length] as string;
-      // As an application's driver does it: prepared once.
+      // Prepared once, as the driver of an application does it.
       await connection.client.query({
         name: 'insert_event',
         text: 'select pgq.insert_event($1, $2, $3, pg_current_xact_id()::text, null, null, null)',

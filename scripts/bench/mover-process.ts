@@ -1,4 +1,4 @@
-// The mover, or another command, as a process of its own, as an operator runs it, with what it costs.
+// The mover, or another command, run as an operator runs it, in a process of its own whose memory and CPU time can be read.
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
@@ -8,7 +8,7 @@ import { cpuSecondsOfTree } from './processes.ts';
 export interface MoverProcess {
   /** CPU seconds so far, user and system. */
   cpuSeconds(): number;
-  /** The same, with those of the processes that it forked and that live. */
+  /** The same, including living processes that it forked. */
   treeCpuSeconds(): number;
   /** Resident memory now, in MB. */
   rssMb(): number;
@@ -19,7 +19,7 @@ export interface MoverProcess {
   stop(): Promise<void>;
 }
 
-/** For the process and those it forks, e.g. `--cpu-prof --cpu-prof-dir=/tmp/profiles`. */
+/** Options of Node for the process and those it forks, e.g. `--cpu-prof --cpu-prof-dir=/tmp/profiles`. */
 const NODE_ARGS = process.env.BENCH_NODE_ARGS?.split(' ') ?? [];
 const CLI = fileURLToPath(new URL('../../dist/run/tributary.js', import.meta.url));
 const TICKS_PER_SECOND = 100;

@@ -1,4 +1,4 @@
-// What a user could pick instead, as processes of its own: installed on demand, with the Node that it needs.
+// Other job queues that a user could choose, as processes of their own. Installed at the first run, with the Node they need.
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -14,7 +14,7 @@ const FOLDER = fileURLToPath(new URL('../../scripts/bench/side-by-side', import.
 /** @returns the Node that runs the peers. */
 export function installPeers(): string {
   if (!existsSync(join(FOLDER, 'node_modules', 'pg-boss'))) {
-    // They ask for a newer Node than the one that installs them; it is among what is installed.
+    // They need a newer Node than the one that installs them; it is one of the installed packages.
     const options = ['ci', '--no-audit', '--no-fund', '--engine-strict=false', '--loglevel=error'];
     const { status } = spawnSync('npm', options, { cwd: FOLDER, stdio: 'inherit' });
     if (status !== 0) throw new Error(`npm ci failed in ${FOLDER}.`);
@@ -35,7 +35,7 @@ const startPeer = (peer: PeerName, args: readonly string[], { url, node, env = {
     env: { ...process.env, ...env, BENCH_URL: url },
   });
 
-/** By its bulk API. @returns seconds without starting up. */
+/** Inserts the jobs by its bulk API. @returns seconds without the start of the process. */
 export async function fillPeer(peer: PeerName, options: PeerOptions): Promise<number> {
   const child = startPeer(peer, ['fill'], options);
   let seconds = Number.NaN;
@@ -52,11 +52,11 @@ export interface PeerRun extends PeerOptions {
   readonly events: number;
   /** Called once all processes stand ready. */
   before(): Promise<void>;
-  /** Whether the database says that nothing is left. */
+  /** Whether no job is left in the database. */
   isDone(): Promise<boolean>;
 }
 
-/** @returns from the start of work until the last job is marked as done. */
+/** @returns the time from the start of work until the last job is marked as done. */
 export async function workPeer(
   peer: PeerName,
   { handler, processes, events, before, isDone, ...options }: PeerRun,
@@ -83,7 +83,7 @@ export async function workPeer(
     const cpuBefore = cpu();
     const began = performance.now();
     for (const { stdin } of children) stdin.write('go\n');
-    // The database is asked only at the very end, so that asking costs nothing.
+    // The database is asked only near the end, so that queries do not slow the work down.
     await until(() => handled >= events);
     await until(isDone);
     return { seconds: (performance.now() - began) / 1000, cpuSeconds: cpu() - cpuBefore };

@@ -1,9 +1,9 @@
-// What a process and all those it started have used, from /proc.
+// CPU time of a process and all those that it started, from /proc.
 import { readdirSync, readFileSync } from 'node:fs';
 
 const TICKS_PER_SECOND = 100;
 
-/** CPU seconds so far of a process and its descendants, user and system; of dead ones as far as they were waited for. */
+/** CPU seconds so far of a process and its descendants, user and system. Dead ones count once their parent waited for them. */
 export function cpuSecondsOfTree(pid: number): number {
   const children = new Map<number, number[]>();
   const seconds = new Map<number, number>();
@@ -27,7 +27,7 @@ export function serverCpuSeconds(dataDir: string): number {
 function statOf(pid: number): { readonly parent: number; readonly cpuSeconds: number } | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The name before it may hold anything.
+    // The name of the program before it may contain spaces and parentheses.
     const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
     return {
       parent: Number(fields[1]),

@@ -11,14 +11,14 @@ import { cpuSecondsOfTree, serverCpuSeconds } from './processes.ts';
 import { type Figures, reportRows } from './report.ts';
 
 const SHARDS = 4;
-/** The one that Debian's packages are for. */
+/** The Python that Debian's packages are for. */
 const PYTHON = '/usr/bin/python3';
 const SCRIPT = fileURLToPath(new URL('./side-by-side/queue_mover.py', import.meta.url));
 
-/** Longer without a single event, and somebody is stuck. */
+/** Longer than this without a single event: a process hangs. */
 const STUCK_MS = 60_000;
 
-/** How far each queue_mover is, under the names that its framework calls. */
+/** Where each queue_mover keeps its position: its framework calls functions of these names. */
 const STATE = `create schema mover_state;
 create table mover_state.tick (consumer text primary key, tick bigint);
 create function mover_state.get_last_tick(text) returns bigint language sql as
@@ -41,7 +41,7 @@ export async function queueMover(
     });
     try {
       await bench.central.script(STATE);
-      // Each has its own copy of the backlog, which nobody has read before.
+      // Each has its own copy of the backlog, which has not been read before: the first reader of a row does more work.
       for (const [at, shard] of bench.shards.entries()) {
         await shard.script(
           `select pgq.create_queue('orders_py'); select pgq.register_consumer('orders_py', '${bench.config.shards[at]?.name}')`,
@@ -86,7 +86,7 @@ async function measured(
     let firstMs = 0;
     let lastMs = began;
     for (let count = 0; count < events; ) {
-      // Counting costs more than looking at positions, but is the same for both, and rare.
+      // Counting costs more than reading positions, but it is rare, and the same for both.
       await new Promise((resolve) => setTimeout(resolve, 100));
       const [row] = await central.query<{ moved: number }>(moved, [events]);
       if (row?.moved !== count) lastMs = performance.now();

@@ -29,7 +29,7 @@ async function runPipe({ from, to, select, into }: Pipe): Promise<void> {
   const into_ = spawn('psql', ['-X', '-q', '-c', `copy ${into} from stdin (format binary)`, to], {
     stdio: [out.stdout, 'ignore', 'inherit'],
   });
-  // The pipe is between the two processes: our end must not read.
+  // The pipe connects the two processes: this one must not read from it.
   out.stdout?.destroy();
   const codes = await Promise.all([once(out, 'close'), once(into_, 'close')]);
   if (codes.some(([code]) => code !== 0)) throw new Error('psql failed; is it installed?');

@@ -1,4 +1,4 @@
-// What workers are compared with: the rows out of the table by psql, and a loop that takes batches, reads them, ends them.
+// What workers are compared with: psql that copies the rows out of the table, and a loop that takes, reads and ends batches.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import type { Config } from '../../dist/config/config.js';
@@ -7,7 +7,7 @@ import { Connection } from '../../dist/postgres/connection.js';
 /** Batches of the size that Tributary's workers ask for. */
 const EVENTS_TOGETHER = 5_000;
 
-/** @returns seconds for all rows of a table, binary, to nowhere. */
+/** Copies all rows of a table, binary, to /dev/null. @returns seconds. */
 export async function copySeconds(url: string, table: string): Promise<number> {
   const began = performance.now();
   const psql = spawn('psql', ['-X', '-q', '-c', `copy ${table} to stdout (format binary)`, url], {
@@ -18,7 +18,7 @@ export async function copySeconds(url: string, table: string): Promise<number> {
   return (performance.now() - began) / 1000;
 }
 
-/** The plainest consumer: a statement each for the batch, its rows and its end. @returns seconds until nothing is left. */
+/** The simplest consumer: a statement each to take, read and end a batch. @returns seconds until no batch is left. */
 export async function loopSeconds(
   central: Config['central'],
   { queue, consumer }: { readonly queue: string; readonly consumer: string },

@@ -1,4 +1,4 @@
-// What the server's processes cost, by who they work for: read from /proc, so it works where server and bench share a machine.
+// CPU time of the server's processes, by the client they work for. From /proc, so server and bench must share a machine.
 import { readFileSync } from 'node:fs';
 import type { Connection } from '../../dist/postgres/connection.js';
 
@@ -40,7 +40,7 @@ export function coresBetween(
   );
 }
 
-/** Processor time so far of one backend, in µs: for what is too short for the ticks of /proc/PID/stat. */
+/** CPU time so far of one backend, in µs: for statements that are too short for the ticks of /proc/PID/stat. */
 export function backendCpuUs(pid: number | undefined): number {
   return Number(readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1000;
 }

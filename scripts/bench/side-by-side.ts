@@ -159,7 +159,7 @@ async function ofPeer(
   };
 }
 
-/** What autovacuum would have done by then; and nobody pays for what another wrote. */
+/** Does what autovacuum would have done by then, so that no run is slowed down by what an earlier one wrote. */
 async function settle({ central }: BenchCluster): Promise<void> {
   await central.query('vacuum (analyze)', [], { timeoutMs: 600_000 });
   await central.query('checkpoint', [], { timeoutMs: 600_000 });
@@ -172,7 +172,7 @@ async function statements({ central }: BenchCluster): Promise<number> {
   return row?.count ?? 0;
 }
 
-/** A figure counts only where everything was handled, and written where that was asked. */
+/** A figure counts only where all jobs were handled, and their rows were written where the handler writes. */
 async function check({ central }: BenchCluster, { who, handler, events }: Case): Promise<void> {
   const [row] = await central.query<{ count: number }>('select count(distinct id) as count from public.done');
   const expected = handler === 'row' || handler === 'rows' ? events : 0;

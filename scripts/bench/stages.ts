@@ -1,8 +1,8 @@
-// Where the time of an event goes on its way from the commit on a shard to the handler: by the server's own record of when
-// transactions committed (`track_commit_timestamp`), by the ticks of central, and by what the handlers wrote down.
+// Where the time of an event goes between the commit on a shard and the handler: from the server's record of when transactions
+// committed (`track_commit_timestamp`), the ticks of central, and the notes of the handlers.
 import type { Connection } from '../../dist/postgres/connection.js';
 
-/** A line for each event that a handler got: id in central, when it began, in ms since 1970. */
+/** For each event that a handler got: its id in central, and when the call began, in ms since 1970. */
 export interface Handled {
   readonly id: number;
   readonly atMs: number;
@@ -16,7 +16,7 @@ export interface Stages {
   readonly handledMs: number;
 }
 
-/** @param handled the events of one central queue; those of them that the event tables still have are returned. */
+/** @param handled events of one central queue. @returns the stages of those that the event tables still have. */
 export async function stagesOf(
   central: Connection,
   queue: string,

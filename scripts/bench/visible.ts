@@ -1,14 +1,14 @@
-// From the commit on a shard to the commit on central, by the server's own clock: producers write down their transaction,
-// and the server keeps when each one committed (`track_commit_timestamp`).
+// The time from the commit on a shard to the commit on central, by the server's own clock: events carry their transaction, and
+// the server records when each one committed (`track_commit_timestamp`).
 import type { Shard } from '../../dist/config/config.js';
 import { Connection } from '../../dist/postgres/connection.js';
 
 export const VISIBLE_SETTINGS = { track_commit_timestamp: 'on' } as const;
 
 export interface Producer {
-  /** Events a second, in so many transactions a second at most. */
+  /** Events a second, and at most this many transactions a second. */
   rate: number;
-  /** Their type. */
+  /** Type of the events. */
   type: string;
   stop(): Promise<void>;
 }
@@ -33,7 +33,7 @@ export async function startProducer(shard: Shard, queue: string, rate: number): 
       const transactions = Math.min(producer.rate, MOST_TRANSACTIONS);
       const waitMs = dueMs - performance.now();
       if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
-      // One that cannot keep up makes no more than it can.
+      // A producer that is late makes up for one second at most.
       dueMs = Math.max(dueMs, performance.now() - 1_000) + 1000 / transactions;
       await connection.query(
         `select pgq.insert_event($1, $2, repeat('x', 110), pg_current_xact_id()::text, null, null, null)
@@ -52,7 +52,7 @@ export interface Interval {
   readonly toMs: number;
 }
 
-/** The latencies, in ms, of the events of these shards that were committed there within the interval. */
+/** Latencies in ms of the events that these shards committed within the interval. */
 export async function latenciesIn(
   central: Connection,
   { queue, shards, interval }: { queue: string; shards: readonly string[]; interval: Interval },

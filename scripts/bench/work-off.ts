@@ -1,4 +1,4 @@
-// Works a backlog off with `tributary work`, timed from the moment all its workers stand ready.
+// Works a backlog off with `tributary work`, timed from the moment when all its workers are ready.
 import { Connection } from '../../dist/postgres/connection.js';
 import type { BenchCluster } from './cluster.ts';
 import { startTributary } from './mover-process.ts';
@@ -6,16 +6,16 @@ import { serverCpuSeconds } from './processes.ts';
 
 export interface WorkedOff {
   readonly seconds: number;
-  /** Of the workers and their pool, without starting them. */
+  /** CPU seconds of the workers and their pool, without their start. */
   readonly cpuSeconds: number;
   readonly serverCpuSeconds: number;
-  /** What central ran meanwhile; the pool's own beats are among them. */
+  /** Transactions of central meanwhile, including the pool's heartbeats. */
   readonly transactions: number;
 }
 
 const POLL_MS = 5;
 
-/** The start is a lock on the group's position: no worker gets a first batch before all of them ask for one. */
+/** A lock on the group's position is the start signal: no worker gets its first batch before all of them ask for one. */
 export async function workOff(
   { central, config, server }: BenchCluster,
   { queue, workers, node }: { readonly queue: string; readonly workers: number; readonly node?: string },
@@ -66,7 +66,7 @@ export async function workOff(
   }
 }
 
-/** The group stands at the last tick and nobody has a batch. */
+/** The group is at the last tick and no worker has a batch. */
 const DONE = `select bool_and(s.sub_batch is null)
      and max(s.sub_last_tick) = (select max(t.tick_id) from pgq.tick t where t.tick_queue = min(s.sub_queue)) as done
   from pgq.subscription s join pgq.queue q on q.queue_id = s.sub_queue where q.queue_name = $1`;

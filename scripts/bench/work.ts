@@ -66,7 +66,7 @@ export async function work(
       await central.query('checkpoint', [], { timeoutMs: 600_000 });
     };
     const figures: Record<string, string | number> = { events, 'events per tick': eventsPerTick };
-    // Each from a table that nobody has read before: the first reader does more.
+    // Each from a table that has not been read before: the first reader of a row does more work.
     await fill('copied', events);
     figures['psql COPY of the table, events/s'] =
       events / (await copySeconds(bench.url('central'), await currentTable(central, 'copied')));
@@ -97,7 +97,7 @@ const LABELS: Readonly<Record<Run['handler'], string>> = {
   row: 'event, a row each',
 };
 
-/** A figure counts only where everything was handled. */
+/** A figure counts only where all events were handled. */
 async function checkRows({ central }: BenchCluster, expected: number): Promise<void> {
   const [row] = await central.query<{ count: number }>('select count(distinct id) as count from public.done');
   if (row?.count !== expected) throw new Error(`${row?.count} of ${expected} events were handled.`);

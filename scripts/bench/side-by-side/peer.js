@@ -1,4 +1,4 @@
-// What the bench and a peer say to each other: `fill` and end, or `ready`, `go`, and from then on how many were handled.
+// The messages between the bench and a peer: `fill`, then its end; or `ready`, `go`, and then how many jobs were handled.
 import { once } from 'node:events';
 import process from 'node:process';
 
@@ -6,7 +6,7 @@ import process from 'node:process';
 export const TOGETHER = 5_000;
 const TELL_EVERY_MS = 10;
 
-/** What a handler does for each job: nothing, a statement of its own, or its share of one statement for all jobs at hand. */
+/** What a handler does for each job: nothing, one statement, or a part of one statement for all jobs of the call. */
 export const INSERT_ONE = 'insert into public.done values ($1)';
 export const INSERT_ALL = 'insert into public.done select * from unnest($1::bigint[])';
 
