@@ -1,17 +1,17 @@
-// What is cleared away after each test file. Files share a process, and with it the modules that they import: a hook of a
-// module would be run after the first file alone.
+// Cleans up after each test file. Files share a process and the modules that they import, so a hook that a module registers
+// would run after the first file only.
 //
-// Order: whoever imports another module clears away before it.
+// Order: a module cleans up before the modules that it imports.
 type CleanUp = () => unknown;
 
 const cleanUps: CleanUp[] = [];
 
-/** For modules of helpers, once when they are loaded: `cleanUp` is run after this test file and each later one. */
+/** Called by a helper module when it is loaded: `cleanUp` runs after this test file and each later one. */
 export function afterEachFile(cleanUp: CleanUp): void {
   cleanUps.push(cleanUp);
 }
 
-/** All of them, also when one fails. */
+/** Runs all of them, also when one fails. */
 export async function cleanUp(): Promise<void> {
   const errors: unknown[] = [];
   for (const cleanUp of cleanUps.toReversed()) {

@@ -1,8 +1,8 @@
-// In which order test files begin: so that none of the long ones is left for the end, and processors have work meanwhile.
+// The order in which test files begin: no long one is left for the end, and all processors have work meanwhile.
 import { statSync } from 'node:fs';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
-/** They wait for half a minute or more each, for what takes that long: leases, locks, deaths, the limits of a worker. */
+/** Files that take half a minute or more, because they wait for leases, locks, deaths or limits of a worker. */
 const LONG = [
   'scenario/mover/stands-still',
   'scenario/cli/demo',
@@ -28,7 +28,7 @@ const LONG = [
 
 const PROJECTS = ['scenario', 'postgres', 'contract', 'unit'];
 
-/** Project by project, because a process serves files of one. In each a long file, two others, a long one again; of the others the largest first. */
+/** Project by project, because a process runs files of one project. In each: a long file, two others, a long one again; the others by size, largest first. */
 export class FileOrder extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rest = files.filter(({ project }) => !PROJECTS.includes(project.name));

@@ -1,12 +1,12 @@
-// A folder in memory for what tests write: hundreds of databases are made and dropped, three hundred files each, which keeps
-// the file system of a disk busier than PostgreSQL, and lets tests wait for a disk that others use.
+// A folder in memory for the files of tests. They make and drop hundreds of databases of three hundred files each: on a disk
+// the file system would be busier than PostgreSQL, and tests would wait for other programs that use it.
 import { readFileSync, statfsSync } from 'node:fs';
 import { freemem } from 'node:os';
 
 const FOLDER = '/dev/shm';
-/** More than twice what a whole run was seen to need at once. */
+/** More than twice what a whole run needed at once when it was measured. */
 const ROOM = 4 * 1024 ** 3;
-/** What is in it takes memory from the processes that the tests start. */
+/** The folder takes memory from the processes that the tests start. */
 const MEMORY = 2 * ROOM;
 
 /** Undefined where there is none with enough room, or where programs may not be run from it, as in most containers. */

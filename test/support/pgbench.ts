@@ -11,7 +11,7 @@ export function startPgbench({ name }: TestDatabase, args: readonly string[]): T
   return startProcess([PROGRAM, ...args, ...where], { env: { PGPASSWORD: password } });
 }
 
-/** Its tables, and a trigger that makes an event of each row of its history. */
+/** Creates its tables, and a trigger that makes an event of each row of its history. */
 export async function givenPgbench(database: TestDatabase, { queue }: { queue: string }): Promise<void> {
   const { code } = await startPgbench(database, ['-i', '-s', '1', '-q']).exit;
   if (code !== 0) throw new Error(`pgbench -i ended with ${code}.`);

@@ -1,4 +1,4 @@
-// Random choices that come again for the same seed.
+// Random choices that are the same for the same seed.
 
 export interface Random {
   readonly seed: number;
@@ -7,11 +7,11 @@ export interface Random {
   /** A whole number below `limit`. */
   below(limit: number): number;
   pick<T>(items: readonly T[]): T;
-  /** True once in so many times. */
+  /** True once in `times` times on average. */
   oneIn(times: number): boolean;
 }
 
-/** @param seed default: a new one; print it, so that a failure can be had again. */
+/** @param seed default: a new one; print it, so that a failure can be repeated. */
 export function randomFrom(seed: number = Math.floor(Math.random() * 2 ** 31)): Random {
   let state = seed >>> 0;
   const next = () => {

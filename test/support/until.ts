@@ -7,12 +7,12 @@ export interface UntilOptions {
   readonly everyMs?: number;
 }
 
-/** One look may take so long, also where little time is left: a look without an end fails all the same. */
+/** One check may take this long, also where less time is left. A check that never ends fails as well. */
 const ANSWER_MS = 15_000;
 
 type Falsy = false | 0 | '' | null | undefined;
 
-/** The first truthy value of `condition`; one that throws is not true yet, and its last error is the cause. */
+/** The first truthy value of `condition`. While it throws it counts as not true; its last error becomes the cause of the failure. */
 export async function until<T>(
   condition: () => T | Promise<T>,
   { what, timeoutMs = 15_000, everyMs = 20 }: UntilOptions,
@@ -34,13 +34,13 @@ export async function until<T>(
       const because = cause instanceof Error ? `: ${cause.message}` : '.';
       throw new Error(`Waited ${timeoutMs} ms in vain for ${what}${because}`, { cause });
     }
-    // At least half of the time is left to what is waited for.
+    // At least half of the time is left to the work that is waited for.
     const pauseMs = Math.max(everyMs, performance.now() - beganMs);
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }
 
-/** What `work` resolves to; fails where that takes longer, because something that should have an end has none. */
+/** The result of `work`; fails where it takes longer, because something that should end does not. */
 export async function within<T>(
   work: T | Promise<T>,
   { what, timeoutMs }: { readonly what: string; readonly timeoutMs: number },

@@ -1,4 +1,4 @@
-// Writes a shards.yaml into a folder of its own, which is gone when the test is over.
+// Writes a shards.yaml into a folder of its own, which is removed after the test.
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { onTestFinished } from 'vitest';
 import type { Config } from '../../../src/config/config.ts';
 import { type LoadResult, loadConfig } from '../../../src/config/load.ts';
 
-/** @returns the file's path. Only its owner may read it, so that secrets in it are no warning. */
+/** @returns the file's path. Only its owner may read it, so that secrets in it give no warning. */
 export function givenFile(
   text: string | Uint8Array,
   { mode = 0o600, others = {} as Record<string, string> } = {},

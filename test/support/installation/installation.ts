@@ -17,11 +17,11 @@ export async function givenCluster({
   server,
 }: {
   readonly shards?: number;
-  /** Whether central is without its schema, for those who test how it comes; it takes half a second. */
+  /** Whether central is without its schema, for tests that install it, which takes half a second. */
   readonly isBare?: boolean;
   /** One of the test's own; default: the server of the run. */
   readonly server?: GivenDatabaseOptions['server'] | undefined;
-  /** Of the shards; default: UTF8. */
+  /** Encoding of the shards; default: UTF8. */
   readonly encoding?: GivenDatabaseOptions['encoding'] | undefined;
 } = {}): Promise<Cluster> {
   const on = server === undefined ? {} : { server };
@@ -63,7 +63,7 @@ export function fileFor(
 export const configFor = (cluster: Cluster, options: FileOptions): Config =>
   givenConfig(fileFor(cluster, options));
 
-/** Rows without what differs from run to run. */
+/** The rows without the fields that differ from run to run. */
 export const outcomes = (rows: readonly InstallRow[]): Record<string, string> =>
   Object.fromEntries(rows.map(({ name, outcome }) => [name, outcome]));
 

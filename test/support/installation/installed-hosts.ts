@@ -1,4 +1,4 @@
-// An installation whose hosts run `tributary start`: shards that belong to hosts, handlers that write down what they saw.
+// An installation whose hosts run `tributary start`. Each shard belongs to a host; handlers note the events that they get.
 
 import type { Connection } from '../../../src/postgres/connection.ts';
 import { readHandled } from '../../../src/proof/handled.ts';
@@ -16,7 +16,7 @@ import type { TestDatabase } from '../server/database.ts';
 import { givenFile } from './config-file.ts';
 import { type Cluster, givenCluster } from './installation.ts';
 
-/** Into a table without any constraint, so that a second handling shows. */
+/** Writes into a table without any constraint, so that a second handling is seen. */
 const HANDLER = `
 export default {
   async event(event, { client }) {
@@ -28,9 +28,9 @@ export interface InstalledHosts extends Cluster {
   readonly file: string;
   /** `tributary start --host NAME`, once it says that it starts. */
   startHost(name: string, options?: readonly string[]): Promise<TestProcess>;
-  /** Of the queue `orders`, from the databases as they are now. */
+  /** The proof for the queue `orders`, from the databases as they are now. */
   verdict(): Promise<ProofVerdict>;
-  /** The same for the way into central alone. */
+  /** The same, only for the events in central. */
   proof(): Promise<Proof>;
   handled(): Promise<number>;
   /** Process ids of the living movers, as central knows them. */
@@ -40,7 +40,7 @@ export interface InstalledHosts extends Cluster {
 export interface InstalledOptions {
   readonly workers?: number;
   readonly cluster?: Cluster;
-  /** Text of the handler of `orders`; default: one that writes each event down by itself. */
+  /** Text of the handler of `orders`; default: one that notes each event by a statement of its own. */
   readonly handler?: string;
 }
 

@@ -31,19 +31,19 @@ export interface ForwardingOptions {
   readonly shards?: number;
   /** Databases that exist already. */
   readonly cluster?: Cluster;
-  /** How the file reaches them, where it is not directly: through proxies. */
+  /** The addresses for the file, where it shall not reach them directly but through proxies. */
   readonly via?: Cluster;
   readonly queues?: string;
   /** Files beside the shards.yaml, by name. */
   readonly others?: Readonly<Record<string, string>>;
   readonly more?: string;
-  /** Whether leases are as they are; default: every mover is granted everything, so that nobody waits. */
+  /** Whether leases are real; default: every mover is granted everything, so that none waits. */
   readonly hasLeases?: boolean;
 }
 
 export interface ProvenOptions {
   readonly timeoutMs?: number;
-  /** Windows are larger than `mover.whole`: what one transaction wrote may be in several central ones. */
+  /** Windows are larger than `mover.whole`: events of one transaction may be in several transactions of central. */
   readonly mayCut?: boolean;
 }
 
@@ -51,7 +51,7 @@ export interface Forwarding extends Cluster {
   readonly file: string;
   readonly config: Config;
   startMover(options?: ProcessOptions): TestProcess;
-  /** How many events central has from shards now. */
+  /** Number of events from shards in central now. */
   moved(): Promise<number>;
   /** Both sides as they are now, over all central queues. */
   proof(): Promise<Proof>;
@@ -81,7 +81,7 @@ export async function givenForwarding(options: ForwardingOptions = {}): Promise<
   return forwarding;
 }
 
-/** Writers that lost their server between the two phases have left them. */
+/** Rolls back prepared transactions of writers that lost their server between the two phases. */
 export async function endPrepared(shard: TestDatabase): Promise<void> {
   const rows = await shard.query<{ gid: string }>(
     'select gid from pg_prepared_xacts where database = current_database()',
@@ -99,7 +99,7 @@ async function movedTo({ central, config }: Forwarding): Promise<number> {
   return row?.n ?? 0;
 }
 
-/** One to central, and one to each shard. */
+/** A connection to central, and one to each shard. */
 type Connections = readonly [Connection, ...Connection[]];
 
 const openAll = async ({ central, shards }: Forwarding): Promise<Connections> => [
@@ -154,10 +154,10 @@ async function untilProven(
       const isBroken = !holds({ ...proof, lost: [], ...(mayCut ? { split: [] } : {}) });
       if (isBroken || (isOver && proof.lost.length > 0)) throw new Error(describeProof(proof));
       if (isOver) break;
-      // It reads all that there is: half of the time is left to those who move it.
+      // The proof reads everything: half of the time is left to the movers.
       await pause(Math.max(100, performance.now() - beganMs));
     }
-    // What no tick covers is there, but nobody would ever be handed it.
+    // An event that no tick covers is stored, but no consumer would ever get it.
     for (const { name } of forwarding.config.queues)
       await until(() => isTicked(forwarding, name), { what: `a tick of ${name} that covers all of it` });
     return await proofOver(connections, forwarding);

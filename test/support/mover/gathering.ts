@@ -13,7 +13,7 @@ import { type MovableSource, Source } from '../../../src/mover/source/source.ts'
 
 const at = (id: number): Position => ({ tick: { id, timeUs: id * 1_000, eventSeq: id, md5: `m${id}` } });
 
-/** A source at tick 0; the bytes of its events are their names. */
+/** A source at tick 0, whose events have their names as bytes. */
 export function givenSource(id: number): MovableSource {
   const queue = `q${id}`;
   const source = new Source(storedAs(id, { n: 1, tick: 0 }), {
@@ -42,16 +42,16 @@ const storedAs = (id: number, { n, tick }: { n: number; tick: number }): StoredS
 export class FakeCentral {
   readonly events: string[] = [];
   readonly positions = new Map<number, { n: number; tick: number }>();
-  /** Once: the connection breaks before the commit, or after it. */
+  /** Breaks the connection once, before the commit or after it. */
   fault: string = 'none';
-  /** Fails when a commit touches it. */
+  /** The source whose commits fail. */
   bad: number | undefined;
-  /** The sources of each commit that was tried, and over which lane. */
+  /** The sources of each commit that was tried, and its lane. */
   readonly tried: { readonly lane: LaneName; readonly sources: readonly number[] }[] = [];
   readonly #gates = new Map<LaneName, Promise<void>>();
   #open: (() => void)[] = [];
 
-  /** The next commits, of one lane or of all, wait until `open`. */
+  /** Lets the next commits, of one lane or of all, wait until `open`. */
   hold(...lanes: LaneName[]): void {
     const gate = new Promise<void>((resolve) => this.#open.push(resolve));
     for (const lane of lanes.length > 0 ? lanes : (['quick', 'large', 'stream'] as const))

@@ -1,8 +1,8 @@
-// Central without leases: every mover is told that it holds whatever it wants. Exactly once rests on positions; leases only
-// keep two movers from doing the same work. So movers that overlap, and a next one that need not wait, are tested with this.
+// Central without leases: every mover is granted what it asks for. Exactly once depends on positions alone; leases only keep
+// two movers from doing the same work. This lets tests run movers that overlap, and start the next one without waiting.
 import type { TestDatabase } from '../server/database.ts';
 
-/** To be called after install, which puts the real functions there. */
+/** To be called after install, which creates the real functions. */
 export async function grantEverybodyEverything(central: TestDatabase): Promise<void> {
   const connection = await central.connect();
   await connection.script(`

@@ -14,9 +14,9 @@ export interface LoadOptions {
 }
 
 export interface Load {
-  /** Transactions that were committed for certain. */
+  /** Number of transactions that are known to be committed. */
   readonly committed: number;
-  /** Each writer ends its transaction, then this resolves. */
+  /** Resolves when each writer has ended its transaction. */
   stop(): Promise<void>;
 }
 

@@ -19,9 +19,9 @@ export interface MoverGivens {
   /** YAML of `queues:`, indented by two spaces. */
   readonly queues?: string;
   readonly more?: string;
-  /** Of a pooler through which all databases are reached; default: the server's own. */
+  /** Port of a pooler through which all databases are reached; default: the server's own. */
   readonly port?: number;
-  /** Of the shards; default: UTF8. */
+  /** Encoding of the shards; default: UTF8. */
   readonly encoding?: GivenDatabaseOptions['encoding'];
 }
 
@@ -50,7 +50,7 @@ export async function givenMover({
 
 export type Given = Awaited<ReturnType<typeof givenMover>>;
 
-/** What a proof says of it, at a fraction of the cost: what is waited for is asked often. */
+/** The same answer as a proof, at a fraction of the cost, because a condition is checked often. */
 export async function movedTo({ cluster: { central } }: Given, queue: string): Promise<number> {
   const [found] = await central.query<{ table: string }>(
     'select queue_data_pfx as table from pgq.queue where queue_name = $1',

@@ -1,4 +1,4 @@
-// What the mover's upkeep does every few seconds, at once: watermarks that follow the positions, and rotations.
+// Does at once what the mover's upkeep does every few seconds: lets watermarks follow the positions, and rotates tables.
 import { setTimeout as pause } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import { kindOf } from '../../../src/errors/sqlstate.ts';
@@ -61,7 +61,7 @@ interface Writing {
   readonly signal: AbortSignal;
 }
 
-/** Writes until told to stop, or until the test is over, with late commits and roll-backs; every origin that was committed. */
+/** Writes until it is stopped, or until the test is over, with late commits and roll-backs. @returns every origin that was committed. */
 export function writeWhile(shard: TestDatabase, { signal, ...options }: Writing): Promise<string[]> {
   const over = new AbortController();
   const written = write(shard, { ...options, signal: AbortSignal.any([signal, over.signal]) });

@@ -4,7 +4,7 @@ import { onTestFinished } from 'vitest';
 import type { WorkerCentral } from '../workers/worker-central.ts';
 
 export interface SteadyLoad {
-  /** Ends it. @returns how many events there are: 1 … n. */
+  /** Ends the load. @returns the number of events. */
   stop(): Promise<number>;
 }
 

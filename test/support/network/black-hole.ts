@@ -1,4 +1,4 @@
-// A server that takes connections and never says a word: what a firewall that drops packets looks like to a client.
+// A server that accepts connections and never answers: so a firewall that drops packets looks to a client.
 import { createServer } from 'node:net';
 import { onTestFinished } from 'vitest';
 

@@ -1,4 +1,4 @@
-// pgbouncer in transaction mode between us and a server, as many run it: no session is ours from one transaction to the next.
+// pgbouncer in transaction mode between us and a server, as it is often used: each transaction may get another session.
 import { chmodSync, existsSync } from 'node:fs';
 import { inject } from 'vitest';
 import type { Database } from '../../../src/config/config.ts';
@@ -10,7 +10,7 @@ import { until } from '../until.ts';
 
 const PROGRAM = '/usr/sbin/pgbouncer';
 
-/** Debian's package; the provider tests insist on it, elsewhere a test may do without. */
+/** Debian's package. The provider tests need it; in other runs tests with it are skipped where it is missing. */
 export const hasPgbouncer = existsSync(PROGRAM);
 
 /** @returns the port at which every database of the run's server is reached through the pooler. */
@@ -33,7 +33,7 @@ default_pool_size = ${poolSize}
 max_client_conn = 500
 `,
   });
-  // It refuses to run as root, and must read its files as somebody else.
+  // It refuses to run as root, and must be able to read its files as another user.
   for (const path of [folder, ini, `${folder}/users.txt`]) chmodSync(path, path === folder ? 0o755 : 0o644);
   const isRoot = process.getuid?.() === 0;
   startProcess([PROGRAM, ...(isRoot ? ['-u', 'nobody'] : []), ini]);

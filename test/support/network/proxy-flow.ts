@@ -1,4 +1,4 @@
-// One direction of the proxy's connections: passes bytes on, late, not at all, or up to a point.
+// One direction of the proxy's connections: passes bytes on at once, later, not at all, or up to a number of bytes.
 import type { Socket } from 'node:net';
 
 /** The faults of one direction; changed while connections are open. */
@@ -27,7 +27,7 @@ export function pass(from: Socket, to: Socket, flow: Flow, isStranded: () => boo
     from.destroy();
     to.destroy();
   };
-  // What comes behind a cut is lost too: no network leaves a gap in the middle of a stream.
+  // Bytes behind a cut are lost too: a network never leaves a gap in the middle of a stream.
   let isCut = false;
   from.on('data', (chunk: Buffer) => {
     if (isSwallowed() || isCut) return;

@@ -14,17 +14,17 @@ export interface Proxy {
   cut(): void;
   /** Cuts every open connection and, until `heal`, every new one. */
   drop(): void;
-  /** Takes connections, bytes and goodbyes and passes nothing on, in both directions, until `heal`. */
+  /** Accepts connections, bytes and ends of connections and passes nothing on, in both directions, until `heal`. */
   blackhole(): void;
-  /** Open connections stay, or become, black holes for good; new ones are served: an address that moved. */
+  /** Open connections pass nothing on any more, for good; new ones are served: as if the address had moved to another machine. */
   strand(): void;
-  /** Takes nothing more from the server over open connections, which stay open; new ones are served. */
+  /** Reads nothing more from the server over open connections, which stay open; new ones are served. */
   stall(): void;
   /** Everything arrives this much later, both ways, until `heal`. */
   delay(ms: number): void;
-  /** Once: the connection over which the next `bytes` + 1st byte comes from that side is cut in its middle. */
+  /** Cuts, once, the connection over which the (`bytes` + 1)st byte from now on comes from that side. */
   cutAfter(bytes: number, side?: 'server' | 'client'): void;
-  /** Ends all faults; what a black hole swallowed stays lost, so its connections are cut. */
+  /** Ends all faults. Bytes that were not passed on stay lost, so connections that missed some are cut. */
   heal(): void;
   close(): Promise<void>;
 }
@@ -58,7 +58,7 @@ export async function givenProxy(target: { host: string; port: number }): Promis
       client.destroy();
       return;
     }
-    // In a black hole nobody is dialled: the server would only wait for a first message.
+    // While nothing is passed on the server is not connected to: it would only wait for a first message.
     const upstream =
       mode === 'through' ? connect({ host: target.host, port: target.port, allowHalfOpen: true }) : undefined;
     sockets.set(client, upstream);

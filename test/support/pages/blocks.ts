@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { packagePath } from '../../../src/lifecycle/package-root.ts';
 
 export interface Block {
-  /** What the mark says behind its word. */
+  /** The rest of the mark behind its word. */
   readonly mark: string;
   readonly text: string;
 }

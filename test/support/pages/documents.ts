@@ -1,4 +1,4 @@
-// The pages that people read, and what they name.
+// The pages of the documentation, and the paths, links and commands that they name.
 import { existsSync, readFileSync } from 'node:fs';
 import { packagePath } from '../../../src/lifecycle/package-root.ts';
 import { filesIn } from './source-tree.ts';
@@ -69,7 +69,7 @@ const linksIn = (text: string): string[] =>
     .map(([, target = '']) => target)
     .filter((target) => !/^[a-z]+:/.test(target));
 
-/** As GitHub makes them. */
+/** Anchors as GitHub makes them. */
 const headingsIn = (text: string): string[] =>
   [...withoutBlocks(text).matchAll(/^#+ (.+)$/gm)].map(([, heading = '']) =>
     heading

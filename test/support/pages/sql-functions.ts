@@ -4,7 +4,7 @@ import type { SourceFile } from './source-tree.ts';
 export interface SqlFunction {
   readonly schema: string;
   readonly name: string;
-  /** From its `create` to the next one, without comments. */
+  /** The text from its `create` to the next one, without comments. */
   readonly code: string;
 }
 

@@ -6,18 +6,18 @@ export class Freezer {
   readonly #frozen = new Set<TestProcess>();
   readonly #thaws: Promise<void>[] = [];
 
-  /** Whether it was frozen with all that it forked, and still is. */
+  /** Whether it is frozen now, together with all that it forked. */
   has(leader: TestProcess): boolean {
     return this.#frozen.has(leader);
   }
 
-  /** One process alone for so long. */
+  /** Freezes one process alone for this long. */
   one(pid: number, ms: number): void {
     send(pid, 'SIGSTOP');
     this.#thaws.push(pause(ms).then(() => send(pid, 'SIGCONT')));
   }
 
-  /** A process with all that it forked, for so long. */
+  /** Freezes a process and all that it forked, for this long. */
   group(leader: TestProcess, ms: number): void {
     this.#frozen.add(leader);
     send(-leader.pid, 'SIGSTOP');
@@ -29,13 +29,13 @@ export class Freezer {
     );
   }
 
-  /** Waits until nobody is frozen any more. */
+  /** Waits until no process is frozen any more. */
   async thawed(): Promise<void> {
     await Promise.all(this.#thaws.splice(0));
   }
 }
 
-/** To whom is there no more, nothing is sent. @param pid negative: the group that it leads. */
+/** Does nothing where the process has gone. @param pid negative: the group that it leads. */
 export function send(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);

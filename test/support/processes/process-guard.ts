@@ -6,7 +6,7 @@ import { spawn } from 'node:child_process';
 export interface Guard {
   add(group: number): void;
   forget(group: number): void;
-  /** What the guard sees when we die. */
+  /** Closes its stdin, which it takes for our death. */
   abandon(): void;
 }
 
@@ -37,11 +37,11 @@ export function startGuard(): Guard {
   };
 }
 
-/** Whoever is left in the group is killed. */
+/** Processes that are left in the group are killed. */
 export function killGroup(leader: number): void {
   try {
     process.kill(-leader, 'SIGKILL');
   } catch {
-    // Nobody is left in it.
+    // No process is left in it.
   }
 }

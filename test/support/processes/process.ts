@@ -21,12 +21,12 @@ export interface TestProcess {
   readonly exit: Promise<ProcessEnd>;
   /** The first line of stdout or stderr that matches, also one already written; fails when the process ends without. */
   waitForLine(pattern: RegExp, options?: { timeoutMs?: number }): Promise<string>;
-  /** To this process alone; its children, if any, live on until the end of the test file. */
+  /** Sends a signal to this process alone; its children live on until the end of the test file. */
   kill(signal?: NodeJS.Signals): void;
 }
 
 export interface ProcessOptions {
-  /** Added to this process's environment; undefined removes. */
+  /** Added to the environment of the test; undefined removes a variable. */
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly cwd?: string;
   /** Written to stdin, which then closes; default: an empty stdin. */
@@ -112,13 +112,13 @@ export function startProcess(
   return result;
 }
 
-/** Whether a process runs (or is stopped). The dead whom nobody has reaped yet do not count. */
+/** Whether a process runs (or is stopped). A dead process that its parent has not waited for does not count. */
 export function isAlive(pid: number): boolean {
   const state = stateOf(pid);
   return state !== undefined && !/^[ZX]/.test(state);
 }
 
-/** The letter in which the system describes a process, e.g. `S`, `T` (stopped), `Z`; undefined when there is none. */
+/** The letter for the state of a process, e.g. `S`, `T` (stopped), `Z`; undefined when there is no such process. */
 export function stateOf(pid: number): string | undefined {
   if (process.platform !== 'linux') {
     return (

@@ -9,7 +9,7 @@ export interface Ran {
   readonly stderr: string;
 }
 
-/** The environment is empty, stdin ends at once and nobody sends a signal, unless `overrides` says otherwise. */
+/** The environment is empty, stdin ends at once and no signal comes, unless `overrides` says otherwise. */
 export async function run(argv: string[], overrides: Partial<CliIo> = {}): Promise<Ran> {
   const texts = { stdout: '', stderr: '' };
   const output = (name: keyof typeof texts) => ({

@@ -1,4 +1,4 @@
-// A central database without an installation: for what is tested of its functions alone.
+// A central database without an installation, for tests of its functions alone.
 import { type GivenDatabaseOptions, givenDatabase, type TestDatabase } from './database.ts';
 
 /** A fresh database with PgQ, schema tributary and pgq_coop. */

@@ -24,9 +24,9 @@ export interface TestDatabase {
   /** With the password, for shards.yaml and child processes. */
   readonly url: string;
   readonly database: Database;
-  /** Of its PgQ. */
+  /** Schema of its PgQ. */
   readonly schema: PgqSchema;
-  /** Over one connection that is opened at the first call, again after a failure, and closed after the test file. */
+  /** Uses one connection that is opened at the first call, again after a failure, and closed after the test file. */
   query<R = Row>(text: string, values?: readonly unknown[]): Promise<R[]>;
   /** A connection of its own, closed after the test file at the latest. */
   connect(): Promise<Connection>;
@@ -43,7 +43,7 @@ export interface GivenDatabaseOptions {
   readonly encoding?: 'SQL_ASCII' | 'LATIN1' | 'WIN1252';
 }
 
-/** For statements of tests: they make 100 000 events at once, databases that wait for a checkpoint, and all this beside others. */
+/** For statements of tests, which make 100 000 events at once, or wait for a checkpoint, on a machine that other tests use too. */
 const PATIENT = { timeoutMs: 110_000 };
 
 const connections: Connection[] = [];

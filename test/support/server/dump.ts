@@ -1,4 +1,4 @@
-// A database moved as pg_dump and pg_restore move it: tables with their rows, and nothing of the server's own. The other server
+// A database copied as pg_dump and pg_restore do it: tables with their rows, and no state of the server. The other server
 // may have given out fewer transaction ids.
 import { spawnSync } from 'node:child_process';
 import type { Connection } from '../../../src/postgres/connection.ts';
@@ -6,7 +6,7 @@ import { identifier, literal } from '../../../src/postgres/quote.ts';
 import { givenDatabase, provider, type TestDatabase } from './database.ts';
 import type { ServerAddress } from './template.ts';
 
-/** A copy of `from` on another server; with the extension by the real programs, else as they would do it. */
+/** Copies `from` to another server: with the extension by the real programs, else in the same way as they do. */
 export async function givenDump(from: TestDatabase, server: ServerAddress): Promise<TestDatabase> {
   const isReal = provider() === 'extension';
   const to = await givenDatabase({ server, pgq: !isReal });
@@ -22,7 +22,7 @@ function byPrograms(from: TestDatabase, to: TestDatabase): void {
   if (status !== 0) throw new Error(stderr);
 }
 
-/** Queues are created anew, which gives them the same numbers, and all rows take the places of those made by it. */
+/** Queues are created anew, which gives them the same numbers; then all rows are replaced by those of `from`. */
 async function byHand(from: TestDatabase, to: Connection): Promise<void> {
   const schemas = await from.query<{ name: string }>(
     "select nspname as name from pg_namespace where nspname = 'tributary'",

@@ -5,7 +5,7 @@ import { type Cluster, startCluster } from '../../../src/embedded/cluster.ts';
 import type { EmbeddedOptions } from '../../../src/embedded/embedded.ts';
 import { packagePath } from '../../../src/lifecycle/package-root.ts';
 
-/** @throws Error that says how they come there where the packages are missing. */
+/** @throws Error that says how to install the packages where they are missing. */
 export async function startMajor(
   major: number,
   { settings = {}, durable = false, maxConnections = 100 }: EmbeddedOptions = {},

@@ -1,5 +1,5 @@
--- A PgQ with the types of columns and the signatures that PgQue has: what is asked of a shard, and no more. It keeps none of the
--- bundled engine's guards: its ticker believes any snapshot, and its writers ask which table is current before they own an id.
+-- A PgQ with the types of columns and the signatures of PgQue: what a shard needs, and no more. It has none of the bundled
+-- engine's guards: its ticker takes any snapshot, and its writers ask which table is current before they have an id.
 -- :schema is its schema, :admin the role that administers it.
 do $$
 begin

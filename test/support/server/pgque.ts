@@ -5,7 +5,7 @@ import { fill } from '../../../src/postgres/sql-file.ts';
 import { adminRoleOf, type PgqSchema } from '../../../src/queue/provider.ts';
 import { givenDatabase, type TestDatabase } from './database.ts';
 
-/** @param schema `pgq`: what knows the other PgQs alone can be tried on it. */
+/** @param schema with `pgq`, programs that know only the other PgQs can be tried on it. */
 export async function givenPgque({
   schema = 'pgque',
 }: {

@@ -1,4 +1,4 @@
-// Which PgQ this run is about, our bundled engine or the real extension, and on which PostgreSQL.
+// The PgQ that this run tests, our bundled engine or the real extension, and the PostgreSQL under it.
 
 export type TestProvider = 'engine' | 'extension';
 
@@ -9,7 +9,7 @@ export function provider(): TestProvider {
   throw new Error(`TRIBUTARY_TEST_PROVIDER is ${named}. Set it to engine or extension.`);
 }
 
-/** What comes with the package. */
+/** The version that comes with the package. */
 export const EMBEDDED_MAJOR = 18;
 
 /** Major version of PostgreSQL: the extension's is Debian's, the engine's is from TRIBUTARY_TEST_POSTGRES; default 18. */

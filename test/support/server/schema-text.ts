@@ -1,9 +1,9 @@
-// Schemas of a database as text: what a person wants to read of them, the same on every version of PostgreSQL.
+// Schemas of a database as text for people, the same on every version of PostgreSQL.
 import type { TestDatabase } from './database.ts';
 
 type Asked = Pick<TestDatabase, 'query'>;
 
-/** Who else than the owner may do what, e.g. ` | pgq_reader: SELECT`. */
+/** The rights of roles other than the owner, e.g. ` | pgq_reader: SELECT`. */
 const RIGHTS = `coalesce((
   select string_agg(format(' | %s: %s', grantee, rights), '' order by grantee)
   from (
@@ -32,7 +32,7 @@ const COLUMNS = `
   where a.attrelid = $1::oid and a.attnum > 0 and not a.attisdropped
   order by a.attnum`;
 
-/** Since version 18 a column that is not null has a constraint of its own: it is said with the column. */
+/** Since version 18 a column that is not null has a constraint of its own: it is left out, as the column shows it. */
 const CONSTRAINTS = `
   select format('%s: %s', conname, pg_get_constraintdef(oid)) as line
   from pg_constraint where conrelid = $1::oid and contype <> 'n' order by contype, conname`;

@@ -24,7 +24,7 @@ declare module 'vitest' {
 
 const MAX_CONNECTIONS = 400;
 
-/** Every project loads this file anew, so what they share is kept by the process. */
+/** Every project loads this file anew, so shared state is kept on the process object. */
 const shared = globalThis as { tributaryTestServer?: { users: number; server: Promise<TestServer> } };
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
@@ -57,7 +57,7 @@ async function start(): Promise<TestServer> {
     return server;
   } catch (cause) {
     await server?.stop();
-    // What went wrong is a sentence; where in this file it was thrown helps nobody.
+    // The message says what went wrong; a stack trace into this file would not help.
     const error = new Error(`No server for the tests: ${sentenceFor(cause, 'PostgreSQL')}`);
     error.stack = error.message;
     throw error;

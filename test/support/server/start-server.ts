@@ -1,4 +1,4 @@
-// A server of the provider's kind, with the settings that all tests share.
+// A server for the provider of this run, with the settings that all tests share.
 import type { Cluster } from '../../../src/embedded/cluster.ts';
 import { type EmbeddedOptions, startEmbedded } from '../../../src/embedded/embedded.ts';
 import { startMajor } from './matrix.ts';

@@ -12,7 +12,7 @@ export const CENTRAL_TEMPLATE = 'tributary_central_template';
 
 export type ServerAddress = Pick<TestServer, 'host' | 'port' | 'user' | 'password'>;
 
-/** How `database` on this server is reached. */
+/** The address of `database` on this server. */
 export function databaseOn(server: ServerAddress, database: string): Database {
   const { host, port, user, password } = server;
   return {
@@ -27,7 +27,7 @@ export function databaseOn(server: ServerAddress, database: string): Database {
   };
 }
 
-/** Makes the template; afterwards nobody is connected to it, or it could not be copied. */
+/** Makes the template. Afterwards no session is connected to it: else it could not be copied. */
 export async function makeTemplate(server: ServerAddress): Promise<void> {
   await withConnection(databaseOn(server, 'postgres'), async (connection) => {
     await connection.query(`create database ${TEMPLATE}`);
@@ -49,7 +49,7 @@ export async function makeCentralTemplate(server: ServerAddress): Promise<void> 
   });
 }
 
-/** The provider's PgQ into an empty database. */
+/** Installs the provider's PgQ in an empty database. */
 export function loadPgq(database: Database): Promise<void> {
   return withConnection(database, async (connection) => {
     if (provider() === 'extension') await connection.query('create extension pgq');

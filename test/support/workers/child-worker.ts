@@ -49,7 +49,7 @@ export function givenWorker(
   return { worker, messages, stop };
 }
 
-/** What it said of its batches that were finished. */
+/** Its messages about finished batches. */
 export const finished = ({ messages }: Running) =>
   messages.flatMap((message) => (message.type === 'finished' ? [message] : []));
 

@@ -24,7 +24,7 @@ export const givenEvents = (events: readonly FakeEvent[]): BatchEvent[] =>
   });
 
 export interface FakeBatch {
-  /** For OneByOne and InHalves. */
+  /** What OneByOne and InHalves need. */
   readonly tools: GroupTools;
   /** Effects in the order in which they were made, each part that was committed by itself. */
   readonly parts: number[][];

@@ -1,5 +1,5 @@
-// One batch after the other for a handler that misbehaves here and there, and what has to come of it: the events that do fail
-// alone, with a reason; their neighbours are handled once.
+// Runs batches with a handler that misbehaves for some events, and checks the result: these events fail alone, with a reason;
+// all others are handled once.
 import { expect } from 'vitest';
 import type { Context, Event, Handler } from '../../../src/handler/contract.ts';
 import type { ToPrimary } from '../../../src/workers/protocol.ts';
@@ -15,10 +15,10 @@ const AT_ONCE = 9;
 export const KINDS = ['event', 'batch', 'free event', 'free batch'] as const;
 export type Kind = (typeof KINDS)[number];
 
-/** What the handler did with each event. */
+/** How the handler treated each event. */
 class Diary {
   readonly calls = new Map<number, number>();
-  /** Calls that went well, which count for what has no transaction. */
+  /** Calls that succeeded; they count for handlers without a transaction. */
   readonly ends = new Map<number, number>();
 
   note(book: Map<number, number>, n: number): void {
@@ -58,7 +58,7 @@ function handlerOf(kind: Kind, deeds: Deeds, diary: Diary): Handler {
   return handler as unknown as Handler;
 }
 
-/** One worker after the other: one that a handler has worn out ends after its batch. */
+/** One worker after the other: one whose process a handler has damaged ends after its batch. */
 class Post {
   readonly #start: () => Running;
   readonly all: Running[] = [];
@@ -84,7 +84,7 @@ class Post {
   }
 }
 
-/** A central database on which one batch after the other is worked through. */
+/** A central database on which the batches are handled. */
 export class Course {
   readonly #central: WorkerCentral;
   readonly #kind: Kind;
@@ -101,7 +101,7 @@ export class Course {
     return new Course(central, kind);
   }
 
-  /** Works through `count` events, of which some misbehave, by their place; all that comes of it is asserted. */
+  /** Handles `count` events, of which those at the given places misbehave, and asserts the whole result. */
   async run(count: number, chosen: readonly (readonly [number, Misdeed])[]): Promise<Outcome> {
     const kind = this.#kind;
     const from = this.#from;
@@ -177,23 +177,23 @@ export interface Outcome {
   readonly names: string;
 }
 
-/** What a handler of this kind can do at all. */
+/** The misdeeds that are possible for a handler of this kind. */
 export const possible = (kind: Kind) =>
   MISDEEDS.filter(({ needsClient }) => !(needsClient && kind.startsWith('free')));
 
-/** Each misdeed that is quick, a few in one batch: what is left behind must not be hidden by what comes next. */
+/** Each quick misdeed, a few in one batch, so that what one leaves behind is not hidden by the next one. */
 export async function eachQuickMisdeed(kind: Kind): Promise<void> {
   const course = await Course.of(kind);
   const quick = possible(kind).filter(({ isSlow }) => !isSlow);
   for (let at = 0; at < quick.length; at += AT_ONCE) {
     const some = quick.slice(at, at + AT_ONCE).map((deed, place) => [2 + place * 3, deed] as const);
     const { post, names } = await course.run(30, some);
-    // None of this is anything that central is asked about again.
+    // None of this looks like trouble of central, which would be asked again.
     expect(post.said('gaveUp', 'troubled'), names).toEqual([]);
   }
 }
 
-/** Each one that takes time, among as many events as it takes to be looked for between neighbours. */
+/** Each slow misdeed, among enough events that it has to be searched for between others. */
 export async function eachSlowMisdeed(kind: Kind): Promise<void> {
   const course = await Course.of(kind);
   for (const deed of possible(kind).filter(({ isSlow }) => isSlow)) await course.run(5, [[3, deed]]);

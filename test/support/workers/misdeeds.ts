@@ -1,4 +1,4 @@
-// What a handler may throw, return, set or leave behind with one event, besides doing its work; and what has to come of it.
+// What a handler may throw, return, set or leave behind with one event, besides doing its work, and the result that must follow.
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import type { Context, Event } from '../../../src/handler/contract.ts';
 import { ODD_ERRORS } from './odd-errors.ts';
@@ -7,11 +7,11 @@ import type { WorkerCentral } from './worker-central.ts';
 export interface Misdeed {
   readonly name: string;
   does(event: Event, context: Context): unknown;
-  /** What comes of the event: it fails every time, it is done all the same, or one of the two. */
+  /** The result for the event: it fails every time, it is done all the same, or either of the two. */
   readonly comes: 'dead' | 'done' | 'either';
   /** It needs the client, so it cannot be done without a transaction. */
   readonly needsClient: boolean;
-  /** It takes seconds: its time has to run out, or a connection has to be made anew. */
+  /** It takes seconds: a timeout has to expire, or a new connection has to be made. */
   readonly isSlow?: boolean;
 }
 
@@ -48,7 +48,7 @@ export async function givenOccasions(central: WorkerCentral): Promise<void> {
       deferrable initially deferred for each row execute function refuse()`);
 }
 
-/** Every server has it, and it may do nothing here. */
+/** A role that every server has, and that has no effect here. */
 const ROLE = 'pg_signal_backend';
 
 const thrown: Misdeed[] = Object.entries(ODD_ERRORS).flatMap(([what, make]) => [

@@ -1,4 +1,4 @@
-// What JavaScript lets one throw.
+// Values that JavaScript can throw.
 
 const hostile = () => {
   throw new Error('trap');

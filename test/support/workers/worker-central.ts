@@ -1,4 +1,4 @@
-// A central database for tests of workers: schema, queues and groups, and verbs to produce, tick and count.
+// A central database for tests of workers: schema, queues and groups, and functions to produce, tick and count.
 import { givenCentral } from '../server/central-schema.ts';
 import type { TestDatabase } from '../server/database.ts';
 
@@ -9,7 +9,7 @@ export interface WorkerCentral extends TestDatabase {
   produce(queue: string, count: number, options?: { readonly from?: number }): Promise<void>;
   /** A tick that covers what is committed; also moves retries that are due. */
   tick(queue: string): Promise<void>;
-  /** The effects table's `n`s, in order. */
+  /** The column `n` of the table of effects, in order. */
   effects(): Promise<number[]>;
 }
 
@@ -23,7 +23,7 @@ export async function givenWorkerCentral(queues: readonly string[] = ['orders'])
   return await withVerbs(database);
 }
 
-/** The verbs over any central database; makes the table `effect` for handlers to write to. */
+/** These functions for any central database; makes the table `effect` for handlers to write to. */
 export async function withVerbs(database: TestDatabase): Promise<WorkerCentral> {
   await database.query(
     'create table effect (n int not null, slot text, at timestamptz default clock_timestamp())',

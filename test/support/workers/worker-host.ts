@@ -18,11 +18,11 @@ export interface WorkerHosts {
   startHost(name: string, ...args: string[]): Promise<TestProcess>;
   /** Changes the shards.yaml, for hosts that are started later. */
   rewrite(change: (text: string) => string): void;
-  /** Puts another handler in a file's place. */
+  /** Replaces the handler in a file. */
   rewriteHandler(name: string, text: string): void;
   /** Runs a command to its end, in this process. */
   tributary(...args: string[]): ReturnType<typeof run>;
-  /** Living workers by slot: the pids that their connections belong to are not known, so they are read from the log. */
+  /** Pids of living workers by slot, from the log, because the server knows only the pids of its own backends. */
   workersOf(host: TestProcess): ReadonlyMap<string, number>;
 }
 
@@ -52,7 +52,7 @@ export async function givenWorkerHosts(
     rewrite: (change) => writeFileSync(file, change(readFileSync(file, 'utf8'))),
     rewriteHandler: (name, text) => writeFileSync(join(dirname(file), name), text),
     async startHost(name, ...args) {
-      // A worker that runs out of memory shall not take the machine's.
+      // A worker that runs out of memory must not use up that of the machine.
       const env = { NODE_OPTIONS: '--max-old-space-size=96' };
       const host = startTributary(['-c', file, 'work', '--host', name, ...args], { env });
       await host.waitForLine(/working on/);
@@ -78,7 +78,7 @@ export function givenTicker(central: WorkerCentral, queue: string): void {
   const stopped = new AbortController();
   const ended = (async () => {
     while (!stopped.signal.aborted) {
-      // Central may be away on purpose.
+      // A test may have stopped central.
       await central.tick(queue).catch(() => {});
       await sleep(30);
     }
@@ -97,7 +97,7 @@ export async function untilWorkers(
 ): Promise<void> {
   await until(() => hosts.reduce((sum, host) => sum + workersOf(host).size, 0) === count, {
     what: `${count} workers`,
-    // On a busy machine a process takes seconds to start, and one that is to end finishes its batch.
+    // On a busy machine a process takes seconds to start, and a draining one finishes its batch first.
     timeoutMs: 60_000,
     ...options,
   });
