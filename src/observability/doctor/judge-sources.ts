@@ -114,13 +114,13 @@ function evidenceOf(cause: Cause, sources: readonly SourceLag[]): string[] {
   const waiting = sources.filter(({ eventsBehind }) => (eventsBehind ?? 0) > 0);
   const events = waiting.reduce((sum, { eventsBehind = 0 }) => sum + eventsBehind, 0);
   const oldest = longest(waiting.map(({ secondsBehind }) => secondsBehind));
-  const isExact = waiting.every(({ isExact: one }) => one);
+  // Nobody looks while a source stands still: more may have come since its figures were seen.
+  const isOld = waiting.some(({ ageSeconds = 0 }) => ageSeconds > TIMING.reports.stillFreshSeconds);
+  const near = isOld ? 'at least ' : waiting.every(({ isExact }) => isExact) ? '' : 'about ';
   const since = longest(sources.map(({ stateSeconds }) => stateSeconds));
   const seen = longest(sources.map(({ ageSeconds }) => ageSeconds));
   return [
-    events === 0
-      ? ''
-      : `${isExact ? '' : 'about '}${counted(events, 'event')} wait${events === 1 ? 's' : ''}`,
+    events === 0 ? '' : `${near}${counted(events, 'event')} wait${events === 1 ? 's' : ''}`,
     oldest === undefined || cause === 'moving-late' ? '' : `the oldest for ${sentenceAge(oldest)}`,
     since === undefined || cause === 'paused' ? '' : `${first.state} for ${sentenceAge(since)}`,
     seen === undefined || cause !== 'figures-old' ? '' : `last seen ${sentenceAge(seen)} ago`,
@@ -145,7 +145,6 @@ function resumeCommand(sources: readonly SourceLag[], all: readonly SourceLag[])
   const paused = all.filter(({ state }) => state === 'paused');
   const isJust = (matches: (one: SourceLag) => boolean) => paused.filter(matches).length === sources.length;
   const isAlike = (of: (one: SourceLag) => string) => sources.every((one) => of(one) === of(first));
-  if (sources.length > 1 && isJust(() => true)) return 'tributary resume';
   if (sources.length > 1 && isAlike(({ shard }) => shard) && isJust(({ shard }) => shard === first.shard))
     return `tributary resume --shard ${first.shard}`;
   if (
@@ -154,6 +153,7 @@ function resumeCommand(sources: readonly SourceLag[], all: readonly SourceLag[])
     isJust(({ centralQueue }) => centralQueue === first.centralQueue)
   )
     return `tributary resume --queue ${first.centralQueue}`;
+  if (sources.length > 1 && isJust(() => true)) return 'tributary resume';
   return `tributary resume --shard ${first.shard} --queue ${first.queue}`;
 }
 

@@ -77,7 +77,12 @@ describe('observability/doctor on sources', () => {
     const late = { secondsBehind: 61 };
     expect(look(paused('s1', 'anna', 'orders', late))).toMatchObject([{ severity: 'broken' }]);
     const commands = (...all: SourceLag[]) => look(...all).map(({ command }) => command);
-    expect(commands(paused('s1', 'a'), paused('s2', 'a'))).toEqual(['tributary resume']);
+    expect(commands(paused('s1', 'a'), paused('s2', 'a'))).toEqual(['tributary resume --queue orders']);
+    expect(commands(paused('s1', 'a'), paused('s2', 'a', 'x', { centralQueue: 'x' }))).toEqual([
+      'tributary resume',
+    ]);
+    const old = paused('s1', 'a', 'orders', { ageSeconds: 600, eventsBehind: 14 });
+    expect(look(old)[0]?.evidence).toContain('at least 14 events wait');
     expect(commands(paused('s1', 'a'), paused('s1', 'a', 'emails'), paused('s2', 'b'))).toEqual([
       'tributary resume --shard s1',
       'tributary resume --shard s2 --queue orders',
