@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { counted } from '../../errors/words.ts';
 import { check, type HandlerCheck } from '../../install/check/check.ts';
 import type { CheckRow } from '../../install/check/row.ts';
+import { sessionsThatHold } from '../../observability/doctor/doctor.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT, Exit } from '../exit.ts';
 import { type Column, count, json, seconds, table, widthOf } from '../terminal/output.ts';
@@ -15,6 +16,9 @@ export function register(program: Command, context: CliContext): void {
     .action(async (options: { json?: true }) => {
       const config = await context.loadConfig();
       const { rows, handlers, problems } = await check(config);
+      const reached = new Set(rows.filter(({ isReachable }) => isReachable).map(({ name }) => name));
+      const shards = config.shards.filter(({ name }) => reached.has(name));
+      const held = reached.has('central') ? await sessionsThatHold(config, shards) : [];
       if (options.json) {
         context.stdout.write(
           json({
@@ -23,6 +27,7 @@ export function register(program: Command, context: CliContext): void {
             databases: rows.map(asJson),
             handlers: handlers.map(({ queue, file, problem }) => ({ queue, file, problem: problem ?? null })),
             problems,
+            held_by: held.map(({ sentence }) => sentence),
           }),
         );
       } else {
@@ -30,6 +35,7 @@ export function register(program: Command, context: CliContext): void {
         for (const warning of rows.flatMap(({ warnings }) => warnings)) {
           context.stdout.write(`note: ${warning}\n`);
         }
+        for (const { sentence } of held) context.stdout.write(`note: ${sentence}\n`);
         for (const problem of problems) context.stdout.write(`${problem}\n`);
         context.stdout.write(`${summary(rows, handlers)}\n`);
       }

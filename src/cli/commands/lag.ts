@@ -1,12 +1,16 @@
 // tributary lag: how far every source and every central queue is behind, and why.
 
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import type { Config } from '../../config/config.ts';
 import { formatDuration } from '../../config/units.ts';
+import { plain } from '../../lifecycle/plain.ts';
+import { sessionsThatHold } from '../../observability/doctor/doctor.ts';
 import { LagReader } from '../../observability/lag/reader.ts';
 import {
   centralExcesses,
   DEFAULT_MAX_SECONDS,
   exceeds,
+  isLate,
   type LagLimits,
   type LagReport,
   lagJson,
@@ -14,6 +18,7 @@ import {
 import type { CliContext } from '../context.ts';
 import { durationOption } from '../duration-option.ts';
 import { EXIT, Exit } from '../exit.ts';
+import { wrapped } from '../terminal/fit.ts';
 import { type Grouping, lagText } from '../terminal/lag-table.ts';
 import { json, jsonLine, widthOf } from '../terminal/output.ts';
 import { watchLag } from './lag/watch.ts';
@@ -64,7 +69,10 @@ export function register(program: Command, context: CliContext): void {
               context,
             })
           : await reader.read({ live: options.live === true });
-        if (!options.watch) context.stdout.write(viewOf(options, maxMs, context).show(report as LagReport));
+        if (!options.watch && report !== undefined) {
+          context.stdout.write(viewOf(options, maxMs, context).show(report));
+          if (!options.json) context.stdout.write(await heldText(config, report, widthOf(context.stdout)));
+        }
         const { maxDead, maxRetrying } = options;
         const isJudged = maxMs !== undefined || maxDead !== undefined || maxRetrying !== undefined;
         if (isJudged && report !== undefined) judgeLimits(report, { maxMs, maxDead, maxRetrying });
@@ -72,6 +80,33 @@ export function register(program: Command, context: CliContext): void {
         await reader.close();
       }
     });
+}
+
+/** Causes that somebody's lock or transaction may be behind. */
+const MAY_BE_HELD = [
+  'shard-silent',
+  'shard-away',
+  'source-fails',
+  'no-ticker',
+  'central-refuses',
+  'mover-silent',
+];
+/** Shards that are asked who holds them up. */
+const MOST_ASKED = 16;
+
+/** Who holds a lock or a snapshot where sources are late or do not move; empty where none is, or all is well. */
+async function heldText(config: Config, { sources }: LagReport, width: number | undefined): Promise<string> {
+  const held = new Set(
+    sources
+      .filter(
+        (one) => MAY_BE_HELD.includes(one.why?.cause ?? '') || isLate(one.secondsBehind, DEFAULT_MAX_SECONDS),
+      )
+      .map(({ shard }) => shard),
+  );
+  if (held.size === 0) return '';
+  const shards = config.shards.filter(({ name }) => held.has(name)).slice(0, MOST_ASKED);
+  const found = await sessionsThatHold(config, shards);
+  return found.map(({ sentence }) => `${wrapped(plain(sentence), width)}\n`).join('');
 }
 
 function viewOf(

@@ -50,6 +50,8 @@ export const DOCTOR_DURATIONS = {
   heldTransactions: 1_000_000,
   /** … or a slot that nobody uses and that keeps this much WAL. */
   slotBytes: 1_073_741_824,
+  /** What takes longer to be caught up counts as never. */
+  longestOutlookSeconds: 604_800,
   /** What central knows beyond lag is read again after this. */
   centralEveryMs: 5_000,
   /** Limit for one shard's connection and answer. */

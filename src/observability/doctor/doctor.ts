@@ -1,13 +1,13 @@
 // The whole look of `doctor`: central, then every shard, in parallel and each within its time; then all judged together.
 //
-// Order: lag first, which knows the shards that cannot be reached: they are not waited for twice.
+// Order: lag first, so that a shard is asked by one of us at a time.
 import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import pLimit from 'p-limit';
 import { CentralLink } from '../../central/central-link.ts';
 import type { Config, Shard } from '../../config/config.ts';
 import { sentenceFor } from '../../errors/sentence.ts';
-import { kindOf } from '../../errors/sqlstate.ts';
+import { kindOf, sqlstateOf } from '../../errors/sqlstate.ts';
 import { reachingServers } from '../../install/facts/reach.ts';
 import { wantedSources } from '../../install/facts/sources.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
@@ -20,8 +20,10 @@ import type { Diagnosis } from './diagnosis.ts';
 import type { CentralHealth, DatabaseHealth } from './facts.ts';
 import { databaseDiagnoses } from './judge-databases.ts';
 import { clockDiagnoses, healthDiagnoses } from './judge-health.ts';
+import { type SourceRates, withRates } from './judge-late.ts';
 import type { DiskFacts } from './judge-rotation.ts';
 import { readDatabase } from './read-database.ts';
+import { readMovedRates } from './read-rates.ts';
 
 export interface DoctorReport {
   /** Undefined: central did not answer. */
@@ -39,28 +41,76 @@ export async function examine(config: Config): Promise<DoctorReport> {
   const link = new CentralLink(config, 'doctor');
   try {
     const { lag, health, away } = await lookAtCentral(link, config);
-    const unreachable = new Set(
-      lag?.sources.filter(({ why }) => why?.cause === 'shard-away').map(({ shard }) => shard),
-    );
-    const asked = config.shards.filter(({ name }) => !unreachable.has(name));
-    const answers = await askAll(asked, config);
+    const answers = await askAll(config.shards, config);
     const shards = answers.flatMap(({ health: one }) => one ?? []);
+    const rates = await ratesOf(link, lag === undefined ? [] : diagnosesOf(lag, config), shards);
     const databases = [...(health === undefined ? [] : [health.database]), ...shards];
     const known = [
       ...away,
-      ...(lag === undefined ? [] : diagnosesOf(lag, config)),
+      ...(lag === undefined ? [] : diagnosesOf(lag, config).map((one) => withRates(one, lag, rates))),
       ...(health === undefined ? [] : healthDiagnoses(health, lag?.sources ?? [])),
       ...(health === undefined ? [] : clockDiagnoses(health.database, shards)),
     ];
     return {
       lag,
       diagnoses: worstFirst(databaseDiagnoses(databases, { known, config, disks: await disksOf(databases) })),
-      unasked: answers.flatMap(({ shard, reason }) => (reason === undefined ? [] : [{ shard, reason }])),
+      unasked: answers.flatMap(({ shard, reason }) =>
+        reason === undefined || isAway(shard, lag) ? [] : [{ shard, reason }],
+      ),
     };
   } finally {
     await link.close();
   }
 }
+
+/** Of sources that are late though they are moved. */
+async function ratesOf(
+  link: CentralLink,
+  found: readonly Diagnosis[],
+  shards: readonly DatabaseHealth[],
+): Promise<SourceRates> {
+  const late = found.filter(({ cause }) => cause === 'moving-late').flatMap(({ names }) => names);
+  const arriving = shards.flatMap(({ name, rotation }) =>
+    rotation.flatMap(({ queue, inPerSecond }): [string, number][] =>
+      inPerSecond === null ? [] : [[`${name}:${queue}`, inPerSecond]],
+    ),
+  );
+  const moved =
+    late.length === 0
+      ? new Map<string, number>()
+      : await link.use((central) => readMovedRates(central, late));
+  return { moved, arriving: new Map(arriving) };
+}
+
+/** Causes that lie with somebody's session. */
+const OF_SESSIONS: readonly string[] = ['lock-held', 'long-transaction', 'prepared-transaction'];
+
+/**
+ * Who holds a lock or a snapshot on central or on these shards, for `lag` and `check`; what cannot be asked is left out.
+ * Never throws.
+ */
+export async function sessionsThatHold(config: Config, shards: readonly Shard[]): Promise<Diagnosis[]> {
+  const link = new CentralLink(config, 'doctor');
+  try {
+    const [central, answers] = await Promise.all([
+      new CentralDoctor(config, link).read().catch(() => undefined),
+      askAll(shards, config),
+    ]);
+    const databases = [
+      ...(central === undefined ? [] : [central.database]),
+      ...answers.flatMap(({ health }) => health ?? []),
+    ];
+    return databaseDiagnoses(databases, { known: [], config }).filter(({ cause }) =>
+      OF_SESSIONS.includes(cause),
+    );
+  } finally {
+    await link.close();
+  }
+}
+
+/** That it cannot be reached is said of its sources. */
+const isAway = (shard: string, lag: LagReport | undefined): boolean =>
+  lag?.sources.some((one) => one.shard === shard && one.why?.cause === 'shard-away') ?? false;
 
 interface CentralLook {
   readonly lag?: LagReport;
@@ -90,11 +140,20 @@ interface ShardLook {
 async function askAll(shards: readonly Shard[], config: Config): Promise<ShardLook[]> {
   const limited = reachingServers();
   const limit = pLimit(ASKED_AT_ONCE);
-  return await Promise.all(shards.map((shard) => limited(shard, () => limit(() => askOne(shard, config)))));
+  // A server that does not answer is waited for once, and not for each of its databases.
+  const dead = new Map<string, string>();
+  return await Promise.all(
+    shards.map((shard) => limited(shard, () => limit(() => askOne(shard, { config, dead })))),
+  );
 }
 
-async function askOne(shard: Shard, config: Config): Promise<ShardLook> {
-  const { name, schema } = shard;
+async function askOne(
+  shard: Shard,
+  { config, dead }: { readonly config: Config; readonly dead: Map<string, string> },
+): Promise<ShardLook> {
+  const { name, schema, host, port } = shard;
+  const known = dead.get(`${host}:${port}`);
+  if (known !== undefined) return { shard: name, reason: known };
   let connection: Connection | undefined;
   try {
     connection = await Connection.open(shard, {
@@ -106,7 +165,9 @@ async function askOne(shard: Shard, config: Config): Promise<ShardLook> {
     const health = await readDatabase(connection, asked, { timeoutMs: TIMING.doctor.shardMs });
     return { shard: name, health };
   } catch (error) {
-    return { shard: name, reason: sentenceFor(error, `Shard ${name}`) };
+    const reason = sentenceFor(error, `Shard ${name}`);
+    if (connection === undefined && sqlstateOf(error) === undefined) dead.set(`${host}:${port}`, reason);
+    return { shard: name, reason };
   } finally {
     if (connection?.failed) connection.destroy();
     else void connection?.close();

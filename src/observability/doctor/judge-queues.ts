@@ -170,7 +170,7 @@ const batchesOf = ({ batches }: CentralLag): string[] =>
   });
 
 /** Rounded to what it is worth. */
-function rateText(perSecond: number | undefined): string {
+export function rateText(perSecond: number | undefined): string {
   if (perSecond === undefined) return 'an unknown number';
   return perSecond < 10
     ? String(Math.round(perSecond * 10) / 10)
@@ -178,7 +178,7 @@ function rateText(perSecond: number | undefined): string {
 }
 
 /** `14:20`, with the date where that is another day. */
-function timeOfDay(at: Date, seconds: number): string {
+export function timeOfDay(at: Date, seconds: number): string {
   const then = new Date(at.getTime() + seconds * 1000);
   const pad = (value: number) => String(value).padStart(2, '0');
   const time = `${pad(then.getHours())}:${pad(then.getMinutes())}`;

@@ -162,7 +162,8 @@ function verdictOn(
     return {
       state: 'unreachable',
       reason: failedReason(stored, answer.reason),
-      why: { cause: 'shard-away' },
+      // The mover knows better whether it is the shard, or this one source.
+      why: { cause: believed(stored)?.cause === 'source-fails' ? 'source-fails' : 'shard-away' },
     };
   return (
     moving(stored, answer) ?? {

@@ -1,0 +1,64 @@
+// The command as an operator sees it: nothing to say of a healthy system under load; sentences and exit codes where there is.
+import { setTimeout as sleep } from 'node:timers/promises';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { givenCluster } from '../../support/installation/installation.ts';
+import { givenInstalledHosts, givenTransactions } from '../../support/installation/installed-hosts.ts';
+import { runTributary } from '../../support/processes/process.ts';
+import { givenServer } from '../../support/server/server.ts';
+import { until } from '../../support/until.ts';
+import { untilHealthy } from './doctor.ts';
+
+/** As it is in production. */
+const UNCHANGED = '';
+
+describe('doctor as a command', () => {
+  test('on a healthy system under load it says nothing; who locks a table is said by lag and check, too', async () => {
+    const cluster = await givenCluster({ shards: 2, server: await givenServer() });
+    const hosts = await givenInstalledHosts({ alpha: 1, beta: 1 }, { cluster });
+    const { file, shards } = hosts;
+    await Promise.all([hosts.startHost('alpha'), hosts.startHost('beta')]);
+    const stopped = new AbortController();
+    const loading = (async () => {
+      while (!stopped.signal.aborted) {
+        await givenTransactions(shards, 10).catch(() => {});
+        await sleep(50);
+      }
+    })();
+    onTestFinished(async () => {
+      stopped.abort();
+      await loading;
+    });
+    await until(async () => (await hosts.handled()) > 300, { what: 'handled events', timeoutMs: 90_000 });
+    await untilHealthy(file, UNCHANGED);
+    for (let look = 0; look < 6; look += 1) {
+      expect(await runTributary(['-c', file, 'doctor'])).toMatchObject({
+        code: 0,
+        stdout: 'All is well: 2 sources and 1 central queue.',
+        stderr: '',
+      });
+      await sleep(1_000);
+    }
+    expect(await hosts.handled()).toBeGreaterThan(600);
+
+    const locking = await shards[0]?.connect();
+    await locking?.script('begin; lock table pgq.tick in exclusive mode');
+    const sentence =
+      /(A session has locked pgq\.tick in shard s1|has waited for \d+ s for a lock in shard s1).*: pid \d+, user \w+, application tributary test/;
+    for (const command of ['lag', 'check'])
+      await until(async () => sentence.test((await runTributary(['-c', file, command])).stdout), {
+        what: `${command} to name the session`,
+        timeoutMs: 60_000,
+      });
+    const { code, stdout } = await runTributary(['-c', file, 'doctor']);
+    expect(code).toBe(3);
+    const lines = stdout.split('\n');
+    expect(lines[0]).toMatch(/^BROKEN: /);
+    expect(stdout).toMatch(
+      /^ {4}psql -h 127\.0\.0\.1 -p \d+ -d \w+ -c "select pg_terminate_backend\(\d+\)"$/m,
+    );
+    expect(lines.at(-1)).toMatch(
+      /^\d broken(, \d at risk)?; .* of 2 sources and 1 central queue are well\.$/,
+    );
+    await locking?.script('rollback');
+  }, 240_000);
+});
