@@ -10,10 +10,14 @@ import type { CentralLink } from './central-link.ts';
 import { commitRows } from './commit/commit.ts';
 import { type DeadFilter, pageDead } from './dead.ts';
 
+type Central = Pick<CentralLink, 'use' | 'query'>;
+
 export interface DeadRetryOptions {
   readonly group: string;
   /** Undefined: as fast as it goes. */
   readonly perSecond: number | undefined;
+  /** Called behind each transaction or so. */
+  onProgress?(result: Readonly<RetryResult>): void;
   /** Stops between two transactions. */
   readonly signal: AbortSignal;
 }
@@ -39,9 +43,9 @@ const COMMIT = { timeoutMs: TIMING.commands.deadRetryMs, holdSql: 'select 1' };
 
 /** @param filter with `upTo`, or an event that fails at once would be handed out without end. */
 export async function retryDead(
-  link: CentralLink,
+  link: Central,
   filter: DeadFilter & { readonly upTo: number },
-  { group, perSecond, signal }: DeadRetryOptions,
+  { group, perSecond, signal, onProgress }: DeadRetryOptions,
 ): Promise<RetryResult> {
   const result = { retried: 0, waiting: 0, refused: 0, cut: 0 };
   const limit = perSecond === undefined ? MOST_IN_TRANSACTION : pageSize(perSecond);
@@ -52,6 +56,7 @@ export async function retryDead(
     const last = page.at(-1);
     if (last === undefined) break;
     await retryPage(link, page, { group, result });
+    onProgress?.(result);
     after = last.id;
     if (perSecond !== undefined)
       await wait((page.length / perSecond) * 1_000 - (performance.now() - startedMs), signal);
@@ -64,7 +69,7 @@ const pageSize = (perSecond: number): number =>
   Math.min(MOST_IN_TRANSACTION, Math.max(1, Math.floor(perSecond / 10)));
 
 async function retryPage(
-  link: CentralLink,
+  link: Central,
   page: Page,
   { group, result }: { group: string; result: RetryResult },
 ): Promise<void> {
@@ -89,7 +94,7 @@ async function retryPage(
 
 /** One transaction for each: an event that central refuses keeps no other from being stored. */
 async function storeAgain(
-  link: CentralLink,
+  link: Central,
   { queue, id, result }: { queue: string; id: number; result: RetryResult },
 ): Promise<void> {
   const [kept] = await link.query<{ raw: string }>('select raw from tributary.dead_raw($1)', [[id]]);

@@ -1,6 +1,8 @@
 // Queries of the dead events of central.
 import type { CentralLink } from './central-link.ts';
 
+type Central = Pick<CentralLink, 'query'>;
+
 export type DeadKind = 'poison' | 'handler' | 'killed' | 'conflict';
 
 /** Absent or undefined: any. */
@@ -11,6 +13,8 @@ export interface DeadFilter {
   readonly type?: string | undefined;
   /** A part of the error. */
   readonly error?: string | undefined;
+  /** The error without its numbers, as `DeadGroup` has it. */
+  readonly alike?: string | undefined;
   readonly olderThanMs?: number | undefined;
   readonly kind?: DeadKind | undefined;
   /** Up to this id: events that die later are not included. */
@@ -67,7 +71,7 @@ export interface DeadCount {
 
 /** @returns the newest `limit` of those that match, and how many match. */
 export async function listDead(
-  link: CentralLink,
+  link: Central,
   { limit, ...filter }: DeadFilter & { readonly limit: number },
 ): Promise<{ events: DeadEvent[]; total: number }> {
   const rows = await link.query<DeadEvent & { total: number }>('select * from tributary.dead_list($1, $2)', [
@@ -92,7 +96,7 @@ export interface DeadSum {
 
 /** @returns the `limit` largest sums of those that match, and how many sums there are. */
 export async function sumDead(
-  link: CentralLink,
+  link: Central,
   filter: DeadFilter,
   { by, limit }: { readonly by: DeadGrouping; readonly limit: number },
 ): Promise<{ sums: DeadSum[]; total: number }> {
@@ -103,8 +107,33 @@ export async function sumDead(
   return { sums: rows.map(({ total: _total, ...sum }) => sum), total: rows[0]?.total ?? 0 };
 }
 
+/** Dead events of one queue and kind whose errors differ in numbers only. */
+export interface DeadGroup {
+  readonly queue: string;
+  readonly kind: DeadKind;
+  readonly error: string;
+  readonly count: number;
+  /** When the first and the last of them died, ISO 8601. */
+  readonly oldestAt: string;
+  readonly newestAt: string;
+  /** The newest of them. */
+  readonly sampleId: number;
+}
+
+/** The largest groups among the newest `among` dead events. */
+export async function groupDead(
+  link: Central,
+  { among, limit }: { readonly among: number; readonly limit: number },
+): Promise<DeadGroup[]> {
+  return await link.query<DeadGroup>(
+    `select queue, kind, error, events as count, first as "oldestAt", last as "newestAt", sample as "sampleId"
+     from tributary.dead_alike($1, $2)`,
+    [among, limit],
+  );
+}
+
 /** The queues and shards of dead events, also those that the file no longer names. */
-export async function namesInDead(link: CentralLink): Promise<{ queues: string[]; shards: string[] }> {
+export async function namesInDead(link: Central): Promise<{ queues: string[]; shards: string[] }> {
   const [row] = await link.query<{ queues: string[] | null; shards: string[] | null }>(
     `select array_agg(distinct central_queue) as queues,
             array_agg(distinct coalesce(shard, split_part(origin, ':', 1))) as shards from tributary.dead_event`,
@@ -114,7 +143,7 @@ export async function namesInDead(link: CentralLink): Promise<{ queues: string[]
 
 /** Deletes the oldest `limit` of those that are older than the queue keeps them. @returns how many there were. */
 export async function expireDead(
-  link: CentralLink,
+  link: Central,
   queue: string,
   { keepMs, limit }: { readonly keepMs: number; readonly limit: number },
 ): Promise<number> {
@@ -126,18 +155,18 @@ export async function expireDead(
   return row?.gone ?? 0;
 }
 
-export async function readDead(link: CentralLink, id: number): Promise<WholeDeadEvent | undefined> {
+export async function readDead(link: Central, id: number): Promise<WholeDeadEvent | undefined> {
   const [row] = await link.query<WholeDeadEvent>('select * from tributary.dead_show($1)', [id]);
   return row;
 }
 
-export async function countDead(link: CentralLink, filter: DeadFilter, group: string): Promise<DeadCount[]> {
+export async function countDead(link: Central, filter: DeadFilter, group: string): Promise<DeadCount[]> {
   return await link.query<DeadCount>('select * from tributary.dead_count($1, $2)', [jsonOf(filter), group]);
 }
 
 /** The next of those that match, the oldest first. */
 export async function pageDead(
-  link: CentralLink,
+  link: Central,
   filter: DeadFilter,
   { after, limit }: { readonly after: number; readonly limit: number },
 ): Promise<{ id: number; queue: string; kind: DeadKind; is_whole: boolean }[]> {
@@ -145,7 +174,7 @@ export async function pageDead(
 }
 
 /** Deletes the oldest `limit` of those that match. @returns how many there were. */
-export async function discardDead(link: CentralLink, filter: DeadFilter, limit: number): Promise<number> {
+export async function discardDead(link: Central, filter: DeadFilter, limit: number): Promise<number> {
   const [row] = await link.query<{ gone: number }>('select tributary.dead_discard($1, $2) as gone', [
     jsonOf(filter),
     limit,
@@ -159,11 +188,12 @@ function jsonOf({
   shard,
   type,
   error,
+  alike,
   olderThanMs,
   kind,
   upTo,
   withRedriven,
 }: DeadFilter): string {
   const names = { older_ms: olderThanMs, upto: upTo, redriven: withRedriven };
-  return JSON.stringify({ ids, queue, shard, type, error, kind, ...names });
+  return JSON.stringify({ ids, queue, shard, type, error, alike, kind, ...names });
 }

@@ -3,8 +3,12 @@
 import type { Config } from '../config/config.ts';
 import { nearest } from '../config/nearest.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
+import { counted } from '../errors/words.ts';
 import type { CentralLink } from './central-link.ts';
 import { readIdentity } from './identity.ts';
+import { type Note, noted, type Operator } from './logbook/note.ts';
+
+type Central = Pick<CentralLink, 'use' | 'query'>;
 
 /** Which sources; empty: all. */
 export interface Selection {
@@ -29,43 +33,78 @@ export interface PauseResult {
   readonly changed: readonly PausableSource[];
 }
 
-/** @param options.by who pauses them, for people. @throws misconfigured where a name is not known. */
+/** @throws misconfigured where a name is not known. */
 export async function pauseSources(
-  link: CentralLink,
+  link: Central,
   {
     config,
     selection,
     reason,
-    by,
-  }: { config: Config; selection: Selection; reason: string | undefined; by: string },
+    operator,
+  }: { config: Config; selection: Selection; reason: string | undefined; operator: Operator },
 ): Promise<PauseResult> {
   const meant = await select(link, config, selection);
   return await change(link, meant, {
     sql: 'select tributary.pause_sources($1, $2, $3) as id',
-    values: [reason ?? null, by],
+    values: [reason ?? null, operator.who],
+    operator,
+    note: (changed) => ({
+      kind: 'pause',
+      what: `paused ${whichSources(changed)}${reason === undefined ? '' : `: ${reason}`}.`,
+    }),
   });
 }
 
 /** Halted sources stay as they are. @throws misconfigured where a name is not known. */
 export async function resumeSources(
-  link: CentralLink,
-  { config, selection }: { config: Config; selection: Selection },
+  link: Central,
+  { config, selection, operator }: { config: Config; selection: Selection; operator: Operator },
 ): Promise<PauseResult> {
   const meant = await select(link, config, selection);
-  return await change(link, meant, { sql: 'select tributary.resume_sources($1) as id', values: [] });
+  return await change(link, meant, {
+    sql: 'select tributary.resume_sources($1) as id',
+    values: [],
+    operator,
+    note: (changed) => ({ kind: 'resume', what: `resumed ${whichSources(changed)}.` }),
+  });
+}
+
+interface Change {
+  readonly sql: string;
+  readonly values: readonly unknown[];
+  readonly operator: Operator;
+  note(changed: readonly PausableSource[]): Note;
 }
 
 async function change(
-  link: CentralLink,
+  link: Central,
   meant: readonly PausableSource[],
-  { sql, values }: { readonly sql: string; readonly values: readonly unknown[] },
+  { sql, values, operator, note }: Change,
 ): Promise<PauseResult> {
-  const rows = await link.query<{ id: number }>(sql, [meant.map(({ id }) => id), ...values]);
-  const ids = new Set(rows.map(({ id }) => id));
-  return { meant, changed: meant.filter(({ id }) => ids.has(id)) };
+  return await noted(link, operator, async (central) => {
+    const rows = await central.query<{ id: number }>(sql, [meant.map(({ id }) => id), ...values]);
+    const ids = new Set(rows.map(({ id }) => id));
+    const changed = meant.filter(({ id }) => ids.has(id));
+    const queues = [...new Set(changed.map(({ centralQueue }) => centralQueue))];
+    return {
+      result: { meant, changed },
+      note: changed.length === 0 ? undefined : { ...note(changed), queues },
+    };
+  });
 }
 
-async function select(link: CentralLink, config: Config, selection: Selection): Promise<PausableSource[]> {
+/** `source s1:orders`, `12 sources` with the shard or the queue that they have in common. */
+function whichSources(sources: readonly PausableSource[]): string {
+  const [first] = sources;
+  if (sources.length === 1) return `source ${first?.shard}:${first?.queue}`;
+  const of = [
+    sources.every(({ shard }) => shard === first?.shard) ? `shard ${first?.shard}` : '',
+    sources.every(({ centralQueue }) => centralQueue === first?.centralQueue) ? first?.centralQueue : '',
+  ].filter((name) => name !== '');
+  return `${counted(sources.length, 'source')}${of.length === 0 ? '' : ` of ${of.join(' and ')}`}`;
+}
+
+async function select(link: Central, config: Config, selection: Selection): Promise<PausableSource[]> {
   await readIdentity(link, config.name);
   const rows = await link.query<{
     id: number;

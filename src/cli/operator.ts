@@ -1,5 +1,6 @@
 // Who gives a command, as it is noted for others.
 import { hostname, userInfo } from 'node:os';
+import type { Operator } from '../central/logbook/note.ts';
 
 /** `anna@db03` */
-export const operatorName = (): string => `${userInfo().username}@${hostname()}`;
+export const operator = (): Operator => ({ who: `${userInfo().username}@${hostname()}`, via: 'cli' });

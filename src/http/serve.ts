@@ -1,6 +1,9 @@
 // Serves the pages of a process until it is closed.
 import { CentralPool } from '../central/central-pool.ts';
 import type { HttpAddress } from '../config/config.ts';
+import { groupName } from '../queue/names.ts';
+import { Asking } from './dashboard/asking.ts';
+import { Retries } from './dashboard/retries.ts';
 import { addDashboard } from './dashboard/routes.ts';
 import { StateStream } from './dashboard/stream.ts';
 import { DashboardView } from './dashboard/view.ts';
@@ -34,15 +37,23 @@ export async function serve({
   if (refusal !== undefined) return { refusal };
   const pool = new CentralPool(config, { purpose: 'http', most: MOST_CONNECTIONS });
   const view = new LagView(config, pool);
-  const dashboard = new DashboardView(config, { lag: view, pool });
+  const retries = new Retries(pool, groupName(config));
+  const stopped = new AbortController();
+  const dashboard = new DashboardView(config, { lag: view, pool, retries });
   const stream = new StateStream({ layout: dashboard.layout, state: () => dashboard.state() });
   const server = new HttpServer({
     ...{ address, token, base },
     pages: pagesOf({ ...shown, view }),
-    more: (app) => addDashboard(app, { config, stream }),
+    more: (app) =>
+      addDashboard(app, {
+        ...{ config, pool, view, stream, retries },
+        asking: new Asking(),
+        signal: stopped.signal,
+      }),
   });
   const close = async () => {
-    await Promise.all([stream.close(), server.close()]);
+    stopped.abort();
+    await Promise.all([stream.close(), retries.close(), server.close()]);
     await view.close();
   };
   try {

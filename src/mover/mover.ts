@@ -13,7 +13,7 @@ import { ServiceSet, type WatchedService } from '../lifecycle/service-set.ts';
 import { TIMING } from '../lifecycle/timing.ts';
 import { untilAborted } from '../lifecycle/wait.ts';
 import { type SeenLoop, Watchdog } from '../lifecycle/watchdog.ts';
-import { consumerName, shardResource } from '../queue/names.ts';
+import { consumerName, groupName, shardResource } from '../queue/names.ts';
 import { CentralTicker } from '../upkeep/central-ticker.ts';
 import { CENTRAL_RESOURCE, CentralUpkeep } from '../upkeep/central-upkeep.ts';
 import { CentralSync } from './central-sync.ts';
@@ -221,6 +221,7 @@ export class Mover implements Service {
   #newUpkeep(): CentralUpkeep {
     return new CentralUpkeep(this.#newLink('upkeep'), {
       queues: this.#config.queues,
+      group: groupName(this.#config),
       onTrouble: (what, error) =>
         this.#onOccurrence({ kind: 'upkeep-trouble', database: 'central', what, error }),
       onRotation: (queue, detail) =>

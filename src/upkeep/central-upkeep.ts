@@ -12,6 +12,8 @@ export const CENTRAL_RESOURCE = 'upkeep:central';
 
 export interface CentralUpkeepOptions {
   readonly queues: readonly Pick<Queue, 'name' | 'deadMs'>[];
+  /** The group of the workers. */
+  readonly group: string;
   readonly onTrouble: (what: string, error: unknown) => void;
   readonly onRotation: (queue: string, outcome: string) => void;
 }
@@ -21,6 +23,8 @@ const POSITIONS_PERIOD = '1 hour';
 /** What was handled stays at least this long, for `trace`, unless a table of it is full before. */
 const HANDLED_PERIOD = '2 hours';
 const HANDLED_BYTES = 64 * 1024 * 1024;
+/** Of the logbook. */
+const LOG_KEPT = '90 days';
 /** Of one queue's dead events, every ten seconds. */
 const EXPIRED_AT_ONCE = 1_000;
 
@@ -93,6 +97,18 @@ export class CentralUpkeep implements WatchedService {
         HANDLED_PERIOD,
         HANDLED_BYTES,
       ]);
+    });
+    await this.#note();
+  }
+
+  /** Every ten seconds; whoever had the upkeep just before may have done it. */
+  async #note(): Promise<void> {
+    const names = this.#options.queues.map(({ name }) => name);
+    await this.#guarded('history of the queues', async () => {
+      await this.#link.query('select tributary.note_history($1, $2)', [names, this.#options.group]);
+    });
+    await this.#guarded('old rows of the logbook', async () => {
+      await this.#link.query('select tributary.log_expire($1::interval, $2)', [LOG_KEPT, EXPIRED_AT_ONCE]);
     });
   }
 

@@ -5,7 +5,7 @@ import { CentralLink } from '../../central/central-link.ts';
 import { pauseSources, type Selection } from '../../central/pause.ts';
 import { counted } from '../../errors/words.ts';
 import type { CliContext } from '../context.ts';
-import { operatorName } from '../operator.ts';
+import { operator } from '../operator.ts';
 
 export function register(program: Command, context: CliContext): void {
   program
@@ -22,7 +22,7 @@ export function register(program: Command, context: CliContext): void {
           config,
           selection,
           reason,
-          by: operatorName(),
+          operator: operator(),
         });
         const before = meant.length - changed.length;
         const rest = before === 0 ? '' : `; ${counted(before, 'was', 'were')} paused before`;

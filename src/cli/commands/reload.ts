@@ -4,13 +4,14 @@
 import type { Command } from 'commander';
 import { CentralLink } from '../../central/central-link.ts';
 import { readIdentity } from '../../central/identity.ts';
-import { rollOverWorkers } from '../../coordination/worker-pool.ts';
+import { replaceWorkers } from '../../coordination/scaling.ts';
 import { counted } from '../../errors/words.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import { wait } from '../../lifecycle/wait.ts';
 import type { CliContext } from '../context.ts';
 import { durationOption } from '../duration-option.ts';
 import { EXIT, Exit } from '../exit.ts';
+import { operator } from '../operator.ts';
 import { queuesToWork } from './work.ts';
 
 interface Options {
@@ -52,11 +53,7 @@ async function renew(
   queues: readonly string[],
   { context, patienceMs }: { readonly context: CliContext; readonly patienceMs: number },
 ): Promise<boolean> {
-  const wanted = await link.use(async (central) => {
-    const generations = new Map<string, number>();
-    for (const queue of queues) generations.set(queue, await rollOverWorkers(central, queue));
-    return generations;
-  });
+  const wanted = await replaceWorkers(link, { queues, operator: operator() });
   const endMs = performance.now() + patienceMs;
   let isDone = true;
   for (const [queue, generation] of wanted) {

@@ -15,6 +15,7 @@ import {
 import type { Choice } from '../../mover/repair/repair-plan.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT, Exit } from '../exit.ts';
+import { operator } from '../operator.ts';
 import { mustConfirm } from '../terminal/confirm.ts';
 import { type Column, json, table, widthOf } from '../terminal/output.ts';
 import { withConnections } from './repair/connections.ts';
@@ -110,7 +111,7 @@ async function run(context: CliContext, source: string | undefined, options: Opt
     const rows = await each(targets, (target) =>
       choice === undefined
         ? explainRepair(target, connections)
-        : repair(target, connections, choice).then((outcome) => [outcome]),
+        : repair(target, connections, { choice, operator: operator() }).then((outcome) => [outcome]),
     );
     show(context, rows, { choice, options });
   });

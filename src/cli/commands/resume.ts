@@ -6,6 +6,7 @@ import { type PausableSource, resumeSources, type Selection } from '../../centra
 import { counted } from '../../errors/words.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT, Exit } from '../exit.ts';
+import { operator } from '../operator.ts';
 import { sourcesText } from './pause.ts';
 
 export function register(program: Command, context: CliContext): void {
@@ -19,7 +20,7 @@ export function register(program: Command, context: CliContext): void {
       const config = await context.loadConfig();
       const link = new CentralLink(config, 'resume');
       try {
-        const { meant, changed } = await resumeSources(link, { config, selection });
+        const { meant, changed } = await resumeSources(link, { config, selection, operator: operator() });
         const halted = meant.filter(({ haltReason }) => haltReason !== undefined);
         const before = meant.length - changed.length - halted.length;
         const rest = before === 0 ? '' : `; ${counted(before, 'was', 'were')} not paused`;

@@ -5,11 +5,11 @@ import { CentralLink } from '../../central/central-link.ts';
 import { readIdentity } from '../../central/identity.ts';
 import type { Config } from '../../config/config.ts';
 import { MOST_WORKERS } from '../../config/sections/queues.ts';
-import { readWantedWorkers, resetWorkers, setWorkers } from '../../coordination/worker-pool.ts';
+import { scaleQueue } from '../../coordination/scaling.ts';
 import { counted } from '../../errors/words.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT, Exit } from '../exit.ts';
-import { operatorName } from '../operator.ts';
+import { operator } from '../operator.ts';
 import { requireWorked } from './work.ts';
 
 export function register(program: Command, context: CliContext): void {
@@ -62,24 +62,17 @@ function wantedNumber(
 }
 
 async function scale(link: CentralLink, queue: string, wanted: number | undefined): Promise<string> {
-  const by = operatorName();
-  return await link.use(async (connection) => {
-    const before = (await readWantedWorkers(connection)).find((pool) => pool.queue === queue);
-    const now =
-      wanted === undefined
-        ? await resetWorkers(connection, queue)
-        : await setWorkers(connection, queue, { wanted, by });
-    const [row] = await connection.query<{ hosts: number }>(
-      `select count(*)::int as hosts from tributary.member
-        where kind = 'work' and until > now() and coalesce(details -> 'serves' ? $1, true)`,
-      [queue],
-    );
-    return [
-      `${queue}: ${before?.wanted ?? 0} → ${counted(now, 'worker')}`,
-      before === undefined ? '' : `, ${before.fileWanted} in the file`,
-      now === 0 ? '; the queue is parked, its events wait' : '',
-      now > 0 && row?.hosts === 0 ? '; no host runs `tributary work` or `tributary start` for it now' : '',
-      '.',
-    ].join('');
-  });
+  const { before, now } = await scaleQueue(link, { queue, wanted, operator: operator() });
+  const [row] = await link.query<{ hosts: number }>(
+    `select count(*)::int as hosts from tributary.member
+      where kind = 'work' and until > now() and coalesce(details -> 'serves' ? $1, true)`,
+    [queue],
+  );
+  return [
+    `${queue}: ${before?.wanted ?? 0} → ${counted(now, 'worker')}`,
+    before === undefined ? '' : `, ${before.fileWanted} in the file`,
+    now === 0 ? '; the queue is parked, its events wait' : '',
+    now > 0 && row?.hosts === 0 ? '; no host runs `tributary work` or `tributary start` for it now' : '',
+    '.',
+  ].join('');
 }

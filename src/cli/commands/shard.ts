@@ -3,11 +3,13 @@ import type { Command } from 'commander';
 import { CentralLink } from '../../central/central-link.ts';
 import { readIdentity } from '../../central/identity.ts';
 import { knownShardNames, renameShard } from '../../central/known-shards.ts';
+import { noted } from '../../central/logbook/note.ts';
 import type { Config } from '../../config/config.ts';
 import { nearest } from '../../config/nearest.ts';
 import { sqlstateOf } from '../../errors/sqlstate.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT, Exit } from '../exit.ts';
+import { operator } from '../operator.ts';
 import { canAsk, confirm } from '../terminal/confirm.ts';
 import { json } from '../terminal/output.ts';
 import { sourcesText } from './pause.ts';
@@ -69,7 +71,7 @@ async function rename(
       if (!(await confirm(context, 'Shall I rename it?')))
         throw new Exit(EXIT.failed, 'Nothing was renamed.');
     }
-    const renamed = await link.use((central) => renameShard(central, from, to)).catch(refused);
+    const renamed = await renameNoted(link, { from, to }).catch(refused);
     const text = `Renamed ${sourcesText(renamed)} of shard ${from} to ${to}. ${origins}. ${nextStep(config, { from, to })}`;
     say(context, options, { from, to, sources: renamed, done: true, text });
   } finally {
@@ -93,6 +95,12 @@ async function sourcesOf(link: CentralLink, { from, to }: { from: string; to: st
     );
   return sources;
 }
+
+const renameNoted = (link: CentralLink, { from, to }: { from: string; to: string }): Promise<number> =>
+  noted(link, operator(), async (central) => ({
+    result: await renameShard(central, from, to),
+    note: { kind: 'shard-rename', what: `renamed shard ${from} to ${to}.` },
+  }));
 
 /** Another command has renamed a shard meanwhile. */
 function refused(error: unknown): never {

@@ -1,16 +1,16 @@
 // The paths of the dashboard: its files, the stream, what is asked for by hand, and what changes something.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import type { Config } from '../../config/config.ts';
+import { type ActionParts, addActions } from './actions.ts';
+import { type AnswerParts, addAnswers } from './answers.ts';
+import { Refusal } from './asking.ts';
 import { addFiles } from './files.ts';
 import { foreignName, foreignSite } from './guard.ts';
 import type { StateStream } from './stream.ts';
 
-export interface DashboardParts {
-  readonly config: Config;
-  readonly stream: StateStream;
-}
+export type DashboardParts = AnswerParts & ActionParts & { readonly stream: StateStream };
 
-export function addDashboard(app: FastifyInstance, { config: { http }, stream }: DashboardParts): void {
+export function addDashboard(app: FastifyInstance, parts: DashboardParts): void {
+  const { http } = parts.config;
   const isOpen = http?.token === undefined && http?.userHeader === undefined;
   app.addHook('onRequest', async (request, reply) => {
     const refusal = isOpen ? foreignName(request.headers) : undefined;
@@ -19,13 +19,19 @@ export function addDashboard(app: FastifyInstance, { config: { http }, stream }:
   });
   addFiles(app);
   app.get('/api/stream', { exposeHeadRoute: false }, (_request, reply) => {
-    if (!stream.add(reply.raw, reply.getHeaders()))
+    if (!parts.stream.add(reply.raw, reply.getHeaders()))
       return reply
         .code(503)
         .header('retry-after', 10)
         .send({ error: 'Too many look at the dashboard now: try again later.' });
     reply.hijack();
   });
+  app.setErrorHandler((error, _request, reply) => {
+    if (!(error instanceof Refusal)) throw error;
+    return reply.code(error.status).send({ error: error.message });
+  });
+  addAnswers(app, parts);
+  addActions(app, parts);
 }
 
 /** Of a path of ours: the form that takes the token looks after itself. */

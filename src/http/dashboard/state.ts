@@ -34,6 +34,17 @@ export interface DashboardState {
   /** By central queue; cells in the order of the layout's hosts and their shards. */
   readonly cells: Readonly<Record<string, readonly MapCell[]>>;
   readonly members: readonly MemberState[];
+  /** Retries of dead events that this host does, begun from the page. */
+  readonly retries?: readonly RetryUnderWay[];
+}
+
+/** Dead events of one queue, kind and error that are handed out again, one after the other. */
+export interface RetryUnderWay {
+  readonly queue: string;
+  readonly kind: string;
+  readonly error: string;
+  readonly done: number;
+  readonly events: number;
 }
 
 /** Rates are events a second, ages and times seconds; null: not known. */

@@ -13,23 +13,29 @@ import { busyWorkers } from '../../queue/busy.ts';
 import type { LagView } from '../lag-view.ts';
 import { emptyState, stateOf } from './build-state.ts';
 import { layoutOf } from './layout.ts';
+import type { Retries } from './retries.ts';
 import type { DashboardState, Layout } from './state.ts';
+
+export interface ViewParts {
+  readonly lag: Pick<LagView, 'report'>;
+  readonly pool: Pick<CentralPool, 'use'>;
+  readonly retries: Pick<Retries, 'underWay'>;
+}
 
 export class DashboardView {
   readonly layout: Layout;
   readonly #lag: Pick<LagView, 'report'>;
   readonly #pool: Pick<CentralPool, 'use'>;
   readonly #doctor: CentralDoctor;
+  readonly #retries: Pick<Retries, 'underWay'>;
   #last: DashboardState | undefined;
 
-  constructor(
-    config: Config,
-    { lag, pool }: { lag: Pick<LagView, 'report'>; pool: Pick<CentralPool, 'use'> },
-  ) {
+  constructor(config: Config, { lag, pool, retries }: ViewParts) {
     this.layout = layoutOf(config, packageVersion());
     this.#lag = lag;
     this.#pool = pool;
     this.#doctor = new CentralDoctor(config, pool);
+    this.#retries = retries;
   }
 
   async state(): Promise<DashboardState> {
@@ -40,10 +46,13 @@ export class DashboardView {
         busy: await busyWorkers(central, TIMING.http.centralMs),
         delivered: await readDelivered(central, TIMING.http.centralMs),
       }));
-      this.#last = stateOf(
-        { report, members, busy, delivered: delivered.all, diagnoses: this.#doctor.look(report) },
-        this.layout,
-      );
+      this.#last = {
+        ...stateOf(
+          { report, members, busy, delivered: delivered.all, diagnoses: this.#doctor.look(report) },
+          this.layout,
+        ),
+        retries: this.#retries.underWay,
+      };
       return this.#last;
     } catch (error) {
       const stale = sentenceFor(error, 'Central');

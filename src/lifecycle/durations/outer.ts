@@ -78,6 +78,8 @@ export const HTTP_DURATIONS = {
   keptMs: 500,
   /** Limit for an answer of central; without one its figures are not known. */
   centralMs: 2_000,
+  /** Limit for all that one request of the dashboard asks of central. */
+  askMs: 8_000,
   /** A connection without a query is closed after this. */
   poolIdleMs: 60_000,
   /** The dashboard is given a new state this often. */

@@ -11,6 +11,7 @@ import {
   readKnownEvents,
 } from '../../central/history.ts';
 import { namesOf } from '../../central/known-shards.ts';
+import { noteSql, type Operator } from '../../central/logbook/note.ts';
 import { readSources, type StoredSource } from '../../central/positions.ts';
 import type { Config, Queue, Shard } from '../../config/config.ts';
 import { TributaryError } from '../../errors/tributary-error.ts';
@@ -90,7 +91,7 @@ export async function haltedQueues(
 export async function repair(
   target: RepairTarget,
   connections: RepairConnections,
-  choice: Choice,
+  { choice, operator }: { readonly choice: Choice; readonly operator: Operator },
 ): Promise<RepairOutcome> {
   const found = await study(target, connections);
   const way = found.ways.find((one) => one.choice === choice) as Way;
@@ -133,7 +134,11 @@ export async function repair(
           },
         },
       ],
-      alongsideSql: activateSourceSql(stored.id),
+      alongsideSql: `${activateSourceSql(stored.id)}, ${noteSql(operator, {
+        kind: 'repair',
+        queues: [central.name],
+        what: `repaired source ${target.shard.name}:${target.queue} by --${choice}.`,
+      })}`,
     },
     { timeoutMs: TIMING.gathering.repairMs, holdSql: HOLD_NOTHING },
   );

@@ -4,6 +4,7 @@ import { CentralLink } from '../../central/central-link.ts';
 import type { Config } from '../../config/config.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import type { SeenLoop } from '../../lifecycle/watchdog.ts';
+import { groupName } from '../../queue/names.ts';
 import { CentralUpkeep } from '../../upkeep/central-upkeep.ts';
 
 export interface CentralDutyOptions {
@@ -30,6 +31,7 @@ export class CentralDuty {
     const { config, onTrouble } = this.#options;
     const upkeep = new CentralUpkeep(new CentralLink(config, 'upkeep'), {
       queues: config.queues,
+      group: groupName(config),
       onTrouble: (_what, error) => onTrouble(error),
       onRotation: () => {},
     });

@@ -354,6 +354,7 @@ describe('dead discard', () => {
     const config = loadConfig(file, { env: process.env }).config as Config;
     const link = new CentralLink(config, 'test');
     const upkeep = new CentralUpkeep(link, {
+      group: 'workers',
       queues: config.queues.map((queue) =>
         queue.name === 'orders' ? { ...queue, deadMs: 9 * 86_400_000 } : queue,
       ),

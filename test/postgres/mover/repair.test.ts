@@ -65,6 +65,9 @@ async function connected(given: Given) {
   return { central: await given.cluster.central.connect(), shard: await one.connect() };
 }
 
+/** Who repairs; it is noted in the logbook. */
+const OPERATOR = { who: 'ann@db01', via: 'cli' } as const;
+
 const targetOf = ({ config }: Given) => ({
   config,
   shard: config.shards[0] as (typeof config.shards)[number],
@@ -81,7 +84,9 @@ describe('mover/repair/repair', () => {
       ['skip', 0, 17],
       ['take-over', 17, 0],
     ]);
-    expect(await repair(targetOf(given), connections, 'rewind')).toMatchObject({
+    expect(
+      await repair(targetOf(given), connections, { choice: 'rewind', operator: OPERATOR }),
+    ).toMatchObject({
       choice: 'rewind',
       moves: 7,
     });
@@ -123,7 +128,9 @@ describe('mover/repair/repair', () => {
       ['skip', 0, 59],
       ['take-over', 59, 0],
     ]);
-    expect(await repair(targetOf(given), connections, 'rewind')).toMatchObject({ moves: 8, leavesOut: 41 });
+    expect(
+      await repair(targetOf(given), connections, { choice: 'rewind', operator: OPERATOR }),
+    ).toMatchObject({ moves: 8, leavesOut: 41 });
     await givenEvents(one, 'orders', 3);
     await moveAll(given, 62);
     const { lost, twice, invented } = await proofOf(given, 'orders');
@@ -136,7 +143,7 @@ describe('mover/repair/repair', () => {
 
   test('skip goes on from what the shard has now', async () => {
     const given = await givenRestoredShard();
-    await repair(targetOf(given), await connected(given), 'skip');
+    await repair(targetOf(given), await connected(given), { choice: 'skip', operator: OPERATOR });
     const [one] = given.cluster.shards as [typeof given.cluster.central];
     await givenEvents(one, 'orders', 2);
     await moveAll(given, 17);
@@ -144,9 +151,9 @@ describe('mover/repair/repair', () => {
 
   test('a source that is not halted is left alone', async () => {
     const given = await givenMover({ shards: 1 });
-    await expect(repair(targetOf(given), await connected(given), 'rewind')).rejects.toThrow(
-      'Source s1:orders is not halted, so there is nothing to repair.',
-    );
+    await expect(
+      repair(targetOf(given), await connected(given), { choice: 'rewind', operator: OPERATOR }),
+    ).rejects.toThrow('Source s1:orders is not halted, so there is nothing to repair.');
   });
 
   test('the command says first what would never be moved, and asks; without an answer it changes nothing', async () => {

@@ -4,7 +4,7 @@
 --      Ids of the dead events that a filter matches. A key that is missing or null matches all.
 --
 -- Parameters:
---      x_filter    - object: ids (array), queue, shard, type, error (a part of it), older_ms (died longer ago than this),
+--      x_filter    - object: ids (array), queue, shard, type, error (a part of it), alike (as dead_alike gives it), older_ms (died longer ago than this),
 --                    kind, upto (ids up to this one), redriven (true: also those that were handed out again)
 --
 -- Returns:
@@ -27,6 +27,7 @@ returns setof bigint as $$
       and (x_filter->>'type' is null or d.ev_type = x_filter->>'type')
       -- The empty text is part of every error; it matches none here.
       and (x_filter->>'error' is null or x_filter->>'error' <> '' and strpos(d.error, x_filter->>'error') > 0)
+      and (x_filter->>'alike' is null or tributary.dead_error(d.error) = x_filter->>'alike')
       and (x_filter->>'older_ms' is null or d.died_at < now() - (x_filter->>'older_ms')::float8 * interval '1 millisecond')
       and (x_filter->>'kind' is null or d.kind = x_filter->>'kind')
       and (x_filter->>'upto' is null or d.id <= (x_filter->>'upto')::bigint)

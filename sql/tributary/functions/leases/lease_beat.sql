@@ -25,7 +25,7 @@
 --                              - of the silent holder whose term ended by this call; null where it was free
 --
 -- Writes:
---      tributary.member, tributary.term
+--      tributary.member, tributary.term, tributary.logbook
 --
 -- Called by:
 --      src/coordination/lease-queries.ts
@@ -52,12 +52,23 @@ declare
     v_pids      integer[] := '{}';
     v_starts    timestamptz[] := '{}';
     v_holders   uuid[] := '{}';
+    v_before    record;
 begin
     -- A member that takes leases of ours holds this lock: after it we see what it took.
     select * into v_me from tributary.member m where m.id = v_id for update;
     v_now := clock_timestamp();
     if v_me.id is null then
         v_since := v_now;
+        select m.version, m.file_hash into v_before
+        from tributary.member m where m.host = lease_beat.host and m.kind = lease_beat.kind order by m.seen_at desc limit 1;
+        if found and (v_before.version is distinct from details ->> 'version'
+                or v_before.file_hash is distinct from details ->> 'file_hash') then
+            perform tributary.log_note(null, 'program', 'deploy', null, format('%s of host %s: %s.',
+                case lease_beat.kind when 'mover' then 'The mover' else 'Workers' end, lease_beat.host,
+                case when v_before.version is distinct from details ->> 'version'
+                    then format('version %s after %s', details ->> 'version', v_before.version)
+                    else 'another file' end));
+        end if;
         delete from tributary.member m
         where m.until < v_now - interval '1 day' and not exists (select from tributary.term t where t.holder = m.id);
         insert into tributary.member (id, kind, host, started_at, seen_at, ttl, until, unbroken_since, backend_pid, backend_start)
@@ -69,8 +80,8 @@ begin
             else v_now end;
     end if;
     update tributary.member m
-    set host = lease_beat.host, pid = (details ->> 'pid')::integer, version = details ->> 'version',
-        file_hash = details ->> 'file_hash', details = coalesce(lease_beat.details, '{}'), seen_at = v_now, ttl = v_ttl,
+    set host = lease_beat.host, pid = (lease_beat.details ->> 'pid')::integer,
+        version = lease_beat.details ->> 'version', file_hash = lease_beat.details ->> 'file_hash', details = coalesce(lease_beat.details, '{}'), seen_at = v_now, ttl = v_ttl,
         until = v_now + v_ttl, unbroken_since = v_since, beats = m.beats + 1,
         backend_pid = pg_backend_pid(), backend_start = v_backend
     where m.id = v_id;
@@ -122,6 +133,16 @@ begin
                 v_holders := v_holders || v_row.holder;
             end if;
         end loop;
+    end if;
+    -- From members that are silent; what was free belonged to nobody.
+    if cardinality(array_remove(array_remove(v_holders, null), v_id)) > 0 then
+        select count(*) as number, min(r.resource) as first, string_agg(distinct m.host, ', ') as hosts into v_before
+        from unnest(v_taken, v_holders) r (resource, holder)
+        left join tributary.member m on m.id = r.holder
+        where r.holder <> v_id;
+        perform tributary.log_note(null, 'program', 'take-over', null, format('%s took over %s from a process of %s that was silent.',
+            lease_beat.host, case when v_before.number = 1 then v_before.first else v_before.number || ' leases' end,
+            coalesce(v_before.hosts, 'another host')));
     end if;
 
     return query

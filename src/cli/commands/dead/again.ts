@@ -2,13 +2,15 @@
 
 import type { Command } from 'commander';
 import { CentralLink } from '../../../central/central-link.ts';
-import { countDead, type DeadCount, type DeadFilter, discardDead } from '../../../central/dead.ts';
-import { type RetryResult, retryDead } from '../../../central/dead-retry.ts';
+import { countDead, type DeadCount } from '../../../central/dead.ts';
+import type { RetryResult } from '../../../central/dead-retry.ts';
+import { discardNoted, type MeantDead, retryNoted } from '../../../central/logbook/dead-actions.ts';
 import type { Config } from '../../../config/config.ts';
 import { counted } from '../../../errors/words.ts';
 import { groupName } from '../../../queue/names.ts';
 import type { CliContext } from '../../context.ts';
 import { EXIT, Exit } from '../../exit.ts';
+import { operator } from '../../operator.ts';
 import { canAsk, confirm } from '../../terminal/confirm.ts';
 import { count } from '../../terminal/output.ts';
 import {
@@ -31,8 +33,8 @@ interface Options extends FilterOptions {
 interface Chosen {
   readonly central: CentralLink;
   readonly config: Config;
-  /** With `upTo`: events that die from now on are not included. */
-  readonly filter: DeadFilter & { readonly upTo: number };
+  /** Events that die from now on are not included. */
+  readonly meant: MeantDead;
   readonly total: number;
 }
 
@@ -43,8 +45,6 @@ interface Act {
   hindrance(counts: readonly DeadCount[], group: string): string | undefined;
   run(context: CliContext, chosen: Chosen): Promise<void>;
 }
-
-const DISCARDED_AT_ONCE = 1_000;
 
 export function register(dead: Command, context: CliContext): void {
   selecting(dead.command('retry').description('hands dead events out again, with all their tries'))
@@ -93,7 +93,13 @@ async function act(
       return;
     }
     const upTo = Math.max(...counts.map(({ newest }) => newest));
-    await run(context, { central, config, filter: { ...filter, upTo }, total });
+    const meant: MeantDead = {
+      filter: { ...filter, upTo },
+      queues: [...new Set(counts.map(({ queue }) => queue))],
+      words: countsInWords(counts),
+      operator: operator(),
+    };
+    await run(context, { central, config, meant, total });
   } finally {
     await central.close();
   }
@@ -129,8 +135,8 @@ function retryWith(perSecond: number | undefined): Act {
         : `Queue ${lost.queue} does not exist any more`;
       return `${what}: put it into the file and run \`tributary install\`, or leave it out with --queue or --kind.`;
     },
-    async run({ stdout, signal }, { central, config, filter, total }) {
-      const result = await retryDead(central, filter, { group: groupName(config), perSecond, signal });
+    async run({ stdout, signal }, { central, config, meant, total }) {
+      const result = await retryNoted(central, meant, { group: groupName(config), perSecond, signal });
       stdout.write(`${retriedInWords(result)}\n`);
       const seen = result.retried + result.waiting + result.refused + result.cut;
       if (signal.aborted && seen < total)
@@ -155,10 +161,8 @@ function retriedInWords({ retried, waiting, refused, cut }: RetryResult): string
 const DISCARD: Act = {
   verb: 'discard',
   hindrance: () => undefined,
-  async run({ stdout, signal }, { central, filter }) {
-    let discarded = 0;
-    for (let last = -1; last !== 0 && !signal.aborted; discarded += last)
-      last = await discardDead(central, filter, DISCARDED_AT_ONCE);
+  async run({ stdout, signal }, { central, meant }) {
+    const discarded = await discardNoted(central, meant, signal);
     stdout.write(`${deadEvents(discarded)} discarded.\n`);
     if (signal.aborted) throw new Exit(EXIT.failed, 'Stopped before the end.');
   },

@@ -1,0 +1,129 @@
+// What the page asks for by hand: a source, a queue, its history, dead events, the logbook.
+import type { FastifyInstance } from 'fastify';
+import { z } from 'zod';
+import type { CentralPool } from '../../central/central-pool.ts';
+import { groupDead, readDead } from '../../central/dead.ts';
+import { readActions, readHappenings, readQueueHistory } from '../../central/logbook/read.ts';
+import { readSourceTrack } from '../../central/logbook/source.ts';
+import type { Config } from '../../config/config.ts';
+import { redact } from '../../config/redaction.ts';
+import { readSlots } from '../../coordination/slots.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
+import { traceOf } from '../../observability/trace/trace.ts';
+import type { LagView } from '../lag-view.ts';
+import { type Asking, Refusal } from './asking.ts';
+import { HISTORY_SPANS, historyOf } from './history.ts';
+import { readInput } from './input.ts';
+import type { OperatorAction, QueueDetail, SourceDetail } from './state.ts';
+
+export interface AnswerParts {
+  readonly config: Config;
+  readonly pool: CentralPool;
+  readonly view: Pick<LagView, 'report'>;
+  readonly asking: Asking;
+}
+
+const NAME = z.string().min(1).max(200);
+const SOURCE = z.object({ shard: NAME, queue: NAME });
+const QUEUE = z.object({ name: NAME });
+const HISTORY = z.object({ queue: NAME, span: z.enum(['1h', '24h']).default('1h') });
+const SAMPLE = z.object({ queue: NAME, id: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER) });
+const TRACE = z.object({
+  origin: z.string().min(1).max(500),
+  queue: NAME.optional(),
+  data: z.enum(['1']).optional(),
+});
+const ACTIONS_SHOWN = 200;
+const POSITIONS_SHOWN = 50;
+const MARKS_SHOWN = 500;
+/** Dead events that are looked at, and groups of them that are shown. */
+const DEAD = { among: 50_000, limit: 200 };
+/** Longer texts of an event are cut. */
+const TEXT_SHOWN = 20_000;
+
+export function addAnswers(app: FastifyInstance, { config, pool, view, asking }: AnswerParts): void {
+  const options = { timeoutMs: TIMING.http.centralMs };
+  const get = <T>(path: string, schema: z.ZodType<T>, answer: (input: T) => Promise<unknown>) =>
+    app.get(path, async (request) => {
+      const input = readInput(schema, request.query);
+      return await asking.ask(() => answer(input));
+    });
+
+  get('/api/source', SOURCE, async (source): Promise<SourceDetail> => {
+    const { sources } = await view.report();
+    const found = sources.find(({ shard, queue }) => shard === source.shard && queue === source.queue);
+    if (found === undefined) throw new Refusal(404, `There is no source ${source.shard}:${source.queue}.`);
+    const track = await readSourceTrack(pool, { ...source, limit: POSITIONS_SHOWN }, options);
+    return {
+      ...{ shard: found.shard, queue: found.queue, centralQueue: found.centralQueue, state: found.state },
+      reason: found.reason ?? null,
+      age: found.secondsBehind ?? null,
+      unmoved: found.eventsBehind ?? null,
+      moved: found.moved,
+      mover: found.mover ?? null,
+      provider: found.provider ?? null,
+      ...track,
+    };
+  });
+
+  get('/api/queue', QUEUE, async ({ name }): Promise<QueueDetail> => {
+    const { central } = await view.report();
+    const found = central.find(({ queue }) => queue === name);
+    if (found === undefined) throw new Refusal(404, `There is no central queue ${name}.`);
+    const slots = await readSlots(pool, name, options);
+    return {
+      name,
+      workers: slots.map(({ slot, host }) => {
+        const batch = found.batches.find((one) => one.slot === slot);
+        return {
+          ...{ slot, host, pid: null, memoryBytes: null, ageSeconds: null, restarts: null },
+          batch:
+            batch === undefined
+              ? null
+              : { done: batch.done, events: batch.events ?? null, seconds: batch.seconds },
+        };
+      }),
+    };
+  });
+
+  get('/api/history', HISTORY, async ({ queue, span }) => {
+    mustHave(config, queue);
+    const steps = await readQueueHistory(pool, { queue, ...HISTORY_SPANS[span] }, options);
+    const limits = { queue, span: HISTORY_SPANS[span].span, limit: MARKS_SHOWN };
+    return historyOf(steps, await readHappenings(pool, limits, options));
+  });
+
+  get('/api/log', z.object({}), async (): Promise<OperatorAction[]> => {
+    const actions = await readActions(pool, ACTIONS_SHOWN, options);
+    return actions.map(({ at, who, via, what }) => ({ at, who, from: via, what }));
+  });
+
+  get('/api/trace', TRACE, ({ origin, queue, data }) =>
+    traceOf(origin, {
+      ...{ config, central: pool, queue, withData: data === '1' },
+      report: () => view.report(),
+    }),
+  );
+
+  get('/api/dead', z.object({}), () => groupDead(pool, DEAD));
+
+  get('/api/dead/sample', SAMPLE, async ({ queue, id }) => {
+    const event = await readDead(pool, id);
+    if (event === undefined || event.queue !== queue)
+      throw new Refusal(404, `There is no dead event ${id} of ${queue} any more.`);
+    return Object.fromEntries(
+      Object.entries(redact(config, queue, event)).map(([name, value]) => [name, cut(value)]),
+    );
+  });
+}
+
+export function mustHave({ queues }: Config, name: string): Config['queues'][number] {
+  const queue = queues.find((one) => one.name === name);
+  if (queue === undefined) throw new Refusal(404, `There is no central queue ${name} in the file.`);
+  return queue;
+}
+
+const cut = (value: unknown): unknown =>
+  typeof value === 'string' && value.length > TEXT_SHOWN
+    ? `${value.slice(0, TEXT_SHOWN)}… (${value.length.toLocaleString('en-US')} characters in all)`
+    : value;
