@@ -5,6 +5,7 @@ import { followAddress, layout, route, staleness, state } from './live/store.ts'
 import { followServer } from './live/stream.ts';
 import type { Route } from './url/route.ts';
 import { DeadEvents } from './views/dead.tsx';
+import { Find } from './views/find.tsx';
 import { Header, StaleNotice } from './views/header.tsx';
 import { OperatorsLog } from './views/log.tsx';
 import { Members } from './views/members.tsx';
@@ -34,6 +35,8 @@ function View({ route: { page, names } }: { readonly route: Route }) {
       return <QueuePage name={first} />;
     case 'dead':
       return <DeadEvents />;
+    case 'find':
+      return <Find />;
     case 'members':
       return <Members />;
     case 'log':

@@ -7,17 +7,18 @@ export interface ActionCourse {
   readonly isUnderWay: boolean;
   readonly said?: string | undefined;
   readonly error?: string | undefined;
-  /** @returns whether it was done. */
-  run(path: string, body: object, done: string): Promise<boolean>;
+  /** One after the other, until one fails. @returns whether all was done. */
+  run(path: string, ...bodies: readonly object[]): Promise<boolean>;
 }
 
 export function useAction(after?: () => void): ActionCourse {
   const [course, setCourse] = useState<Omit<ActionCourse, 'run'>>({ isUnderWay: false });
-  const run = async (path: string, body: object, done: string) => {
+  const run = async (path: string, ...bodies: readonly object[]) => {
     setCourse({ isUnderWay: true });
     try {
-      await act(path, body);
-      setCourse({ isUnderWay: false, said: done });
+      const said: string[] = [];
+      for (const body of bodies) said.push((await act<{ readonly said: string }>(path, body)).said);
+      setCourse({ isUnderWay: false, said: said.join(' ') });
       after?.();
       return true;
     } catch (error) {

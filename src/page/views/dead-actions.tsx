@@ -1,6 +1,7 @@
 // Another try for one of several dead events that are alike, then for the rest; or discarding them.
 import { useState } from 'preact/hooks';
 import type { DeadAlike } from '../../http/dashboard/state.ts';
+import { state } from '../live/store.ts';
 import { Ask, Outcome, useAction } from '../parts/action.tsx';
 import { countOf, wholeCount } from '../words/numbers.ts';
 
@@ -9,19 +10,15 @@ const PER_SECOND = 50;
 export function DeadActions({ group, after }: { readonly group: DeadAlike; after(): void }) {
   const { queue, kind, error, count } = group;
   const course = useAction(after);
+  const underWay = state.value?.retries?.find(
+    (one) => one.queue === queue && one.kind === kind && one.error === error,
+  );
   const [wasOneRetried, setRetried] = useState(false);
   const which = { queue, kind, error };
   const retryOne = async () => {
-    const body = { ...which, count: 1 };
-    if (await course.run('api/dead/retry', body, 'One is tried again: see whether it comes back here.'))
-      setRetried(true);
+    if (await course.run('api/dead/retry', { ...which, count: 1 })) setRetried(true);
   };
-  const retryRest = () =>
-    void course.run(
-      'api/dead/retry',
-      { ...which, perSecond: PER_SECOND },
-      `All of them are tried again, ${PER_SECOND} a second.`,
-    );
+  const retryRest = () => void course.run('api/dead/retry', { ...which, perSecond: PER_SECOND });
   return (
     <>
       <button type="button" disabled={course.isUnderWay} onClick={() => void retryOne()}>
@@ -29,7 +26,7 @@ export function DeadActions({ group, after }: { readonly group: DeadAlike; after
       </button>
       <button
         type="button"
-        disabled={course.isUnderWay || !wasOneRetried}
+        disabled={course.isUnderWay || !wasOneRetried || underWay !== undefined}
         title={wasOneRetried ? '' : 'Retry one first, and see what becomes of it'}
         onClick={retryRest}
       >
@@ -41,13 +38,17 @@ export function DeadActions({ group, after }: { readonly group: DeadAlike; after
         title={`Discard ${countOf(count, 'dead event')} of ${queue}?`}
         field={{ name: `Type ${count} to discard them`, wanted: String(count) }}
         sure={`Discard ${wholeCount(count)}`}
-        onSure={() =>
-          void course.run('api/dead/discard', { ...which, count }, `${countOf(count, 'event')} discarded.`)
-        }
+        onSure={() => void course.run('api/dead/discard', { ...which, count })}
       >
         <p>They are gone for good. No handler gets them again.</p>
       </Ask>
       <Outcome course={course} />
+      {underWay !== undefined && (
+        <span class="batch">
+          <progress max={Math.max(1, underWay.events)} value={underWay.done} aria-label="Retried" />
+          {wholeCount(underWay.done)} of {wholeCount(underWay.events)} retried
+        </span>
+      )}
     </>
   );
 }

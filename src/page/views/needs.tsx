@@ -4,6 +4,7 @@ import type { DashboardState } from '../../http/dashboard/state.ts';
 import { layout } from '../live/store.ts';
 import { Command } from '../parts/copy.tsx';
 import { hashOf } from '../url/route.ts';
+import { groupedByCause } from '../words/causes.ts';
 
 type Need = DashboardState['diagnoses'][number];
 
@@ -12,26 +13,44 @@ const FIRST_NAMES = 5;
 
 export function Needs({ needs }: { readonly needs: readonly Need[] }) {
   const [isWhole, setWhole] = useState(false);
-  const shown = isWhole ? needs : needs.slice(0, FIRST);
   if (needs.length === 0) return null;
+  const groups = groupedByCause(needs);
+  const shown = isWhole ? groups : groups.slice(0, FIRST);
   return (
     <section aria-labelledby="needs" class="needs">
       <h2 id="needs" class="unseen">
         What needs you
       </h2>
       <ol>
-        {shown.map((need) => (
+        {shown.map(([first, ...others]) => (
+          <li key={keyOf(first)}>
+            <OneNeed need={first} />
+            {others.length > 0 && <Others needs={others} />}
+          </li>
+        ))}
+      </ol>
+      {groups.length > FIRST && (
+        <button type="button" class="quiet" aria-expanded={isWhole} onClick={() => setWhole(!isWhole)}>
+          {isWhole ? 'Show fewer' : `Show ${groups.length - FIRST} more`}
+        </button>
+      )}
+    </section>
+  );
+}
+
+/** Those of the same cause, the worst of each open and the others behind it. */
+function Others({ needs }: { readonly needs: readonly Need[] }) {
+  return (
+    <details class="others">
+      <summary>{needs.length} more of the same cause</summary>
+      <ol>
+        {needs.map((need) => (
           <li key={keyOf(need)}>
             <OneNeed need={need} />
           </li>
         ))}
       </ol>
-      {needs.length > FIRST && (
-        <button type="button" class="quiet" aria-expanded={isWhole} onClick={() => setWhole(!isWhole)}>
-          {isWhole ? 'Show fewer' : `Show ${needs.length - FIRST} more`}
-        </button>
-      )}
-    </section>
+    </details>
   );
 }
 

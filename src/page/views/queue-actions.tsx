@@ -8,9 +8,9 @@ interface QueueActionsProps {
   readonly now: DashboardState['queues'][number] | undefined;
 }
 
-export function QueueActions({ queue: { name, isWorked }, now }: QueueActionsProps) {
+export function QueueActions({ queue: { name, from, isWorked }, now }: QueueActionsProps) {
   const course = useAction();
-  const run = (path: string, body: object, done: string) => void course.run(path, body, done);
+  const run = (path: string, ...bodies: readonly object[]) => void course.run(path, ...bodies);
   return (
     <div class="actions">
       {isWorked && <Scale name={name} wanted={now?.workersWanted ?? 0} onScale={run} />}
@@ -19,9 +19,7 @@ export function QueueActions({ queue: { name, isWorked }, now }: QueueActionsPro
           label="Replace workers"
           title={`Replace the workers of ${name}?`}
           sure="Replace one after the other"
-          onSure={() =>
-            run('api/reload-workers', { queue: name }, 'Workers are being replaced, one after the other.')
-          }
+          onSure={() => run('api/reload-workers', { queue: name })}
         >
           <p>Each finishes what it has begun. New ones load the handler again.</p>
         </Ask>
@@ -31,14 +29,14 @@ export function QueueActions({ queue: { name, isWorked }, now }: QueueActionsPro
         title={`Pause all sources of ${name}?`}
         field={{ name: 'Reason, for all who see it', hint: 'mail server moves' }}
         sure="Pause"
-        onSure={(reason) => run('api/pause', { queue: name, reason }, `Sources of ${name} are paused.`)}
+        onSure={(reason) => run('api/pause', ...from.map((queue) => ({ queue, reason })))}
       >
         <p>Nothing more is moved from the shards into {name}. What waits on central is still handled.</p>
       </Ask>
       <button
         type="button"
         disabled={course.isUnderWay}
-        onClick={() => run('api/resume', { queue: name }, `Sources of ${name} go on.`)}
+        onClick={() => run('api/resume', ...from.map((queue) => ({ queue })))}
       >
         Resume
       </button>
@@ -50,14 +48,14 @@ export function QueueActions({ queue: { name, isWorked }, now }: QueueActionsPro
 function Scale(props: {
   readonly name: string;
   readonly wanted: number;
-  onScale(path: string, body: object, done: string): void;
+  onScale(path: string, body: object): void;
 }) {
   const { name, wanted } = props;
   const [chosen, setChosen] = useState<number | undefined>(undefined);
   const workers = chosen ?? wanted;
   const submit = (event: Event) => {
     event.preventDefault();
-    props.onScale('api/scale', { queue: name, workers }, `${name} gets ${workers} workers.`);
+    props.onScale('api/scale', { queue: name, workers });
     setChosen(undefined);
   };
   const step = (by: number) => setChosen(Math.max(0, workers + by));

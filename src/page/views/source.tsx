@@ -154,7 +154,7 @@ function SourceActions({ source, after }: { readonly source: SourceDetail; after
           type="button"
           class="main"
           disabled={course.isUnderWay}
-          onClick={() => void course.run('api/resume', { shard, queue }, `${name} goes on.`)}
+          onClick={() => void course.run('api/resume', { shard, queue })}
         >
           Resume
         </button>
@@ -164,7 +164,7 @@ function SourceActions({ source, after }: { readonly source: SourceDetail; after
           title={`Pause ${name}?`}
           field={{ name: 'Reason, for all who see it', hint: 'database is being moved' }}
           sure="Pause"
-          onSure={(reason) => void course.run('api/pause', { shard, queue, reason }, `${name} is paused.`)}
+          onSure={(reason) => void course.run('api/pause', { shard, queue, reason })}
         >
           <p>Nothing more is moved from it until somebody resumes it. Its events wait on the shard.</p>
         </Ask>

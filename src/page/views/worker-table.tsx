@@ -1,7 +1,7 @@
 // The workers of one central queue: what each has at hand, its memory, its age, its restarts.
 import type { QueueDetail } from '../../http/dashboard/state.ts';
 import { Empty } from '../parts/shown.tsx';
-import { Table } from '../parts/table.tsx';
+import { Table, type TableColumn } from '../parts/table.tsx';
 import { shortBytes, UNKNOWN, wholeCount } from '../words/numbers.ts';
 import { shortSeconds } from '../words/times.ts';
 
@@ -9,6 +9,19 @@ type Worker = QueueDetail['workers'][number];
 
 export function WorkerTable({ workers }: { readonly workers: readonly Worker[] }) {
   if (workers.length === 0) return <Empty>No worker holds a slot of this queue.</Empty>;
+  /** A column only where it is known of any. */
+  const known = (
+    name: string,
+    figureOf: (worker: Worker) => number | null,
+    show: (value: number) => string,
+  ): TableColumn<Worker>[] => {
+    if (workers.every((worker) => figureOf(worker) === null)) return [];
+    const shown = (worker: Worker) => {
+      const value = figureOf(worker);
+      return value === null ? UNKNOWN : show(value);
+    };
+    return [{ name, isNumber: true, show: shown }];
+  };
   return (
     <Table
       caption="Workers"
@@ -17,11 +30,11 @@ export function WorkerTable({ workers }: { readonly workers: readonly Worker[] }
       columns={[
         { name: 'Slot', show: ({ slot }) => slot },
         { name: 'Host', show: ({ host }) => host },
-        { name: 'Pid', isNumber: true, show: ({ pid }) => pid ?? UNKNOWN },
+        ...known('Pid', ({ pid }) => pid, String),
         { name: 'Batch at hand', show: (worker) => <Batch worker={worker} /> },
-        { name: 'Memory', isNumber: true, show: ({ memoryBytes }) => shortBytes(memoryBytes) },
-        { name: 'Age', isNumber: true, show: ({ ageSeconds }) => shortSeconds(ageSeconds) },
-        { name: 'Restarts', isNumber: true, show: ({ restarts }) => restarts ?? UNKNOWN },
+        ...known('Memory', ({ memoryBytes }) => memoryBytes, shortBytes),
+        ...known('Age', ({ ageSeconds }) => ageSeconds, shortSeconds),
+        ...known('Restarts', ({ restarts }) => restarts, String),
       ]}
     />
   );

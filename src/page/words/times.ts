@@ -41,6 +41,14 @@ export function shownTime(iso: string, now: string): string {
   return at.toDateString() === today.toDateString() ? clockTime(at) : dayAndTime(at);
 }
 
+/** 12:01:44.084, and with its day where that is not the day of `now`. */
+export function preciseTime(iso: string, now: string): string {
+  const [at, today] = [new Date(iso), new Date(now)];
+  if (Number.isNaN(at.getTime())) return UNKNOWN;
+  const day = at.toDateString() === today.toDateString() ? '' : `${dayAndTime(at).slice(5, 10)} `;
+  return `${day}${clockTime(at)}.${String(at.getMilliseconds()).padStart(3, '0')}`;
+}
+
 /** 2026-11-30 12:01. */
 function dayAndTime(at: Date): string {
   const day = [at.getFullYear(), twoFigures(at.getMonth() + 1), twoFigures(at.getDate())].join('-');

@@ -2,7 +2,9 @@
 // take their leases and report figures as real ones do, once a second, of shards that nobody has.
 import { randomUUID } from 'node:crypto';
 import { onTestFinished } from 'vitest';
+import { loadConfig } from '../../../src/config/load.ts';
 import { leaseBeat } from '../../../src/coordination/lease-queries.ts';
+import { packageVersion } from '../../../src/lifecycle/package-root.ts';
 import type { Connection } from '../../../src/postgres/connection.ts';
 import { givenFile } from '../installation/config-file.ts';
 import { startTributary } from '../processes/process.ts';
@@ -27,7 +29,6 @@ interface ReportedFigure {
 
 const [HOSTS, PER_HOST] = [16, 16];
 export const QUEUES = ['orders', 'payments', 'emails', 'stock', 'audit'] as const;
-const FILE_HASH = '0123456789abcdef';
 
 const two = (number: number): string => String(number).padStart(2, '0');
 const shardOf = (host: number, at: number): string => `app_${String(host * PER_HOST + at).padStart(3, '0')}`;
@@ -53,12 +54,13 @@ export async function givenManySources(): Promise<ManySources> {
       '',
     ].join('\n'),
   );
+  const fileHash = loadConfig(file, { env: {} }).config?.hash ?? '';
   for (const queue of QUEUES) await central.query('select pgq.create_queue($1)', [queue]);
   const ids = await registered(central);
   const special = new Map<number, Partial<ReportedFigure>>();
   const silent = new Set<number>();
   const connection = await central.connect();
-  const movers = Array.from({ length: HOSTS }, (_, host) => ({ host, id: randomUUID() }));
+  const movers = Array.from({ length: HOSTS }, (_, host) => ({ host, id: randomUUID(), fileHash }));
   let isOver = false;
   const reporting = (async () => {
     while (!isOver) {
@@ -100,14 +102,14 @@ async function registered(central: TestDatabase): Promise<ReadonlyMap<string, nu
 /** What a mover says once a second: it lives, it holds its shards, and how far behind their sources are. */
 async function beat(
   connection: Connection,
-  { host, id }: { readonly host: number; readonly id: string },
+  { host, id, fileHash }: { readonly host: number; readonly id: string; readonly fileHash: string },
   ids: ReadonlyMap<string, number>,
   special: ReadonlyMap<number, Partial<ReportedFigure>>,
 ): Promise<void> {
   const shards = Array.from({ length: PER_HOST }, (_, at) => shardOf(host, at));
   await leaseBeat(
     connection,
-    { id, kind: 'mover', host: `db${two(host + 1)}`, version: '0.1.0', fileHash: FILE_HASH },
+    { id, kind: 'mover', host: `db${two(host + 1)}`, version: packageVersion(), fileHash },
     {
       beat: { ttlMs: 10_000, wanted: shards.map((shard) => `shard:${shard}`), maxNew: PER_HOST, release: [] },
       timeoutMs: 10_000,

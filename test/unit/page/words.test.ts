@@ -1,6 +1,7 @@
 // Numbers, durations and states as the dashboard shows them.
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { groupedByCause } from '../../../src/page/words/causes.ts';
 import {
   countOf,
   shortBytes,
@@ -12,6 +13,7 @@ import {
 import { cellLabel, cellsInWords, isUnseen, seenWords } from '../../../src/page/words/states.ts';
 import {
   clockTime,
+  preciseTime,
   secondsBetween,
   shortLatency,
   shortSeconds,
@@ -97,6 +99,9 @@ describe('durations', () => {
     expect(clockTime(at)).toBe('09:05:07');
     expect(shownTime(at.toISOString(), new Date(2026, 10, 30, 23).toISOString())).toBe('09:05:07');
     expect(shownTime(at.toISOString(), new Date(2026, 11, 1).toISOString())).toBe('2026-11-30 09:05');
+    const precise = new Date(2026, 10, 30, 9, 5, 7, 84).toISOString();
+    expect(preciseTime(precise, at.toISOString())).toBe('09:05:07.084');
+    expect(preciseTime(precise, new Date(2026, 11, 1).toISOString())).toBe('11-30 09:05:07.084');
     expect(shownTime('never', at.toISOString())).toBe(UNKNOWN);
     expect(secondsBetween(at.toISOString(), new Date(2026, 10, 30, 9, 5, 9).toISOString())).toBe(2);
     expect(secondsBetween('never', at.toISOString())).toBeNull();
@@ -135,5 +140,21 @@ describe('states', () => {
       'seen 1 m ago',
       'seen now',
     ]);
+  });
+});
+
+describe('causes', () => {
+  const need = (cause: string, name: string, severity: 'broken' | 'risk' = 'broken') => ({
+    ...{ cause, of: 'host' as const, names: [name], severity, sentence: name, evidence: [], remedy: '' },
+  });
+
+  test('what has the same cause and is as bad stands together, in the order of the worst', () => {
+    const groups = groupedByCause([
+      need('no-mover', 'a'),
+      need('halted', 'b'),
+      need('no-mover', 'c'),
+      need('halted', 'd', 'risk'),
+    ]);
+    expect(groups.map((group) => group.map(({ sentence }) => sentence))).toEqual([['a', 'c'], ['b'], ['d']]);
   });
 });
