@@ -1,7 +1,7 @@
 // Makes docs/images/dashboard.png: the dashboard of a real run of the demo, as README shows it. Needs Debian's chromium.
 //
-//   node scripts/screenshot.js             runs the demo for some minutes, so that there is a history to be seen
-//   node scripts/screenshot.js --for 40s   for so long
+//   npm run screenshot                  runs the demo for some minutes, so that there is a history to be seen
+//   npm run screenshot -- --for 40s     for that time
 import { spawn } from 'node:child_process';
 import { mkdirSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -40,21 +40,28 @@ const url = await new Promise((resolve, reject) => {
   });
   demo.once('exit', () => reject(new Error('The demo ended before it said where its dashboard is.')));
 });
-const browser = await chromium.launch({
-  executablePath: process.env.TRIBUTARY_CHROMIUM ?? '/usr/bin/chromium',
-  args: ['--no-sandbox', '--disable-dev-shm-usage'],
-});
-const page = await browser.newPage({ viewport: { width: 1200, height: 860 }, colorScheme: 'light' });
-await page.goto(url);
-await page.locator('.map .cell[data-looks*="moving"]').first().waitFor({ timeout: 60_000 });
-await pause(page, { shard: 'shop_11', queue: 'emails', reason: 'mail server moves' });
-await new Promise((resolve) => setTimeout(resolve, SHARE * milliseconds(values.for)));
-mkdirSync(dirname(target), { recursive: true });
-await page.screenshot({ path: target, clip: await visible(page) });
-await browser.close();
-demo.kill('SIGINT');
-const { size } = statSync(target);
-if (size > MOST_BYTES) throw new Error(`The picture has ${size} bytes, more than ${MOST_BYTES}.`);
+try {
+  await photograph();
+} finally {
+  demo.kill('SIGINT');
+}
+
+async function photograph() {
+  const browser = await chromium.launch({
+    executablePath: process.env.TRIBUTARY_CHROMIUM ?? '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-dev-shm-usage'],
+  });
+  const page = await browser.newPage({ viewport: { width: 1200, height: 860 }, colorScheme: 'light' });
+  await page.goto(url);
+  await page.locator('.map .cell[data-looks*="moving"]').first().waitFor({ timeout: 60_000 });
+  await pause(page, { shard: 'shop_11', queue: 'emails', reason: 'mail server moves' });
+  await new Promise((resolve) => setTimeout(resolve, SHARE * milliseconds(values.for)));
+  mkdirSync(dirname(target), { recursive: true });
+  await page.screenshot({ path: target, clip: await visible(page) });
+  await browser.close();
+  const { size } = statSync(target);
+  if (size > MOST_BYTES) throw new Error(`The picture has ${size} bytes, more than ${MOST_BYTES}.`);
+}
 
 /** As an operator does it. @param {import('playwright-core').Page} page @param {{ shard: string, queue: string, reason: string }} what */
 async function pause(page, { shard, queue, reason }) {

@@ -45,9 +45,9 @@ async function perform(installed: Installed): Promise<boolean> {
   const workers = config.queues.map((queue) => `${queue.name} ${queue.workers}`).join(', ');
   screen.line(`Running \`tributary start --host ${HOST}\`: one mover, and workers: ${workers}.`);
   const supervised = startSupervised(installed);
+  await staffed(installed);
   const dashboard = dashboardOf(config);
   if (dashboard !== undefined) screen.line(`The dashboard: ${dashboard}`);
-  await staffed(installed);
   const rate = count(options.rate);
   screen.line(`The shop is open: about ${rate} events a second, inserted inside its business transactions.`);
   const shop = await openShop(installed, options.rate);

@@ -4,12 +4,12 @@ import { shortRate } from '../words/numbers.ts';
 import { areaPath, type Box, largest, linePath, xOf } from './spark-path.ts';
 
 const [WIDTH, HEIGHT] = [132, 30];
-export const SPANS = {
+export const CHART_SPANS = {
   '1h': { seconds: 3_600, name: 'one hour' },
   '24h': { seconds: 86_400, name: '24 hours' },
 };
 
-export type Span = keyof typeof SPANS;
+export type Span = keyof typeof CHART_SPANS;
 
 interface SparklineProps {
   readonly queue: string;
@@ -21,10 +21,10 @@ export function Sparkline({ queue, history, span }: SparklineProps) {
   if (history === undefined || history.at.length < 2) return <span class="spark none">no history yet</span>;
   const to = history.at.at(-1) ?? 0;
   const top = largest(history.inRate, history.outRate);
-  const box: Box = { width: WIDTH, height: HEIGHT, from: to - SPANS[span].seconds, to, top };
+  const box: Box = { width: WIDTH, height: HEIGHT, from: to - CHART_SPANS[span].seconds, to, top };
   const marks = history.marks.filter(({ at }) => at >= box.from && at <= to);
   const happened = marks.length === 0 ? '' : `, ${marks.map(({ text }) => text).join(', ')}`;
-  const said = `${queue}, last ${SPANS[span].name}: at most ${shortRate(top)}${happened}`;
+  const said = `${queue}, last ${CHART_SPANS[span].name}: at most ${shortRate(top)}${happened}`;
   return (
     <svg class="spark" viewBox={`0 -1 ${WIDTH} ${HEIGHT + 7}`} role="img" aria-label={said}>
       <title>{said}</title>

@@ -66,3 +66,15 @@ export function Titled(props: {
     </section>
   );
 }
+
+/** A sentence of the server, in which what is between backticks is a command or a key. */
+export function Sentence({ text }: { readonly text: string }) {
+  return (
+    <>
+      {text
+        .split('`')
+        // What the text has twice is the same both times.
+        .map((part, at) => (at % 2 === 0 ? part : <code key={part}>{part}</code>))}
+    </>
+  );
+}

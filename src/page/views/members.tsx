@@ -1,7 +1,7 @@
 // Who takes part: movers and hosts of workers, what they hold, and whether they run the same version and file.
 import type { DashboardState } from '../../http/dashboard/state.ts';
 import { layout, state } from '../live/store.ts';
-import { Empty } from '../parts/shown.tsx';
+import { Empty, Sentence } from '../parts/shown.tsx';
 import { Table } from '../parts/table.tsx';
 import { countOf, UNKNOWN } from '../words/numbers.ts';
 import { secondsBetween, shortSeconds } from '../words/times.ts';
@@ -25,7 +25,7 @@ export function Members() {
       </div>
       {now.members.length === 0 ? (
         <Empty>
-          Nobody takes part: `tributary start` on each host moves its shards and runs its workers.
+          <Sentence text="Nobody takes part: `tributary start` on each host moves its shards and runs its workers." />
         </Empty>
       ) : (
         <Table

@@ -3,6 +3,7 @@ import { useState } from 'preact/hooks';
 import type { DashboardState } from '../../http/dashboard/state.ts';
 import { layout } from '../live/store.ts';
 import { Command } from '../parts/copy.tsx';
+import { Sentence } from '../parts/shown.tsx';
 import { hashOf } from '../url/route.ts';
 import { groupedByCause } from '../words/causes.ts';
 
@@ -63,7 +64,7 @@ function OneNeed({ need }: { readonly need: Need }) {
         <p class="cause">
           <i aria-hidden="true" />
           <span class="unseen">{need.severity === 'broken' ? 'Broken: ' : 'A risk: '}</span>
-          {need.sentence}
+          <Sentence text={need.sentence} />
         </p>
         {need.evidence.length > 0 && (
           <p class="evidence">
@@ -75,7 +76,9 @@ function OneNeed({ need }: { readonly need: Need }) {
         <Names need={need} />
       </div>
       <div class="do">
-        <p>{need.remedy}</p>
+        <p>
+          <Sentence text={need.remedy} />
+        </p>
         {need.command !== undefined && <Command text={need.command} />}
       </div>
     </article>

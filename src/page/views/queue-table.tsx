@@ -2,6 +2,7 @@
 import type { DashboardState, QueueHistory } from '../../http/dashboard/state.ts';
 import { type Span, Sparkline } from '../charts/sparkline.tsx';
 import { useReading } from '../live/reading.ts';
+import { Sentence } from '../parts/shown.tsx';
 import { Table } from '../parts/table.tsx';
 import { hashOf } from '../url/route.ts';
 import { shortCount, shortRate, UNKNOWN } from '../words/numbers.ts';
@@ -24,7 +25,11 @@ export function QueueTable({ queues }: { readonly queues: readonly Queue[] }) {
           show: ({ name, reason }) => (
             <>
               <a href={hashOf({ page: 'queue', names: [name] })}>{name}</a>
-              {reason !== null && <p class="reason">{reason}</p>}
+              {reason !== null && (
+                <p class="reason">
+                  <Sentence text={reason} />
+                </p>
+              )}
             </>
           ),
         },

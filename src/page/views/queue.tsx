@@ -1,13 +1,13 @@
 // One central queue: its figures, its hour or its day, its map, its workers; and scaling it.
 import type { DashboardState, QueueDetail, QueueHistory } from '../../http/dashboard/state.ts';
-import { SPANS, type Span } from '../charts/sparkline.tsx';
+import { CHART_SPANS, type Span } from '../charts/sparkline.tsx';
 import { TimeChart } from '../charts/time-chart.tsx';
 import { useReading } from '../live/reading.ts';
 import { layout, route, setOptions, state } from '../live/store.ts';
 import { HeatMap, MapInWords } from '../maps/heat-map.tsx';
 import { Inspector } from '../maps/inspector.tsx';
 import { Legend } from '../maps/legend.tsx';
-import { Empty, Figure, Titled, Unread } from '../parts/shown.tsx';
+import { Empty, Figure, Sentence, Titled, Unread } from '../parts/shown.tsx';
 import { hashOf } from '../url/route.ts';
 import { shortCount, shortRate } from '../words/numbers.ts';
 import { shortSeconds, shownTime } from '../words/times.ts';
@@ -39,7 +39,11 @@ export function QueuePage({ name }: { readonly name: string }) {
         {from !== name && <p class="note">gathers {from}</p>}
         {layout.value.actions && <QueueActions queue={known} now={now} />}
       </div>
-      {now?.reason && <p class="reason wide">{now.reason}</p>}
+      {now?.reason && (
+        <p class="reason wide">
+          <Sentence text={now.reason} />
+        </p>
+      )}
       {now !== undefined && <Figures now={now} />}
       <Charts name={name} />
       {known.isWorked && <WorkersSection name={name} />}
@@ -103,7 +107,7 @@ function SpanSwitch({ span }: { readonly span: Span }) {
   return (
     <fieldset class="switch">
       <legend class="unseen">Span of the charts</legend>
-      {(Object.keys(SPANS) as Span[]).map((one) => (
+      {(Object.keys(CHART_SPANS) as Span[]).map((one) => (
         <label key={one} class={one === span ? 'on' : ''}>
           <input
             type="radio"
@@ -112,7 +116,7 @@ function SpanSwitch({ span }: { readonly span: Span }) {
             checked={one === span}
             onChange={() => setOptions({ span: one === '1h' ? '' : one })}
           />
-          {SPANS[one].name}
+          {CHART_SPANS[one].name}
         </label>
       ))}
     </fieldset>
@@ -123,7 +127,7 @@ function Lines({ history, span }: { readonly history: QueueHistory; readonly spa
   const { at, inRate, outRate, waiting, age, marks } = history;
   if (at.length < 2) return <Empty>Nothing has been measured yet: a figure is kept every ten seconds.</Empty>;
   const to = at.at(-1) ?? 0;
-  const common = { at, from: to - SPANS[span].seconds, to, marks };
+  const common = { at, from: to - CHART_SPANS[span].seconds, to, marks };
   return (
     <>
       <div class="charts">

@@ -4,7 +4,7 @@ import { useReading } from '../live/reading.ts';
 import { layout, state } from '../live/store.ts';
 import { Ask, Outcome, useAction } from '../parts/action.tsx';
 import { Command } from '../parts/copy.tsx';
-import { Empty, Figure, ProblemLine, StateBadge, Titled } from '../parts/shown.tsx';
+import { Empty, Figure, ProblemLine, Sentence, StateBadge, Titled } from '../parts/shown.tsx';
 import { Table } from '../parts/table.tsx';
 import { hashOf } from '../url/route.ts';
 import { shortCount, UNKNOWN, wholeCount } from '../words/numbers.ts';
@@ -59,7 +59,11 @@ function Detail({ source }: { readonly source: SourceDetail }) {
   const now = state.value?.at ?? new Date(0).toISOString();
   return (
     <>
-      {source.reason !== null && <p class="reason wide">{source.reason}</p>}
+      {source.reason !== null && (
+        <p class="reason wide">
+          <Sentence text={source.reason} />
+        </p>
+      )}
       <Needed source={source} />
       <dl class="figures">
         <Figure name="Oldest not moved">{shortSeconds(source.age)}</Figure>
@@ -100,8 +104,12 @@ function Needed({ source: { shard, queue } }: { readonly source: SourceDetail })
     <>
       {needs.map(({ cause, sentence, remedy, command }) => (
         <div key={cause} class="aside">
-          <p>{sentence}</p>
-          <p class="muted">{remedy}</p>
+          <p>
+            <Sentence text={sentence} />
+          </p>
+          <p class="muted">
+            <Sentence text={remedy} />
+          </p>
           {command !== undefined && <Command text={command} />}
         </div>
       ))}

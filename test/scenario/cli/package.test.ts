@@ -138,6 +138,13 @@ describe('the package', () => {
     expect([main, types].map((path) => existsSync(join(home, path)))).toEqual([true, true]);
   });
 
+  test('the dashboard in it is complete', () => {
+    const page = join(project, 'node_modules', 'tributary', 'dist', 'page');
+    const named = [...readFileSync(join(page, 'index.html'), 'utf8').matchAll(/(?:src|href)="\.\/([^"]+)"/g)];
+    expect(named.length).toBeGreaterThan(2);
+    expect(named.map(([, path = '']) => path).filter((path) => !existsSync(join(page, path)))).toEqual([]);
+  });
+
   test('it holds what it needs and nothing of the tests', () => {
     const home = join(project, 'node_modules', 'tributary');
     const files = readdirSync(home, { recursive: true, encoding: 'utf8' });
@@ -147,6 +154,9 @@ describe('the package', () => {
         'dist/run/tributary.js',
         'dist/run/worker.js',
         'dist/run/licenses.txt',
+        'dist/page/index.html',
+        'dist/page/licenses.txt',
+        'docs/images/dashboard.png',
         'sql/migrations/0001_central.sql',
       ]),
     );

@@ -28,7 +28,7 @@ export default {
   async event(event, { client }) {
     if (event.data !== 'bad') return;
     const { rows } = await client.query('select from mended');
-    if (rows.length === 0) throw new Error('The address is not valid: <script>alert(1)</script>');
+    if (rows.length === 0) throw new Error('The address is not valid: <script>alert(document)</script>');
   },
 };`;
 
