@@ -86,9 +86,15 @@ function Sample({ group: { queue, sampleId } }: { readonly group: DeadAlike }) {
         .map(([name, one]) => (
           <div key={name}>
             <dt>{name}</dt>
-            <dd>{typeof one === 'string' ? one : JSON.stringify(one)}</dd>
+            <dd>{name === 'origin' ? <Traced origin={String(one)} /> : textOf(one)}</dd>
           </div>
         ))}
     </dl>
   );
+}
+
+const textOf = (value: unknown): string => (typeof value === 'string' ? value : JSON.stringify(value));
+
+function Traced({ origin }: { readonly origin: string }) {
+  return <a href={hashOf({ page: 'find', options: { origin } })}>{origin}</a>;
 }
