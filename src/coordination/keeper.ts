@@ -35,8 +35,8 @@ export interface LeaseKeeperOptions {
   readonly ttlMs: number;
   readonly adoptAfterMs: number;
   readonly beatMs?: number;
-  /** A term began: the work for the resource may begin. */
-  readonly onTaken: (term: Term) => void;
+  /** A term began: the work for the resource may begin. `isTakeOver`: another member held it, and was silent. */
+  readonly onTaken: (term: Term, how: { readonly isTakeOver: boolean }) => void;
   /** Stop the work for the resource; resolves when it has ended, and only then the lease is let go. */
   readonly onRelease: (term: Term) => Promise<void>;
   /** The term ended without our doing: stop at once. */
@@ -179,7 +179,8 @@ export class LeaseKeeper implements WatchedService {
       if (predecessor !== undefined) await this.#endPredecessor(connection, predecessor);
       this.#terms.set(term.resource, term);
       this.#orphans.taken(term.resource);
-      this.#options.onTaken(term);
+      const { id } = this.#options.member;
+      this.#options.onTaken(term, { isTakeOver: predecessor !== undefined && predecessor.holder !== id });
     }
   }
 

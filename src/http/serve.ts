@@ -1,6 +1,7 @@
 // Serves the pages of a process until it is closed.
 import { CentralPool } from '../central/central-pool.ts';
 import type { HttpAddress } from '../config/config.ts';
+import { SlowFigures } from '../observability/metrics/read-slow.ts';
 import { groupName } from '../queue/names.ts';
 import { Asking } from './dashboard/asking.ts';
 import { Retries } from './dashboard/retries.ts';
@@ -17,7 +18,7 @@ const MOST_CONNECTIONS = 2;
 
 export interface ServeOptions {
   readonly address: HttpAddress;
-  readonly shown: Omit<Shown, 'view'>;
+  readonly shown: Omit<Shown, 'view' | 'slow'>;
 }
 
 export interface Serving {
@@ -37,13 +38,17 @@ export async function serve({
   if (refusal !== undefined) return { refusal };
   const pool = new CentralPool(config, { purpose: 'http', most: MOST_CONNECTIONS });
   const view = new LagView(config, pool);
+  const slow = new SlowFigures(
+    pool,
+    config.queues.map(({ name }) => name),
+  );
   const retries = new Retries(pool, groupName(config));
   const stopped = new AbortController();
   const dashboard = new DashboardView(config, { lag: view, pool, retries });
   const stream = new StateStream({ layout: dashboard.layout, state: () => dashboard.state() });
   const server = new HttpServer({
     ...{ address, token, base },
-    pages: pagesOf({ ...shown, view }),
+    pages: pagesOf({ ...shown, view, slow }),
     more: (app) =>
       addDashboard(app, {
         ...{ config, pool, view, stream, retries },

@@ -167,7 +167,8 @@ export class Mover implements Service {
     return newShardLeases(this.#config, {
       member: this.#member,
       details: () => ({ memory: this.#memory, commits: this.#gatherers.commitTimes }),
-      onTaken: ({ resource }) => {
+      onTaken: ({ resource }, { isTakeOver }) => {
+        if (isTakeOver) this.#onOccurrence({ kind: 'lease-taken-over', resource });
         this.#control.reportSoon();
         this.#leased.begin(resource);
       },

@@ -14,6 +14,8 @@ export type MoverOccurrence =
     }
   | { readonly kind: 'central-trouble'; readonly queue: string | undefined; readonly error: unknown }
   | { readonly kind: 'lease-lost'; readonly resource: string; readonly reason: 'ran-out' | 'taken-over' }
+  /** The mover that held it was silent. */
+  | { readonly kind: 'lease-taken-over'; readonly resource: string }
   | { readonly kind: 'stood-still'; readonly loop: string; readonly ms: number }
   | { readonly kind: 'shard-connected'; readonly shard: string }
   /** A shard has answered a round: how long it took. */

@@ -35,6 +35,11 @@ export function logMover(log: Logger): (occurrence: MoverOccurrence) => void {
           { resource: occurrence.resource },
           `the lease of ${occurrence.resource} ${occurrence.reason === 'ran-out' ? 'ran out: central did not answer in time' : 'was taken over by another mover'}`,
         );
+      case 'lease-taken-over':
+        return log.warn(
+          { resource: occurrence.resource },
+          `the lease of ${occurrence.resource} was taken over from another mover that was silent`,
+        );
       case 'stood-still':
         return log.error(
           { loop: occurrence.loop },

@@ -125,6 +125,12 @@ export function logWorkers(log: Logger): (occurrence: WorkerOccurrence) => void 
           otherNumber(occurrence),
         );
         break;
+      case 'slot-taken-over':
+        log.warn(
+          { queue: occurrence.queue, slot: occurrence.slot },
+          `${occurrence.slot} was taken over from another host that was silent`,
+        );
+        break;
       case 'pool-trouble':
         folded(sentenceFor(occurrence.error, 'Central'));
         break;

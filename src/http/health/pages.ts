@@ -7,6 +7,7 @@ import { EXPOSITION_TYPE, exposition } from '../../observability/metrics/exposit
 import { type Figures, gauge, together } from '../../observability/metrics/figures.ts';
 import { centralFigures } from '../../observability/metrics/of-central.ts';
 import { buildFigures } from '../../observability/metrics/of-process.ts';
+import type { SlowFigures } from '../../observability/metrics/read-slow.ts';
 import type { LagView } from '../lag-view.ts';
 import type { Page } from '../server/server.ts';
 import type { Part } from './parts.ts';
@@ -17,6 +18,7 @@ export interface Shown {
   readonly duties: Duties;
   readonly parts: readonly Part[];
   readonly view: Pick<LagView, 'report'>;
+  readonly slow: Pick<SlowFigures, 'figures'>;
 }
 
 export function pagesOf(shown: Shown): Readonly<Record<string, () => Page | Promise<Page>>> {
@@ -69,10 +71,12 @@ async function allFigures(shown: Shown): Promise<Figures> {
 }
 
 /** Undefined where central does not answer. */
-async function figuresOfCentral({ config, view }: Shown): Promise<Figures | undefined> {
+async function figuresOfCentral({ config, view, slow }: Shown): Promise<Figures | undefined> {
   const queues = config.queues.map(({ name }) => name);
   try {
-    return centralFigures(await view.report(), { queues, isPerSource: config.metrics.perSource });
+    const isPerSource = config.metrics.perSource;
+    const [report, others] = await Promise.all([view.report(), slow.figures()]);
+    return { ...centralFigures(report, { queues, isPerSource }), ...others };
   } catch {
     return undefined;
   }

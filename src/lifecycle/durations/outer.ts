@@ -80,6 +80,8 @@ export const HTTP_DURATIONS = {
   centralMs: 2_000,
   /** Limit for all that one request of the dashboard asks of central. */
   askMs: 8_000,
+  /** What is costly to ask central for metrics is asked this often. */
+  slowMs: 15_000,
   /** A connection without a query is closed after this. */
   poolIdleMs: 60_000,
   /** The dashboard is given a new state this often. */

@@ -1,13 +1,8 @@
 // Every metric there is: its name, type, labels and meaning. docs/metrics.md shows the same, held by a test.
 import { CALL_BUCKET_ENDS_MS, DELIVERY_BUCKET_ENDS_MS } from '../../workers/protocol.ts';
+import { type Metric, OF_CENTRAL, OF_SOURCES } from './of-central-catalogue.ts';
 
-export interface Metric {
-  readonly type: 'counter' | 'gauge' | 'histogram';
-  readonly labels: readonly string[];
-  readonly help: string;
-  /** Upper ends of a histogram's buckets, rising; one without an end follows. */
-  readonly buckets?: readonly number[];
-}
+export type { Metric };
 
 /** From what one row takes to what a patient operator waits for. */
 const SECONDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
@@ -91,6 +86,11 @@ const OF_MOVERS = {
     labels: ['reason'],
     help: 'Leases that this mover lost without letting go of them: ran-out or taken-over.',
   },
+  tributary_leases_taken_over_total: {
+    type: 'counter',
+    labels: [],
+    help: 'Leases that this mover took from another one that was silent.',
+  },
   tributary_source_halts_total: {
     type: 'counter',
     labels: ['reason'],
@@ -157,6 +157,11 @@ const OF_WORKERS = {
     labels: ['queue', 'cause'],
     help: 'Workers of this host that died: silent and stalled ones were killed by us, crashed is all else.',
   },
+  tributary_slots_taken_over_total: {
+    type: 'counter',
+    labels: QUEUE,
+    help: 'Places of workers that this host took from another one that was silent.',
+  },
   tributary_worker_replacements_total: {
     type: 'counter',
     labels: QUEUE,
@@ -171,94 +176,6 @@ const OF_WORKERS = {
     type: 'counter',
     labels: [],
     help: 'The same for what looks after the workers.',
-  },
-} as const satisfies Record<string, Metric>;
-
-/** What belongs to central: exported by the one member that holds its upkeep. */
-const OF_CENTRAL = {
-  tributary_central_exported: {
-    type: 'gauge',
-    labels: [],
-    help: '1 where this process exports what belongs to central; 0 where another one does, or where central did not answer.',
-  },
-  tributary_sources: {
-    type: 'gauge',
-    labels: ['state'],
-    help: 'Sources by state, as `lag` shows them.',
-  },
-  tributary_sources_unknown: {
-    type: 'gauge',
-    labels: QUEUE,
-    help: 'Sources of the central queue whose figures are not known now: the unmoved events leave them out.',
-  },
-  tributary_unmoved_events: {
-    type: 'gauge',
-    labels: QUEUE,
-    help: 'Events that are committed on shards and not moved into the central queue, some of them estimated.',
-  },
-  tributary_oldest_unmoved_event_age_seconds: {
-    type: 'gauge',
-    labels: QUEUE,
-    help: 'Age of the oldest of them over all sources of the central queue that are known.',
-  },
-  tributary_waiting_events: {
-    type: 'gauge',
-    labels: QUEUE,
-    help: 'Events in the central queue that are not handled, beyond 10,000 estimated. Absent where no group of ours handles them, or where it is not known.',
-  },
-  tributary_oldest_waiting_event_age_seconds: {
-    type: 'gauge',
-    labels: QUEUE,
-    help: 'Age of the oldest of them; absent as they are.',
-  },
-  tributary_retrying_events: {
-    type: 'gauge',
-    labels: QUEUE,
-    help: 'Events that wait for another try.',
-  },
-  tributary_dead_events: {
-    type: 'gauge',
-    labels: QUEUE,
-    help: 'Dead events that were not retried or discarded.',
-  },
-  tributary_workers_wanted: {
-    type: 'gauge',
-    labels: QUEUE,
-    help: 'Workers that the central queue shall have over all hosts.',
-  },
-  tributary_workers_running: {
-    type: 'gauge',
-    labels: QUEUE,
-    help: 'Workers that it has over all hosts.',
-  },
-  tributary_queue_stuck: {
-    type: 'gauge',
-    labels: QUEUE,
-    help: '1 where the workers of the central queue do not run or make no progress; `lag` says why.',
-  },
-  tributary_host_files_differ: {
-    type: 'gauge',
-    labels: [],
-    help: '1 where running hosts have different files; `lag` says which.',
-  },
-} as const satisfies Record<string, Metric>;
-
-/** Only with `metrics: { per_source: true }`. */
-const OF_SOURCES = {
-  tributary_source_moving: {
-    type: 'gauge',
-    labels: ['shard', 'source_queue'],
-    help: '1 where the source is moving or idle, 0 in every other state.',
-  },
-  tributary_source_unmoved_events: {
-    type: 'gauge',
-    labels: ['shard', 'source_queue'],
-    help: 'Events of the source that are committed and not moved; absent where that is not known.',
-  },
-  tributary_source_oldest_unmoved_event_age_seconds: {
-    type: 'gauge',
-    labels: ['shard', 'source_queue'],
-    help: 'Age of the oldest of them; absent where that is not known.',
   },
 } as const satisfies Record<string, Metric>;
 

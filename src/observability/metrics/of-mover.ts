@@ -29,7 +29,8 @@ export class MoverMetrics {
       at0.count('tributary_mover_trouble_total', [of], 0);
     for (const reason of ['ran-out', 'taken-over']) at0.count('tributary_leases_lost_total', [reason], 0);
     for (const by of ['central', 'shard']) at0.count('tributary_refused_events_total', [by], 0);
-    at0.count('tributary_loops_restarted_total', [], 0);
+    for (const name of ['tributary_loops_restarted_total', 'tributary_leases_taken_over_total'] as const)
+      at0.count(name, [], 0);
   }
 
   /** A listener for `MoverOptions.onOccurrence`. */
@@ -49,6 +50,9 @@ export class MoverMetrics {
         break;
       case 'lease-lost':
         instruments.count('tributary_leases_lost_total', [occurrence.reason]);
+        break;
+      case 'lease-taken-over':
+        instruments.count('tributary_leases_taken_over_total', []);
         break;
       case 'source-halted':
         instruments.count('tributary_source_halts_total', [occurrence.code]);

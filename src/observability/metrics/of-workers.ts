@@ -23,6 +23,7 @@ export class WorkerMetrics {
       for (const outcome of OUTCOMES) at0.count('tributary_handled_events_total', [queue, outcome], 0);
       for (const cause of CAUSES) at0.count('tributary_worker_deaths_total', [queue, cause], 0);
       at0.count('tributary_batches_given_up_total', [queue], 0);
+      at0.count('tributary_slots_taken_over_total', [queue], 0);
       at0.count('tributary_worker_replacements_total', [queue], 0);
       at0.count('tributary_worker_trouble_total', [queue], 0);
     }
@@ -59,6 +60,9 @@ export class WorkerMetrics {
         this.#causes.delete(slot);
         break;
       }
+      case 'slot-taken-over':
+        instruments.count('tributary_slots_taken_over_total', [occurrence.queue]);
+        break;
       case 'worker-replaced':
         instruments.count('tributary_worker_replacements_total', [occurrence.queue]);
         break;

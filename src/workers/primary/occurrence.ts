@@ -71,6 +71,8 @@ export type WorkerOccurrence =
       readonly file: number;
       readonly installed: number | undefined;
     }
+  /** The host that held it was silent. */
+  | { readonly kind: 'slot-taken-over'; readonly queue: string; readonly slot: string }
   | { readonly kind: 'pool-trouble'; readonly error: unknown };
 
 export type OnWorkerOccurrence = (occurrence: WorkerOccurrence) => void;

@@ -205,7 +205,9 @@ export class WorkerPool implements Service {
         ...this.#slots.details([...this.#queues.keys()]),
         ...this.#rollingRestart.of(this.#slots.all),
       }),
-      onTaken: (slot) => {
+      onTaken: (slot, { isTakeOver }) => {
+        const queue = slot.slice(0, slot.lastIndexOf('#'));
+        if (isTakeOver) this.#report({ kind: 'slot-taken-over', queue, slot });
         this.#leaving.delete(slot);
         this.#fill();
       },

@@ -23,7 +23,7 @@ export interface SlotLeasesOptions {
   wanted(): readonly WantedSlot[];
   /** Sent to central with each beat. */
   details(): Readonly<Record<string, unknown>>;
-  onTaken(slot: string): void;
+  onTaken(slot: string, how: { readonly isTakeOver: boolean }): void;
   /** Empties the slot; its lease goes when this resolves. */
   onRelease(slot: string): Promise<void>;
   /** Another host may have it by now. */
@@ -95,8 +95,8 @@ export class SlotLeases {
       ttlMs: TIMING.leases.leaseMs,
       adoptAfterMs: 0,
       beatMs: TIMING.leases.workerBeatMs,
-      onTaken: ({ resource }) =>
-        isCentral(resource) ? this.#duty.begin() : options.onTaken(slotOf(resource)),
+      onTaken: ({ resource }, how) =>
+        isCentral(resource) ? this.#duty.begin() : options.onTaken(slotOf(resource), how),
       onRelease: ({ resource }) =>
         isCentral(resource) ? this.#duty.end() : options.onRelease(slotOf(resource)),
       onLost: ({ resource }) =>

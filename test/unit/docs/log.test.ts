@@ -30,6 +30,7 @@ const ofMover: Samples<MoverOccurrence> = {
     { resource: 'shard:app_017', reason: 'ran-out' },
     { resource: 'shard:app_017', reason: 'taken-over' },
   ],
+  'lease-taken-over': [{ resource: 'shard:app_017' }],
   'stood-still': [{ loop: 'shard app_017', ms: 300_000 }],
   'shard-connected': [{ shard: 'app_017' }],
   // The log has no line of it.
@@ -81,6 +82,7 @@ const ofWorkers: Samples<WorkerOccurrence> = {
     { queue: 'orders', file: 4, installed: 2 },
     { queue: 'orders', file: 4, installed: undefined },
   ],
+  'slot-taken-over': [{ queue: 'orders', slot: 'orders#3' }],
   'pool-trouble': [{ error: refused }],
 };
 

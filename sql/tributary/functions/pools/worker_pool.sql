@@ -135,7 +135,7 @@ as $$
 declare
     v_generation    integer;
 begin
-    update tributary.worker_pool set generation = generation + 1 where central_queue = queue
+    update tributary.worker_pool set generation = generation + 1, renewed_at = now() where central_queue = queue
     returning generation into v_generation;
     perform pg_notify('tributary_workers', queue);
     return v_generation;

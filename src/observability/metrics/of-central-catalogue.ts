@@ -1,0 +1,124 @@
+// The second part of the catalogue: metrics that one member alone exports, because they belong to central.
+
+export interface Metric {
+  readonly type: 'counter' | 'gauge' | 'histogram';
+  readonly labels: readonly string[];
+  readonly help: string;
+  /** Upper ends of a histogram's buckets, rising; one without an end follows. */
+  readonly buckets?: readonly number[];
+}
+
+const QUEUE = ['queue'];
+
+/** What belongs to central: exported by the one member that holds its upkeep. */
+export const OF_CENTRAL = {
+  tributary_central_exported: {
+    type: 'gauge',
+    labels: [],
+    help: '1 where this process exports what belongs to central; 0 where another one does, or where central did not answer.',
+  },
+  tributary_sources: {
+    type: 'gauge',
+    labels: ['state'],
+    help: 'Sources by state, as `lag` shows them.',
+  },
+  tributary_sources_unknown: {
+    type: 'gauge',
+    labels: QUEUE,
+    help: 'Sources of the central queue whose figures are not known now: the unmoved events leave them out.',
+  },
+  tributary_unmoved_events: {
+    type: 'gauge',
+    labels: QUEUE,
+    help: 'Events that are committed on shards and not moved into the central queue, some of them estimated.',
+  },
+  tributary_oldest_unmoved_event_age_seconds: {
+    type: 'gauge',
+    labels: QUEUE,
+    help: 'Age of the oldest of them over all sources of the central queue that are known.',
+  },
+  tributary_waiting_events: {
+    type: 'gauge',
+    labels: QUEUE,
+    help: 'Events in the central queue that are not handled, beyond 10,000 estimated. Absent where no group of ours handles them, or where it is not known.',
+  },
+  tributary_oldest_waiting_event_age_seconds: {
+    type: 'gauge',
+    labels: QUEUE,
+    help: 'Age of the oldest of them; absent as they are.',
+  },
+  tributary_retrying_events: {
+    type: 'gauge',
+    labels: QUEUE,
+    help: 'Events that wait for another try.',
+  },
+  tributary_dead_events: {
+    type: 'gauge',
+    labels: QUEUE,
+    help: 'Dead events that were not retried or discarded.',
+  },
+  tributary_dead_events_of_kind: {
+    type: 'gauge',
+    labels: ['queue', 'kind'],
+    help: 'The same by kind: handler, killed, poison or conflict. This and the next four are read anew four times a minute.',
+  },
+  tributary_queue_disk_bytes: {
+    type: 'gauge',
+    labels: QUEUE,
+    help: 'Disk of the event tables of the central queue.',
+  },
+  tributary_rotation_overdue_seconds: {
+    type: 'gauge',
+    labels: QUEUE,
+    help: 'How long a rotation of the central queue has been due that a consumer holds back; 0 where none has been for a minute.',
+  },
+  tributary_rotation_held_bytes: {
+    type: 'gauge',
+    labels: QUEUE,
+    help: 'Disk that this rotation will free in the end; 0 where none is overdue.',
+  },
+  tributary_last_reload_time_seconds: {
+    type: 'gauge',
+    labels: QUEUE,
+    help: 'When workers of the central queue were last to be replaced by `reload --workers`, in seconds since 1970; absent where they never were.',
+  },
+  tributary_workers_wanted: {
+    type: 'gauge',
+    labels: QUEUE,
+    help: 'Workers that the central queue shall have over all hosts.',
+  },
+  tributary_workers_running: {
+    type: 'gauge',
+    labels: QUEUE,
+    help: 'Workers that it has over all hosts.',
+  },
+  tributary_queue_stuck: {
+    type: 'gauge',
+    labels: QUEUE,
+    help: '1 where the workers of the central queue do not run or make no progress; `lag` says why.',
+  },
+  tributary_host_files_differ: {
+    type: 'gauge',
+    labels: [],
+    help: '1 where running hosts have different files; `lag` says which.',
+  },
+} as const satisfies Record<string, Metric>;
+
+/** Only with `metrics: { per_source: true }`. */
+export const OF_SOURCES = {
+  tributary_source_moving: {
+    type: 'gauge',
+    labels: ['shard', 'source_queue'],
+    help: '1 where the source is moving or idle, 0 in every other state.',
+  },
+  tributary_source_unmoved_events: {
+    type: 'gauge',
+    labels: ['shard', 'source_queue'],
+    help: 'Events of the source that are committed and not moved; absent where that is not known.',
+  },
+  tributary_source_oldest_unmoved_event_age_seconds: {
+    type: 'gauge',
+    labels: ['shard', 'source_queue'],
+    help: 'Age of the oldest of them; absent where that is not known.',
+  },
+} as const satisfies Record<string, Metric>;

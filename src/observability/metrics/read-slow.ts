@@ -1,0 +1,65 @@
+// Reads what metrics show of central queues besides `lag`: disk, dead events by kind, the last reload.
+//
+// Invariant: central is asked at most once in TIMING.http.slowMs, however often metrics are scraped. Where it does not answer,
+// these figures are absent.
+import type { CentralPool } from '../../central/central-pool.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
+import { type Figures, gauge } from './figures.ts';
+
+/** `poison` and the others of tributary.dead_event; each is there from the beginning, so that its first rise is seen. */
+const KINDS = ['handler', 'killed', 'poison', 'conflict'] as const;
+
+export interface SlowRow {
+  readonly queue: string;
+  readonly disk_bytes: number;
+  readonly overdue_s: number;
+  readonly held_bytes: number;
+  readonly dead: Readonly<Record<string, number>>;
+  readonly renewed_s: number | null;
+}
+
+export class SlowFigures {
+  readonly #pool: Pick<CentralPool, 'query'>;
+  readonly #queues: readonly string[];
+  #rows: Promise<readonly SlowRow[]> | undefined;
+  #readAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(pool: Pick<CentralPool, 'query'>, queues: readonly string[]) {
+    this.#pool = pool;
+    this.#queues = queues;
+  }
+
+  async figures(): Promise<Figures> {
+    if (performance.now() - this.#readAtMs >= TIMING.http.slowMs) {
+      this.#readAtMs = performance.now();
+      this.#rows = this.#read();
+    }
+    return slowFigures((await this.#rows) ?? []);
+  }
+
+  async #read(): Promise<readonly SlowRow[]> {
+    try {
+      return await this.#pool.query<SlowRow>('select * from tributary.lag_slow($1)', [this.#queues], {
+        timeoutMs: TIMING.http.centralMs,
+      });
+    } catch {
+      // Asked again with the next scrape.
+      this.#readAtMs = Number.NEGATIVE_INFINITY;
+      return [];
+    }
+  }
+}
+
+function slowFigures(rows: readonly SlowRow[]): Figures {
+  return {
+    tributary_queue_disk_bytes: gauge(...rows.map((row) => [[row.queue], row.disk_bytes] as const)),
+    tributary_rotation_overdue_seconds: gauge(...rows.map((row) => [[row.queue], row.overdue_s] as const)),
+    tributary_rotation_held_bytes: gauge(...rows.map((row) => [[row.queue], row.held_bytes] as const)),
+    tributary_dead_events_of_kind: gauge(
+      ...rows.flatMap(({ queue, dead }) => KINDS.map((kind) => [[queue, kind], dead[kind] ?? 0] as const)),
+    ),
+    tributary_last_reload_time_seconds: gauge(
+      ...rows.flatMap(({ queue, renewed_s: at }) => (at === null ? [] : [[[queue], at] as const])),
+    ),
+  };
+}
