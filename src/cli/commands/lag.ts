@@ -41,7 +41,7 @@ export function register(program: Command, context: CliContext): void {
       new Option('--by <what>', 'all sources, one by one or summed up').choices(['shard', 'queue', 'source']),
     )
     .option('--json', 'one JSON document with all sources; with --watch one line each second')
-    .option('--live', 'ask every shard now, not only those whose figures are older than 10 s')
+    .option('--live', 'ask every shard now, not only those whose figures are older than 5 s')
     .option(
       '--max <duration>',
       'exit with 3 where anything is further behind than this, does not move, or fails',

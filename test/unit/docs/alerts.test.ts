@@ -31,16 +31,24 @@ const rules = (read('alerts.yaml') as Alerts).groups.flatMap((group) => group.ru
 const trials = (read('alerts-test.yaml') as Trials).tests;
 const hasPromtool = spawnSync('promtool', ['--version']).status === 0;
 
+/** Of a histogram also that of its buckets. */
+const nameOf = (series: string): string =>
+  series in METRICS ? series : series.replace(/_(bucket|sum|count)$/, '');
+
 test('alerts name metrics and labels that exist', () => {
   const seriesOf = trials.flatMap(({ input_series }) => input_series.map(({ series }) => series));
   for (const text of [...rules.map(({ expr }) => expr), ...seriesOf]) {
     const names = text.match(/\btributary_\w+/g) ?? [];
     expect([text, names.length > 0]).toEqual([text, true]);
-    expect(names.filter((name) => !(name in METRICS))).toEqual([]);
+    expect(names.filter((name) => !(nameOf(name) in METRICS))).toEqual([]);
   }
   for (const series of seriesOf) {
     const [name = '', labels = ''] = series.split(/[{}]/);
-    const known: readonly string[] = [...METRICS[name as keyof typeof METRICS].labels, 'instance'];
+    const known: readonly string[] = [
+      ...METRICS[nameOf(name) as keyof typeof METRICS].labels,
+      'instance',
+      'le',
+    ];
     expect([...labels.matchAll(/(\w+)=/g)].filter(([, label = '']) => !known.includes(label))).toEqual([]);
   }
 });

@@ -8,6 +8,8 @@ import type { LagReader } from '../../../observability/lag/reader.ts';
 import type { LagReport } from '../../../observability/lag/report.ts';
 import type { CliContext } from '../../context.ts';
 import { fitted } from '../../terminal/fit.ts';
+import { widthOf } from '../../terminal/output.ts';
+import { Trends } from './trends.ts';
 
 export interface WatchOptions {
   readonly context: CliContext;
@@ -18,6 +20,8 @@ export interface WatchOptions {
 }
 
 const HOME_AND_ERASE = '\x1b[H\x1b[2J';
+/** Of a terminal that does not tell. */
+const COLUMNS = 80;
 /** The cursor's row, below the picture. */
 const BESIDES = 1;
 /** `q`, and Ctrl-C and Ctrl-D, which are no signals where keys come one by one. */
@@ -36,12 +40,14 @@ export async function watchLag(
   const isPicture = !isJson && stdout.isTTY === true;
   const keys = isPicture ? readKeys(context.stdin) : undefined;
   const signal = keys === undefined ? context.signal : AbortSignal.any([context.signal, keys.quit]);
+  const trends = new Trends();
   let report: LagReport | undefined;
   try {
     while (!signal.aborted) {
       const beganMs = performance.now();
       try {
         report = await reader.read({ live, patienceMs: TIMING.commands.watchPatienceMs });
+        trends.add(report);
         draw(show(report));
       } catch (error) {
         if (report === undefined) throw error;
@@ -60,7 +66,9 @@ export async function watchLag(
     if (isJson) stdout.write(text);
     else if (isPicture) {
       const head = `${new Date().toLocaleTimeString('en-GB')}${keys === undefined ? '' : '   q quits'}`;
-      stdout.write(`${HOME_AND_ERASE}${fitted(`${head}\n\n${text}`, stdout, BESIDES)}`);
+      const { isAscii = false } = stdout;
+      const seen = trends.text({ width: widthOf(stdout) ?? COLUMNS, isAscii });
+      stdout.write(`${HOME_AND_ERASE}${fitted(`${head}\n\n${seen}${text}`, stdout, BESIDES)}`);
     } else stdout.write(`${new Date().toISOString()}\n${text}\n`);
   }
 }
