@@ -10,6 +10,7 @@ import { idle } from './idle.ts';
 import { isolation } from './isolation.ts';
 import { latency } from './latency.ts';
 import { queueMover } from './queue-mover.ts';
+import { scrape } from './scrape.ts';
 import { sideBySide } from './side-by-side.ts';
 import { work } from './work.ts';
 
@@ -26,6 +27,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   idle: () => idle('idle'),
   isolation: () => isolation('isolation'),
   'queue-mover': () => queueMover('queue-mover'),
+  scrape: () => scrape('scrape'),
   'side-by-side': () => sideBySide('side-by-side'),
   'small-ticks': () => forward('small-ticks', { eventsPerTick: 500 }),
   triggers: () => engine('triggers', { options: TRIGGER_OPTIONS, rounds: 7 }),

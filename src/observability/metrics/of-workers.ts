@@ -9,6 +9,8 @@ const STAGES = [
   ['toHandled', 'to_handled'],
   ['whole', 'whole'],
 ] as const;
+/** Of a histogram that is there from the beginning. */
+const NONE = { counts: [], sum: 0 };
 const CAUSES = ['crashed', 'silent', 'stalled'] as const;
 
 export class WorkerMetrics {
@@ -22,6 +24,7 @@ export class WorkerMetrics {
     for (const queue of queues) {
       for (const outcome of OUTCOMES) at0.count('tributary_handled_events_total', [queue, outcome], 0);
       for (const cause of CAUSES) at0.count('tributary_worker_deaths_total', [queue, cause], 0);
+      for (const [, stage] of STAGES) at0.add('tributary_delivery_duration_seconds', [queue, stage], NONE);
       at0.count('tributary_batches_given_up_total', [queue], 0);
       at0.count('tributary_slots_taken_over_total', [queue], 0);
       at0.count('tributary_worker_replacements_total', [queue], 0);
