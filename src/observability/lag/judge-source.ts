@@ -95,7 +95,8 @@ function figuresOf(state: LagState, figures: LagFigures | undefined): LagFigures
   const { ageSeconds, eventsBehind = 0, secondsBehind, isAgeing = false } = figures;
   const isMoving = state === 'moving' || state === 'idle';
   if (isMoving || ageSeconds <= TIMING.reports.stillFreshSeconds) {
-    return isAgeing && secondsBehind !== undefined
+    const isGrowing = isAgeing || (!isMoving && eventsBehind > 0);
+    return isGrowing && secondsBehind !== undefined
       ? { ...figures, secondsBehind: secondsBehind + ageSeconds }
       : figures;
   }

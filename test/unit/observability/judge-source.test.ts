@@ -104,6 +104,15 @@ describe('observability/lag/judge-source', () => {
     });
   });
 
+  test('where nobody moves a source, what waits there is older by the age of the answer', () => {
+    const answer = { ...behind(5), ageSeconds: 1.5 };
+    expect(judged(stored({ report: undefined }), answer)).toMatchObject({
+      eventsBehind: 5,
+      secondsBehind: 6.5,
+    });
+    expect(judged(stored(), answer)).toMatchObject({ state: 'moving', secondsBehind: 5 });
+  });
+
   test('a shard that does not answer keeps the last figures with their age', () => {
     const figures = { ageSeconds: 44, eventsBehind: 9, isExact: false, secondsBehind: 3 };
     const lag = judged(stored({ figures, report: { ...idle, ageSeconds: 50 } }), failed);
