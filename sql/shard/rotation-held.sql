@@ -3,7 +3,7 @@
 select q.queue_name as queue,
     (extract(epoch from now() - q.queue_switch_time))::float8 as switched_s,
     (extract(epoch from q.queue_rotation_period))::float8 as period_s,
-    q.queue_switch_step2 is null as is_half_done, b.has_rows, b.bytes, b.current_bytes, w.consumer, w.consumer_age_s,
+    q.queue_switch_step2 is null as is_half_done, b.has_rows, b.bytes, b.current_bytes, w.consumer, w.consumer_age_s, w.is_behind,
     split_part(w.snapshot, ':', 1)::bigint <= q.queue_switch_step2::text::bigint as is_held, u.users,
     c.came
 from :schema.queue q
@@ -14,7 +14,8 @@ left join lateral (
     from pg_inherits i where i.inhparent = q.queue_data_pfx::regclass) b on true
 left join lateral (
     select o.co_name as consumer, t.tick_snapshot::text as snapshot,
-        extract(epoch from now() - t.tick_time)::float8 as consumer_age_s
+        extract(epoch from now() - t.tick_time)::float8 as consumer_age_s,
+        exists (select from :schema.tick n where n.tick_queue = q.queue_id and n.tick_id > s.sub_last_tick) as is_behind
     from :schema.subscription s
     join :schema.consumer o on o.co_id = s.sub_consumer
     join :schema.tick t on t.tick_queue = s.sub_queue and t.tick_id = s.sub_last_tick

@@ -38,6 +38,8 @@ export const DOCTOR_DURATIONS = {
   lockSeconds: 5,
   /** A queue that could have rotated this long ago and has not. */
   rotationSeconds: 900,
+  /** A tick of a queue that gets events is younger. */
+  recentTickSeconds: 120,
   /** Events that died within this time count as new. */
   deadSeconds: 600,
   /** Readers of a mover have waited for memory all this time. */

@@ -85,6 +85,8 @@ export interface RotationFacts {
   /** The one furthest behind; null: there is none. */
   readonly consumer: string | null;
   readonly consumerAgeSeconds: number | null;
+  /** There is a newer tick than its own. */
+  readonly isBehind: boolean;
   /** Its position is from before the last rotation. */
   readonly isHeld: boolean;
   /** Sessions that use the table that is emptied next. */

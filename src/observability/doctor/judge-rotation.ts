@@ -26,12 +26,16 @@ export function pinnedQueues(databases: readonly DatabaseHealth[]): PinnedQueue[
 
 /** Undefined: it rotates, it has nothing to empty, or nobody tries to: then something else is wrong. */
 function whatPins(rotation: RotationFacts): PinnedQueue['by'] | undefined {
-  const { periodSeconds, switchedSeconds, hasRows, isHeld, users, consumerAgeSeconds } = rotation;
+  const { periodSeconds, switchedSeconds, hasRows, isHeld, isBehind, users } = rotation;
+  const ageSeconds = rotation.consumerAgeSeconds ?? 0;
   if (periodSeconds === null || !hasRows) return undefined;
   const overdueSeconds = switchedSeconds - periodSeconds;
   if (overdueSeconds < TIMING.doctor.rotationSeconds) return undefined;
-  // A consumer that follows has a tick of now; only what was open at that tick can make it look old.
-  if (isHeld) return (consumerAgeSeconds ?? 0) > overdueSeconds ? 'consumer' : 'transaction';
+  if (isHeld) {
+    if (isBehind && ageSeconds > overdueSeconds) return 'consumer';
+    // A tick of now only looks old by what was open then. Where events come no more there is none: nothing needs room.
+    return ageSeconds < TIMING.doctor.recentTickSeconds ? 'transaction' : undefined;
+  }
   return users.length > 0 ? 'session' : undefined;
 }
 

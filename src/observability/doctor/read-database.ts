@@ -88,6 +88,7 @@ function rotationOf(row: Row): RotationFacts {
     bytesAnHour: Number(row.current_bytes) / hours,
     consumer: row.consumer as string | null,
     consumerAgeSeconds: row.consumer_age_s as number | null,
+    isBehind: row.is_behind === true,
     isHeld: row.is_held === true,
     users: (row.users ?? []) as number[],
     inPerSecond: row.came as number | null,

@@ -143,7 +143,10 @@ describe('doctor on sources', () => {
     await s3.query("select pgq.create_queue('orders')");
     const halted = await untilNamed(file, 'halted');
     expect(halted).toMatchObject({ names: ['s3:orders'], command: 'tributary repair s3:orders --dry-run' });
-    expect(await central.query("select from tributary.source where state = 'halted'")).toHaveLength(1);
+    await until(
+      async () => (await central.query("select from tributary.source where state = 'halted'")).length === 1,
+      { what: 'the mover to halt it as well' },
+    );
   }, 240_000);
 
   test('a mover that says nothing, names that do not fit, a source of its own trouble, central that refuses or is away', async () => {

@@ -35,6 +35,7 @@ const rotation = (changes: Partial<RotationFacts> = {}): RotationFacts => ({
   bytesAnHour: 300 * 1_048_576,
   consumer: 'tributary_shop_0a1b2c3d',
   consumerAgeSeconds: 5,
+  isBehind: false,
   isHeld: false,
   users: [],
   inPerSecond: 10,
@@ -158,7 +159,7 @@ describe('observability/doctor on sessions', () => {
 });
 
 describe('observability/doctor on rotation', () => {
-  const foreign = rotation({ ...overdue, consumer: 'audit', consumerAgeSeconds: 20_000 });
+  const foreign = rotation({ ...overdue, consumer: 'audit', consumerAgeSeconds: 20_000, isBehind: true });
 
   test('a consumer that stands is named once, with what is held, how it grows, and when a disk that is known is full', () => {
     const both = [database('s1', {}, [foreign]), database('s2', {}, [foreign])];
@@ -176,7 +177,7 @@ describe('observability/doctor on rotation', () => {
   });
 
   test('our own one that stands because its source does is evidence there, and else told', () => {
-    const ours = rotation({ ...overdue, consumerAgeSeconds: 20_000 });
+    const ours = rotation({ ...overdue, consumerAgeSeconds: 20_000, isBehind: true });
     const known: Diagnosis = {
       ...{ cause: 'paused', of: 'source', names: ['s1:orders'], severity: 'broken' },
       ...{ sentence: 'Paused.', evidence: ['3 events wait'], remedy: 'Let it go on.' },
@@ -192,6 +193,11 @@ describe('observability/doctor on rotation', () => {
       },
     ]);
     expect(look([database('s1', {}, [ours])])).toMatchObject([{ cause: 'rotation-pinned' }]);
+  });
+
+  test('a queue that gets no events any more, whose consumers have all there is, needs no rotation', () => {
+    const idle = rotation({ ...overdue, consumerAgeSeconds: 20_000 });
+    expect(look([database('s1', {}, [idle])])).toEqual([]);
   });
 
   test('sessions that use the table that is next', () => {
