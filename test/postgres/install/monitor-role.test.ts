@@ -27,7 +27,7 @@ const asRole = (file: string, { name, password }: TestRole): string =>
   readFileSync(file, 'utf8').replace(/postgres(ql)?:\/\/[^@/]*@/g, `postgresql://${name}:${password}@`);
 
 describe('a role that only looks', () => {
-  test('reads all that `lag`, `shards`, `check` and exporters ask, and may change nothing', async () => {
+  test('reads all that `lag`, `shards`, `check`, `doctor` and exporters ask, and may change nothing', async () => {
     const { central, theirs, role } = await given();
     await central.query(`grant pgq_reader to ${identifier(role.name)}`);
 
@@ -51,6 +51,15 @@ describe('a role that only looks', () => {
       ],
     });
     expect(check.code).toBe(0);
+
+    const doctor = await run(['-c', theirs, 'doctor', '--json']);
+    expect(doctor).toMatchObject({ code: 3, stderr: '' });
+    expect(JSON.parse(doctor.stdout)).toMatchObject({
+      diagnoses: expect.arrayContaining([
+        expect.objectContaining({ cause: 'no-mover', names: ['s1:orders'] }),
+      ]),
+      unasked: [],
+    });
 
     const tables = await central.query<{ name: string }>(
       `select c.relname as name from pg_class c
