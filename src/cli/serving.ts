@@ -24,7 +24,7 @@ export function addHttpOptions(command: Command): Command {
   return command
     .option(
       '--http <address>',
-      'serve /livez, /readyz and /metrics there, such as :7717; :0 takes a free port, which the log says',
+      'serve the dashboard, /livez, /readyz and /metrics there, such as :7717; :0 takes a free port, which the log says',
     )
     .option('--no-http', 'serve nothing, though the file says `http:`');
 }
