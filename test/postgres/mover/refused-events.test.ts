@@ -65,7 +65,7 @@ describe('mover/gather/refused-events', () => {
     );
   });
 
-  test('an event that comes alone is condemned only after a neighbour has passed in between', async () => {
+  test('an event that comes alone becomes dead only after another event has passed in between', async () => {
     const given = await givenMover();
     const [one, two] = given.cluster.shards as [typeof given.cluster.central, typeof given.cluster.central];
     await refuseBad(given);

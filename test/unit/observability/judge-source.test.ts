@@ -39,7 +39,7 @@ const behind = (eventsBehind: number): ShardAnswer => ({
 });
 
 describe('observability/lag/judge-source', () => {
-  test('moving and idle are said only on the word of a mover that spoke within two seconds', () => {
+  test('a source is moving or idle only by the report of a mover from the last two seconds', () => {
     const age = fc.double({ min: 0, max: 1e6, noNaN: true });
     fc.assert(
       fc.property(
@@ -70,7 +70,7 @@ describe('observability/lag/judge-source', () => {
     );
   });
 
-  test('a figure is asked for when nobody saw it for five seconds, never without a position', () => {
+  test('a shard is asked for a figure that is older than five seconds, never without a position', () => {
     const aged = { ageSeconds: 5.1, eventsBehind: 0, isExact: true, secondsBehind: 0 };
     expect(needsAsking(stored())).toBe(false);
     expect(needsAsking(stored({ figures: aged }))).toBe(true);
@@ -84,7 +84,7 @@ describe('observability/lag/judge-source', () => {
     expect(needsAsking(stored({ ...still, report: { ...idle, state: 'unreachable' } }))).toBe(true);
   });
 
-  test('what stands still is never shown at 0, nor younger than it is, from an old figure', () => {
+  test('a source that stands still is never shown at 0, nor younger than it is, from an old figure', () => {
     const figures = { ageSeconds: 9.7, eventsBehind: 0, isExact: true, secondsBehind: 0 };
     const paused = { reason: undefined, ageSeconds: 9 };
     expect(judged(stored({ figures, paused }), failed)).toMatchObject({
@@ -124,14 +124,14 @@ describe('observability/lag/judge-source', () => {
     });
   });
 
-  test('a shard that only the mover reaches says both', () => {
+  test('for a shard that only the mover reaches both answers are shown', () => {
     expect(judged(stored(), failed)).toMatchObject({
       state: 'unreachable',
       reason: 'Shard s1 refuses connections. The mover on host db01 saw it 1 s ago.',
     });
   });
 
-  test('paused and halted are central’s word, whatever the mover or the shard say', () => {
+  test('paused and halted come from central, whatever the mover or the shard report', () => {
     const paused = { reason: 'deploy.', ageSeconds: 125 };
     expect(judged(stored({ paused }))).toMatchObject({
       state: 'paused',
@@ -193,7 +193,7 @@ describe('observability/lag/judge-source', () => {
     );
   });
 
-  test('what install has to mend is named', () => {
+  test('a source that needs an install names it', () => {
     expect(judged(undefined).reason).toBe('Source s1:orders is not installed: run `tributary install`.');
     const renamed = { answer: undefined, file: 'shards.yaml', hash: 'new', running: [], renamedTo: 'first' };
     expect(lagOfSource(wanted, undefined, renamed).reason).toBe(
@@ -233,7 +233,7 @@ describe('observability/lag/shard-answer', () => {
   const answer = (changes: Partial<BehindRow> = {}, inside?: { endTickId: number; lastEventId: number }) =>
     answerOf({ tick, inside }, row(changes), { label: 's1:orders', provider: 'engine' });
 
-  test('zero is said where no row was found, and only there', () => {
+  test('zero is shown where no row was found, and only there', () => {
     fc.assert(
       fc.property(fc.nat(30_000), fc.nat(10_001), (ahead, rows) => {
         const one = answer({
@@ -271,7 +271,7 @@ describe('observability/lag/shard-answer', () => {
     expect(answer(many)).toMatchObject({ secondsBehind: 58, isExact: false, eventsBehind: 49_900 });
   });
 
-  test('a tick that is gone or another one is lost, with what to do', () => {
+  test('a position whose tick is gone or another one is lost, and the reason says what to do', () => {
     for (const changes of [{ time_us: null }, { time_us: 5 }, { event_seq: 99 }, { snapshot_md5: 'x' }])
       expect(answer(changes)).toMatchObject({
         kind: 'lost',

@@ -74,7 +74,7 @@ function commit(source: Source): void {
 }
 
 describe('mover/source/figures', () => {
-  test('nothing behind is said only where no row is left and all that was read is committed', () => {
+  test('zero events behind are shown only where no row is left and all that was read is committed', () => {
     const source = givenSource(5);
     source.saw(seen(source, { newest: 5, nowS: 9 }), 1);
     expect(source.figures).toMatchObject({ eventsBehind: 0, isExact: true, secondsBehind: 0, atMs: 1 });
@@ -86,7 +86,7 @@ describe('mover/source/figures', () => {
     expect(source.figures).toMatchObject({ eventsBehind: 0, isExact: true, secondsBehind: 0 });
   });
 
-  test('an estimate is never nothing', () => {
+  test('an estimate is never zero', () => {
     const source = givenSource(5);
     source.saw(seen(source, { newest: 5, nowS: 9, uncovered: true, lastSeq: 12 }), 1);
     expect(source.figures).toMatchObject({ eventsBehind: 1, isExact: false });
@@ -110,7 +110,7 @@ describe('mover/source/figures', () => {
     }
   });
 
-  test('a central that takes nothing lets the seconds grow', () => {
+  test('while central takes nothing the seconds grow', () => {
     const source = givenSource(5);
     source.saw(seen(source, { newest: 6, nowS: 6 }), 1);
     read(source, 6);
@@ -137,14 +137,14 @@ describe('mover/source/figures', () => {
     expect(source.figures.secondsBehind).toBe(5);
   });
 
-  test('what a quick round cannot tell keeps its age', () => {
+  test('a figure that a quick round does not bring keeps its age', () => {
     const source = givenSource(5);
     source.saw(seen(source, { newest: 5, nowS: 9 }), 1);
     source.saw(seen(source, { newest: 5, nowS: 10, uncovered: undefined }), 2);
     expect(source.figures.atMs).toBe(1);
   });
 
-  test('a shard that went back in time says nothing about the position', () => {
+  test('a shard that went back in time gives no figure for the position', () => {
     const source = givenSource(5);
     source.saw(seen(source, { newest: 5, nowS: 9 }), 1);
     source.saw(seen(source, { newest: 5, nowS: 10, start: { ...tick(5), md5: 'other' } }), 2);
@@ -152,7 +152,7 @@ describe('mover/source/figures', () => {
     expect(source.figures.atMs).toBe(1);
   });
 
-  test('who has to make the tick that events wait for is known', () => {
+  test('the ticker that has to make the tick that events wait for is named', () => {
     const source = givenSource(5);
     const waiting = { newest: 5, nowS: 9, uncovered: true };
     source.saw(seen(source, { ...waiting, tickerPaused: true }), 1);

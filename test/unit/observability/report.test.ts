@@ -112,7 +112,7 @@ describe('observability/lag/report', () => {
     ]);
   });
 
-  test('ages are said in at most two units', () => {
+  test('ages are written in at most two units', () => {
     expect([0, 0.4, 59.6, 61, 3600, 3725, 90_061, -3].map(sentenceAge)).toEqual([
       '0 s',
       '0 s',
@@ -140,7 +140,7 @@ describe('cli/terminal/lag-table', () => {
     );
   });
 
-  test('reasons stand in full under their source, once for neighbours that share one', () => {
+  test('reasons are written in full under their source, once for sources in a row that share one', () => {
     const reason = 'Shard s2 refuses connections.';
     const bad = { state: 'unreachable', reason, ageSeconds: 75, eventsBehind: 1234, isExact: false } as const;
     const shown = text(
@@ -186,7 +186,7 @@ describe('cli/terminal/lag-table', () => {
     ]);
   });
 
-  test('what waits long is told with when it will be caught up with, if it goes on as in the last minute', () => {
+  test('for events that wait long a line says when the workers catch up, at the rates of the last minute', () => {
     const late = { eventsBehind: 60_000, secondsBehind: 70 };
     const note = (changes: Partial<CentralLag>) =>
       text(report([source()], [queue({ ...late, ...changes })])).split('\n')[2];
@@ -272,7 +272,7 @@ describe('cli/terminal/lag-table', () => {
     expect(text(report(sources), 'queue')).toMatch(/emails +mails +1 +1 idle/);
   });
 
-  test('nothing that a database says steers the terminal', () => {
+  test('text from a database cannot control the terminal', () => {
     const shown = text(report([source({ state: 'halted', reason: 'a\x1b[2Jb\nc' })]));
     expect(shown).toContain('  ab c\n');
   });

@@ -28,7 +28,7 @@ describe('observability/worker-log', () => {
     expect(said).toEqual([sentence]);
   });
 
-  test('while central is away it is said a few times, and then how often', () => {
+  test('while central is away it is logged a few times, and then as a number', () => {
     vi.useFakeTimers();
     onTestFinished(() => void vi.useRealTimers());
     const said: string[] = [];

@@ -17,7 +17,7 @@ describe('proof/origins', () => {
     expect(holds(compare(shard, shard))).toBe(true);
   });
 
-  test('what is lost, invented, doubled or split is named', () => {
+  test('events that are lost, invented, doubled or split are named', () => {
     const shard = [row(1), row(2, { txid: 7 }), row(3, { txid: 7 })];
     const central = [row(2, { txid: 50 }), row(2, { txid: 50 }), row(3, { txid: 51 }), row(9)];
     expect(compare(shard, central)).toMatchObject({

@@ -14,7 +14,7 @@ describe('queue/dialect', () => {
     expect(named).toEqual([]);
   });
 
-  test('the types that snapshots have decide', () => {
+  test('the types of the snapshots decide which statements are used', () => {
     expect(dialectOf('txid_snapshot')).toMatchObject({ xid: 'bigint', xmax: 'txid_snapshot_xmax' });
     expect(dialectOf('pg_snapshot')).toMatchObject({ xid: 'xid8', xmax: 'pg_snapshot_xmax' });
   });

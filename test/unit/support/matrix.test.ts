@@ -14,7 +14,7 @@ const majors = (kind: string, own: readonly string[] = []) =>
   ].sort();
 
 describe('the matrix', () => {
-  test('holds what the README says was tried', () => {
+  test('has the versions that the README names', () => {
     const readme = read('README.md').replaceAll('\n', ' ');
     const [, postgres = '', node = ''] =
       /on PostgreSQL ([\d, and]+).*on Node ([\d, and]+)/.exec(readme) ?? [];
@@ -22,7 +22,7 @@ describe('the matrix', () => {
     expect(node.match(/\d+/g)).toEqual(majors('node'));
   });
 
-  test('is locked', () => {
+  test('has a lock file for its packages', () => {
     const lock = JSON.parse(read('test', 'matrix', 'package-lock.json')) as {
       packages: Record<string, { integrity?: string }>;
     };

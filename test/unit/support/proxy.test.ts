@@ -20,14 +20,14 @@ describe('support/proxy', () => {
   });
   afterAll(() => void echo.close());
 
-  test('bytes and goodbyes pass both ways', async () => {
+  test('bytes and ends of connections pass both ways', async () => {
     const client = await dial(await givenProxy(target));
     client.socket.end('hello');
     await client.closed;
     expect(client.text()).toBe('hello');
   });
 
-  test('drop cuts what is open and refuses what is new, until it is healed', async () => {
+  test('drop cuts open connections and refuses new ones until heal', async () => {
     const proxy = await givenProxy(target);
     const before = await dial(proxy);
     proxy.drop();
@@ -38,7 +38,7 @@ describe('support/proxy', () => {
     await answers(await dial(proxy));
   });
 
-  test('a black hole takes everything, answers nothing and closes nothing, until it is healed', async () => {
+  test('a black hole takes everything, answers nothing and closes nothing until heal', async () => {
     const proxy = await givenProxy(target);
     const before = await dial(proxy);
     await answers(before);

@@ -26,7 +26,7 @@ describe('upkeep/central-ticker', () => {
     expect(asked).toEqual([200, 100]);
   });
 
-  test('of one lane only the newest transaction is asked for, until a tick covers it', async () => {
+  test('of each lane only the newest transaction is asked for, until a tick covers it', async () => {
     const asked: unknown[] = [];
     const ticker = new CentralTicker(
       {

@@ -31,7 +31,7 @@ describe('observability/metrics', () => {
     );
   });
 
-  test('a metric without a series, and one that nobody knows, are not there', () => {
+  test('a metric without a series, and one that is not in the catalogue, are left out', () => {
     expect(exposition({ tributary_shards_held: [], strange_total: gauge([[], 1]) })).toBe('');
   });
 

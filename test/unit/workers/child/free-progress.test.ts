@@ -10,7 +10,7 @@ const eventOf = (id: number) =>
   new BatchEvent(new TextRow([String(id), '', null, null]), { queue: 'q', origin: 'none' });
 
 describe('workers/child/free/progress', () => {
-  test('whatever the order in which events are done: what is passed is a prefix, once, and never splits an id', () => {
+  test('whatever the order in which events are done: progress is a prefix, passed once, that never splits an id', () => {
     const steps = fc.array(fc.nat({ max: 5 }), { minLength: 1, maxLength: 40 });
     fc.assert(
       fc.property(steps, fc.infiniteStream(fc.nat()), (gaps, choices) => {
@@ -39,7 +39,7 @@ describe('workers/child/free/progress', () => {
 });
 
 describe('workers/child/free/lanes', () => {
-  test('never more at work than there are lanes, and idle waits for all', async () => {
+  test('no more calls run than there are lanes, and idle() waits for all of them', async () => {
     const lanes = new Lanes(3);
     let atWork = 0;
     const most: number[] = [];
@@ -57,7 +57,7 @@ describe('workers/child/free/lanes', () => {
     expect(await lanes.next()).toBe(false);
   });
 
-  test('an error of ours in a lane is not lost', async () => {
+  test('an error of our own code in a lane is not lost', async () => {
     const lanes = new Lanes(2);
     lanes.start(async () => {
       throw new Error('ours');
@@ -66,7 +66,7 @@ describe('workers/child/free/lanes', () => {
     expect(() => lanes.isFree).toThrow('ours');
   });
 
-  test('whoever waits is back in time although nothing has ended', async () => {
+  test('a wait with a time limit returns in time although no call has ended', async () => {
     const lanes = new Lanes(1);
     let end = () => {};
     lanes.start(() => new Promise((resolve) => (end = resolve)));

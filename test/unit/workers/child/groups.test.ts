@@ -56,7 +56,7 @@ describe('workers/child/groups/groups', () => {
     },
   );
 
-  test('of a handler that is known to fail every hundredth event is repeated even less', async () => {
+  test('a handler that is known to fail every hundredth event repeats even fewer events', async () => {
     const rate = new FailureRate();
     await run(OneByOne, { count: 2_000, share: 0.01, rate });
     const batch = await run(OneByOne, { count: 8_000, share: 0.01, rate });

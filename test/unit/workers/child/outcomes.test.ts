@@ -50,7 +50,7 @@ describe('workers/child/narrowing/losses', () => {
   const batch = { startTick: 1, endTick: 2 };
   const range = (first: number, last: number) => ({ first, last, events: last - first + 1 });
 
-  test('one loss says nothing; those in one place narrow it', () => {
+  test('one lost connection is no evidence; losses at one place narrow the search', () => {
     const losses = new Losses();
     losses.note(batch, range(1, 100), 'a');
     expect(losses.of(batch)).toBeUndefined();
@@ -61,7 +61,7 @@ describe('workers/child/narrowing/losses', () => {
     expect(losses.of({ startTick: 2, endTick: 3 })).toBeUndefined();
   });
 
-  test('those in different places, or of different batches, accuse nobody', () => {
+  test('losses at different places, or in different batches, are no evidence', () => {
     const losses = new Losses();
     losses.note(batch, range(3, 3), 'a');
     losses.note(batch, range(9, 9), 'b');
@@ -74,7 +74,7 @@ describe('workers/child/narrowing/losses', () => {
     expect(losses.of(batch)).toMatchObject({ first: 9, times: 2 });
   });
 
-  test('what is beyond doubt needs no second loss', () => {
+  test('an event that is certain needs no second loss', () => {
     const losses = new Losses();
     losses.note(batch, range(3, 3), 'lost', { error: 'took too long' });
     expect(losses.of(batch)).toMatchObject({ first: 3, error: 'took too long' });

@@ -46,7 +46,7 @@ function deathsUntilFound(ids: readonly number[], killer: number): { deaths: num
 }
 
 describe('workers/child/narrowing/slice-plan', () => {
-  test('a killer is found in at most four deaths, wherever it stands, and every event is passed once', () => {
+  test('a fatal event is found in at most four deaths, wherever it is, and every event is passed once', () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 700 }), fc.nat(), (count, at) => {
         const ids = Array.from({ length: count }, (_, n) => n + 1);
@@ -94,7 +94,7 @@ describe('workers/child/narrowing/slice-plan', () => {
     );
   });
 
-  test('where the call is known that a worker died in, only its events are handled in slices', () => {
+  test('where the call in which a worker died is known, only its events are handled in slices', () => {
     const ids = [1, 2, 3, 5, 5, 6, 8, 9];
     const suspect: SuspectSlice = { first: 5, last: 6, events: 3, deaths: 0, kills: 0 };
     const plan = new SlicePlan({ suspect, isRecorded: true });
@@ -104,7 +104,7 @@ describe('workers/child/narrowing/slice-plan', () => {
     expect(plan.narrowing(ids, 6)).toEqual({ end: 8, isMarked: false });
   });
 
-  test('where it is not known every slice may hold the fatal event', () => {
+  test('where it is not known, every slice may contain the fatal event', () => {
     const ids = [1, 2, 3, 4];
     const suspect: SuspectSlice = { first: 2, last: 3, events: 2, deaths: 1, kills: 0 };
     const unknown = new SlicePlan({ suspect: undefined, isRecorded: true });

@@ -38,7 +38,7 @@ describe('workers/primary/slot/evidence', () => {
     expect(evidenceOf(one)).toBe(evidence);
   });
 
-  test('a death that says nothing leaves no word; one in no call of a recorded process neither', () => {
+  test('a death that is no evidence leaves no record, and so does one outside of all calls', () => {
     const call = { token: 9, startTick: 1, endTick: 2, first: 5, last: 5, events: 1 };
     expect(suspectOf(undefined, { call, isRecorded: true, token: 9 })).toBeUndefined();
     expect(suspectOf('certain', { call: undefined, isRecorded: true, token: 9 })).toBeUndefined();
@@ -48,7 +48,7 @@ describe('workers/primary/slot/evidence', () => {
     });
   });
 
-  test('the kernel’s count is read, and its absence is no error', () => {
+  test('the kernel’s count of kills for memory is read, and its absence is no error', () => {
     const folder = givenFolder();
     expect(
       outOfMemoryKills(writeFile(folder, 'vmstat', { text: 'nr_free 12\noom_kill 3\nswap_ra 0\n' })),

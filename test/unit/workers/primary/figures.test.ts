@@ -7,7 +7,7 @@ import { Standing } from '../../../../src/workers/primary/slot/standing.ts';
 import { Throughput } from '../../../../src/workers/primary/slot/throughput.ts';
 
 describe('workers/child/tries/recent-tries', () => {
-  test('whatever comes, what is told is of the last 400 events and of five minutes', () => {
+  test('reported counts cover the last 400 events and at most five minutes', () => {
     const tries = fc.array(fc.record({ events: fc.nat(900), isBad: fc.boolean(), afterMs: fc.nat(100_000) }));
     fc.assert(
       fc.property(tries, (all) => {
@@ -58,7 +58,7 @@ describe('workers/child/tries/batch-progress', () => {
 describe('workers/primary/slot/standing', () => {
   const troubled = { type: 'troubled', sentence: 'Central cannot be reached.' } as const;
 
-  test('what happens once is no trouble; what happens again is, until something is done', () => {
+  test('what happens once is no trouble; what happens again is, until an event succeeds', () => {
     const standing = new Standing('orders#1');
     standing.note({ type: 'gaveUp', token: 7, sentence: 'Batch 7: no.' });
     standing.note(troubled);
@@ -81,7 +81,7 @@ describe('workers/primary/slot/standing', () => {
 });
 
 describe('workers/primary/slot/throughput', () => {
-  test('an event counts once, however often its batch is begun, and nothing is told too early', () => {
+  test('an event counts once, however often its batch is begun, and no rate is shown too early', () => {
     const throughput = new Throughput();
     throughput.sample(0);
     throughput.opened();
@@ -95,7 +95,7 @@ describe('workers/primary/slot/throughput', () => {
     expect(throughput.perSecond(20_000)).toBe(10);
   });
 
-  test('what is told is of the last minute, however steady or not it comes', () => {
+  test('the rate is that of the last minute, whether events come steadily or not', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(1_000), { minLength: 75, maxLength: 200 }), (all) => {
         const throughput = new Throughput();
@@ -112,7 +112,7 @@ describe('workers/primary/slot/throughput', () => {
 });
 
 describe('workers/primary/slot/figures', () => {
-  test('however many slots there are, what goes to central with each beat is small', () => {
+  test('whatever the number of slots, a heartbeat sends little to central', () => {
     const batch = (at: number) => ({ slot: `orders#${at}`, done: at, seconds: at });
     const slots = Array.from({ length: 1_000 }, (_, at) => ({
       queue: 'orders',

@@ -6,7 +6,7 @@ const share = (queue: string, weight: number, workers: number) => ({ queue, weig
 const of = (...shares: ReturnType<typeof share>[]) => Object.fromEntries(nicenessOf(shares));
 
 describe('workers/niceness', () => {
-  test('equal weights and as many workers: nobody is nicer', () => {
+  test('with equal weights and numbers of workers no process is nicer', () => {
     expect(of(share('a', 1, 3), share('b', 1, 3))).toEqual({ a: 0, b: 0 });
   });
 
@@ -26,7 +26,7 @@ describe('workers/niceness', () => {
     expect(of(share('gone', 1, 0))).toEqual({});
   });
 
-  test('whatever the weights, somebody is not nice at all, and nobody is nicer than is possible', () => {
+  test('whatever the weights, one queue has niceness 0, and none more than is possible', () => {
     const shares = fc.array(fc.tuple(fc.integer({ min: 1, max: 1_000 }), fc.integer({ min: 1, max: 50 })), {
       minLength: 1,
       maxLength: 10,
