@@ -55,7 +55,7 @@ export default defineConfig({
           name: 'browser',
           include: ['test/browser/**/*.test.ts'],
           ...withServer,
-          testTimeout: 180_000,
+          testTimeout: 300_000,
         },
       },
       {

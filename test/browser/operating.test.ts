@@ -138,7 +138,7 @@ describe('operating in the dashboard', () => {
       timeoutMs: 30_000,
     });
     await page.locator('.state.s-paused').waitFor();
-    await page.getByRole('button', { name: 'Resume' }).click();
+    await page.getByRole('button', { name: 'Resume', exact: true }).click();
     await page.locator('.state:is(.s-moving, .s-idle)').waitFor({ timeout: 30_000 });
     expect(faults).toEqual([]);
   });
