@@ -87,7 +87,7 @@ export class PartNote {
       process.pid,
       ...[events, putOff, dead],
       ...[calls.calls, calls.ms.toFixed(3), calls.longestMs.toFixed(3)],
-      this.#fates.length === 0 ? 'null' : literal(JSON.stringify(this.#fates)),
+      this.#fates.length === 0 ? 'null' : literal(asciiJson(this.#fates)),
     ];
     return `tributary.note_handled(${values.join(', ')})`;
   }
@@ -96,6 +96,13 @@ export class PartNote {
     if (this.#fates.length < MOST_FATES) this.#fates.push(fate);
   }
 }
+
+/** Whatever the encoding of central, it has these characters. */
+const asciiJson = (value: unknown): string =>
+  JSON.stringify(value).replaceAll(
+    /[^ -~]/g,
+    (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 
 /** Cutting may leave half a surrogate pair; PostgreSQL would not read it as JSON. */
 function errorOf(error: string | undefined): { readonly error?: string } {
