@@ -24,6 +24,18 @@ export interface CentralAnswer {
 /** Undefined function, table, column or schema: an older install. */
 const OUTDATED = ['42883', '42P01', '42703', '3F000'];
 
+/** The error itself, or what it says about central: that it was installed by another version. */
+export function asOutdated(error: unknown): unknown {
+  const cause = error instanceof TributaryError ? error.cause : error;
+  if (!OUTDATED.includes(sqlstateOf(cause) ?? '')) return error;
+  return new TributaryError('Central was installed by another version of Tributary.', {
+    code: 'outdated-install',
+    kind: 'misconfigured',
+    remedy: 'Run `tributary install`.',
+    cause: error,
+  });
+}
+
 /** @throws misconfigured where central is not installed by this version. */
 export async function readCentralLag(link: Pick<CentralLink, 'use'>, config: Config): Promise<CentralAnswer> {
   const names = config.queues.map(({ name }) => name);
@@ -60,14 +72,7 @@ export async function readCentralLag(link: Pick<CentralLink, 'use'>, config: Con
       };
     });
   } catch (error) {
-    const cause = error instanceof TributaryError ? error.cause : error;
-    if (!OUTDATED.includes(sqlstateOf(cause) ?? '')) throw error;
-    throw new TributaryError('Central was installed by another version of Tributary.', {
-      code: 'outdated-install',
-      kind: 'misconfigured',
-      remedy: 'Run `tributary install`.',
-      cause: error,
-    });
+    throw asOutdated(error);
   }
 }
 

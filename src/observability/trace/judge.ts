@@ -162,7 +162,7 @@ export function judgeOnShard({ label, shard, queue, id, look, movedTo, lag }: On
   if (look.isKept && id > newestId)
     return {
       state: 'unknown',
-      summary: `No event ${label} is committed: its transaction is still open, or was rolled back.`,
+      summary: `There is no event ${label} yet: its transaction is still open, or was rolled back.`,
     };
   return {
     state: 'unknown',

@@ -8,6 +8,7 @@ import { TributaryError } from '../../errors/tributary-error.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import { resolveQueues } from '../../shards/queue-on-shard.ts';
+import { asOutdated } from '../lag/read-central.ts';
 import type { LagReport } from '../lag/report.ts';
 import { CentralTracer } from './central-trace.ts';
 import { lookSettings } from './find-event.ts';
@@ -53,7 +54,7 @@ export async function looking<T>(
     try {
       return await work(connection);
     } catch (error) {
-      if (sqlstateOf(error) !== QUERY_CANCELLED) throw error;
+      if (sqlstateOf(error) !== QUERY_CANCELLED) throw asOutdated(error);
       throw new TributaryError(`Central did not find the event within ${timeoutMs / 1000} s.`, {
         code: 'timeout',
         kind: 'retryable',

@@ -27,9 +27,11 @@ const asRole = (file: string, { name, password }: TestRole): string =>
   readFileSync(file, 'utf8').replace(/postgres(ql)?:\/\/[^@/]*@/g, `postgresql://${name}:${password}@`);
 
 describe('a role that only looks', () => {
-  test('reads all that `lag`, `shards`, `check`, `doctor` and exporters ask, and may change nothing', async () => {
-    const { central, theirs, role } = await given();
-    await central.query(`grant pgq_reader to ${identifier(role.name)}`);
+  test('reads all that `lag`, `shards`, `check`, `doctor`, `trace` and exporters ask, and may change nothing', async () => {
+    const { central, shards: databases, theirs, role } = await given();
+    const [shard] = databases as [TestDatabase];
+    for (const database of [central, shard])
+      await database.query(`grant pgq_reader to ${identifier(role.name)}`);
 
     const lag = await run(['-c', theirs, 'lag', '--live', '--json']);
     expect(lag.stderr).toBe('');
@@ -60,6 +62,18 @@ describe('a role that only looks', () => {
       ]),
       unasked: [],
     });
+
+    // An event on its shard, and one on central: of every table that is read.
+    await central.query("select pgq.insert_event('orders', 'made', '{}')");
+    await central.query("select pgq.ticker('orders')");
+    const [event] = await shard.query<{ id: number }>(
+      "select pgq.insert_event('orders', 'made', '{}') as id",
+    );
+    for (const args of [[`s1:orders:${event?.id}`], ['--key', '{}']]) {
+      const trace = await run(['-c', theirs, 'trace', ...args, '--json']);
+      expect(trace).toMatchObject({ code: 0, stderr: '' });
+      expect(JSON.parse(trace.stdout)).toMatchObject({ state: 'waiting', notes: [] });
+    }
 
     const tables = await central.query<{ name: string }>(
       `select c.relname as name from pg_class c
