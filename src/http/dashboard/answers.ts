@@ -73,10 +73,10 @@ export function addAnswers(app: FastifyInstance, { config, pool, view, asking }:
     const slots = await readSlots(pool, name, options);
     return {
       name,
-      workers: slots.map(({ slot, host }) => {
-        const batch = found.batches.find((one) => one.slot === slot);
+      workers: slots.map((worker) => {
+        const batch = found.batches.find((one) => one.slot === worker.slot);
         return {
-          ...{ slot, host, pid: null, memoryBytes: null, ageSeconds: null, restarts: null },
+          ...worker,
           batch:
             batch === undefined
               ? null

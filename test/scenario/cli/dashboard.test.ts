@@ -2,13 +2,13 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { DashboardState, Layout, QueueHistory } from '../../../src/http/dashboard/state.ts';
+import type { DashboardState, Layout, QueueDetail, QueueHistory } from '../../../src/http/dashboard/state.ts';
 import {
   givenInstalledHosts,
   givenTransactions,
   type InstalledHosts,
 } from '../../support/installation/installed-hosts.ts';
-import { runTributary, startTributary } from '../../support/processes/process.ts';
+import { isAlive, runTributary, startTributary } from '../../support/processes/process.ts';
 import { until } from '../../support/until.ts';
 
 const SERVING = /serving (http:\S+)\/livez/;
@@ -143,8 +143,20 @@ describe.skipIf(process.platform !== 'linux')('cli/dashboard', () => {
     expect(source.json).toMatchObject({ state: 'paused', centralQueue: 'orders', moved: 6 });
     expect(source.json.positions[0]).toMatchObject({ moved: 6 });
     expect(source.json.holders[0]?.host).toBe('alpha');
-    const { json: detail } = await dashboard.get('/api/queue?name=orders');
-    expect(detail.workers.map((one: { slot: string }) => one.slot)).toEqual(['orders#1', 'orders#2']);
+    const workers = await until(
+      async () => {
+        const { json } = (await dashboard.get('/api/queue?name=orders')) as { json: QueueDetail };
+        return json.workers.every(({ memoryBytes }) => memoryBytes !== null) && json.workers;
+      },
+      { what: 'workers that have said how large they are', timeoutMs: 30_000 },
+    );
+    expect(workers.map(({ slot }) => slot)).toEqual(['orders#1', 'orders#2']);
+    for (const { pid, memoryBytes, ageSeconds, restarts } of workers) {
+      expect(isAlive(pid ?? 0)).toBe(true);
+      expect(memoryBytes).toBeGreaterThan(10 * 2 ** 20);
+      expect(ageSeconds).toBeLessThan(600);
+      expect(restarts).toBe(0);
+    }
     const history = await until(
       async () => {
         const { json } = (await dashboard.get('/api/history?queue=orders&span=24h')) as {

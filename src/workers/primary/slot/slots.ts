@@ -54,6 +54,13 @@ export class Slots {
       parked: this.parked,
       /** Process ids by slot. */
       pids: Object.fromEntries(this.all.flatMap(({ name, pid }) => (pid === undefined ? [] : [[name, pid]]))),
+      /** Their processes by slot: memory, since when by this machine's clock (s since 1970), and how many died before. */
+      workers: Object.fromEntries(
+        up.map(({ name, bornMs, standing: { memoryMb = null, died } }) => [
+          name,
+          { mb: memoryMb, since: Math.round((performance.timeOrigin + bornMs) / 1_000), died },
+        ]),
+      ),
       ...figuresOf(this.all),
     };
   }

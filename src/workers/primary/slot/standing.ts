@@ -34,6 +34,8 @@ export class Standing {
   #gaveUp: string | undefined;
   #deaths: Trouble | undefined;
   #trouble: Trouble | undefined;
+  #memoryMb: number | undefined;
+  #died = 0;
   readonly #throughput = new Throughput();
   readonly #deliveries = new RecentDeliveries();
 
@@ -52,6 +54,7 @@ export class Standing {
       }
       case 'pulse':
         this.#progress = message.progress;
+        this.#noteMemory(message.rssBytes);
         if (this.#batch !== undefined) this.#throughput.reached(message.progress?.done ?? 0);
         this.#throughput.sample(performance.now());
         this.#deliveries.add(message.counted?.delivered?.whole.counts ?? []);
@@ -66,6 +69,7 @@ export class Standing {
         this.#gaveUp = undefined;
         break;
       case 'finished':
+        this.#noteMemory(message.rssBytes);
         this.#throughput.reached(message.events);
         this.#throughput.opened();
         this.#deaths = undefined;
@@ -88,7 +92,9 @@ export class Standing {
     this.#recent = undefined;
     this.#heldBack = undefined;
     this.#gaveUp = undefined;
+    this.#memoryMb = undefined;
     if (how === undefined) return;
+    this.#died += 1;
     const times = (this.#deaths?.times ?? 0) + 1;
     this.#deaths = again(this.#deaths, `${this.#slot} died (${how}), ${times} times in a row.`);
   }
@@ -107,6 +113,16 @@ export class Standing {
 
   get recent(): TriedEvents | undefined {
     return this.#recent;
+  }
+
+  /** Of its process, to four megabytes: what changes all the time would be written all the time. */
+  get memoryMb(): number | undefined {
+    return this.#memoryMb;
+  }
+
+  /** How many processes died in the slot, since this host has it. */
+  get died(): number {
+    return this.#died;
   }
 
   /** Events a second that it has handled lately. */
@@ -151,6 +167,10 @@ export class Standing {
 
   get #openMs(): number {
     return this.#batch === undefined ? 0 : performance.now() - this.#batch.sinceMs;
+  }
+
+  #noteMemory(rssBytes: number | undefined): void {
+    if (rssBytes !== undefined) this.#memoryMb = Math.round(rssBytes / 4_194_304) * 4;
   }
 
   #wentWell(): void {
