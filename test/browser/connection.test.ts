@@ -12,6 +12,7 @@ describe('the connection of the dashboard', () => {
     await dashboard.restart(async () => {
       await page.getByText(/^As of \d\d:\d\d:\d\d\. The server does not answer/).waitFor();
       expect(await page.locator('.fresh').innerText()).toMatch(/as of \d\d:\d\d:\d\d/);
+      await page.getByRole('heading', { level: 1, name: /^Not known now\. Before: / }).waitFor();
       await picture(page, 'server-away');
     });
     await page.locator('.fresh.live').waitFor({ timeout: 60_000 });

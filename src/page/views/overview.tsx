@@ -1,5 +1,5 @@
 // The first page: one sentence, what needs you, the maps, the central queues.
-import { layout, state } from '../live/store.ts';
+import { layout, staleness, state } from '../live/store.ts';
 import { HeatMap, MapInWords } from '../maps/heat-map.tsx';
 import { Inspector } from '../maps/inspector.tsx';
 import { Legend } from '../maps/legend.tsx';
@@ -11,10 +11,15 @@ import { QueueTable } from './queue-table.tsx';
 
 export function Overview() {
   const now = state.value;
+  // Never well from silence.
+  const isKnown = now !== undefined && staleness.value === undefined;
+  const isWell = isKnown && now.diagnoses.length === 0;
   return (
     <>
-      <h1 class={(now?.diagnoses.length ?? 0) > 0 ? 'headline' : 'headline well'}>
-        {now?.headline ?? 'Waiting for the first figures.'}
+      <h1 class={isWell ? 'headline well' : 'headline'}>
+        {now === undefined
+          ? 'Waiting for the first figures.'
+          : `${isKnown ? '' : 'Not known now. Before: '}${now.headline}`}
       </h1>
       <Needs needs={now?.diagnoses ?? []} />
       <Maps />
