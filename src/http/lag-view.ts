@@ -1,6 +1,6 @@
 // Reads what central knows, as `lag` would show it, for any number of pages.
 //
-// Invariant: central is asked at most once at a time and not more than once a second.
+// Invariant: central is asked at most once at a time and not more than twice a second.
 // A report is at most that old; where central does not answer in time, there is none.
 import type { CentralPool } from '../central/central-pool.ts';
 import type { Config } from '../config/config.ts';

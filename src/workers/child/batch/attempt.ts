@@ -30,9 +30,9 @@ export class Attempt {
   readonly environment: BatchEnvironment;
   readonly #book: OutcomeBook;
   readonly #partNote: PartNote;
-  /** SettledCounts of committed events, by this try and those before it. */
+  /** Counts of committed events, by this try and those before it. */
   #done: SettledCounts;
-  /** SettledCounts of the open transaction. */
+  /** Counts of the open transaction. */
   #open: SettledCounts = NONE;
   #hasOverrun: boolean;
   #committedId = Number.NEGATIVE_INFINITY;

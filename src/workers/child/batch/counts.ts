@@ -1,4 +1,4 @@
-// SettledCounts of events of a batch, by what became of them.
+// Counts of the events of a batch, by what became of them.
 import type { BatchResult } from '../batch-environment.ts';
 
 export type SettledCounts = Omit<BatchResult, 'hasOverrun'>;
