@@ -2,3 +2,6 @@
 
 /** In this order in central's COPY, and in the shards' behind two columns of our own. */
 export const CENTRAL_COLUMNS = 'ev_time, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4';
+
+/** The column before them in the rows of a queue that says `deliver_at`: when the event is due, or null. */
+export const DUE_COLUMN = 'due_at';

@@ -10,10 +10,10 @@ import {
 } from '../postgres/binary-copy.ts';
 import { CENTRAL_COLUMNS } from './columns.ts';
 
-/** The first field is the time. */
-const TIME_AT = COUNT_BYTES + LENGTH_BYTES;
-/** A row's time can be read when this much of the row is there. */
-export const TIME_END = TIME_AT + 8;
+const COLUMNS = CENTRAL_COLUMNS.split(', ');
+const TIME_BYTES = 8;
+/** A row's time can be read when this much of the row is there: it is the first of central's columns, perhaps behind the due time. */
+export const TIME_END = COUNT_BYTES + 2 * (LENGTH_BYTES + TIME_BYTES);
 
 /** The single rows of buffers that hold whole ones, without header and trailer. */
 export function splitRows(chunks: readonly Buffer[]): Buffer[] {
@@ -36,19 +36,30 @@ export function firstRow(chunk: Buffer): Buffer {
 
 /** The text of one of central's columns in a row, e.g. `ev_extra4`; invalid bytes are shown as they can be. */
 export function textIn(row: Buffer, column: string): string | undefined {
-  const index = CENTRAL_COLUMNS.split(', ').indexOf(column);
+  const index = COLUMNS.indexOf(column);
   const view = viewOf(row);
   if (index < 0 || index >= view.getInt16(0)) return undefined;
-  const at = fieldsEnd(view, COUNT_BYTES, index);
+  const at = fieldsEnd(view, COUNT_BYTES, ownBefore(row) + index);
   const length = view.getInt32(at);
   const from = at + LENGTH_BYTES;
   return length === NULL_LENGTH ? undefined : row.toString('utf8', from, from + length);
 }
 
+/** A row of a queue that says `deliver_at`, as that of any other queue. */
+export function withoutDue(row: Buffer): Buffer {
+  const count = Buffer.alloc(COUNT_BYTES);
+  count.writeInt16BE(row.readInt16BE(0) - 1);
+  return Buffer.concat([count, row.subarray(fieldsEnd(viewOf(row), COUNT_BYTES, 1))]);
+}
+
 /** The time of the event, in microseconds since 1970; the beginning of the row is enough. */
 export function instantIn(row: Buffer): number {
-  return Number(row.readBigInt64BE(TIME_AT)) + POSTGRES_EPOCH_MS * 1_000;
+  const at = fieldsEnd(viewOf(row), COUNT_BYTES, ownBefore(row)) + LENGTH_BYTES;
+  return Number(row.readBigInt64BE(at)) + POSTGRES_EPOCH_MS * 1_000;
 }
+
+/** 1 where the due time comes before central's columns. */
+const ownBefore = (row: Buffer): number => Math.max(0, row.readInt16BE(0) - COLUMNS.length);
 
 function wholeRowEnd(view: DataView, at: number): number {
   const end = rowEnd(view, at);

@@ -91,7 +91,7 @@ export async function readKnownEvents(
   if (table === undefined) return known;
   await central.script(`begin; declare known no scroll cursor for
     select id, time_us
-    from (${prefixes.map((prefix) => heldSql(table.name, column, prefix)).join(' union all ')}) e
+    from (${prefixes.flatMap((prefix) => placesOf(table.name, queue).map((place) => heldSql(place, column, prefix))).join(' union all ')}) e
     where id between ${from} and ${to}
     order by id`);
   for (;;) {
@@ -103,6 +103,15 @@ export async function readKnownEvents(
   }
   await central.script('commit');
   return known;
+}
+
+/** Its event tables, its delayed events, and those of them that were cancelled. */
+function placesOf(table: string, queue: string): string[] {
+  const delayed = ['delayed', 'delayed_cancelled'].map(
+    (name) =>
+      `(select ev_time, ev_extra1, ev_extra2, ev_extra3, ev_extra4 from tributary.${name} where central_queue = ${literal(queue)}) d`,
+  );
+  return [table, ...delayed];
 }
 
 function heldSql(table: string, column: string, prefix: string): string {

@@ -18,6 +18,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly register: Register 
   ['check', () => import('./commands/check.ts')],
   ['completion', () => import('./commands/completion.ts')],
   ['dead', () => import('./commands/dead.ts')],
+  ['delayed', () => import('./commands/delayed.ts')],
   ['demo', () => import('./commands/demo.ts')],
   ['doctor', () => import('./commands/doctor.ts')],
   ['init', () => import('./commands/init.ts')],
@@ -30,6 +31,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly register: Register 
   ['repair', () => import('./commands/repair.ts')],
   ['resume', () => import('./commands/resume.ts')],
   ['scale', () => import('./commands/scale.ts')],
+  ['schedule', () => import('./commands/schedule.ts')],
   ['send', () => import('./commands/send.ts')],
   ['shard', () => import('./commands/shard.ts')],
   ['shards', () => import('./commands/shards.ts')],
@@ -42,8 +44,8 @@ const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly register: Register 
 const GROUPS: readonly (readonly [title: string, commands: readonly string[]])[] = [
   ['First steps:', ['demo', 'init', 'check', 'plan', 'install']],
   ['Run:', ['start', 'mover', 'work', 'reload', 'scale']],
-  ['Look:', ['doctor', 'lag', 'shards', 'dead', 'trace']],
-  ['Act:', ['pause', 'resume', 'repair', 'send']],
+  ['Look:', ['doctor', 'lag', 'shards', 'dead', 'delayed', 'trace']],
+  ['Act:', ['pause', 'resume', 'repair', 'send', 'schedule']],
 ];
 const OTHERS = 'More:';
 

@@ -73,10 +73,12 @@ export interface Queue {
   readonly workers: number | 'none';
   /** Absolute path of the handler module; absent only where no worker is wanted. */
   readonly handler?: string;
-  /** The source queues on every shard; default: the central queue's own name. */
+  /** The source queues on every shard; default: the central queue's own name. None: only handlers and schedules feed it. */
   readonly from: readonly string[];
   /** SQL condition on the event's columns, run on the shard. */
   readonly where?: string;
+  /** SQL expression over the event's columns, run on the shard: when the event is due; null: at once. */
+  readonly deliverAt?: string;
   readonly columns: ColumnMap;
   /** Undefined: `oldest` for queues that install creates, and a mistake for queues that already hold events. */
   readonly start?: StartingPoint;
@@ -119,6 +121,21 @@ export interface Recycle {
   readonly ageMs?: number;
 }
 
+/** Puts an event into a central queue whenever it is due. */
+export interface Schedule {
+  readonly name: string;
+  /** In `zone`, a name of the time zone database. */
+  readonly cron: string;
+  readonly zone: string;
+  /** The central queue. */
+  readonly queue: string;
+  readonly type: string;
+  /** As text; JSON where the file has no text. */
+  readonly data?: string;
+  /** Of times that nobody saw to: the newest goes in, none, or all. */
+  readonly missed: 'once' | 'skip' | 'all';
+}
+
 export interface HttpAddress {
   readonly host: string;
   readonly port: number;
@@ -133,6 +150,7 @@ export interface Config {
   readonly central: Database;
   readonly shards: readonly Shard[];
   readonly queues: readonly Queue[];
+  readonly schedules: readonly Schedule[];
   readonly mover: {
     readonly memoryBytes: number;
     readonly wholeBytes: number;

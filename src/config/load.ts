@@ -5,6 +5,7 @@ import { dirname, resolve } from 'node:path';
 import type { Config, Database, Problem, Queue, Shard } from './config.ts';
 import { ACCESS_KEYS, compact, readAccess, readCentral } from './sections/database.ts';
 import { readQueues } from './sections/queues.ts';
+import { readSchedules } from './sections/schedules.ts';
 import { readHttp, readMetrics, readMover, readName } from './sections/settings.ts';
 import { placeKey, readShards } from './sections/shards.ts';
 import { whyUnreadable } from './sections/tls.ts';
@@ -27,7 +28,7 @@ export interface LoadOptions {
   readonly cwd?: string;
 }
 
-const KEYS = ['name', 'central', 'shards', 'defaults', 'queues', 'mover', 'http', 'metrics'];
+const KEYS = ['name', 'central', 'shards', 'defaults', 'queues', 'schedules', 'mover', 'http', 'metrics'];
 
 /** @param path as the user wrote it: problems name the file like that. */
 export function loadConfig(
@@ -92,11 +93,12 @@ function readRoot(root: Value): Omit<Config, 'file' | 'hash'> | undefined {
   const { keepMs, ...mover } = readMover(section.get('mover'));
   const queuesValue = section.require('queues', 'each central queue under `queues:`');
   const queues = queuesValue === undefined ? [] : readQueues(queuesValue, keepMs);
+  const schedules = readSchedules(section.get('schedules'), queues);
   const http = readHttp(section.get('http'));
   const metrics = readMetrics(section.get('metrics'));
   if (central === undefined) return undefined;
   if (shardsValue !== undefined) reportLoop(shardsValue, { central, shards, queues });
-  return compact({ name, central, shards, queues, mover, metrics, http });
+  return compact({ name, central, shards, queues, schedules, mover, metrics, http });
 }
 
 /** A queue that is its own source would be moved into itself for ever. */

@@ -1,5 +1,5 @@
 // A value of the file: where it stands, what it is called, and what it must be. A mistake is reported where it is read.
-import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type Scalar } from 'yaml';
+import { type Document, isAlias, isMap, isScalar, isSeq, type Node, type Scalar, visit } from 'yaml';
 import type { Report } from './report.ts';
 import { Section } from './section.ts';
 import { EnvReference, offsetOf } from './syntax.ts';
@@ -152,6 +152,18 @@ export class Value implements TextPlace {
     return words.find((word) => word === text.text) ?? this.#mustBe(either(words), text);
   }
 
+  /** A text as it is, anything else as JSON. */
+  jsonText(): string | undefined {
+    if (this.isMap || this.isList) {
+      if (hasReference(this.#node))
+        return this.problem(
+          `${this.name} takes nothing from the environment: what it says goes into events.`,
+        );
+      return JSON.stringify(this.#node?.toJS(this.source.document));
+    }
+    return this.text('a text, or a map or a list that becomes JSON');
+  }
+
   yesOrNo(): boolean | undefined {
     const word = this.oneOf(['true', 'false']);
     return word === undefined ? undefined : word === 'true';
@@ -189,6 +201,16 @@ export class Value implements TextPlace {
       `${this.name} comes from the environment variable ${variable}, which is ${text === undefined ? 'not set' : 'empty'}: set it before the start.`,
     );
   }
+}
+
+function hasReference(node: Node | null): boolean {
+  let isFound = false;
+  visit(node, {
+    Scalar(_key, { value }) {
+      if (value instanceof EnvReference) isFound = true;
+    },
+  });
+  return isFound;
 }
 
 export const either = (words: readonly string[]): string =>

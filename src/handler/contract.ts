@@ -87,6 +87,10 @@ export interface SentEvent {
 }
 
 export interface SendOptions {
+  /** The events wait this long before they go into the queue, by central's clock: `500ms`, `30s`, `5m`, `2h`, `1d`. */
+  readonly after?: string;
+  /** Or until this moment. */
+  readonly at?: Date;
   /** The event of this call that the sent ones come from. Needed in a `batch` handler; else it is the event at hand. */
   readonly from?: Event;
 }
@@ -105,7 +109,7 @@ export interface FreeContext {
   dead(event: Event, reason: string): void;
   /**
    * Inserts events into a central queue, in the transaction that finishes the event at hand: they exist if and only if
-   * the call is counted as done. They go in when the handler has returned.
+   * the call is counted as done. They go in when the handler has returned, or at their time with `after` or `at`.
    * @throws where there is no such central queue, or an event cannot be inserted as it is.
    */
   send(queue: string, events: SentEvent | readonly SentEvent[], options?: SendOptions): void;

@@ -25,6 +25,10 @@ export const FAIL_POINTS = [
   'tick:after',
   'watermark:before',
   'watermark:after',
+  'delayed:before',
+  'delayed:delivered',
+  'schedule:due',
+  'schedule:decided',
 ] as const;
 
 export type FailPoint = (typeof FAIL_POINTS)[number];

@@ -8,14 +8,14 @@ import { CentralLink } from '../central/central-link.ts';
 import { type Halt, haltSource, readSources } from '../central/positions.ts';
 import type { Config, Shard } from '../config/config.ts';
 import { type MemberFacts, memberHoldSql } from '../coordination/lease-queries.ts';
+import { CentralDuties } from '../duties/central-duties.ts';
 import type { Service } from '../lifecycle/service.ts';
 import { ServiceSet, type WatchedService } from '../lifecycle/service-set.ts';
 import { TIMING } from '../lifecycle/timing.ts';
 import { untilAborted } from '../lifecycle/wait.ts';
 import { type SeenLoop, Watchdog } from '../lifecycle/watchdog.ts';
-import { consumerName, groupName, shardResource } from '../queue/names.ts';
+import { consumerName, shardResource } from '../queue/names.ts';
 import { CentralTicker } from '../upkeep/central-ticker.ts';
-import { CENTRAL_RESOURCE, CentralUpkeep } from '../upkeep/central-upkeep.ts';
 import { CentralSync } from './central-sync.ts';
 import { type MoverContext, newContext } from './context.ts';
 import { Gatherers } from './gather/gatherers.ts';
@@ -47,7 +47,7 @@ export class Mover implements Service {
   readonly #member: MemberFacts;
   readonly #watchdog: Watchdog;
   /** By the resource whose lease it needs: a shard's loop, central's upkeep. */
-  readonly #leased: ServiceSet<ShardLoop | CentralUpkeep>;
+  readonly #leased: ServiceSet<ShardLoop | CentralDuties>;
   /** By name: services that a mover runs whatever leases it holds. */
   readonly #own: ServiceSet<WatchedService>;
   readonly #stopped = new AbortController();
@@ -90,7 +90,7 @@ export class Mover implements Service {
   /** Whether it looks after central now, as far as it can be sure. */
   get holdsCentral(): boolean {
     const keeper = this.#own.get(KEEPER) as ReturnType<typeof newShardLeases> | undefined;
-    return keeper?.holds(CENTRAL_RESOURCE) ?? false;
+    return keeper?.holds(CentralDuties.resource) ?? false;
   }
 
   /** Memory for events under way; undefined before it has begun. */
@@ -219,10 +219,8 @@ export class Mover implements Service {
     });
   }
 
-  #newUpkeep(): CentralUpkeep {
-    return new CentralUpkeep(this.#newLink('upkeep'), {
-      queues: this.#config.queues,
-      group: groupName(this.#config),
+  #newUpkeep(): CentralDuties {
+    return new CentralDuties(this.#config, {
       onTrouble: (what, error) =>
         this.#onOccurrence({ kind: 'upkeep-trouble', database: 'central', what, error }),
       onRotation: (queue, detail) =>

@@ -15,6 +15,8 @@ export interface ProofRow {
   readonly txid: number;
   /** The first tick there that covers it; absent: not known, then only events of one transaction are compared. */
   readonly tick?: number;
+  /** It waits for its time: its place among the others is that of its due time. */
+  readonly isDelayed?: boolean;
 }
 
 /** What compares the two sides. */
@@ -37,16 +39,19 @@ export interface ShardEventsOptions {
   readonly shard: string;
   readonly queue: string;
   readonly schema?: string;
+  /** The queue's `deliver_at`: events of which it gives a time keep neither order nor company. */
+  readonly deliverAt?: string | undefined;
 }
 
 /** All events of one queue of a shard that are not retries, in event order. */
 export async function readShardEvents(
   shard: Connection,
-  { shard: name, queue, schema = 'pgq' }: ShardEventsOptions,
+  { shard: name, queue, schema = 'pgq', deliverAt }: ShardEventsOptions,
 ): Promise<ProofRow[]> {
   const table = await eventTable(shard, queue, schema);
+  const isDelayed = deliverAt === undefined ? '' : `, (${deliverAt}\n) is not null as "isDelayed"`;
   const rows = await shard.query<ProofRow>(
-    `select $1 || ':' || $2 || ':' || ev_id as origin, ev_id as id, ev_txid::text::bigint as txid
+    `select $1 || ':' || $2 || ':' || ev_id as origin, ev_id as id, ev_txid::text::bigint as txid${isDelayed}
      from ${table} where ev_owner is null order by ev_txid, ev_id`,
     [name, queue],
   );
@@ -67,7 +72,10 @@ export async function readShardEvents(
   });
 }
 
-/** All events of one central queue that came from shards, in event order; those that handlers sent end in `>`. */
+/**
+ * All events of one central queue that came from shards, in event order, then those that wait for their time, and those that
+ * an operator cancelled meanwhile: they are in central's hands too. Those that handlers sent end in `>`.
+ */
 export async function readCentralEvents(
   central: Connection,
   { queue, column = 'ev_extra4' }: { queue: string; column?: string },
@@ -75,7 +83,14 @@ export async function readCentralEvents(
   const table = await eventTable(central, queue, 'pgq');
   return await central.query<ProofRow>(
     `select ${column} as origin, ev_id as id, ev_txid as txid
-     from ${table} where ev_owner is null and ${column} not like '%>' order by ev_id`,
+     from ${table} where ev_owner is null and ${column} not like '%>'
+     union all
+     select ${column}, 9007199254740991, txid from tributary.delayed_waiting($1) where ${column} not like '%>'
+     union all
+     select ${column}, 9007199254740991, txid from tributary.delayed_cancelled
+     where central_queue = $1 and ${column} not like '%>'
+     order by id`,
+    [queue],
   );
 }
 
@@ -91,7 +106,7 @@ export function compare(shards: readonly ProofRow[], central: readonly ProofRow[
     arrived.add(origin);
     const source = sourceOf(origin);
     const row = committed.get(origin);
-    if (row === undefined) continue;
+    if (row === undefined || row.isDelayed === true) continue;
     const key = `${source} ${row.txid}`;
     const txids = centralTxids.get(key) ?? new Set();
     centralTxids.set(key, txids.add(txid));

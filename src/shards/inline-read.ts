@@ -33,8 +33,8 @@ const MOST_BYTES = 2_000;
 const NEARBY = 10_000;
 
 /** Expressions of the file may raise on a single event, which must not fail the whole round. */
-function canReadInline({ where, columns }: Reading): boolean {
-  return where === undefined && Object.keys(columns).length === 0;
+function canReadInline({ where, deliverAt, columns }: Reading): boolean {
+  return where === undefined && deliverAt === undefined && Object.keys(columns).length === 0;
 }
 
 /** @returns undefined where no queue can be read in that way. */

@@ -21,6 +21,8 @@ export interface Reading {
   readonly shard: string;
   readonly queue: string;
   readonly where: string | undefined;
+  /** When an event is due; undefined: at once. */
+  readonly deliverAt?: string | undefined;
   readonly columns: Queue['columns'];
   readonly origin: Queue['origin'];
 }
@@ -39,6 +41,7 @@ export function readingsOf(config: Config, shard: Shard): Map<string, { reading:
           shard: shard.name,
           queue,
           where: central.where,
+          deliverAt: central.deliverAt,
           columns: central.columns,
           origin: central.origin,
         },

@@ -29,6 +29,8 @@ export interface CommitContent {
   readonly queue: string;
   /** Rows in COPY's binary format, without header and trailer; at hand, or as they come. */
   readonly chunks: readonly Buffer[] | AsyncIterable<Buffer>;
+  /** Each row has its due time in front: it goes to the delayed events, and those without one from there into the queue. */
+  readonly isDelaying?: boolean;
   readonly steps: readonly PositionStep[];
   /** Events that central refuses: kept as dead events by this commit, which moves the position over them. */
   readonly dead?: readonly DeadOfSource[];
@@ -69,24 +71,28 @@ const MOST_RAW_BYTES = 1024 * 1024;
 /** @returns undefined where no event was inserted. */
 export async function commitGathered(
   central: Connection,
-  { queue, chunks, steps, dead = [], alongsideSql }: CommitContent,
+  { queue, chunks, isDelaying = false, steps, dead = [], alongsideSql }: CommitContent,
   { timeoutMs, holdSql, mover }: CommitOptions,
 ): Promise<Committed | undefined> {
   // Called after the rows were sent: where events are read while we copy, their number is known only then.
   const positions = (): string =>
     [
+      ...(isDelaying && !isEmpty(chunks) ? [keepSql(queue)] : []),
       ...dead.map(condemnSql),
       `select tributary.insert_positions(${literal(JSON.stringify(steps.map(stepJson)))}::jsonb${mover === undefined ? '' : `, ${literal(mover)}`})`,
       ...(alongsideSql === undefined ? [] : [alongsideSql]),
     ].join('; ');
   try {
-    if (Array.isArray(chunks) && chunks.length === 0) {
+    if (isEmpty(chunks)) {
       await central.script(`begin isolation level read committed; ${positions()}; commit`, { timeoutMs });
       return undefined;
     }
     const committed =
-      (await inOneMessage(central, { queue, chunks, holdSql, behindSql: positions }, timeoutMs)) ??
-      (await inSteps(central, { queue, chunks, holdSql, behindSql: positions }, timeoutMs));
+      (await inOneMessage(
+        central,
+        { queue, chunks, isDelaying, holdSql, behindSql: positions },
+        timeoutMs,
+      )) ?? (await inSteps(central, { queue, chunks, isDelaying, holdSql, behindSql: positions }, timeoutMs));
     await failPoint('commit:committed');
     return committed;
   } catch (error) {
@@ -98,32 +104,34 @@ export async function commitGathered(
 interface InTransaction {
   readonly queue: string;
   readonly chunks: CommitContent['chunks'];
+  readonly isDelaying: boolean;
   readonly holdSql: string;
   readonly behindSql: () => string;
 }
 
-/** Not where a fail point between the steps is armed: one message has no steps. */
+/** Not where a fail point between the steps is armed: one message has no steps. Nor where events are delayed. */
 async function inOneMessage(
   central: Connection,
-  { chunks, behindSql, ...what }: InTransaction,
+  { chunks, isDelaying, behindSql, ...what }: InTransaction,
   timeoutMs: number,
 ): Promise<Committed | undefined> {
-  if (!fitsOneMessage(chunks) || isArmed('commit:opened') || isArmed('commit:copied')) return undefined;
+  if (isDelaying || !fitsOneMessage(chunks) || isArmed('commit:opened') || isArmed('commit:copied'))
+    return undefined;
   return await commitInOneMessage(central, { ...what, chunks, behindSql: behindSql() }, timeoutMs);
 }
 
 async function inSteps(
   central: Connection,
-  { queue, chunks, holdSql, behindSql }: InTransaction,
+  { queue, chunks, isDelaying, holdSql, behindSql }: InTransaction,
   timeoutMs: number,
 ): Promise<Committed> {
-  const { xid, table } = await openCommit(central, queue, { timeoutMs, holdSql });
+  const { xid, table } = await openCommit(central, { queue, isDelaying }, { timeoutMs, holdSql });
   await failPoint('commit:opened');
-  await copyIn(central, { table, chunks }, timeoutMs);
+  await copyIn(central, { table, chunks, isDelaying }, timeoutMs);
   await failPoint('commit:copied');
   // In one message: a mover that freezes cannot leave positions locked, and workers need not wait for another message.
   const results = await central.script(`${behindSql()}; commit; ${tickSql(queue, xid)}`, { timeoutMs });
-  noteTable(central, queue, table);
+  if (!isDelaying) noteTable(central, queue, table);
   return { xid, isCovered: results.at(-1)?.[0]?.covered === true };
 }
 
@@ -141,7 +149,7 @@ export async function commitRows(
   options: CommitOptions,
 ): Promise<void> {
   try {
-    const { table } = await openCommit(central, queue, options);
+    const { table } = await openCommit(central, { queue }, options);
     await copyIn(central, { table, chunks }, options.timeoutMs);
     await central.script(alongsideSql, options);
     await central.script('commit', options);
@@ -157,12 +165,13 @@ export async function commitRows(
  */
 export async function tryRows(
   central: Connection,
-  { queue, chunks }: { queue: string; chunks: readonly Buffer[] },
+  { queue, chunks, isDelaying = false }: { queue: string; chunks: readonly Buffer[]; isDelaying?: boolean },
   options: CommitOptions,
 ): Promise<unknown> {
   try {
-    const { table } = await openCommit(central, queue, options);
-    await copyIn(central, { table, chunks }, options.timeoutMs);
+    const { table } = await openCommit(central, { queue, isDelaying }, options);
+    await copyIn(central, { table, chunks, isDelaying }, options.timeoutMs);
+    if (isDelaying) await central.script(keepSql(queue), options);
     await central.script('set constraints all immediate', options);
     return undefined;
   } catch (error) {
@@ -185,20 +194,26 @@ export function isPositionMoved(error: unknown): boolean {
  */
 async function openCommit(
   central: Connection,
-  queue: string,
+  { queue, isDelaying = false }: { readonly queue: string; readonly isDelaying?: boolean },
   { timeoutMs, holdSql }: CommitOptions,
 ): Promise<{ xid: number; table: string }> {
-  const [, , , [own] = [], , [current] = []] = await central.script(
+  const table = isDelaying ? 'tributary.delayed_door()' : `pgq.current_event_table(${literal(queue)})`;
+  const [, , , [own] = [], , , [current] = []] = await central.script(
     `begin isolation level read committed;
      select tributary.commit_patience();
      set local idle_in_transaction_session_timeout = '5s';
      select tributary.begin_events(${literal(queue)}) as xid;
      ${holdSql};
-     select pgq.current_event_table(${literal(queue)}) as event_table`,
+     select set_config('tributary.delayed_queue', ${literal(queue)}, true);
+     select ${table} as event_table`,
     { timeoutMs },
   );
   return { xid: own?.xid as number, table: current?.event_table as string };
 }
+
+const keepSql = (queue: string): string => `select tributary.keep_delayed(${literal(queue)})`;
+
+const isEmpty = (chunks: CommitContent['chunks']): boolean => Array.isArray(chunks) && chunks.length === 0;
 
 function condemnSql({ source, events }: DeadOfSource): string {
   const list = events.map(({ row, origin, error, sqlstate }) => ({

@@ -4,21 +4,25 @@ import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { COPY_HEADER, COPY_TRAILER } from '../../postgres/binary-copy.ts';
 import type { Connection } from '../../postgres/connection.ts';
-import { CENTRAL_COLUMNS } from '../columns.ts';
+import { CENTRAL_COLUMNS, DUE_COLUMN } from '../columns.ts';
 
 /** Central processes at least this fast what it has received. */
 const CENTRAL_BYTES_PER_MS = 1024;
 
-export const copyInSql = (table: string): string =>
-  `copy ${table} (${CENTRAL_COLUMNS}) from stdin (format binary)`;
+export const copyInSql = (table: string, { isDelaying = false } = {}): string =>
+  `copy ${table} (${isDelaying ? `${DUE_COLUMN}, ` : ''}${CENTRAL_COLUMNS}) from stdin (format binary)`;
 
 /** @param timeoutMs without progress the connection is given up. */
 export async function copyIn(
   central: Connection,
-  { table, chunks }: { table: string; chunks: readonly Buffer[] | AsyncIterable<Buffer> },
+  {
+    table,
+    chunks,
+    isDelaying,
+  }: { table: string; chunks: readonly Buffer[] | AsyncIterable<Buffer>; isDelaying?: boolean | undefined },
   timeoutMs: number,
 ): Promise<void> {
-  const sink = central.copyIn(copyInSql(table));
+  const sink = central.copyIn(copyInSql(table, { isDelaying: isDelaying === true }));
   const giveUp = () => central.destroy();
   let timer = setTimeout(giveUp, timeoutMs);
   let bytes = 0;

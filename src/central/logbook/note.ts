@@ -20,6 +20,11 @@ export interface Note {
     | 'repair'
     | 'dead-retry'
     | 'dead-discard'
+    | 'delayed-cancel'
+    | 'delayed-now'
+    | 'schedule-run'
+    | 'schedule-pause'
+    | 'schedule-resume'
     | 'shard-rename';
   /** Central queues that it concerns; undefined: all. */
   readonly queues?: readonly string[] | undefined;

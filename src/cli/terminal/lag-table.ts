@@ -38,7 +38,9 @@ export function lagText(report: LagReport, options: LagTableOptions): string {
 }
 
 function tables(report: LagReport, { by, maxSeconds, width }: LagTableOptions): string {
-  const central = withNotes(table(CENTRAL, report.central, { width }), report.central.map(notesOf), width);
+  const isDelaying = report.central.some(({ delayed = 0 }) => delayed > 0);
+  const columns = isDelaying ? [...CENTRAL, DELAYED] : CENTRAL;
+  const central = withNotes(table(columns, report.central, { width }), report.central.map(notesOf), width);
   if (by === 'source')
     return `${central}\n${withNotes(table(SOURCE, report.sources, { width }), report.sources.map(reasonOf), width)}`;
   if (by !== undefined) return `${central}\n${groups(report.sources, { by, width })}`;
@@ -68,6 +70,9 @@ const CENTRAL: readonly Column<CentralLag>[] = [
   { title: 'retrying', align: 'right', value: ({ retrying }) => retrying },
   { title: 'dead', align: 'right', value: ({ dead }) => dead },
 ];
+
+/** Only where there are any. */
+const DELAYED: Column<CentralLag> = { title: 'delayed', align: 'right', value: ({ delayed }) => delayed };
 
 const SOURCE: readonly Column<SourceLag>[] = [
   { title: 'source', value: ({ shard, queue }) => `${shard}:${queue}` },

@@ -9,7 +9,18 @@ import { whyUnfit } from './expression.ts';
 import { readRedact } from './redact.ts';
 
 const KEYS = [
-  ...['workers', 'handler', 'from', 'where', 'columns', 'start', 'create', 'origin', 'on_poison'],
+  ...[
+    'workers',
+    'handler',
+    'from',
+    'where',
+    'deliver_at',
+    'columns',
+    'start',
+    'create',
+    'origin',
+    'on_poison',
+  ],
   ...[
     'keep',
     'dead',
@@ -65,6 +76,7 @@ function readQueue({ name, entry, section }: Given, { keepMs, feeds }: Others): 
     handler,
     from: readFrom(section.get('from') ?? entry, { name, feeds }),
     where: readExpression(section.get('where'), 'an SQL condition'),
+    deliverAt: readExpression(section.get('deliver_at'), 'an SQL expression that gives a time'),
     columns,
     start: readStart(section.get('start')),
     create: section.get('create')?.yesOrNo() ?? false,
@@ -128,7 +140,6 @@ function readFrom(value: Value, { name, feeds }: { name: string; feeds: Others['
   const wanted = 'the name of a source queue, or a list of names';
   const isGiven = value.name.endsWith('.from`');
   const items = isGiven ? (value.list() ?? [value]) : [];
-  if (isGiven && items.length === 0) value.problem(`${value.name} is an empty list: it must be ${wanted}.`);
   const names = isGiven
     ? items.flatMap((item): [string, Value][] => {
         const text = item.text(wanted);

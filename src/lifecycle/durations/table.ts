@@ -2,8 +2,10 @@
 // counts as old. In milliseconds (`…Ms`) or seconds (`…Seconds`); pairs `{ firstMs, maxMs }` are backoffs.
 // Read them through `TIMING` (../timing.ts): a test may shorten single ones.
 // What users may set (leases apart, `adopt_after`, `attempts`, timeouts of handlers) has its default in `config/`. Durations
-// inside SQL are in `sql/`. Those of workers are in workers.ts, of commands and of what is served in outer.ts.
+// inside SQL are in `sql/`. Those of workers are in workers.ts, of commands and of what is
+// served in outer.ts, of delayed events and schedules in delays.ts.
 
+import { DELAY_DURATIONS, SCHEDULE_DURATIONS } from './delays.ts';
 import { COMMAND_DURATIONS, DOCTOR_DURATIONS, HTTP_DURATIONS } from './outer.ts';
 import { HANDLER_DURATIONS, POOL_DURATIONS, SLOTS_DURATIONS, WORKER_DURATIONS } from './workers.ts';
 
@@ -132,6 +134,8 @@ export const DURATIONS = {
     /** Rotation and retries of central. */
     maintainEveryMs: 10_000,
   },
+  delays: DELAY_DURATIONS,
+  schedules: SCHEDULE_DURATIONS,
   /** What movers report to central, and when it is believed. */
   reports: {
     /** A mover asks what operators changed. */

@@ -207,6 +207,7 @@ function contentOf(queue: string, parcels: readonly Parcel[]): CommitContent {
   return {
     queue,
     chunks: chunksOf(parcels),
+    isDelaying: parcels[0]?.source.reading.deliverAt !== undefined,
     steps: [...bySource].map(([source, own]) => stepOf(source, own)),
     dead: parcels.flatMap(({ source, dead = [] }) =>
       dead.length === 0 ? [] : [{ source: source.id, events: dead }],

@@ -10,7 +10,7 @@ import {
   type DeadRow,
   tryRows,
 } from '../../central/commit/commit.ts';
-import { firstRow, splitRows, textIn } from '../../central/copy-rows.ts';
+import { firstRow, splitRows, textIn, withoutDue } from '../../central/copy-rows.ts';
 import { canBeEventsFault, sqlstateOf } from '../../errors/sqlstate.ts';
 import { TributaryError } from '../../errors/tributary-error.ts';
 import type { Condemner } from '../condemn.ts';
@@ -154,11 +154,12 @@ export interface SorterOptions {
 export function sorterFor({ link, commitOptions, condemner }: SorterOptions): SortOut {
   return async (content, { source, error, passed }) => {
     const { origin } = source.reading;
+    const { queue, isDelaying = false } = content;
     const sorted = await condemner.search(source, (most) =>
       sortOut(content.chunks, error, {
         tryRows: (rows) =>
           link.use((central) =>
-            tryRows(central, { queue: content.queue, chunks: [Buffer.concat(rows)] }, commitOptions),
+            tryRows(central, { queue, isDelaying, chunks: [Buffer.concat(rows)] }, commitOptions),
           ),
         originColumn: origin === 'none' ? undefined : `ev_${origin}`,
         passed,
@@ -173,10 +174,13 @@ export function sorterFor({ link, commitOptions, condemner }: SorterOptions): So
 
 function withoutCondemned(content: CommitContent, { good, condemned }: Sorted): CommitContent {
   const [step] = content.steps as [CommitContent['steps'][number]];
+  const { queue, isDelaying = false } = content;
+  const dead = isDelaying ? condemned.map((one) => ({ ...one, row: withoutDue(one.row) })) : condemned;
   return {
-    queue: content.queue,
+    queue,
+    isDelaying,
     chunks: good.length === 0 ? [] : [Buffer.concat(good)],
     steps: [{ ...step, rows: good.length }],
-    dead: [...(content.dead ?? []), { source: step.source, events: condemned }],
+    dead: [...(content.dead ?? []), { source: step.source, events: dead }],
   };
 }

@@ -122,6 +122,7 @@ export async function repair(
     {
       queue: central.name,
       chunks: way.start === undefined ? [] : events(way.start),
+      isDelaying: central.deliverAt !== undefined,
       steps: [
         {
           source: stored.id,

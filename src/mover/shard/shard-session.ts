@@ -9,7 +9,7 @@ import { failPoint } from '../../lifecycle/fail-point.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import type { Provider } from '../../queue/provider.ts';
-import type { Reader } from '../../shards/copy-out.ts';
+import { isDelaying, type Reader } from '../../shards/copy-out.ts';
 import { isOfWindow } from '../../shards/inline-read.ts';
 import { type QueueOnShard, resolveQueues } from '../../shards/queue-on-shard.ts';
 import { type RoundRequest, runRound, type SeenQueue, type Thoroughness } from '../../shards/round.ts';
@@ -208,7 +208,9 @@ export class ShardSession {
     }
     const hasOpen = seen.some(({ newest }) => newest?.open);
     const inline = inlined.length > 0 ? rowsOf(await handOnInline(inlined, this.#context)) : 0;
-    const copied = rowsOf(await this.#copy(found));
+    const together = found.filter(({ reader }) => !isDelaying(reader));
+    const delaying = found.filter(({ reader }) => isDelaying(reader));
+    const copied = rowsOf(await this.#copy(together)) + rowsOf(await this.#copy(delaying));
     return { rows: inline + copied, backlogged, hasOpen };
   }
 

@@ -1,4 +1,4 @@
-// Finds the events on which a source's own expressions (`where:`, `columns:`) fail on the shard, or whose text cannot be said in
+// Finds the events on which a source's own expressions (`where:`, `columns:`, `deliver_at:`) fail on the shard, or whose text cannot be said in
 // UTF-8, keeps them aside as dead events and reads the rest of the window without them.
 //
 // As with what central refuses: only a single event that failed alone, twice, while another passed in between, and only
@@ -52,8 +52,7 @@ async function sortOutReading(
   { cause, most }: { cause: unknown; most: number },
 ): Promise<Found> {
   const { reader } = found;
-  const hasExpressions = reader.reading.where !== undefined || Object.keys(reader.reading.columns).length > 0;
-  if (!hasExpressions && !NOT_SAYABLE.includes(sqlstateOf(cause) ?? '')) throw cause;
+  if (!hasExpressions(reader.reading) && !NOT_SAYABLE.includes(sqlstateOf(cause) ?? '')) throw cause;
   const { all, first } = await idsIn(shard, reader, most);
   if (all === undefined) throw cause;
   const fails = (condition: string) => failureIn(shard, reader, condition);
@@ -174,8 +173,12 @@ async function idsIn(
 const unconditional = (reading: Reading, columns: Reading['columns']): Reading => ({
   ...reading,
   where: undefined,
+  deliverAt: undefined,
   columns,
 });
+
+const hasExpressions = ({ where, deliverAt, columns }: Reading): boolean =>
+  where !== undefined || deliverAt !== undefined || Object.keys(columns).length > 0;
 
 /** No field that could fail. */
 const ID_ALONE: Reading['columns'] = {

@@ -22,6 +22,8 @@ export function lagOfCentral(queue: Queue, facts: CentralQueueFacts, group: stri
     outPerSecond: isWorked ? facts.outPerSecond : undefined,
     retrying: facts.retrying,
     dead: facts.dead,
+    delayed: facts.delayed?.events ?? 0,
+    nextDelayed: facts.delayed?.nextMs === undefined ? undefined : new Date(facts.delayed.nextMs),
     recent: facts.recent,
     batches: facts.batches,
     ...(stuck ?? whySlow(wanted, facts) ?? withoutUpkeep(facts) ?? { reason: undefined }),

@@ -3,6 +3,7 @@ import type { CentralLink } from '../../central/central-link.ts';
 import { type HostFile, readHostFiles } from '../../central/host-files.ts';
 import { formerNames } from '../../central/known-shards.ts';
 import type { Config } from '../../config/config.ts';
+import { delayedStandings } from '../../delays/delayed.ts';
 import { sqlstateOf } from '../../errors/sqlstate.ts';
 import { TributaryError } from '../../errors/tributary-error.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
@@ -54,6 +55,7 @@ export async function readCentralLag(link: Pick<CentralLink, 'use'>, config: Con
         options,
       );
       const missingOf = new Map(missing.map((row) => [row.queue, Math.max(0, row.missing)]));
+      const delayed = await delayedStandings(central, names, TIMING.reports.centralMs);
       const upkeep = await upkeepTrouble(central, TIMING.reports.centralMs);
       const known = new Set(sources.map(({ shard }) => shard));
       const unknown = config.shards.map(({ name }) => name).filter((name) => !known.has(name));
@@ -67,6 +69,7 @@ export async function readCentralLag(link: Pick<CentralLink, 'use'>, config: Con
         queues: queues.map((row) => ({
           ...toQueue(row),
           missingXids: missingOf.get(row.queue) ?? 0,
+          delayed: delayed.get(row.queue),
           upkeepTrouble: upkeep,
         })),
       };

@@ -57,6 +57,9 @@ export interface CentralLag {
   readonly outPerSecond?: number | undefined;
   readonly retrying: number;
   readonly dead: number;
+  /** Events that wait for their time, and when the next one is due; absent: none. */
+  readonly delayed?: number | undefined;
+  readonly nextDelayed?: Date | undefined;
   readonly recent: TriesFigures;
   readonly batches: readonly BatchAtHand[];
   /** What keeps its workers from working, with the remedy. */
@@ -196,6 +199,8 @@ export function lagJson({ at, sources, central, filesDiffer }: LagReport) {
       eta_seconds: rounded(catchUpSeconds(queue)),
       retrying: queue.retrying,
       dead: queue.dead,
+      delayed: queue.delayed ?? 0,
+      next_delayed: queue.nextDelayed?.toISOString() ?? null,
       exact: queue.isExact,
       reason: queue.reason ?? null,
       cause: queue.cause ?? null,

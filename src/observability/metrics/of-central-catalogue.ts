@@ -52,6 +52,11 @@ export const OF_CENTRAL = {
     labels: QUEUE,
     help: 'Events that wait for another try.',
   },
+  tributary_delayed_events: {
+    type: 'gauge',
+    labels: QUEUE,
+    help: 'Events that wait for their time before they go into the central queue.',
+  },
   tributary_dead_events: {
     type: 'gauge',
     labels: QUEUE,

@@ -6,6 +6,7 @@ import type { Connection } from '../../postgres/connection.ts';
 import { groupName } from '../../queue/names.ts';
 import type { QueueOnShard } from '../../shards/queue-on-shard.ts';
 import type { LagReport } from '../lag/report.ts';
+import { judgeDelayed } from './delayed.ts';
 import { type EventLook, type FoundEvent, findEvent } from './find-event.ts';
 import { type HandlingFacts, readHandling } from './handled.ts';
 import { judgeOnCentral, type Verdict } from './judge.ts';
@@ -92,7 +93,12 @@ export class CentralTracer {
     const rows = await readSent(this.connection, { config, queues, transactions, origin, most });
     this.#sent += rows.length;
     const all: SentOn[] = [];
-    for (const row of rows) {
+    for (const { delayed, ...row } of rows) {
+      if (delayed !== undefined) {
+        const now = this.its.report.at.toISOString();
+        all.push({ ...row, ...judgeDelayed(delayed, { queue: row.queue, now }), sent: [] });
+        continue;
+      }
       const { state, summary, sent } = await this.look(row, depth + 1);
       all.push({ ...row, state, summary, sent });
     }

@@ -181,11 +181,14 @@ export interface AbsentFacts {
   readonly positionsFrom: string | undefined;
   readonly hasWhere: boolean;
   readonly hasOrigins: boolean;
+  /** The queue says `deliver_at`. */
+  readonly hasDelays: boolean;
 }
 
 /** An event whose source was moved past it, and that is not found on central. */
 export function judgeAbsent(facts: AbsentFacts): Verdict {
-  const { centralFrom, hasOrigins, hasWhere, label, move, positionsFrom, queue, shardFrom } = facts;
+  const { centralFrom, hasDelays, hasOrigins, hasWhere, label, move, positionsFrom, queue, shardFrom } =
+    facts;
   const holds =
     centralFrom === undefined ? '' : ` Central queue ${queue} holds events back to about ${centralFrom}.`;
   if (move === undefined)
@@ -208,6 +211,11 @@ export function judgeAbsent(facts: AbsentFacts): Verdict {
     };
   if (move.mover === null)
     return { state: 'left-out', summary: `${moved} by a command (\`repair\`), which left it out.` };
+  if (hasDelays)
+    return {
+      state: 'passed',
+      summary: `${moved}, to central queue ${queue}, whose events wait for their time: it has gone since, and what is kept of deliveries does not reach back to it${hasWhere ? ', or `where` left it out' : ''}.${holds}`,
+    };
   return {
     state: 'left-out',
     summary: hasWhere

@@ -22,6 +22,8 @@ export type EventReference = CentralReference | ShardReference;
 
 /** How an event without an origin is written, see handler/origin.ts. */
 const HERE = '@central';
+/** How an event of a schedule is, see sql/tributary/functions/schedules/. */
+const SCHEDULE = '@schedule';
 
 /** @param queue of an id; undefined: the text says all. @throws misconfigured where the text names no event. */
 export function referenceOf(
@@ -42,6 +44,10 @@ export function referenceOf(
   if (origin !== undefined) {
     const last = origin.steps.at(-1);
     if (last !== undefined) return { kind: 'central', ...last };
+    if (origin.shard === SCHEDULE)
+      throw mistake(
+        `${trimmed} is an event of schedule ${origin.queue}, and such events are found by their id: say --queue NAME and the id.`,
+      );
     if (origin.shard === HERE) return { kind: 'central', queue: origin.queue, id: origin.id };
     return { kind: 'shard', shard: origin.shard, queue: origin.queue, id: origin.id };
   }

@@ -3,12 +3,15 @@ import type { Config, OriginColumn } from '../../config/config.ts';
 import { originHere, parseOrigin, sentFrom } from '../../handler/origin.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import type { QueueOnShard } from '../../shards/queue-on-shard.ts';
+import { type DelayedTrace, readDelayed } from './delayed.ts';
 
 export interface SentEventRow {
   readonly queue: string;
   readonly id: number;
   readonly type: string | null;
   readonly origin: string;
+  /** It did not go into the queue: it waits for its time, or was cancelled. */
+  readonly delayed?: DelayedTrace;
 }
 
 export interface SentOptions {
@@ -32,11 +35,18 @@ export async function readSent(
   for (const { name, origin: column } of config.queues) {
     const queue = queues.get(name);
     if (queue === undefined || column === 'none' || found.length >= most) continue;
+    const origins = [sentFrom(from)];
+    const wanted = { queue: name, column, origins, transactions, most: most - found.length };
+    const delayed = await readDelayed(central, wanted);
+    const deliveries = delayed.flatMap(({ delivery }) => (delivery === undefined ? [] : [delivery]));
+    for (const one of delayed)
+      if (one.fate !== 'gone')
+        found.push({ queue: name, id: one.id, type: one.type, origin: sentFrom(from), delayed: one });
     const rows = await central.query<{ id: number; type: string | null; text: string }>(
       `select e.ev_id as id, left(e.ev_type, 1000) as type, e.ev_${column} as text from ${queue.eventTable} e
        where e.ev_txid = any ($1::bigint[]) and e.ev_owner is null and e.ev_${column} = $2
        order by e.ev_id limit $3`,
-      [transactions, sentFrom(from), most - found.length],
+      [[...transactions, ...deliveries], sentFrom(from), Math.max(0, most - found.length)],
     );
     for (const { id, type, text } of rows)
       found.push({ queue: name, id, type, origin: originOf(name, { id, text }) });

@@ -1,12 +1,14 @@
 // What `trace` tells of an event, as values that are JSON as they are: keys are only ever added. Times are ISO 8601.
 
 /**
- * `waiting`: on its shard, or in a central queue; `working`: a worker has it; `retrying`: it failed and is tried again;
+ * `delayed`: it waits for its time; `cancelled`: somebody took it out before. `waiting`: on its shard, or in a central queue; `working`: a worker has it; `retrying`: it failed and is tried again;
  * `passed`: it is behind the workers, and what was done with it is not kept any more; `left-out`: it never came to central, and
  * never will; `unknown`: there is no such event, as far back as can be seen.
  */
 export type TraceState =
   | 'waiting'
+  | 'delayed'
+  | 'cancelled'
   | 'working'
   | 'retrying'
   | 'handled'

@@ -6,6 +6,7 @@ import type { Config } from '../../config/config.ts';
 import { nearest } from '../../config/nearest.ts';
 import { TributaryError } from '../../errors/tributary-error.ts';
 import { type CentralTracer, inQueue } from './central-trace.ts';
+import { judgeDelayed, readDelayed, readDeliveries } from './delayed.ts';
 import type { FoundEvent } from './find-event.ts';
 import { readFailedId, readRefused } from './handled.ts';
 import { judgeAbsent, judgeOnShard } from './judge.ts';
@@ -39,6 +40,13 @@ export async function traceFromShard(tracer: CentralTracer, reference: ShardRefe
     const seen = await tracer.look({ queue, id: arrival.id });
     return tracer.trace({ ...base, seen, queue, move: arrival.move });
   }
+  const waiting = await delayedOf(tracer, source, { id, moves });
+  if (waiting !== undefined) {
+    const nothing = { central: null, tries: [], retry: null, dead: null, sent: [] };
+    const payload = tracer.payload(queue, shardEvent, { isOnShard: true });
+    const rest = { origin: labelOf(source, id), shard: onShard, ...nothing, payload, notes: base.notes };
+    return { ...rest, ...waiting };
+  }
   // Where it is known which tick saw it, the one candidate is the commit that moved it.
   const move = shardEvent === undefined ? null : (moves.candidates[0] ?? null);
   const failedId = await readFailedId(connection, queue, originsOf(source, id));
@@ -66,9 +74,52 @@ async function arrivalOf(
   const column = originColumn(config, source.centralQueue);
   const table = queues.get(source.centralQueue)?.eventTable;
   if (column === undefined || table === undefined) return undefined;
-  const origins = originsOf(source, id);
-  return await readArrival(connection, { table, column, origins, moves: moves.candidates });
+  const { candidates } = moves;
+  const [origins, name] = [originsOf(source, id), source.centralQueue];
+  const arrival = await readArrival(connection, { table, column, origins, moves: candidates });
+  const [first] = candidates;
+  if (arrival !== undefined || first === undefined || !isDelaying(config, name)) return arrival;
+  // It may have waited for its time: then another transaction put it into the queue.
+  const [delayed] = await readDelayed(connection, {
+    ...{ queue: name, column, origins, most: 1 },
+    transactions: transactionsOf(moves),
+  });
+  if (delayed !== undefined && delayed.fate !== 'gone') return undefined;
+  const deliveries =
+    delayed?.delivery === undefined ? await readDeliveries(connection, name, first.at) : [delayed.delivery];
+  const move = candidates.find(({ transaction }) => transaction === delayed?.transaction) ?? first;
+  const as = deliveries.map((transaction) => ({ ...move, transaction }));
+  const later = await readArrival(connection, { table, column, origins, moves: as });
+  return later === undefined ? undefined : { id: later.id, move };
 }
+
+/** What becomes of one that waits for its time, or was cancelled; undefined: neither. */
+async function delayedOf(
+  { connection, its: { config, report } }: CentralTracer,
+  source: TracedSource,
+  { id, moves }: { readonly id: number; readonly moves: Moves },
+): Promise<Pick<Trace, 'state' | 'summary' | 'move'> | undefined> {
+  const queue = source.centralQueue;
+  const column = originColumn(config, queue);
+  if (column === undefined) return undefined;
+  const wanted = {
+    queue,
+    column,
+    origins: originsOf(source, id),
+    transactions: transactionsOf(moves),
+    most: 1,
+  };
+  const [delayed] = await readDelayed(connection, wanted);
+  if (delayed === undefined) return undefined;
+  const move = moves.candidates.find(({ transaction }) => transaction === delayed.transaction) ?? null;
+  return { ...judgeDelayed(delayed, { queue, now: report.at.toISOString() }), move };
+}
+
+const isDelaying = ({ queues }: Config, queue: string): boolean =>
+  queues.some(({ name, deliverAt }) => name === queue && deliverAt !== undefined);
+
+const transactionsOf = ({ candidates }: Moves): string[] =>
+  candidates.flatMap(({ transaction }) => (transaction === null ? [] : [transaction]));
 
 interface NotArrived {
   readonly id: number;
@@ -117,6 +168,7 @@ async function notOnCentral(
     centralFrom: (await tracer.find(queue, id))?.oldest?.at,
     hasWhere: config.queues.some(({ name, where }) => name === queue && where !== undefined),
     hasOrigins: originColumn(config, queue) !== undefined,
+    hasDelays: isDelaying(config, queue),
   });
   return { ...rest, ...verdict };
 }

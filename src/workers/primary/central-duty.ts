@@ -1,11 +1,9 @@
 // Upkeep of central by a host of workers, while no mover does it: without ticks and moved retries, events that were put off
 // would never be handed out again.
-import { CentralLink } from '../../central/central-link.ts';
 import type { Config } from '../../config/config.ts';
+import { CentralDuties } from '../../duties/central-duties.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import type { SeenLoop } from '../../lifecycle/watchdog.ts';
-import { groupName } from '../../queue/names.ts';
-import { CentralUpkeep } from '../../upkeep/central-upkeep.ts';
 
 export interface CentralDutyOptions {
   readonly config: Config;
@@ -15,7 +13,7 @@ export interface CentralDutyOptions {
 /** Begun and ended with the term of `CENTRAL_RESOURCE`. */
 export class CentralDuty {
   readonly #options: CentralDutyOptions;
-  #running: { readonly upkeep: CentralUpkeep; readonly ended: Promise<void> } | undefined;
+  #running: { readonly upkeep: CentralDuties; readonly ended: Promise<void> } | undefined;
 
   constructor(options: CentralDutyOptions) {
     this.#options = options;
@@ -29,9 +27,7 @@ export class CentralDuty {
   begin(): void {
     if (this.#running !== undefined) return;
     const { config, onTrouble } = this.#options;
-    const upkeep = new CentralUpkeep(new CentralLink(config, 'upkeep'), {
-      queues: config.queues,
-      group: groupName(config),
+    const upkeep = new CentralDuties(config, {
       onTrouble: (_what, error) => onTrouble(error),
       onRotation: () => {},
     });

@@ -121,13 +121,13 @@ async function proofOver(
   [ofCentral, ...ofShards]: Connections,
   { shards, config }: Forwarding,
 ): Promise<Proof> {
-  const sources = config.queues.flatMap(({ from }) => from);
+  const sources = config.queues.flatMap(({ from, deliverAt }) => from.map((queue) => ({ queue, deliverAt })));
   const rows = await Promise.all(
     ofShards.map(async (connection, at) => {
       const lists = [];
       const schema = shards[at]?.schema as PgqSchema;
-      for (const queue of sources)
-        lists.push(await readShardEvents(connection, { shard: `s${at + 1}`, queue, schema }));
+      for (const { queue, deliverAt } of sources)
+        lists.push(await readShardEvents(connection, { shard: `s${at + 1}`, queue, schema, deliverAt }));
       return lists.flat();
     }),
   );

@@ -45,7 +45,7 @@ export interface NamedCommand {
   readonly options: readonly string[];
 }
 
-/** `tributary COMMAND --option` wherever it stands (the commands of `dead` have two words): in code spans and in blocks of shell commands. */
+/** `tributary COMMAND --option` wherever it stands (the commands of `dead`, `delayed` and `schedule` have two words): in code spans and in blocks of shell commands. */
 export function namedCommands(text: string): NamedCommand[] {
   const spans = [...withoutBlocks(text).matchAll(/`([^`]+)`/g)].map(([, span = '']) => span);
   const blocks = [...text.matchAll(/^```(?:sh|bash|console)[^\n]*\n([\s\S]*?)^```/gm)].map(
@@ -53,12 +53,12 @@ export function namedCommands(text: string): NamedCommand[] {
   );
   const lines = [...spans, ...blocks.flatMap((block) => block.replaceAll('\\\n', ' ').split('\n'))];
   return lines.flatMap((line) =>
-    [...line.matchAll(/\btributary(?: -c \S+)? ((?:dead )?[a-z][a-z-]*)([^|;&#>]*)/g)].map(
-      ([, command = '', rest = '']) => ({
-        command,
-        options: [...rest.matchAll(/(?:^|[\s[|])(--[a-z][a-z-]*)/g)].map(([, option = '']) => option),
-      }),
-    ),
+    [
+      ...line.matchAll(/\btributary(?: -c \S+)? ((?:(?:dead|delayed|schedule) )?[a-z][a-z-]*)([^|;&#>]*)/g),
+    ].map(([, command = '', rest = '']) => ({
+      command,
+      options: [...rest.matchAll(/(?:^|[\s[|])(--[a-z][a-z-]*)/g)].map(([, option = '']) => option),
+    })),
   );
 }
 

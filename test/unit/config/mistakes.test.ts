@@ -234,8 +234,36 @@ http: { token: x }
       '3:26 `queues.a.from[1]` repeats the source queue `b`: keep it once.',
     ],
     [
-      { queues: '{ a: { from: [] } }' },
-      '3:22 `queues.a.from` is an empty list: it must be the name of a source queue, or a list of names.',
+      { queues: '{ a: { deliver_at: now()) } }' },
+      '3:28 `queues.a.deliver_at` closes a bracket (`)`) that it has not opened: balance its brackets.',
+    ],
+    [
+      { rest: 'schedules: { n: { queue: orders, cron: 0 25 * * * } }' },
+      '4:40 `schedules.n.cron` is not understood (Invalid value for hour: 25): write minute, hour, day, month and weekday, such as `0 3 * * *`.',
+    ],
+    [
+      { rest: 'schedules: { n: { queue: orders, cron: 0 0 30 2 * } }' },
+      '4:40 `schedules.n.cron` is never due: no day is like that.',
+    ],
+    [
+      { rest: 'schedules: { n: { queue: orders, cron: 0 3 * * *, zone: Europe/Helsinky } }' },
+      '4:57 `schedules.n.zone` names a time zone that there is not: write one such as `Europe/Helsinki` or `UTC`.',
+    ],
+    [
+      { queues: '{ orders: { workers: 0 } }', rest: 'schedules: { n: { queue: order, cron: 0 3 * * * } }' },
+      '4:26 `schedules.n.queue` names no central queue of the file: did you mean `orders`?',
+    ],
+    [
+      { rest: 'schedules: { n: { queue: orders } }' },
+      "4:17 `cron` is missing in `schedules.n`: add when it is due, such as `cron: '0 3 * * *'`.",
+    ],
+    [
+      { rest: 'schedules: { n: { queue: orders, cron: 0 3 * * *, data: { a: !env SECRET } } }' },
+      '4:57 `schedules.n.data` takes nothing from the environment: what it says goes into events.',
+    ],
+    [
+      { rest: 'schedules: { n n: { queue: orders, cron: 0 3 * * * } }' },
+      '4:19 `schedules.n n` is no name for a schedule: use letters, digits, `_`, `-` and `.`.',
     ],
     [{ queues: '{ a: { timeout: 0 } }' }, '3:25 `queues.a.timeout` must be longer than 0.'],
     [
@@ -292,7 +320,7 @@ http: { token: x }
     ],
     [
       { rest: 'zzzzzzzzzz: 1' },
-      '4:1 Unknown key `zzzzzzzzzz` in the file: the keys there are central, defaults, http, metrics, mover, name, queues, shards.',
+      '4:1 Unknown key `zzzzzzzzzz` in the file: the keys there are central, defaults, http, metrics, mover, name, queues, schedules, shards.',
     ],
   ])('%j', (parts, sentence) => {
     expect(mistakesIn(file(parts))).toEqual([sentence]);

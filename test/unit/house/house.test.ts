@@ -10,6 +10,7 @@ const LEVELS = [
   ['config', 'postgres', 'embedded'],
   ['queue'],
   ['shards', 'central', 'handler', 'coordination', 'upkeep'],
+  ['delays', 'schedules', 'duties'],
   ['workers', 'mover', 'install', 'proof'],
   ['observability'],
   ['http'],

@@ -15,7 +15,7 @@ import type {
 } from '../../../handler/contract.ts';
 import { BatchEvent } from '../../../handler/event.ts';
 import type { GuardedClient } from '../transaction/guarded-client.ts';
-import { type CentralQueues, Outbox } from '../transaction/outbox.ts';
+import { type CentralQueues, type Delay, Outbox } from '../transaction/outbox.ts';
 import type { OutcomeBook } from './outcomes.ts';
 
 const MOST_AFTER_MS = 100 * 365 * 86_400_000;
@@ -99,7 +99,8 @@ export class CallContext implements Context {
     this.#tools.book.dead(this.#own(event, 'dead'), 'handler', String(reason));
   }
 
-  send(queue: string, events: SentEvent | readonly SentEvent[], { from }: SendOptions = {}): void {
+  send(queue: string, events: SentEvent | readonly SentEvent[], options: SendOptions = {}): void {
+    const { from } = options;
     const [only] = this.#events;
     const isOne = this.#environment.handler.event !== undefined;
     if (from === undefined && !isOne) {
@@ -108,7 +109,8 @@ export class CallContext implements Context {
         'Write `send(queue, events, { from: event })`.',
       );
     }
-    this.outbox.add(queue, events, this.#own((from ?? only) as Event, 'send'));
+    const own = this.#own((from ?? only) as Event, 'send');
+    this.outbox.add(queue, events, { from: own, delay: delayOf(options) });
   }
 
   abort(reason: unknown): void {
@@ -137,13 +139,31 @@ export class CallContext implements Context {
   }
 }
 
+/** A moment stays one, and a duration a duration: central's clock decides when that is. */
+function delayOf({ after, at }: SendOptions): Delay | undefined {
+  if (after !== undefined && at !== undefined) throw mistake('`send` takes `after` or `at`, and not both.');
+  if (after !== undefined) {
+    if (typeof after !== 'string')
+      throw mistake('`after` of `send` is a duration such as `5m`.', 'For a moment there is `at`.');
+    return { afterMs: withinLimit(durationOf(after), 'after') };
+  }
+  if (at === undefined) return undefined;
+  if (!(at instanceof Date)) throw mistake('`at` of `send` is a `Date`.', 'For a duration there is `after`.');
+  withinLimit(Math.max(0, at.getTime() - Date.now()), 'at');
+  return { atMs: at.getTime() };
+}
+
 function msUntil(after: string | Date): number {
   const ms = after instanceof Date ? Math.max(0, after.getTime() - Date.now()) : durationOf(after);
+  return withinLimit(ms, 'after');
+}
+
+function withinLimit(ms: number, what: 'after' | 'at'): number {
   if (ms <= MOST_AFTER_MS) return ms;
   throw mistake(
     Number.isNaN(ms)
-      ? '`after` is a date without a time (Invalid Date).'
-      : '`after` is more than a hundred years away.',
+      ? `\`${what}\` is a date without a time (Invalid Date).`
+      : `\`${what}\` is more than a hundred years away.`,
   );
 }
 

@@ -13,7 +13,7 @@ import type { Connection } from '../../../postgres/connection.ts';
 import { coopFinishSql, coopHoldSql } from '../../../queue/coop.ts';
 import type { DeferredConstraints } from './deferred-constraints.ts';
 import { GuardedClient } from './guarded-client.ts';
-import { SEND, type Sending, sendValues } from './outbox.ts';
+import { type Sending, sendCall } from './outbox.ts';
 import { endWith, RESET } from './session.ts';
 
 const SAVEPOINT = 'tributary_mark';
@@ -201,8 +201,9 @@ export class BatchTransaction {
   /** Inserts what a handler sent; undone by `rollBackToSavepoint`, as the handler's own statements are. */
   async send(sending: Sending): Promise<void> {
     this.#save();
-    const [row] = await this.#connection.query(SEND, sendValues(sending));
-    this.#sent.set(sending.queue, Number(row?.xid));
+    const { text, values } = sendCall(sending);
+    const [row] = await this.#connection.query(text, values);
+    if (sending.delays === undefined) this.#sent.set(sending.queue, Number(row?.xid));
   }
 
   /** Releases the savepoint, so that what follows belongs to the transaction itself. */

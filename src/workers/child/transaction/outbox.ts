@@ -12,9 +12,16 @@ export type CentralQueues = Readonly<Record<string, OriginColumn>>;
 const FIELDS = ['type', 'data', 'extra1', 'extra2', 'extra3', 'extra4'] as const;
 type Fields = Partial<Record<(typeof FIELDS)[number], string | null>>;
 
+/** How long an event waits before it goes into its queue, or until when, in ms since 1970. */
+export interface Delay {
+  readonly afterMs?: number;
+  readonly atMs?: number;
+}
+
 interface Sent {
   readonly queue: string;
   readonly event: Fields;
+  readonly delay: Delay | undefined;
   readonly characters: number;
   readonly from: BatchEvent;
 }
@@ -23,6 +30,8 @@ interface Sent {
 export interface Sending {
   readonly queue: string;
   readonly events: readonly Fields[];
+  /** One for each event; absent: they go in at once. */
+  readonly delays?: readonly Delay[];
 }
 
 /** Most events, and most characters, of one statement; a single event may be larger. */
@@ -49,14 +58,18 @@ export class Outbox {
   }
 
   /** @throws where the queue is not known or an event cannot be inserted as it is; none of them is sent then. */
-  add(queue: string, events: SentEvent | readonly SentEvent[], from: BatchEvent): void {
+  add(
+    queue: string,
+    events: SentEvent | readonly SentEvent[],
+    { from, delay }: { readonly from: BatchEvent; readonly delay?: Delay | undefined },
+  ): void {
     const column = this.#columnOf(queue);
     const origin = sentFrom(from.origin);
     const list = isList(events) ? events : [events];
     const all = list.map((event) => fieldsOf(event, { queue, column, origin }));
     for (const event of all) {
       const characters = FIELDS.reduce((sum, field) => sum + (event[field]?.length ?? 0), 0);
-      this.#sent.push({ queue, event, characters, from });
+      this.#sent.push({ queue, event, delay, characters, from });
       this.#characters += characters;
     }
   }
@@ -91,26 +104,35 @@ export class Outbox {
   }
 }
 
-export const SEND = 'select tributary.send($1, $2, $3, $4, $5, $6, $7) as xid';
+const SEND = 'select tributary.send($1, $2, $3, $4, $5, $6, $7) as xid';
 
-export function sendValues({ queue, events }: Sending): unknown[] {
-  return [queue, ...FIELDS.map((field) => events.map((event) => event[field] ?? null))];
+const SEND_DELAYED = 'select tributary.send_delayed($1, $2, $3, $4, $5, $6, $7, $8, $9)';
+
+/** The statement that inserts it, and its values. */
+export function sendCall({ queue, events, delays }: Sending): { text: string; values: unknown[] } {
+  const fields = FIELDS.map((field) => events.map((event) => event[field] ?? null));
+  if (delays === undefined) return { text: SEND, values: [queue, ...fields] };
+  const times = [delays.map(({ atMs }) => atMs ?? null), delays.map(({ afterMs }) => afterMs ?? null)];
+  return { text: SEND_DELAYED, values: [queue, ...times, ...fields] };
 }
 
 function sendingsOf(sent: readonly Sent[]): Sending[] {
-  const open = new Map<string, { events: Fields[]; characters: number }>();
+  const open = new Map<string, { events: Fields[]; delays: Delay[]; characters: number }>();
   const sendings: Sending[] = [];
-  for (const { queue, event, characters } of sent) {
-    let current = open.get(queue);
+  for (const { queue, event, delay, characters } of sent) {
+    const key = `${delay === undefined ? 'now' : 'later'} ${queue}`;
+    let current = open.get(key);
     const isFull =
       current !== undefined &&
       (current.events.length >= EVENTS_A_STATEMENT || current.characters + characters > MOST_CHARACTERS);
     if (current === undefined || isFull) {
-      current = { events: [], characters: 0 };
-      open.set(queue, current);
-      sendings.push({ queue, events: current.events });
+      current = { events: [], delays: [], characters: 0 };
+      open.set(key, current);
+      const { events, delays } = current;
+      sendings.push(delay === undefined ? { queue, events } : { queue, events, delays });
     }
     current.events.push(event);
+    if (delay !== undefined) current.delays.push(delay);
     current.characters += characters;
   }
   return sendings;

@@ -1,0 +1,135 @@
+// Puts delayed events into their central queues when they are due, and keeps the tables that they wait in small.
+//
+// Invariant: what has gone is known by rows that the delivering transaction writes (sql/tributary/functions/delayed/), so a
+// crash at any point repeats nothing and leaves nothing out, and two that deliver at once take turns.
+// Fails by: a queue that takes no events is left alone for some seconds; the others go on.
+import type { CentralLink } from '../central/central-link.ts';
+import { failPoint } from '../lifecycle/fail-point.ts';
+import type { WatchedService } from '../lifecycle/service-set.ts';
+import { TIMING } from '../lifecycle/timing.ts';
+import { wait } from '../lifecycle/wait.ts';
+import { PendingTicks } from '../upkeep/pending-ticks.ts';
+
+export interface DelayedDeliveryOptions {
+  /** Central queues. */
+  readonly queues: readonly string[];
+  readonly onTrouble: (what: string, error: unknown) => void;
+}
+
+/** Of one transaction: it lasts milliseconds, and a batch of the workers stays as small as those that movers bring. */
+const MOST_AT_ONCE = 10_000;
+/** Of events that one step sorts into slices. */
+const SORTED_AT_ONCE = 5_000;
+/** A table of delayed events of this size is full. */
+const FULL_BYTES = 32 * 1024 * 1024;
+/** Runs are kept this long, for `trace`. */
+const RUNS_KEPT = '2 hours';
+
+export class DelayedDelivery implements WatchedService {
+  readonly name = 'delayed events';
+  readonly #link: CentralLink;
+  readonly #options: DelayedDeliveryOptions;
+  readonly #stopped = new AbortController();
+  readonly #ticks = new PendingTicks();
+  readonly #restsUntilMs = new Map<string, number>();
+  #tidyAtMs = 0;
+  turns = 0;
+
+  /** @param link used by this alone, and closed when it ends. */
+  constructor(link: CentralLink, options: DelayedDeliveryOptions) {
+    this.#link = link;
+    this.#options = options;
+  }
+
+  async run(): Promise<void> {
+    const { signal } = this.#stopped;
+    while (!signal.aborted) {
+      const isSoon = await this.runOnce();
+      this.turns += 1;
+      const restMs = isSoon ? TIMING.delays.turnMs : TIMING.delays.everyMs;
+      await wait(Math.min(restMs, this.#ticks.dueInMs ?? restMs), signal);
+    }
+    await this.#link.close();
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped.abort();
+  }
+
+  abandon(): void {
+    this.#stopped.abort();
+    this.#link.abandon();
+  }
+
+  /** @returns whether there is more to do at once. */
+  async runOnce(): Promise<boolean> {
+    let isSoon = false;
+    for (const queue of await this.#due()) isSoon = (await this.#deliver(queue)) || isSoon;
+    await this.#tick();
+    return (await this.#tidy()) || isSoon;
+  }
+
+  async #due(): Promise<string[]> {
+    const nowMs = performance.now();
+    const queues = this.#options.queues.filter((queue) => (this.#restsUntilMs.get(queue) ?? 0) <= nowMs);
+    try {
+      const rows = await this.#link.query<{ queue: string }>(
+        'select d as queue from tributary.delayed_due($1) d',
+        [queues],
+      );
+      return rows.map(({ queue }) => queue);
+    } catch (error) {
+      this.#options.onTrouble('delayed events', error);
+      await wait(TIMING.centralTicks.retryMs, this.#stopped.signal);
+      return [];
+    }
+  }
+
+  async #deliver(queue: string): Promise<boolean> {
+    try {
+      await failPoint('delayed:before');
+      const [row] = await this.#link.query<{ events: number | null; is_more: boolean; xid: number | null }>(
+        'select events, is_more, xid from tributary.deliver_delayed($1, $2)',
+        [queue, MOST_AT_ONCE],
+      );
+      await failPoint('delayed:delivered');
+      if (row?.xid != null) this.#ticks.committed(queue, row.xid);
+      return row?.is_more === true;
+    } catch (error) {
+      this.#restsUntilMs.set(queue, performance.now() + TIMING.delays.troubleMs);
+      this.#options.onTrouble(`delayed events of ${queue}`, error);
+      return false;
+    }
+  }
+
+  /** What a crash leaves without a tick, central's upkeep ticks. */
+  async #tick(): Promise<void> {
+    try {
+      await this.#ticks.ask(async (queue, xid) => {
+        const [row] = await this.#link.query<{ covered: boolean }>(
+          'select tributary.tick($1, $2) as covered',
+          [queue, xid],
+        );
+        return row?.covered === true;
+      });
+    } catch (error) {
+      this.#options.onTrouble('ticks of delayed events', error);
+    }
+  }
+
+  async #tidy(): Promise<boolean> {
+    if (performance.now() < this.#tidyAtMs) return false;
+    try {
+      const [row] = await this.#link.query<{ is_more: boolean }>(
+        'select tributary.sort_delayed($1, $2) as is_more',
+        [FULL_BYTES, SORTED_AT_ONCE],
+      );
+      if (row?.is_more === true) return true;
+      await this.#link.query('select tributary.tidy_delayed($1::interval)', [RUNS_KEPT]);
+    } catch (error) {
+      this.#options.onTrouble('tables of delayed events', error);
+    }
+    this.#tidyAtMs = performance.now() + TIMING.delays.tidyEveryMs;
+    return false;
+  }
+}

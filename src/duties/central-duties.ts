@@ -1,0 +1,52 @@
+// What the holder of `upkeep:central` does for central, as one service: ticks, rotation and retries; delayed events; schedules.
+import { CentralLink } from '../central/central-link.ts';
+import type { Config } from '../config/config.ts';
+import { DelayedDelivery } from '../delays/delivery.ts';
+import type { WatchedService } from '../lifecycle/service-set.ts';
+import { groupName } from '../queue/names.ts';
+import { ScheduleClock } from '../schedules/schedule-clock.ts';
+import { CENTRAL_RESOURCE, CentralUpkeep, type CentralUpkeepOptions } from '../upkeep/central-upkeep.ts';
+
+export type CentralDutiesOptions = Pick<CentralUpkeepOptions, 'onTrouble' | 'onRotation'>;
+
+export class CentralDuties implements WatchedService {
+  /** Whose holder it belongs to. */
+  static readonly resource = CENTRAL_RESOURCE;
+  readonly name = 'central upkeep';
+  readonly #parts: readonly WatchedService[];
+
+  constructor(config: Config, { onTrouble, onRotation }: CentralDutiesOptions) {
+    const { queues } = config;
+    // A connection each: a rotation that waits keeps no event from its time.
+    this.#parts = [
+      new CentralUpkeep(new CentralLink(config, 'upkeep'), {
+        ...{ queues, onTrouble, onRotation },
+        group: groupName(config),
+      }),
+      new DelayedDelivery(new CentralLink(config, 'delayed'), {
+        queues: queues.map(({ name }) => name),
+        onTrouble,
+      }),
+      ...(config.schedules.length === 0
+        ? []
+        : [new ScheduleClock(new CentralLink(config, 'schedules'), { config, onTrouble })]),
+    ];
+  }
+
+  /** Of each part: one that hangs is seen. */
+  get turns(): readonly number[] {
+    return this.#parts.flatMap(({ turns }) => turns);
+  }
+
+  async run(): Promise<void> {
+    await Promise.all(this.#parts.map((part) => part.run()));
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#parts.map((part) => part.stop()));
+  }
+
+  abandon(): void {
+    for (const part of this.#parts) part.abandon();
+  }
+}

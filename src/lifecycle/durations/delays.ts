@@ -1,0 +1,21 @@
+// Durations of delayed events and schedules, a part of the table in table.ts.
+
+export const DELAY_DURATIONS = {
+  /** How often central is asked whether a delayed event is due; it comes at most this much later than its time. */
+  everyMs: 250,
+  /** Between tries while another one has the turn. */
+  turnMs: 25,
+  /** A queue that took no delayed events for an error is tried again after this. */
+  troubleMs: 5_000,
+  /** Full tables of delayed events are looked for this often. */
+  tidyEveryMs: 10_000,
+} as const;
+
+export const SCHEDULE_DURATIONS = {
+  /** Central's clock is asked this often, and when the next time is due. */
+  lookEveryMs: 1_000,
+  /** A time that was due longer ago than this counts as missed: nothing was there to see to it. */
+  onTimeMs: 60_000,
+  /** The least between two looks. */
+  apartMs: 20,
+} as const;
