@@ -14,7 +14,11 @@ let passed = 0;
 let failed = 0;
 const failedIn = new Map();
 
-/** Names a test, or a file that could not be run, and the beginning of what it says. */
+/**
+ * Names a test, or a file that could not be run, and the beginning of what it says.
+ * @param {string} title
+ * @param {string} message
+ */
 function show(title, message) {
   const lines = stripVTControlCharacters(message).split('\n').slice(0, LINES);
   process.stdout.write(`FAIL ${title}\n${lines.map((line) => `     ${line.slice(0, WIDTH)}\n`).join('')}`);
@@ -27,7 +31,9 @@ for (const name of names.filter((name) => name.endsWith('.json'))) {
   failedIn.set(name.replace('.json', ''), report.numFailedTests);
   for (const file of report.testResults) {
     const path = relative('', file.name);
-    const tests = file.assertionResults.filter((test) => test.status === 'failed');
+    /** @type {{ status: string, fullName: string, failureMessages: string[] }[]} */
+    const results = file.assertionResults;
+    const tests = results.filter((test) => test.status === 'failed');
     for (const test of tests) show(`${path} > ${test.fullName}`, test.failureMessages.join('\n'));
     if (file.status === 'failed' && tests.length === 0) show(path, file.message ?? '');
   }

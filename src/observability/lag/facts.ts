@@ -1,7 +1,6 @@
 // The facts that `lag` judges by: of a source from central, of its position from its shard, of a central queue.
 
 import type { Position } from '../../central/position.ts';
-import type { DelayedStanding } from '../../delays/delayed.ts';
 import type { LagState } from './report.ts';
 
 /** As far as `lag` needs it: the end of a window that was begun is known by its id alone. */
@@ -126,6 +125,6 @@ export interface CentralQueueFacts {
   readonly missingXids: number;
   readonly retrying: number;
   readonly dead: number;
-  /** Events that wait for their time; undefined: none. */
-  readonly delayed?: DelayedStanding | undefined;
+  /** Events that wait for their time, and when the next one is due, in ms since 1970; undefined: none. */
+  readonly delayed?: { readonly events: number; readonly nextMs: number | undefined } | undefined;
 }
