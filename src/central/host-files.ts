@@ -11,23 +11,50 @@ export interface HostFile {
   readonly hash: string;
   /** How long the process has run with the file. */
   readonly ageSeconds: number;
+  /** Why it did not take over the file that it read last: it goes on with the one before. */
+  readonly refused?: string;
 }
 
 export async function readHostFiles(central: Connection, timeoutMs?: number): Promise<HostFile[]> {
-  const rows = await central.query<{ host: string; kind: HostFile['kind']; hash: string; age_s: number }>(
+  const rows = await central.query<{
+    host: string;
+    kind: HostFile['kind'];
+    hash: string;
+    age_s: number;
+    refused: string | null;
+  }>(
     `select m.host, m.kind, m.file_hash as hash,
-        extract(epoch from clock_timestamp() - min(m.started_at))::double precision as age_s
+        greatest(0, extract(epoch from clock_timestamp()) - min(greatest(
+            extract(epoch from m.started_at), (m.details -> 'file' ->> 'since')::numeric)))::double precision as age_s,
+        max(m.details -> 'file' -> 'refused' ->> 0) as refused
      from tributary.member m
      where m.until between clock_timestamp() and clock_timestamp() + m.ttl and m.file_hash is not null
      group by 1, 2, 3 order by 1, 2, 4 desc`,
     [],
     timeoutMs === undefined ? {} : { timeoutMs },
   );
-  return rows.map(({ age_s, ...row }) => ({ ...row, ageSeconds: age_s }));
+  return rows.map(({ age_s, refused, ...row }) => ({
+    ...row,
+    ageSeconds: age_s,
+    ...(refused === null ? {} : { refused }),
+  }));
 }
 
-/** @param hash of the file at hand. @returns a sentence where the hosts run with more than one file. */
+/** @param hash of the file at hand. @returns a sentence where the hosts run with more than one file, or one refuses its own. */
 export function differingFiles(
+  running: readonly HostFile[],
+  file: { readonly hash: string; readonly file: string },
+): string | undefined {
+  const sentences = [filesDiffer(running, file), ...running.map(refusal)];
+  return sentences.filter((one) => one !== undefined).join(' ') || undefined;
+}
+
+const refusal = ({ host, kind, refused }: HostFile): string | undefined =>
+  refused === undefined
+    ? undefined
+    : `${kind === 'mover' ? 'The mover' : 'Workers'} on ${host} could not take the file there over, and go${kind === 'mover' ? 'es' : ''} on with the one before: ${refused}`;
+
+function filesDiffer(
   running: readonly HostFile[],
   { hash, file }: { readonly hash: string; readonly file: string },
 ): string | undefined {
@@ -40,7 +67,7 @@ export function differingFiles(
     return `${whose.join(', ')} for ${sentenceAge(since)}${one === hash ? ` with ${file}` : ''}`;
   });
   const isKnown = byHash.has(hash);
-  return `Hosts run with different files: ${groups.join('; ')}. ${isKnown ? '' : `None of them is ${file}. `}Bring the newest file to all of them and start those again that have another one.`;
+  return `Hosts run with different files: ${groups.join('; ')}. ${isKnown ? '' : `None of them is ${file}. `}Bring the newest file to all of them and run \`tributary reload\`.`;
 }
 
 /** The file that a command reads, and the files of running processes. */
@@ -62,10 +89,10 @@ export function moverRemedy(moverHost: string, { file, hash, running }: FileAmon
   const isOtherFile = movers.length > 0 && movers.every((one) => one.hash !== hash);
   if (isAny(moverHost)) {
     return isOtherFile
-      ? `the movers that run have another file than ${file}: start them again`
+      ? `the movers that run have another file than ${file}: bring it there and run \`tributary reload\``
       : 'start `tributary start` or `tributary mover` on any machine';
   }
   return isOtherFile
-    ? `the mover on host ${moverHost} runs with another file than ${file}: start it again`
+    ? `the mover on host ${moverHost} runs with another file than ${file}: bring it there and run \`tributary reload\``
     : `start \`tributary mover --host ${moverHost}\``;
 }

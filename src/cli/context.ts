@@ -2,7 +2,7 @@
 import type { Readable } from 'node:stream';
 import type { Logger } from 'pino';
 import type { Config, Problem } from '../config/config.ts';
-import { loadConfig } from '../config/load.ts';
+import { type LoadResult, loadConfig } from '../config/load.ts';
 import { EXIT, Exit } from './exit.ts';
 import { makeLog } from './log.ts';
 import { harmless } from './terminal/output.ts';
@@ -42,8 +42,18 @@ export interface CliContext extends CliIo {
   readonly configFile: string;
   /** To stderr: JSON lines, or for people on a terminal. */
   readonly log: Logger;
+  /** Reads the file once more, for a service that runs; nothing is printed. */
+  readAgain(): LoadResult;
   /** The configuration; warnings go to stderr, those of services to the log. A file with mistakes prints them all and ends the command with 2. */
-  loadConfig(): Promise<Config>;
+  loadConfig(options?: LoadConfigOptions): Promise<Config>;
+}
+
+export interface LoadConfigOptions {
+  /**
+   * What becomes of the file's queries for shards. `ask`, the default: a query that fails ends the command. `try`: it is
+   * warned of, and its shards are missing. `leave`: they are not asked, for commands that need no shards, and services.
+   */
+  readonly queries?: 'ask' | 'try' | 'leave';
 }
 
 /**
@@ -80,18 +90,36 @@ export function makeContext(
       return configFile();
     },
     log,
-    async loadConfig() {
+    readAgain: () => loadConfig(configFile(), { env: io.env, cwd: io.cwd }),
+    async loadConfig({ queries = 'ask' } = {}) {
       const result = loadConfig(configFile(), { env: io.env, cwd: io.cwd });
       // A service's stderr is its log; that of a command is read by a person.
       for (const warning of result.warnings) {
         if (isService()) log.warn(line(warning));
         else stderr.write(`warning: ${line(warning)}\n`);
       }
-      if (result.config !== undefined) return result.config;
+      if (result.config !== undefined)
+        return queries === 'leave'
+          ? result.config
+          : await withQueried(result.config, { io, stderr, queries });
       for (const problem of result.problems) stderr.write(`${line(problem)}\n`);
       throw new Exit(EXIT.wrong);
     },
   };
+}
+
+/** Together with the shards of the file's queries. */
+async function withQueried(
+  file: Config,
+  { io, stderr, queries }: { readonly io: CliIo; readonly stderr: Output; readonly queries: 'ask' | 'try' },
+): Promise<Config> {
+  if (file.shardQueries.length === 0) return file;
+  // Loaded only where it is needed: starts are quicker.
+  const { complete } = await import('../fleet/complete.ts');
+  const { config, mistakes, isIncomplete } = await complete(file, io.env);
+  if (isIncomplete && queries === 'ask') throw new Exit(EXIT.failed, mistakes.join('\n'));
+  for (const mistake of mistakes) stderr.write(`warning: ${mistake}\n`);
+  return config;
 }
 
 const line = ({ file, line, column, sentence }: Problem): string => `${file}:${line}:${column} ${sentence}`;

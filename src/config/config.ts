@@ -52,6 +52,34 @@ export interface Shard extends Database {
   readonly start?: StartingPoint;
 }
 
+/** What `defaults:`, an entry of `shards:` and the map of a database may say. */
+export interface Access {
+  readonly user?: string;
+  readonly password?: string;
+  readonly tls?: Tls;
+  readonly admin?: NonNullable<Database['admin']>;
+  readonly ticker?: Database['ticker'];
+  readonly schema?: Shard['schema'];
+  readonly port?: number;
+  /** Of shards: the machine whose mover moves them. */
+  readonly host?: string;
+}
+
+/** A query of the file whose rows are shards, beside those that the file names. */
+export interface ShardQuery {
+  /** Where it stands, for sentences: `` `shards[1]` ``. */
+  readonly place: string;
+  readonly sql: string;
+  /** The database that is asked. */
+  readonly on: Database;
+  readonly everyMs: number;
+  /** What the entry says for all its shards, and what `defaults:` says. */
+  readonly own: Access & Pick<Shard, 'start'>;
+  readonly defaults: Access;
+  /** What relative paths in URLs are relative to. */
+  readonly folder: string;
+}
+
 /** Which column of a central event carries `shard:queue:event id`. */
 export type OriginColumn = 'extra1' | 'extra2' | 'extra3' | 'extra4' | 'none';
 
@@ -148,7 +176,13 @@ export interface Config {
   readonly hash: string;
   readonly name: string;
   readonly central: Database;
+  /** Those that the file names; the ones that its queries give come behind them, see src/fleet/. */
   readonly shards: readonly Shard[];
+  readonly shardQueries: readonly ShardQuery[];
+  /** Whether running processes install what comes new by themselves. */
+  readonly install: 'auto' | 'by-hand';
+  /** Whether running processes look after changes of the file by themselves. */
+  readonly watch: boolean;
   readonly queues: readonly Queue[];
   readonly schedules: readonly Schedule[];
   readonly mover: {

@@ -2,12 +2,13 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import type { Config, Database, Problem, Queue, Shard } from './config.ts';
+import type { Config, Problem } from './config.ts';
 import { ACCESS_KEYS, compact, readAccess, readCentral } from './sections/database.ts';
+import { loopOf } from './sections/place.ts';
 import { readQueues } from './sections/queues.ts';
 import { readSchedules } from './sections/schedules.ts';
-import { readHttp, readMetrics, readMover, readName } from './sections/settings.ts';
-import { placeKey, readShards } from './sections/shards.ts';
+import { readHttp, readInstall, readMetrics, readMover, readName } from './sections/settings.ts';
+import { readShards } from './sections/shards.ts';
 import { whyUnreadable } from './sections/tls.ts';
 import { parseYaml } from './syntax.ts';
 import { Value } from './value.ts';
@@ -28,7 +29,10 @@ export interface LoadOptions {
   readonly cwd?: string;
 }
 
-const KEYS = ['name', 'central', 'shards', 'defaults', 'queues', 'schedules', 'mover', 'http', 'metrics'];
+const KEYS = [
+  ...['name', 'central', 'shards', 'defaults', 'queues', 'schedules', 'mover', 'http', 'metrics'],
+  ...['install', 'watch'],
+];
 
 /** @param path as the user wrote it: problems name the file like that. */
 export function loadConfig(
@@ -89,34 +93,40 @@ function readRoot(root: Value): Omit<Config, 'file' | 'hash'> | undefined {
   const centralValue = section.require('central', '`central: !env CENTRAL_URL`, or a URL');
   const central = centralValue === undefined ? undefined : readCentral(centralValue, access);
   const shardsValue = section.require('shards', 'a list with the URL of each database under `shards:`');
-  const shards = shardsValue === undefined ? [] : readShards(shardsValue, access);
+  const { shards, shardQueries } =
+    shardsValue === undefined
+      ? { shards: [], shardQueries: [] }
+      : readShards(shardsValue, { defaults: access, central });
   const { keepMs, ...mover } = readMover(section.get('mover'));
   const queuesValue = section.require('queues', 'each central queue under `queues:`');
   const queues = queuesValue === undefined ? [] : readQueues(queuesValue, keepMs);
   const schedules = readSchedules(section.get('schedules'), queues);
   const http = readHttp(section.get('http'));
   const metrics = readMetrics(section.get('metrics'));
+  const install = readInstall(section.get('install'));
+  const watch = section.get('watch')?.yesOrNo() ?? false;
   if (central === undefined) return undefined;
-  if (shardsValue !== undefined) reportLoop(shardsValue, { central, shards, queues });
-  return compact({ name, central, shards, queues, schedules, mover, metrics, http });
+  for (const shard of shards) {
+    const loop = loopOf(shard, { central, queues });
+    if (loop !== undefined) shardsValue?.problem(loop);
+  }
+  return compact({
+    name,
+    central,
+    shards,
+    shardQueries,
+    install,
+    watch,
+    queues,
+    schedules,
+    mover,
+    metrics,
+    http,
+  });
 }
 
-/** A queue that is its own source would be moved into itself for ever. */
-function reportLoop(
-  value: Value,
-  { central, shards, queues }: { central: Database; shards: readonly Shard[]; queues: readonly Queue[] },
-): void {
-  const shard = shards.find((one) => placeKey(one) === placeKey(central));
-  if (shard === undefined) return;
-  const names = new Set(queues.map(({ name }) => name));
-  const loop = queues.flatMap(({ from }) => from).find((source) => names.has(source));
-  if (loop === undefined) return;
-  value.problem(
-    `The shard \`${shard.name}\` is the central database, so its queue \`${loop}\` would be source and central queue in one: give the central queue another name, with \`from: ${loop}\`.`,
-  );
-}
-
-function freeze<T>(value: T): T {
+/** So that nothing can be changed in it, however deep. */
+export function freeze<T>(value: T): T {
   if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
     for (const part of Object.values(value)) freeze(part);
     Object.freeze(value);

@@ -62,6 +62,11 @@ export class Value implements TextPlace {
     return isMap(this.#node);
   }
 
+  /** Whether it is a map with this key. */
+  hasKey(key: string): boolean {
+    return isMap(this.#node) && this.#node.has(key);
+  }
+
   get isList(): boolean {
     return isSeq(this.#node);
   }

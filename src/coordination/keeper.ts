@@ -33,7 +33,7 @@ export interface LeaseKeeperOptions {
   readonly details?: () => Readonly<Record<string, unknown>>;
   /** How long a lease lasts without a beat. */
   readonly ttlMs: number;
-  readonly adoptAfterMs: number;
+  readonly adoptAfterMs: () => number;
   readonly beatMs?: number;
   /** A term began: the work for the resource may begin. `isTakeOver`: another member held it, and was silent. */
   readonly onTaken: (term: Term, how: { readonly isTakeOver: boolean }) => void;
@@ -194,7 +194,8 @@ export class LeaseKeeper implements WatchedService {
   }
 
   async #look(connection: Connection, timeoutMs: number): Promise<void> {
-    const { member, adoptAfterMs } = this.#options;
+    const { member } = this.#options;
+    const adoptAfterMs = this.#options.adoptAfterMs();
     const resources = this.#options.resources();
     const names = [...new Set([...resources.map(({ name }) => name), ...this.#terms.keys()])];
     const { members, holdings } = await leaseStandings(connection, member.kind, {

@@ -13,10 +13,10 @@ export interface MemberFacts {
   readonly kind: MemberKind;
   readonly host: string;
   readonly version?: string;
-  /** Hash of the file that it runs with, see Config.hash. */
-  readonly fileHash?: string;
-  /** Groups that it serves; absent: all. */
-  readonly serves?: readonly string[];
+  /** Hash of the file that it runs with now, see Config.hash. */
+  readonly fileHash?: () => string;
+  /** Groups that it serves now; absent: all. */
+  readonly serves?: () => readonly string[];
 }
 
 export interface Beat {
@@ -62,7 +62,7 @@ export async function leaseBeat(
   { beat, timeoutMs }: { readonly beat: Beat; readonly timeoutMs: number },
 ): Promise<HeldTerm[]> {
   const { id, kind, host, version, fileHash, serves } = member;
-  const details = { ...beat.details, pid: process.pid, version, file_hash: fileHash, serves };
+  const details = { ...beat.details, pid: process.pid, version, file_hash: fileHash?.(), serves: serves?.() };
   const rows = await connection.query<BeatRow>(
     BEAT,
     [id, kind, host, JSON.stringify(details), beat.ttlMs, beat.wanted, beat.release, beat.maxNew],

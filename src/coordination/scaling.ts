@@ -3,6 +3,7 @@ import type { CentralLink } from '../central/central-link.ts';
 import { noted, type Operator } from '../central/logbook/note.ts';
 import { counted } from '../errors/words.ts';
 import {
+  installWorkers,
   readWantedWorkers,
   resetWorkers,
   rollOverWorkers,
@@ -35,6 +36,22 @@ export async function scaleQueue(
         : await setWorkers(central, queue, { wanted, by: operator.who });
     const what = `scaled ${queue} from ${before?.wanted ?? 0} to ${counted(now, 'worker')}${wanted === undefined ? ', as in the file' : ''}.`;
     return { result: { before, now }, note: { kind: 'scale', queues: [queue], what } };
+  });
+}
+
+/** The number of the file at hand counts from now on, and takes a `scale` back. */
+export async function installFileNumber(
+  link: Central,
+  {
+    queue,
+    wanted,
+    operator,
+  }: { readonly queue: string; readonly wanted: number; readonly operator: Operator },
+): Promise<Pick<Scaled, 'now'>> {
+  return await noted(link, operator, async (central) => {
+    const now = await installWorkers(central, queue, wanted);
+    const what = `brought a file with ${counted(wanted, 'worker')} for ${queue}.`;
+    return { result: { now }, note: { kind: 'scale', queues: [queue], what } };
   });
 }
 

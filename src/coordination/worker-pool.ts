@@ -45,6 +45,13 @@ export async function setWorkers(
   );
 }
 
+/** What the file says counts from now on, and takes a `scale` back, where it is another number than was installed. */
+export async function installWorkers(connection: Connection, queue: string, wanted: number): Promise<number> {
+  return answer(
+    await connection.query('select tributary.worker_pool_sync($1, $2) as wanted', [queue, wanted]),
+  );
+}
+
 /** Back to the file's number. @returns how many are wanted now. */
 export async function resetWorkers(connection: Connection, queue: string): Promise<number> {
   return answer(await connection.query('select tributary.worker_pool_reset($1) as wanted', [queue]));

@@ -124,6 +124,10 @@ export const ERROR_CODES = {
     means: 'A source cannot be repaired in the way that was chosen.',
     remedy: 'Choose another way: `tributary repair SOURCE --dry-run`',
   },
+  'shard-query': {
+    means: 'A query of the file that gives shards failed, or what it gives is no list of shards.',
+    remedy: 'Run the query by hand. Until it answers, the shards that were known stay.',
+  },
   source: {
     means: 'A source that a process moves is not in central.',
     remedy: 'Report it: this is a defect.',

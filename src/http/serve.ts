@@ -38,14 +38,11 @@ export async function serve({
   if (refusal !== undefined) return { refusal };
   const pool = new CentralPool(config, { purpose: 'http', most: MOST_CONNECTIONS });
   const view = new LagView(config, pool);
-  const slow = new SlowFigures(
-    pool,
-    config.queues.map(({ name }) => name),
-  );
+  const slow = new SlowFigures(pool, () => config.queues.map(({ name }) => name));
   const retries = new Retries(pool, groupName(config));
   const stopped = new AbortController();
   const dashboard = new DashboardView(config, { lag: view, pool, retries });
-  const stream = new StateStream({ layout: dashboard.layout, state: () => dashboard.state() });
+  const stream = new StateStream({ layout: () => dashboard.layout, state: () => dashboard.state() });
   const server = new HttpServer({
     ...{ address, token, base },
     pages: pagesOf({ ...shown, view, slow }),

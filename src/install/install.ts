@@ -31,6 +31,8 @@ export const APPLICATION = { applicationName: 'tributary install', asAdmin: true
 export interface InstallOptions {
   /** Only these shards, by their names; default: all. */
   readonly only?: ReadonlySet<string> | undefined;
+  /** Only what is new: no migration, no other number of workers, and nothing that was let go. */
+  readonly isAddition?: boolean;
   /** Called once for every database as soon as it is done. */
   readonly onRow?: (row: InstallRow) => void;
 }
@@ -38,7 +40,7 @@ export interface InstallOptions {
 /** @returns a row for each database, central first; an error of a database is in its row. */
 export async function install(
   config: Config,
-  { onRow = () => {}, only }: InstallOptions = {},
+  { onRow = () => {}, only, isAddition = false }: InstallOptions = {},
 ): Promise<InstallRow[]> {
   const rows: InstallRow[] = [];
   const report = (row: InstallRow) => {
@@ -49,7 +51,7 @@ export async function install(
   let central: Connection | undefined;
   try {
     central = await Connection.open(config.central, { ...APPLICATION, owner: placeOfCentral(config) });
-    const survey = await installCentral(central, config);
+    const survey = await installCentral(central, { config, isAddition });
     report(rowOfCentral(config, survey));
     if (survey.plan.mistakes.length > 0) return rows;
     const byName = new Map<string, InstallRow>();
@@ -57,6 +59,7 @@ export async function install(
       config,
       survey,
       only,
+      isAddition,
       report: (row) => byName.set(row.name, report(row)),
     });
     const shards = config.shards.flatMap(({ name }) => byName.get(name) ?? []);
@@ -70,9 +73,12 @@ export async function install(
 }
 
 /** @returns the survey from before, with the identity as it is now. */
-async function installCentral(connection: Connection, config: Config): Promise<CentralSurvey> {
+async function installCentral(
+  connection: Connection,
+  { config, isAddition }: { readonly config: Config; readonly isAddition: boolean },
+): Promise<CentralSurvey> {
   return retrying(async () => {
-    const before = await surveyCentral(connection, config);
+    const before = await surveyCentral(connection, config, { isAddition });
     const { schemaSteps, queueSteps, mistakes } = before.plan;
     if (mistakes.length > 0) return before;
     if (schemaSteps.length > 0) await runSteps(connection, schemaSteps);
@@ -86,12 +92,13 @@ interface ShardsOptions {
   readonly config: Config;
   readonly survey: CentralSurvey;
   readonly only: InstallOptions['only'];
+  readonly isAddition: boolean;
   readonly report: (row: InstallRow) => void;
 }
 
 async function installShards(
   central: Connection,
-  { config, survey, only, report }: ShardsOptions,
+  { config, survey, only, isAddition, report }: ShardsOptions,
 ): Promise<void> {
   const reach = reachingWith(APPLICATION);
   const context = contextOf(central, config, survey);
@@ -100,6 +107,8 @@ async function installShards(
     surveys.map(async (found) => {
       const { shard } = found;
       if (only?.has(shard.name) === false) return undefined;
+      const letGo = isAddition ? whyLetGo(found) : undefined;
+      if (letGo !== undefined) return report(failedRow(shard.name, shard, letGo));
       if (!hasWork(found)) {
         await noteFirst(central, found);
         return report(rowOfShard(found));
@@ -157,6 +166,13 @@ async function noteFirst(central: Connection, { shard, facts, known, plan }: Sha
   const isNew = [...known.values()].every(({ state }) => state === 'registering' || state === 'retired');
   const { noted } = await meetShard(central, shard.name, database);
   if (noted === undefined || isNew) await noteShard(central, shard.name, database);
+}
+
+/** What an operator has let go of begins again only where an operator says so. */
+function whyLetGo({ shard, known, plan }: ShardSurvey): string | undefined {
+  const retired = plan.begin.filter(({ queue }) => known.get(queue)?.state === 'retired');
+  if (retired.length === 0) return undefined;
+  return `${placeOfShard(shard)} was let go, and is not installed again by itself: take it out, or run \`tributary install --shard ${shard.name}\`.`;
 }
 
 const hasWork = ({ plan }: ShardSurvey): boolean =>

@@ -71,7 +71,12 @@ export function contextOf(
   };
 }
 
-export async function surveyCentral(connection: Connection, config: Config): Promise<CentralSurvey> {
+/** @param isAddition whether only what is new is to be planned. */
+export async function surveyCentral(
+  connection: Connection,
+  config: Config,
+  { isAddition = false } = {},
+): Promise<CentralSurvey> {
   const facts = await readFacts(connection, {
     schema: 'pgq',
     queues: config.queues.map(({ name }) => name),
@@ -82,7 +87,7 @@ export async function surveyCentral(connection: Connection, config: Config): Pro
   return {
     facts,
     central,
-    plan: planCentral({ config, facts, central }),
+    plan: planCentral({ config, facts, central, isAddition }),
     consumer: consumerName(config.name, central.identity?.id ?? NO_IDENTITY),
   };
 }

@@ -32,9 +32,24 @@ export class ServiceSet<S extends WatchedService> {
     return [...this.#entries.values()].filter(({ isLeaving }) => !isLeaving).map(({ service }) => service);
   }
 
+  /** All that run, those that end among them. */
+  get all(): readonly S[] {
+    return [...this.#entries.values()].map(({ service }) => service);
+  }
+
+  /** The names of all that run. */
+  get names(): readonly string[] {
+    return [...this.#entries.keys()];
+  }
+
   /** The one of that name, also while it ends. */
   get(name: string): S | undefined {
     return this.#entries.get(name)?.service;
+  }
+
+  /** Whether it ends. */
+  isLeaving(name: string): boolean {
+    return this.#entries.get(name)?.isLeaving === true;
   }
 
   begin(name: string): void {
@@ -73,6 +88,14 @@ export class ServiceSet<S extends WatchedService> {
   }
 
   async endAll(): Promise<void> {
-    await Promise.all([...this.#entries.keys()].map((name) => this.end(name)));
+    await Promise.all(this.names.map((name) => this.end(name)));
+  }
+
+  /** Begins it anew, once it has ended: with what it is made from now. Does nothing where it does not run, or ends. */
+  restart(name: string): void {
+    const entry = this.#entries.get(name);
+    if (entry === undefined || entry.isLeaving) return;
+    void this.end(name);
+    this.begin(name);
   }
 }

@@ -5,6 +5,7 @@
 import type { CentralLink } from '../central/central-link.ts';
 import { readBacklogs } from '../central/queue-backlog.ts';
 import { readSourceStates, storeLag } from '../central/source-states.ts';
+import { readAsked } from '../fleet/file-requests.ts';
 import type { WatchedService } from '../lifecycle/service-set.ts';
 import { TIMING } from '../lifecycle/timing.ts';
 import { wait } from '../lifecycle/wait.ts';
@@ -26,6 +27,8 @@ export interface CentralSyncOptions {
   readonly memoryWaitingMs: () => number;
   /** Why a central queue takes no events; undefined: it takes them. */
   readonly queueTrouble: (queue: string) => string | undefined;
+  /** How often all members were asked to read their files again. */
+  readonly onAsked: (number: number) => void;
   readonly onTrouble: (error: unknown) => void;
 }
 
@@ -108,6 +111,7 @@ export class CentralSync implements WatchedService {
     const isOther = known !== states.total || link.opened !== this.#opened;
     this.#opened = link.opened;
     for (const loop of loops) loop.refresh(states.exceptions, isOther);
+    this.#options.onAsked(await readAsked(link));
     this.turns += 1;
   }
 

@@ -12,6 +12,7 @@ import type { OnMoverOccurrence } from './occurrence.ts';
 import type { Source } from './source/source.ts';
 
 export interface MoverContext {
+  /** Always the newest one. */
   readonly config: Config;
   /** Our name as a consumer on the shards. */
   readonly consumer: string;
@@ -25,6 +26,8 @@ export interface MoverContext {
   gathererOf(centralQueue: string): Gatherer;
   /** Halts a source on central, in the background, and at once in memory. */
   halt(source: Source, why: Halt): void;
+  /** Queues of the file have no source on this shard yet, as central knows it. */
+  onMissing(shard: string): void;
 }
 
 /** The rest of `mover.memory` is for events that are done and not yet collected as garbage. */
@@ -32,15 +35,22 @@ const POOL_SHARE = 0.75;
 /** More shards asked at once only make each answer later: the servers of one host share its cores. */
 const ROUNDS_AT_ONCE = 16;
 
-type Given = 'config' | 'consumer' | 'watchdog' | 'onOccurrence' | 'central' | 'gathererOf' | 'halt';
+type Given =
+  | ('config' | 'consumer' | 'watchdog' | 'onOccurrence' | 'central')
+  | ('gathererOf' | 'halt' | 'onMissing');
+
+/** What the file gives the memory budget: all bytes, and the largest window. */
+export const bytesOf = ({ mover: { memoryBytes, wholeBytes } }: Config): [number, number] => [
+  memoryBytes * POOL_SHARE,
+  wholeBytes,
+];
 
 /** The context from what a mover gives, with the limits that the file sets for all its shards together. */
 export function newContext(given: Pick<MoverContext, Given>): MoverContext {
   const { config, halt, onOccurrence } = given;
-  const { memoryBytes, wholeBytes } = config.mover;
   return {
     ...given,
-    budget: new MemoryBudget(memoryBytes * POOL_SHARE, wholeBytes),
+    budget: new MemoryBudget(...bytesOf(config)),
     roundLimit: new RoundLimit({ limit: ROUNDS_AT_ONCE, patienceMs: TIMING.shard.roundPatienceMs }),
     condemner: new Condemner({
       config,

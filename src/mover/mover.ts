@@ -3,48 +3,37 @@
 //
 // Order of stopping: shards first (they finish what they read) while their leases are renewed, then gatherers (they
 // commit it), then the ticker (it covers the commits), then the connections.
-import { randomUUID } from 'node:crypto';
 import { CentralLink } from '../central/central-link.ts';
-import { type Halt, haltSource, readSources } from '../central/positions.ts';
+import { readSources } from '../central/positions.ts';
 import type { Config, Shard } from '../config/config.ts';
-import { type MemberFacts, memberHoldSql } from '../coordination/lease-queries.ts';
 import { CentralDuties } from '../duties/central-duties.ts';
 import type { Service } from '../lifecycle/service.ts';
 import { ServiceSet, type WatchedService } from '../lifecycle/service-set.ts';
-import { TIMING } from '../lifecycle/timing.ts';
 import { untilAborted } from '../lifecycle/wait.ts';
 import { type SeenLoop, Watchdog } from '../lifecycle/watchdog.ts';
-import { consumerName, shardResource } from '../queue/names.ts';
+import { consumerName } from '../queue/names.ts';
 import { CentralTicker } from '../upkeep/central-ticker.ts';
 import { CentralSync } from './central-sync.ts';
 import { type MoverContext, newContext } from './context.ts';
 import { Gatherers } from './gather/gatherers.ts';
-import type { OnMoverOccurrence } from './occurrence.ts';
+import { halting } from './halting.ts';
+import { MovedConfig } from './moved-config.ts';
+import type { MoverOptions } from './mover-options.ts';
 import { ShardLoop } from './shard/shard-loop.ts';
-import { newShardLeases } from './shard-leases.ts';
-import type { Source } from './source/source.ts';
+import { newDuties, newShardLeases } from './shard-leases.ts';
+import { gathererIn, gathererName, makeReady, type RunningParts, takeOver } from './take-over.ts';
 import { untilIdentified } from './until-identified.ts';
 
-export interface MoverOptions {
-  readonly config: Config;
-  /** Its shards are moved, and those of hosts without a mover; also this mover's name in `lag`. */
-  readonly host: string;
-  readonly version?: string;
-  readonly onOccurrence: OnMoverOccurrence;
-  /** A loop that takes no turn for this long is begun anew; default: longer than any wait in it. */
-  readonly stillMs?: number;
-}
-
-const GATHERER = 'gatherer ';
 const TICKER = 'central ticker';
 const KEEPER = 'lease keeper';
 const CONTROL = 'exchange with central';
 
 export class Mover implements Service {
   readonly name = 'mover';
-  readonly #config: Config;
-  readonly #onOccurrence: OnMoverOccurrence;
-  readonly #member: MemberFacts;
+  readonly #config: MovedConfig;
+  readonly #options: MoverOptions;
+  readonly #onOccurrence: MoverOptions['onOccurrence'];
+  readonly #member: ReturnType<MovedConfig['newMember']>;
   readonly #watchdog: Watchdog;
   /** By the resource whose lease it needs: a shard's loop, central's upkeep. */
   readonly #leased: ServiceSet<ShardLoop | CentralDuties>;
@@ -53,26 +42,23 @@ export class Mover implements Service {
   readonly #stopped = new AbortController();
   #context: MoverContext | undefined;
   readonly #gatherers: Gatherers;
+  #applying: Promise<void> = Promise.resolve();
 
-  constructor({ config, host, version, onOccurrence, stillMs }: MoverOptions) {
-    this.#config = config;
+  constructor(options: MoverOptions) {
+    const { config, host, version, onOccurrence, stillMs } = options;
+    this.#options = options;
+    this.#config = new MovedConfig(config);
     this.#onOccurrence = onOccurrence;
-    this.#member = {
-      id: randomUUID(),
-      kind: 'mover',
-      host,
-      fileHash: config.hash,
-      ...(version === undefined ? {} : { version }),
-    };
+    this.#member = this.#config.newMember({ host, version });
     this.#watchdog = new Watchdog({
       ...(stillMs === undefined ? {} : { stillMs }),
       onStill: ({ name: loop }, ms) => onOccurrence({ kind: 'stood-still', loop, ms }),
     });
-    const shards = new Map(config.shards.map((shard) => [shardResource(shard.name), shard]));
-    this.#leased = new ServiceSet(this.#watchdog, (resource) => {
-      const shard = shards.get(resource);
-      return shard === undefined ? this.#newUpkeep() : this.#newLoop(shard);
-    });
+    this.#leased = new ServiceSet(this.#watchdog, (resource) =>
+      resource === CentralDuties.resource
+        ? newDuties(this.#config.live, onOccurrence)
+        : this.#newLoop(this.#config.shardOf(resource) as Shard),
+    );
     this.#own = new ServiceSet(this.#watchdog, (name) => this.#newOwn(name));
     this.#gatherers = this.#newGatherers();
   }
@@ -109,25 +95,58 @@ export class Mover implements Service {
    */
   async run(): Promise<void> {
     const identity = await untilIdentified(this.#newLink('control'), {
-      name: this.#config.name,
+      name: this.#config.live.name,
       signal: this.#stopped.signal,
       onTrouble: (error) => this.#centralTrouble(error),
     });
     if (identity === undefined) return;
-    this.#context = this.#newContext(consumerName(this.#config.name, identity.id));
-    const gatherers = this.#config.queues.map(({ name }) => GATHERER + name);
+    this.#context = this.#newContext(consumerName(this.#config.live.name, identity.id));
+    const gatherers = this.#config.live.queues.map(({ name }) => gathererName(name));
     for (const name of [TICKER, ...gatherers, CONTROL, KEEPER]) this.#own.begin(name);
     await untilAborted(this.#stopped.signal);
     // The keeper ends the loops before it lets go of their leases; what it lost before is still ending.
     await this.#own.end(KEEPER);
     await this.#leased.endAll();
-    for (const names of [gatherers, [TICKER], [CONTROL]])
+    const others = [TICKER, CONTROL];
+    for (const names of [this.#own.names.filter((name) => !others.includes(name)), [TICKER], [CONTROL]])
       await Promise.all(names.map((name) => this.#own.end(name)));
   }
 
   /** Finishes what has been read, commits it, ends. */
   async stop(): Promise<void> {
     this.#stopped.abort();
+  }
+
+  /** Takes the next configuration over; one after the other. Only what is different in it is touched. */
+  async apply(next: Config): Promise<void> {
+    this.#applying = this.#applying.then(() => this.#apply(next));
+    await this.#applying;
+  }
+
+  async #apply(next: Config): Promise<void> {
+    const changes = this.#config.changesTo(next);
+    const parts = this.#context === undefined ? undefined : this.#parts(this.#context);
+    if (parts !== undefined) await makeReady(parts, changes);
+    const before = this.#config.take(next);
+    if (parts === undefined || this.#stopped.signal.aborted) return;
+    takeOver(parts, { before, after: next, changes });
+    (this.#own.get(KEEPER) as ReturnType<typeof newShardLeases> | undefined)?.hurry();
+  }
+
+  #parts(context: MoverContext): RunningParts {
+    return {
+      context,
+      leased: this.#leased,
+      own: this.#own,
+      gatherers: this.#gatherers,
+      isWanted: (queue) => this.#config.hasQueue(queue),
+      signal: this.#stopped.signal,
+    };
+  }
+
+  #gone(resource: string): void {
+    const shard = this.#config.letGo(resource);
+    if (shard !== undefined) this.#onOccurrence({ kind: 'shard-let-go', shard: shard.name });
   }
 
   #newOwn(name: string): WatchedService {
@@ -145,18 +164,14 @@ export class Mover implements Service {
         backpressures: this.#gatherers.backpressures,
         memoryWaitingMs: () => this.#context?.budget.waitingMs ?? 0,
         queueTrouble: (queue) => this.#gatherers.troubleOf(queue),
+        onAsked: (number) => this.#options.file?.noteAsked(number),
         onTrouble: (error) => this.#centralTrouble(error),
       });
     }
-    return this.#gatherers.create(name.slice(GATHERER.length), (this.#context as MoverContext).condemner);
-  }
-
-  /** As `doctor` reads it. */
-  get #memory() {
-    const budget = this.#context?.budget;
-    if (budget === undefined) return undefined;
-    const { used, limit, waitingMs } = budget;
-    return { used, limit, waitingSeconds: Math.round(waitingMs / 1_000) };
+    return this.#gatherers.create(
+      name.slice(gathererName('').length),
+      (this.#context as MoverContext).condemner,
+    );
   }
 
   get #control(): CentralSync {
@@ -164,10 +179,15 @@ export class Mover implements Service {
   }
 
   #newKeeper(): WatchedService {
-    return newShardLeases(this.#config, {
+    return newShardLeases(this.#config.live, {
       member: this.#member,
-      details: () => ({ memory: this.#memory, commits: this.#gatherers.commitTimes }),
+      details: () => ({
+        ...{ memory: this.#context?.budget.figures, commits: this.#gatherers.commitTimes },
+        file: this.#options.file?.stand,
+      }),
       onTaken: ({ resource }, { isTakeOver }) => {
+        // The file named it when it was asked for, and does not any more: it is let go at the next look.
+        if (resource !== CentralDuties.resource && this.#config.shardOf(resource) === undefined) return;
         if (isTakeOver) this.#onOccurrence({ kind: 'lease-taken-over', resource });
         this.#control.reportSoon();
         this.#leased.begin(resource);
@@ -175,10 +195,11 @@ export class Mover implements Service {
       onRelease: async ({ resource }) => {
         const reported = this.#control.reportLag();
         await Promise.all([reported, this.#leased.end(resource)]);
+        this.#gone(resource);
       },
       onLost: ({ resource }, reason) => {
         this.#onOccurrence({ kind: 'lease-lost', resource, reason });
-        void this.#leased.end(resource);
+        void this.#leased.end(resource).then(() => this.#gone(resource));
       },
       onTrouble: (error) => this.#centralTrouble(error),
     });
@@ -193,25 +214,21 @@ export class Mover implements Service {
 
   #newContext(consumer: string): MoverContext {
     return newContext({
-      config: this.#config,
+      config: this.#config.live,
       consumer,
       watchdog: this.#watchdog,
       onOccurrence: this.#onOccurrence,
-      gathererOf: (queue) =>
-        this.#own.get(GATHERER + queue) as WatchedService as ReturnType<Gatherers['create']>,
+      gathererOf: (queue) => gathererIn(this.#own, queue),
       central: () => this.#control.link,
-      halt: (source, why) => this.#halt(source, why),
+      halt: halting({ central: () => this.#control.link, onOccurrence: this.#onOccurrence }),
+      onMissing: (shard) => this.#options.onMissing?.(shard),
     });
   }
 
   #newGatherers(): Gatherers {
     return new Gatherers({
-      config: this.#config,
-      commitOptions: {
-        timeoutMs: TIMING.gathering.commitMs,
-        holdSql: memberHoldSql(this.#member.id),
-        mover: this.#member.host,
-      },
+      config: this.#config.live,
+      member: this.#member,
       newLink: (purpose) => this.#newLink(purpose),
       onUncovered: (queue, { xid, lane }) =>
         (this.#own.get(TICKER) as CentralTicker | undefined)?.committed(queue, xid, lane),
@@ -219,30 +236,11 @@ export class Mover implements Service {
     });
   }
 
-  #newUpkeep(): CentralDuties {
-    return new CentralDuties(this.#config, {
-      onTrouble: (what, error) =>
-        this.#onOccurrence({ kind: 'upkeep-trouble', database: 'central', what, error }),
-      onRotation: (queue, detail) =>
-        this.#onOccurrence({ kind: 'upkeep', database: 'central', what: `rotation of ${queue}`, detail }),
-    });
-  }
-
-  #halt(source: Source, { code, reason: what }: Halt): void {
-    const { shard, queue } = source;
-    const reason = `Source ${shard}:${queue} is halted: ${what}. \`tributary repair ${shard}:${queue} --dry-run\` shows the ways on.`;
-    source.halt(reason);
-    this.#onOccurrence({ kind: 'source-halted', shard, queue, code, reason });
-    this.#control.link
-      .use((central) => haltSource(central, source.id, { code, reason }))
-      .catch((error: unknown) => this.#centralTrouble(error));
-  }
-
   #centralTrouble(error: unknown): void {
     this.#onOccurrence({ kind: 'central-trouble', queue: undefined, error });
   }
 
   #newLink(purpose: string): CentralLink {
-    return new CentralLink(this.#config, purpose);
+    return new CentralLink(this.#config.live, purpose);
   }
 }

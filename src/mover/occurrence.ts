@@ -18,6 +18,8 @@ export type MoverOccurrence =
   | { readonly kind: 'lease-taken-over'; readonly resource: string }
   | { readonly kind: 'stood-still'; readonly loop: string; readonly ms: number }
   | { readonly kind: 'shard-connected'; readonly shard: string }
+  /** The file does not name it any more: what was read is committed, its connection closed, its lease free. */
+  | { readonly kind: 'shard-let-go'; readonly shard: string }
   /** A shard has answered a round: how long it took. */
   | { readonly kind: 'round'; readonly shard: string; readonly ms: number }
   | {

@@ -47,6 +47,11 @@ export function logMover(log: Logger): (occurrence: MoverOccurrence) => void {
         );
       case 'shard-connected':
         return log.info({ shard: occurrence.shard }, `shard ${occurrence.shard} is connected`);
+      case 'shard-let-go':
+        return log.info(
+          { shard: occurrence.shard },
+          `shard ${occurrence.shard} is let go: what was read of it is committed, and its positions stay`,
+        );
       case 'shard-trouble':
         return folded('warn', sentenceFor(occurrence.error, `Shard ${occurrence.shard}`), {
           about: { shard: occurrence.shard, retryMs: occurrence.retryMs },

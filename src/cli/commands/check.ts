@@ -14,7 +14,7 @@ export function register(program: Command, context: CliContext): void {
     .description('looks at the file and every database in it, and says what is wrong')
     .option('--json', 'one JSON document')
     .action(async (options: { json?: true }) => {
-      const config = await context.loadConfig();
+      const config = await context.loadConfig({ queries: 'try' });
       const { rows, handlers, problems } = await check(config);
       const reached = new Set(rows.filter(({ isReachable }) => isReachable).map(({ name }) => name));
       const shards = config.shards.filter(({ name }) => reached.has(name));

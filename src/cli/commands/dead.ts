@@ -157,7 +157,7 @@ async function withCentral<T>(
   context: Pick<CliContext, 'loadConfig'>,
   work: (central: CentralLink, config: Config) => Promise<T>,
 ): Promise<T> {
-  const config = await context.loadConfig();
+  const config = await context.loadConfig({ queries: 'leave' });
   const central = new CentralLink(config, 'dead');
   try {
     return await work(central, config);

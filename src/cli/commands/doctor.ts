@@ -17,7 +17,7 @@ export function register(program: Command, context: CliContext): void {
     )
     .option('--json', 'one JSON document')
     .action(async (options: { json?: true }) => {
-      const config = await context.loadConfig();
+      const config = await context.loadConfig({ queries: 'try' });
       const report = await examine(config);
       context.stdout.write(options.json ? json(asJson(report)) : textOf(report, widthOf(context.stdout)));
       if (report.diagnoses.length > 0) throw new Exit(EXIT.unhealthy);

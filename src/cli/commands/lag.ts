@@ -59,7 +59,7 @@ export function register(program: Command, context: CliContext): void {
     .option('--watch', 'again each second, until stopped')
     .action(async (options: Options) => {
       const maxMs = options.max === undefined ? undefined : durationOption('--max', options.max);
-      const config = await context.loadConfig();
+      const config = await context.loadConfig({ queries: 'try' });
       const reader = new LagReader(config);
       try {
         const report = options.watch

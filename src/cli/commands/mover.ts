@@ -12,7 +12,9 @@ import { MoverMetrics } from '../../observability/metrics/of-mover.ts';
 import { logMover } from '../../observability/mover-log.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT, Exit } from '../exit.ts';
+import { following, installingFor, whileRunning, withShards } from '../following.ts';
 import { addHttpOptions, type HttpOptions, whileServing } from '../serving.ts';
+import { onReadAgain, sendAsked } from './start/file-words.ts';
 import { sendMember } from './start/member-word.ts';
 import { sendShown } from './start/shown-word.ts';
 
@@ -22,20 +24,34 @@ export function register(program: Command, context: CliContext): void {
     .description('moves the shards of this host until SIGTERM')
     .option('--host <name>', 'the host whose shards are moved; default: the name of this machine');
   addHttpOptions(command).action(async ({ host, ...options }: { readonly host?: string } & HttpOptions) => {
-    const config = await context.loadConfig();
-    const choice = chooseHost(config, host, hostname());
+    const config = await context.loadConfig({ queries: 'leave' });
+    const choice = chooseHost(await withShards(config, context), host, hostname());
     if (choice.problem !== undefined) throw new Exit(EXIT.wrong, choice.problem);
+    const fleet = following(context, { config, onTaken: (next) => void mover.apply(next) });
+    const installing = installingFor(fleet, context);
     const metrics = new MoverMetrics(config.queues.map(({ name }) => name));
     const log = logMover(context.log);
     const mover = new Mover({
       config,
       host: choice.host,
       version: packageVersion(),
+      onMissing: (shard) => installing.want(shard),
+      file: {
+        get stand() {
+          return fleet.stand;
+        },
+        noteAsked: (number) => {
+          sendAsked(number);
+          fleet.noteAsked(number);
+        },
+      },
       onOccurrence: (occurrence) => {
         log(occurrence);
         metrics.note(occurrence);
       },
     });
+    context.onHangUp?.(() => fleet.readAgain('a signal'));
+    onReadAgain((by) => fleet.readAgain(by));
     context.signal.addEventListener('abort', () => void mover.stop(), { once: true });
     if (context.signal.aborted) return;
     context.log.info(
@@ -51,7 +67,9 @@ export function register(program: Command, context: CliContext): void {
     const part = moverPart(mover, metrics);
     setInterval(() => sendShown(part), TIMING.http.sendEveryMs).unref();
     const duties = { host: choice.host, movesShards: true, queues: [] };
-    await whileServing(context, { config, options, duties, parts: [part] }, () => mover.run());
+    await whileRunning([fleet, installing], () =>
+      whileServing(context, { config: fleet.live, options, duties, parts: [part] }, () => mover.run()),
+    );
     context.log.info('stopped: all that was read has been committed');
   });
 }

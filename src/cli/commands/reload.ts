@@ -1,17 +1,21 @@
-// tributary reload: replaces the workers of all hosts by new processes, one slot at a time, so that new handler code goes
-// live without a gap; says when it has.
+// tributary reload: lets all hosts read their files again, or replaces their workers by new processes, so that new handler code
+// goes live without a gap; says when it has.
 
 import type { Command } from 'commander';
 import { CentralLink } from '../../central/central-link.ts';
 import { readIdentity } from '../../central/identity.ts';
-import { replaceWorkers } from '../../coordination/scaling.ts';
+import type { Config } from '../../config/config.ts';
+import { installFileNumber } from '../../coordination/scaling.ts';
+import { readWantedWorkers } from '../../coordination/worker-pool.ts';
 import { counted } from '../../errors/words.ts';
-import { TIMING } from '../../lifecycle/timing.ts';
-import { wait } from '../../lifecycle/wait.ts';
+import { readKnownSources, wantedSources } from '../../install/facts/sources.ts';
+import type { Connection } from '../../postgres/connection.ts';
 import type { CliContext } from '../context.ts';
 import { durationOption } from '../duration-option.ts';
 import { EXIT, Exit } from '../exit.ts';
 import { operator } from '../operator.ts';
+import { rereadFiles } from './reload/members.ts';
+import { renewWorkers } from './reload/workers.ts';
 import { queuesToWork } from './work.ts';
 
 interface Options {
@@ -23,23 +27,22 @@ interface Options {
 export function register(program: Command, context: CliContext): void {
   program
     .command('reload')
-    .description('brings new handler code into the running workers of all hosts, without a gap')
-    .option('--workers', 'replaces workers by new processes, one slot at a time')
-    .option('--queue <name...>', 'only those of these central queues')
-    .option('--wait <duration>', 'how long to wait until all are replaced', '2m')
+    .description('lets all hosts read their files again, without a gap; with --workers: new handler code')
+    .option('--workers', 'replaces the workers of all hosts by new processes instead, one slot at a time')
+    .option('--queue <name...>', 'with --workers: only those of these central queues')
+    .option('--wait <duration>', 'how long to wait until all have done it', '2m')
     .action(async ({ workers = false, queue, wait: patience }: Options) => {
       const patienceMs = durationOption('--wait', patience);
-      const config = await context.loadConfig();
-      if (!workers)
-        throw new Exit(
-          EXIT.wrong,
-          'Say what to reload: `tributary reload --workers` replaces the workers. The file is read when a process starts.',
-        );
-      const queues = queuesToWork(config, queue);
+      if (!workers && queue !== undefined)
+        throw new Exit(EXIT.wrong, '--queue goes with --workers: the file is read again for all queues.');
+      const config = await context.loadConfig({ queries: workers ? 'leave' : 'ask' });
+      const queues = workers ? queuesToWork(config, queue) : [];
       const link = new CentralLink(config, 'reload');
       try {
         await readIdentity(link, config.name);
-        const isDone = await renew(link, queues, { context, patienceMs });
+        const isDone = workers
+          ? await renewWorkers(link, queues, { context, patienceMs })
+          : await reload(link, config, { context, patienceMs });
         if (!isDone) throw new Exit(EXIT.failed);
       } finally {
         await link.close();
@@ -47,80 +50,38 @@ export function register(program: Command, context: CliContext): void {
     });
 }
 
-/** @returns false where old code goes on somewhere. */
-async function renew(
+/** The numbers of workers first: they are central's, and the file at hand is the one that is meant. */
+async function reload(
   link: CentralLink,
-  queues: readonly string[],
-  { context, patienceMs }: { readonly context: CliContext; readonly patienceMs: number },
+  config: Config,
+  how: { readonly context: CliContext; readonly patienceMs: number },
 ): Promise<boolean> {
-  const wanted = await replaceWorkers(link, { queues, operator: operator() });
-  const endMs = performance.now() + patienceMs;
-  let isDone = true;
-  for (const [queue, generation] of wanted) {
-    for (;;) {
-      const hosts = await standOf(link, queue);
-      const old = hosts.filter((host) => (host.generation ?? generation) < generation);
-      const failed = old.find(({ keptOf }) => keptOf !== undefined && keptOf >= generation);
-      const isOver = old.length === 0 || failed !== undefined || performance.now() > endMs;
-      if (isOver) context.stdout.write(`${sentence({ queue, hosts, old, failed })}\n`);
-      if (isOver) isDone &&= old.length === 0;
-      if (isOver) break;
-      await wait(TIMING.commands.reloadAskMs, context.signal);
-      if (context.signal.aborted) return false;
-    }
+  const pools = await link.use(readWantedWorkers);
+  for (const { name, workers } of config.queues) {
+    const installed = pools.find(({ queue }) => queue === name);
+    if (installed === undefined || workers === 'none' || installed.fileWanted === workers) continue;
+    const { now } = await installFileNumber(link, { queue: name, wanted: workers, operator: operator() });
+    how.context.stdout.write(
+      `${name}: ${installed.wanted} → ${counted(now, 'worker')} wanted over all hosts.\n`,
+    );
+  }
+  const isDone = await rereadFiles(link, config, how);
+  if (config.install === 'by-hand') {
+    const missing = await link.use((central) => notInstalled(central, config));
+    if (missing.length > 0)
+      how.context.stdout.write(
+        `Not installed yet: ${missing.slice(0, 5).join(', ')}${missing.length > 5 ? ` and ${missing.length - 5} more` : ''}. \`tributary install\` does it, or say \`install: auto\` in the file.\n`,
+      );
   }
   return isDone;
 }
 
-interface HostStand {
-  readonly host: string;
-  /** The generation of its oldest process; undefined: it has none. */
-  readonly generation: number | undefined;
-  /** Why its old process goes on, and the generation of the new one that could not take over. */
-  readonly kept: string | undefined;
-  readonly keptOf: number | undefined;
-}
-
-/** The last report of each living host about a queue. */
-async function standOf(link: CentralLink, queue: string): Promise<HostStand[]> {
-  const rows = await link.query<{
-    host: string;
-    generation: number | null;
-    kept: string | null;
-    kept_of: number | null;
-  }>(
-    `select host, (details -> 'generations' ->> $1)::int as generation,
-        details -> 'kept' ->> $1 as kept, (details -> 'keptOf' ->> $1)::int as kept_of
-       from tributary.member
-      where kind = 'work' and until > clock_timestamp() and coalesce(details -> 'serves' ? $1, true)
-      order by host`,
-    [queue],
+/** Sources that the file asks for and central does not know. */
+async function notInstalled(central: Connection, config: Config): Promise<string[]> {
+  const known = new Set((await readKnownSources(central)).map(({ shard, queue }) => `${shard}:${queue}`));
+  return config.shards.flatMap((shard) =>
+    wantedSources(config, shard)
+      .map(({ queue }) => `${shard.name}:${queue}`)
+      .filter((source) => !known.has(source)),
   );
-  return rows.map(({ host, generation, kept, kept_of }) => ({
-    host,
-    generation: generation ?? undefined,
-    kept: kept ?? undefined,
-    keptOf: kept_of ?? undefined,
-  }));
-}
-
-function sentence({
-  queue,
-  hosts,
-  old,
-  failed,
-}: {
-  readonly queue: string;
-  readonly hosts: readonly HostStand[];
-  readonly old: readonly HostStand[];
-  readonly failed: HostStand | undefined;
-}): string {
-  if (failed !== undefined)
-    return `${queue}: on ${failed.host} the old code goes on: ${failed.kept} It is tried again every 15 seconds.`;
-  if (old.length > 0)
-    return `${queue}: not all workers are replaced yet on ${old.map(({ host }) => host).join(', ')}; those that are left finish their batches first.`;
-  // Not the number of running processes: one that has just taken over may not be in it yet.
-  const at = hosts.filter(({ generation }) => generation !== undefined).length;
-  if (at === 0) return `${queue}: no worker runs now; those that start will have the new code.`;
-  return `${queue}: all workers run the new code, on ${counted(at, 'host')}.`;
 }

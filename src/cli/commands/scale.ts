@@ -20,7 +20,7 @@ export function register(program: Command, context: CliContext): void {
     .argument('[workers]', 'how many, over all hosts')
     .option('--reset', 'back to the number in the file')
     .action(async (queue: string, workers: string | undefined, { reset = false }: { reset?: boolean }) => {
-      const config = await context.loadConfig();
+      const config = await context.loadConfig({ queries: 'leave' });
       const wanted = wantedNumber(config, { queue, workers, reset });
       const link = new CentralLink(config, 'scale');
       try {

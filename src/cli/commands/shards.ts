@@ -10,7 +10,7 @@ export function register(program: Command, context: CliContext): void {
     .description('lists the shards, the mover of each, and its state')
     .option('--json', 'one JSON document')
     .action(async (options: { json?: true }) => {
-      const config = await context.loadConfig();
+      const config = await context.loadConfig({ queries: 'try' });
       const { shards, trouble } = await listShards(config);
       if (trouble !== undefined) context.stderr.write(`${trouble}\n`);
       context.stdout.write(

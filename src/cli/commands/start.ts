@@ -9,6 +9,7 @@ import { chooseHost } from '../../config/sections/host.ts';
 import { sentenceFor } from '../../errors/sentence.ts';
 import { kindOf } from '../../errors/sqlstate.ts';
 import { counted } from '../../errors/words.ts';
+import type { Fleet } from '../../fleet/fleet.ts';
 import { type Part, processPart, workersPart } from '../../http/health/parts.ts';
 import { packageVersion } from '../../lifecycle/package-root.ts';
 import type { Service } from '../../lifecycle/service.ts';
@@ -17,14 +18,13 @@ import { logWorkers } from '../../observability/worker-log.ts';
 import { WorkerPool } from '../../workers/primary/pool.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT, Exit } from '../exit.ts';
+import { following, whileRunning, withShards } from '../following.ts';
 import { addHttpOptions, type HttpOptions, whileServing } from '../serving.ts';
 import { ForkedMover, type MoverDeath } from './start/forked-mover.ts';
 
 /** What `start` runs: it drains, or ends without waiting for anything. */
 interface Supervised extends Service {
   stopNow(): Promise<void>;
-  /** Replaces its processes, for new code. */
-  renew?(): void;
 }
 
 export function register(program: Command, context: CliContext): void {
@@ -33,14 +33,20 @@ export function register(program: Command, context: CliContext): void {
     .description('moves the shards of this host and runs its share of the workers until SIGTERM')
     .option('--host <name>', 'the host whose shards are moved; default: the name of this machine');
   addHttpOptions(command).action(async ({ host, ...options }: { readonly host?: string } & HttpOptions) => {
-    const config = await context.loadConfig();
-    const choice = chooseHost(config, host, hostname());
+    const config = await context.loadConfig({ queries: 'leave' });
+    const choice = chooseHost(await withShards(config, context), host, hostname());
     if (choice.problem !== undefined) throw new Exit(EXIT.wrong, choice.problem);
     const { signal, hardSignal, log } = context;
     // Here, before two processes report the same.
     await mustBeInstalled(config, log);
-    const mover = newMover(config, choice.host, context);
-    const workers = newWorkers(config, choice.host, context);
+    const fleet = following(context, {
+      config,
+      refusalsOf: (next) => (workers === undefined ? firstWorkers(next) : []),
+      onTaken: (next) => workers?.pool.apply(next),
+    });
+    const noteAsked = (number: number) => fleet.noteAsked(number);
+    const mover = newMover(config, choice.host, { log: context.log, noteAsked });
+    const workers = newWorkers(config, choice.host, { context, fleet });
     const services: Supervised[] = [mover, ...(workers === undefined ? [] : [workers.pool])];
     const all = (act: (service: Supervised) => Promise<void>) => () => void services.map(act);
     signal.addEventListener(
@@ -54,7 +60,9 @@ export function register(program: Command, context: CliContext): void {
       { once: true },
     );
     context.onHangUp?.(() => {
-      for (const service of services) service.renew?.();
+      fleet.readAgain('a signal');
+      mover.readAgain();
+      workers?.pool.renew();
     });
     if (signal.aborted) return;
     const { shards } = choice;
@@ -63,8 +71,15 @@ export function register(program: Command, context: CliContext): void {
       `starting: ${counted(shards.length, 'shard')} of host ${choice.host}`,
     );
     const parts = [processPart('start'), mover.shown, ...(workers === undefined ? [] : [workers.part])];
-    const duties = { host: choice.host, movesShards: true, queues: workers?.queues ?? [] };
-    await whileServing(context, { config, options, duties, parts }, () => runTogether(services));
+    const duties = {
+      ...{ host: choice.host, movesShards: true },
+      get queues() {
+        return workers?.pool.queues ?? [];
+      },
+    };
+    await whileRunning([fleet], () =>
+      whileServing(context, { config: fleet.live, options, duties, parts }, () => runTogether(services)),
+    );
     log.info('stopped: what was read is committed, what was handed out is finished or goes to another');
   });
 }
@@ -82,10 +97,21 @@ async function mustBeInstalled(config: Config, log: CliContext['log']): Promise<
   }
 }
 
-function newMover(config: Config, host: string, { log }: CliContext): ForkedMover {
+/** `start` has no pool where its file had no workers at its start. */
+const firstWorkers = ({ queues }: Config): string[] =>
+  queues.some(({ workers }) => workers !== 'none')
+    ? ['The file has its first queue with workers: restart `start`, which began without any.']
+    : [];
+
+function newMover(
+  config: Config,
+  host: string,
+  { log, noteAsked }: Pick<CliContext, 'log'> & { readonly noteAsked: (number: number) => void },
+): ForkedMover {
   return new ForkedMover({
     config,
     host,
+    onAsked: noteAsked,
     onDeath: (death) => log.error({ pid: death.pid }, describe(death)),
     onTrouble: (error) =>
       log.warn(
@@ -102,11 +128,14 @@ function describe({ code, signal, restartMs }: MoverDeath): string {
 interface Workers {
   readonly pool: WorkerPool;
   readonly part: Part;
-  readonly queues: readonly string[];
 }
 
 /** Undefined where the file only forwards. */
-function newWorkers(config: Config, host: string, { log, stderr }: CliContext): Workers | undefined {
+function newWorkers(
+  config: Config,
+  host: string,
+  { context: { log, stderr }, fleet }: { readonly context: CliContext; readonly fleet: Fleet },
+): Workers | undefined {
   const queues = config.queues.filter(({ workers }) => workers !== 'none').map(({ name }) => name);
   if (queues.length === 0) return undefined;
   const metrics = new WorkerMetrics(queues);
@@ -115,13 +144,14 @@ function newWorkers(config: Config, host: string, { log, stderr }: CliContext): 
     config,
     host,
     version: packageVersion(),
+    file: fleet,
     onOccurrence: (occurrence) => {
       logged(occurrence);
       metrics.note(occurrence);
     },
     log: { level: log.level, isPretty: stderr.isTTY === true },
   });
-  return { pool, part: workersPart(pool, metrics), queues };
+  return { pool, part: workersPart(pool, metrics) };
 }
 
 /** Runs until all have ended; where one cannot go on, the others are stopped, then its error is thrown. */

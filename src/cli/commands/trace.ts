@@ -45,7 +45,7 @@ async function trace(context: CliContext, origin: string | undefined, options: O
   const { key } = options;
   if ((origin === undefined) === (key === undefined))
     throw new Exit(EXIT.wrong, 'Say which event: its origin, such as app_017:orders:123, or --key TEXT.');
-  const config = await context.loadConfig();
+  const config = await context.loadConfig({ queries: 'try' });
   const central = new CentralLink(config, 'trace');
   try {
     if (origin !== undefined)

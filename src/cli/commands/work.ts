@@ -10,6 +10,7 @@ import { logWorkers } from '../../observability/worker-log.ts';
 import { WorkerPool } from '../../workers/primary/pool.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT, Exit } from '../exit.ts';
+import { following, whileRunning } from '../following.ts';
 import { addHttpOptions, type HttpOptions, whileServing } from '../serving.ts';
 
 interface Options extends HttpOptions {
@@ -24,14 +25,20 @@ export function register(program: Command, context: CliContext): void {
     .option('--queue <name...>', 'only these central queues')
     .option('--host <name>', 'how this host is called in `lag`; default: the name of this machine');
   addHttpOptions(command).action(async ({ queue, host = hostname(), ...options }: Options) => {
-    const config = await context.loadConfig();
+    const config = await context.loadConfig({ queries: 'leave' });
     const queues = queuesToWork(config, queue);
     const metrics = new WorkerMetrics(queues);
     const log = logWorkers(context.log);
+    const fleet = following(context, {
+      config,
+      refusalsOf: (next) => queuesGone(next, queue),
+      onTaken: (next) => pool.apply(next),
+    });
     const pool = new WorkerPool({
       config,
       host,
-      queues,
+      ...(queue === undefined ? {} : { queues }),
+      file: fleet,
       onOccurrence: (occurrence) => {
         log(occurrence);
         metrics.note(occurrence);
@@ -41,17 +48,36 @@ export function register(program: Command, context: CliContext): void {
     const { signal, hardSignal } = context;
     signal.addEventListener('abort', () => void pool.stop(), { once: true });
     hardSignal.addEventListener('abort', () => void pool.stopNow(), { once: true });
-    context.onHangUp?.(() => pool.renew());
+    context.onHangUp?.(() => {
+      fleet.readAgain('a signal');
+      pool.renew();
+    });
     if (signal.aborted) return;
     context.log.info(
       { queues, installation: config.name, host, version: packageVersion() },
       `working on ${queues.join(', ')}`,
     );
     const parts = [processPart('work'), workersPart(pool, metrics)];
-    const duties = { host, movesShards: false, queues };
-    await whileServing(context, { config, options, duties, parts }, () => pool.run());
+    const duties = {
+      ...{ host, movesShards: false },
+      get queues() {
+        return pool.queues;
+      },
+    };
+    await whileRunning([fleet], () =>
+      whileServing(context, { config: fleet.live, options, duties, parts }, () => pool.run()),
+    );
     context.log.info('stopped: every batch at hand was finished or goes to another worker');
   });
+}
+
+/** Why a file has nothing to work on for a process that was asked for these queues, or for all that have workers. */
+function queuesGone(config: Config, asked: readonly string[] | undefined): string[] {
+  const worked = config.queues.filter(({ workers }) => workers !== 'none').map(({ name }) => name);
+  if (worked.some((name) => asked?.includes(name) ?? true)) return [];
+  return [
+    `No queue that this process works on has workers there${asked === undefined ? '' : ` (${asked.join(', ')})`}: stop it, or give one \`workers:\` and \`handler:\`.`,
+  ];
 }
 
 /** @throws Exit with a sentence about unknown names, or where there is nothing to work on. */

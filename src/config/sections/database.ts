@@ -1,25 +1,12 @@
 // One entry of `central:` or `shards:` → the databases it names, with `defaults:` filled in.
 import { userInfo } from 'node:os';
-import type { Database, Shard, Tls } from '../config.ts';
+import type { Access, Database } from '../config.ts';
 import type { Section } from '../section.ts';
 import { localHost, type Surroundings, surroundingsOf } from '../surroundings.ts';
 import { expandUrl, parseUrl, urlWithoutSecrets } from '../url/url.ts';
 import { BadUrl, type UrlParts } from '../url/url-parts.ts';
 import type { Text, TextPlace, Value } from '../value.ts';
 import { readTls, tlsOfUrl } from './tls.ts';
-
-/** Keys that `defaults:` and the map of a database share. */
-export interface Access {
-  readonly user?: string;
-  readonly password?: string;
-  readonly tls?: Tls;
-  readonly admin?: NonNullable<Database['admin']>;
-  readonly ticker?: Database['ticker'];
-  readonly schema?: Shard['schema'];
-  readonly port?: number;
-  /** Of shards: the machine whose mover moves them. */
-  readonly host?: string;
-}
 
 export const ACCESS_KEYS = ['user', 'password', 'tls', 'admin', 'ticker'] as const;
 const EXAMPLE = 'postgresql://user@host:5432/database';

@@ -41,12 +41,14 @@ export function chooseHost(
     (flag === undefined ? undefined : named(flag)) ??
     (isHere ? (named(hostname) ?? named(label) ?? hosts.find(isLocal) ?? named(ANY)) : undefined);
   const isOnlyAny = hosts.every(isAny);
-  if (host === undefined && !isOnlyAny)
+  // Shards of this machine may come by a query at any time.
+  const mayCome = config.shardQueries.length > 0;
+  if (host === undefined && !isOnlyAny && !mayCome)
     return { problem: noMatch(hosts, { flag, hostname, file: config.file }) };
   return {
     host:
       host === undefined || isAny(host)
-        ? flag === undefined || isHere || isAny(flag)
+        ? flag === undefined || (isHere && !mayCome) || isAny(flag)
           ? hostname
           : flag
         : host,

@@ -1,4 +1,4 @@
-// `name:`, `mover:`, `http:` and `metrics:` of the file.
+// `name:`, `mover:`, `http:`, `metrics:` and `install:` of the file.
 import type { Config, HttpAddress } from '../config.ts';
 import type { Value } from '../value.ts';
 import { compact, secret } from './database.ts';
@@ -51,6 +51,11 @@ export function readMover(value: Value | undefined): Config['mover'] & { readonl
     adoptAfterMs: positive(section?.get('adopt_after')) ?? 30_000,
     keepMs: section?.get('keep')?.duration() ?? 0,
   };
+}
+
+/** `install:` of the file. */
+export function readInstall(value: Value | undefined): Config['install'] {
+  return value?.oneOf(['auto', 'by-hand']) ?? 'by-hand';
 }
 
 export function readHttp(value: Value | undefined): Config['http'] {

@@ -1,9 +1,10 @@
-// `shards:` → every database in it, each under a name of its own.
-import type { Database, Shard } from '../config.ts';
+// `shards:` → every database in it, each under a name of its own, and the queries whose rows are shards.
+import type { Access, Config, Database, Shard, ShardQuery } from '../config.ts';
 import type { Value } from '../value.ts';
-import { ACCESS_KEYS, type Access, compact, readAccess, readUrls, toDatabase } from './database.ts';
+import { ACCESS_KEYS, compact, readAccess, readUrls, toDatabase } from './database.ts';
 import { machineOf } from './host.ts';
-import { readStart } from './queues.ts';
+import { placeKey } from './place.ts';
+import { positive, readStart } from './queues.ts';
 
 interface Entry {
   readonly value: Value;
@@ -15,18 +16,62 @@ interface Entry {
 }
 
 const KEYS = ['url', 'name', 'host', 'schema', 'start', ...ACCESS_KEYS];
+const QUERY_KEYS = ['query', 'on', 'every'];
+const EVERY_MS = 30_000;
 
-export function readShards(value: Value, defaults: Access): Shard[] {
+interface Around {
+  readonly defaults: Access;
+  /** Undefined where it was a mistake. */
+  readonly central: Database | undefined;
+}
+
+export function readShards(
+  value: Value,
+  { defaults, central }: Around,
+): Pick<Config, 'shards' | 'shardQueries'> {
   const items = value.list();
   if (items === undefined || items.length === 0) {
     value.problem(
       '`shards` must be a list of URLs or maps, one for each database: `- postgresql://db{01..16}/app_{00..15}`.',
     );
-    return [];
+    return { shards: [], shardQueries: [] };
   }
-  const entries = items.flatMap((item) => readEntry(item, defaults));
+  const queries = items.filter((item) => item.hasKey('query'));
+  const entries = items
+    .filter((item) => !queries.includes(item))
+    .flatMap((item) => readEntry(item, defaults));
   reportTwins(entries);
-  return named(entries);
+  return {
+    shards: named(entries),
+    shardQueries: queries.flatMap((item) => readQuery(item, { defaults, central })),
+  };
+}
+
+/** `{ query: "select name, url, host from …", on: central, every: 30s }`, with what counts for all its shards. */
+function readQuery(value: Value, { defaults, central }: Around): ShardQuery[] {
+  const keys = KEYS.filter((key) => key !== 'url' && key !== 'name');
+  const section = value.section([...QUERY_KEYS, ...keys]);
+  if (section === undefined) return [];
+  const sql = section.get('query')?.text('a query, such as `select name, url from tenants`');
+  const onValue = section.get('on');
+  const on =
+    onValue === undefined || onValue.scalar('`central` or a URL')?.text === 'central'
+      ? central
+      : readOther(onValue, defaults);
+  const everyMs = positive(section.get('every')) ?? EVERY_MS;
+  const own = compact({ ...readAccess(section), start: readStart(section.get('start')) });
+  if (sql === undefined || on === undefined) return [];
+  const query = sql.trim().replace(/;$/, '');
+  return [{ place: value.name, sql: query, on, everyMs, own, defaults, folder: value.source.folder }];
+}
+
+function readOther(value: Value, defaults: Access): Database | undefined {
+  const [url, ...others] = readUrls(value);
+  if (others.length > 0)
+    return value.problem(
+      `${value.name} names ${others.length + 1} databases, and one is asked: name that one.`,
+    );
+  return url === undefined ? undefined : toDatabase(url, { own: {}, defaults, value });
 }
 
 function readEntry(value: Value, defaults: Access): Entry[] {
@@ -76,10 +121,6 @@ function reportTwins(entries: readonly Entry[]): void {
     }
   }
 }
-
-/** Whether two descriptions lead to the same database, as far as the file can tell. */
-export const placeKey = ({ host, port, database }: Database): string =>
-  `${host.toLowerCase()}:${port}/${database}`;
 
 /**
  * `name:`, else the database's name, else `host/database`, else `host/port/database`: the first that no other shard has.

@@ -7,7 +7,8 @@ import { wait } from '../../lifecycle/wait.ts';
 import type { DashboardState, Layout } from './state.ts';
 
 export interface StreamOptions {
-  readonly layout: Layout;
+  /** As the file is now. */
+  layout(): Layout;
   /** Never rejects. */
   state(): Promise<DashboardState>;
   /** Default: as the system has it. */
@@ -22,6 +23,8 @@ export class StateStream {
   readonly #viewers = new Set<ServerResponse>();
   readonly #stopped = new AbortController();
   #running: Promise<void> | undefined;
+  /** What those that look have been sent. */
+  #layout = '';
   /** The last state that was sent, for those that come until the next one. */
   #last: { readonly text: string; readonly atMs: number } | undefined;
 
@@ -31,7 +34,7 @@ export class StateStream {
 
   /** @returns false where too many look already, or the server stops; then nothing was written. */
   add(response: ServerResponse, headers: Record<string, OutgoingHttpHeader | undefined>): boolean {
-    const { layout, everyMs = TIMING.http.stateMs, mostViewers = MOST_VIEWERS } = this.#options;
+    const { everyMs = TIMING.http.stateMs, mostViewers = MOST_VIEWERS } = this.#options;
     if (this.#viewers.size >= mostViewers || this.#stopped.signal.aborted) return false;
     for (const [name, value] of Object.entries(headers))
       if (value !== undefined) response.setHeader(name, value);
@@ -40,7 +43,8 @@ export class StateStream {
       // A proxy must not collect what is sent.
       'x-accel-buffering': 'no',
     });
-    response.write(`retry: ${TIMING.http.comeAgainMs}\n${message('layout', JSON.stringify(layout))}`);
+    response.write(`retry: ${TIMING.http.comeAgainMs}\n${this.#layoutNow()}`);
+    if (this.#viewers.size === 0) this.#layout = this.#layoutNow();
     if (this.#last !== undefined && performance.now() - this.#last.atMs < everyMs)
       response.write(this.#last.text);
     this.#viewers.add(response);
@@ -62,11 +66,21 @@ export class StateStream {
       const beganMs = performance.now();
       const text = message('state', JSON.stringify(await this.#options.state()));
       this.#last = { text, atMs: performance.now() };
+      const layout = this.#layoutNow();
       if (!signal.aborted)
-        for (const viewer of this.#viewers) if (!viewer.writableNeedDrain) viewer.write(text);
+        for (const viewer of this.#viewers) {
+          // A file that was read again: nobody may miss it.
+          if (layout !== this.#layout) viewer.write(layout);
+          if (!viewer.writableNeedDrain) viewer.write(text);
+        }
+      this.#layout = layout;
       await wait(everyMs - (performance.now() - beganMs), signal);
     }
     this.#running = undefined;
+  }
+
+  #layoutNow(): string {
+    return message('layout', JSON.stringify(this.#options.layout()));
   }
 }
 

@@ -23,7 +23,7 @@ export interface ViewParts {
 }
 
 export class DashboardView {
-  readonly layout: Layout;
+  readonly #config: Config;
   readonly #lag: Pick<LagView, 'report'>;
   readonly #pool: Pick<CentralPool, 'use'>;
   readonly #doctor: CentralDoctor;
@@ -31,11 +31,16 @@ export class DashboardView {
   #last: DashboardState | undefined;
 
   constructor(config: Config, { lag, pool, retries }: ViewParts) {
-    this.layout = layoutOf(config, packageVersion());
+    this.#config = config;
     this.#lag = lag;
     this.#pool = pool;
     this.#doctor = new CentralDoctor(config, pool);
     this.#retries = retries;
+  }
+
+  /** As the file is now. */
+  get layout(): Layout {
+    return layoutOf(this.#config, packageVersion());
   }
 
   async state(): Promise<DashboardState> {

@@ -32,6 +32,8 @@ export interface CentralSituation {
   readonly config: Config;
   readonly facts: DatabaseFacts;
   readonly central: CentralFacts;
+  /** Only what is new: neither another schema nor other numbers of workers. */
+  readonly isAddition?: boolean;
 }
 
 /** How central is named in sentences. */
@@ -60,11 +62,12 @@ export function planCentral(situation: CentralSituation): CentralPlan {
     provider === 'engine' &&
     facts.pgq.mark !== engineMark() &&
     (facts.server.isSuperuser || facts.pgq.ownsSchema);
-  const schemaSteps = [
-    ...(willInstall || isUpgrade ? engineSteps({ isUpgrade, offered: facts.pgq.offered }) : []),
-    ...role.steps,
-    ...schemaStepsFor(situation),
-  ];
+  const engine = willInstall || isUpgrade ? engineSteps({ isUpgrade, offered: facts.pgq.offered }) : [];
+  const schemaSteps = [...engine, ...role.steps, ...schemaStepsFor(situation)];
+  if (situation.isAddition && schemaSteps.length > 0)
+    return refused(
+      `${place} is to be installed or upgraded first, which is never done by itself: run \`tributary install\`.`,
+    );
   const queues = queueStepsFor(situation);
   return {
     provider: provider ?? 'engine',
@@ -131,7 +134,10 @@ function schemaStepsFor({ config, facts, central }: CentralSituation): Step[] {
   return steps;
 }
 
-function queueStepsFor({ config, facts, central }: CentralSituation): { steps: Step[]; mistakes: string[] } {
+function queueStepsFor({ config, facts, central, isAddition }: CentralSituation): {
+  steps: Step[];
+  mistakes: string[];
+} {
   const mistakes: string[] = [];
   const group = groupName(config);
   const steps = config.queues.flatMap((queue): Step[] => {
@@ -143,7 +149,7 @@ function queueStepsFor({ config, facts, central }: CentralSituation): { steps: S
       steps.push(...(fact === undefined ? ticking : ticking.filter((step) => !step.isRoutine)));
     }
     if (queue.workers === 'none') {
-      if (central.pools.has(queue.name)) steps.push(poolStep(queue.name, null));
+      if (central.pools.has(queue.name) && !isAddition) steps.push(poolStep(queue.name, null));
       return steps;
     }
     if (fact?.consumers.has(group) !== true) {
@@ -166,9 +172,8 @@ function queueStepsFor({ config, facts, central }: CentralSituation): { steps: S
         );
       }
     }
-    if (central.pools.get(queue.name) !== queue.workers) {
-      steps.push(poolStep(queue.name, queue.workers));
-    }
+    if (isAddition && central.pools.has(queue.name)) return steps;
+    if (central.pools.get(queue.name) !== queue.workers) steps.push(poolStep(queue.name, queue.workers));
     return steps;
   });
   return { steps, mistakes };

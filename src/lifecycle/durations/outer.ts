@@ -23,6 +23,17 @@ export const COMMAND_DURATIONS = {
   reloadAskMs: 200,
 } as const;
 
+export const FLEET_DURATIONS = {
+  /** A process looks this often whether its file has changed, and whether a query is due. */
+  lookEveryMs: 1_000,
+  /** Limit for one answer of a query for shards. */
+  queryMs: 10_000,
+  /** A query that failed is asked again after this, or after its `every` where that is shorter. */
+  queryAgainMs: 5_000,
+  /** Between tries to install a shard by itself. */
+  installTrouble: { firstMs: 2_000, maxMs: 300_000 },
+} as const;
+
 export const DOCTOR_DURATIONS = {
   /** An event that waits longer is late, as for readiness. */
   lateSeconds: 60,

@@ -6,7 +6,7 @@
 // served in outer.ts, of delayed events and schedules in delays.ts.
 
 import { DELAY_DURATIONS, SCHEDULE_DURATIONS } from './delays.ts';
-import { COMMAND_DURATIONS, DOCTOR_DURATIONS, HTTP_DURATIONS } from './outer.ts';
+import { COMMAND_DURATIONS, DOCTOR_DURATIONS, FLEET_DURATIONS, HTTP_DURATIONS } from './outer.ts';
 import { HANDLER_DURATIONS, POOL_DURATIONS, SLOTS_DURATIONS, WORKER_DURATIONS } from './workers.ts';
 
 export const DURATIONS = {
@@ -193,6 +193,7 @@ export const DURATIONS = {
     /** A larger skew of clocks is warned of: times in lag and logs are hard to read then; nothing else rests on clocks. */
     clockSkewMs: 5_000,
   },
+  fleet: FLEET_DURATIONS,
   doctor: DOCTOR_DURATIONS,
   commands: COMMAND_DURATIONS,
 } as const;

@@ -23,16 +23,16 @@ export interface GathererOptions {
   readonly connectionOf: (lane: LaneName) => LaneCalls;
   /** Shared with the gatherers of other queues; default: its own. */
   readonly commitPace?: CommitPace;
-  /** Limits what the queue may hold; default: unlimited. */
-  readonly backpressure?: Backpressure;
+  /** What limits what the queue may hold now; default: nothing. */
+  readonly backpressure?: () => Backpressure | undefined;
   /** After each commit that inserted events. */
   readonly onCommitted: (done: LaneCommit) => void;
   /** `source`: the one to blame; undefined: central as a whole. */
   readonly onTrouble: (error: unknown, source?: Source) => void;
   /** How long parcels without events may wait for company, in ms. */
   readonly idleMs?: number;
-  /** Most events that go in one commit; default: any number. */
-  readonly mostEvents?: number;
+  /** Most events that go in one commit now; default: any number. */
+  readonly mostEvents?: () => number;
   /** How long a lane waits after a commit that failed; default: from 100 ms to 5 s. */
   readonly retry?: BackoffOptions;
 }
@@ -63,7 +63,7 @@ export class Gatherer implements WatchedService {
     this.name = `gatherer ${queue}`;
     this.#options = options;
     this.#commitPace = options.commitPace ?? new CommitPace();
-    const { idleMs = TIMING.gathering.idleMs, mostEvents = Number.POSITIVE_INFINITY } = options;
+    const { idleMs = TIMING.gathering.idleMs, mostEvents = () => Number.POSITIVE_INFINITY } = options;
     this.#waiting = new ParcelQueue({ idleMs, mostEvents });
     this.#lanes = LANES.map((name) => {
       const connection = options.connectionOf(name);
@@ -73,7 +73,7 @@ export class Gatherer implements WatchedService {
 
   /** False while central does not commit: then no reading for it should begin. */
   get isHealthy(): boolean {
-    return this.#backingOff.size === 0 && this.#options.backpressure?.hasStopped !== true;
+    return this.#backingOff.size === 0 && this.#options.backpressure?.()?.hasStopped !== true;
   }
 
   get turns(): readonly number[] {
@@ -120,7 +120,7 @@ export class Gatherer implements WatchedService {
       }
       failures = (await this.#succeeds(name, commit, parcels)) ? 0 : failures + 1;
       if (name !== 'quick') restAtMs = performance.now() + TIMING.gathering.restAfterMs;
-      const pauseMs = this.#options.backpressure?.pauseMs ?? 0;
+      const pauseMs = this.#options.backpressure?.()?.pauseMs ?? 0;
       if (pauseMs > 0) await wait(pauseMs, signal);
       if (failures > 0 && !signal.aborted) {
         this.#backingOff.add(name);

@@ -2,9 +2,11 @@
 import type { CentralLink } from '../../central/central-link.ts';
 import type { CommitOptions } from '../../central/commit/commit.ts';
 import type { Config } from '../../config/config.ts';
+import { type MemberFacts, memberHoldSql } from '../../coordination/lease-queries.ts';
 import { sentenceFor } from '../../errors/sentence.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
 import type { Condemner } from '../condemn.ts';
-import { type Backpressure, backpressureOf } from '../limits/backpressure.ts';
+import { Backpressure, limitsOf } from '../limits/backpressure.ts';
 import { CommitPace } from '../limits/commit-pace.ts';
 import type { OnMoverOccurrence } from '../occurrence.ts';
 import { CommitTimes } from './commit-times.ts';
@@ -14,7 +16,8 @@ import type { LaneCommit } from './parcel-commit.ts';
 
 export interface GatherersOptions {
   readonly config: Config;
-  readonly commitOptions: CommitOptions;
+  /** In whose name is committed. */
+  readonly member: Pick<MemberFacts, 'id' | 'host'>;
   readonly newLink: (purpose: string) => CentralLink;
   /** A commit that no tick covers yet. */
   readonly onUncovered: (queue: string, done: LaneCommit) => void;
@@ -23,6 +26,7 @@ export interface GatherersOptions {
 
 export class Gatherers {
   readonly #options: GatherersOptions;
+  readonly #commitOptions: CommitOptions;
   readonly #pace = new CommitPace();
   /** By central queue, of those that have a limit. */
   readonly backpressures = new Map<string, Backpressure>();
@@ -30,17 +34,23 @@ export class Gatherers {
   readonly #commitTimes = new CommitTimes();
 
   constructor(options: GatherersOptions) {
+    const { id, host } = options.member;
     this.#options = options;
+    this.#commitOptions = {
+      timeoutMs: TIMING.gathering.commitMs,
+      holdSql: memberHoldSql(id),
+      mover: host,
+    };
   }
 
   create(queue: string, condemner: Condemner): Gatherer {
-    const { commitOptions, config, newLink, onOccurrence, onUncovered } = this.#options;
-    const backpressure = backpressureOf(config.queues.find(({ name }) => name === queue));
-    if (backpressure !== undefined) this.backpressures.set(queue, backpressure);
+    const { config, newLink, onOccurrence, onUncovered } = this.#options;
+    const commitOptions = this.#commitOptions;
+    this.#limit(queue);
     return new Gatherer(queue, {
-      ...(backpressure === undefined ? {} : { backpressure }),
+      backpressure: () => this.backpressures.get(queue),
       commitPace: this.#pace,
-      mostEvents: config.mover.wholeEvents,
+      mostEvents: () => config.mover.wholeEvents,
       connectionOf: (lane) => {
         const link = newLink(lane === 'quick' ? `commit ${queue}` : `commit ${queue} ${lane}`);
         return new LaneConnection(link, { commitOptions, condemner });
@@ -56,6 +66,25 @@ export class Gatherers {
         else onOccurrence({ kind: 'source-trouble', shard: source.shard, queue: source.queue, error });
       },
     });
+  }
+
+  /** The limits of queues may be others: those of the configuration as it is now count. */
+  limitAnew(): void {
+    for (const { name } of this.#options.config.queues) this.#limit(name);
+  }
+
+  /** The gatherer of this queue has ended, and the file does not name it any more. */
+  forget(queue: string): void {
+    this.backpressures.delete(queue);
+    this.#troubles.delete(queue);
+  }
+
+  #limit(queue: string): void {
+    const limits = limitsOf(this.#options.config.queues.find(({ name }) => name === queue));
+    const known = this.backpressures.get(queue);
+    if (limits === undefined) this.backpressures.delete(queue);
+    else if (known === undefined) this.backpressures.set(queue, new Backpressure(queue, limits));
+    else known.limit(limits);
   }
 
   get commitTimes(): CommitTimes['medians'] {

@@ -19,8 +19,8 @@ export type LaneName = 'quick' | 'large' | 'stream';
 export interface ParcelQueueOptions {
   /** How long parcels without events may wait for company, in ms. */
   readonly idleMs: number;
-  /** Most that go in one commit, and so in one batch; a single parcel with more goes alone. */
-  readonly mostEvents: number;
+  /** Most that go in one commit, and so in one batch, as it is now; a single parcel with more goes alone. */
+  readonly mostEvents: () => number;
 }
 
 /** Most that goes in one commit; a single larger parcel goes alone. */
@@ -74,7 +74,7 @@ export class ParcelQueue {
     if (lane === 'quick' && this.#waitsForCompany(mayGo)) return [];
     const taken = this.#waiting.take({
       maxBytes: MOST_BYTES[mayHelp ? 'large' : lane],
-      maxRows: this.#options.mostEvents,
+      maxRows: this.#options.mostEvents(),
       mayGo,
       goesWith: (first, one) => this.#goesWith(first, one),
     });

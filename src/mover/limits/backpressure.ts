@@ -17,12 +17,17 @@ const RESUME_AT = 0.9;
 
 export class Backpressure {
   readonly #queue: string;
-  readonly #limits: BackpressureLimits;
+  #limits: BackpressureLimits;
   #backlog: QueueBacklog = { bytes: 0, waiting: 0 };
   #hasStopped = false;
 
   constructor(queue: string, limits: BackpressureLimits) {
     this.#queue = queue;
+    this.#limits = limits;
+  }
+
+  /** Other limits count from the next measuring on. */
+  limit(limits: BackpressureLimits): void {
     this.#limits = limits;
   }
 
@@ -62,12 +67,11 @@ export class Backpressure {
 }
 
 /** What a queue of the file says; undefined where it sets no limit. */
-export function backpressureOf(
-  queue: { readonly name: string; readonly backlogBytes?: number; readonly mostWaiting?: number } | undefined,
-): Backpressure | undefined {
+export function limitsOf(
+  queue: { readonly backlogBytes?: number; readonly mostWaiting?: number } | undefined,
+): BackpressureLimits | undefined {
   const limits = { bytes: queue?.backlogBytes, waiting: queue?.mostWaiting };
-  if (queue === undefined || (limits.bytes ?? limits.waiting) === undefined) return undefined;
-  return new Backpressure(queue.name, limits);
+  return (limits.bytes ?? limits.waiting) === undefined ? undefined : limits;
 }
 
 const megabytes = (bytes: number): string => `${Math.round(bytes / 1_048_576)} MB`;

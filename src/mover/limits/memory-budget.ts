@@ -29,9 +29,8 @@ interface Waiter {
 const SHARE = 0.5;
 
 export class MemoryBudget {
-  /** All bytes that it has to give. */
-  readonly limit: number;
-  readonly #pool: number;
+  #limit = 0;
+  #pool = 0;
   #inPool = 0;
   #beyond = 0;
   #oversized: Promise<void> = Promise.resolve();
@@ -43,12 +42,28 @@ export class MemoryBudget {
 
   /** @param limit all bytes; @param whole the largest window that is never cut: the pool is what is left beside it. */
   constructor(limit: number, whole: number) {
-    this.limit = limit;
+    this.resize(limit, whole);
+  }
+
+  /** From here on it has as much; what is claimed beyond that is freed as it is committed. */
+  resize(limit: number, whole: number): void {
+    this.#limit = limit;
     this.#pool = Math.max(limit - whole, Math.floor(limit / 4));
+    this.#admit();
+  }
+
+  /** All bytes that it has to give. */
+  get limit(): number {
+    return this.#limit;
   }
 
   get used(): number {
     return this.#inPool + this.#beyond;
+  }
+
+  /** As `doctor` reads it. */
+  get figures() {
+    return { used: this.used, limit: this.#limit, waitingSeconds: Math.round(this.waitingMs / 1_000) };
   }
 
   /** How long there has been a reader that waits, without a moment in between. */

@@ -12,15 +12,15 @@ import type { WatchedService } from '../../lifecycle/service-set.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import { Signal, wait } from '../../lifecycle/wait.ts';
 import { Connection } from '../../postgres/connection.ts';
-import { type Reading, readingsOf } from '../../shards/window.ts';
 import type { MoverContext } from '../context.ts';
-import { Source } from '../source/source.ts';
+import type { Source } from '../source/source.ts';
 import { PAUSED } from '../windows/copy-windows.ts';
 import { handOnEmpty } from '../windows/empty-windows.ts';
 import { LargeWindows } from '../windows/large-windows.ts';
 import { meet } from './meet-shard.ts';
 import { RoundClock } from './round-clock.ts';
 import { ShardSession } from './shard-session.ts';
+import { ShardSources } from './shard-sources.ts';
 import { TurnPace } from './turn-pace.ts';
 
 export interface ShardLoopOptions {
@@ -40,12 +40,9 @@ export class ShardLoop implements WatchedService {
   /** A parcel has ended, or a large window has, or the loop is to end. */
   readonly #changed = new Signal();
   readonly #clock = new RoundClock();
+  readonly #sources: ShardSources;
   #turns = 0;
-  #sources: Source[] = [];
-  #known = 0;
   #connection: Connection | undefined;
-  /** The set of sources may be another one, or all positions may be: those in memory count for nothing. */
-  #isStale = true;
   /** A queue may have been created anew, with other tables: only a new session knows them. */
   #isRepaired = false;
   #failures = 0;
@@ -57,6 +54,11 @@ export class ShardLoop implements WatchedService {
     this.name = `shard ${shard.name}`;
     this.shard = shard;
     this.#options = options;
+    this.#sources = new ShardSources(shard, {
+      context: options.context,
+      load: options.loadSources,
+      onSettled: () => this.#changed.notify(),
+    });
     this.#largeWindows = new LargeWindows(shard, {
       context: options.context,
       onEnded: () => this.#changed.notify(),
@@ -69,12 +71,17 @@ export class ShardLoop implements WatchedService {
   }
 
   get sources(): readonly Source[] {
-    return this.#sources;
+    return this.#sources.all;
   }
 
   /** How many sources central has for this shard, those that the file does not name any more among them. */
   get known(): number {
-    return this.#known;
+    return this.#sources.known;
+  }
+
+  /** Whether events of it may still go to this central queue. */
+  feeds(centralQueue: string): boolean {
+    return this.#sources.feeds(centralQueue);
   }
 
   /** Why the whole shard does not move; undefined: it does. */
@@ -99,13 +106,13 @@ export class ShardLoop implements WatchedService {
     const { signal } = this.#stopped;
     while (!signal.aborted) {
       try {
-        await this.#refreshSources();
+        await this.#sources.refresh();
         await this.#session();
       } catch (error) {
         // Stopped while connecting: not a failure.
         if (signal.aborted) break;
         this.#turns += 1;
-        this.#isStale = true;
+        this.#sources.distrust();
         if (error instanceof TributaryError && error.code === PAUSED) {
           this.#drop();
           continue;
@@ -135,17 +142,22 @@ export class ShardLoop implements WatchedService {
 
   /** Takes over what operators changed: pauses, halts, repairs; `isOther`: the set of sources is not the one we know. */
   refresh(exceptions: ReadonlyMap<number, StoredState>, isOther: boolean): void {
-    if (isOther) this.#isStale = true;
-    for (const source of this.#sources) {
+    if (isOther) this.#sources.distrust();
+    for (const source of this.sources) {
       const stored = exceptions.get(source.id) ?? ACTIVE;
       if (source.position === undefined) source.distrust();
       // The source was repaired or reinstalled: its position may not be where we left it.
       else if (source.trouble?.state === 'halted' && stored.state === 'active') {
-        this.#isStale = true;
+        this.#sources.distrust();
         this.#isRepaired = true;
       }
       source.refresh(stored);
     }
+  }
+
+  /** The file has changed: what concerns this shard counts from its next turn on; where nothing does it goes on as it was. */
+  reread(): void {
+    if (this.#sources.reread()) this.#changed.notify();
   }
 
   async #session(): Promise<void> {
@@ -159,7 +171,8 @@ export class ShardLoop implements WatchedService {
     });
     this.#connection = connection;
     this.#isRepaired = false;
-    const session = await ShardSession.open(this.shard, this.#sources, {
+    const opened = this.sources;
+    const session = await ShardSession.open(this.shard, opened, {
       connection,
       context,
       timed: (round) => this.#clock.time(round, (ms) => context.onOccurrence({ kind: 'round', shard, ms })),
@@ -169,28 +182,30 @@ export class ShardLoop implements WatchedService {
     const onLooked = () => {
       this.#turns += 1;
     };
-    await meet(connection, { shard: this.shard, sources: this.#sources, queues, onLooked }, context);
+    await meet(connection, { shard: this.shard, sources: opened, queues, onLooked }, context);
     this.provider = session.provider;
     const openedAtMs = performance.now();
     context.onOccurrence({ kind: 'shard-connected', shard: this.shard.name });
     const pace = new TurnPace();
     while (!signal.aborted && !this.#isRepaired) {
       this.#turns += 1;
-      if (this.#mayRefresh) await this.#refreshSources();
+      if (this.#sources.mayRefresh) await this.#sources.refresh();
+      // Rounds are prepared for the sources that there were.
+      if (this.sources.some((source) => !opened.includes(source))) break;
       if (performance.now() - openedAtMs > TIMING.shard.missingQueueMs && this.#missing(queues).length > 0)
         break;
       this.#noteMissing(queues);
-      const result = await session.turn(this.#sources, pace.begin());
+      const result = await session.turn(this.sources, pace.begin());
       this.#failures = 0;
       this.#troubleEnded();
       if (result.isOutdated) break;
       this.#flushIdle();
       this.#turns += 1;
-      await session.upkeep(this.#sources);
+      await session.upkeep(this.sources);
       pace.ended(result);
       const { backlogged } = result;
       if (result.isToSeparate || backlogged.some(({ isReadable }) => isReadable)) continue;
-      if (backlogged.length === 0 && !this.#sources.some(({ isStale }) => isStale))
+      if (backlogged.length === 0 && !this.sources.some(({ isStale }) => isStale))
         await wait(pace.pauseMs, signal);
       else await this.#untilSettledOne(pace);
     }
@@ -208,14 +223,14 @@ export class ShardLoop implements WatchedService {
   }
 
   async #untilSettled(): Promise<void> {
-    while (this.#sources.some(({ isUnderWay }) => isUnderWay)) await this.#changed.next();
+    while (this.#sources.isUnderWay) await this.#changed.next();
   }
 
   /** Until central has taken or refused something of the shard; others of its queues are not kept waiting for it. */
   async #untilSettledOne(pace: TurnPace): Promise<void> {
     const { signal } = this.#stopped;
     const mostMs = Math.max(pace.pauseMs, TIMING.shard.waitingMs);
-    if (!signal.aborted && !this.#mayRefresh) await this.#changed.next(mostMs);
+    if (!signal.aborted && !this.#sources.mayRefresh) await this.#changed.next(mostMs);
     await wait(pace.leastPauseMs, signal);
   }
 
@@ -224,50 +239,15 @@ export class ShardLoop implements WatchedService {
     const nowMs = performance.now();
     if (nowMs - this.#lastFlushMs < TIMING.shard.idleFlushMs) return;
     this.#lastFlushMs = nowMs;
-    for (const source of this.#sources) {
+    for (const source of this.sources) {
       // Other sources of the shard may be under way to central all the time: each source follows its own parcels.
       if (source.canMove() && !source.isStale) void handOnEmpty(source, this.#options.context);
     }
   }
 
-  /** Whether a look at central's positions is due for one that can take it over. */
-  get #mayRefresh(): boolean {
-    return (
-      this.#isStale ||
-      this.#sources.some((source) => source.isStale && !source.isUnderWay && !source.isReadAlone)
-    );
-  }
-
-  async #refreshSources(): Promise<void> {
-    // Before the look, not after it: changes that are seen meanwhile need another one.
-    if (this.#isStale) for (const source of this.#sources) source.distrust();
-    this.#isStale = false;
-    const settled = new Set(
-      this.#sources.filter((one) => one.isStale && !one.isUnderWay && !one.isReadAlone),
-    );
-    const stored = await this.#options.loadSources();
-    const { config } = this.#options.context;
-    const readings = readingsOf(config, this.shard);
-    this.#known = stored.length;
-    const known = new Map(this.#sources.map((source) => [source.id, source]));
-    this.#sources = stored.flatMap((one) => {
-      const found = readings.get(one.queue);
-      if (found === undefined || found.central.name !== one.centralQueue) return [];
-      const source = known.get(one.id);
-      if (source === undefined) return [this.#newSource(one, found.reading)];
-      if (settled.has(source)) source.reload(one);
-      return [source];
-    });
-  }
-
-  #newSource(stored: StoredSource, reading: Reading): Source {
-    const onSettled = () => this.#changed.notify();
-    return new Source(stored, { reading, tickerMode: this.shard.ticker, onSettled });
-  }
-
   /** Sources whose queues were not there when the session began. */
   #missing(queues: ReadonlyMap<string, unknown>): Source[] {
-    return this.#sources.filter(({ queue }) => !queues.has(queue));
+    return this.sources.filter(({ queue }) => !queues.has(queue));
   }
 
   #noteMissing(queues: ReadonlyMap<string, unknown>): void {

@@ -231,7 +231,7 @@ export const CAUSES = {
   'files-differ': {
     of: 'host',
     means: 'hosts run with different files',
-    remedy: 'Bring the newest file to all hosts and start those again that have another one.',
+    remedy: 'Bring the newest file to all hosts and run `tributary reload`.',
   },
 } as const satisfies Record<string, CauseFacts>;
 

@@ -11,7 +11,7 @@ import { TIMING } from '../../lifecycle/timing.ts';
 import { wait } from '../../lifecycle/wait.ts';
 import { groupName } from '../../queue/names.ts';
 import { type AskedSource, askShard } from './ask-shard.ts';
-import type { CentralQueueFacts, ShardAnswer, StoredLag } from './facts.ts';
+import type { ShardAnswer, StoredLag } from './facts.ts';
 import { lagOfCentral } from './judge-queue.ts';
 import { lagOfSource, type NamedSource, needsAsking } from './judge-source.ts';
 import { type CentralAnswer, readCentralLag } from './read-central.ts';
@@ -39,7 +39,6 @@ interface Asked {
 export class LagReader {
   readonly #config: Config;
   readonly #link: CentralAccess;
-  readonly #wanted: readonly NamedSource[];
   readonly #limit = pLimit(ASKED_AT_ONCE);
   readonly #pending = new Map<string, Promise<void>>();
   readonly #asked = new Map<string, Asked>();
@@ -49,7 +48,6 @@ export class LagReader {
   constructor(config: Config, link: CentralAccess = new CentralLink(config, 'lag')) {
     this.#config = config;
     this.#link = link;
-    this.#wanted = namedSources(config);
   }
 
   /** @throws TributaryError where central cannot be reached or is not installed. */
@@ -62,9 +60,9 @@ export class LagReader {
       at: central.at,
       sources: this.#sources(central, live),
       filesDiffer: differingFiles(central.files, this.#config),
-      central: this.#config.queues.map((queue) => {
-        const facts = central.queues.find((one) => one.queue === queue.name) as CentralQueueFacts;
-        return lagOfCentral(queue, facts, groupName(this.#config));
+      central: this.#config.queues.flatMap((queue) => {
+        const facts = central.queues.find((one) => one.queue === queue.name);
+        return facts === undefined ? [] : [lagOfCentral(queue, facts, groupName(this.#config))];
       }),
     };
   }
@@ -73,13 +71,19 @@ export class LagReader {
     await this.#link.close();
   }
 
+  /** As the file is now: while `start` serves, it may be read again. */
+  get #wanted(): readonly NamedSource[] {
+    return namedSources(this.#config);
+  }
+
   /** The file's sources, in its order, then those that only central knows. */
   #sources({ sources: stored, files, renamed }: CentralAnswer, live: boolean): SourceLag[] {
     const { file, hash } = this.#config;
     const byLabel = new Map(stored.map((one) => [label(one), one]));
-    const named = new Set(this.#wanted.map(label));
+    const all = this.#wanted;
+    const named = new Set(all.map(label));
     const strangers = stored.filter((one) => !named.has(label(one)));
-    return [...this.#wanted, ...strangers.map(asStranger)].map((wanted) => {
+    return [...all, ...strangers.map(asStranger)].map((wanted) => {
       const known = byLabel.get(label(wanted));
       const answer = known !== undefined && (live || needsAsking(known)) ? this.#answerOf(wanted) : undefined;
       return lagOfSource(wanted, known, {

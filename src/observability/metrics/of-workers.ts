@@ -1,6 +1,6 @@
 // Metrics of the workers of a host: counted from their occurrences, and read from them when they are asked for.
 import type { WorkerOccurrence } from '../../workers/primary/occurrence.ts';
-import type { QueueLoad } from '../../workers/primary/pool.ts';
+import type { QueueLoad } from '../../workers/primary/slot/slots.ts';
 import { type Figures, gauge, Instruments, together } from './figures.ts';
 
 const OUTCOMES = ['done', 'put_off', 'dead'] as const;

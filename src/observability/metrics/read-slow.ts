@@ -20,11 +20,11 @@ export interface SlowRow {
 
 export class SlowFigures {
   readonly #pool: Pick<CentralPool, 'query'>;
-  readonly #queues: readonly string[];
+  readonly #queues: () => readonly string[];
   #rows: Promise<readonly SlowRow[]> | undefined;
   #readAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(pool: Pick<CentralPool, 'query'>, queues: readonly string[]) {
+  constructor(pool: Pick<CentralPool, 'query'>, queues: () => readonly string[]) {
     this.#pool = pool;
     this.#queues = queues;
   }
@@ -39,7 +39,7 @@ export class SlowFigures {
 
   async #read(): Promise<readonly SlowRow[]> {
     try {
-      return await this.#pool.query<SlowRow>('select * from tributary.lag_slow($1)', [this.#queues], {
+      return await this.#pool.query<SlowRow>('select * from tributary.lag_slow($1)', [this.#queues()], {
         timeoutMs: TIMING.http.centralMs,
       });
     } catch {

@@ -6,6 +6,7 @@ import { TIMING } from '../../lifecycle/timing.ts';
 import type { SeenLoop } from '../../lifecycle/watchdog.ts';
 
 export interface CentralDutyOptions {
+  /** Always the newest one. */
   readonly config: Config;
   onTrouble(error: unknown): void;
 }
@@ -13,7 +14,7 @@ export interface CentralDutyOptions {
 /** Begun and ended with the term of `CENTRAL_RESOURCE`. */
 export class CentralDuty {
   readonly #options: CentralDutyOptions;
-  #running: { readonly upkeep: CentralDuties; readonly ended: Promise<void> } | undefined;
+  #running: Running | undefined;
 
   constructor(options: CentralDutyOptions) {
     this.#options = options;
@@ -37,10 +38,29 @@ export class CentralDuty {
   async end(): Promise<void> {
     const running = this.#running;
     this.#running = undefined;
-    await running?.upkeep.stop();
-    // A central that does not answer is not waited for.
-    const timer = setTimeout(() => running?.upkeep.abandon(), TIMING.pool.goodbyeMs);
-    await running?.ended;
-    clearTimeout(timer);
+    await ended(running);
   }
+
+  /** Where it runs, it begins anew, with the configuration as it is now. */
+  async renew(): Promise<void> {
+    const running = this.#running;
+    if (running === undefined) return;
+    await ended(running);
+    if (this.#running !== running) return;
+    this.#running = undefined;
+    this.begin();
+  }
+}
+
+interface Running {
+  readonly upkeep: CentralDuties;
+  readonly ended: Promise<void>;
+}
+
+async function ended(running: Running | undefined): Promise<void> {
+  await running?.upkeep.stop();
+  // A central that does not answer is not waited for.
+  const timer = setTimeout(() => running?.upkeep.abandon(), TIMING.pool.goodbyeMs);
+  await running?.ended;
+  clearTimeout(timer);
 }

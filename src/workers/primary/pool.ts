@@ -5,12 +5,11 @@
 // Order of stopping: workers drain while heartbeats and leases go on; then the leases go; then the connections.
 import { CentralLink } from '../../central/central-link.ts';
 import type { Config } from '../../config/config.ts';
-import { readWantedWorkers } from '../../coordination/worker-pool.ts';
 import type { Service } from '../../lifecycle/service.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import { wait } from '../../lifecycle/wait.ts';
 import { coopHandBack } from '../../queue/coop.ts';
-import type { StartMessage } from '../protocol.ts';
+import { FileNumbers, type FileNumbersOptions } from './file-numbers.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Notifications } from './notifications.ts';
 import type { OnWorkerOccurrence, WorkerOccurrence } from './occurrence.ts';
@@ -20,35 +19,25 @@ import { slotsOf } from './slot/slot-names.ts';
 import { Slots, type WantedSlot } from './slot/slots.ts';
 import type { StopOptions } from './slot/stopping.ts';
 import { SlotLeases } from './slot-leases.ts';
-import { groupOf, startMessageOf, type WorkedQueue, workedQueues } from './start-message.ts';
+import { groupOf } from './start-message.ts';
 import { TroubleReports } from './trouble-reports.ts';
 import { waitForCentral } from './wait-for-central.ts';
+import { WorkedConfig, type WorkedConfigOptions } from './worked-config.ts';
 
-export interface WorkerPoolOptions {
-  readonly config: Config;
-  /** Name of this machine, for people. */
-  readonly host: string;
-  /** Only these central queues; default: all that have workers. */
-  readonly queues?: readonly string[];
+export interface WorkerPoolOptions extends WorkedConfigOptions {
   readonly version?: string;
   readonly onOccurrence: OnWorkerOccurrence;
-  /** How the workers log. */
-  readonly log: StartMessage['log'];
+  /** What is reported of the file, with each beat. */
+  readonly file?: FileNumbersOptions['file'];
   /** Time for batches to finish when the pool stops; default 20 s, and 5 s after the handlers' signals. */
   readonly stopping?: StopOptions;
-}
-
-/** The workers of one queue on this host. */
-export interface QueueLoad {
-  readonly queue: string;
-  readonly up: number;
-  readonly busy: number;
 }
 
 export class WorkerPool implements Service {
   readonly name = 'workers';
   readonly #options: WorkerPoolOptions;
-  readonly #queues: ReadonlyMap<string, WorkedQueue>;
+  readonly #work: WorkedConfig;
+  readonly #numbers: FileNumbers;
   readonly #control: CentralLink;
   readonly #heartbeat: Heartbeat;
   readonly #priorities: Priorities;
@@ -73,16 +62,17 @@ export class WorkerPool implements Service {
 
   constructor(options: WorkerPoolOptions) {
     this.#options = options;
-    this.#queues = workedQueues(options.config, options.queues);
+    this.#work = new WorkedConfig(options);
     this.#control = new CentralLink(options.config, 'workers');
-    this.#heartbeat = new Heartbeat(this.#control, groupOf(options.config, this.#queues));
-    this.#priorities = new Priorities(this.#queues);
+    this.#numbers = new FileNumbers({
+      ...{ config: this.#work.live, control: this.#control, file: options.file },
+      onOtherNumber: (other) => this.#report({ kind: 'other-number', ...other }),
+    });
+    this.#heartbeat = new Heartbeat(this.#control, groupOf(options.config, this.#work.queues));
+    this.#priorities = new Priorities(this.#work.queues);
     this.#slots = new Slots({
-      startOf: (wanted) => {
-        const queue = this.#queues.get(wanted.queue) as WorkedQueue;
-        return startMessageOf(wanted, { ...options, queue });
-      },
-      recycleOf: (queue) => this.#queues.get(queue)?.recycle ?? {},
+      startOf: (wanted) => this.#work.startOf(wanted),
+      recycleOf: (queue) => this.#work.queues.get(queue)?.recycle ?? {},
       generationOf: (queue) => this.#rollingRestart.generationOf(queue),
       // A worker that we ended ourselves: this opening of its batch must not count.
       onAbandoned: (token) =>
@@ -95,7 +85,7 @@ export class WorkerPool implements Service {
     this.#notifications = new Notifications(options.config.central, {
       applicationName: `tributary notifications ${options.config.name}`,
       onTick: (queue) => this.#slots.wake(queue),
-      onScale: () => this.#poke(),
+      onScale: () => this.#poked.abort(),
     });
     this.#leases = this.#newLeases();
   }
@@ -110,7 +100,7 @@ export class WorkerPool implements Service {
     this.#isRunning = true;
     const holding = this.#leases.run().finally(() => {
       isHolding = false;
-      this.#poke();
+      this.#poked.abort();
     });
     const listening = this.#notifications.run();
     const tending = setInterval(() => this.#tend(), TIMING.pool.roundMs);
@@ -133,10 +123,10 @@ export class WorkerPool implements Service {
     try {
       isBegun = await waitForCentral(this.#control, {
         config: this.#options.config,
-        queues: [...this.#queues.values()],
+        queues: [...this.#work.queues.values()],
         signal: this.#stopped.signal,
         onTrouble: (error) => this.#report({ kind: 'pool-trouble', error }),
-        onOtherNumber: (queue, numbers) => this.#report({ kind: 'other-number', queue, ...numbers }),
+        onOtherNumber: (other) => this.#report({ kind: 'other-number', ...other }),
       });
     } finally {
       if (!isBegun) await this.#control.close();
@@ -154,12 +144,14 @@ export class WorkerPool implements Service {
     return this.#leases.holdsCentral;
   }
 
+  /** The queues that it works on now. */
+  get queues(): readonly string[] {
+    return this.#work.names;
+  }
+
   /** The workers of each queue: how many are up, and how many of them have a batch. */
-  get load(): readonly QueueLoad[] {
-    return [...this.#queues.keys()].map((queue) => {
-      const own = this.#slots.all.filter((slot) => slot.queue === queue && slot.isRunning);
-      return { queue, up: own.length, busy: own.filter(({ token }) => token !== undefined).length };
-    });
+  get load(): ReturnType<Slots['load']> {
+    return this.#slots.load(this.#work.names);
   }
 
   /** Drains: the batches at hand are finished, within limits. */
@@ -190,20 +182,33 @@ export class WorkerPool implements Service {
 
   /** Replaces the workers of this host by new processes, one slot at a time. */
   renew(): void {
-    this.#rollingRestart.wantAll();
+    this.#rollingRestart.wantAnew(this.#work.queues.keys());
+  }
+
+  /** Takes the next configuration over. Workers whose settings or handler are others are begun anew, one slot at a time. */
+  apply(next: Config): void {
+    const { anew, gone, renumbered, hasOtherDuties } = this.#work.apply(next);
+    if (hasOtherDuties) this.#leases.renewDuty();
+    for (const queue of gone) this.#wanted.delete(queue);
+    this.#rollingRestart.wantAnew(anew);
+    this.#numbers.changed(renumbered);
+    this.#fill();
+    this.#leases.hurry();
+    this.#poked.abort();
   }
 
   #newLeases(): SlotLeases {
-    const { config, host, version } = this.#options;
+    const { file, host, version } = this.#options;
     return new SlotLeases({
-      config,
+      config: this.#work.live,
       host,
       version,
-      queues: [...this.#queues.keys()],
+      queues: () => this.#work.names,
       wanted: () => this.#wantedSlots(),
       details: () => ({
-        ...this.#slots.details([...this.#queues.keys()]),
+        ...this.#slots.details(this.#work.names),
         ...this.#rollingRestart.of(this.#slots.all),
+        file: file?.stand,
       }),
       onTaken: (slot, { isTakeOver }) => {
         const queue = slot.slice(0, slot.lastIndexOf('#'));
@@ -255,8 +260,8 @@ export class WorkerPool implements Service {
   }
 
   async #readNumbers(): Promise<void> {
-    for (const { queue, wanted, generation } of await this.#control.use(readWantedWorkers)) {
-      if (!this.#queues.has(queue)) continue;
+    for (const { queue, wanted, generation } of await this.#numbers.read()) {
+      if (!this.#work.queues.has(queue)) continue;
       this.#rollingRestart.want(queue, generation);
       const before = this.#wanted.get(queue);
       this.#wanted.set(queue, wanted);
@@ -278,9 +283,5 @@ export class WorkerPool implements Service {
 
   #report(occurrence: WorkerOccurrence): void {
     this.#options.onOccurrence(occurrence);
-  }
-
-  #poke(): void {
-    this.#poked.abort();
   }
 }

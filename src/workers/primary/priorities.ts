@@ -12,18 +12,18 @@ const FAR_TOO_NICE = 3;
 
 export class Priorities {
   readonly #queues: ReadonlyMap<string, WorkedQueue>;
-  readonly #isUsed: boolean;
   readonly #own = getPriority();
   readonly #set = new Map<number, number>();
 
-  /** Does nothing where no queue has a weight. */
+  /** Does nothing where no queue has a weight. @param queues as they are now. */
   constructor(queues: ReadonlyMap<string, WorkedQueue>) {
     this.#queues = queues;
-    this.#isUsed = [...queues.values()].some(({ weight }) => weight !== undefined);
   }
 
   apply(slots: readonly Slot[]): void {
-    if (!this.#isUsed) return;
+    const isUsed = [...this.#queues.values()].some(({ weight }) => weight !== undefined);
+    // Where the file has lost its weights, what was set goes back.
+    if (!isUsed && this.#set.size === 0) return;
     const niceness = nicenessOf(
       [...this.#queues.values()].map(({ name, weight = 1 }) => ({
         queue: name,
@@ -36,7 +36,7 @@ export class Priorities {
       // A process that is still starting would start slowly.
       if (slot.pid === undefined || !slot.isRunning) continue;
       alive.add(slot.pid);
-      this.#give(slot, slot.pid, niceness.get(slot.queue) ?? 0);
+      this.#give(slot, slot.pid, (isUsed ? niceness.get(slot.queue) : undefined) ?? 0);
     }
     for (const pid of this.#set.keys()) if (!alive.has(pid)) this.#set.delete(pid);
   }

@@ -1,6 +1,6 @@
 // Replaces workers by new processes, one slot at a time, so that new handler code goes live without a gap.
 //
-// Level-triggered: a process of an older generation than is wanted, or that began before the last SIGHUP, is replaced,
+// Level-triggered: a process of an older generation than is wanted, or that began before its queue was to be begun anew here, is replaced,
 // however often its successor fails.
 import { TIMING } from '../../lifecycle/timing.ts';
 import type { Slot } from './slot/slot.ts';
@@ -17,7 +17,8 @@ export class RollingRestart {
   readonly #generations = new Map<string, number>();
   /** Since when that generation is wanted. */
   readonly #wantedMs = new Map<string, number>();
-  #bornBeforeMs = Number.NEGATIVE_INFINITY;
+  /** By queue: processes that began before it are to be replaced. */
+  readonly #bornBeforeMs = new Map<string, number>();
 
   /** The generation wanted: how often all workers of the queue were to be replaced so far. */
   generationOf(queue: string): number {
@@ -29,9 +30,9 @@ export class RollingRestart {
     this.#generations.set(queue, generation);
   }
 
-  /** All present processes of this host are to be replaced. */
-  wantAll(): void {
-    this.#bornBeforeMs = performance.now();
+  /** All present processes of these queues on this host are to be replaced. */
+  wantAnew(queues: Iterable<string>): void {
+    for (const queue of queues) this.#bornBeforeMs.set(queue, performance.now());
   }
 
   /** Begins the next replacement, where one is due. */
@@ -58,10 +59,14 @@ export class RollingRestart {
   }
 
   #wantedSince({ queue }: Slot): number {
-    return Math.max(this.#wantedMs.get(queue) ?? 0, this.#bornBeforeMs);
+    return Math.max(this.#wantedMs.get(queue) ?? 0, this.#anewMs(queue));
   }
 
   #isOld(slot: Slot): boolean {
-    return slot.generation < this.generationOf(slot.queue) || slot.bornMs < this.#bornBeforeMs;
+    return slot.generation < this.generationOf(slot.queue) || slot.bornMs < this.#anewMs(slot.queue);
+  }
+
+  #anewMs(queue: string): number {
+    return this.#bornBeforeMs.get(queue) ?? Number.NEGATIVE_INFINITY;
   }
 }

@@ -13,12 +13,13 @@ import { slotOf, slotResource } from './slot/slot-names.ts';
 import type { WantedSlot } from './slot/slots.ts';
 
 export interface SlotLeasesOptions {
+  /** Always the newest one. */
   readonly config: Config;
   /** Name of this machine, for people. */
   readonly host: string;
   readonly version: string | undefined;
-  /** Central queues that this host works on. */
-  readonly queues: readonly string[];
+  /** Central queues that this host works on now. */
+  queues(): readonly string[];
   /** All wanted slots, over all hosts. */
   wanted(): readonly WantedSlot[];
   /** Sent to central with each beat. */
@@ -61,6 +62,11 @@ export class SlotLeases {
     this.#keeper.hurry();
   }
 
+  /** What is done for central, if this host does it, is done by the newest configuration from now on. */
+  renewDuty(): void {
+    void this.#duty.renew();
+  }
+
   holds(slot: string): boolean {
     return this.#keeper.holds(slotResource(slot));
   }
@@ -75,15 +81,15 @@ export class SlotLeases {
   }
 
   #newKeeper(options: SlotLeasesOptions): LeaseKeeper {
-    const { config, host, queues, version } = options;
+    const { config, host, version } = options;
     const isCentral = (resource: string) => resource === CENTRAL_RESOURCE;
     return new LeaseKeeper({
       member: {
         id: randomUUID(),
         kind: 'work',
         host,
-        fileHash: config.hash,
-        serves: queues,
+        fileHash: () => config.hash,
+        serves: () => options.queues(),
         ...(version === undefined ? {} : { version }),
       },
       open: () => Connection.open(config.central, { applicationName: `tributary leases ${config.name}` }),
@@ -93,7 +99,7 @@ export class SlotLeases {
       ],
       details: () => options.details(),
       ttlMs: TIMING.leases.leaseMs,
-      adoptAfterMs: 0,
+      adoptAfterMs: () => 0,
       beatMs: TIMING.leases.workerBeatMs,
       onTaken: ({ resource }, how) =>
         isCentral(resource) ? this.#duty.begin() : options.onTaken(slotOf(resource), how),

@@ -19,9 +19,14 @@ export function workedQueues(
   );
 }
 
-/** The group of leases that the members of these queues share. */
+/** The group of leases that the members of these queues share; its queues are those of the map as it is now. */
 export function groupOf(config: Config, queues: ReadonlyMap<string, unknown>): MemberGroup {
-  return { queues: [...queues.keys()], group: groupName(config) };
+  return {
+    get queues() {
+      return [...queues.keys()];
+    },
+    group: groupName(config),
+  };
 }
 
 export function startMessageOf(

@@ -4,7 +4,7 @@ import type { CentralLink } from '../../central/central-link.ts';
 import { readIdentity } from '../../central/identity.ts';
 import { refuseYounger } from '../../central/younger.ts';
 import type { Config } from '../../config/config.ts';
-import { readWantedWorkers } from '../../coordination/worker-pool.ts';
+import { readWantedWorkers, type WantedWorkers } from '../../coordination/worker-pool.ts';
 import { kindOf } from '../../errors/sqlstate.ts';
 import { retry } from '../../lifecycle/retry.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
@@ -16,10 +16,27 @@ export interface WaitForCentralOptions {
   readonly signal: AbortSignal;
   onTrouble(error: unknown): void;
   /** The file wants another number than was installed, which is the one that counts; undefined: the queue was not. */
-  onOtherNumber(
-    queue: string,
-    numbers: { readonly file: number; readonly installed: number | undefined },
-  ): void;
+  onOtherNumber(other: OtherNumber): void;
+}
+
+/** `installed` undefined: `install` has not seen the queue. */
+export interface OtherNumber {
+  readonly queue: string;
+  readonly file: number;
+  readonly installed: number | undefined;
+}
+
+/** Calls `onOtherNumber` for each queue whose number in the file is not the one that was installed. */
+export function compareNumbers(
+  pools: readonly WantedWorkers[],
+  queues: readonly WorkedQueue[],
+  onOtherNumber: WaitForCentralOptions['onOtherNumber'],
+): void {
+  const byQueue = new Map(pools.map((pool) => [pool.queue, pool]));
+  for (const { name, workers } of queues) {
+    const installed = byQueue.get(name)?.fileWanted;
+    if (installed !== workers) onOtherNumber({ queue: name, file: workers, installed });
+  }
 }
 
 /**
@@ -33,11 +50,7 @@ export async function waitForCentral(
   const look = async () => {
     await readIdentity(control, config.name);
     await refuseYounger(control);
-    const pools = new Map((await control.use(readWantedWorkers)).map((pool) => [pool.queue, pool]));
-    for (const { name, workers } of queues) {
-      const installed = pools.get(name)?.fileWanted;
-      if (installed !== workers) onOtherNumber(name, { file: workers, installed });
-    }
+    compareNumbers(await control.use(readWantedWorkers), queues, onOtherNumber);
     return true;
   };
   const isReady = await retry(look, {

@@ -50,7 +50,7 @@ function givenKeeper(
   const connections: Connection[] = [];
   const given = { id, occurred, connections, resources, work: Promise.resolve(), reachable: true } as Given;
   const keeper = new LeaseKeeper({
-    member: { id, kind: 'work', host: options.host ?? 'h1', version: '1.2.3', fileHash: 'abc' },
+    member: { id, kind: 'work', host: options.host ?? 'h1', version: '1.2.3', fileHash: () => 'abc' },
     open: async () => {
       if (!given.reachable) throw Object.assign(new Error('refused'), { code: 'ECONNREFUSED' });
       const connection = await Connection.open(db.database, { applicationName: `keeper ${id}` });
@@ -59,7 +59,7 @@ function givenKeeper(
     },
     resources: () => given.resources,
     ttlMs: TTL_MS,
-    adoptAfterMs: TTL_MS,
+    adoptAfterMs: () => TTL_MS,
     beatMs: BEAT_MS,
     onTaken: ({ resource, epoch }) => occurred.push(`taken ${resource} ${epoch}`),
     onRelease: async ({ resource }) => {

@@ -143,7 +143,7 @@ describe('upkeep/logbook', () => {
       const connection = await central.connect();
       await leaseBeat(
         connection,
-        { id, kind: 'mover', host, version, fileHash: 'f' },
+        { id, kind: 'mover', host, version, fileHash: () => 'f' },
         { beat: { ttlMs: 10_000, wanted, maxNew: 99, release: [] }, timeoutMs: 5_000 },
       );
     };

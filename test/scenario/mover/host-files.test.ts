@@ -54,7 +54,7 @@ describe('hosts with different files', () => {
     const mover = startTributary(['-c', older, 'mover', '--host', '127.0.0.1']);
     await mover.waitForLine(/shard s1 is connected/);
     expect((await run(['-c', file, 'install'])).code).toBe(0);
-    const sentence = `the mover on host 127.0.0.1 runs with another file than ${file}: start it again.`;
+    const sentence = `the mover on host 127.0.0.1 runs with another file than ${file}: bring it there and run \`tributary reload\`.`;
     const { stdout } = await runTributary(['-c', file, 'lag', '--json']);
     const { sources } = JSON.parse(stdout) as { sources: { shard: string; reason: string | null }[] };
     expect(sources.find(({ shard }) => shard === 's2')?.reason).toBe(

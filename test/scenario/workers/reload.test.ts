@@ -89,16 +89,89 @@ describe('tributary reload --workers', () => {
     await handled(central, 1, 50);
   });
 
-  test('without --workers it is wrong usage, and the error names the option', async () => {
+  test('without a worker it says so, and --queue alone is wrong usage', async () => {
     const hosts = await givenWorkerHosts(QUEUE);
-    expect(await hosts.tributary('reload')).toMatchObject({
+    expect(await hosts.tributary('reload', '--queue', 'orders')).toMatchObject({
       code: 2,
-      stderr:
-        'Say what to reload: `tributary reload --workers` replaces the workers. The file is read when a process starts.\n',
+      stderr: '--queue goes with --workers: the file is read again for all queues.\n',
     });
     expect(await hosts.tributary('reload', '--workers')).toMatchObject({
       code: 0,
       stdout: 'orders: no worker runs now; those that start will have the new code.\n',
     });
+    expect(await hosts.tributary('reload')).toMatchObject({
+      code: 0,
+      stdout: 'No mover and no workers run now: those that start read the file.\n',
+    });
+  });
+});
+
+describe('tributary reload', () => {
+  const TWO = `  orders: { create: true, workers: 2, handler: ./write.mjs }
+  emails: { create: true, workers: 1, handler: ./mail.mjs }`;
+
+  test('numbers, handlers and queues of the file count without a restart, and only workers that they concern are replaced', async () => {
+    const handlers = {
+      'write.mjs': handlerOf('old'),
+      'other.mjs': handlerOf('other'),
+      'mail.mjs': handlerOf('mail'),
+    };
+    const hosts = await givenWorkerHosts(TWO, handlers);
+    const { central, tributary, workersOf } = hosts;
+    givenTicker(central, 'orders');
+    const host = await hosts.startHost('h1');
+    const ofQueue = (queue: string) =>
+      new Map([...workersOf(host)].filter(([slot]) => slot.startsWith(`${queue}#`)));
+    await until(() => workersOf(host).size === 3, { what: 'three workers', timeoutMs: 60_000 });
+    const [mail, orders] = [ofQueue('emails'), ofQueue('orders')];
+    // Another number and another handler.
+    hosts.rewrite((text) =>
+      text.replace('workers: 2, handler: ./write.mjs', 'workers: 3, handler: ./other.mjs'),
+    );
+    const first = await tributary('reload');
+    expect([first.code, first.stdout, first.stderr]).toEqual([
+      0,
+      'orders: 2 → 3 workers wanted over all hosts.\nWorkers on h1: this file counts now.\n',
+      '',
+    ]);
+    await until(
+      () =>
+        ofQueue('orders').size === 3 &&
+        [...ofQueue('orders')].every(([slot, pid]) => orders.get(slot) !== pid),
+      { what: 'three other workers', timeoutMs: 60_000 },
+    );
+    await handled(central, 1, 20);
+    expect(await versionOf(central, 20)).toBe('other');
+    // The same file, and another text of a handler in it: its workers alone.
+    const replaced = ofQueue('orders');
+    hosts.rewriteHandler('other.mjs', handlerOf('newest'));
+    expect((await tributary('reload')).code).toBe(0);
+    await until(
+      () =>
+        ofQueue('orders').size === 3 &&
+        [...ofQueue('orders')].every(([slot, pid]) => replaced.get(slot) !== pid),
+      { what: 'three more workers', timeoutMs: 60_000 },
+    );
+    await handled(central, 21, 20);
+    expect(await versionOf(central, 40)).toBe('newest');
+    expect(ofQueue('emails')).toEqual(mail);
+    // A queue that goes: its workers end, and what comes for it waits.
+    hosts.rewrite((text) => text.replace(/^ {2}emails: .*$/m, ''));
+    expect((await tributary('reload')).code).toBe(0);
+    await until(() => ofQueue('emails').size === 0, { what: 'no worker of emails', timeoutMs: 60_000 });
+    // What needs a restart changes nothing, and is said.
+    hosts.rewrite((text) =>
+      text.replace('workers: 3', 'workers: 1').replace('name: test', "name: test\nhttp: { listen: ':0' }"),
+    );
+    const refused = await tributary('reload');
+    expect([refused.code, refused.stdout]).toEqual([
+      1,
+      expect.stringMatching(
+        /Workers on h1: the file there changes nothing: `http` is another one, .*restart it/,
+      ),
+    ]);
+    expect(ofQueue('orders').size).toBeGreaterThan(0);
+    host.kill('SIGTERM');
+    expect((await host.exit).code).toBe(0);
   });
 });

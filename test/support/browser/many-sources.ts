@@ -112,7 +112,7 @@ async function beat(
   const shards = Array.from({ length: PER_HOST }, (_, at) => shardOf(host, at));
   await leaseBeat(
     connection,
-    { id, kind: 'mover', host: `db${two(host + 1)}`, version: packageVersion(), fileHash },
+    { id, kind: 'mover', host: `db${two(host + 1)}`, version: packageVersion(), fileHash: () => fileHash },
     {
       beat: { ttlMs: 10_000, wanted: shards.map((shard) => `shard:${shard}`), maxNew: PER_HOST, release: [] },
       timeoutMs: PATIENT_MS,

@@ -18,7 +18,7 @@ describe('central/host-files', () => {
   test('of hosts with different files each is named, with how long it has run with it', () => {
     const running = [of('a', 'mover', 'new', 65), of('a', 'work', 'new', 60), of('b', 'work', 'old', 7_200)];
     expect(differingFiles(running, ours)).toBe(
-      'Hosts run with different files: the mover on a, workers on a for 1 m 5 s with shards.yaml; workers on b for 2 h. Bring the newest file to all of them and start those again that have another one.',
+      'Hosts run with different files: the mover on a, workers on a for 1 m 5 s with shards.yaml; workers on b for 2 h. Bring the newest file to all of them and run `tributary reload`.',
     );
     expect(differingFiles(running, { ...ours, hash: 'newer' })).toContain('None of them is shards.yaml.');
   });
@@ -29,7 +29,7 @@ describe('central/host-files', () => {
     [
       'a',
       [of('a', 'mover', 'old')],
-      'the mover on host a runs with another file than shards.yaml: start it again',
+      'the mover on host a runs with another file than shards.yaml: bring it there and run `tributary reload`',
     ],
     // One that is just being replaced by one with our file.
     ['a', [of('a', 'mover', 'old'), of('a', 'mover', 'new')], 'start `tributary mover --host a`'],
@@ -42,7 +42,7 @@ describe('central/host-files', () => {
     [
       'any',
       [of('b', 'mover', 'old')],
-      'the movers that run have another file than shards.yaml: start them again',
+      'the movers that run have another file than shards.yaml: bring it there and run `tributary reload`',
     ],
   ])('the host that should move a shard of host %s, of the hosts %o', (host, running, remedy) => {
     expect(moverRemedy(host, { ...ours, running })).toBe(remedy);

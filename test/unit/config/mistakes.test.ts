@@ -320,7 +320,7 @@ http: { token: x }
     ],
     [
       { rest: 'zzzzzzzzzz: 1' },
-      '4:1 Unknown key `zzzzzzzzzz` in the file: the keys there are central, defaults, http, metrics, mover, name, queues, schedules, shards.',
+      '4:1 Unknown key `zzzzzzzzzz` in the file: the keys there are central, defaults, http, install, metrics, mover, name, queues, schedules, shards, watch.',
     ],
   ])('%j', (parts, sentence) => {
     expect(mistakesIn(file(parts))).toEqual([sentence]);

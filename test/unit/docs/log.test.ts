@@ -2,8 +2,10 @@
 import type { Logger } from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { cameFrom } from '../../../src/errors/sentence.ts';
+import type { FleetOccurrence } from '../../../src/fleet/occurrence.ts';
 import { newLogger } from '../../../src/lifecycle/logger.ts';
 import type { MoverOccurrence } from '../../../src/mover/occurrence.ts';
+import { logFleet } from '../../../src/observability/fleet-log.ts';
 import { logMover } from '../../../src/observability/mover-log.ts';
 import { logWorkers } from '../../../src/observability/worker-log.ts';
 import type { WorkerOccurrence } from '../../../src/workers/primary/occurrence.ts';
@@ -33,6 +35,7 @@ const ofMover: Samples<MoverOccurrence> = {
   'lease-taken-over': [{ resource: 'shard:app_017' }],
   'stood-still': [{ loop: 'shard app_017', ms: 300_000 }],
   'shard-connected': [{ shard: 'app_017' }],
+  'shard-let-go': [{ shard: 'app_017' }],
   // The log has no line of it.
   round: [],
   'shard-trouble': [{ shard: 'app_017', error: refused, retryMs: 2_000 }],
@@ -86,6 +89,42 @@ const ofWorkers: Samples<WorkerOccurrence> = {
   'pool-trouble': [{ error: refused }],
 };
 
+const noNames = { added: [], removed: [], changed: [] };
+const noChange = { shards: noNames, queues: noNames, numbers: [], others: [], hasOtherDuties: false };
+
+const ofFleet: Samples<FleetOccurrence> = {
+  'file-taken': [
+    {
+      by: 'a signal',
+      changes: {
+        ...noChange,
+        shards: { added: ['app_018'], removed: ['app_003', 'app_004'], changed: [] },
+        queues: { ...noNames, changed: ['orders'] },
+        others: ['mover'],
+      },
+    },
+    { by: '`tributary reload`', changes: noChange },
+  ],
+  'file-refused': [
+    {
+      by: '`watch: true`',
+      sentences: ['shards.yaml:3:1 Unknown key `shrads` in the file: did you mean `shards`?'],
+    },
+  ],
+  'shards-queried': [
+    { changes: { ...noChange, shards: { ...noNames, added: ['t1', 't2', 't3', 't4', 't5', 't6', 't7'] } } },
+  ],
+  'row-refused': [{ sentence: '`shards[1]`, row `t8`, has no url.' }],
+  'query-failed': [
+    { sentence: 'The query of `shards[1]`: relation "tenants" does not exist (SQLSTATE 42P01).' },
+  ],
+  'query-answers': [{ place: '`shards[1]`' }],
+  installed: [
+    { shard: 't7', did: ['create queue orders', 'register consumer tributary_shop_1a2b3c4d on orders'] },
+  ],
+  'not-installed': [{ sentence: 'Shard t7 (10.0.0.9:5432/t7) refuses connections: …' }],
+};
+
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance', 'setInterval'] }));
 afterEach(() => void vi.useRealTimers());
 
@@ -111,8 +150,9 @@ const asIsSaid = (row: string): string => {
 };
 
 const cases = [
-  ['Of a mover', logMover, ofMover, 'src/mover'],
-  ['Of workers', logWorkers, ofWorkers, 'src/workers'],
+  ['Of a mover', logMover, ofMover, ['src/mover']],
+  ['Of workers', logWorkers, ofWorkers, ['src/workers']],
+  ['Of the file', logFleet, ofFleet, ['src/fleet', 'src/install']],
 ] as const;
 
 test.each(cases)('%s: the page has each occurrence, its level and its line', (heading, newLog, samples) => {
@@ -126,8 +166,10 @@ test.each(cases)('%s: the page has each occurrence, its level and its line', (he
 });
 
 test('every occurrence is logged somewhere', () => {
-  const untold = cases.flatMap(([, , samples, folder]) => {
-    const tellers = filesIn(folder, '.ts').filter(({ path }) => !path.endsWith('/occurrence.ts'));
+  const untold = cases.flatMap(([, , samples, folders]) => {
+    const tellers = folders
+      .flatMap((folder) => filesIn(folder, '.ts'))
+      .filter(({ path }) => !path.endsWith('/occurrence.ts'));
     return Object.keys(samples).filter((kind) => !tellers.some(({ text }) => text.includes(`'${kind}'`)));
   });
   expect(untold).toEqual([]);

@@ -9,7 +9,7 @@ const LEVELS = [
   ['lifecycle'],
   ['config', 'postgres', 'embedded'],
   ['queue'],
-  ['shards', 'central', 'handler', 'coordination', 'upkeep'],
+  ['shards', 'central', 'handler', 'coordination', 'upkeep', 'fleet'],
   ['delays', 'schedules', 'duties'],
   ['workers', 'mover', 'install', 'proof'],
   ['observability'],

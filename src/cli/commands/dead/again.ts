@@ -71,7 +71,7 @@ async function act(
 ): Promise<void> {
   const selection = selectionOf(ids, options);
   const filter = verb === 'discard' && ids.length > 0 ? { ...selection, withRedriven: true } : selection;
-  const config = await context.loadConfig();
+  const config = await context.loadConfig({ queries: 'leave' });
   const central = new CentralLink(config, 'dead');
   try {
     await mustBeKnown(central, config, filter);

@@ -1,6 +1,6 @@
 // The two connections of a repair: to central and to the shard.
 import type { Config, Database, Shard } from '../../../config/config.ts';
-import { placeKey } from '../../../config/sections/shards.ts';
+import { placeKey } from '../../../config/sections/place.ts';
 import { sentenceFor } from '../../../errors/sentence.ts';
 import type { RepairConnections } from '../../../mover/repair/repair.ts';
 import { Connection } from '../../../postgres/connection.ts';

@@ -13,6 +13,7 @@ import type { Service } from '../../../lifecycle/service.ts';
 import { TIMING } from '../../../lifecycle/timing.ts';
 import { wait } from '../../../lifecycle/wait.ts';
 import { EXIT, Exit } from '../../exit.ts';
+import { askedIn, readAgainMessage } from './file-words.ts';
 import { memberWord } from './member-word.ts';
 import { ShownMover } from './shown-word.ts';
 
@@ -30,6 +31,8 @@ export interface ForkedMoverOptions {
   readonly onDeath: (death: MoverDeath) => void;
   /** The leases of a dead mover could not be ended. */
   readonly onTrouble: (error: unknown) => void;
+  /** Central says how often all members were asked to read their files again. */
+  readonly onAsked?: (number: number) => void;
   /** Replaced in tests. */
   readonly program?: string;
 }
@@ -79,6 +82,12 @@ export class ForkedMover implements Service {
     }
   }
 
+  /** The mover reads its file again. */
+  readAgain(): void {
+    // One that is just beginning reads it anyway.
+    this.#child?.send(readAgainMessage, () => {});
+  }
+
   /** Lets the mover commit what it has read, within limits. */
   async stop(): Promise<void> {
     if (this.#stopped.signal.aborted) return;
@@ -111,6 +120,8 @@ export class ForkedMover implements Service {
       this.shown.note(raw);
       const word = memberWord.safeParse(raw);
       if (word.success) this.#member = word.data.id;
+      const asked = askedIn(raw);
+      if (asked !== undefined) this.#options.onAsked?.(asked);
     });
     const { pid } = child;
     const ending = await new Promise<Omit<MoverDeath, 'restartMs'>>((resolve) => {

@@ -6,7 +6,8 @@ import { Successor } from './successor.ts';
 import type { ProcessListener, WorkerProcess } from './worker-process.ts';
 
 export interface ReplacementOptions {
-  readonly start: StartMessage;
+  /** The first message to a process that begins now. */
+  start(): StartMessage;
   /** The old process may end now. */
   onReady(): void;
   /** The old process goes on; called once for each reason. */
@@ -23,7 +24,12 @@ export interface FailedTakeover {
 export class Replacement {
   readonly #options: ReplacementOptions;
   #successor:
-    | { readonly process: Successor; readonly generation: number; readonly begunMs: number }
+    | {
+        readonly process: Successor;
+        readonly start: StartMessage;
+        readonly generation: number;
+        readonly begunMs: number;
+      }
     | undefined;
   #kept: (FailedTakeover & { readonly begunMs: number; readonly untilMs: number }) | undefined;
 
@@ -49,7 +55,8 @@ export class Replacement {
   }
 
   begin(generation: number): void {
-    const { start, onReady } = this.#options;
+    const { onReady } = this.#options;
+    const start = this.#options.start();
     const process = new Successor({
       start,
       onReady,
@@ -57,19 +64,20 @@ export class Replacement {
         if (this.#successor?.process === process) this.#keep(sentence);
       },
     });
-    this.#successor = { process, generation, begunMs: performance.now() };
+    this.#successor = { process, start, generation, begunMs: performance.now() };
   }
 
   /** @returns the process that works in the slot from now on, where there is one. @param suspect the call that the old one died in. */
   take(
     listener: ProcessListener,
     suspect: FatalCall | undefined,
-  ): { process: WorkerProcess; generation: number } | undefined {
+  ): { process: WorkerProcess; start: StartMessage; generation: number } | undefined {
     const successor = this.#successor;
     this.#successor = undefined;
     if (successor === undefined) return undefined;
     this.#kept = undefined;
-    return { process: successor.process.take(listener, suspect), generation: successor.generation };
+    const { process, start, generation } = successor;
+    return { process: process.take(listener, suspect), start, generation };
   }
 
   /** Kills a successor that ought to have come up by now. */

@@ -19,8 +19,9 @@ import type { StopOptions } from './stopping.ts';
 import { type Ending, type ProcessListener, WorkerProcess } from './worker-process.ts';
 
 export interface SlotOptions {
-  readonly start: StartMessage;
-  readonly recycle: Recycle;
+  /** The first message to a process that begins now. */
+  readonly start: () => StartMessage;
+  readonly recycle: () => Recycle;
   /** The generation wanted: how often all workers of the queue were to be replaced so far. */
   generation(): number;
   /** We ended its process, not for its silence, while it had the batch with this token. */
@@ -33,7 +34,8 @@ export interface SlotOptions {
 export class Slot {
   readonly name: string;
   readonly queue: string;
-  readonly #start: StartMessage;
+  /** What its process was begun with. */
+  #start: StartMessage;
   readonly #options: SlotOptions;
   readonly #onOccurrence: OnWorkerOccurrence;
   readonly #luck = Math.random();
@@ -54,17 +56,16 @@ export class Slot {
   readonly standing: Standing;
 
   constructor(options: SlotOptions) {
-    const { start, onOccurrence } = options;
-    this.name = start.slot;
-    this.queue = start.queue;
-    this.standing = new Standing(start.slot);
-    this.#start = start;
+    this.#start = options.start();
+    this.name = this.#start.slot;
+    this.queue = this.#start.queue;
+    this.standing = new Standing(this.name);
     this.#options = options;
-    this.#onOccurrence = onOccurrence;
+    this.#onOccurrence = options.onOccurrence;
     this.#replacement = new Replacement({
-      start,
+      start: options.start,
       onReady: () => this.#process?.send({ type: 'drain' }),
-      onKept: (sentence) => onOccurrence({ kind: 'worker-kept', ...this.#who(), sentence }),
+      onKept: (sentence) => this.#onOccurrence({ kind: 'worker-kept', ...this.#who(), sentence }),
     });
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
@@ -164,6 +165,7 @@ export class Slot {
   }
 
   #fork(): void {
+    this.#start = this.#options.start();
     this.#work(new WorkerProcess(this.#listener()), this.#options.generation());
   }
 
@@ -204,7 +206,7 @@ export class Slot {
 
   #replaceIfWornOut(rssBytes: number | undefined): void {
     const wear = { batches: this.#batches, ageMs: this.#process?.ageMs ?? 0, rssBytes };
-    const reason = wornOut(wear, this.#options.recycle, this.#luck);
+    const reason = wornOut(wear, this.#options.recycle(), this.#luck);
     if (reason !== undefined) this.replace(reason);
   }
 
@@ -265,6 +267,7 @@ export class Slot {
       this.#end();
     } else if (next !== undefined) {
       if (!isOrderly) this.#onOccurrence({ kind: 'worker-died', ...who, code, signal, restartMs: 0 });
+      this.#start = next.start;
       this.#work(next.process, next.generation);
     } else if (code === ENDED.unusable && this.#unusable !== undefined) {
       this.#state = 'parked';

@@ -15,9 +15,16 @@ export interface WantedSlot {
   readonly queue: string;
 }
 
+/** The workers of one queue on this host. */
+export interface QueueLoad {
+  readonly queue: string;
+  readonly up: number;
+  readonly busy: number;
+}
+
 export interface SlotsOptions {
-  /** The first message to the worker of a slot. */
-  startOf(wanted: WantedSlot): StartMessage;
+  /** The first message to the worker of a slot; undefined: its queue is in the file no longer. */
+  startOf(wanted: WantedSlot): StartMessage | undefined;
   recycleOf(queue: string): Recycle;
   /** The generation wanted: how often all workers of a queue were to be replaced so far. */
   generationOf(queue: string): number;
@@ -41,6 +48,14 @@ export class Slots {
 
   get all(): readonly Slot[] {
     return [...this.#slots.values()];
+  }
+
+  /** How many workers of each queue are up, and how many of them have a batch. */
+  load(queues: readonly string[]): readonly QueueLoad[] {
+    return queues.map((queue) => {
+      const own = this.all.filter((slot) => slot.queue === queue && slot.isRunning);
+      return { queue, up: own.length, busy: own.filter(({ token }) => token !== undefined).length };
+    });
   }
 
   /** What `lag` and other commands show of this host's workers on these queues. */
@@ -86,9 +101,14 @@ export class Slots {
     for (const one of wanted) {
       // A slot that is still being emptied is filled again in a later round.
       if (this.#slots.has(one.slot)) continue;
+      let start = this.#options.startOf(one);
+      if (start === undefined) continue;
       const slot = new Slot({
-        start: this.#options.startOf(one),
-        recycle: this.#options.recycleOf(one.queue),
+        start: () => {
+          start = this.#options.startOf(one) ?? start;
+          return start as StartMessage;
+        },
+        recycle: () => this.#options.recycleOf(one.queue),
         generation: () => this.#options.generationOf(one.queue),
         onAbandoned: (token) => this.#options.onAbandoned(token),
         onIdle: () => {

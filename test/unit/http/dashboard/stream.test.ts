@@ -17,7 +17,7 @@ const layout: Layout = {
 async function given(options: Partial<StreamOptions> = {}) {
   let readings = 0;
   const stream = new StateStream({
-    layout,
+    layout: () => layout,
     everyMs: 20,
     state: async () => {
       readings += 1;

@@ -1,0 +1,131 @@
+// The sources of one shard, as central knows them and the file wants them.
+//
+// Invariant: a source is read in one way from its beginning here to its end: where the file reads it otherwise, another one
+// takes its place, once central has all that was read of it and its position was read from central.
+import { isDeepStrictEqual } from 'node:util';
+import type { StoredSource } from '../../central/positions.ts';
+import type { Shard } from '../../config/config.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
+import { readingsOf } from '../../shards/window.ts';
+import type { MoverContext } from '../context.ts';
+import { Source } from '../source/source.ts';
+
+export interface ShardSourcesOptions {
+  readonly context: Pick<MoverContext, 'config' | 'onMissing'>;
+  /** Reads this shard's sources and positions from central. */
+  readonly load: () => Promise<StoredSource[]>;
+  /** A parcel of one has ended. */
+  readonly onSettled: () => void;
+}
+
+export class ShardSources {
+  readonly #shard: Shard;
+  readonly #options: ShardSourcesOptions;
+  #sources: readonly Source[] = [];
+  /** Those that are wanted no longer, or not as they were, until central has all that was read of them. */
+  #leaving: readonly Source[] = [];
+  #known = 0;
+  /** The set of sources may be another one, or all positions may be: those in memory count for nothing. */
+  #isStale = true;
+  /** The file wants other sources, or reads them in another way. */
+  #isOutdated = false;
+  /** When central is asked again for a source that `install` has to lead to another central queue. */
+  #lookAgainAtMs = Number.POSITIVE_INFINITY;
+
+  constructor(shard: Shard, options: ShardSourcesOptions) {
+    this.#shard = shard;
+    this.#options = options;
+  }
+
+  get all(): readonly Source[] {
+    return this.#sources;
+  }
+
+  /** How many central has, those that the file does not name any more among them. */
+  get known(): number {
+    return this.#known;
+  }
+
+  /** Whether parcels of it are under way. */
+  get isUnderWay(): boolean {
+    return [...this.#sources, ...this.#leaving].some(({ isUnderWay }) => isUnderWay);
+  }
+
+  /** Whether events of it may still go to this central queue. */
+  feeds(centralQueue: string): boolean {
+    return [...this.#sources, ...this.#leaving.filter(isBusy)].some(
+      (source) => source.centralQueue === centralQueue,
+    );
+  }
+
+  /** None of the positions counts any more. */
+  distrust(): void {
+    this.#isStale = true;
+  }
+
+  /** The file has changed. @returns whether that concerns this shard: then central is asked before the next turn. */
+  reread(): boolean {
+    const readings = readingsOf(this.#options.context.config, this.#shard);
+    const others = this.#sources.filter((source) => {
+      const found = readings.get(source.queue);
+      return source.centralQueue !== found?.central.name || !isDeepStrictEqual(source.reading, found.reading);
+    });
+    // Nothing more is read of them as it was.
+    for (const source of others) source.distrust();
+    const names = new Set(this.#sources.map(({ queue }) => queue));
+    this.#isOutdated ||= others.length > 0 || [...readings.keys()].some((queue) => !names.has(queue));
+    return this.#isOutdated;
+  }
+
+  /** Whether a look at central's positions is due for one that can take it over. */
+  get mayRefresh(): boolean {
+    return (
+      this.#isStale ||
+      this.#isOutdated ||
+      performance.now() >= this.#lookAgainAtMs ||
+      this.#sources.some((source) => source.isStale && !isBusy(source))
+    );
+  }
+
+  async refresh(): Promise<void> {
+    // Before the look, not after it: changes that are seen meanwhile need another one.
+    if (this.#isStale) for (const source of this.#sources) source.distrust();
+    this.#isStale = this.#isOutdated = false;
+    const settled = new Set(this.#sources.filter((one) => one.isStale && !isBusy(one)));
+    const stored = await this.#options.load();
+    const readings = readingsOf(this.#options.context.config, this.#shard);
+    this.#known = stored.length;
+    const known = new Map(this.#sources.map((source) => [source.id, source]));
+    const sources = stored.flatMap((one) => {
+      const found = readings.get(one.queue);
+      if (found?.central.name !== one.centralQueue) return [];
+      const source = known.get(one.id);
+      if (source !== undefined && !settled.has(source)) return [source];
+      if (source === undefined || !isDeepStrictEqual(source.reading, found.reading))
+        return [this.#newSource(one, found.reading)];
+      source.reload(one);
+      return [source];
+    });
+    const left = this.#sources.filter((source) => !sources.includes(source));
+    this.#leaving = [...this.#leaving, ...left].filter(isBusy);
+    this.#sources = sources;
+    this.#noteMissing([...readings.keys()], stored);
+  }
+
+  #newSource(stored: StoredSource, reading: Source['reading']): Source {
+    const { onSettled } = this.#options;
+    return new Source(stored, { reading, tickerMode: this.#shard.ticker, onSettled });
+  }
+
+  #noteMissing(wanted: readonly string[], stored: readonly StoredSource[]): void {
+    const there = new Set(this.#sources.map(({ queue }) => queue));
+    const missing = new Set(wanted.filter((queue) => !there.has(queue)));
+    // One that leads elsewhere changes without a change in the number of sources, which is what is looked at otherwise.
+    this.#lookAgainAtMs = stored.some(({ queue }) => missing.has(queue))
+      ? performance.now() + TIMING.shard.missingQueueMs
+      : Number.POSITIVE_INFINITY;
+    if (missing.size > 0) this.#options.context.onMissing(this.#shard.name);
+  }
+}
+
+const isBusy = ({ isUnderWay, isReadAlone }: Source): boolean => isUnderWay || isReadAlone;

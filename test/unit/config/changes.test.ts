@@ -1,0 +1,64 @@
+// What is different between two files, what of it a running process refuses, and a Config that is always the newest one.
+import { describe, expect, test } from 'vitest';
+import { changesBetween, isNoChange, restartNeeded } from '../../../src/config/changes.ts';
+import { liveConfig } from '../../../src/config/live-config.ts';
+import { givenConfig } from '../../support/installation/config-file.ts';
+
+const FILE = `
+central: postgresql://boss@central/events
+shards:
+  - postgresql://db1/a
+  - postgresql://db1/b
+queues:
+  orders: { workers: 0 }
+  emails: { workers: none }
+`;
+
+describe('changes of the file', () => {
+  test('nothing, shards, queues, numbers and other settings', () => {
+    const before = givenConfig(FILE);
+    expect(isNoChange(changesBetween(before, givenConfig(`# other bytes\n${FILE}`)))).toBe(true);
+    const after = givenConfig(
+      FILE.replace('  - postgresql://db1/a\n', '')
+        .replace('db1/b', 'db2/b')
+        .replace('workers: 0 }', 'workers: none, backlog: 1GB }\n  more: {}')
+        .concat('mover: { memory: 64MB }\n'),
+    );
+    const changes = changesBetween(before, after);
+    expect(changes).toEqual({
+      shards: { added: [], removed: ['a'], changed: ['b'] },
+      queues: { added: ['more'], removed: [], changed: ['orders'] },
+      numbers: ['orders'],
+      others: ['mover'],
+      hasOtherDuties: true,
+    });
+    expect(isNoChange(changes)).toBe(false);
+  });
+
+  test('what is fixed at the start of a process names the restart', () => {
+    const before = givenConfig(FILE);
+    expect(restartNeeded(before, givenConfig(FILE.replace('  - postgresql://db1/a\n', '')))).toEqual([]);
+    for (const [text, what] of [
+      [FILE.replace('@central', '@other'), '`central`'],
+      [`name: shop\n${FILE}`, '`name`'],
+      [`http: { listen: ':7717' }\n${FILE}`, '`http`'],
+    ] as const) {
+      const [sentence, ...more] = restartNeeded(before, givenConfig(text));
+      expect(more).toEqual([]);
+      expect(sentence?.startsWith(what)).toBe(true);
+      expect(sentence).toMatch(/cannot change while a process runs: restart it/);
+    }
+  });
+
+  test('a live one shows the newest, also spread into another', () => {
+    let now = givenConfig(FILE);
+    const live = liveConfig(() => now);
+    const { queues } = live;
+    now = givenConfig(FILE.replace('  - postgresql://db1/a\n', ''));
+    expect(live.shards.map(({ name }) => name)).toEqual(['b']);
+    expect({ ...live, queues: [] }).toMatchObject({ name: 'tributary', shards: now.shards, queues: [] });
+    expect('http' in live).toBe(false);
+    expect(queues).toHaveLength(2);
+    expect(() => Object.assign(live, { name: 'x' })).toThrow();
+  });
+});
