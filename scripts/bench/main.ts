@@ -2,6 +2,7 @@
 import { cost } from './cost.ts';
 import { engine, TRIGGER_OPTIONS } from './engine.ts';
 import { failing } from './failing.ts';
+import { failover } from './failover.ts';
 import { forward } from './forward.ts';
 import { giant } from './giant.ts';
 import { goodput } from './goodput.ts';
@@ -18,6 +19,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   cost: () => cost('cost'),
   engine: () => engine('engine'),
   failing: () => failing('failing'),
+  failover: () => failover('failover'),
   forward: () => forward('forward'),
   fleet: () => latency('fleet', { databases: 256, queues: 5, rate: 5_000, seconds: 20 }),
   giant: () => giant('giant'),

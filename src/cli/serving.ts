@@ -7,6 +7,7 @@ import type { Part } from '../http/health/parts.ts';
 import type { Duties } from '../http/health/readiness.ts';
 import type { CliContext } from './context.ts';
 import { EXIT, Exit } from './exit.ts';
+import { ServiceManager } from './service-manager.ts';
 
 export interface HttpOptions {
   /** Undefined: as the file says; false: nothing is served. */
@@ -31,6 +32,33 @@ export function addHttpOptions(command: Command): Command {
 
 /** @throws Exit where nothing can or may be served where the file or the option says. */
 export async function whileServing(
+  context: CliContext,
+  served: Served,
+  work: () => Promise<void>,
+): Promise<void> {
+  const { env, log, signal } = context;
+  const manager = ServiceManager.from({ env, log, parts: served.parts });
+  if (manager === undefined) return await whileServingPages(context, served, work);
+  signal.addEventListener('abort', () => manager.stopping(), { once: true });
+  try {
+    await whileServingPages(context, served, async () => {
+      manager.ready(statusOf(served.duties));
+      await work();
+    });
+  } finally {
+    manager.close();
+  }
+}
+
+function statusOf({ host, movesShards, queues }: Duties): string {
+  const does = [
+    ...(movesShards ? [`moving the shards of ${host}`] : []),
+    ...(queues.length > 0 ? [`working on ${queues.join(', ')}`] : []),
+  ];
+  return does.join(', ');
+}
+
+async function whileServingPages(
   { log }: CliContext,
   { config, options, duties, parts }: Served,
   work: () => Promise<void>,

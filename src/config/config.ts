@@ -17,11 +17,19 @@ export interface OurTls {
   readonly minVersion?: 'TLSv1' | 'TLSv1.1' | 'TLSv1.2' | 'TLSv1.3';
 }
 
+/** Where a server is reached; `host` as in a Database. */
+export interface Server {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** One database and how to reach it. `password` absent: PGPASSWORD, then ~/.pgpass or PGPASSFILE, as libpq does. */
 export interface Database {
   /** A name, an address, or the folder of a socket, which begins with a slash. */
   readonly host: string;
   readonly port: number;
+  /** The servers of which one at a time takes writes, `host` first; absent: `host` alone, taken as it is. */
+  readonly servers?: readonly Server[];
   readonly database: string;
   readonly user: string;
   readonly password?: string;

@@ -44,6 +44,8 @@ export interface Standings {
 export interface Assignment {
   /** Free resources to take, the most wanted first, more than `maxNew`: others may be quicker. */
   readonly take: readonly string[];
+  /** Held by others, who see as we do that they are to let go of them: ours the moment they are free. Absent: none. */
+  readonly soon?: readonly string[];
   readonly maxNew: number;
   readonly release: readonly string[];
 }
@@ -59,6 +61,7 @@ export function assign(standings: Standings): Assignment {
   const orphans = standings.orphans?.free ?? new Set();
   const take: string[] = resources.map(({ name }) => name).filter((name) => orphans.has(name));
   let maxNew = take.length;
+  const soon: string[] = [];
   for (const { eligible, names } of poolsOf(standings)) {
     if (eligible === undefined) continue;
     const mine = names.filter((name) => holderOf.get(name) === me);
@@ -67,13 +70,18 @@ export function assign(standings: Standings): Assignment {
       continue;
     }
     const share = shareOf(me, eligible, names, holderOf);
-    release.push(...mine.slice(share));
+    release.push(...beyondShare(me, eligible, names, holderOf));
     const free = names.filter((name) => !holderOf.has(name) && !orphans.has(name));
-    if (mine.length >= share || free.length === 0) continue;
+    if (mine.length >= share) continue;
+    const tooMuch = eligible
+      .filter((id) => id !== me)
+      .flatMap((id) => beyondShare(id, eligible, names, holderOf));
+    if (free.length + tooMuch.length === 0) continue;
     maxNew += share - mine.length;
     take.push(...rotated(free, eligible.indexOf(me), eligible.length));
+    soon.push(...rotated(tooMuch, eligible.indexOf(me), eligible.length));
   }
-  return { take, maxNew, release };
+  return { take, maxNew, release, ...(soon.length === 0 ? {} : { soon }) };
 }
 
 interface Pool {
@@ -128,6 +136,15 @@ function shareOf(
     .sort((a, b) => (counts.get(b) ?? 0) - (counts.get(a) ?? 0) || (a < b ? -1 : 1))
     .indexOf(me);
   return Math.floor(names.length / eligible.length) + (rank < names.length % eligible.length ? 1 : 0);
+}
+
+/** What a member is to let go of. */
+function beyondShare(
+  id: string,
+  ...pool: [readonly string[], readonly string[], ReadonlyMap<string, string>]
+): string[] {
+  const [, names, holderOf] = pool;
+  return names.filter((name) => holderOf.get(name) === id).slice(shareOf(id, ...pool));
 }
 
 /** Members begin at different places, so that they do not try to take the same one. */

@@ -47,14 +47,15 @@ export interface LeaseKeeperOptions {
 
 export type LossReason = 'ran-out' | 'taken-over';
 
-/** The standings are read at the first beat and at every LOOK_EVERY_BEATS after it. */
-const LOOK_EVERY_BEATS = 2;
+/** The standings are read at the first beat, and with every beat or every second one after it: about this often. */
+const LOOK_MS = 800;
 const NOTHING: Assignment = { take: [], maxNew: 0, release: [] };
 
 export class LeaseKeeper implements WatchedService {
   readonly name = 'lease keeper';
   readonly #options: LeaseKeeperOptions;
   readonly #beatMs: number;
+  readonly #lookEveryBeats: number;
   readonly #terms = new Map<string, Term>();
   /** Being let go: 'ending' while the work ends, 'ended' when the next beat may say so. */
   readonly #leaving = new Map<string, 'ending' | 'ended'>();
@@ -75,6 +76,7 @@ export class LeaseKeeper implements WatchedService {
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
     this.#beatMs = options.beatMs ?? TIMING.leases.moverBeatMs;
+    this.#lookEveryBeats = this.#beatMs < LOOK_MS ? 2 : 1;
   }
 
   /** The terms that are held, as far as one can trust them now. */
@@ -152,7 +154,7 @@ export class LeaseKeeper implements WatchedService {
     const release = [...this.#leaving].filter(([, state]) => state === 'ended').map(([name]) => name);
     const beat = {
       ttlMs: this.#options.ttlMs,
-      wanted: this.#plan.take.filter((name) => !this.#leaving.has(name)),
+      wanted: [...this.#plan.take, ...(this.#plan.soon ?? [])].filter((name) => !this.#leaving.has(name)),
       maxNew: this.#plan.maxNew,
       release,
       details: { ...this.#options.details?.() },
@@ -162,8 +164,8 @@ export class LeaseKeeper implements WatchedService {
     this.#beats += 1;
     for (const name of release) this.#letGo(name);
     await this.#settle(held, startedMs, connection);
-    if (isLooking || this.#beats % LOOK_EVERY_BEATS === 1 || this.#plan.take.length > 0)
-      await this.#look(connection, timeoutMs);
+    const isDue = isLooking || (this.#beats - 1) % this.#lookEveryBeats === 0;
+    if (isDue || this.#plan.maxNew > 0) await this.#look(connection, timeoutMs);
   }
 
   /** Makes our terms those that the server says we hold, and reports the differences. */
@@ -219,6 +221,8 @@ export class LeaseKeeper implements WatchedService {
       .then(() => {
         if (isSameTerm(this.#terms.get(name), term)) this.#leaving.set(name, 'ended');
         else this.#leaving.delete(name);
+        // Another member waits for it: the next beat says so now.
+        if (![...this.#leaving.values()].includes('ending')) this.#pause.abort();
       });
   }
 

@@ -1,8 +1,13 @@
 // Queries of leases (tributary.lease_*): one call per function.
+
+import { schemaVersion } from '../central/fit/schema-version.ts';
 import { TIMING } from '../lifecycle/timing.ts';
 import type { Connection } from '../postgres/connection.ts';
 import type { Holding, Member } from './assignment.ts';
 import type { Term } from './term.ts';
+
+/** The schema of central that this program was made for. */
+const SCHEMA = schemaVersion();
 
 export type MemberKind = 'mover' | 'work';
 
@@ -62,7 +67,14 @@ export async function leaseBeat(
   { beat, timeoutMs }: { readonly beat: Beat; readonly timeoutMs: number },
 ): Promise<HeldTerm[]> {
   const { id, kind, host, version, fileHash, serves } = member;
-  const details = { ...beat.details, pid: process.pid, version, file_hash: fileHash?.(), serves: serves?.() };
+  const details = {
+    ...beat.details,
+    pid: process.pid,
+    version,
+    file_hash: fileHash?.(),
+    serves: serves?.(),
+    schema: SCHEMA,
+  };
   const rows = await connection.query<BeatRow>(
     BEAT,
     [id, kind, host, JSON.stringify(details), beat.ttlMs, beat.wanted, beat.release, beat.maxNew],

@@ -97,10 +97,18 @@ export const ERROR_CODES = {
     means: 'A commit has events of a source that has no position.',
     remedy: 'Report it: this is a defect.',
   },
+  'no-primary': {
+    means: 'Of the servers that a URL names none takes writes now: they are standbys, or do not answer.',
+    remedy: 'Wait while one takes over; else see what the sentence says of each.',
+  },
   'not-installed': { means: 'Central has no schema of ours.', remedy: '`tributary install`' },
   'nothing-meant': {
     means: 'A command names sources, and none of them is installed.',
     remedy: '`tributary install`',
+  },
+  'older-program': {
+    means: 'Central was installed by a newer package, and this program cannot work with it.',
+    remedy: 'Upgrade the package.',
   },
   'other-installation': {
     means: 'Central belongs to an installation with another `name:`.',
@@ -109,7 +117,7 @@ export const ERROR_CODES = {
   outdated: { means: 'These events were read before a commit of their source failed. They are read again.' },
   'outdated-install': {
     means: 'The schema of central is of another version than the program.',
-    remedy: '`tributary install`',
+    remedy: '`tributary install` with the newer package; movers and workers wait for it.',
   },
   'oversized-twin': {
     means: 'Two events of a window have the same id, and one of them is larger than `mover.whole`.',

@@ -19,6 +19,8 @@ const SQLSTATE: Readonly<Record<string, string>> = {
   '53300': 'has no connection left: raise max_connections or use a pooler.',
   '57P03': 'is starting up or shutting down.',
   '57P01': 'ended the connection (shutdown, restart or an administrator).',
+  '25006':
+    'takes no writes now, for it is a standby or read-only: where another server takes over, name all of them in the URL.',
   '53100': 'has no disk space left: free some.',
 };
 

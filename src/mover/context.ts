@@ -9,6 +9,7 @@ import type { Gatherer } from './gather/gatherer.ts';
 import { MemoryBudget } from './limits/memory-budget.ts';
 import { RoundLimit } from './limits/round-limit.ts';
 import type { OnMoverOccurrence } from './occurrence.ts';
+import { OlderCentral } from './older-central.ts';
 import type { Source } from './source/source.ts';
 
 export interface MoverContext {
@@ -47,9 +48,15 @@ export const bytesOf = ({ mover: { memoryBytes, wholeBytes } }: Config): [number
 
 /** The context from what a mover gives, with the limits that the file sets for all its shards together. */
 export function newContext(given: Pick<MoverContext, Given>): MoverContext {
-  const { config, halt, onOccurrence } = given;
+  const { config, halt } = given;
+  const older = new OlderCentral(given);
+  const onOccurrence: OnMoverOccurrence = (occurrence) => {
+    given.onOccurrence(occurrence);
+    if (occurrence.kind === 'central-older') older.found(occurrence);
+  };
   return {
     ...given,
+    onOccurrence,
     budget: new MemoryBudget(...bytesOf(config)),
     roundLimit: new RoundLimit({ limit: ROUNDS_AT_ONCE, patienceMs: TIMING.shard.roundPatienceMs }),
     condemner: new Condemner({

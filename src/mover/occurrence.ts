@@ -13,6 +13,14 @@ export type MoverOccurrence =
       readonly ms: number;
     }
   | { readonly kind: 'central-trouble'; readonly queue: string | undefined; readonly error: unknown }
+  /** Central lacks what it had: it was restored, or a standby that had not received all took over. */
+  | {
+      readonly kind: 'central-older';
+      readonly shard: string;
+      readonly sources: number;
+      /** Undefined: not known, for this mover did not move them. */
+      readonly events: number | undefined;
+    }
   | { readonly kind: 'lease-lost'; readonly resource: string; readonly reason: 'ran-out' | 'taken-over' }
   /** The mover that held it was silent. */
   | { readonly kind: 'lease-taken-over'; readonly resource: string }

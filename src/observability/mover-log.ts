@@ -30,6 +30,15 @@ export function logMover(log: Logger): (occurrence: MoverOccurrence) => void {
         sum = { rows: 0, commits: 0, sinceMs: nowMs };
         return;
       }
+      case 'central-older':
+        return folded(
+          'warn',
+          `central is older than what was moved into it from shard ${occurrence.shard}: what it lacks is moved again, as far as the shard has it`,
+          {
+            about: { shard: occurrence.shard, sources: occurrence.sources, events: occurrence.events },
+            name: occurrence.shard,
+          },
+        );
       case 'lease-lost':
         return log.warn(
           { resource: occurrence.resource },

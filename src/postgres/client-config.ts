@@ -12,6 +12,8 @@ export interface ClientOptions {
   readonly connectTimeoutMs?: number;
   /** Use `database.admin` where the file gives one. */
   readonly asAdmin?: boolean;
+  /** One of the addresses of the host's name; default: any of them. */
+  readonly address?: string;
   /** Types as plain pg gives them (int8 as text, timestamps as Date); default: our own, see types.ts. */
   readonly plainTypes?: boolean;
 }
@@ -23,13 +25,13 @@ export function clientConfig(database: Database, options: ClientOptions): pg.Cli
   const user = admin?.user ?? database.user;
   const { channelBinding, keepAliveIdleMs } = database;
   return {
-    host: database.host,
+    host: options.address ?? database.host,
     port: database.port,
     database: database.database,
     user,
     // The driver takes a function that has no password to give, though its types know strings only.
     password: password ?? (() => passwordFor(database, user) as Promise<string>),
-    ssl: sslOf(database),
+    ssl: sslOf(database, options),
     application_name: database.applicationName ?? options.applicationName,
     connectionTimeoutMillis: connectTimeoutOf(database, options),
     keepAlive: database.keepAlive ?? true,
@@ -49,11 +51,16 @@ function connectTimeoutOf(
   return most === 0 ? asked : Math.min(most, asked);
 }
 
-function sslOf({ tls, host }: Database): pg.ClientConfig['ssl'] {
+function sslOf({ tls, host }: Database, { address }: ClientOptions): pg.ClientConfig['ssl'] {
   // As for libpq: what goes through a socket's file leaves no machine.
   if (tls.mode === 'off' || host.startsWith('/')) return false;
   const { client, minVersion } = tls;
-  const ours = { ...client, ...(minVersion === undefined ? {} : { minVersion }) };
+  const ours = {
+    ...client,
+    ...(minVersion === undefined ? {} : { minVersion }),
+    // The certificate is the name's.
+    ...(address === undefined ? {} : { servername: host }),
+  };
   if (tls.mode !== 'verify') return { rejectUnauthorized: false, ...ours };
   return { rejectUnauthorized: true, ...(tls.ca === undefined ? {} : { ca: tls.ca }), ...ours };
 }

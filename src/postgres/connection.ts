@@ -9,11 +9,13 @@ import pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import type { Database } from '../config/config.ts';
 import { cameFrom } from '../errors/sentence.ts';
+import { sqlstateOf } from '../errors/sqlstate.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
 import { TIMING } from '../lifecycle/timing.ts';
 import { requestCancel } from './cancel.ts';
 import { type ClientOptions, clientConfig } from './client-config.ts';
 import { CopyScript } from './copy-script.ts';
+import { atPlace, openPrimary } from './primary.ts';
 
 export type Row = Record<string, unknown>;
 
@@ -28,6 +30,9 @@ export interface ConnectOptions extends ClientOptions {
   /** Gives up connecting. */
   readonly signal?: AbortSignal;
 }
+
+/** SQLSTATE of a write on a standby, or where transactions are read-only. */
+const READ_ONLY = '25006';
 
 export interface CallOptions {
   /** After this many ms without an answer the connection is given up; default 30 s. */
@@ -52,6 +57,22 @@ export class Connection {
 
   /** @throws what pg throws when the server cannot be reached or refuses; see errors/sentence.ts. */
   static async open(database: Database, options: ConnectOptions): Promise<Connection> {
+    const { servers } = database;
+    if (servers === undefined) return await Connection.#openWithTls(database, options);
+    return await openPrimary({
+      servers,
+      owner: options.owner ?? database.displayUrl,
+      signal: options.signal,
+      open: (place, signal) =>
+        Connection.#openWithTls(atPlace(database, place), {
+          ...options,
+          signal,
+          ...(place.address === undefined ? {} : { address: place.address }),
+        }),
+    });
+  }
+
+  static async #openWithTls(database: Database, options: ConnectOptions): Promise<Connection> {
     const { tls } = database;
     if (tls.mode !== 'prefer') return await Connection.#open(database, options);
     try {
@@ -209,6 +230,8 @@ export class Connection {
     try {
       return await Promise.race([answer, late]);
     } catch (error) {
+      // Another one takes the writes by now: the next connection leads to it.
+      if (sqlstateOf(error) === READ_ONLY) this.destroy(error as Error);
       throw this.#owned(error);
     } finally {
       clearTimeout(timer);

@@ -33,3 +33,19 @@ export async function moveWatermarks(
   await failPoint('watermark:after');
   return rows.length;
 }
+
+/** The ticks at which `consumer` is registered, by queue. */
+export async function readWatermarks(
+  shard: Connection,
+  { schema, consumer }: { readonly schema: string; readonly consumer: string },
+): Promise<ReadonlyMap<string, number>> {
+  const rows = await shard.query<{ queue: string; tick: number }>(
+    `select q.queue_name as queue, s.sub_last_tick as tick
+     from ${schema}.consumer c
+     join ${schema}.subscription s on s.sub_consumer = c.co_id
+     join ${schema}.queue q on q.queue_id = s.sub_queue
+     where c.co_name = $1 and s.sub_last_tick is not null`,
+    [consumer],
+  );
+  return new Map(rows.map(({ queue, tick }) => [queue, tick]));
+}

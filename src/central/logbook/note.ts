@@ -57,3 +57,11 @@ export function noteSql({ who, via }: Operator, { kind, queues, what }: Note): s
   const names = queues === undefined ? 'null' : `array[${queues.map(literal).join(', ')}]::text[]`;
   return `tributary.log_note(${literal(who)}, '${via}', '${kind}', ${names}, ${literal(what)})`;
 }
+
+/** Notes what happened, and nobody did: shown as a mark in the charts. */
+export async function noteHappening(
+  central: Connection,
+  { kind, what }: { readonly kind: 'take-over'; readonly what: string },
+): Promise<void> {
+  await central.query("select tributary.log_note(null, 'program', $1, null, $2)", [kind, what]);
+}

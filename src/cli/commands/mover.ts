@@ -18,14 +18,21 @@ import { onReadAgain, sendAsked } from './start/file-words.ts';
 import { sendMember } from './start/member-word.ts';
 import { sendShown } from './start/shown-word.ts';
 
+/** Of the commands that run a mover. */
+export interface HostOptions {
+  readonly host?: string;
+  readonly adopt?: boolean;
+}
+
 export function register(program: Command, context: CliContext): void {
   const command = program
     .command('mover')
     .description('moves the shards of this host until SIGTERM')
-    .option('--host <name>', 'the host whose shards are moved; default: the name of this machine');
-  addHttpOptions(command).action(async ({ host, ...options }: { readonly host?: string } & HttpOptions) => {
+    .option('--host <name>', 'the host whose shards are moved; default: the name of this machine')
+    .option('--adopt', 'where the file has no such host: move the shards of hosts without a mover');
+  addHttpOptions(command).action(async ({ host, adopt, ...options }: HostOptions & HttpOptions) => {
     const config = await context.loadConfig({ queries: 'leave' });
-    const choice = chooseHost(await withShards(config, context), host, hostname());
+    const choice = chooseHost(await withShards(config, context), host, hostname(), adopt);
     if (choice.problem !== undefined) throw new Exit(EXIT.wrong, choice.problem);
     const fleet = following(context, { config, onTaken: (next) => void mover.apply(next) });
     const installing = installingFor(fleet, context);

@@ -20,6 +20,7 @@ import type { CliContext } from '../context.ts';
 import { EXIT, Exit } from '../exit.ts';
 import { following, whileRunning, withShards } from '../following.ts';
 import { addHttpOptions, type HttpOptions, whileServing } from '../serving.ts';
+import type { HostOptions } from './mover.ts';
 import { ForkedMover, type MoverDeath } from './start/forked-mover.ts';
 
 /** What `start` runs: it drains, or ends without waiting for anything. */
@@ -31,10 +32,11 @@ export function register(program: Command, context: CliContext): void {
   const command = program
     .command('start')
     .description('moves the shards of this host and runs its share of the workers until SIGTERM')
-    .option('--host <name>', 'the host whose shards are moved; default: the name of this machine');
-  addHttpOptions(command).action(async ({ host, ...options }: { readonly host?: string } & HttpOptions) => {
+    .option('--host <name>', 'the host whose shards are moved; default: the name of this machine')
+    .option('--adopt', 'where the file has no such host: move the shards of hosts without a mover');
+  addHttpOptions(command).action(async ({ host, adopt, ...options }: HostOptions & HttpOptions) => {
     const config = await context.loadConfig({ queries: 'leave' });
-    const choice = chooseHost(await withShards(config, context), host, hostname());
+    const choice = chooseHost(await withShards(config, context), host, hostname(), adopt);
     if (choice.problem !== undefined) throw new Exit(EXIT.wrong, choice.problem);
     const { signal, hardSignal, log } = context;
     // Here, before two processes report the same.
@@ -45,7 +47,7 @@ export function register(program: Command, context: CliContext): void {
       onTaken: (next) => workers?.pool.apply(next),
     });
     const noteAsked = (number: number) => fleet.noteAsked(number);
-    const mover = newMover(config, choice.host, { log: context.log, noteAsked });
+    const mover = newMover(config, choice.host, { log: context.log, noteAsked, adopts: adopt === true });
     const workers = newWorkers(config, choice.host, { context, fleet });
     const services: Supervised[] = [mover, ...(workers === undefined ? [] : [workers.pool])];
     const all = (act: (service: Supervised) => Promise<void>) => () => void services.map(act);
@@ -106,12 +108,17 @@ const firstWorkers = ({ queues }: Config): string[] =>
 function newMover(
   config: Config,
   host: string,
-  { log, noteAsked }: Pick<CliContext, 'log'> & { readonly noteAsked: (number: number) => void },
+  {
+    log,
+    noteAsked,
+    adopts,
+  }: Pick<CliContext, 'log'> & { readonly noteAsked: (number: number) => void; readonly adopts: boolean },
 ): ForkedMover {
   return new ForkedMover({
     config,
     host,
     onAsked: noteAsked,
+    adopts,
     onDeath: (death) => log.error({ pid: death.pid }, describe(death)),
     onTrouble: (error) =>
       log.warn(

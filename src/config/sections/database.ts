@@ -1,6 +1,6 @@
 // One entry of `central:` or `shards:` → the databases it names, with `defaults:` filled in.
 import { userInfo } from 'node:os';
-import type { Access, Database } from '../config.ts';
+import type { Access, Database, Server } from '../config.ts';
 import type { Section } from '../section.ts';
 import { localHost, type Surroundings, surroundingsOf } from '../surroundings.ts';
 import { expandUrl, parseUrl, urlWithoutSecrets } from '../url/url.ts';
@@ -91,20 +91,46 @@ export function toDatabase(
 function whereIs(
   url: UrlParts,
   { defaults, value }: { readonly defaults: Access; readonly value: TextPlace },
-): ({ host: string; port: number; database: string } & Surroundings) | undefined {
+): (Place & { database: string } & Surroundings) | undefined {
   try {
     const { said, around } = surroundingsOf(url, value.source.env);
     for (const name of said.withoutEffect ?? [])
       value.warn(`${value.name} has the parameter \`${name}\`, which has no effect here.`);
-    const port = said.port ?? defaults.port ?? around.port ?? 5432;
+    const usual = defaults.port ?? around.port ?? 5432;
+    const port = said.port ?? usual;
     const database = said.database ?? around.database;
     if (database === undefined)
       throw new BadUrl(`names no database: write it at the end, as in ${EXAMPLE}, or set PGDATABASE`);
-    return { host: said.host ?? around.host ?? localHost(port), port, database, said, around };
+    return { ...serversOf({ said, around }, { port, usual }), database, said, around };
   } catch (error) {
     if (!(error instanceof BadUrl)) throw error;
     return value.problem(`${value.name} ${error.message}.`);
   }
+}
+
+interface Place extends Server {
+  readonly servers?: readonly Server[];
+}
+
+/** @throws BadUrl where the numbers of hosts and ports differ. */
+function serversOf(
+  { said, around }: Surroundings,
+  { port, usual }: { readonly port: number; readonly usual: number },
+): Place {
+  const { host = localHost(port), moreHosts = [] } = said.host === undefined ? around : said;
+  const hasOwnPorts = said.port !== undefined || said.morePorts !== undefined;
+  const { morePorts } = hasOwnPorts ? said : around;
+  if (morePorts !== undefined && morePorts.length !== moreHosts.length)
+    throw new BadUrl(
+      `has ${moreHosts.length + 1} hosts and ${morePorts.length + 1} ports: give one port for all, or one for each`,
+    );
+  const first = { host, port };
+  const others = moreHosts.map((one, at) => ({
+    host: one,
+    port: morePorts === undefined ? port : (morePorts[at] ?? usual),
+  }));
+  const needsSearch = others.length > 0 || (said.needsPrimary ?? around.needsPrimary) === true;
+  return needsSearch ? { ...first, servers: [first, ...others] } : first;
 }
 
 /** `central:` is one of these, or `url:` in a map with the keys of a database. */

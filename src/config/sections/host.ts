@@ -26,12 +26,14 @@ const isLocal = (host: string): boolean => /^(localhost|127(\.\d{1,3}){3}|::1)$/
  * @param flag what `--host` said; without it, or where it names this machine, this machine is looked for: under its full name,
  * then its first label, then as `localhost`, then as `any`.
  * @param hostname this machine's name.
+ * @param adopts whether a host that the file does not know may run a mover: it moves what other hosts do not.
  * @returns the shards of that host, or a sentence in `problem`.
  */
 export function chooseHost(
   config: Config,
   flag: string | undefined,
   hostname: string,
+  adopts = false,
 ): HostChoice | { readonly problem: string } {
   const hosts = [...new Set(config.shards.map(({ moverHost }) => moverHost))];
   const named = (name: string) => hosts.find((known) => known.toLowerCase() === name.toLowerCase());
@@ -43,7 +45,7 @@ export function chooseHost(
   const isOnlyAny = hosts.every(isAny);
   // Shards of this machine may come by a query at any time.
   const mayCome = config.shardQueries.length > 0;
-  if (host === undefined && !isOnlyAny && !mayCome)
+  if (host === undefined && !isOnlyAny && !mayCome && !adopts)
     return { problem: noMatch(hosts, { flag, hostname, file: config.file }) };
   return {
     host:
@@ -62,9 +64,9 @@ function noMatch(
 ): string {
   const known = [...hosts].sort(new Intl.Collator('en', { numeric: true }).compare).join(', ');
   if (flag === undefined) {
-    return `No shard in ${file} is on this machine (${hostname}): say --host with one of ${known}, or say \`host: any\` for the shards that any machine may move.`;
+    return `No shard in ${file} is on this machine (${hostname}): say --host with one of ${known}, or \`host: any\` for the shards that any machine may move, or --adopt, with which it moves only those of hosts without a mover.`;
   }
   const meant = nearest(flag, hosts);
   const hint = meant === undefined ? '' : ` Did you mean ${meant}?`;
-  return `No shard in ${file} is on host ${flag}: the hosts there are ${known}.${hint}`;
+  return `No shard in ${file} is on host ${flag}: the hosts there are ${known}; with --adopt it moves the shards of hosts without a mover.${hint}`;
 }

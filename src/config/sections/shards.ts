@@ -111,9 +111,10 @@ function readEntry(value: Value, defaults: Access): Entry[] {
 function reportTwins(entries: readonly Entry[]): void {
   const databases = new Map<string, Entry>();
   for (const entry of entries) {
-    const key = placeKey(entry.database);
-    const first = databases.get(key);
-    if (first === undefined) databases.set(key, entry);
+    const keys = placeKeys(entry.database);
+    const key = keys.find((one) => databases.has(one));
+    const first = key === undefined ? undefined : databases.get(key);
+    if (first === undefined) for (const one of keys) databases.set(one, entry);
     else {
       entry.value.problem(
         `The database ${key} is here a second time, first in line ${first.value.line}: its events would arrive twice, so remove one.`,
@@ -121,6 +122,10 @@ function reportTwins(entries: readonly Entry[]): void {
     }
   }
 }
+
+/** All places where it may be reached: a standby is no other database. */
+const placeKeys = (database: Database): string[] =>
+  (database.servers ?? [database]).map(({ host, port }) => placeKey({ ...database, host, port }));
 
 /**
  * `name:`, else the database's name, else `host/database`, else `host/port/database`: the first that no other shard has.

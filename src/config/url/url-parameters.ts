@@ -9,8 +9,16 @@ const TLS_VERSIONS = ['TLSv1', 'TLSv1.1', 'TLSv1.2', 'TLSv1.3'] as const;
 
 /** What each parameter gives. A reader that gives nothing only refuses values that we cannot honour. */
 const READERS: Readonly<Record<string, Reader>> = {
-  host: (host) => ({ host: oneHost(host) }),
-  port: (port) => ({ port: portOf(port) }),
+  host: (hosts) => {
+    const [host = '', ...moreHosts] = hosts.split(',');
+    return { host, ...(moreHosts.length === 0 ? {} : { moreHosts }) };
+  },
+  port: (ports) => {
+    const [port = '', ...more] = ports.split(',');
+    if (more.length === 0) return { port: portOf(port) };
+    const [first, ...morePorts] = [port, ...more].map((one) => (one === '' ? undefined : portOf(one)));
+    return { ...(first === undefined ? {} : { port: first }), morePorts };
+  },
   dbname: (database) => ({ database }),
   user: (user) => ({ user }),
   password: (password) => ({ password }),
@@ -39,7 +47,7 @@ const READERS: Readonly<Record<string, Reader>> = {
       throw new BadUrl(
         `has target_session_attrs=${wanted}, and here every database is written to: name a primary`,
       );
-    return {};
+    return wanted === 'read-write' || wanted === 'primary' ? { needsPrimary: true } : {};
   },
   client_encoding: (word) => {
     if (!/^(utf-?8|unicode|auto)$/i.test(word))
@@ -91,7 +99,18 @@ export function parameter(key: string, value: string): Partial<UrlParts> {
 /** Both together; where they differ the second one counts. */
 export function joined(weaker: UrlParts, stronger: UrlParts): UrlParts {
   const withoutEffect = [...(weaker.withoutEffect ?? []), ...(stronger.withoutEffect ?? [])];
-  return { ...weaker, ...stronger, ...(withoutEffect.length === 0 ? {} : { withoutEffect }) };
+  const { host, moreHosts, port, morePorts, ...others } = weaker;
+  // Hosts replace hosts, and ports replace ports, all at once.
+  const hosts = stronger.host === undefined ? given({ host, moreHosts }) : {};
+  const ports =
+    stronger.port === undefined && stronger.morePorts === undefined ? given({ port, morePorts }) : {};
+  return {
+    ...others,
+    ...hosts,
+    ...ports,
+    ...stronger,
+    ...(withoutEffect.length === 0 ? {} : { withoutEffect }),
+  };
 }
 
 /** @throws BadUrl */
@@ -101,11 +120,8 @@ export function portOf(text: string): number {
   throw new BadUrl('has a port that is no number from 1 to 65535');
 }
 
-/** @throws BadUrl */
-export function oneHost(text: string): string {
-  if (!text.includes(',')) return text;
-  throw new BadUrl('names several hosts: write one entry for each, or a list in braces');
-}
+const given = (parts: Record<string, unknown>): Partial<UrlParts> =>
+  Object.fromEntries(Object.entries(parts).filter(([, value]) => value !== undefined));
 
 function oneOf<Word extends string>(key: string, text: string, words: readonly Word[]): Word {
   const found = words.find((word) => word === text);

@@ -4,6 +4,12 @@ export interface UrlParts {
   /** A name, an address, or the folder of a socket, which begins with a slash. */
   readonly host?: string;
   readonly port?: number;
+  /** Further servers, of which one at a time takes writes. */
+  readonly moreHosts?: readonly string[];
+  /** Their ports; undefined: that of none. A `port` without them is the port of all. */
+  readonly morePorts?: readonly (number | undefined)[];
+  /** Only a server that takes writes will do. */
+  readonly needsPrimary?: boolean;
   readonly database?: string;
   readonly user?: string;
   readonly password?: string;

@@ -1,6 +1,6 @@
 // Takes a PostgreSQL URL apart. Messages about a wrong one repeat nothing of it that might be a secret.
 import { expand } from 'brace-expansion';
-import { joined, oneHost, parameter, portOf } from './url-parameters.ts';
+import { joined, parameter, portOf } from './url-parameters.ts';
 import { BadUrl, type UrlParts } from './url-parts.ts';
 
 /** More databases than this in one line are a typing mistake. */
@@ -16,13 +16,7 @@ export function expandUrl(text: string): string[] {
   const [start, middle, query] = cutUrl(text);
   // In a shell a dollar sign or a backslash before a brace has a meaning; in a URL both are only characters.
   const literal = middle.replaceAll('$', '%24').replaceAll('\\', '%5C');
-  const expanded =
-    literal === ''
-      ? ['']
-      : expand(literal, {
-          max: MOST_EXPANSIONS + 1,
-          maxLength: (MOST_EXPANSIONS + 2) * (literal.length + 1),
-        });
+  const expanded = expandMiddle(literal);
   if (expanded.length > MOST_EXPANSIONS) {
     throw new BadUrl(
       `expands to more than ${MOST_EXPANSIONS.toLocaleString('en-US')} databases: correct the ranges in braces`,
@@ -34,6 +28,40 @@ export function expandUrl(text: string): string[] {
   return expanded.map((one) => start + one + query);
 }
 
+/** Several servers of one database move through their braces together: the first of each, then the second of each. */
+function expandMiddle(text: string): string[] {
+  const slash = text.indexOf('/');
+  const end = slash === -1 ? text.length : slash;
+  const servers = splitOutsideBraces(text.slice(0, end));
+  if (servers.length === 1) return expandText(text);
+  const lists = servers.map(expandText);
+  const count = Math.max(...lists.map(({ length }) => length));
+  if (lists.some(({ length }) => length !== count && length !== 1))
+    throw new BadUrl(
+      `has braces that differ between its servers (${lists.map(({ length }) => length).join(' and ')} names): the first server of each list belongs to the first of the others`,
+    );
+  const databases = expandText(text.slice(end));
+  return Array.from({ length: count }, (_, n) => lists.map((list) => list[n] ?? list[0]).join(',')).flatMap(
+    (authority) => databases.map((database) => authority + database),
+  );
+}
+
+function splitOutsideBraces(text: string): string[] {
+  const parts = [''];
+  let depth = 0;
+  for (const character of text) {
+    depth += { '{': 1, '}': -1 }[character] ?? 0;
+    if (character === ',' && depth === 0) parts.push('');
+    else parts[parts.length - 1] += character;
+  }
+  return parts;
+}
+
+const expandText = (text: string): string[] =>
+  text === ''
+    ? ['']
+    : expand(text, { max: MOST_EXPANSIONS + 1, maxLength: (MOST_EXPANSIONS + 2) * (text.length + 1) });
+
 /**
  * Parts that it does not have are undefined; see surroundings.ts.
  * @throws BadUrl
@@ -44,7 +72,7 @@ export function parseUrl(text: string): UrlParts {
   const authority = slash === -1 ? middle : middle.slice(0, slash);
   const database = slash === -1 ? '' : decode(middle.slice(slash + 1), 'database');
   return joined(
-    { ...hostOf(authority), ...(database === '' ? {} : { database }), ...userOf(start) },
+    { ...hostsOf(authority), ...(database === '' ? {} : { database }), ...userOf(start) },
     queryOf(query),
   );
 }
@@ -55,9 +83,12 @@ export function urlWithoutSecrets(parts: {
   host: string;
   port: number;
   database: string;
+  servers?: readonly { readonly host: string; readonly port: number }[];
 }): string {
-  const host = parts.host.includes(':') ? `[${parts.host}]` : encodeHost(parts.host);
-  return `postgresql://${encodeURIComponent(parts.user)}@${host}:${parts.port}/${encodeURIComponent(parts.database)}`;
+  const places = (parts.servers ?? [parts]).map(
+    ({ host, port }) => `${host.includes(':') ? `[${host}]` : encodeHost(host)}:${port}`,
+  );
+  return `postgresql://${encodeURIComponent(parts.user)}@${places.join(',')}/${encodeURIComponent(parts.database)}`;
 }
 
 /** Scheme with user, host with database, query. */
@@ -86,8 +117,18 @@ function cutUrl(text: string): [string, string, string] {
   return [start, middle, question === -1 ? '' : tail.slice(question)];
 }
 
-function hostOf(authority: string): { host?: string; port?: number } {
-  oneHost(authority);
+type Place = Pick<UrlParts, 'host' | 'port' | 'moreHosts' | 'morePorts'>;
+
+/** One server, or several with commas between them. */
+function hostsOf(authority: string): Place {
+  const [first, ...more] = authority.split(',').map(hostOf) as [Place, ...Place[]];
+  if (more.length === 0) return first;
+  const hosts = [first, ...more].map(({ host }) => host);
+  if (hosts.includes(undefined)) throw new BadUrl('has an empty host between its commas');
+  return { ...first, moreHosts: hosts.slice(1) as string[], morePorts: more.map(({ port }) => port) };
+}
+
+function hostOf(authority: string): Place {
   if (/^[^[]*:.*:/.test(authority)) {
     throw new BadUrl('has more than one colon in the host: an IPv6 address needs brackets, as in [::1]');
   }
@@ -96,7 +137,7 @@ function hostOf(authority: string): { host?: string; port?: number } {
     throw new BadUrl(
       'has a host that cannot be read: brackets stand around a whole IPv6 address, as in [::1]',
     );
-  const host = oneHost(decode(match[1] ?? match[2] ?? '', 'host'));
+  const host = decode(match[1] ?? match[2] ?? '', 'host');
   const port = match[3];
   return {
     ...(host === '' ? {} : { host }),

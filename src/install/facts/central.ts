@@ -11,7 +11,7 @@ export interface CentralFacts {
   readonly isUnmarked: boolean;
   readonly hasSchema: boolean;
   readonly ownsSchema: boolean;
-  /** What an install left on the schema, see sql-files.ts. */
+  /** What an install left on the schema, see postgres/sql-files.ts. */
   readonly mark: string | undefined;
   /** Versions of the migrations that are in. */
   readonly applied: readonly number[];

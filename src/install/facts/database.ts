@@ -52,7 +52,7 @@ export interface PgqFacts {
   readonly adminRole: string;
   /** The role whose members may look. */
   readonly readerRole: string;
-  /** The mark of an install on `version()`, see plan/sql-files.ts. */
+  /** The mark of an install on `version()`, see postgres/sql-files.ts. */
   readonly mark: string | undefined;
   readonly ownsSchema: boolean;
   /** Sequences that a restore left behind their tables: new queues and consumers would get numbers that are taken. */

@@ -4,6 +4,7 @@ import type { Config } from '../../config/config.ts';
 import { nearest } from '../../config/nearest.ts';
 import { counted } from '../../errors/words.ts';
 import { identifier, literal } from '../../postgres/quote.ts';
+import { type Migration, markOf, migrations, type SqlFile, sqlFiles } from '../../postgres/sql-files.ts';
 import { coopAdoptSql } from '../../queue/coop.ts';
 import { groupName } from '../../queue/names.ts';
 import type { Provider } from '../../queue/provider.ts';
@@ -14,7 +15,6 @@ import { engineHindrance, engineMark, engineSteps, engineVersion } from './engin
 import { findProvider, findUnfit } from './provider.ts';
 import { createQueueStep, newestTick, registerStep, tickingSteps } from './queue-steps.ts';
 import { installHindrance, planRuntimeRole, readersStep } from './roles.ts';
-import { type Migration, markOf, migrations, type SqlFile, sqlFiles } from './sql-files.ts';
 import { fileStep, locked, type Step } from './steps.ts';
 
 export interface CentralPlan {

@@ -3,10 +3,10 @@
 // Order: tables, then functions, then grants, each by file name; all in one transaction under a lock, so that two installs
 // at once end with one engine and a crash leaves none. Functions and grants are re-applied whole, which is also the upgrade.
 import { literal } from '../../postgres/quote.ts';
+import { markOf, type SqlFile, sqlFiles } from '../../postgres/sql-files.ts';
 import { ENGINE_MARK } from '../../queue/provider.ts';
 import type { DatabaseFacts } from '../facts/database.ts';
 import { markSql } from '../facts/engine-state.ts';
-import { markOf, type SqlFile, sqlFiles } from './sql-files.ts';
 import { fileStep, locked, renderSteps, type Step } from './steps.ts';
 
 let mark: string | undefined;

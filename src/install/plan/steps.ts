@@ -1,7 +1,7 @@
 // Steps of install: SQL with a description, run together in one transaction or shown.
 import { TIMING } from '../../lifecycle/timing.ts';
 import type { Connection, Row } from '../../postgres/connection.ts';
-import type { SqlFile } from './sql-files.ts';
+import type { SqlFile } from '../../postgres/sql-files.ts';
 
 export interface Step {
   /** For people, e.g. `create queue orders`. */

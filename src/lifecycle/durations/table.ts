@@ -17,6 +17,10 @@ export const DURATIONS = {
     centralTrouble: { firstMs: 200, maxMs: 5_000 },
     /** Connecting to a server, login included. */
     connectMs: 5_000,
+    /** Where a URL names several servers, one that has not answered by then has company by the next. */
+    nextServerMs: 1_000,
+    /** While none of several servers takes writes, they are asked this often at least. */
+    failoverMs: 2_000,
     /** Default limit of one call to a server. */
     callMs: 30_000,
     /** How long a cancelled statement has to end. */
@@ -140,6 +144,8 @@ export const DURATIONS = {
   reports: {
     /** A mover asks what operators changed. */
     syncEveryMs: 1_000,
+    /** What shards find out within this time about a central that lost something is one note. */
+    olderMs: 2_000,
     /** A mover measures how much central queues hold that have a limit. */
     backlogEveryMs: 2_000,
     /** A mover reports that what it said of its sources still holds … */

@@ -21,8 +21,9 @@ export type DivergenceCode = Extract<HaltCode, 'diverged' | 'younger-server'>;
 /**
  * The start is always central's position; the shard only says how far one can go. A tick that is gone, or that bears the
  * same id with another fingerprint, means that the shard or central went back in time: then nothing is guessed.
+ * @param watermark tick of our registration on the shard, which is never ahead of what central had.
  */
-export function judgePosition(position: Position, seen: SeenQueue): PositionVerdict {
+export function judgePosition(position: Position, seen: SeenQueue, watermark?: number): PositionVerdict {
   const { tick, inside } = position;
   if (seen.newest === undefined || seen.newest.id < tick.id) {
     return diverged(
@@ -30,6 +31,10 @@ export function judgePosition(position: Position, seen: SeenQueue): PositionVerd
     );
   }
   if (seen.start === undefined) {
+    if (watermark !== undefined && watermark > tick.id)
+      return diverged(
+        `central is older than what was moved into it (tick ${tick.id}, and the shard was told that central had ${watermark}), and the shard keeps no events so old: \`keep:\` would have kept them`,
+      );
     return diverged(
       `tick ${tick.id}, where moving stopped, does not exist on the shard any more: it was rotated away, or the queue was created anew`,
     );

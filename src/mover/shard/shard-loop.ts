@@ -6,22 +6,22 @@ import type { StoredSource } from '../../central/positions.ts';
 import type { StoredState } from '../../central/source-states.ts';
 import type { Shard } from '../../config/config.ts';
 import { sentenceFor } from '../../errors/sentence.ts';
-import { TributaryError } from '../../errors/tributary-error.ts';
-import { backoffMs } from '../../lifecycle/backoff.ts';
 import type { WatchedService } from '../../lifecycle/service-set.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import { Signal, wait } from '../../lifecycle/wait.ts';
 import { Connection } from '../../postgres/connection.ts';
 import type { MoverContext } from '../context.ts';
+import { CentralAge } from '../older-central.ts';
 import type { Source } from '../source/source.ts';
-import { PAUSED } from '../windows/copy-windows.ts';
+import { isPausing } from '../windows/copy-windows.ts';
 import { handOnEmpty } from '../windows/empty-windows.ts';
 import { LargeWindows } from '../windows/large-windows.ts';
 import { meet } from './meet-shard.ts';
+import { missingAmong, noteMissing } from './missing-queues.ts';
 import { RoundClock } from './round-clock.ts';
 import { ShardSession } from './shard-session.ts';
 import { ShardSources } from './shard-sources.ts';
-import { TurnPace } from './turn-pace.ts';
+import { retryAfterMs, TurnPace } from './turn-pace.ts';
 
 export interface ShardLoopOptions {
   readonly context: MoverContext;
@@ -41,6 +41,7 @@ export class ShardLoop implements WatchedService {
   readonly #changed = new Signal();
   readonly #clock = new RoundClock();
   readonly #sources: ShardSources;
+  readonly #centralAge: CentralAge;
   #turns = 0;
   #connection: Connection | undefined;
   /** A queue may have been created anew, with other tables: only a new session knows them. */
@@ -54,10 +55,12 @@ export class ShardLoop implements WatchedService {
     this.name = `shard ${shard.name}`;
     this.shard = shard;
     this.#options = options;
+    this.#centralAge = new CentralAge(shard, options.context);
     this.#sources = new ShardSources(shard, {
       context: options.context,
       load: options.loadSources,
       onSettled: () => this.#changed.notify(),
+      onReloaded: (lost) => this.#centralAge.reloaded(lost),
     });
     this.#largeWindows = new LargeWindows(shard, {
       context: options.context,
@@ -113,12 +116,12 @@ export class ShardLoop implements WatchedService {
         if (signal.aborted) break;
         this.#turns += 1;
         this.#sources.distrust();
-        if (error instanceof TributaryError && error.code === PAUSED) {
+        if (isPausing(error)) {
           this.#drop();
           continue;
         }
         this.#failures += 1;
-        const retryMs = backoffMs(this.#failures, TIMING.shard.trouble);
+        const retryMs = retryAfterMs(this.shard, this.#failures);
         this.#trouble = sentenceFor(error, `Shard ${this.shard.name}`);
         this.#options.context.onOccurrence({ kind: 'shard-trouble', shard: this.shard.name, error, retryMs });
         this.#drop();
@@ -183,6 +186,7 @@ export class ShardLoop implements WatchedService {
       this.#turns += 1;
     };
     await meet(connection, { shard: this.shard, sources: opened, queues, onLooked }, context);
+    this.#centralAge.connected();
     this.provider = session.provider;
     const openedAtMs = performance.now();
     context.onOccurrence({ kind: 'shard-connected', shard: this.shard.name });
@@ -192,9 +196,13 @@ export class ShardLoop implements WatchedService {
       if (this.#sources.mayRefresh) await this.#sources.refresh();
       // Rounds are prepared for the sources that there were.
       if (this.sources.some((source) => !opened.includes(source))) break;
-      if (performance.now() - openedAtMs > TIMING.shard.missingQueueMs && this.#missing(queues).length > 0)
+      await this.#centralAge.compareIfDue(connection, this.sources);
+      if (
+        performance.now() - openedAtMs > TIMING.shard.missingQueueMs &&
+        missingAmong(this.sources, queues).length > 0
+      )
         break;
-      this.#noteMissing(queues);
+      noteMissing(this.sources, queues);
       const result = await session.turn(this.sources, pace.begin());
       this.#failures = 0;
       this.#troubleEnded();
@@ -242,24 +250,6 @@ export class ShardLoop implements WatchedService {
     for (const source of this.sources) {
       // Other sources of the shard may be under way to central all the time: each source follows its own parcels.
       if (source.canMove() && !source.isStale) void handOnEmpty(source, this.#options.context);
-    }
-  }
-
-  /** Sources whose queues were not there when the session began. */
-  #missing(queues: ReadonlyMap<string, unknown>): Source[] {
-    return this.sources.filter(({ queue }) => !queues.has(queue));
-  }
-
-  #noteMissing(queues: ReadonlyMap<string, unknown>): void {
-    for (const source of this.#missing(queues)) {
-      if (source.trouble !== undefined) continue;
-      source.failed(
-        new TributaryError(
-          `Queue ${source.queue} does not exist on shard ${this.shard.name}: create it there or take it out of the file.`,
-          { code: 'queue-missing', kind: 'halting' },
-        ),
-        'read',
-      );
     }
   }
 }

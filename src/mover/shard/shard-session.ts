@@ -250,7 +250,7 @@ export class ShardSession {
   }
 
   #judge({ source, queue }: Movable, seen: SeenQueue): Reader['window'] | undefined {
-    const verdict = judgePosition(source.ahead, seen);
+    const verdict = judgePosition(source.ahead, seen, source.watermark);
     if (verdict.kind === 'diverged') {
       this.#context.halt(source, verdict);
       return undefined;

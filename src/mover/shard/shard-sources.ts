@@ -16,6 +16,8 @@ export interface ShardSourcesOptions {
   readonly load: () => Promise<StoredSource[]>;
   /** A parcel of one has ended. */
   readonly onSettled: () => void;
+  /** Some have central's position anew: what each reload said, see Source.reload. */
+  readonly onReloaded: (lost: readonly (number | undefined)[]) => void;
 }
 
 export class ShardSources {
@@ -96,6 +98,7 @@ export class ShardSources {
     const readings = readingsOf(this.#options.context.config, this.#shard);
     this.#known = stored.length;
     const known = new Map(this.#sources.map((source) => [source.id, source]));
+    const lost: (number | undefined)[] = [];
     const sources = stored.flatMap((one) => {
       const found = readings.get(one.queue);
       if (found?.central.name !== one.centralQueue) return [];
@@ -103,9 +106,10 @@ export class ShardSources {
       if (source !== undefined && !settled.has(source)) return [source];
       if (source === undefined || !isDeepStrictEqual(source.reading, found.reading))
         return [this.#newSource(one, found.reading)];
-      source.reload(one);
+      lost.push(source.reload(one));
       return [source];
     });
+    this.#options.onReloaded(lost);
     const left = this.#sources.filter((source) => !sources.includes(source));
     this.#leaving = [...this.#leaving, ...left].filter(isBusy);
     this.#sources = sources;

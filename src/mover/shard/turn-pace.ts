@@ -1,6 +1,15 @@
 // When a shard is asked again, and how thoroughly: at once while something moves, less and less often while nothing does.
+import type { Shard } from '../../config/config.ts';
+import { backoffMs } from '../../lifecycle/backoff.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import type { Thoroughness } from '../../shards/round.ts';
+
+/** Until a shard that failed is connected to again; one of several servers may take over at any moment. */
+export function retryAfterMs({ servers }: Pick<Shard, 'servers'>, failures: number): number {
+  const { trouble } = TIMING.shard;
+  const maxMs = servers === undefined ? trouble.maxMs : TIMING.connections.failoverMs;
+  return backoffMs(failures, { ...trouble, maxMs });
+}
 
 export class TurnPace {
   #idleMs = TIMING.centralTicks.apartMs;

@@ -55,6 +55,7 @@ export class Source {
   #isSlow = false;
   #isStale = false;
   #underWay = 0;
+  #watermark: number | undefined;
 
   constructor(stored: StoredSource, { reading, tickerMode, onSettled = () => {} }: SourceOptions) {
     this.id = stored.id;
@@ -158,8 +159,27 @@ export class Source {
     return this.#handed === from;
   }
 
-  /** Takes over central's position; what was read ahead is forgotten. */
-  reload(stored: StoredSource): void {
+  /** Tick of our registration on the shard when its connection was opened: central had all up to it. */
+  get watermark(): number | undefined {
+    return this.#watermark;
+  }
+
+  noteWatermark(tick: number | undefined): void {
+    this.#watermark = tick;
+  }
+
+  /** Central's position is behind what it had confirmed: it was restored, or failed over to a standby that lacked something. */
+  get isCentralOlder(): boolean {
+    const { position } = this;
+    return position !== undefined && this.#watermark !== undefined && this.#watermark > position.tick.id;
+  }
+
+  /**
+   * Takes over central's position; what was read ahead is forgotten.
+   * @returns how many events central had and has no more; undefined: it is not older than what was known here.
+   */
+  reload(stored: StoredSource): number | undefined {
+    const lost = this.#lostBy(stored);
     // Positions that we did not write: another mover had the source, or has it still.
     if (stored.n > this.#n) {
       this.ticker.handedOver(performance.now());
@@ -174,6 +194,12 @@ export class Source {
     this.#figures.forget();
     this.#isStale = false;
     this.refresh(stored);
+    return lost;
+  }
+
+  #lostBy({ n, moved, position }: StoredSource): number | undefined {
+    const isOlder = n < this.#n || (n === this.#n && n > 0 && position?.tick.id !== this.#position?.tick.id);
+    return isOlder ? Math.max(0, this.#moved - moved) : undefined;
   }
 
   /** Takes over whether an operator paused or halted it. */

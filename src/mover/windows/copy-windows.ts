@@ -111,7 +111,11 @@ export async function copyWindows(
 }
 
 /** A source was paused while it is read. */
-export const PAUSED = 'paused';
+const PAUSED = 'paused';
+
+/** Whether reading ended because the source was paused, which is no failure. */
+export const isPausing = (error: unknown): boolean =>
+  error instanceof TributaryError && error.code === PAUSED;
 
 /** An operator's pause does not wait for a large window's end. */
 function breakOffWherePaused(found: readonly Found[]): void {

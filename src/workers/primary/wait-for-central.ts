@@ -1,12 +1,14 @@
 // Before a host works: waits for central, checks that it is ours, and compares the file's numbers of workers with those that
 // were installed. The installed number counts: a host that starts with an old file changes nothing for the others.
 import type { CentralLink } from '../../central/central-link.ts';
+import { assertSchema } from '../../central/fit/schema-version.ts';
+import { refuseYounger } from '../../central/fit/younger.ts';
 import { readIdentity } from '../../central/identity.ts';
-import { refuseYounger } from '../../central/younger.ts';
 import type { Config } from '../../config/config.ts';
 import { readWantedWorkers, type WantedWorkers } from '../../coordination/worker-pool.ts';
 import { kindOf } from '../../errors/sqlstate.ts';
 import { retry } from '../../lifecycle/retry.ts';
+import { SaidOnce } from '../../lifecycle/said-once.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import type { WorkedQueue } from './start-message.ts';
 
@@ -49,16 +51,18 @@ export async function waitForCentral(
 ): Promise<boolean> {
   const look = async () => {
     await readIdentity(control, config.name);
+    await assertSchema(control);
     await refuseYounger(control);
     compareNumbers(await control.use(readWantedWorkers), queues, onOtherNumber);
     return true;
   };
+  const said = new SaidOnce(onTrouble);
   const isReady = await retry(look, {
     backoff: TIMING.connections.centralTrouble,
     signal,
     onFailure(error) {
       if (kindOf(error) !== 'retryable') throw error;
-      onTrouble(error);
+      said.say(error);
     },
   });
   return isReady === true;

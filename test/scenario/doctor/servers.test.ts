@@ -10,8 +10,8 @@ import { fileFor, givenCluster } from '../../support/installation/installation.t
 import { startProcess, startTributary } from '../../support/processes/process.ts';
 import { run } from '../../support/processes/run-cli.ts';
 import { givenServer } from '../../support/server/server.ts';
+import { givenStandby } from '../../support/server/standby.ts';
 import { databaseOn } from '../../support/server/template.ts';
-import { givenStandby } from '../mover/standby.ts';
 import { untilHealthy, untilNamed } from './doctor.ts';
 
 const QUEUES = '  orders: { workers: none, create: true }';

@@ -28,23 +28,26 @@ async function endSome({ central, shards }: Forwarding): Promise<number> {
   return victims.length;
 }
 
-describe.skipIf(!hasPgbouncer && provider() === 'engine')('behind pgbouncer in transaction mode', () => {
-  test('shards and central are installed and moved as without it', async () => {
-    const port = await givenPgbouncer();
-    const given = await givenMover({ port, shards: 3 });
-    await Promise.all(given.cluster.shards.map((shard) => givenEvents(shard, 'orders', 200)));
-    const { mover, ended } = given.start();
-    await until(async () => (await movedTo(given, 'orders')) === 600, { what: '600 orders' });
-    await Promise.all(given.cluster.shards.map((shard) => givenEvents(shard, 'emails', 30)));
-    await until(async () => (await movedTo(given, 'emails')) === 90, { what: '90 emails' });
-    await mover.stop();
-    await ended;
-    expect(holds(await proofOf(given, 'orders'))).toBe(true);
-    expect(holds(await proofOf(given, 'emails'))).toBe(true);
-    expect(given.occurrences.filter(({ kind }) => kind.endsWith('trouble'))).toEqual([]);
-  });
+describe.skipIf(!hasPgbouncer && provider() === 'engine')('behind pgbouncer', () => {
+  test.each(['session', 'transaction'] as const)(
+    'in %s mode shards and central are installed and moved as without it',
+    async (mode) => {
+      const port = await givenPgbouncer({ mode, poolSize: mode === 'session' ? 40 : 4 });
+      const given = await givenMover({ port, shards: 3 });
+      await Promise.all(given.cluster.shards.map((shard) => givenEvents(shard, 'orders', 200)));
+      const { mover, ended } = given.start();
+      await until(async () => (await movedTo(given, 'orders')) === 600, { what: '600 orders' });
+      await Promise.all(given.cluster.shards.map((shard) => givenEvents(shard, 'emails', 30)));
+      await until(async () => (await movedTo(given, 'emails')) === 90, { what: '90 emails' });
+      await mover.stop();
+      await ended;
+      expect(holds(await proofOf(given, 'orders'))).toBe(true);
+      expect(holds(await proofOf(given, 'emails'))).toBe(true);
+      expect(given.occurrences.filter(({ kind }) => kind.endsWith('trouble'))).toEqual([]);
+    },
+  );
 
-  test('two movers under load, whose servers end connections again and again, move each event once', async () => {
+  test('in transaction mode two movers under load, whose servers end connections again and again, move each event once', async () => {
     const port = await givenPgbouncer({ poolSize: 8 });
     const cluster = await givenCluster({ shards: 3 });
     const through = (database: (typeof cluster)['central']) => {

@@ -7,9 +7,9 @@ import { givenProxy } from '../../support/network/proxy.ts';
 import { runTributary } from '../../support/processes/process.ts';
 import { givenDatabase, type TestDatabase } from '../../support/server/database.ts';
 import { givenServer } from '../../support/server/server.ts';
+import { givenStandby } from '../../support/server/standby.ts';
 import { databaseOn } from '../../support/server/template.ts';
 import { until } from '../../support/until.ts';
-import { givenStandby } from './standby.ts';
 
 const QUEUES = '  orders: { workers: none, create: true }\n  emails: { workers: none, create: true }';
 

@@ -1,4 +1,4 @@
-// pgbouncer in transaction mode between us and a server, as it is often used: each transaction may get another session.
+// pgbouncer between us and a server, in transaction mode as it is often used: each transaction may get another session.
 import { chmodSync, existsSync } from 'node:fs';
 import { inject } from 'vitest';
 import type { Database } from '../../../src/config/config.ts';
@@ -14,7 +14,13 @@ const PROGRAM = '/usr/sbin/pgbouncer';
 export const hasPgbouncer = existsSync(PROGRAM);
 
 /** @returns the port at which every database of the run's server is reached through the pooler. */
-export async function givenPgbouncer({ poolSize = 4 } = {}): Promise<number> {
+export async function givenPgbouncer({
+  poolSize = 4,
+  mode = 'transaction',
+}: {
+  readonly poolSize?: number;
+  readonly mode?: 'session' | 'transaction' | 'statement';
+} = {}): Promise<number> {
   const { host, port: serverPort, user, password } = inject('server');
   const port = await freePort();
   const folder = givenFolder();
@@ -28,7 +34,7 @@ listen_port = ${port}
 unix_socket_dir =
 auth_type = plain
 auth_file = ${folder}/users.txt
-pool_mode = transaction
+pool_mode = ${mode}
 default_pool_size = ${poolSize}
 max_client_conn = 500
 `,

@@ -1,7 +1,7 @@
 // A fresh database for a test, copied from the provider's template and dropped after the test file.
 import { randomBytes } from 'node:crypto';
 import { inject } from 'vitest';
-import type { Database } from '../../../src/config/config.ts';
+import type { Database, Server } from '../../../src/config/config.ts';
 import { Connection, type Row } from '../../../src/postgres/connection.ts';
 import { identifier, literal } from '../../../src/postgres/quote.ts';
 import type { PgqSchema } from '../../../src/queue/provider.ts';
@@ -83,8 +83,24 @@ export async function givenDatabase(options: GivenDatabaseOptions = {}): Promise
   return testDatabase(server, name);
 }
 
+/** The same database where `standby` may take its server's place: whoever connects finds the one that takes writes. */
+export function alsoOn({ database, url }: TestDatabase, { host, port }: Server): TestDatabase {
+  const servers = [
+    { host: database.host, port: database.port },
+    { host, port },
+  ];
+  const place = `${database.host}:${database.port}`;
+  return withDatabase({ ...database, servers }, url.replace(`@${place}/`, `@${place},${host}:${port}/`));
+}
+
 function testDatabase(server: ServerAddress, name: string): TestDatabase {
-  const database = databaseOn(server, name);
+  return withDatabase(
+    databaseOn(server, name),
+    `postgres://${server.user}:${server.password}@${server.host}:${server.port}/${encodeURIComponent(name)}`,
+  );
+}
+
+function withDatabase(database: Database, url: string): TestDatabase {
   const connect = async () => {
     const connection = await Connection.open(database, { applicationName: 'tributary test' });
     connections.push(connection);
@@ -92,8 +108,8 @@ function testDatabase(server: ServerAddress, name: string): TestDatabase {
   };
   let shared: Promise<Connection> | undefined;
   return {
-    name,
-    url: `postgres://${server.user}:${server.password}@${server.host}:${server.port}/${encodeURIComponent(name)}`,
+    name: database.database,
+    url,
     database,
     schema: 'pgq',
     connect,

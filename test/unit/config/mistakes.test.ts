@@ -103,7 +103,15 @@ http: { token: x }
     ],
     ['db1/app', 'must be a URL such as postgresql://user@host:5432/database.'],
     ['postgresql://db:99999/app', 'has a port that is no number from 1 to 65535.'],
-    ['postgresql://db1,db2/app', 'names several hosts: write one entry for each, or a list in braces.'],
+    ['postgresql://db1,/app', 'has an empty host between its commas.'],
+    [
+      'postgresql://db{1..3},db{4..5}/app',
+      'has braces that differ between its servers (3 and 2 names): the first server of each list belongs to the first of the others.',
+    ],
+    [
+      'postgresql://db1,db2,db3/app?port=1,2',
+      'has 3 hosts and 2 ports: give one port for all, or one for each.',
+    ],
     ['postgresql://db/a{01..}', 'has braces that do not expand: write a range `{01..16}` or a list `{a,b}`.'],
     ['postgresql://db/a{1..20000}', 'expands to more than 10,000 databases: correct the ranges in braces.'],
     ['postgresql://db/a%zz', 'has a `%` in the database that starts no percent-encoding: write it as %25.'],

@@ -68,6 +68,39 @@ describe('config/url/url', () => {
     expect(names('postgresql://h/a\\{x,y}')).toEqual(['a\\x', 'a\\y']);
   });
 
+  test('several servers of one database have commas between them, each with its port', () => {
+    expect(parseUrl('postgresql://u@a:6432,[::1],c:7/db?target_session_attrs=read-write')).toEqual({
+      host: 'a',
+      port: 6432,
+      moreHosts: ['::1', 'c'],
+      morePorts: [undefined, 7],
+      needsPrimary: true,
+      user: 'u',
+      database: 'db',
+    });
+    // What stands behind it takes the place of all of them.
+    expect(parseUrl('postgresql://a:1,b:2/db?host=x,y')).toMatchObject({
+      ...{ host: 'x', moreHosts: ['y'], port: 1, morePorts: [2] },
+    });
+    const single = parseUrl('postgresql://a:1,b:2/db?host=x&port=5');
+    expect([single.host, single.moreHosts, single.port, single.morePorts]).toEqual([
+      'x',
+      undefined,
+      5,
+      undefined,
+    ]);
+  });
+
+  test('the braces of several servers move together, those of the database through all of them', () => {
+    expect(expandUrl('postgresql://db{1,2}a:1,db{1,2}b/app_{x,y}')).toEqual([
+      'postgresql://db1a:1,db1b/app_x',
+      'postgresql://db1a:1,db1b/app_y',
+      'postgresql://db2a:1,db2b/app_x',
+      'postgresql://db2a:1,db2b/app_y',
+    ]);
+    expect(expandUrl('postgresql://{a,b}/x')).toEqual(['postgresql://a/x', 'postgresql://b/x']);
+  });
+
   test('ranges keep their zeros and make all combinations', () => {
     const range = fc.tuple(
       fc.integer({ min: 0, max: 20 }),
@@ -171,10 +204,14 @@ queues: { orders: }
   test('no match is a sentence with the hosts of the file', () => {
     const chosen = chooseHost(config(), undefined, 'laptop') as { problem: string };
     expect(chosen.problem).toMatch(
-      /^No shard in \S+ is on this machine \(laptop\): say --host with one of db1, db1\.example\.org, db2, db10, or say `host: any` for the shards that any machine may move\.$/,
+      /^No shard in \S+ is on this machine \(laptop\): say --host with one of db1, db1\.example\.org, db2, db10, or `host: any` for the shards that any machine may move, or --adopt, with which it moves only those of hosts without a mover\.$/,
     );
     const flagged = chooseHost(config(), 'db11', 'db1') as { problem: string };
     expect(flagged.problem).toMatch(/is on host db11: the hosts there are .*\. Did you mean db\d+\?$/);
+    // Where it is said, it has no shards of its own, but those that any machine may move.
+    expect(chooseHost(config(), 'db11', 'db1', true)).toEqual({ host: 'db11', shards: [] });
+    expect(chooseHost(config(), undefined, 'laptop', true)).toEqual({ host: 'laptop', shards: [] });
+    expect(chooseHost(config(), 'db2', 'laptop', true)).toEqual(chooseHost(config(), 'db2', 'laptop'));
   });
 });
 

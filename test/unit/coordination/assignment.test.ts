@@ -60,7 +60,9 @@ describe('coordination/assignment', () => {
     expect(assign(standings({ resources: resources(5), holdings })).release).toEqual(['r3', 'r4']);
     expect(assign(standings({ resources: resources(5), holdings, me: 'b' }))).toEqual({
       take: [],
-      maxNew: 0,
+      // What the other one is about to let go of.
+      soon: ['r4', 'r3'],
+      maxNew: 2,
       release: [],
     });
   });

@@ -28,6 +28,7 @@ const refusal = { ...source, origin: 'app_017:orders:812', error: 'value too lon
 const ofMover: Samples<MoverOccurrence> = {
   committed: [{ queue: 'orders', rows: 1_200, bytes: 90_000, sources: 3, ms: 12 }],
   'central-trouble': [{ queue: 'orders', error: refused }],
+  'central-older': [{ shard: 'app_017', sources: 5, events: 120 }],
   'lease-lost': [
     { resource: 'shard:app_017', reason: 'ran-out' },
     { resource: 'shard:app_017', reason: 'taken-over' },

@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { migrations } from '../../../src/install/plan/sql-files.ts';
 import { packagePath } from '../../../src/lifecycle/package-root.ts';
+import { migrations } from '../../../src/postgres/sql-files.ts';
 
 const LIST = 'sql/migrations/SHA256SUMS';
 

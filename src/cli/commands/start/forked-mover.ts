@@ -28,6 +28,8 @@ export interface MoverDeath {
 export interface ForkedMoverOptions {
   readonly config: Config;
   readonly host: string;
+  /** The file may not know the host. */
+  readonly adopts?: boolean;
   readonly onDeath: (death: MoverDeath) => void;
   /** The leases of a dead mover could not be ended. */
   readonly onTrouble: (error: unknown) => void;
@@ -109,10 +111,14 @@ export class ForkedMover implements Service {
   }
 
   async #runOnce(): Promise<Omit<MoverDeath, 'restartMs'>> {
-    const { config, host, program = PROGRAM } = this.#options;
-    const child = fork(program, ['-c', config.file, 'mover', '--host', host, '--no-http'], {
-      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    });
+    const { config, host, adopts = false, program = PROGRAM } = this.#options;
+    const child = fork(
+      program,
+      ['-c', config.file, 'mover', '--host', host, '--no-http', ...(adopts ? ['--adopt'] : [])],
+      {
+        stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      },
+    );
     this.#child = child;
     this.#member = undefined;
     this.shown.begins();

@@ -3,10 +3,10 @@ import { spawnSync } from 'node:child_process';
 import { appendFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Connection } from '../../../src/postgres/connection.ts';
-import { givenProxy } from '../../support/network/proxy.ts';
-import { givenServer, type TestServer } from '../../support/server/server.ts';
-import { databaseOn } from '../../support/server/template.ts';
-import { until } from '../../support/until.ts';
+import { givenProxy } from '../network/proxy.ts';
+import { until } from '../until.ts';
+import { givenServer, type TestServer } from './server.ts';
+import { databaseOn } from './template.ts';
 
 export interface Standby {
   readonly host: string;
@@ -17,8 +17,14 @@ export interface Standby {
   promote(): Promise<void>;
 }
 
-/** `primary` is stopped for a moment: the standby begins with a copy of its files. */
-export async function givenStandby(primary: TestServer): Promise<Standby> {
+/**
+ * `primary` is stopped for a moment: the standby begins with a copy of its files.
+ * @param options.isSynchronous whether the primary commits nothing that the standby does not have.
+ */
+export async function givenStandby(
+  primary: TestServer,
+  { isSynchronous = false }: { readonly isSynchronous?: boolean } = {},
+): Promise<Standby> {
   const standby = await givenServer();
   await standby.kill('immediate');
   await primary.kill('immediate');
@@ -47,6 +53,17 @@ export async function givenStandby(primary: TestServer): Promise<Standby> {
       await connection.close();
     }
   };
+  // After the copy: the standby waits for nobody once it is the primary.
+  if (isSynchronous) {
+    await ask(primary, "alter system set synchronous_standby_names = '*'");
+    await ask(primary, 'select pg_reload_conf()');
+    const isSync = () =>
+      ask<boolean>(
+        primary,
+        `select exists (select from pg_stat_replication where sync_state = 'sync') as value`,
+      );
+    await until(isSync, { what: 'a synchronous standby', timeoutMs: 60_000 });
+  }
   return {
     host,
     port,

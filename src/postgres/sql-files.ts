@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { packagePath } from '../../lifecycle/package-root.ts';
+import { packagePath } from '../lifecycle/package-root.ts';
 
 export interface SqlFile {
   /** Relative to the package, with slashes: `sql/pgq/tables/10_queue.sql`. */

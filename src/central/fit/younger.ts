@@ -1,7 +1,7 @@
 // Refuses a central whose ticks are ahead of its server's transaction ids, as after a restore into a younger server.
-import { TributaryError } from '../errors/tributary-error.ts';
-import { fewerXids, missingXidsSql } from '../queue/ahead.ts';
-import type { CentralLink } from './central-link.ts';
+import { TributaryError } from '../../errors/tributary-error.ts';
+import { fewerXids, missingXidsSql } from '../../queue/ahead.ts';
+import type { CentralLink } from '../central-link.ts';
 
 /** @throws retryable, with the remedy, where they are: work waits until the ids are raised. */
 export async function refuseYounger(link: CentralLink): Promise<void> {
