@@ -5,11 +5,9 @@
 import { execFile } from 'node:child_process';
 import type { Logger } from 'pino';
 import type { Part } from '../http/health/parts.ts';
+import { TIMING } from '../lifecycle/timing.ts';
 
 const PROGRAM = 'systemd-notify';
-const TIMEOUT_MS = 10_000;
-/** Microseconds in what systemd gives. */
-const US_PER_MS = 1_000;
 
 export interface ServiceManagerOptions {
   readonly env: NodeJS.ProcessEnv;
@@ -28,7 +26,7 @@ export class ServiceManager {
     this.#options = options;
     this.#env = { ...options.env };
     const { WATCHDOG_USEC, WATCHDOG_PID } = options.env;
-    const limitMs = Number(WATCHDOG_USEC) / US_PER_MS;
+    const limitMs = Number(WATCHDOG_USEC) / 1_000;
     const isMeant = WATCHDOG_PID === undefined || Number(WATCHDOG_PID) === process.pid;
     this.#everyMs = isMeant && limitMs > 0 ? limitMs / 3 : undefined;
   }
@@ -63,7 +61,7 @@ export class ServiceManager {
   }
 
   #say(...words: string[]): void {
-    execFile(PROGRAM, words, { env: this.#env, timeout: TIMEOUT_MS }, (error) => {
+    execFile(PROGRAM, words, { env: this.#env, timeout: TIMING.commands.notifyMs }, (error) => {
       if (error === null || this.#hasFailed) return;
       this.#hasFailed = true;
       this.#options.log.warn(

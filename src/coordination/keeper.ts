@@ -47,14 +47,13 @@ export interface LeaseKeeperOptions {
 
 export type LossReason = 'ran-out' | 'taken-over';
 
-/** The standings are read at the first beat, and with every beat or every second one after it: about this often. */
-const LOOK_MS = 800;
 const NOTHING: Assignment = { take: [], maxNew: 0, release: [] };
 
 export class LeaseKeeper implements WatchedService {
   readonly name = 'lease keeper';
   readonly #options: LeaseKeeperOptions;
   readonly #beatMs: number;
+  /** The standings are read with every beat, or with every second one where beats are close together. */
   readonly #lookEveryBeats: number;
   readonly #terms = new Map<string, Term>();
   /** Being let go: 'ending' while the work ends, 'ended' when the next beat may say so. */
@@ -76,7 +75,7 @@ export class LeaseKeeper implements WatchedService {
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
     this.#beatMs = options.beatMs ?? TIMING.leases.moverBeatMs;
-    this.#lookEveryBeats = this.#beatMs < LOOK_MS ? 2 : 1;
+    this.#lookEveryBeats = this.#beatMs < TIMING.leases.lookMs ? 2 : 1;
   }
 
   /** The terms that are held, as far as one can trust them now. */

@@ -3,6 +3,8 @@
 export const COMMAND_DURATIONS = {
   /** One commit of `dead retry`. */
   deadRetryMs: 60_000,
+  /** How long a word to systemd may take. */
+  notifyMs: 10_000,
   /** Two signals closer together are one press of a key that came by two ways. */
   samePressMs: 1_000,
   /** How long a command may take to end after the second signal. */

@@ -51,6 +51,8 @@ export const DURATIONS = {
     moverBeatMs: 1_000,
     /** A host of workers beats this often: a changed number of workers takes effect within three beats. */
     workerBeatMs: 400,
+    /** With beats that are closer together, a member looks with every second one at what others hold. */
+    lookMs: 800,
   },
   /** The loop of one shard. */
   shard: {

@@ -6,9 +6,8 @@ import type { Thoroughness } from '../../shards/round.ts';
 
 /** Until a shard that failed is connected to again; one of several servers may take over at any moment. */
 export function retryAfterMs({ servers }: Pick<Shard, 'servers'>, failures: number): number {
-  const { trouble } = TIMING.shard;
-  const maxMs = servers === undefined ? trouble.maxMs : TIMING.connections.failoverMs;
-  return backoffMs(failures, { ...trouble, maxMs });
+  if (servers === undefined) return backoffMs(failures, TIMING.shard.trouble);
+  return backoffMs(failures, { ...TIMING.shard.trouble, maxMs: TIMING.connections.failoverMs });
 }
 
 export class TurnPace {
