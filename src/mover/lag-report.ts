@@ -76,8 +76,8 @@ function stateOf(
   if (loop.trouble !== undefined) return { state: 'unreachable', reason: loop.trouble, cause: 'shard-away' };
   const isBehind = (figures.eventsBehind ?? 0) > 0;
   const movedMsAgo = nowMs - source.movedAtMs;
-  if (source.isReadAlone) return { state: 'moving', reason: null };
   const silentMs = nowMs - Math.max(figures.atMs, source.excusedAtMs, loop.troubleEndedAtMs);
+  if (source.isReadAlone && !loop.isOverdue(nowMs)) return { state: 'moving', reason: null };
   // It does not ask its shard: it waits for room.
   if (isBehind && silentMs > TIMING.reports.standingMs && memoryWaitingMs > TIMING.reports.silentMs)
     return { state: 'moving', reason: roomReason(source), cause: 'memory-budget' };

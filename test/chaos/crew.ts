@@ -3,6 +3,8 @@ import type { FailPoint } from '../../src/lifecycle/fail-point.ts';
 import type { Forwarding } from '../support/mover/forwarding.ts';
 import { isAlive, stateOf, type TestProcess } from '../support/processes/process.ts';
 
+const SERVING = /serving (http:\S+)\/livez/;
+
 export class Crew {
   readonly #forwarding: Forwarding;
   #members: TestProcess[] = [];
@@ -22,10 +24,18 @@ export class Crew {
     return this.#members.filter(({ pid }) => stateOf(pid) === 'T');
   }
 
+  /** Those that run and say where they serve, with the address. */
+  get serving(): readonly { readonly name: string; readonly url: string }[] {
+    return this.running.flatMap(({ pid, stderr }) => {
+      const url = stderr.map((line) => SERVING.exec(line)?.[1]).find((found) => found !== undefined);
+      return url === undefined ? [] : [{ name: `mover ${pid}`, url }];
+    });
+  }
+
   start(failure?: { at: FailPoint; action: 'kill' | 'stop'; nth: number }): TestProcess {
     const env: Record<string, string> =
       failure === undefined ? {} : { TRIBUTARY_FAIL_POINT: `${failure.at}=${failure.action}*${failure.nth}` };
-    const member = this.#forwarding.startMover({ env });
+    const member = this.#forwarding.startMover({ env }, ['--http', ':0']);
     this.#members.push(member);
     if (failure === undefined) this.#steady.add(member);
     return member;

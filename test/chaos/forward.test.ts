@@ -1,7 +1,8 @@
-// Chaos: random faults under load, and after every round the proof that each event was moved exactly once.
+// Chaos: random faults under load, and after every round the proof that each event was moved exactly once. All the while `/readyz`
+// of each mover tells no lie.
 // TRIBUTARY_CHAOS_ROUNDS says how many rounds, TRIBUTARY_CHAOS_SEED which faults, TRIBUTARY_CHAOS_FAULTS how many in each.
 import { setTimeout as pause } from 'node:timers/promises';
-import { describe, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { endPrepared, type Forwarding, givenForwarding, SOURCE_QUEUES } from '../support/mover/forwarding.ts';
 import { startLoad } from '../support/mover/load.ts';
 import { givenProxy, type Proxy as Network } from '../support/network/proxy.ts';
@@ -11,6 +12,7 @@ import { givenServer, type TestServer } from '../support/server/server.ts';
 import { until } from '../support/until.ts';
 import { Crew } from './crew.ts';
 import { type Battlefield, strike } from './faults.ts';
+import { ReadinessWatch } from './readiness-watch.ts';
 
 const ROUNDS = Number(process.env.TRIBUTARY_CHAOS_ROUNDS ?? 3);
 const FAULTS = Number(process.env.TRIBUTARY_CHAOS_FAULTS ?? 12);
@@ -99,6 +101,12 @@ describe('mover', () => {
     });
     const crew = new Crew(forwarding);
     const field = { crew, random, servers, proxies, databases: [central, ...shards] };
+    const names = shards.map((_, at) => `s${at + 1}`);
+    const watch = new ReadinessWatch({
+      central,
+      shards: new Map(shards.map((shard, at) => [`s${at + 1}`, shard])),
+      hosts: () => crew.serving.map((host) => ({ ...host, shards: names })),
+    });
     for (let round = 1; round <= ROUNDS; round += 1) {
       const load = startLoad(shards, { queues: SOURCE_QUEUES, random: randomFrom(random.seed + round) });
       crew.ensureOne();
@@ -121,7 +129,11 @@ describe('mover', () => {
         throw error;
       });
       say(`round ${round}: ${proof.moved} events, each exactly once`);
+      await until(() => watch.isAllReady, { what: 'the movers to be ready', timeoutMs: 30_000 });
       await crew.killAll();
     }
+    await watch.stop();
+    say(watch.summary);
+    expect(watch.faults).toEqual([]);
   });
 });

@@ -1,10 +1,14 @@
 // Polls `/readyz` of all hosts while they are struck, and learns from the databases alone whether events get on.
 //
-// What counts as broken: events of a shard wait and its position stands still, or the shard or central cannot be asked. The
-// position is what a commit of central says, not what a mover reports. A ready host must not have such a shard at home for
-// longer than three seconds, and a host must not be unready for longer than ten while all gets on. A mover that has just taken a
-// shard over says so before its first commit: a ready host is right as well where events get on at once after its answer.
+// What counts as broken: events of a source wait and its position stands still, or the shard or central cannot be asked. The
+// position is what a commit of central says, not what a mover reports. A host must not be ready for longer than three seconds
+// while such a source is at home there, and not unready for longer than ten while all gets on.
+//
+// Between a break and the answer lie the waits of three processes: a mover looks, central stores, the host that is asked reads.
+// A machine that is busy delays each of them as it delays us; so what is allowed grows by that, as it was measured just before,
+// and by nothing else.
 import type { Connection } from '../../src/postgres/connection.ts';
+import { literal } from '../../src/postgres/quote.ts';
 import type { TestDatabase } from '../support/server/database.ts';
 
 export interface WatchedHost {
@@ -12,22 +16,28 @@ export interface WatchedHost {
   /** Names of the shards at home there. */
   readonly shards: readonly string[];
   /** Where it serves now; undefined: it is not there. */
-  url(): string | undefined;
+  readonly url: string | undefined;
 }
 
 export interface WatchOptions {
   readonly central: TestDatabase;
   /** By name. */
   readonly shards: ReadonlyMap<string, TestDatabase>;
-  readonly hosts: readonly WatchedHost[];
+  /** Those that there are now. */
+  hosts(): readonly WatchedHost[];
+  /** Two numbers from central: what was to be handled so far, and what was; default: only moving is watched. */
+  readonly handledSql?: string;
+  /** Something else that every host answers for, by name: whether it is as it should be now. */
+  readonly looks?: Readonly<Record<string, (central: TestDatabase) => Promise<boolean>>>;
 }
 
 const EVERY_MS = 200;
 const GREEN_MS = 3_000;
 const RED_MS = 10_000;
-/** What the looks themselves take on a busy machine. */
-const SLACK_MS = 1_500;
+const WAITS = 3;
 const ANSWER_MS = 5_000;
+/** How long a delay of the machine counts. */
+const LATELY_MS = 10_000;
 
 /** Something that should get on. */
 class Progress {
@@ -50,7 +60,25 @@ class Progress {
   }
 }
 
-interface Red {
+/** How long this machine lately took for what takes no time. */
+class Slowness {
+  #seen: { readonly atMs: number; readonly ms: number }[] = [];
+  longestMs = 0;
+
+  note(ms: number): void {
+    const nowMs = performance.now();
+    this.#seen = [...this.#seen.filter(({ atMs }) => nowMs - atMs < LATELY_MS), { atMs: nowMs, ms }];
+    this.longestMs = Math.max(this.longestMs, ms);
+  }
+
+  get allowedMs(): number {
+    return WAITS * Math.max(0, ...this.#seen.map(({ ms }) => ms));
+  }
+}
+
+/** Answers of one host in a row with the same status. */
+interface Row {
+  readonly status: number;
   readonly sinceMs: number;
   readonly url: string;
 }
@@ -60,127 +88,186 @@ export class ReadinessWatch {
   readonly faults: string[] = [];
   /** Answers by status: a watch that saw nothing proves nothing. */
   readonly answers = new Map<number, number>();
+  readonly slowness = new Slowness();
   readonly #options: WatchOptions;
-  readonly #moves: ReadonlyMap<string, Progress>;
+  /** By shard, then by queue. */
+  readonly #moves = new Map<string, Map<string, Progress>>();
   readonly #handles = new Progress();
-  readonly #reds = new Map<string, Red>();
-  readonly #last = new Map<string, number | undefined>();
+  readonly #others = new Map<string, Progress>();
+  readonly #rows = new Map<string, Row>();
+  readonly #asking = new Map<string, Promise<void>>();
   readonly #stopped = new AbortController();
   readonly #loops: Promise<void>[];
 
   constructor(options: WatchOptions) {
     this.#options = options;
-    this.#moves = new Map([...options.shards.keys()].map((name) => [name, new Progress()]));
     this.#loops = [
       ...[...options.shards].map(([name, shard]) => this.#every(this.#shardLook(name, shard))),
-      this.#every(this.#handledLook()),
-      ...options.hosts.map((host) => this.#every(() => this.#ask(host))),
+      ...(options.handledSql === undefined ? [] : [this.#every(this.#handledLook(options.handledSql))]),
+      ...Object.entries(options.looks ?? {}).map(([name, look]) => this.#every(this.#otherLook(name, look))),
+      this.#every(async () => this.#askAll()),
     ];
   }
 
   /** All hosts have said last that they are ready. */
   get isAllReady(): boolean {
-    return this.#options.hosts.every(({ name }) => this.#last.get(name) === 200);
+    return this.#options.hosts().every(({ name }) => this.#rows.get(name)?.status === 200);
+  }
+
+  /** In a sentence, for the log. */
+  get summary(): string {
+    const answers = [...this.answers].map(([status, count]) => `${count} times ${status}`).join(', ');
+    return `/readyz answered ${answers}; the machine was late by ${Math.round(this.slowness.longestMs)} ms at most`;
   }
 
   async stop(): Promise<void> {
     this.#stopped.abort();
-    await Promise.all(this.#loops);
-    await new Promise((resolve) => setTimeout(resolve, SLACK_MS));
+    await Promise.all([...this.#loops, ...this.#asking.values()]);
   }
 
   async #every(look: () => Promise<void>): Promise<void> {
     while (!this.#stopped.signal.aborted) {
       await look();
+      const dueMs = performance.now() + EVERY_MS;
       await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+      this.slowness.note(performance.now() - dueMs);
     }
   }
 
-  /** Whether the shard's position has moved, or nothing waits behind it. */
+  /** Whether the positions of the shard's sources have moved, or nothing waits behind them. */
   #shardLook(name: string, shard: TestDatabase): () => Promise<void> {
     const ofCentral = new Asked(this.#options.central);
     const ofShard = new Asked(shard);
-    let last = -1;
+    const all = new Map<string, Progress>();
+    this.#moves.set(name, all);
+    const last = new Map<string, number>();
     return async () => {
-      const [position] =
-        (await ofCentral.ask<{ n: number; tick: number }>(
-          `select p.n, p.tick_id as tick from tributary.position p join tributary.source s on s.id = p.source
-            where s.shard = $1 order by p.n desc limit 1`,
-          [name],
-        )) ?? [];
-      const [waiting] =
-        (await ofShard.ask<{ is_waiting: boolean }>(
-          `select exists (select from pgq.event_1 e where e.ev_txid >= txid_snapshot_xmin(t.tick_snapshot)
-              and not txid_visible_in_snapshot(e.ev_txid, t.tick_snapshot)) as is_waiting
-            from pgq.tick t where t.tick_queue = 1 and t.tick_id = $1`,
-          [position?.tick ?? 0],
-        )) ?? [];
-      const isAsked = position !== undefined && waiting !== undefined;
-      const hasMoved = position !== undefined && position.n !== last;
-      last = position?.n ?? last;
-      this.#moves.get(name)?.seen(isAsked && (hasMoved || !waiting.is_waiting));
+      const positions = await ofCentral.ask<{ queue: string; n: number; tick: number }>(
+        `select s.queue, p.n, p.tick_id as tick from tributary.source s
+          cross join lateral (
+            select p.n, p.tick_id from tributary.position p where p.source = s.id order by p.n desc limit 1) p
+          where s.shard = $1`,
+        [name],
+      );
+      const waiting = positions === undefined ? undefined : await waitingOn(ofShard, positions);
+      for (const { queue, n } of positions ?? []) {
+        const isWaiting = waiting?.get(queue);
+        const hasMoved = last.get(queue) !== n;
+        last.set(queue, n);
+        const progress = all.get(queue) ?? new Progress();
+        all.set(queue, progress);
+        progress.seen(isWaiting !== undefined && (hasMoved || !isWaiting));
+      }
+      if (positions === undefined) for (const progress of all.values()) progress.seen(false);
     };
   }
 
   /** Whether workers have handled something, or nothing is left. */
-  #handledLook(): () => Promise<void> {
+  #handledLook(sql: string): () => Promise<void> {
     const ofCentral = new Asked(this.#options.central);
     let last = -1;
     return async () => {
-      const [counts] =
-        (await ofCentral.ask<{ moved: number; handled: number }>(
-          'select (select count(*) from pgq.event_1) as moved, (select count(*) from handled) as handled',
-          [],
-        )) ?? [];
+      const [counts] = (await ofCentral.ask<{ wanted: number; handled: number }>(sql, [])) ?? [];
       const hasHandled = counts !== undefined && counts.handled !== last;
       last = counts?.handled ?? last;
-      this.#handles.seen(counts !== undefined && (hasHandled || counts.handled >= counts.moved));
+      this.#handles.seen(counts !== undefined && (hasHandled || counts.handled >= counts.wanted));
     };
   }
 
-  async #ask(host: WatchedHost): Promise<void> {
-    const url = host.url();
+  #otherLook(name: string, look: (central: TestDatabase) => Promise<boolean>): () => Promise<void> {
+    const progress = new Progress();
+    this.#others.set(name, progress);
+    return async () => progress.seen(await look(this.#options.central).catch(() => false));
+  }
+
+  #askAll(): void {
+    for (const host of this.#options.hosts()) {
+      if (this.#asking.has(host.name)) continue;
+      const asking = this.#ask(host).finally(() => this.#asking.delete(host.name));
+      this.#asking.set(host.name, asking);
+    }
+  }
+
+  async #ask({ name, shards, url }: WatchedHost): Promise<void> {
+    // It asks no database: it takes as long as the process is kept waiting for the machine.
+    const alive = url === undefined ? undefined : await answerOf(`${url}/livez`);
     const beganMs = performance.now();
-    const answer = url === undefined ? undefined : await readyz(url);
-    this.#last.set(host.name, answer?.status);
-    if (url === undefined || answer === undefined) {
-      this.#reds.delete(host.name);
+    const answer = alive === undefined ? undefined : await answerOf(`${url}/readyz`);
+    if (url === undefined || alive === undefined || answer === undefined) {
+      this.#rows.delete(name);
       return;
     }
-    this.answers.set(answer.status, (this.answers.get(answer.status) ?? 0) + 1);
-    if (answer.status === 200) {
-      this.#reds.delete(host.name);
-      this.#judgeGreen(host, beganMs);
-    } else this.#judgeRed(host, { url, text: answer.text, beganMs });
+    this.slowness.note(alive.ms);
+    const { status, text } = answer;
+    this.answers.set(status, (this.answers.get(status) ?? 0) + 1);
+    const before = this.#rows.get(name);
+    const row = before?.status === status && before.url === url ? before : { status, sinceMs: beganMs, url };
+    this.#rows.set(name, row);
+    const sources = [
+      ...shards.flatMap((shard) =>
+        [...(this.#moves.get(shard) ?? [])].map(([queue, progress]) => ({
+          name: `${shard}:${queue}`,
+          progress,
+        })),
+      ),
+      ...[...this.#others].map(([look, progress]) => ({ name: look, progress })),
+    ];
+    if (status === 200) this.#judgeGreen(name, row, { beganMs, sources });
+    else this.#judgeRed(name, row, { beganMs, sources, text });
   }
 
-  #judgeGreen({ name, shards }: WatchedHost, beganMs: number): void {
-    for (const shard of shards) {
-      const moves = this.#moves.get(shard) as Progress;
-      const stillMs = beganMs - moves.wellMs;
-      if (stillMs <= GREEN_MS + SLACK_MS) continue;
-      const fault = `${name} was ready while ${shard} had stood still for ${Math.round(stillMs)} ms`;
-      setTimeout(() => {
-        if (moves.wellMs < beganMs) this.faults.push(`${fault}, and did for ${SLACK_MS} ms more`);
-      }, SLACK_MS);
+  #judgeGreen(host: string, { sinceMs }: Row, { beganMs, sources }: Judged): void {
+    for (const { name, progress } of sources) {
+      const longMs = beganMs - Math.max(progress.wellMs, sinceMs);
+      const { allowedMs } = this.slowness;
+      if (longMs > GREEN_MS + allowedMs)
+        this.faults.push(
+          `${host} was ready for ${Math.round(longMs)} ms while ${name} stood still (${Math.round(allowedMs)} ms are the machine's)`,
+        );
     }
   }
 
-  #judgeRed(
-    { name, shards }: WatchedHost,
-    { url, text, beganMs }: { readonly url: string; readonly text: string; readonly beganMs: number },
-  ): void {
-    const before = this.#reds.get(name);
-    const red = before?.url === url ? before : { sinceMs: beganMs, url };
-    this.#reds.set(name, red);
-    const needed = [...shards.map((shard) => this.#moves.get(shard)), this.#handles];
-    const sinceMs = needed.reduce((latest, one) => Math.max(latest, one?.illMs ?? 0), red.sinceMs);
+  #judgeRed(host: string, row: Row, { beganMs, sources, text }: Judged & { readonly text: string }): void {
+    const needed = [...sources.map(({ progress }) => progress), this.#handles];
+    const sinceMs = needed.reduce((latest, { illMs }) => Math.max(latest, illMs), row.sinceMs);
     const longMs = beganMs - sinceMs;
-    if (longMs <= RED_MS + SLACK_MS) return;
-    this.faults.push(`${name} was not ready for ${Math.round(longMs)} ms while all got on: ${text}`);
+    const { allowedMs } = this.slowness;
+    if (longMs <= RED_MS + allowedMs) return;
+    this.faults.push(
+      `${host} was not ready for ${Math.round(longMs)} ms while all got on (${Math.round(allowedMs)} ms are the machine's): ${text}`,
+    );
     // Said once, and again where it lasts.
-    this.#reds.set(name, { sinceMs: beganMs, url });
+    this.#rows.set(host, { ...row, sinceMs: beganMs });
   }
+}
+
+interface Judged {
+  readonly beganMs: number;
+  readonly sources: readonly { readonly name: string; readonly progress: Progress }[];
+}
+
+/** Whether events wait behind these positions, by queue; undefined: the shard does not say. */
+async function waitingOn(
+  shard: Asked,
+  positions: readonly { readonly queue: string; readonly tick: number }[],
+): Promise<ReadonlyMap<string, boolean> | undefined> {
+  const queues = await shard.ask<{ id: number; name: string; events: string }>(
+    'select queue_id as id, queue_name as name, queue_data_pfx as events from pgq.queue',
+    [],
+  );
+  const looks = positions.flatMap(({ queue, tick }) => {
+    const found = queues?.find(({ name }) => name === queue);
+    if (found === undefined) return [];
+    return [
+      `select ${literal(queue)} as queue, exists (
+         select from ${found.events} e where e.ev_txid >= txid_snapshot_xmin(t.tick_snapshot)
+           and not txid_visible_in_snapshot(e.ev_txid, t.tick_snapshot)) as is_waiting
+       from pgq.tick t where t.tick_queue = ${found.id} and t.tick_id = ${tick}`,
+    ];
+  });
+  if (looks.length === 0) return undefined;
+  const rows = await shard.ask<{ queue: string; is_waiting: boolean }>(looks.join(' union all '), []);
+  return rows === undefined ? undefined : new Map(rows.map((row) => [row.queue, row.is_waiting]));
 }
 
 /** A database that may be away. */
@@ -205,10 +292,14 @@ class Asked {
 }
 
 /** Undefined: nobody answers there. */
-async function readyz(url: string): Promise<{ status: number; text: string } | undefined> {
+async function answerOf(
+  url: string,
+): Promise<{ readonly status: number; readonly text: string; readonly ms: number } | undefined> {
+  const beganMs = performance.now();
   try {
-    const response = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(ANSWER_MS) });
-    return { status: response.status, text: await response.text() };
+    const response = await fetch(url, { signal: AbortSignal.timeout(ANSWER_MS) });
+    const text = await response.text();
+    return { status: response.status, text, ms: performance.now() - beganMs };
   } catch {
     return undefined;
   }

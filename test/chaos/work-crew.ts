@@ -3,6 +3,8 @@ import { Freezer } from '../support/processes/freezer.ts';
 import { isAlive, stateOf, type TestProcess } from '../support/processes/process.ts';
 import type { WorkerHosts } from '../support/workers/worker-host.ts';
 
+const SERVING = /serving (http:\S+)\/livez/;
+
 export class WorkCrew {
   readonly #hosts: WorkerHosts;
   readonly #freezer = new Freezer();
@@ -16,6 +18,14 @@ export class WorkCrew {
   /** Those that nobody has killed or frozen. */
   get running(): readonly TestProcess[] {
     return this.#members.filter((member) => !this.#freezer.has(member));
+  }
+
+  /** Those that say where they serve, with the address. */
+  get serving(): readonly { readonly name: string; readonly url: string }[] {
+    return this.running.flatMap(({ pid, stderr }) => {
+      const url = stderr.map((line) => SERVING.exec(line)?.[1]).find((found) => found !== undefined);
+      return url === undefined || !isAlive(pid) ? [] : [{ name: `host ${pid}`, url }];
+    });
   }
 
   /** Process ids of their workers. */
@@ -35,7 +45,7 @@ export class WorkCrew {
 
   async start(): Promise<void> {
     this.#started += 1;
-    this.#members.push(await this.#hosts.startHost(`h${this.#started}`));
+    this.#members.push(await this.#hosts.startHost(`h${this.#started}`, '--http', ':0'));
   }
 
   /** It is forgotten; its workers have to end by themselves. */

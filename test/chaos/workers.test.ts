@@ -1,5 +1,6 @@
 // Chaos: random faults on workers, hosts and central under load, and after every round the proof that each event was either
-// handled exactly once, in the table that its handler writes to, or is dead exactly once.
+// handled exactly once, in the table that its handler writes to, or is dead exactly once. All the while `/readyz` of each host tells
+// no lie.
 // TRIBUTARY_CHAOS_ROUNDS says how many rounds, TRIBUTARY_CHAOS_SEED which faults, TRIBUTARY_CHAOS_FAULTS how many in each.
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
@@ -8,6 +9,7 @@ import { givenDatabase } from '../support/server/database.ts';
 import { givenServer } from '../support/server/server.ts';
 import { until } from '../support/until.ts';
 import { givenTicker, givenWorkerHosts } from '../support/workers/worker-host.ts';
+import { ReadinessWatch } from './readiness-watch.ts';
 import { WorkCrew } from './work-crew.ts';
 import { strikeWork } from './work-faults.ts';
 import { isSettled, NEVER_WORKS, Numbers, startWorkLoad, wrongFates } from './work-load.ts';
@@ -48,6 +50,23 @@ describe('workers', () => {
     };
     await crew.start();
     await crew.start();
+    const [events] = await central.query<{ name: string }>(
+      "select queue_data_pfx as name from pgq.queue where queue_name = 'orders'",
+    );
+    const watch = new ReadinessWatch({
+      central,
+      shards: new Map(),
+      hosts: () => crew.serving.map((host) => ({ ...host, shards: [] })),
+      handledSql: `select (select count(*) from ${events?.name} where ev_owner is null) as wanted,
+        (select count(*) from effect) + (select count(*) from tributary.dead_event) as handled`,
+      looks: {
+        'the pool': async (database) => {
+          if (crew.workers.length > 0) return true;
+          const [pool] = await database.query<{ wanted: number }>('select wanted from tributary.worker_pool');
+          return pool?.wanted === 0;
+        },
+      },
+    });
     for (let round = 1; round <= ROUNDS; round += 1) {
       const load = startWorkLoad(central, numbers, randomOfLoad);
       await until(() => crew.workers.length > 0, { what: 'a worker', timeoutMs: FILLED_WITHIN_MS });
@@ -77,6 +96,10 @@ describe('workers', () => {
       say(
         `round ${round}: ${sum?.handled} events handled and ${sum?.dead} dead (${sum?.killed} as killers), each exactly once`,
       );
+      await until(() => watch.isAllReady, { what: 'the hosts to be ready', timeoutMs: FILLED_WITHIN_MS });
     }
+    await watch.stop();
+    say(watch.summary);
+    expect(watch.faults).toEqual([]);
   });
 });

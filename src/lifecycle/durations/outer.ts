@@ -71,8 +71,12 @@ export const DOCTOR_DURATIONS = {
   centralEveryMs: 5_000,
   /** Limit for one shard's connection and answer. */
   shardMs: 5_000,
+  /** What a shard that took nearly all of it to let us in gets for its answer all the same. */
+  leastMs: 500,
   /** Limit for central's. */
   centralMs: 5_000,
+  /** Limit for all that is asked of central, and for all shards beside it; what did not answer by then is said. */
+  wholeMs: 10_000,
   /** Beyond the server's own limit, for the answer to come. */
   answerSlackMs: 500,
 } as const;
@@ -97,6 +101,8 @@ export const HTTP_DURATIONS = {
   askMs: 8_000,
   /** What is costly to ask central for metrics is asked this often. */
   slowMs: 15_000,
+  /** A shard whose source somebody looks at is asked anew after this: longer than one is waited for. */
+  shardMs: 6_000,
   /** A connection without a query is closed after this. */
   poolIdleMs: 60_000,
   /** The dashboard is given a new state this often. */

@@ -53,6 +53,8 @@ export const DURATIONS = {
     workerBeatMs: 400,
     /** With beats that are closer together, a member looks with every second one at what others hold. */
     lookMs: 800,
+    /** An answer that was under way for longer than twice this does not tell how far our clock is from central's. */
+    clockWithinMs: 2_000,
   },
   /** The loop of one shard. */
   shard: {
@@ -165,6 +167,8 @@ export const DURATIONS = {
     movingMs: 10_000,
     /** A shard that has not answered a round by then is shown as unreachable. */
     overdueMs: 900,
+    /** The same for bytes of a COPY: before the first one it has more to do than for a round. */
+    copyOverdueMs: 1_500,
     /** A figure older than this means that something hangs, whatever it is: even idle shards are asked once a second. */
     silentMs: 10_000,
     /** While figures are younger, what they say holds: even an idle shard is asked more often. */

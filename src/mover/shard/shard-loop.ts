@@ -179,6 +179,7 @@ export class ShardLoop implements WatchedService {
       connection,
       context,
       timed: (round) => this.#clock.time(round, (ms) => context.onOccurrence({ kind: 'round', shard, ms })),
+      clock: this.#clock,
       onLarge: (found) => this.#largeWindows.begin(found),
     });
     const { queues } = session;

@@ -18,7 +18,7 @@ import type { MoverContext } from '../context.ts';
 import { LARGE_WINDOWS, LEAST_WINDOW_BYTES, WINDOW_BYTES } from '../limits/sizes.ts';
 import type { MovableSource, Source } from '../source/source.ts';
 import { FEWEST_TICKS } from '../source/window-estimate.ts';
-import { copyOne, copyWindows } from '../windows/copy-windows.ts';
+import { type CopyClock, copyOne, copyWindows } from '../windows/copy-windows.ts';
 import { type Copied, type Found, NOTHING_COPIED } from '../windows/found.ts';
 import { handOnInline, type InlineFound } from '../windows/inline-windows.ts';
 import { judgePosition } from './judge.ts';
@@ -55,6 +55,7 @@ export interface ShardSessionOptions {
   readonly context: MoverContext;
   /** Called around each round. */
   readonly timed: <T>(round: () => Promise<T>) => Promise<T>;
+  readonly clock: CopyClock;
   /** A window that is to be read beside the turns. */
   readonly onLarge: (found: Found) => void;
 }
@@ -66,6 +67,7 @@ export class ShardSession {
   readonly queues: ReadonlyMap<string, QueueOnShard>;
   readonly #context: MoverContext;
   readonly #timed: ShardSessionOptions['timed'];
+  readonly #clock: CopyClock;
   readonly #onLarge: (found: Found) => void;
   readonly #upkeep: ShardUpkeep;
   readonly #prepared: PreparedRound | undefined;
@@ -75,7 +77,7 @@ export class ShardSession {
 
   private constructor(
     shard: Shard,
-    { connection, context, timed, onLarge }: ShardSessionOptions,
+    { connection, context, timed, clock, onLarge }: ShardSessionOptions,
     { queues, prepared }: { queues: ReadonlyMap<string, QueueOnShard>; prepared: PreparedRound | undefined },
   ) {
     this.#shard = shard;
@@ -83,6 +85,7 @@ export class ShardSession {
     this.queues = queues;
     this.#context = context;
     this.#timed = timed;
+    this.#clock = clock;
     this.#prepared = prepared;
     this.#onLarge = onLarge;
     this.#upkeep = new ShardUpkeep(shard, context);
@@ -129,6 +132,9 @@ export class ShardSession {
       return queue !== undefined && source.canMove() ? [{ source, queue }] : [];
     });
     const groups = this.#isSeparate ? movable.map((one) => [one]) : movable.length > 0 ? [movable] : [];
+    // Nothing else would show that the shard does not answer any more: a large window sends nothing for minutes.
+    if (groups.length === 0 && sources.some(({ isReadAlone }) => isReadAlone))
+      await this.#timed(() => this.#connection.script('select 1', { timeoutMs: TIMING.shard.roundMs }));
     const results: GroupResult[] = [];
     let hasFailed = false;
     let isOutdated = false;
@@ -215,7 +221,7 @@ export class ShardSession {
   }
 
   async #copy(found: readonly Found[]): Promise<Copied> {
-    const options = { context: this.#context, label: `Shard ${this.#shard.name}` };
+    const options = { context: this.#context, label: `Shard ${this.#shard.name}`, clock: this.#clock };
     const [only, ...others] = found;
     if (only === undefined) return NOTHING_COPIED;
     return others.length === 0

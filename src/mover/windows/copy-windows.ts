@@ -26,12 +26,19 @@ export function assemblerOf(found: readonly Found[], context: MoverContext): Ass
   });
 }
 
+/** Told when the shard is to send bytes, and when they came. */
+export interface CopyClock {
+  awaitsBytes(): void;
+  gotBytes(came?: { readonly isFirst: boolean }): void;
+}
+
 export interface CopyOptions {
   readonly context: MoverContext;
   /** What is read, for errors: `Shard app_017`. */
   readonly label: string;
   /** How long the shard may take until its first byte: it sorts the whole window before it sends any of it. */
   readonly firstByteMs?: number;
+  readonly clock?: CopyClock;
 }
 
 /** One window alone: where reading fails for single events, it is read again without them. */
@@ -53,7 +60,7 @@ export async function copyOne(connection: Connection, found: Found, options: Cop
 export async function copyWindows(
   connection: Connection,
   found: readonly Found[],
-  { context, label, firstByteMs = TIMING.reading.copyMs }: CopyOptions,
+  { context, label, firstByteMs = TIMING.reading.copyMs, clock }: CopyOptions,
 ): Promise<Copied> {
   const { config } = context;
   const assembler = assemblerOf(found, context);
@@ -77,6 +84,7 @@ export async function copyWindows(
     }, ms);
   let hasBegun = false;
   let patience = patienceOf(firstByteMs);
+  clock?.awaitsBytes();
   try {
     const cutter = new Cutter({ oversizeBytes: config.mover.wholeBytes });
     const stream = await startCopyOut(
@@ -84,6 +92,7 @@ export async function copyWindows(
       found.map(({ reader }) => reader),
     );
     for await (const chunk of stream) {
+      clock?.gotBytes({ isFirst: !hasBegun });
       if (!hasBegun) {
         hasBegun = true;
         clearTimeout(patience);
@@ -93,6 +102,7 @@ export async function copyWindows(
       await Promise.race([assembler.add(cutter.push(chunk as Buffer), cutter.neededBytes), stalled]);
       patience.refresh();
       await failPoint('copy-out:middle');
+      clock?.awaitsBytes();
     }
     if (!cutter.hasEnded)
       throw new TributaryError('The COPY ended early.', { code: 'copy-cut', kind: 'retryable' });
@@ -107,6 +117,7 @@ export async function copyWindows(
     return { rows: assembler.rows, settled: assembler.settled, failure };
   } finally {
     clearTimeout(patience);
+    clock?.gotBytes();
   }
 }
 

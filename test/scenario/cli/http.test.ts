@@ -1,6 +1,6 @@
 // `start`, `mover` and `work` serve how they are: alive, ready, and figures that Prometheus takes.
 import { spawnSync } from 'node:child_process';
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { givenInstalledHosts, givenTransactions } from '../../support/installation/installed-hosts.ts';
 import { runTributary, startTributary, type TestProcess } from '../../support/processes/process.ts';
@@ -72,9 +72,10 @@ describe.skipIf(process.platform !== 'linux')('cli over http', () => {
       async () => {
         const answers = await scraped();
         const isCounted = sum(answers, done) >= 60 && sum(answers, moved) >= 60;
-        return isCounted && sum(answers, 'tributary_central_exported') === 1 && answers;
+        const isUp = sum(answers, 'tributary_workers_up{queue="orders"}') === 2;
+        return isCounted && isUp && sum(answers, 'tributary_central_exported') === 1 && answers;
       },
-      { what: 'counters of all that was handled, and one exporter' },
+      { what: 'counters of all that was handled, both workers, and one exporter', timeoutMs: 30_000 },
     );
     expect(sum(scrapes, done)).toBe(60);
     expect(sum(scrapes, moved)).toBe(60);
@@ -126,6 +127,21 @@ describe.skipIf(process.platform !== 'linux')('cli over http', () => {
     expect(text).toContain('tributary_workers_up{queue="orders"}');
     expect(text).not.toContain('tributary_moved_events_total');
     if (hasPromtool) expect(faultsOf(text)).toBe('');
+  });
+
+  test('a shard that answers rounds and is frozen in the middle of a COPY is told of as one that does not answer', async () => {
+    const hosts = await givenInstalledHosts({ alpha: 1 });
+    const text = readFileSync(hosts.file, 'utf8');
+    const slow = `where: "ev_type <> 'frozen' or pg_sleep(15) is not null"`;
+    writeFileSync(hosts.file, text.replace('./write.mjs', `./write.mjs, ${slow}`));
+    // Only the clock of the COPY can say so.
+    const env = { TRIBUTARY_TIMING: 'reports.silentMs=600000 reading.copyMs=600000' };
+    const mover = startTributary(['-c', hosts.file, 'mover', '--host', 'alpha', '--http', ':0'], { env });
+    const url = await urlOf(mover);
+    await untilReady(url);
+    await hosts.shards[0]?.query("select pgq.insert_event('orders', 'frozen', '{}')");
+    await untilNotReady(url, /^Shard s1 has not answered lately/);
+    await untilReady(url);
   });
 
   test('without central no process is ready, and all are alive', async () => {

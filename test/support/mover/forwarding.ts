@@ -50,7 +50,7 @@ export interface ProvenOptions {
 export interface Forwarding extends Cluster {
   readonly file: string;
   readonly config: Config;
-  startMover(options?: ProcessOptions): TestProcess;
+  startMover(options?: ProcessOptions, args?: readonly string[]): TestProcess;
   /** Number of events from shards in central now. */
   moved(): Promise<number>;
   /** Both sides as they are now, over all central queues. */
@@ -72,8 +72,11 @@ export async function givenForwarding(options: ForwardingOptions = {}): Promise<
     ...cluster,
     file,
     config,
-    startMover: (process) =>
-      startTributary(['-c', file, 'mover', '--host', config.shards[0]?.moverHost as string], process),
+    startMover: (process, args = []) =>
+      startTributary(
+        ['-c', file, 'mover', '--host', config.shards[0]?.moverHost as string, ...args],
+        process,
+      ),
     moved: () => movedTo(forwarding),
     proof: () => proofOf(forwarding),
     untilProven: (how) => untilProven(forwarding, how),

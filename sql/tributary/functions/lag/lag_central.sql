@@ -14,7 +14,7 @@
 --      a row per queue
 --      is_there, has_group     - whether the queue exists, and the group on it
 --      wanted                  - workers wanted; null where there is no pool
---      running                 - workers that are up in slots that are held now
+--      running                 - workers that are up in slots that are held now, on hosts that have beaten within a quarter of their ttl
 --      parked                  - where slots are held and no worker can run in them, and why: `on HOST: SENTENCE`
 --      troubled                - where workers run and make no progress, and why: `on HOST: SENTENCE`
 --      tried, failed, failure  - the last events that workers tried, how many of them failed, and how the last one failed
@@ -64,8 +64,10 @@ begin
         tick_is_gone := false;
         came := tributary.lag_came(q.queue_id, q.queue_event_seq);
         select p.wanted into wanted from tributary.worker_pool p where p.central_queue = q.name;
-        -- For a member that does not report what runs, its slots count.
-        select coalesce(sum(least(h.slots, coalesce((m.details -> 'running' ->> q.name)::bigint, h.slots))), 0),
+        -- For a member that does not report what runs, its slots count. Of one that is silent nothing runs, as far as is known:
+        -- its slots are free to others only when its leases have run out.
+        select coalesce(sum(least(h.slots, coalesce((m.details -> 'running' ->> q.name)::bigint, h.slots)))
+                filter (where m.seen_at > clock_timestamp() - m.ttl / 4), 0),
             min('on ' || m.host || ': ' || (m.details -> 'parked' ->> q.name)),
             min('on ' || m.host || ': ' || (m.details -> 'troubled' ->> q.name)),
             coalesce(sum((m.details -> 'recent' -> q.name ->> 'tried')::bigint), 0),

@@ -51,3 +51,38 @@ test('a shard that is far away may take several times its usual time', async () 
   for (let n = 0; n < 20; n += 1) await round(near, 10);
   expect(await isOverdueAfter(near, 1_000)).toBe(true);
 });
+
+test('a shard that sends no byte of a COPY is overdue; what we do with those that came is not its time', () => {
+  const clock = new RoundClock();
+  const isOverdueAfter = (ms: number) => {
+    vi.advanceTimersByTime(ms);
+    return clock.isOverdue(performance.now());
+  };
+  clock.awaitsBytes();
+  expect(isOverdueAfter(1_400)).toBe(false);
+  expect(isOverdueAfter(200)).toBe(true);
+  clock.gotBytes({ isFirst: true });
+  expect(isOverdueAfter(60_000)).toBe(false);
+  clock.awaitsBytes();
+  expect(isOverdueAfter(1_600)).toBe(true);
+  clock.gotBytes();
+  expect(clock.isOverdue(performance.now())).toBe(false);
+});
+
+test('a shard that always has to sort for long before the first byte may take several times as long', () => {
+  const clock = new RoundClock();
+  const copy = (ms: number) => {
+    clock.awaitsBytes();
+    vi.advanceTimersByTime(ms);
+    const isOverdue = clock.isOverdue(performance.now());
+    clock.gotBytes({ isFirst: true });
+    // The bytes behind the first come at once.
+    clock.awaitsBytes();
+    clock.gotBytes({ isFirst: false });
+    return isOverdue;
+  };
+  expect(copy(2_000)).toBe(true);
+  for (let n = 0; n < 50; n += 1) copy(2_000);
+  expect(copy(6_000)).toBe(false);
+  expect(copy(12_000)).toBe(true);
+});

@@ -4,6 +4,7 @@ import type { MoverContext } from '../../../../src/mover/context.ts';
 import { MemoryBudget } from '../../../../src/mover/limits/memory-budget.ts';
 import { RoundLimit } from '../../../../src/mover/limits/round-limit.ts';
 import type { MoverOccurrence } from '../../../../src/mover/occurrence.ts';
+import { RoundClock } from '../../../../src/mover/shard/round-clock.ts';
 import { ShardSession } from '../../../../src/mover/shard/shard-session.ts';
 import { Source } from '../../../../src/mover/source/source.ts';
 import { FEWEST_TICKS } from '../../../../src/mover/source/window-estimate.ts';
@@ -95,6 +96,7 @@ async function givenSession(source: Source, connection: Connection) {
     connection,
     context,
     timed: (round) => round(),
+    clock: new RoundClock(),
     onLarge: () => {},
   });
   return { session, halts, occurrences };

@@ -60,12 +60,17 @@ function given({ firstByteMs }: { firstByteMs?: number } = {}) {
     gathererOf: () => ({ add: (parcel: Parcel) => parcels.push(parcel) }),
   } as unknown as MoverContext;
   const parcels: Parcel[] = [];
+  const told: string[] = [];
   const copied = copyWindows(connection, [{ source, reader: { window, reading: source.reading } }], {
     context,
     label: 'Shard s1',
+    clock: {
+      awaitsBytes: () => void told.push('waits'),
+      gotBytes: (came) => void told.push(came === undefined ? 'ends' : came.isFirst ? 'first' : 'more'),
+    },
     ...(firstByteMs === undefined ? {} : { firstByteMs }),
   });
-  return { source, bytes, copied, parcels };
+  return { source, bytes, copied, parcels, told };
 }
 
 describe('mover/windows/copy-windows', () => {
@@ -88,6 +93,17 @@ describe('mover/windows/copy-windows', () => {
     await vi.advanceTimersByTimeAsync(16_000);
     expect(await copied).toMatchObject({ failure: { code: 'copy-stalled' } });
     expect(source.isSlow).toBe(false);
+  });
+
+  test('it says when the shard is waited for, and when not any more', async () => {
+    const { bytes, copied, told } = given();
+    bytes.write(COPY_HEADER);
+    await vi.waitFor(() => expect(told).toEqual(['waits', 'first', 'waits']));
+    bytes.write(row(1, 10));
+    await vi.waitFor(() => expect(told).toEqual(['waits', 'first', 'waits', 'more', 'waits']));
+    bytes.destroy(new Error('The shard is gone.'));
+    await copied;
+    expect(told).toEqual(['waits', 'first', 'waits', 'more', 'waits', 'ends']);
   });
 
   test('the result of a read that broke off has what was handed on before, and its end can be awaited', async () => {
