@@ -11,6 +11,7 @@ import { TIMING } from '../lifecycle/timing.ts';
 import { wait } from '../lifecycle/wait.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { type Assignment, assign, type Resource } from './assignment.ts';
+import { type ClockDifference, withClock } from './clock-difference.ts';
 import {
   endPredecessor,
   type HeldTerm,
@@ -68,6 +69,7 @@ export class LeaseKeeper implements WatchedService {
   #plan: Assignment = NOTHING;
   readonly #orphans = new Orphans();
   #beats = 0;
+  #clock: ClockDifference | undefined;
   turns = 0;
   #isAbandoned = false;
   #ended: Promise<void> | undefined;
@@ -156,7 +158,7 @@ export class LeaseKeeper implements WatchedService {
       wanted: [...this.#plan.take, ...(this.#plan.soon ?? [])].filter((name) => !this.#leaving.has(name)),
       maxNew: this.#plan.maxNew,
       release,
-      details: { ...this.#options.details?.() },
+      details: { ...this.#options.details?.(), clock: this.#clock },
     };
     const startedMs = performance.now();
     const held = await leaseBeat(connection, this.#options.member, { beat, timeoutMs });
@@ -199,10 +201,11 @@ export class LeaseKeeper implements WatchedService {
     const adoptAfterMs = this.#options.adoptAfterMs();
     const resources = this.#options.resources();
     const names = [...new Set([...resources.map(({ name }) => name), ...this.#terms.keys()])];
-    const { members, holdings } = await leaseStandings(connection, member.kind, {
-      resources: names,
-      timeoutMs,
-    });
+    const looked = await withClock(() =>
+      leaseStandings(connection, member.kind, { resources: names, timeoutMs }),
+    );
+    this.#clock = looked.clock;
+    const { members, holdings } = looked.answer;
     const nowMs = performance.now();
     const standings = { me: member.id, resources, members, holdings, adoptAfterMs };
     this.#orphans.look({ ...standings, nowMs });

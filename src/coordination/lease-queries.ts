@@ -106,15 +106,17 @@ export async function leaseLeave(connection: Connection, memberId: string): Prom
 interface StandingsRow {
   members: { id: string; host: string; silent_ms: number; serves: string[] | null }[];
   leases: Holding[];
+  central_ms: number;
 }
 
 export async function leaseStandings(
   connection: Connection,
   kind: MemberKind,
   { resources, timeoutMs }: { readonly resources: readonly string[]; readonly timeoutMs: number },
-): Promise<{ members: Member[]; holdings: Holding[] }> {
+): Promise<{ members: Member[]; holdings: Holding[]; centralMs: number }> {
   const [row] = await connection.query<StandingsRow>(
-    'select members, leases from tributary.lease_standings($1, $2)',
+    `select members, leases, extract(epoch from clock_timestamp())::float8 * 1000 as central_ms
+     from tributary.lease_standings($1, $2)`,
     [kind, resources],
     { timeoutMs },
   );
@@ -126,6 +128,7 @@ export async function leaseStandings(
       ...(serves === null ? {} : { serves }),
     })),
     holdings: row?.leases ?? [],
+    centralMs: row?.central_ms ?? Number.NaN,
   };
 }
 

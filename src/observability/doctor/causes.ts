@@ -220,7 +220,7 @@ export const CAUSES = {
   },
   'clocks-differ': {
     of: 'shard',
-    means: 'the clock of a shard’s server and that of central differ',
+    means: 'the clock of a shard’s server, or of one of our hosts, and that of central differ',
     remedy: 'Synchronise them (chrony, ntpd).',
   },
   'versions-differ': {

@@ -1,17 +1,15 @@
-// The whole look of `doctor`: central, then every shard, in parallel and each within its time; then all judged together.
-//
-// Order: lag first, so that a shard is asked by one of us at a time.
+// The whole look of `doctor`: central and every shard, in parallel and within a time for all of it; then all judged together.
 import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import pLimit from 'p-limit';
 import { CentralLink } from '../../central/central-link.ts';
 import type { Config, Shard } from '../../config/config.ts';
 import { sentenceFor } from '../../errors/sentence.ts';
-import { kindOf, sqlstateOf } from '../../errors/sqlstate.ts';
+import { kindOf } from '../../errors/sqlstate.ts';
+import { TributaryError } from '../../errors/tributary-error.ts';
 import { reachingServers } from '../../install/facts/reach.ts';
 import { wantedSources } from '../../install/facts/sources.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
-import { Connection } from '../../postgres/connection.ts';
 import { LagReader } from '../lag/reader.ts';
 import type { LagReport } from '../lag/report.ts';
 import { diagnosis, worstFirst } from './causes.ts';
@@ -22,7 +20,7 @@ import { databaseDiagnoses } from './judge-databases.ts';
 import { clockDiagnoses, healthDiagnoses } from './judge-health.ts';
 import { type SourceRates, withRates } from './judge-late.ts';
 import type { DiskFacts } from './judge-rotation.ts';
-import { readDatabase } from './read-database.ts';
+import { askDatabase } from './read-database.ts';
 import { readMovedRates } from './read-rates.ts';
 
 export interface DoctorReport {
@@ -39,9 +37,13 @@ const ASKED_AT_ONCE = 64;
 /** @throws TributaryError where central is not installed, or refuses us for good. */
 export async function examine(config: Config): Promise<DoctorReport> {
   const link = new CentralLink(config, 'doctor');
+  let isAway = false;
   try {
-    const { lag, health, away } = await lookAtCentral(link, config);
-    const answers = await askAll(config.shards, config);
+    const [{ lag, health, away }, answers] = await Promise.all([
+      lookAtCentral(link, config),
+      askAll(config.shards, config),
+    ]);
+    isAway = away.length > 0;
     const shards = answers.flatMap(({ health: one }) => one ?? []);
     const rates = await ratesOf(link, lag === undefined ? [] : diagnosesOf(lag, config), shards);
     const databases = [...(health === undefined ? [] : [health.database]), ...shards];
@@ -55,11 +57,11 @@ export async function examine(config: Config): Promise<DoctorReport> {
       lag,
       diagnoses: worstFirst(databaseDiagnoses(databases, { known, config, disks: await disksOf(databases) })),
       unasked: answers.flatMap(({ shard, reason }) =>
-        reason === undefined || isAway(shard, lag) ? [] : [{ shard, reason }],
+        reason === undefined || isShardAway(shard, lag) ? [] : [{ shard, reason }],
       ),
     };
   } finally {
-    await link.close();
+    if (!isAway) await link.close();
   }
 }
 
@@ -75,10 +77,10 @@ async function ratesOf(
       inPerSecond === null ? [] : [[`${name}:${queue}`, inPerSecond]],
     ),
   );
-  const moved =
-    late.length === 0
-      ? new Map<string, number>()
-      : await link.use((central) => readMovedRates(central, late));
+  const none: ReadonlyMap<string, number> = new Map();
+  const asked = late.length === 0 ? none : link.use((central) => readMovedRates(central, late));
+  // How quickly they get less is good to know; what is wrong is known without it.
+  const moved = await Promise.resolve(asked).catch(() => none);
   return { moved, arriving: new Map(arriving) };
 }
 
@@ -109,7 +111,7 @@ export async function sessionsThatHold(config: Config, shards: readonly Shard[])
 }
 
 /** That it cannot be reached is said of its sources. */
-const isAway = (shard: string, lag: LagReport | undefined): boolean =>
+const isShardAway = (shard: string, lag: LagReport | undefined): boolean =>
   lag?.sources.some((one) => one.shard === shard && one.why?.cause === 'shard-away') ?? false;
 
 interface CentralLook {
@@ -121,11 +123,19 @@ interface CentralLook {
 
 async function lookAtCentral(link: CentralLink, config: Config): Promise<CentralLook> {
   try {
-    const lag = await new LagReader(config, link).read();
-    const health = await new CentralDoctor(config, link).read();
-    return { lag, health, away: [] };
+    return await inTime(
+      async () => {
+        const lag = await new LagReader(config, link).read({ patienceMs: TIMING.doctor.shardMs });
+        return { lag, health: await new CentralDoctor(config, link).read(), away: [] };
+      },
+      () => {
+        throw notInTime('Central');
+      },
+    );
   } catch (error) {
     if (kindOf(error) !== 'retryable') throw error;
+    // It would be waited for when the link is closed.
+    link.abandon();
     const sentence = sentenceFor(error, 'Central');
     return { away: [diagnosis('central-away', ['central'], { severity: 'broken', sentence })] };
   }
@@ -142,36 +152,56 @@ async function askAll(shards: readonly Shard[], config: Config): Promise<ShardLo
   const limit = pLimit(ASKED_AT_ONCE);
   // A server that does not answer is waited for once, and not for each of its databases.
   const dead = new Map<string, string>();
+  let isOver = false;
+  const late = ({ name }: Shard): ShardLook => ({ shard: name, reason: notInTime(`Shard ${name}`).message });
   return await Promise.all(
-    shards.map((shard) => limited(shard, () => limit(() => askOne(shard, { config, dead })))),
+    shards.map((shard) =>
+      inTime(
+        () =>
+          limited(shard, () =>
+            limit(async () => (isOver ? late(shard) : await askOne(shard, { config, dead }))),
+          ),
+        () => {
+          isOver = true;
+          return late(shard);
+        },
+      ),
+    ),
   );
+}
+
+const notInTime = (whose: string): TributaryError =>
+  new TributaryError(
+    `${whose} did not answer within ${TIMING.doctor.wholeMs / 1_000} s: see whether its server hangs or is overloaded.`,
+    { code: 'timeout', kind: 'retryable' },
+  );
+
+/** What `work` gives, or `otherwise` where that takes longer than all may take. */
+async function inTime<T>(work: () => Promise<T>, otherwise: () => T): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, TIMING.doctor.wholeMs, undefined);
+  });
+  try {
+    const done = await Promise.race([work().then((result) => ({ result })), late]);
+    return done === undefined ? otherwise() : done.result;
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 async function askOne(
   shard: Shard,
   { config, dead }: { readonly config: Config; readonly dead: Map<string, string> },
 ): Promise<ShardLook> {
-  const { name, schema, host, port } = shard;
+  const { name, host, port } = shard;
   const known = dead.get(`${host}:${port}`);
   if (known !== undefined) return { shard: name, reason: known };
-  let connection: Connection | undefined;
-  try {
-    connection = await Connection.open(shard, {
-      applicationName: `tributary doctor ${config.name}`,
-      connectTimeoutMs: TIMING.doctor.shardMs,
-    });
-    const queues = wantedSources(config).map(({ queue }) => queue);
-    const asked = { name, database: shard, schema, queues };
-    const health = await readDatabase(connection, asked, { timeoutMs: TIMING.doctor.shardMs });
-    return { shard: name, health };
-  } catch (error) {
-    const reason = sentenceFor(error, `Shard ${name}`);
-    if (connection === undefined && sqlstateOf(error) === undefined) dead.set(`${host}:${port}`, reason);
-    return { shard: name, reason };
-  } finally {
-    if (connection?.failed) connection.destroy();
-    else void connection?.close();
-  }
+  const queues = wantedSources(config).map(({ queue }) => queue);
+  const asked = await askDatabase(shard, { installation: config.name, queues });
+  if (asked.reason === undefined) return { shard: name, health: asked.health };
+  if (asked.isUnreachable) dead.set(`${host}:${port}`, asked.reason);
+  return { shard: name, reason: asked.reason };
 }
 
 /** Of servers whose data lies on this machine. */

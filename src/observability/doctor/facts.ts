@@ -58,6 +58,8 @@ export interface BlockedFacts {
 export interface SessionsFacts {
   /** How far its clock is ahead of ours. */
   readonly clockAheadMs: number;
+  /** The true difference is at most this far from it. */
+  readonly clockWithinMs: number;
   readonly seesAll: boolean;
   readonly role: string;
   /** Where its data lies on this machine; undefined: elsewhere, or not known. */
@@ -119,6 +121,8 @@ export interface RunningMember {
     | undefined;
   /** By central queue: median of the last minute's commits in ms, and how many there were. */
   readonly commits: Readonly<Record<string, { readonly ms: number; readonly count: number }>>;
+  /** Its wall clock against central's, and how far at most the true difference is from that; undefined: not known. */
+  readonly clock?: { readonly ahead_ms: number; readonly within_ms: number } | undefined;
 }
 
 /** Events that died lately, of one central queue. */

@@ -16,6 +16,7 @@ export function healthDiagnoses(
     ...members.flatMap((member) => memoryDiagnosis(member, sources)),
     ...commitDiagnoses(members, sources),
     ...versionDiagnosis(members),
+    ...hostClockDiagnoses(members),
     ...dead.flatMap(deadDiagnosis),
   ];
 }
@@ -112,15 +113,42 @@ export function clockDiagnoses(central: DatabaseHealth, shards: readonly Databas
   const byServer = new Map<string, { readonly server: string; aheadMs: number; names: string[] }>();
   for (const { server, identity, name, sessions } of shards) {
     const aheadMs = sessions.clockAheadMs - central.sessions.clockAheadMs;
-    if (Math.abs(aheadMs) < TIMING.doctor.clockSkewMs) continue;
+    const withinMs = sessions.clockWithinMs + central.sessions.clockWithinMs;
+    if (!isSkewed(aheadMs, withinMs)) continue;
     const names = [...(byServer.get(identity)?.names ?? []), name];
     byServer.set(identity, { server, aheadMs, names });
   }
   return [...byServer.values()].map(({ server, aheadMs, names }) =>
     diagnosis('clocks-differ', names, {
       severity: 'risk',
-      sentence: `The clock of ${server} is ${sentenceAge(Math.abs(aheadMs) / 1_000)} ${aheadMs > 0 ? 'ahead of' : 'behind'} central's.`,
+      sentence: clockSentence(server, aheadMs),
       evidence: ['ages of events on central are wrong by as much'],
+    }),
+  );
+}
+
+/** By more than they may, however long the answers were under way. */
+const isSkewed = (aheadMs: number, withinMs: number): boolean =>
+  Math.abs(aheadMs) - withinMs >= TIMING.doctor.clockSkewMs;
+
+const clockSentence = (whose: string, aheadMs: number): string =>
+  `The clock of ${whose} is ${sentenceAge(Math.abs(aheadMs) / 1_000)} ${aheadMs > 0 ? 'ahead of' : 'behind'} central's.`;
+
+/** One for each host, as its process says that was asked last. */
+function hostClockDiagnoses(members: readonly RunningMember[]): Diagnosis[] {
+  const byHost = new Map(
+    members.flatMap(({ host, clock }) =>
+      clock !== undefined && isSkewed(clock.ahead_ms, clock.within_ms)
+        ? [[host, clock.ahead_ms] as const]
+        : [],
+    ),
+  );
+  return [...byHost].map(([host, aheadMs]) =>
+    diagnosis('clocks-differ', [host], {
+      of: 'host',
+      severity: 'risk',
+      sentence: clockSentence(`host ${host}`, aheadMs),
+      evidence: ['times in its log are wrong by as much; no figure and no lease rests on it'],
     }),
   );
 }

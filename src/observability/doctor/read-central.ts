@@ -19,7 +19,7 @@ export async function readCentralHealth(connection: Connection, config: Config):
 }
 
 const MEMBERS = `
-select m.host, m.kind, m.version, m.details -> 'memory' as memory, m.details -> 'commits' as commits
+select m.host, m.kind, m.version, m.details -> 'memory' as memory, m.details -> 'commits' as commits, m.details -> 'clock' as clock
 from tributary.member m
 where m.until between clock_timestamp() and clock_timestamp() + m.ttl
 order by m.host, m.kind`;
@@ -30,14 +30,16 @@ interface MemberRow {
   version: string | null;
   memory: RunningMember['memory'] | null;
   commits: RunningMember['commits'] | null;
+  clock: RunningMember['clock'] | null;
 }
 
-const memberOf = ({ host, kind, version, memory, commits }: MemberRow): RunningMember => ({
+const memberOf = ({ host, kind, version, memory, commits, clock }: MemberRow): RunningMember => ({
   host,
   kind,
   version: version ?? undefined,
   memory: memory ?? undefined,
   commits: commits ?? {},
+  clock: clock ?? undefined,
 });
 
 /** By the index of ages; counted up to 1,000. */

@@ -1,7 +1,9 @@
 // Asks one database about its sessions and what its queues hold: two cheap statements over views and catalogs, no event.
-import type { Database } from '../../config/config.ts';
+import type { Database, Shard } from '../../config/config.ts';
+import { sentenceFor } from '../../errors/sentence.ts';
+import { sqlstateOf } from '../../errors/sqlstate.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
-import type { Connection, Row } from '../../postgres/connection.ts';
+import { Connection, type Row } from '../../postgres/connection.ts';
 import { literal } from '../../postgres/quote.ts';
 import { fill, sqlFile } from '../../postgres/sql-file.ts';
 import type { DatabaseHealth, RotationFacts, SessionsFacts } from './facts.ts';
@@ -14,6 +16,37 @@ export interface AskedDatabase {
   readonly database: Pick<Database, 'host' | 'port'>;
   readonly schema: string;
   readonly queues: readonly string[];
+}
+
+export type AskedAnswer =
+  | { readonly health: DatabaseHealth; readonly reason?: undefined }
+  /** A sentence; `isUnreachable`: nobody answers there at all. */
+  | { readonly reason: string; readonly isUnreachable: boolean };
+
+/** Over a connection of its own, within the time that one shard is given. Never throws. */
+export async function askDatabase(
+  shard: Shard,
+  { installation, queues }: { readonly installation: string; readonly queues: readonly string[] },
+): Promise<AskedAnswer> {
+  const { name, schema } = shard;
+  const endMs = performance.now() + TIMING.doctor.shardMs;
+  let connection: Connection | undefined;
+  try {
+    connection = await Connection.open(shard, {
+      applicationName: `tributary doctor ${installation}`,
+      connectTimeoutMs: TIMING.doctor.shardMs,
+    });
+    const timeoutMs = Math.max(TIMING.doctor.leastMs, Math.round(endMs - performance.now()));
+    return {
+      health: await readDatabase(connection, { name, database: shard, schema, queues }, { timeoutMs }),
+    };
+  } catch (error) {
+    const reason = sentenceFor(error, `Shard ${name}`);
+    return { reason, isUnreachable: connection === undefined && sqlstateOf(error) === undefined };
+  } finally {
+    if (connection?.failed) connection.destroy();
+    else void connection?.close();
+  }
 }
 
 /** @throws what the driver throws where sessions cannot be read; a table that is locked only leaves out what queues hold. */
@@ -51,16 +84,19 @@ export async function readDatabase(
     name,
     server: `${database.host}:${database.port}`,
     identity: String(row?.server),
-    sessions: sessionsOf(row as Row, Math.round(clockAheadMs)),
+    sessions: {
+      ...sessionsOf(row as Row),
+      clockAheadMs: Math.round(clockAheadMs),
+      clockWithinMs: Math.ceil((answeredMs - askedMs) / 2),
+    },
     rotation: rotation.map(rotationOf),
   };
 }
 
-function sessionsOf(row: Row, clockAheadMs: number): SessionsFacts {
+function sessionsOf(row: Row): Omit<SessionsFacts, 'clockAheadMs' | 'clockWithinMs'> {
   // The statement names the keys of its lists as the types do.
   const list = <T>(value: unknown) => (value ?? []) as readonly T[];
   return {
-    clockAheadMs,
     seesAll: row.sees_all === true,
     role: String(row.role),
     directory: row.is_local === true && typeof row.directory === 'string' ? row.directory : undefined,

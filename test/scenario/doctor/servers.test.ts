@@ -12,6 +12,7 @@ import { run } from '../../support/processes/run-cli.ts';
 import { givenServer } from '../../support/server/server.ts';
 import { givenStandby } from '../../support/server/standby.ts';
 import { databaseOn } from '../../support/server/template.ts';
+import { givenClock } from '../mover/clock.ts';
 import { untilHealthy, untilNamed } from './doctor.ts';
 
 const QUEUES = '  orders: { workers: none, create: true }';
@@ -104,5 +105,10 @@ describe('doctor on servers and hosts', () => {
     expect(clocks.sentence).toMatch(
       /^The clock of 127\.0\.0\.1:\d+ is (1 m|59 s|1 m 1 s) ahead of central's\.$/,
     );
+
+    startTributary(['-c', file, 'mover', '--host', '127.0.0.1'], { env: givenClock(-7_200_000).env });
+    const host = await untilNamed(file, 'clocks-differ', { name: '127.0.0.1' });
+    expect(host).toMatchObject({ of: 'host', names: ['127.0.0.1'] });
+    expect(host.sentence).toMatch(/^The clock of host 127\.0\.0\.1 is (2 h|1 h 59 m) behind central's\.$/);
   }, 180_000);
 });

@@ -25,6 +25,7 @@ const WALL_CLOCK: Readonly<Record<string, string>> = {
   'src/observability/lag/read-central.ts': 'the time at which figures are shown, where central did not say',
   'src/install/facts/database.ts': 'how far a server’s clock is from ours',
   'src/observability/doctor/read-database.ts': 'the same, to compare the clocks of servers',
+  'src/coordination/clock-difference.ts': 'how far the clock of a host is from central’s',
   'src/http/server/session.ts':
     'a session ends at a time of day, for all hosts and after restarts; a clock that is set back costs or gives a login',
   'src/workers/child/call/call-context.ts': 'a handler gives a time of day until which an event is put off',

@@ -54,7 +54,15 @@ const database = (
   server: 'db03:5432',
   identity: 'one',
   sessions: {
-    ...{ clockAheadMs: 0, seesAll: true, role: 'tributary', directory: undefined, used: 12, usable: 97 },
+    ...{
+      clockAheadMs: 0,
+      clockWithinMs: 5,
+      seesAll: true,
+      role: 'tributary',
+      directory: undefined,
+      used: 12,
+      usable: 97,
+    },
     ...{ holders: [], prepared: [], slots: [], standbys: [], blocked: [], lockers: [] },
     ...sessions,
   },
@@ -259,6 +267,22 @@ describe('observability/doctor on our processes', () => {
     expect(clockDiagnoses(database('central', { clockAheadMs: -68_000 }), shards)).toEqual([]);
     expect(clockDiagnoses(database('central'), shards)).toMatchObject([
       { names: ['s1', 's2'], sentence: "The clock of db03:5432 is 1 m 10 s behind central's." },
+    ]);
+    // Its answer was under way for so long that nothing is known.
+    expect(
+      clockDiagnoses(database('central'), [database('s1', { clockAheadMs: 9_000, clockWithinMs: 4_500 })]),
+    ).toEqual([]);
+    const clock = (ahead_ms: number, within_ms = 3) => ({ clock: { ahead_ms, within_ms } });
+    expect(health([{ ...member, ...clock(4_900) }])).toEqual([]);
+    expect(health([{ ...member, ...clock(-6_000, 1_100) }])).toEqual([]);
+    const workers = { ...member, kind: 'work' } as const;
+    expect(
+      health([
+        { ...member, ...clock(-6_000) },
+        { ...workers, ...clock(-6_000) },
+      ]),
+    ).toMatchObject([
+      { of: 'host', names: ['db01'], sentence: "The clock of host db01 is 6 s behind central's." },
     ]);
   });
 });
