@@ -10,6 +10,7 @@ import { limitConnections } from './connections.ts';
 import { COMMON_HEADERS } from './headers.ts';
 import { addLogin, LOGIN_PATH } from './login.ts';
 import { tokenCheck } from './token.ts';
+import { WrongTokens } from './wrong-tokens.ts';
 
 export interface Page {
   readonly status: number;
@@ -24,6 +25,8 @@ export interface ServerOptions {
   readonly base?: string | undefined;
   /** How long clients may take, in ms; default: the durations of the system. */
   readonly limits?: typeof TIMING.http.clients;
+  /** How long wrong tokens are counted; default: the same. */
+  readonly wrongTokensMs?: number;
   /** By path, such as `/livez`. */
   readonly pages: Readonly<Record<string, () => Page | Promise<Page>>>;
   /** Adds other paths, below the base. */
@@ -68,6 +71,7 @@ function newApp({
   token,
   base = '',
   limits = TIMING.http.clients,
+  wrongTokensMs = TIMING.http.wrongTokensMs,
   pages,
   more,
 }: ServerOptions): FastifyInstance {
@@ -86,11 +90,18 @@ function newApp({
     },
   });
   limitConnections(app.server, MOST_CONNECTIONS);
-  const isAllowed = tokenCheck(token);
+  const wrong = new WrongTokens(wrongTokensMs);
+  const verdictOn = tokenCheck(token, wrong);
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(COMMON_HEADERS);
     const { url } = request.routeOptions;
-    if (isAllowed(request.headers) || url === base + LOGIN_PATH) return;
+    const verdict = verdictOn(request);
+    if (verdict === 'allowed' || url === base + LOGIN_PATH) return;
+    if (verdict === 'too-many')
+      return reply
+        .code(429)
+        .header('retry-after', wrong.retryAfter)
+        .send({ error: 'Too many wrong tokens came from this address: wait a minute.' });
     if (url === `${base}/` && isBrowser(request)) return reply.redirect(base + LOGIN_PATH, 303);
     reply.header('www-authenticate', 'Bearer');
     return reply
@@ -115,7 +126,7 @@ function newApp({
   }
   app.register(
     async (below) => {
-      if (token !== undefined) addLogin(below, { token, base });
+      if (token !== undefined) addLogin(below, { token, base, wrongTokensMs });
       more?.(below);
     },
     { prefix: base },

@@ -76,7 +76,7 @@ describe('http/server', () => {
   });
 
   test('without the token nobody learns anything, also not which paths there are', async () => {
-    const { ask } = await given({ token: TOKEN });
+    const { ask } = await given({ token: TOKEN, wrongTokensMs: 0 });
     const wrong: Record<string, string>[] = [
       {},
       { authorization: `Bearer ${TOKEN}x` },
@@ -94,6 +94,7 @@ describe('http/server', () => {
       '/%2e%2e/page',
     ]) {
       for (const headers of wrong) {
+        // Of each address ten wrong tokens are compared, in a while that is over at once here.
         const answer = await ask(path, headers);
         expect([path, headers, answer.status]).toEqual([path, headers, 401]);
         expect(answer.body).not.toContain('here');
@@ -102,6 +103,30 @@ describe('http/server', () => {
     }
     expect((await ask('/page', { authorization: `Bearer ${TOKEN}` })).status).toBe(200);
     expect((await ask('/page', { authorization: `bearer  ${TOKEN} ` })).status).toBe(200);
+  });
+
+  test('an address that guesses has its tokens compared no more for a while, but over a connection that had the right one', async () => {
+    const { socket } = await given({ token: TOKEN, wrongTokensMs: 1_500 });
+    const over = async (connection: Socket, token: string) => {
+      const answered = once(connection, 'data');
+      connection.write(`GET /page HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n\r\n`);
+      const [text] = await answered;
+      return String(text);
+    };
+    const scraper = await socket();
+    expect(await over(scraper, TOKEN)).toMatch(/^HTTP\/1\.1 200 /);
+    const guesser = await socket();
+    const statuses = [];
+    for (let n = 0; n < 12; n += 1) statuses.push((await over(guesser, `guess ${n}`)).slice(9, 12));
+    expect(statuses).toEqual([...Array.from({ length: 10 }, () => '401'), '429', '429']);
+    // Whether a guess is right is not to be learnt now.
+    const answer = await over(await socket(), TOKEN);
+    expect(answer).toMatch(/^HTTP\/1\.1 429 /);
+    expect(answer).toMatch(/^retry-after: 2\r$/im);
+    expect(await over(scraper, TOKEN)).toMatch(/^HTTP\/1\.1 200 /);
+    await until(async () => (await over(guesser, TOKEN)).startsWith('HTTP/1.1 200 '), {
+      what: 'the guesses to be forgotten',
+    });
   });
 
   test('an error of ours is not shown', async () => {
