@@ -52,7 +52,10 @@ function deadVerdict({ id, kind, attempts, error, diedAt }: TracedDeath): Verdic
   const what =
     kind === 'poison'
       ? 'Central did not take it'
-      : `Dead since ${diedAt}, after ${counted(attempts, 'try', 'tries')}`;
+      : kind === 'killed'
+        ? // Its deaths are no tries that a handler failed, and not counted as such.
+          `Dead since ${diedAt}`
+        : `Dead since ${diedAt}, after ${counted(attempts, 'try', 'tries')}`;
   return {
     state: 'dead',
     summary: `${what}: ${ended(error)} \`tributary dead show ${id}\` shows it, \`tributary dead retry ${id}\` hands it out again.`,

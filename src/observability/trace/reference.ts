@@ -24,6 +24,8 @@ export type EventReference = CentralReference | ShardReference;
 const HERE = '@central';
 /** How an event of a schedule is, see sql/tributary/functions/schedules/. */
 const SCHEDULE = '@schedule';
+/** Ten steps, each with the longest name that a queue can have. */
+const LONGEST = 2_000;
 
 /** @param queue of an id; undefined: the text says all. @throws misconfigured where the text names no event. */
 export function referenceOf(
@@ -32,6 +34,10 @@ export function referenceOf(
   queue: string | undefined,
 ): EventReference {
   const trimmed = text.trim();
+  if (trimmed.length > LONGEST)
+    throw mistake(
+      `\`${trimmed.slice(0, 40)}…\` is no origin: it has ${trimmed.length.toLocaleString('en-US')} characters.`,
+    );
   const names = queues.map(({ name }) => name);
   if (queue !== undefined) {
     if (!names.includes(queue)) throw unknownQueue(queue, names);

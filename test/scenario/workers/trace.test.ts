@@ -16,6 +16,7 @@ export default {
     if (what === 'never') throw new Error('refused \\u001b]0;x\\u0007');
     if (what === 'gives up') dead(event, 'no such customer');
     if (what === 'waits') await client.query('select pg_advisory_xact_lock(7)');
+    if (what === 'kills') process.exit(7);
     if (what === 'later') retry(event, { after: '1h' });
     if (what === 'sends') send('emails', [{ type: 'one', data: { what: 'mail' } }, { type: 'two', data: { what: 'mail' } }]);
   },
@@ -212,6 +213,32 @@ describe('trace', () => {
       },
       { what: 'a source that is paused' },
     );
+  }, 180_000);
+
+  test('an event that kills its workers is told of as such, while it is hunted and when it is dead', async () => {
+    const it = await given();
+    await startAll(it);
+    // Others in its batches: they are handled, and their ways say so.
+    const origins: string[] = [];
+    for (const what of ['nothing', 'kills', 'nothing']) origins.push(await it.insert('orders', { what }));
+    const [before = '', kills = '', after = ''] = origins;
+    const dead = await until(
+      async () => {
+        const seen = await it.trace(kills);
+        // Never handled, and never nowhere.
+        expect(['waiting', 'working', 'retrying', 'dead']).toContain(seen.state);
+        return seen.state === 'dead' && seen;
+      },
+      { what: 'the death of the event', timeoutMs: 120_000 },
+    );
+    expect(dead).toMatchObject({ dead: { kind: 'killed', redrivenAt: null }, retry: null });
+    expect(dead.summary).toMatch(
+      /^Dead since \S+: Several worker processes died .*`tributary dead show 1` shows it/,
+    );
+    expect(dead.tries.every(({ became }) => became === 'dead')).toBe(true);
+    for (const origin of [before, after])
+      expect((await it.until(origin, 'handled')).tries).toMatchObject([{ became: 'done' }]);
+    expect((await it.text(kills)).stdout).toContain(dead.dead?.error);
   }, 180_000);
 
   test('each part of a batch that goes in many transactions has its own', async () => {
