@@ -10,9 +10,11 @@ import { held } from './held.ts';
 import { idle } from './idle.ts';
 import { isolation } from './isolation.ts';
 import { latency } from './latency.ts';
+import { notes } from './notes.ts';
 import { queueMover } from './queue-mover.ts';
 import { scrape } from './scrape.ts';
 import { sideBySide } from './side-by-side.ts';
+import { watched } from './watched.ts';
 import { work } from './work.ts';
 
 const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
@@ -28,11 +30,13 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   'host-share': () => latency('host-share', { databases: 16, queues: 5, rate: 1_600, seconds: 20 }),
   idle: () => idle('idle'),
   isolation: () => isolation('isolation'),
+  notes: () => notes('notes'),
   'queue-mover': () => queueMover('queue-mover'),
   scrape: () => scrape('scrape'),
   'side-by-side': () => sideBySide('side-by-side'),
   'small-ticks': () => forward('small-ticks', { eventsPerTick: 500 }),
   triggers: () => engine('triggers', { options: TRIGGER_OPTIONS, rounds: 7 }),
+  watched: () => watched('watched'),
   work: () => work('work'),
 };
 

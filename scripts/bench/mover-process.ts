@@ -16,6 +16,8 @@ export interface MoverProcess {
   peakRssMb(): number;
   /** False once it has ended, whatever the reason. */
   isRunning(): boolean;
+  /** Resolves when it has ended. */
+  readonly ended: Promise<unknown>;
   stop(): Promise<void>;
 }
 
@@ -32,12 +34,18 @@ export function startTributary(
   {
     env = {},
     node = process.execPath,
-  }: { readonly env?: Readonly<Record<string, string>>; readonly node?: string } = {},
+    isSilent = false,
+  }: {
+    readonly env?: Readonly<Record<string, string>>;
+    readonly node?: string;
+    readonly isSilent?: boolean;
+  } = {},
 ): MoverProcess {
   const child: ChildProcess = spawn(node, [...NODE_ARGS, CLI, ...args], {
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: isSilent ? 'ignore' : ['ignore', 'inherit', 'inherit'],
     env: { ...process.env, TRIBUTARY_LOG: process.env.TRIBUTARY_LOG ?? 'warn', ...env },
   });
+  const ended = once(child, 'close');
   const proc = (name: string) => readFileSync(`/proc/${child.pid}/${name}`, 'utf8');
   const status = (key: string) =>
     Number(new RegExp(`${key}:\\s+(\\d+)`).exec(proc('status'))?.[1] ?? 0) / 1024;
@@ -51,11 +59,12 @@ export function startTributary(
     treeCpuSeconds: () => cpuSecondsOfTree(child.pid ?? 0),
     rssMb: () => status('VmRSS'),
     peakRssMb: () => status('VmHWM'),
+    ended,
     isRunning: () => child.exitCode === null && child.signalCode === null,
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return;
       child.kill('SIGTERM');
-      await once(child, 'close');
+      await ended;
     },
   };
 }

@@ -1,6 +1,6 @@
 // scrape: what it costs to be looked at, with 1280 sources and a series for each: a scrape, readiness, and what movers report.
-import { createServer } from 'node:net';
 import { givenBench } from './cluster.ts';
+import { freePort } from './free-port.ts';
 import { startTributary } from './mover-process.ts';
 import { report } from './report.ts';
 
@@ -76,12 +76,4 @@ async function untilReady(url: string): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 200));
   }
   throw new Error('The mover did not become ready.');
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => server.once('listening', resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return typeof address === 'object' && address !== null ? address.port : 0;
 }
