@@ -12,6 +12,7 @@ import { pagesOf, type Shown } from './health/pages.ts';
 import { LagView } from './lag-view.ts';
 import { refusalOf } from './server/address.ts';
 import { HttpServer } from './server/server.ts';
+import { ShardView } from './shard-view.ts';
 
 /** To central, for all that is served. */
 const MOST_CONNECTIONS = 2;
@@ -49,6 +50,7 @@ export async function serve({
     more: (app) =>
       addDashboard(app, {
         ...{ config, pool, view, stream, retries },
+        shards: new ShardView(config),
         asking: new Asking(),
         signal: stopped.signal,
       }),

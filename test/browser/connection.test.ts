@@ -1,6 +1,6 @@
 // The page and its server: it survives that one is away, asks nothing while it is hidden, and works below a path.
 import { describe, expect, test } from 'vitest';
-import { openPage, picture } from '../support/browser/browser.ts';
+import { faultsForAll, fitsTheScreen, openPage, picture } from '../support/browser/browser.ts';
 import { givenDashboard } from '../support/browser/dashboard.ts';
 import { until } from '../support/until.ts';
 
@@ -70,7 +70,35 @@ describe('the connection of the dashboard', () => {
     expect(await page.locator('.map').count()).toBe(3);
     await page.getByRole('link', { name: 'Members' }).click();
     await page.getByRole('row', { name: /alpha/ }).first().waitFor();
+    expect(await faultsForAll(page)).toEqual([]);
     await picture(page, 'members');
+    await page.setViewportSize({ width: 360, height: 740 });
+    expect(await fitsTheScreen(page)).toBe(true);
+    expect(await faultsForAll(page)).toEqual([]);
+    await picture(page, 'members-phone');
+    expect(faults).toEqual([]);
+  });
+
+  test('with a token a browser is asked for it first, and then has the dashboard', async () => {
+    const dashboard = await givenDashboard({ http: ', token: open-sesame-open' });
+    const { page, faults } = await openPage(dashboard.url);
+    await page.waitForURL(`${dashboard.url}login`);
+    for (const scheme of ['dark', 'light'] as const) {
+      await page.emulateMedia({ colorScheme: scheme });
+      expect(await faultsForAll(page)).toEqual([]);
+      await picture(page, `login-${scheme}`);
+    }
+    await page.getByLabel('Token').fill('open-sesame');
+    await page.keyboard.press('Enter');
+    await page.getByRole('alert').filter({ hasText: 'That is not the token.' }).waitFor();
+    await page.setViewportSize({ width: 360, height: 740 });
+    expect(await fitsTheScreen(page)).toBe(true);
+    expect(await faultsForAll(page)).toEqual([]);
+    await picture(page, 'login-wrong-phone');
+    await page.getByLabel('Token').fill('open-sesame-open');
+    await page.getByRole('button', { name: 'Log in' }).click();
+    await page.locator('.fresh.live').waitFor({ timeout: 60_000 });
+    expect(page.url()).toBe(dashboard.url);
     expect(faults).toEqual([]);
   });
 

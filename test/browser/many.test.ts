@@ -49,6 +49,7 @@ describe('the dashboard of 1280 sources', () => {
     expect(await fitsTheScreen(page)).toBe(true);
     await untilSeen();
     await picture(page, 'many-phone');
+    expect(await faultsForAll(page)).toEqual([]);
     expect(faults).toEqual([]);
   });
 

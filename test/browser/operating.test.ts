@@ -1,7 +1,7 @@
 // What an operator does in the dashboard: by keys alone, scaling, retrying, discarding, pausing; and what is noted of it.
 import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
-import { faultsForAll, openPage, picture } from '../support/browser/browser.ts';
+import { faultsForAll, fitsTheScreen, openPage, picture } from '../support/browser/browser.ts';
 import { type Dashboard, givenDashboard } from '../support/browser/dashboard.ts';
 import { until } from '../support/until.ts';
 
@@ -25,6 +25,7 @@ async function givenDeadEvents(dashboard: Dashboard): Promise<void> {
 describe('operating in the dashboard', () => {
   test('by the keyboard alone one gets to a cell, to its source, and back', async () => {
     const dashboard = await givenDashboard();
+    await dashboard.send(6, 'orders', 'a', 'b');
     const { page, faults } = await openPage(dashboard.url);
     await page.locator('.map .cell[data-looks*="a0"]').first().waitFor({ timeout: 60_000 });
     await page.keyboard.press('Tab');
@@ -40,7 +41,10 @@ describe('operating in the dashboard', () => {
       },
       { what: 'the first cell by Tab' },
     );
-    for (const key of ['ArrowRight', 'ArrowRight', 'End', 'ArrowLeft']) await page.keyboard.press(key);
+    for (const key of ['ArrowRight', 'ArrowRight', 'End']) await page.keyboard.press(key);
+    expect(await page.locator('.cell:focus').getAttribute('aria-label')).toMatch(/^<b>app_7<\/b>: /);
+    expect(await textOf(page, '.inspector')).toContain('<b>app_7</b> on alpha');
+    await page.keyboard.press('ArrowLeft');
     expect(await page.locator('.cell:focus').getAttribute('aria-label')).toMatch(
       /^app_6: (moving|idle), oldest event /,
     );
@@ -53,11 +57,50 @@ describe('operating in the dashboard', () => {
     await page.getByRole('heading', { level: 1, name: 'app_6:orders' }).waitFor();
     expect(page.url()).toBe(`${dashboard.url}#/source/app_6/orders`);
     await page.getByText('Central queue').waitFor();
+    await page.getByText('Its tables are held by').waitFor();
+    const windows = page.getByRole('table', { name: 'Windows' });
+    await until(async () => /\t2\t[\d.]+ m?s\t[\d.]+ m?s\talpha/.test(await windows.innerText()), {
+      what: 'the window of two events, moved and handled',
+      timeoutMs: 30_000,
+    });
+    expect(await page.getByRole('table', { name: 'Movers that held the shard' }).innerText()).toMatch(
+      /alpha[\s\S]*holds it now/,
+    );
     expect(await faultsForAll(page)).toEqual([]);
     await picture(page, 'source');
     await page.goBack();
     await page.getByRole('heading', { name: 'Central queues' }).waitFor();
     expect(faults).toEqual([]);
+  });
+
+  test('a retry of many is seen by all that look, and stopped by one of them', async () => {
+    const dashboard = await givenDashboard();
+    await dashboard.central.query(
+      `insert into tributary.dead_event (kind, central_queue, ev_id, ev_time, ev_type, ev_data, error)
+       select 'handler', 'payments', n, now(), 'placed', 'bad', 'no' from generate_series(1, 5000) n`,
+    );
+    const { page, faults } = await openPage(`${dashboard.url}#/dead`);
+    const group = page.locator('.dead-group').filter({ hasText: '5,000 events' });
+    await group.getByRole('button', { name: 'Retry one' }).click();
+    await page.getByText('4,999 events').waitFor();
+    await page.getByRole('button', { name: /Then the rest/ }).click();
+    const other = await openPage(`${dashboard.url}#/dead`);
+    const retry = other.page.getByRole('region', { name: 'Being retried' });
+    await until(async () => /^\s*[1-9]\d* of 4,999 events/m.test(await retry.innerText()), {
+      what: 'events that were retried',
+      timeoutMs: 30_000,
+    });
+    expect(await other.page.getByRole('button', { name: 'Retry one' }).isDisabled()).toBe(true);
+    expect(await faultsForAll(other.page)).toEqual([]);
+    await picture(other.page, 'retrying');
+    await retry.getByRole('button', { name: 'Stop' }).click();
+    await retry.waitFor({ state: 'detached' });
+    await page.getByRole('region', { name: 'Being retried' }).waitFor({ state: 'detached' });
+    const [left] = await dashboard.central.query<{ n: number }>(
+      'select count(*) as n from tributary.dead_event where redriven = 0',
+    );
+    expect(left?.n).toBeGreaterThan(0);
+    expect([...faults, ...other.faults]).toEqual([]);
   });
 
   test('a dead event is retried, then the rest, and the log says who did it', async () => {
@@ -84,7 +127,11 @@ describe('operating in the dashboard', () => {
     const log = page.getByRole('table', { name: "Operators' actions" });
     await until(async () => /orders/.test(await log.innerText()), { what: 'the note of it' });
     expect(await log.innerText()).toContain('this page');
+    expect(await faultsForAll(page)).toEqual([]);
     await picture(page, 'log');
+    await page.setViewportSize({ width: 360, height: 740 });
+    expect(await fitsTheScreen(page)).toBe(true);
+    expect(await faultsForAll(page)).toEqual([]);
     expect(faults).toEqual([]);
   });
 

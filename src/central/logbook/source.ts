@@ -1,19 +1,49 @@
-// Where a source was lately, and who holds its shard.
+// Where a source was lately, how long its events took from stage to stage, and who held its shard.
 import type { CallOptions } from '../../postgres/connection.ts';
 import type { CentralLink } from '../central-link.ts';
 
 export interface SourceTrack {
-  /** The newest first. */
+  /** The newest first. Times are ISO 8601. */
   readonly positions: readonly {
     readonly at: string;
+    /** The window from the tick before: up to this tick, or a part of it. */
+    readonly fromTick: number | null;
     readonly tick: number;
+    readonly isPart: boolean;
     readonly tickAt: string;
-    readonly moved: number;
+    /** Moved by this commit; null: the position before is not kept. */
+    readonly events: number | null;
+    /** Host whose mover made the commit; null: a command did. */
+    readonly mover: string | null;
+    /** When the batch that has these events was handled to its end; null: it was not yet, or that is not known any more. */
+    readonly handledAt: string | null;
   }[];
-  readonly holders: readonly { readonly host: string; readonly since: string }[];
+  /** The newest first; `until` null: it holds the shard now. */
+  readonly holders: readonly {
+    readonly host: string | null;
+    readonly pid: number | null;
+    readonly since: string;
+    readonly until: string | null;
+    /** False: it was silent, and last seen then. */
+    readonly wasLetGo: boolean;
+  }[];
 }
 
-const TIME = `'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'`;
+const time = (expression: string): string =>
+  `to_char((${expression}) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`;
+
+const WINDOWS = `
+select ${time('at')} as at, from_tick as "fromTick", to_tick as tick, is_part as "isPart", ${time('tick_at')} as "tickAt",
+    events, mover, ${time('handled_at')} as "handledAt"
+from tributary.source_windows($1, $2, $3)`;
+
+const HOLDERS = `
+select host, pid, ${time('taken_at')} as since, ${time('ended_at')} as until, was_let_go as "wasLetGo" from (
+    select host, pid, taken_at, null::timestamptz as ended_at, true as was_let_go
+    from tributary.lease where resource = $1 and is_held
+    union all
+    select host, pid, taken_at, ended_at, was_let_go from tributary.past_term where resource = $1) held
+order by taken_at desc limit 20`;
 
 export async function readSourceTrack(
   link: Pick<CentralLink, 'use'>,
@@ -21,22 +51,7 @@ export async function readSourceTrack(
   options: CallOptions,
 ): Promise<SourceTrack> {
   return await link.use(async (central) => ({
-    // By their key: position tables are never vacuumed, and the planner would read them whole.
-    positions: await central.query<SourceTrack['positions'][number]>(
-      `select to_char(p.at at time zone 'UTC', ${TIME}) as at, p.tick_id as tick,
-          to_char(to_timestamp(p.tick_time_us / 1000000.0) at time zone 'UTC', ${TIME}) as "tickAt", p.moved
-       from (select id from tributary.source where shard = $1 and queue = $2 and state <> 'retired') s
-       cross join lateral (
-         select * from tributary.position p where p.source = s.id order by p.n desc limit $3) p
-       order by p.n desc`,
-      [shard, queue, limit],
-      options,
-    ),
-    holders: await central.query<SourceTrack['holders'][number]>(
-      `select host, to_char(taken_at at time zone 'UTC', ${TIME}) as since
-       from tributary.lease where resource = $1 and is_held`,
-      [`shard:${shard}`],
-      options,
-    ),
+    positions: await central.query<SourceTrack['positions'][number]>(WINDOWS, [shard, queue, limit], options),
+    holders: await central.query<SourceTrack['holders'][number]>(HOLDERS, [`shard:${shard}`], options),
   }));
 }

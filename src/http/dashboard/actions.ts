@@ -6,7 +6,7 @@ import { z } from 'zod';
 import type { CentralPool } from '../../central/central-pool.ts';
 import { countDead, type DeadFilter, pageDead } from '../../central/dead.ts';
 import { discardNoted, type MeantDead, retryNoted } from '../../central/logbook/dead-actions.ts';
-import type { Operator } from '../../central/logbook/note.ts';
+import { noted, type Operator } from '../../central/logbook/note.ts';
 import { pauseSources, resumeSources } from '../../central/pause.ts';
 import type { Config } from '../../config/config.ts';
 import { MOST_WORKERS } from '../../config/sections/queues.ts';
@@ -121,6 +121,25 @@ export function addActions(app: FastifyInstance, parts: ActionParts): void {
         `None was retried: ${result.waiting > 0 ? 'an event with the same id waits for its retry' : result.refused > 0 ? 'central refused it once more' : 'only the first part of the event was kept'}.`,
       );
     return `${counted(result.retried, 'dead event')} handed out again.`;
+  });
+
+  post('/api/dead/retry/stop', DEAD, async (which, operator) => {
+    const stopped = await retries.stop(which);
+    if (stopped === undefined)
+      throw new Refusal(
+        409,
+        'No such retry is under way on this host: it has ended, or another host does it.',
+      );
+    const how = `${stopped.done.toLocaleString('en-US')} of ${counted(stopped.events, 'dead event')}`;
+    await noted(pool, operator, async () => ({
+      result: undefined,
+      note: {
+        kind: 'dead-retry',
+        queues: [which.queue],
+        what: `stopped a retry of ${which.queue} (${which.kind}) after ${how}.`,
+      },
+    }));
+    return `Stopped after ${how}: the others are as before.`;
   });
 
   post('/api/dead/discard', DISCARD, async ({ count, ...which }, operator) => {

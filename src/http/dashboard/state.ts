@@ -45,6 +45,7 @@ export interface RetryUnderWay {
   readonly error: string;
   readonly done: number;
   readonly events: number;
+  readonly perSecond: number;
 }
 
 /** Rates are events a second, ages and times seconds; null: not known. */
@@ -104,14 +105,50 @@ export interface SourceDetail {
   readonly moved: number;
   readonly mover: string | null;
   readonly provider: string | null;
-  /** The newest first. */
   readonly positions: readonly {
+    /** When the commit was made. */
     readonly at: string;
+    /** The window: from this tick, null: not known, up to that one; or a part of it. */
+    readonly fromTick: number | null;
     readonly tick: number;
+    readonly isPart: boolean;
     readonly tickAt: string;
-    readonly moved: number;
+    /** Null: not known. */
+    readonly events: number | null;
+    /** Host; null: a command made the commit. */
+    readonly mover: string | null;
+    /** When all of the batch was handled that has these events; null: not yet, or it is not known. */
+    readonly handledAt: string | null;
   }[];
-  readonly holders: readonly { readonly host: string; readonly since: string }[];
+  /** The newest first; `until` null: it holds the shard now. */
+  readonly holders: readonly {
+    readonly host: string | null;
+    readonly pid: number | null;
+    readonly since: string;
+    readonly until: string | null;
+    /** False: it was silent, and last seen then. */
+    readonly wasLetGo: boolean;
+  }[];
+  /** Of all events of the central queue that were handled in the last minute, half reached their handler within so many seconds; null: there were none. */
+  readonly delivered: number | null;
+}
+
+/** What a source's queue holds on its shard, and what holds it there: asked when somebody looks. */
+export interface SourceOnShard {
+  /** Why the shard could not be asked from here; then nothing else is known. */
+  readonly reason: string | null;
+  readonly bytes: number | null;
+  readonly bytesAnHour: number | null;
+  /** Seconds since the last rotation, and how far they are apart at least. */
+  readonly rotatedAgo: number | null;
+  readonly rotatesEvery: number | null;
+  /** The consumer furthest behind, in seconds: tables it has not read are kept. */
+  readonly consumer: string | null;
+  readonly consumerAge: number | null;
+  /** That consumer is the watermark of this installation. */
+  readonly isOurs: boolean;
+  /** What `doctor` says of the shard. */
+  readonly diagnoses: readonly Diagnosis[];
 }
 
 export interface QueueDetail {

@@ -10,7 +10,7 @@ const PER_SECOND = 50;
 export function DeadActions({ group, after }: { readonly group: DeadAlike; after(): void }) {
   const { queue, kind, error, count } = group;
   const course = useAction(after);
-  const underWay = state.value?.retries?.find(
+  const isRetried = state.value?.retries?.some(
     (one) => one.queue === queue && one.kind === kind && one.error === error,
   );
   const [wasOneRetried, setRetried] = useState(false);
@@ -21,12 +21,12 @@ export function DeadActions({ group, after }: { readonly group: DeadAlike; after
   const retryRest = () => void course.run('api/dead/retry', { ...which, perSecond: PER_SECOND });
   return (
     <>
-      <button type="button" disabled={course.isUnderWay} onClick={() => void retryOne()}>
+      <button type="button" disabled={course.isUnderWay || isRetried} onClick={() => void retryOne()}>
         Retry one
       </button>
       <button
         type="button"
-        disabled={course.isUnderWay || !wasOneRetried || underWay !== undefined}
+        disabled={course.isUnderWay || !wasOneRetried || isRetried}
         title={wasOneRetried ? '' : 'Retry one first, and see what becomes of it'}
         onClick={retryRest}
       >
@@ -43,12 +43,6 @@ export function DeadActions({ group, after }: { readonly group: DeadAlike; after
         <p>They are gone for good. No handler gets them again.</p>
       </Ask>
       <Outcome course={course} />
-      {underWay !== undefined && (
-        <span class="batch">
-          <progress max={Math.max(1, underWay.events)} value={underWay.done} aria-label="Retried" />
-          {wholeCount(underWay.done)} of {wholeCount(underWay.events)} retried
-        </span>
-      )}
     </>
   );
 }

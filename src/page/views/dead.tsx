@@ -8,6 +8,7 @@ import { hashOf } from '../url/route.ts';
 import { countOf } from '../words/numbers.ts';
 import { shownTime } from '../words/times.ts';
 import { DeadActions } from './dead-actions.tsx';
+import { RetriesUnderWay } from './retries.tsx';
 
 const EVERY_MS = 5_000;
 
@@ -30,6 +31,7 @@ export function DeadEvents() {
         </p>
       </div>
       {error !== undefined && value !== undefined && <ProblemLine sentence={error} />}
+      <RetriesUnderWay queue={queue} after={again} />
       {groups === undefined ? (
         <Unread error={error} what="dead events" />
       ) : groups.length === 0 ? (

@@ -1,14 +1,14 @@
-// One source: its state, its figures, how its position went on, who held it; and pausing it.
+// One source: its state, its figures, and what the views beside this one show of it; and pausing it.
 import type { DashboardState, SourceDetail } from '../../http/dashboard/state.ts';
 import { useReading } from '../live/reading.ts';
 import { layout, state } from '../live/store.ts';
 import { Ask, Outcome, useAction } from '../parts/action.tsx';
-import { Command } from '../parts/copy.tsx';
-import { Empty, Figure, ProblemLine, Sentence, StateBadge, Titled } from '../parts/shown.tsx';
-import { Table } from '../parts/table.tsx';
+import { NeededHere } from '../parts/need.tsx';
+import { Empty, Figure, ProblemLine, Sentence, StateBadge } from '../parts/shown.tsx';
 import { hashOf } from '../url/route.ts';
-import { shortCount, UNKNOWN, wholeCount } from '../words/numbers.ts';
-import { secondsBetween, shortLatency, shortSeconds, shownTime } from '../words/times.ts';
+import { shortCount, UNKNOWN } from '../words/numbers.ts';
+import { shortSeconds } from '../words/times.ts';
+import { Holders, OnShard, Stages, Windows } from './source-history.tsx';
 
 const EVERY_MS = 2_000;
 
@@ -77,22 +77,10 @@ function Detail({ source }: { readonly source: SourceDetail }) {
         <Figure name="Mover">{source.mover ?? UNKNOWN}</Figure>
         <Figure name="Provider">{source.provider ?? UNKNOWN}</Figure>
       </dl>
-      <Titled id="positions" title="Position" note="how far it was moved, the newest first">
-        <Positions source={source} now={now} />
-      </Titled>
-      <Titled id="holders" title="Who held the shard">
-        {source.holders.length === 0 ? (
-          <Empty>No mover has held it.</Empty>
-        ) : (
-          <ol class="marks">
-            {source.holders.map(({ host, since }) => (
-              <li key={`${host} ${since}`}>
-                <time dateTime={since}>{shownTime(since, now)}</time> {host}
-              </li>
-            ))}
-          </ol>
-        )}
-      </Titled>
+      <Stages source={source} />
+      <Windows source={source} now={now} />
+      <Holders source={source} now={now} />
+      <OnShard shard={source.shard} queue={source.queue} />
     </>
   );
 }
@@ -102,16 +90,8 @@ function Needed({ source: { shard, queue } }: { readonly source: SourceDetail })
   const needs = (state.value?.diagnoses ?? []).filter((need) => concerns(need, shard, queue));
   return (
     <>
-      {needs.map(({ cause, sentence, remedy, command }) => (
-        <div key={cause} class="aside">
-          <p>
-            <Sentence text={sentence} />
-          </p>
-          <p class="muted">
-            <Sentence text={remedy} />
-          </p>
-          {command !== undefined && <Command text={command} />}
-        </div>
+      {needs.map((need) => (
+        <NeededHere key={need.cause} need={need} />
       ))}
     </>
   );
@@ -123,33 +103,6 @@ const concerns = (
   queue: string,
 ): boolean =>
   (of === 'source' && names.includes(`${shard}:${queue}`)) || (of === 'shard' && names.includes(shard));
-
-function Positions({ source: { positions }, now }: { readonly source: SourceDetail; readonly now: string }) {
-  if (positions.length === 0) return <Empty>It has not been moved yet.</Empty>;
-  const rows = positions.map((position, i) => ({ ...position, before: positions[i + 1] }));
-  return (
-    <Table
-      caption="Positions"
-      rows={rows}
-      keyOf={({ at, tick }) => `${at} ${tick}`}
-      columns={[
-        { name: 'Moved at', show: ({ at }) => <time dateTime={at}>{shownTime(at, now)}</time> },
-        { name: 'Up to tick', isNumber: true, show: ({ tick }) => wholeCount(tick) },
-        { name: 'Tick was made', isNumber: true, show: ({ tickAt }) => shownTime(tickAt, now) },
-        {
-          name: 'Behind its tick',
-          isNumber: true,
-          show: ({ at, tickAt }) => shortLatency(secondsBetween(tickAt, at)),
-        },
-        {
-          name: 'Events',
-          isNumber: true,
-          show: ({ moved, before }) => (before === undefined ? UNKNOWN : wholeCount(moved - before.moved)),
-        },
-      ]}
-    />
-  );
-}
 
 function SourceActions({ source, after }: { readonly source: SourceDetail; after(): void }) {
   const course = useAction(after);

@@ -194,6 +194,42 @@ describe('tributary/lease', () => {
     expect(await namesOf(beat(b, { wanted: ['s1'] }))).toEqual(['s1']);
   });
 
+  test('who held a shard before is kept: let go, left, or silent since it was last seen; the last 20 of each', async () => {
+    const a = await givenMember('alpha');
+    const b = await givenMember('beta');
+    const past = (resource: string) =>
+      db.query<{ host: string; was_let_go: boolean; ago: number; held: number }>(
+        `select host, was_let_go, round(extract(epoch from clock_timestamp() - ended_at))::int as ago,
+            round(extract(epoch from ended_at - taken_at))::int as held
+         from tributary.past_term where resource = $1 order by epoch`,
+        [resource],
+      );
+    await beat(a, { wanted: ['shard:s1', 'shard:s2', 'slot:orders#1'] });
+    expect(await past('shard:s1')).toEqual([]);
+    await beat(a, { release: ['shard:s1'] });
+    await beat(b, { wanted: ['shard:s1'] });
+    expect(await past('shard:s1')).toMatchObject([{ host: 'alpha', was_let_go: true, ago: 0 }]);
+    expect(await past('shard:s2')).toEqual([]);
+    // Silent for a minute: what it still held ended then, and not now.
+    await db.query("update tributary.term set taken_at = taken_at - interval '2 minutes'");
+    await age(a, 60);
+    await isOldHand(b);
+    await beat(b, { wanted: ['shard:s2', 'slot:orders#1'] });
+    expect(await past('shard:s2')).toMatchObject([{ host: 'alpha', was_let_go: false, ago: 60, held: 60 }]);
+    expect(await past('slot:orders#1')).toEqual([]);
+    // Its own lease ran out, and nobody took it: two terms of the same host.
+    await age(b, 60);
+    await beat(b);
+    expect((await past('shard:s1')).at(-1)).toMatchObject({ host: 'beta', was_let_go: false, ago: 60 });
+    for (let term = 0; term < 25; term += 1) {
+      await beat(b, { wanted: ['shard:s1'] });
+      await beat(b, { release: ['shard:s1'] });
+    }
+    expect(await past('shard:s1')).toHaveLength(20);
+    await leaseLeave(b.connection, b.id);
+    expect((await past('shard:s2')).at(-1)).toMatchObject({ host: 'beta', was_let_go: true });
+  });
+
   test('a taker ends the backends of its predecessor, and no others', async () => {
     const a = await givenMember();
     const b = await givenMember();

@@ -2,7 +2,14 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import type { DashboardState, Layout, QueueDetail, QueueHistory } from '../../../src/http/dashboard/state.ts';
+import type {
+  DashboardState,
+  Layout,
+  QueueDetail,
+  QueueHistory,
+  SourceDetail,
+  SourceOnShard,
+} from '../../../src/http/dashboard/state.ts';
 import {
   givenInstalledHosts,
   givenTransactions,
@@ -49,11 +56,11 @@ interface Looking {
   readonly ended: Promise<void>;
 }
 
-async function givenDashboard(http = ''): Promise<Served> {
+async function givenDashboard(http = '', env: Record<string, string> = {}): Promise<Served> {
   const hosts = await givenInstalledHosts({ alpha: 2 }, { handler: HANDLER });
   const text = readFileSync(hosts.file, 'utf8').replace('./write.mjs', './write.mjs, retry: { attempts: 1 }');
   writeFileSync(hosts.file, `${text}http: { listen: '127.0.0.1:0', ${http} }\n`);
-  const program = startTributary(['-c', hosts.file, 'start', '--host', 'alpha']);
+  const program = startTributary(['-c', hosts.file, 'start', '--host', 'alpha'], { env });
   const url = SERVING.exec(await program.waitForLine(SERVING))?.[1] ?? '';
   const answered = async (response: Response): Promise<Answer> => {
     const text = await response.text();
@@ -144,8 +151,24 @@ describe.skipIf(process.platform !== 'linux')('cli/dashboard', () => {
     expect(paused.headline).toMatch(/^1 of 2 sources is well, 1 is paused\./);
     const source = await dashboard.get('/api/source?shard=s1&queue=orders');
     expect(source.json).toMatchObject({ state: 'paused', centralQueue: 'orders', moved: 6 });
-    expect(source.json.positions[0]).toMatchObject({ moved: 6 });
-    expect(source.json.holders[0]?.host).toBe('alpha');
+    const { positions } = source.json as SourceDetail;
+    expect(positions.reduce((sum, { events }) => sum + (events ?? 0), 0)).toBe(6);
+    const withEvents = positions.filter(({ events }) => (events ?? 0) > 0);
+    expect(withEvents.map(({ mover, isPart }) => [mover, isPart])).toEqual(
+      withEvents.map(() => ['alpha', false]),
+    );
+    for (const { at, tickAt, handledAt, fromTick, tick } of withEvents) {
+      expect(tick).toBeGreaterThan(fromTick ?? tick);
+      expect(Date.parse(at)).toBeGreaterThanOrEqual(Date.parse(tickAt));
+      expect(Date.parse(handledAt ?? '')).toBeGreaterThanOrEqual(Date.parse(at));
+    }
+    const shard = (await dashboard.get('/api/source/shard?shard=s1&queue=orders')).json as SourceOnShard;
+    expect(shard).toMatchObject({ reason: null, isOurs: true, diagnoses: [] });
+    expect(shard.consumer).toMatch(/^tributary_/);
+    expect(shard.bytes).toBeGreaterThan(0);
+    expect((await dashboard.get('/api/source/shard?shard=s7&queue=orders')).status).toBe(404);
+    expect((await dashboard.get('/api/source/shard?shard=s1&queue=nowhere')).status).toBe(404);
+    expect(source.json.holders).toMatchObject([{ host: 'alpha', until: null }]);
     const workers = await until(
       async () => {
         const { json } = (await dashboard.get('/api/queue?name=orders')) as { json: QueueDetail };
@@ -231,30 +254,34 @@ describe.skipIf(process.platform !== 'linux')('cli/dashboard', () => {
       409,
       'There are 5 of them now, not 4: nothing was discarded.',
     ]);
-    expect(await change('/api/dead/retry', { ...which, perSecond: 1 })).toBe(
-      '5 dead events will be retried, 1 a second.',
+    expect(await change('/api/dead/retry', { ...which, perSecond: 0.1 })).toBe(
+      '5 dead events will be retried, 0.1 a second.',
     );
     await until(() => (page.state()?.retries?.[0]?.done ?? 0) >= 1, { what: 'a retry under way' });
     const twice = await dashboard.post('/api/dead/retry', which, as);
     expect([twice.status, twice.json.error]).toEqual([409, 'These are being retried already.']);
-    await until(() => page.state()?.retries?.length === 0, {
-      what: 'the end of the retry',
-      timeoutMs: 30_000,
-    });
+    expect(await change('/api/dead/retry/stop', which)).toMatch(
+      /^Stopped after [1-4] of 5 dead events: the others are as before\.$/,
+    );
+    await until(() => page.state()?.retries?.length === 0, { what: 'the end of the retry' });
+    const gone = await dashboard.post('/api/dead/retry/stop', which, as);
+    expect([gone.status, gone.json.error]).toEqual([409, expect.stringContaining('No such retry')]);
     await until(async () => (await dashboard.get('/api/dead')).json[0]?.count === 5, {
       what: 'all dead again',
     });
     expect(await change('/api/dead/discard', { ...which, count: 5 })).toBe('5 dead events discarded.');
     expect((await dashboard.get('/api/dead')).json).toEqual([]);
     const { json: log } = await dashboard.get('/api/log');
-    expect(log.map(({ what }: { what: string }) => what).reverse()).toEqual([
+    const noted = log.map(({ what }: { what: string }) => what.replace(/[1-4] of 5/, 'N of 5'));
+    expect(noted.reverse()).toEqual([
       'paused 2 sources of orders: mail moves.',
       'resumed source s1:orders.',
       'resumed source s2:orders.',
       'scaled orders from 2 to 1 worker.',
       'replaced the workers of orders by new ones.',
       'began to retry 1 dead event of orders (handler).',
-      'began to retry 5 dead events of orders (handler), 1 a second.',
+      'began to retry 5 dead events of orders (handler), 0.1 a second.',
+      'stopped a retry of orders (handler) after N of 5 dead events.',
       'discarded 5 dead events of orders (handler).',
     ]);
     expect(new Set(log.map(({ who, from }: { who: string; from: string }) => `${who} ${from}`))).toEqual(
@@ -297,7 +324,15 @@ describe.skipIf(process.platform !== 'linux')('cli/dashboard', () => {
           ['program'],
         )
       )[0]?.n;
-    const paths = ['pause', 'resume', 'scale', 'reload-workers', 'dead/retry', 'dead/discard'];
+    const paths = [
+      'pause',
+      'resume',
+      'scale',
+      'reload-workers',
+      'dead/retry',
+      'dead/retry/stop',
+      'dead/discard',
+    ];
     for (const path of paths) {
       const { status, json } = await looking.post(`/api/${path}`, { queue: 'orders', workers: 9 });
       expect([path, status, json.error]).toEqual([path, 403, expect.stringContaining('actions: true')]);
@@ -349,12 +384,16 @@ describe.skipIf(process.platform !== 'linux')('cli/dashboard', () => {
   });
 
   test('without the token no path says anything, with it each does, and what is odd in a path stays a path', async () => {
-    const dashboard = await givenDashboard(`token: ${TOKEN}, actions: true`);
+    const dashboard = await givenDashboard(`token: ${TOKEN}, actions: true`, {
+      // Else no token would be compared any more after the first ten.
+      TRIBUTARY_TIMING: 'http.wrongTokensMs=1',
+    });
     const authorization = `Bearer ${TOKEN}`;
     const paths = [
       ...['/', '/assets/x.js', '/api/stream', '/api/log', '/api/dead', '/api/dead/sample?queue=orders&id=1'],
       ...['/api/source?shard=s1&queue=orders', '/api/queue?name=orders', '/api/history?queue=orders'],
       '/api/trace?origin=s1:orders:1',
+      '/api/source/shard?shard=s1&queue=orders',
       ...['/livez', '/readyz', '/metrics', '/nowhere', '/api/nowhere', '/logout', '/../../etc/passwd'],
     ];
     for (const path of paths) {

@@ -22,6 +22,9 @@ export interface Dashboard extends Cluster {
 
 export const SHARDS = 8;
 
+/** The last one has a name that would be seen if it were taken for more than a name. */
+const nameOf = (at: number): string => (at === SHARDS - 1 ? `<b>app_${at}</b>` : `app_${at}`);
+
 /** Fails on `bad`, until somebody has mended it. */
 const HANDLER = `
 export default {
@@ -41,7 +44,7 @@ export async function givenDashboard({ http = '' } = {}): Promise<Dashboard> {
       'name: shop',
       `central: '${central.url}'`,
       'shards:',
-      ...shards.map(({ url }, at) => `  - { name: app_${at}, host: alpha, url: '${url}' }`),
+      ...shards.map(({ url }, at) => `  - { name: '${nameOf(at)}', host: alpha, url: '${url}' }`),
       'queues:',
       '  orders: { create: true, workers: 2, handler: ./handle.mjs, retry: { attempts: 1 } }',
       '  payments: { create: true, workers: 1, handler: ./handle.mjs }',
@@ -97,6 +100,10 @@ const SERVING = /serving (http:\S+)\/livez/;
 /** Of the page, once its program answers. */
 export async function addressOf(process: TestProcess): Promise<string> {
   const url = `${SERVING.exec(await process.waitForLine(SERVING))?.[1]}/`;
-  await until(async () => (await fetch(`${url}livez`)).ok, { what: 'a sign of life', timeoutMs: 30_000 });
+  // Where a token is needed, that is said.
+  await until(async () => [200, 401].includes((await fetch(`${url}livez`)).status), {
+    what: 'a sign of life',
+    timeoutMs: 30_000,
+  });
   return url;
 }

@@ -25,7 +25,7 @@
 --                              - of the silent holder whose term ended by this call; null where it was free
 --
 -- Writes:
---      tributary.member, tributary.term, tributary.logbook
+--      tributary.member, tributary.term, tributary.past_term, tributary.logbook
 --
 -- Called by:
 --      src/coordination/lease-queries.ts
@@ -87,10 +87,12 @@ begin
     where m.id = v_id;
 
     if cardinality(release) > 0 then
+        perform tributary.term_ended(v_id, lease_beat.release, v_now, true);
         update tributary.term t set holder = null, freed_at = v_now
         where t.holder = v_id and t.resource = any (lease_beat.release);
     end if;
     if v_lapsed then
+        perform tributary.term_ended(v_id, array(select t.resource from tributary.term t where t.holder = v_id), v_me.seen_at, false);
         for v_row in
             update tributary.term t set epoch = t.epoch + 1, taken_at = v_now where t.holder = v_id returning t.resource
         loop
@@ -119,6 +121,7 @@ begin
                 end if;
                 perform 1 from tributary.lease l where l.resource = v_row.resource and l.is_held and l.holder = v_row.holder;
                 continue when found;
+                perform tributary.term_ended(v_row.holder, array[v_row.resource], null, false);
             end if;
             insert into tributary.term as t (resource, holder, epoch, taken_at)
             values (v_row.resource, v_id, 1, v_now)
@@ -201,7 +204,7 @@ $$;
 --      how many leases it held
 --
 -- Writes:
---      tributary.member, tributary.term
+--      tributary.member, tributary.term, tributary.past_term
 --
 -- Called by:
 --      src/coordination/lease-queries.ts
@@ -214,6 +217,8 @@ as $$
 declare
     v_count integer;
 begin
+    perform tributary.term_ended(lease_leave.member, array(select t.resource from tributary.term t where t.holder = lease_leave.member),
+        clock_timestamp(), true);
     update tributary.member m set until = clock_timestamp(), unbroken_since = clock_timestamp() where m.id = lease_leave.member;
     update tributary.term t set holder = null, freed_at = clock_timestamp() where t.holder = lease_leave.member;
     get diagnostics v_count = row_count;
@@ -251,4 +256,40 @@ as $$
             from tributary.member m where m.kind = lease_standings.kind),
         (select coalesce(jsonb_agg(jsonb_build_object('resource', l.resource, 'holder', l.holder) order by l.resource), '[]')
             from tributary.lease l where l.resource = any (resources) and l.is_held)
+$$;
+
+-- ----------------------------------------------------------------------
+-- Function: tributary.term_ended(4)
+--
+--      Keeps that a member's terms of shards end, before they do; only the last 20 of each shard.
+--
+-- Parameters:
+--      x_holder        - id of the member
+--      x_resources     - of its leases those that end; those that it does not hold are passed over
+--      x_at            - when they end; null: when it was last seen
+--      x_was_let_go    - false: it was silent
+--
+-- Returns:
+--      nothing
+--
+-- Writes:
+--      tributary.past_term
+--
+-- Called by:
+--      tributary.lease_beat, tributary.lease_leave
+-- ----------------------------------------------------------------------
+create or replace function tributary.term_ended(x_holder uuid, x_resources text[], x_at timestamptz, x_was_let_go boolean)
+returns void
+language sql
+set search_path = pg_catalog, pg_temp
+as $$
+    insert into tributary.past_term (resource, epoch, host, pid, taken_at, ended_at, was_let_go)
+    select t.resource, t.epoch, m.host, m.pid, t.taken_at, coalesce(x_at, m.seen_at, clock_timestamp()), x_was_let_go
+    from tributary.term t
+    left join tributary.member m on m.id = t.holder
+    where t.holder = x_holder and t.resource = any (x_resources) and t.resource like 'shard:%'
+    on conflict do nothing;
+    delete from tributary.past_term p
+    using tributary.term t
+    where t.resource = any (x_resources) and p.resource = t.resource and p.epoch <= t.epoch - 20;
 $$;

@@ -1,0 +1,60 @@
+// Retries that go on behind the page, each with how far it is; stopping one.
+import type { DashboardState } from '../../http/dashboard/state.ts';
+import { layout, state } from '../live/store.ts';
+import { Outcome, useAction } from '../parts/action.tsx';
+import { Titled } from '../parts/shown.tsx';
+import { wholeCount } from '../words/numbers.ts';
+import { shortSeconds } from '../words/times.ts';
+
+type Retry = NonNullable<DashboardState['retries']>[number];
+
+/** @param queue of this one only. */
+export function RetriesUnderWay({ queue, after }: { readonly queue: string | undefined; after(): void }) {
+  const retries = (state.value?.retries ?? []).filter((one) => queue === undefined || one.queue === queue);
+  if (retries.length === 0) return null;
+  return (
+    <Titled id="retries" title="Being retried" note="by the host that serves this page">
+      <ol class="dead-groups">
+        {retries.map((retry) => (
+          <li key={`${retry.queue} ${retry.kind} ${retry.error}`}>
+            <RetryCard retry={retry} after={after} />
+          </li>
+        ))}
+      </ol>
+    </Titled>
+  );
+}
+
+function RetryCard({ retry, after }: { readonly retry: Retry; after(): void }) {
+  const { queue, kind, error, done, events, perSecond } = retry;
+  const course = useAction(after);
+  const left = Math.max(0, events - done) / perSecond;
+  return (
+    <article class="dead-group">
+      <p class="dead-head">
+        <strong>
+          {wholeCount(done)} of {wholeCount(events)} events
+        </strong>
+        <span>{queue}</span>
+        <span class="tag">{kind}</span>
+        <span class="muted">
+          {wholeCount(perSecond)} a second, {shortSeconds(left)} more
+        </span>
+      </p>
+      <pre class="error">{error}</pre>
+      <div class="actions">
+        <progress max={Math.max(1, events)} value={done} aria-label={`Retried of ${queue}`} />
+        {layout.value?.actions && (
+          <button
+            type="button"
+            disabled={course.isUnderWay}
+            onClick={() => void course.run('api/dead/retry/stop', { queue, kind, error })}
+          >
+            Stop
+          </button>
+        )}
+        <Outcome course={course} />
+      </div>
+    </article>
+  );
+}
