@@ -1,7 +1,7 @@
 -- A round of one shard, first part: which queues are due for a tick, each under its lock. The round is one message of two
 -- transactions in READ COMMITTED: this and round-tick.sql; round-see.sql, and where asked round-covered.sql and round-read.sql.
--- :request is a json array of {k, id, queue, tick_id, ticks, tick, read}, or a parameter that holds it; :schema is the schema
--- of PgQ; :uncovered an expression over q and l that tells whether a committed event is in no tick yet (null: not asked).
+-- :request is a json array of {k, id, queue, tick_id, ticks, tick, uncovered, read}, or a parameter that holds it; :schema is the schema
+-- of PgQ; :uncovered an expression over q, l and r that tells whether a committed event is in no tick yet (null: not asked).
 -- Behind a pooler each part is planned anew each time: so they are kept simple, and the mover decides what can be decided from
 -- the ticks. The lock comes before the ticker and in a statement of its own: two tickers at once write ticks out of order.
 select set_config('tributary.due', coalesce(jsonb_agg(d)::text, '[]'), true)
@@ -11,7 +11,7 @@ from (
         select q.queue_name, q.queue_id, q.queue_event_seq,
             coalesce(pg_sequence_last_value(q.queue_event_seq::regclass), 0) <= l.tick_event_seq as nudge,
             coalesce(:uncovered, false) as uncovered
-        from jsonb_to_recordset(:request::jsonb) as r (queue text, tick boolean)
+        from jsonb_to_recordset(:request::jsonb) as r (queue text, tick boolean, uncovered boolean)
         join :schema.queue q on q.queue_name = r.queue
         cross join lateral (
             select t.tick_time, t.tick_event_seq, t.tick_snapshot from :schema.tick t

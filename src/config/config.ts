@@ -198,6 +198,8 @@ export interface Config {
     readonly wholeBytes: number;
     readonly wholeEvents: number;
     readonly adoptAfterMs: number;
+    /** How long events may wait on a shard until they are looked for, where servers keep up. */
+    readonly delayMs: number;
   };
   readonly metrics: {
     /** Series for each source as well. */

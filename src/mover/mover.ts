@@ -230,6 +230,7 @@ export class Mover implements Service {
       config: this.#config.live,
       member: this.#member,
       newLink: (purpose) => this.#newLink(purpose),
+      isReading: () => this.#context?.roundLimit.hasJustBegun ?? false,
       onUncovered: (queue, { xid, lane }) =>
         (this.#own.get(TICKER) as CentralTicker | undefined)?.committed(queue, xid, lane),
       onOccurrence: this.#onOccurrence,

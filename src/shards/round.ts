@@ -27,6 +27,8 @@ export interface RoundRequest {
   readonly ticks: number;
   /** Whether we may tick it. */
   readonly tick: boolean;
+  /** A look found events in no tick; default: that is not known. */
+  readonly isUncovered?: boolean;
   /** Whether a small window's events are to be read at once; default: not. */
   readonly read?: boolean;
 }
@@ -57,6 +59,8 @@ export interface SeenQueue {
   readonly uncovered: boolean | undefined;
   /** How many transaction ids the queue's ticks are ahead of the server's: it was restored with fewer. */
   readonly missingXids: number;
+  /** Transactions below this id were open; undefined: none was. */
+  readonly openBelow?: number | undefined;
   /** By the queue's own settings another program ticks it, or ticks are paused. */
   readonly external: boolean;
   readonly tickerPaused: boolean;
@@ -72,6 +76,8 @@ export type Thoroughness = 'quick' | 'exact';
 export interface RoundOptions {
   readonly schema: string;
   readonly thoroughness: Thoroughness;
+  /** False where no event can be much older than the tick after it, which then need not be asked; default: true. */
+  readonly isDated?: boolean;
   readonly timeoutMs?: number;
   /** Made on this connection, for these queues among others; default: the statements are sent as text. */
   readonly prepared?: PreparedRound | undefined;
@@ -88,14 +94,15 @@ const TICKING: ReadonlySet<RoundPart> = new Set(['due', 'tick']);
 export async function runRound(
   shard: Connection,
   requests: readonly RoundRequest[],
-  { schema, thoroughness, timeoutMs = TIMING.shard.roundMs, prepared }: RoundOptions,
+  { schema, thoroughness, isDated = true, timeoutMs = TIMING.shard.roundMs, prepared }: RoundOptions,
 ): Promise<SeenQueue[]> {
   const request = JSON.stringify(requests.map(requestJson));
   const isExact = thoroughness === 'exact';
   const queues = requests.map(({ queue }) => queue);
-  const isReading = requests.some(({ read }) => read === true);
+  const reading = requests.filter(isReading).map(({ queue }) => queue.queueId);
   const statements =
-    prepared?.statements({ request, isExact, isReading }) ?? roundTexts(queues, { schema, request, isExact });
+    prepared?.statements({ request, isExact, isDated, reading }) ??
+    roundTexts(queues, { schema, request, isExact });
   const begin = [
     'begin isolation level read committed',
     ...ROUND_SETTINGS,
@@ -112,10 +119,8 @@ export async function runRound(
     ...inTransaction(statements.filter(({ part }) => !TICKING.has(part))),
   ];
   const results = await shard.script(steps.map(({ sql }) => sql).join(';\n'), { timeoutMs });
-  const rowsOf = (part: RoundPart): Row[] => {
-    const at = steps.findIndex((step) => step.part === part);
-    return at < 0 ? [] : (results[at] ?? []);
-  };
+  const rowsOf = (part: RoundPart): Row[] =>
+    steps.flatMap((step, at) => (step.part === part ? (results[at] ?? []) : []));
   const ticked = new Map(rowsOf('tick').map((row) => [row.queue as string, row.tick_id as number | null]));
   const left = new Map(rowsOf('covered').map((row) => [row.k as number, row.uncovered as boolean]));
   const inline = new Map(rowsOf('read').map((row) => [row.k as number, toInlineRows(row)]));
@@ -141,6 +146,7 @@ interface RoundRow {
   readonly event_seq: number;
   readonly snapshot: string;
   readonly next_xid: number;
+  readonly open_xid: number;
   readonly oldest_event_us: number | null;
 }
 
@@ -152,9 +158,12 @@ function requestJson(request: RoundRequest, k: number): Record<string, unknown> 
     tick_id: request.tickId,
     ticks: request.ticks,
     tick: request.tick,
-    read: request.read === true && request.endTickId === undefined,
+    uncovered: request.isUncovered,
+    read: isReading(request),
   };
 }
+
+const isReading = ({ read, endTickId }: RoundRequest): boolean => read === true && endTickId === undefined;
 
 function toSeen(
   asked: RoundRequest,
@@ -193,6 +202,7 @@ function toSeen(
     lastSeq: first.last_seq,
     uncovered,
     missingXids: Math.max(0, ...ticks.map(({ snapshot }) => xmaxOf(snapshot) - first.next_xid)),
+    openBelow: first.open_xid < first.next_xid ? first.next_xid : undefined,
     external: first.external,
     tickerPaused: first.ticker_paused,
     ticked,

@@ -12,6 +12,11 @@ const MEGABYTE = 2 ** 20;
 const WHOLE_EVENTS = 50_000;
 /** Fewer come with a single answer of a shard, and a commit for each such part would be for nothing. */
 const LEAST_WHOLE_EVENTS = 1_000;
+const DELAY_MS = 50;
+/** Queues are ticked no more often than this. */
+const LEAST_DELAY_MS = 20;
+/** An idle shard is looked at this often in any case. */
+const MOST_DELAY_MS = 500;
 const DEFAULT_NAME = 'tributary';
 
 /** The name is part of the consumers' names on every shard. */
@@ -27,7 +32,7 @@ export function readName(value: Value | undefined): string {
 
 /** `keepMs` is the default of the queues. */
 export function readMover(value: Value | undefined): Config['mover'] & { readonly keepMs: number } {
-  const section = value?.section(['memory', 'whole', 'adopt_after', 'keep']);
+  const section = value?.section(['memory', 'whole', 'adopt_after', 'delay', 'keep']);
   const memory = section?.get('memory');
   const whole = section?.get('whole');
   let memoryBytes = memory?.size() ?? 256 * MEGABYTE;
@@ -49,6 +54,7 @@ export function readMover(value: Value | undefined): Config['mover'] & { readonl
     wholeBytes,
     wholeEvents: parts?.get('events')?.whole(events, { min: LEAST_WHOLE_EVENTS }) ?? WHOLE_EVENTS,
     adoptAfterMs: positive(section?.get('adopt_after')) ?? 30_000,
+    delayMs: readDelay(section?.get('delay')),
     keepMs: section?.get('keep')?.duration() ?? 0,
   };
 }
@@ -56,6 +62,16 @@ export function readMover(value: Value | undefined): Config['mover'] & { readonl
 /** `install:` of the file. */
 export function readInstall(value: Value | undefined): Config['install'] {
   return value?.oneOf(['auto', 'by-hand']) ?? 'by-hand';
+}
+
+/** How often a shard is looked at while events come. */
+function readDelay(value: Value | undefined): number {
+  const delayMs = value?.duration() ?? DELAY_MS;
+  if (delayMs >= LEAST_DELAY_MS && delayMs <= MOST_DELAY_MS) return delayMs;
+  value?.problem(
+    `${value.name} must be from ${LEAST_DELAY_MS}ms to ${MOST_DELAY_MS}ms, such as ${DELAY_MS}ms.`,
+  );
+  return DELAY_MS;
 }
 
 export function readHttp(value: Value | undefined): Config['http'] {

@@ -69,6 +69,8 @@ export const DURATIONS = {
     patientConnectMs: 10_000,
     /** A shard without events is asked this often. */
     idleMs: 1_000,
+    /** All its queues are asked this often for what no sequence and no tick shows. */
+    exactMs: 900,
     /** Rounds of idle shards start together, at multiples of this: hundreds of them wake the process up ten times a second only. */
     idleCompanyMs: 100,
     /** While a source that can be read waits for central, the other sources of the shard are asked this often. */
@@ -116,6 +118,10 @@ export const DURATIONS = {
     trouble: { firstMs: 100, maxMs: 5_000 },
     /** A lane without anything to do looks for parcels this often. */
     idleMs: 1_000,
+    /** Few small parcels wait this long at most for those that rounds are just finding … */
+    companyMs: 12,
+    /** … and look this often whether any still are. */
+    companyLookMs: 3,
     /** A gathered commit that has no answer from central by then is given up. */
     commitMs: 30_000,
     /** A lane that had nothing to do for this long closes its connection; the quick lane never does. */

@@ -31,6 +31,8 @@ export interface GathererOptions {
   readonly onTrouble: (error: unknown, source?: Source) => void;
   /** How long parcels without events may wait for company, in ms. */
   readonly idleMs?: number;
+  /** Whether more parcels may come at any moment, which few small ones wait a little for; default: never. */
+  readonly isMoreComing?: () => boolean;
   /** Most events that go in one commit now; default: any number. */
   readonly mostEvents?: () => number;
   /** How long a lane waits after a commit that failed; default: from 100 ms to 5 s. */
@@ -63,8 +65,12 @@ export class Gatherer implements WatchedService {
     this.name = `gatherer ${queue}`;
     this.#options = options;
     this.#commitPace = options.commitPace ?? new CommitPace();
-    const { idleMs = TIMING.gathering.idleMs, mostEvents = () => Number.POSITIVE_INFINITY } = options;
-    this.#waiting = new ParcelQueue({ idleMs, mostEvents });
+    const {
+      idleMs = TIMING.gathering.idleMs,
+      isMoreComing = () => false,
+      mostEvents = () => Number.POSITIVE_INFINITY,
+    } = options;
+    this.#waiting = new ParcelQueue({ idleMs, isMoreComing, mostEvents });
     this.#lanes = LANES.map((name) => {
       const connection = options.connectionOf(name);
       return { name, connection, commit: this.#newCommit(queue, name, connection), turns: 0 };

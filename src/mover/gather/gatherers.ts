@@ -19,6 +19,8 @@ export interface GatherersOptions {
   /** In whose name is committed. */
   readonly member: Pick<MemberFacts, 'id' | 'host'>;
   readonly newLink: (purpose: string) => CentralLink;
+  /** Whether shards are being asked at this moment. */
+  readonly isReading: () => boolean;
   /** A commit that no tick covers yet. */
   readonly onUncovered: (queue: string, done: LaneCommit) => void;
   readonly onOccurrence: OnMoverOccurrence;
@@ -44,13 +46,14 @@ export class Gatherers {
   }
 
   create(queue: string, condemner: Condemner): Gatherer {
-    const { config, newLink, onOccurrence, onUncovered } = this.#options;
+    const { config, isReading, newLink, onOccurrence, onUncovered } = this.#options;
     const commitOptions = this.#commitOptions;
     this.#limit(queue);
     return new Gatherer(queue, {
       backpressure: () => this.backpressures.get(queue),
       commitPace: this.#pace,
       mostEvents: () => config.mover.wholeEvents,
+      isMoreComing: isReading,
       connectionOf: (lane) => {
         const link = newLink(lane === 'quick' ? `commit ${queue}` : `commit ${queue} ${lane}`);
         return new LaneConnection(link, { commitOptions, condemner });

@@ -21,7 +21,12 @@ export interface ParcelQueueOptions {
   readonly idleMs: number;
   /** Most that go in one commit, and so in one batch, as it is now; a single parcel with more goes alone. */
   readonly mostEvents: () => number;
+  /** Whether more parcels may come at any moment; default: never. */
+  readonly isMoreComing?: () => boolean;
 }
+
+/** Parcels that are more than this together wait for none. */
+const ENOUGH_BYTES = 65_536;
 
 /** Most that goes in one commit; a single larger parcel goes alone. */
 const MOST_BYTES: Readonly<Record<LaneName, number>> = {
@@ -40,6 +45,8 @@ export class ParcelQueue {
   #smallAtMs = Number.NEGATIVE_INFINITY;
   /** When parcels without events began to wait alone. */
   #idleSinceMs: number | undefined;
+  /** When few small ones began to wait for those that are being read. */
+  #fewSinceMs: number | undefined;
   #isClosed = false;
 
   constructor(options: ParcelQueueOptions) {
@@ -91,7 +98,8 @@ export class ParcelQueue {
   /** Resolves when parcels may have become free to take, or after `mostMs`. */
   async next(mostMs: number): Promise<void> {
     const { idleMs } = this.#options;
-    await this.#changed.next(this.#idleSinceMs === undefined ? mostMs : Math.min(mostMs, idleMs));
+    const idleOrMostMs = this.#idleSinceMs === undefined ? mostMs : Math.min(mostMs, idleMs);
+    await this.#changed.next(this.#fewSinceMs === undefined ? idleOrMostMs : TIMING.gathering.companyLookMs);
   }
 
   /** Central refused an event of it: for a while it goes in no quick commit, which would fail. */
@@ -128,14 +136,26 @@ export class ParcelQueue {
 
   #waitsForCompany(mayGo: (parcel: Parcel) => boolean): boolean {
     const nowMs = performance.now();
-    let isIdle = false;
+    let rows = 0;
+    let bytes = 0;
+    let hasAny = false;
     for (const parcel of this.#waiting) {
       if (!mayGo(parcel)) continue;
-      isIdle = parcel.rows === 0;
-      if (!isIdle) break;
+      hasAny = true;
+      rows += parcel.rows;
+      bytes += parcel.bytes;
+      if (bytes > ENOUGH_BYTES) break;
     }
-    this.#idleSinceMs = isIdle ? (this.#idleSinceMs ?? nowMs) : undefined;
-    if (this.#idleSinceMs === undefined || this.#isClosed) return false;
+    const isFew = rows > 0 && bytes <= ENOUGH_BYTES && this.#options.isMoreComing?.() === true;
+    this.#fewSinceMs = isFew ? (this.#fewSinceMs ?? nowMs) : undefined;
+    this.#idleSinceMs = hasAny && rows === 0 ? (this.#idleSinceMs ?? nowMs) : undefined;
+    if (this.#isClosed) return false;
+    if (this.#fewSinceMs !== undefined) {
+      if (nowMs - this.#fewSinceMs < TIMING.gathering.companyMs) return true;
+      this.#fewSinceMs = undefined;
+      return false;
+    }
+    if (this.#idleSinceMs === undefined) return false;
     if (nowMs - this.#idleSinceMs < this.#options.idleMs) return true;
     this.#idleSinceMs = undefined;
     return false;

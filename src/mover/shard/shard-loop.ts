@@ -191,7 +191,7 @@ export class ShardLoop implements WatchedService {
     this.provider = session.provider;
     const openedAtMs = performance.now();
     context.onOccurrence({ kind: 'shard-connected', shard: this.shard.name });
-    const pace = new TurnPace();
+    const pace = new TurnPace(() => context.config.mover.delayMs);
     while (!signal.aborted && !this.#isRepaired) {
       this.#turns += 1;
       if (this.#sources.mayRefresh) await this.#sources.refresh();

@@ -6,23 +6,23 @@
 import type { Shard } from '../../config/config.ts';
 import { sqlstateOf } from '../../errors/sqlstate.ts';
 import { failPoint } from '../../lifecycle/fail-point.ts';
-import { TIMING } from '../../lifecycle/timing.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import type { Provider } from '../../queue/provider.ts';
 import { isDelaying, type Reader } from '../../shards/copy-out.ts';
 import { isOfWindow } from '../../shards/inline-read.ts';
 import { type QueueOnShard, resolveQueues } from '../../shards/queue-on-shard.ts';
-import { type RoundRequest, runRound, type SeenQueue, type Thoroughness } from '../../shards/round.ts';
+import { runRound, type SeenQueue, type Thoroughness } from '../../shards/round.ts';
 import { PreparedRound } from '../../shards/round-statements.ts';
 import type { MoverContext } from '../context.ts';
-import { LARGE_WINDOWS, LEAST_WINDOW_BYTES, WINDOW_BYTES } from '../limits/sizes.ts';
-import type { MovableSource, Source } from '../source/source.ts';
-import { FEWEST_TICKS } from '../source/window-estimate.ts';
+import { LARGE_WINDOWS, WINDOW_BYTES } from '../limits/sizes.ts';
+import type { Source } from '../source/source.ts';
 import { type CopyClock, copyOne, copyWindows } from '../windows/copy-windows.ts';
 import { type Copied, type Found, NOTHING_COPIED } from '../windows/found.ts';
 import { handOnInline, type InlineFound } from '../windows/inline-windows.ts';
 import { judgePosition } from './judge.ts';
 import { ShardUpkeep } from './shard-upkeep.ts';
+import { type Movable, TurnLook } from './turn-look.ts';
+import { askNothing, requestOf } from './turn-request.ts';
 
 /** What one turn did. */
 export interface TurnResult {
@@ -37,13 +37,7 @@ export interface TurnResult {
   readonly isOutdated: boolean;
 }
 
-/** Inside a window that was begun its end must be found, however far it is. */
-const ALL_TICKS = 1_000_000;
-/** A source whose queue the session knows, as a turn takes it. */
-interface Movable {
-  readonly source: MovableSource;
-  readonly queue: QueueOnShard;
-}
+const NONE: ReadonlySet<number> = new Set();
 
 type GroupResult = Omit<TurnResult, 'isToSeparate' | 'isOutdated'>;
 
@@ -71,6 +65,7 @@ export class ShardSession {
   readonly #onLarge: (found: Found) => void;
   readonly #upkeep: ShardUpkeep;
   readonly #prepared: PreparedRound | undefined;
+  readonly #look: TurnLook | undefined;
   /** A round or COPY over all queues failed: ask one by one until all succeed again. */
   #isSeparate = false;
   #movedAtMs = Number.NEGATIVE_INFINITY;
@@ -87,6 +82,7 @@ export class ShardSession {
     this.#timed = timed;
     this.#clock = clock;
     this.#prepared = prepared;
+    this.#look = prepared && new TurnLook(prepared);
     this.#onLarge = onLarge;
     this.#upkeep = new ShardUpkeep(shard, context);
   }
@@ -134,7 +130,7 @@ export class ShardSession {
     const groups = this.#isSeparate ? movable.map((one) => [one]) : movable.length > 0 ? [movable] : [];
     // Nothing else would show that the shard does not answer any more: a large window sends nothing for minutes.
     if (groups.length === 0 && sources.some(({ isReadAlone }) => isReadAlone))
-      await this.#timed(() => this.#connection.script('select 1', { timeoutMs: TIMING.shard.roundMs }));
+      await this.#timed(() => askNothing(this.#connection));
     const results: GroupResult[] = [];
     let hasFailed = false;
     let isOutdated = false;
@@ -173,15 +169,14 @@ export class ShardSession {
   async #turnOf(group: readonly Movable[], thoroughness: Thoroughness): Promise<GroupResult> {
     await failPoint('round:before');
     const readable = new Set<Source>();
-    const seen = await this.#context.roundLimit.through(() => {
-      for (const { source } of group) if (source.isReadable) readable.add(source);
-      return this.#round(group, { thoroughness, readable });
-    });
+    const { asked, seen } = await this.#context.roundLimit.through(() =>
+      this.#timed(() => this.#ask(group, { thoroughness, readable })),
+    );
     await failPoint('round:after');
     const found: Found[] = [];
     const inlined: InlineFound[] = [];
     const backlogged: Source[] = [];
-    const byName = new Map(group.map((one) => [one.source.queue, one]));
+    const byName = new Map(asked.map((one) => [one.source.queue, one]));
     for (const queue of seen) {
       const movable = byName.get(queue.queue);
       if (movable === undefined) continue;
@@ -212,7 +207,8 @@ export class ShardSession {
       found.push(one);
       if (queue.hasMore || (queue.newest?.id ?? 0) > window.end.id) backlogged.push(source);
     }
-    const hasOpen = seen.some(({ newest }) => newest?.open);
+    // Where looks are taken they ask for it.
+    const hasOpen = this.#lookOrNot === undefined && seen.some(({ newest }) => newest?.open);
     const inline = inlined.length > 0 ? rowsOf(await handOnInline(inlined, this.#context)) : 0;
     const together = found.filter(({ reader }) => !isDelaying(reader));
     const delaying = found.filter(({ reader }) => isDelaying(reader));
@@ -229,30 +225,37 @@ export class ShardSession {
       : await copyWindows(this.#connection, found, options);
   }
 
-  async #round(
+  /** Not while queues are asked one by one: statements that name every queue of the shard do not help to find the one that fails. */
+  get #lookOrNot(): TurnLook | undefined {
+    return this.#isSeparate ? undefined : this.#look;
+  }
+
+  /** A round about the queues that can have anything new. */
+  async #ask(
     group: readonly Movable[],
-    { thoroughness, readable }: { thoroughness: Thoroughness; readable: ReadonlySet<Source> },
-  ): Promise<SeenQueue[]> {
+    { thoroughness, readable }: { thoroughness: Thoroughness; readable: Set<Source> },
+  ): Promise<{ asked: readonly Movable[]; seen: readonly SeenQueue[] }> {
+    const look = this.#lookOrNot;
+    const { moving: asked, uncovered } =
+      look === undefined || thoroughness === 'exact'
+        ? { moving: group, uncovered: NONE }
+        : await look.moving(this.#connection, group);
+    for (const { source } of asked) if (source.isReadable) readable.add(source);
+    if (asked.length === 0) return { asked, seen: [] };
     const nowMs = performance.now();
-    // Small windows while others hold much memory: many readers that each wait with a part of one would block each other.
-    const windowBytes = Math.max(LEAST_WINDOW_BYTES, Math.min(WINDOW_BYTES, this.#context.budget.room / 2));
-    const isBusy = nowMs - this.#movedAtMs < TIMING.shard.recentlyMovedMs;
-    // Statements that name every queue of the shard do not help to find the one that fails.
-    const prepared = this.#isSeparate ? undefined : this.#prepared;
-    const requests = group.map(({ source, queue }): RoundRequest => {
-      const { ahead, windows } = source;
-      return {
-        queue,
-        tickId: ahead.tick.id,
-        endTickId: ahead.inside?.end.id,
-        limit: windows.eventsFor(windowBytes),
-        ticks: readable.has(source) ? ticksOf(source) : FEWEST_TICKS,
-        tick: source.ticker.mayTick(nowMs),
-        read: isBusy && readable.has(source) && this.#context.gathererOf(source.centralQueue).isHealthy,
-      };
+    const requests = asked.map((one) => {
+      const [isReadable, isUncovered] = [readable.has(one.source), uncovered.has(one.queue.queueId)];
+      const state = { nowMs, movedAtMs: this.#movedAtMs, isReadable, isUncovered };
+      return requestOf(one, state, this.#context);
     });
-    const { schema } = this.#shard;
-    return await this.#timed(() => runRound(this.#connection, requests, { schema, thoroughness, prepared }));
+    const seen = await runRound(this.#connection, requests, {
+      schema: this.#shard.schema,
+      thoroughness,
+      isDated: look?.isDated(asked, nowMs) ?? true,
+      prepared: this.#isSeparate ? undefined : this.#prepared,
+    });
+    look?.saw(asked, seen);
+    return { asked, seen };
   }
 
   #judge({ source, queue }: Movable, seen: SeenQueue): Reader['window'] | undefined {
@@ -276,10 +279,6 @@ export class ShardSession {
     this.#context.onOccurrence({ kind: 'source-trouble', shard: source.shard, queue: source.queue, error });
   }
 }
-
-/** How many ticks a round looks at for the end of the next window. */
-const ticksOf = ({ ahead, windows }: MovableSource): number =>
-  ahead.inside === undefined ? windows.ticks : ALL_TICKS;
 
 /** The end of what was complete before a failure is seen by its source. */
 function rowsOf({ rows, failure }: Copied): number {

@@ -90,7 +90,11 @@ export class FakeCentral {
 /** `retryMs`: how long a lane waits after a failure, at least half of it. */
 export function givenGatherer(
   central: FakeCentral,
-  { sortOut, retryMs = 1 }: { sortOut?: SortOut; retryMs?: number } = {},
+  {
+    sortOut,
+    retryMs = 1,
+    isMoreComing = () => false,
+  }: { sortOut?: SortOut; retryMs?: number; isMoreComing?: () => boolean } = {},
 ) {
   const troubles: { error: unknown; source: Source | undefined }[] = [];
   const gatherer = new Gatherer('orders', {
@@ -101,6 +105,7 @@ export function givenGatherer(
     onCommitted: () => {},
     onTrouble: (error, source) => troubles.push({ error, source }),
     idleMs: 5,
+    isMoreComing,
     retry: { firstMs: retryMs, maxMs: retryMs },
   });
   const ended = gatherer.run();

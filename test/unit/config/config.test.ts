@@ -34,6 +34,7 @@ describe('config/load', () => {
         wholeBytes: 64 * 2 ** 20,
         wholeEvents: 50_000,
         adoptAfterMs: 30_000,
+        delayMs: 50,
       },
     });
     expect(config.http).toBeUndefined();

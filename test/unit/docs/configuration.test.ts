@@ -79,6 +79,7 @@ describe('docs/configuration', () => {
     expect(whole.get('bytes')).toContain(formatSize(mover.wholeBytes));
     expect(whole.get('events')).toBe(String(mover.wholeEvents));
     expect(limits.get('adopt_after')).toBe(formatDuration(mover.adoptAfterMs));
+    expect(limits.get('delay')).toBe(formatDuration(mover.delayMs));
     expect(limits.get('keep')).toBe(formatDuration(queue?.keepMs ?? -1));
   });
 

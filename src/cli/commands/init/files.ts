@@ -41,7 +41,7 @@ queues:
     # retry: { attempts: 20, first: 5s, max: 1h }
     # on_poison: dead               # an event that central refuses: dead keeps it aside, halt stops its source
 
-# mover: { memory: 256MB, whole: 64MB, adopt_after: 30s }
+# mover: { memory: 256MB, whole: 64MB, adopt_after: 30s, delay: 50ms }
 `;
 
 export const HANDLER = `// Works off the central queue \`orders\`, one event after the other.

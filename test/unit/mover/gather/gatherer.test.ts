@@ -27,6 +27,24 @@ describe('mover/gather/gatherer', () => {
     expect(central.events.filter((event) => event.startsWith('2:'))).toEqual(eventsIn(b, 1, 3));
   });
 
+  test('few small parcels wait for those that are being read, but not for long', async () => {
+    const central = new FakeCentral();
+    let isComing = true;
+    const { gatherer } = givenGatherer(central, { isMoreComing: () => isComing });
+    const [a, b] = [givenSource(1), givenSource(2)];
+    const [first, second, alone] = [read(a, 2), read(b, 1), read(a, 1)];
+    gatherer.add(first.parcel);
+    // Time enough to begin the commit of the first one alone.
+    await new Promise(setImmediate);
+    gatherer.add(second.parcel);
+    isComing = false;
+    expect(await Promise.all([first.settled, second.settled])).toEqual([undefined, undefined]);
+    expect(central.tried).toHaveLength(1);
+    isComing = true;
+    gatherer.add(alone.parcel);
+    expect(await alone.settled).toBeUndefined();
+  });
+
   test('a window read on from a failed commit is refused, although it came after the failure', async () => {
     const central = new FakeCentral();
     const { gatherer } = givenGatherer(central);

@@ -1,0 +1,120 @@
+// A look before a round: which queues it passes over, and that what commits late is not among them.
+import { describe, expect, test } from 'vitest';
+import type { StoredSource } from '../../../src/central/positions.ts';
+import { type Movable, TurnLook } from '../../../src/mover/shard/turn-look.ts';
+import { type MovableSource, Source } from '../../../src/mover/source/source.ts';
+import { resolveQueues } from '../../../src/shards/queue-on-shard.ts';
+import { runRound, type SeenQueue } from '../../../src/shards/round.ts';
+import { PreparedRound } from '../../../src/shards/round-statements.ts';
+import { givenQueue } from '../../support/installation/installation.ts';
+import { givenDatabase } from '../../support/server/database.ts';
+import { until } from '../../support/until.ts';
+
+const QUEUES = ['orders', 'emails'];
+const readingOf = (queue: string) =>
+  ({ shard: 's1', queue, where: undefined, columns: {}, origin: 'extra4' }) as const;
+
+/** Two queues, read up to their newest ticks. */
+async function given() {
+  const database = await givenDatabase();
+  for (const queue of QUEUES) {
+    await givenQueue(database, queue);
+    await database.query(`select pgq.set_queue_config($1, 'ticker_max_count', '1')`, [queue]);
+  }
+  const shard = await database.connect();
+  const known = await resolveQueues(shard, 'pgq', QUEUES);
+  const group = QUEUES.map((name, id): Movable => {
+    const queue = known.get(name);
+    if (queue === undefined) throw new Error(`no queue ${name}`);
+    const tick = { id: 1, timeUs: 0, eventSeq: 0, md5: '' };
+    const stored: StoredSource = {
+      ...{ id, shard: 's1', queue: name, centralQueue: name, state: 'active', haltReason: undefined },
+      ...{ paused: false, pauseReason: undefined, position: { tick }, n: 1, moved: 0 },
+    };
+    const source = new Source(stored, { reading: readingOf(name), tickerMode: 'always' });
+    return { source: source as MovableSource, queue };
+  });
+  const readers = group.map(({ queue }) => ({ queue, reading: readingOf(queue.queue) }));
+  const prepared = await PreparedRound.on(shard, readers, { schema: 'pgq' });
+  const look = new TurnLook(prepared);
+  /** A round about these queues; each is read up to its newest tick. */
+  const round = async (some: readonly Movable[], uncovered: ReadonlySet<number> = new Set()) => {
+    const requests = some.map(({ source, queue }) => ({
+      ...{ queue, tickId: source.ahead.tick.id, endTickId: undefined, limit: 1_000, ticks: 100 },
+      ...{ tick: true, read: true, isUncovered: uncovered.has(queue.queueId) },
+    }));
+    const options = { schema: 'pgq', thoroughness: 'quick', isDated: false, prepared } as const;
+    const seen = await runRound(shard, requests, options);
+    look.saw(some, seen);
+    const bySource = new Map(some.map(({ source }) => [source.queue, source]));
+    for (const { queue, newest, end } of seen)
+      if (newest !== undefined) bySource.get(queue)?.readTo({ tick: { md5: '', ...(end ?? newest) } });
+    return seen;
+  };
+  const moving = async () => {
+    const found = await look.moving(shard, group);
+    return { ...found, queues: found.moving.map(({ queue }) => queue.queue) };
+  };
+  /** Rounds until a look finds nothing: a queue that was ticked just before is not ticked at once. @returns all that they saw. */
+  const settle = async () => {
+    const all: SeenQueue[] = [];
+    const isQuiet = async () => {
+      const found = await moving();
+      if (found.moving.length > 0) all.push(...(await round(found.moving, found.uncovered)));
+      return found.moving.length === 0;
+    };
+    await until(isQuiet, { what: 'a look that finds nothing' });
+    return all;
+  };
+  const idOf = (name: string) => known.get(name)?.queueId;
+  return { database, moving, settle, shard, idOf };
+}
+
+const eventsOf = (seen: readonly SeenQueue[]) =>
+  seen.flatMap(({ queue, inline }) => ((inline?.count ?? 0) > 0 ? [[queue, inline?.count]] : []));
+
+describe('a look', () => {
+  test('names the queue that got an event, and the one that another program ticked; both are passed over once they are read', async () => {
+    const { database, moving, settle } = await given();
+    await settle();
+    expect((await moving()).queues).toEqual([]);
+    await database.query("select pgq.insert_event('orders', 't', 'x')");
+    expect((await moving()).queues).toEqual(['orders']);
+    expect(eventsOf(await settle())).toEqual([['orders', 1]]);
+    expect((await moving()).queues).toEqual([]);
+    await database.query("select pgq.force_tick('emails')");
+    await database.query("select pgq.ticker('emails')");
+    expect((await moving()).queues).toEqual(['emails']);
+    expect(eventsOf(await settle())).toEqual([]);
+  });
+
+  test('an event of a transaction that a tick found open is found when it commits, though no sequence moves then', async () => {
+    const { database, moving, settle, idOf } = await given();
+    await settle();
+    const writer = await database.connect();
+    await writer.script("begin; select pgq.insert_event('orders', 't', 'late')");
+    // Ticked, and open still: nothing can be read.
+    expect(eventsOf(await settle())).toEqual([]);
+    for (let times = 0; times < 3; times++) expect((await moving()).queues).toEqual([]);
+    await writer.script('commit');
+    const found = await moving();
+    expect([found.queues, [...found.uncovered]]).toEqual([['orders'], [idOf('orders')]]);
+    // The tick that took the number is the newest one: only what the look has found makes another one.
+    expect(eventsOf(await settle())).toEqual([['orders', 1]]);
+  });
+
+  test('a transaction that is rolled back leaves nothing to look for, and looks assign no transaction id', async () => {
+    const { database, moving, settle, shard } = await given();
+    await settle();
+    const writer = await database.connect();
+    await writer.script("begin; select pgq.insert_event('orders', 't', 'never')");
+    await settle();
+    await writer.script('rollback');
+    await shard.script('begin');
+    for (let times = 0; times < 5; times++) expect((await moving()).queues).toEqual([]);
+    expect(await shard.query('select pg_current_xact_id_if_assigned()::text as xid')).toEqual([
+      { xid: null },
+    ]);
+    await shard.script('commit');
+  });
+});
