@@ -44,9 +44,10 @@ export interface NextBatchOptions {
 /** What PostgreSQL says when a token is no longer valid. */
 export const STALE_BATCH_SQLSTATE = 'TB001';
 
-const NEXT_BATCH = `select batch_id, start_tick, end_tick, openings, taken_over_from,
+/** Its columns in the order of `toBatch`. */
+const NEXT_BATCH = `select batch_id, start_tick, end_tick,
     extract(epoch from start_time)::float8 * 1000 as start_ms, extract(epoch from end_time)::float8 * 1000 as end_ms,
-    extract(epoch from clock_timestamp())::float8 * 1000 as now_ms
+    extract(epoch from clock_timestamp())::float8 * 1000 as now_ms, openings, taken_over_from
 from tributary.coop_next_batch($1, $2, $3, dead_interval => $4::float8 * interval '1 millisecond',
     min_lag => $5::float8 * interval '1 millisecond', min_count => $6::int4,
     min_interval => $7::float8 * interval '1 millisecond', knows_progress => $8)`;
@@ -66,16 +67,34 @@ export async function coopNextBatch(
     options.minIntervalMs ?? null,
     options.knowsProgress ?? false,
   ]);
-  if (row === undefined || row.batch_id === null) return undefined;
+  return row && toBatch(Object.values(row));
+}
+
+/** The same as text, for a member of ours. Its row is what `toBatch` takes. */
+export const nextBatchSql = (
+  { queue, group, member }: CoopMember,
+  { minCount }: { readonly minCount: number },
+): string =>
+  [queue, group, member].reduce<string>(
+    (sql, name, at) => sql.replace(`$${at + 1}`, () => literal(name)),
+    NEXT_BATCH.replace('$6', String(minCount))
+      .replace('$8', 'true')
+      .replaceAll(/\$[457]/g, 'null'),
+  );
+
+/** @returns undefined where there was nothing to hand out. */
+export function toBatch(row: readonly unknown[]): CoopBatch | undefined {
+  const [token, startTick, endTick, startMs, endMs, nowMs, openings, takenOverFrom] = row;
+  if (token === null || token === undefined) return undefined;
   return {
-    token: Number(row.batch_id),
-    startTick: Number(row.start_tick),
-    endTick: Number(row.end_tick),
-    startTimeMs: Number(row.start_ms),
-    endTimeMs: Number(row.end_ms),
-    nowMs: Number(row.now_ms),
-    openings: Number(row.openings),
-    takenOverFrom: (row.taken_over_from as string | null) ?? undefined,
+    token: Number(token),
+    startTick: Number(startTick),
+    endTick: Number(endTick),
+    startTimeMs: Number(startMs),
+    endTimeMs: Number(endMs),
+    nowMs: Number(nowMs),
+    openings: Number(openings),
+    takenOverFrom: (takenOverFrom as string | null) ?? undefined,
   };
 }
 

@@ -11,7 +11,7 @@ import type { FailureRate } from './groups/failure-rate.ts';
 import type { LifeSigns } from './life-signs.ts';
 import type { Losses } from './narrowing/losses.ts';
 import type { RateLimit } from './rate-limit.ts';
-import type { EventSize } from './reading/batch-reader.ts';
+import type { EventSize, FirstRead } from './reading/batch-reader.ts';
 import type { Tally } from './tally.ts';
 import type { DeferredConstraints } from './transaction/deferred-constraints.ts';
 import type { CentralQueues } from './transaction/outbox.ts';
@@ -30,6 +30,8 @@ export interface BatchEnvironment {
   readonly draining: AbortSignal;
   readonly stopNow: AbortSignal;
   readonly size: EventSize;
+  /** What came with the message that opened the batch; then its transaction is open. */
+  readonly first?: FirstRead | undefined;
   readonly failureRate: FailureRate;
   /** The results of events that were tried; kept from batch to batch. */
   readonly record: TrackRecord;

@@ -24,8 +24,9 @@ import { Tripped } from './tries/probing.ts';
 export async function runBatch(
   connection: Connection,
   batch: CoopBatch,
-  environment: BatchEnvironment,
+  given: BatchEnvironment,
 ): Promise<BatchResult> {
+  const environment = await withoutVainRead(connection, batch, given);
   if (environment.handler.transaction === false) return await runFree({ connection, batch, environment });
   await environment.constraints.look(connection);
   const tries = new Tries(new Attempt(connection, batch, environment));
@@ -37,6 +38,20 @@ export async function runBatch(
       environment.losses.note(batch, tries.current.atWork, error, blame);
     throw error;
   }
+}
+
+/** What was read with the opening counts only for a batch that goes in one transaction from its first event on. */
+async function withoutVainRead(
+  connection: Connection,
+  batch: CoopBatch,
+  environment: BatchEnvironment,
+): Promise<BatchEnvironment> {
+  const { first, losses, record } = environment;
+  if (first === undefined) return environment;
+  const isPlain = batch.openings === 1 && losses.of(batch) === undefined && !record.breaker.isOpen;
+  if (isPlain) return environment;
+  await endWith('rollback', connection);
+  return { ...environment, first: undefined };
 }
 
 /** Each try has its own book of outcomes: they are rolled back with it. */

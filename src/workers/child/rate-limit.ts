@@ -16,6 +16,16 @@ export interface RateLimitOptions {
   onWaiting(): void;
 }
 
+/** Undefined where the queue has no rate. */
+export function rateLimitOf(
+  { queue, ratePerSecond }: { readonly queue: string; readonly ratePerSecond?: number | undefined },
+  options: Pick<RateLimitOptions, 'signal' | 'onWaiting'>,
+): RateLimit | undefined {
+  return ratePerSecond === undefined
+    ? undefined
+    : new RateLimit({ queue, perSecond: ratePerSecond, ...options });
+}
+
 /** The worker has to end while it waits for the rate: the batch goes back unchanged. */
 export class HandedBack extends Error {
   override readonly name = 'HandedBack';

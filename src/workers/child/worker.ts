@@ -17,11 +17,9 @@ import { TIMING } from '../../lifecycle/timing.ts';
 import { wait } from '../../lifecycle/wait.ts';
 import { Connection } from '../../postgres/connection.ts';
 import {
-  type CoopBatch,
   type CoopMember,
   coopHandBack,
   coopLeave,
-  coopNextBatch,
   coopRegister,
   STALE_BATCH_SQLSTATE,
 } from '../../queue/coop.ts';
@@ -29,7 +27,8 @@ import type { StartMessage, ToPrimary } from '../protocol.ts';
 import { runBatch } from './batch-run.ts';
 import { LifeSigns } from './life-signs.ts';
 import { newMemory } from './memory.ts';
-import { HandedBack, RateLimit } from './rate-limit.ts';
+import { nextBatch, type OpenedBatch } from './next-batch.ts';
+import { HandedBack, type RateLimit, rateLimitOf } from './rate-limit.ts';
 import { SentTicks } from './sent-ticks.ts';
 import type { Tally } from './tally.ts';
 import { endWith } from './transaction/session.ts';
@@ -37,9 +36,8 @@ import type { TrackRecord } from './tries/track-record.ts';
 
 /** Small ticks are joined up to this many events; with a rate up to a second's events, or one worker would get all. */
 const EVENTS_TOGETHER = 5_000;
-/** How often a worker that ends tries to tick what its handler sent. */
+/** A worker that ends tries this often to tick what its handler sent. */
 const LAST_TICKS = 10;
-
 export interface WorkerOptions {
   readonly handler: Handler;
   readonly log: Logger;
@@ -76,7 +74,10 @@ export class Worker implements Service {
     this.#start = start;
     this.#options = options;
     this.#membership = { queue: start.queue, group: start.group, member: start.slot };
-    this.#rate = this.#newRateLimit();
+    this.#rate = rateLimitOf(start, {
+      signal: this.#draining.signal,
+      onWaiting: () => this.signs.progress(),
+    });
     this.held();
     // One listener for each call that is at work.
     setMaxListeners(0, this.#stopNow.signal);
@@ -146,11 +147,13 @@ export class Worker implements Service {
     // Before the look: a wake that comes during it must not be lost.
     this.#waking = new AbortController();
     if (this.#draining.signal.aborted) return;
-    if (await this.#work()) {
+    const found = await this.#work({ isLikely: wasWoken });
+    if (found !== 'nothing') {
       if (this.#hasWaited) this.#isNotified = wasWoken;
       this.#hasWaited = false;
       this.#idle = 0;
-      return;
+      // What was ticked since then wakes us as soon as we are idle: a look would cost as much as half a batch.
+      if (found === 'more' || !this.#isNotified) return;
     }
     this.#idle += 1;
     if (this.#idle === 1) this.#options.send({ type: 'idle' });
@@ -162,18 +165,23 @@ export class Worker implements Service {
     if (this.#waking.signal.aborted) this.#idle = 0;
   }
 
-  /** @returns whether there was a batch. @throws where central cannot be used. */
-  async #work(): Promise<boolean> {
-    if (performance.now() > this.#heldUntilMs) return false;
+  /** @returns whether there was a batch, and `last` where nothing was behind it then. @throws where central cannot be used. */
+  async #work({ isLikely }: { readonly isLikely: boolean }): Promise<'nothing' | 'more' | 'last'> {
+    if (performance.now() > this.#heldUntilMs) return 'nothing';
     const connection = await this.#connected();
     await this.#handBack(connection);
     await this.#sentTicks.run(connection);
-    const batch = await coopNextBatch(connection, {
-      ...this.#membership,
-      knowsProgress: true,
-      minCount: Math.min(EVENTS_TOGETHER, Math.ceil(this.#start.ratePerSecond ?? EVENTS_TOGETHER)),
+    const minCount = Math.min(EVENTS_TOGETHER, Math.ceil(this.#start.ratePerSecond ?? EVENTS_TOGETHER));
+    const opened = await nextBatch(connection, {
+      ...{ minCount, isLikely, membership: this.#membership, handler: this.#options.handler },
+      ...{ memory: this.#memory, timeoutMs: this.#start.timeoutMs, hasRate: this.#rate !== undefined },
+      onOpenedOnly: (token) => {
+        this.#token = token;
+        this.#isToHandBack = true;
+      },
     });
-    if (batch === undefined) return false;
+    if (opened === undefined) return 'nothing';
+    const { batch } = opened;
     const { token, openings, takenOverFrom } = batch;
     this.#token = token;
     this.record.opened();
@@ -181,24 +189,26 @@ export class Worker implements Service {
     this.#memory.recorder?.opened(token);
     this.#options.send({ type: 'opened', token, openings, ...(takenOverFrom && { takenOverFrom }) });
     try {
-      const { hasOverrun, ...counts } = await this.#run(connection, batch).finally(() =>
+      const { hasOverrun, ...counts } = await this.#run(connection, opened).finally(() =>
         this.#memory.recorder?.clear(),
       );
       if (hasOverrun) this.#overrun.abort();
       this.#options.send({ type: 'finished', token, ...counts, rssBytes: process.memoryUsage.rss() });
+      // Ticks are joined as far as there are any, up to `minCount` events; a batch that was opened before is what it was.
+      return openings === 1 && counts.events < minCount ? 'last' : 'more';
     } catch (error) {
       const isStale = sqlstateOf(error) === STALE_BATCH_SQLSTATE;
       this.#options.send({ type: 'gaveUp', token, sentence: sentenceFor(error, `Batch ${token}`) });
       if (isStale) {
         await endWith('rollback', connection);
-        return true;
+        return 'more';
       }
       this.#isToHandBack = true;
       // No error: nothing is open on the connection.
       if (error instanceof HandedBack) await this.#handBack(connection);
       else throw error;
     }
-    return true;
+    return 'more';
   }
 
   /** A batch that a living worker did not finish has killed none: this opening must not count. */
@@ -207,11 +217,12 @@ export class Worker implements Service {
     this.#isToHandBack = false;
   }
 
-  #run(connection: Connection, batch: CoopBatch) {
+  #run(connection: Connection, { batch, first }: OpenedBatch) {
     const { queue, origin, centralQueues = {}, timeoutMs, retry, slot } = this.#start;
     const { handler, log } = this.#options;
     return runBatch(connection, batch, {
       ...this.#memory,
+      first,
       membership: this.#membership,
       host: this.#start.host,
       source: { queue, origin },
@@ -229,17 +240,6 @@ export class Worker implements Service {
       suspect: this.#start.suspect,
       onAdvanced: () => this.#options.send({ type: 'advanced' }),
       signs: this.signs,
-    });
-  }
-
-  #newRateLimit(): RateLimit | undefined {
-    const { queue, ratePerSecond } = this.#start;
-    if (ratePerSecond === undefined) return undefined;
-    return new RateLimit({
-      queue,
-      perSecond: ratePerSecond,
-      signal: this.#draining.signal,
-      onWaiting: () => this.signs.progress(),
     });
   }
 

@@ -32,4 +32,29 @@ describe('wakes', () => {
     }
     expect(await count()).toBe(BATCHES);
   });
+
+  test('a batch that is opened by a wake and cannot be read comes again when it can', async () => {
+    const hosts = await givenWorkerHosts('  orders: { create: true, workers: 1, handler: ./write.mjs }');
+    const { central } = hosts;
+    const host = startTributary(['-c', hosts.file, 'work', '--host', 'h1']);
+    await untilWorkers(hosts, [host], 1);
+    const connection = await central.connect();
+    const handled = async (n: number) =>
+      (await connection.query<{ n: number }>('select count(*)::int as n from effect'))[0]?.n === n;
+    const insert = async () => {
+      await connection.query(`select pgq.insert_event('orders', 'made', '{"n":1}')`);
+      await connection.query("select tributary.tick('orders', null)");
+    };
+    // Only a worker that knows the size of events reads a batch with its opening.
+    for (let n = 1; n <= 3; n += 1) {
+      await insert();
+      await until(() => handled(n), { what: `event ${n}` });
+    }
+    await connection.query('alter function pgq.get_batch_events(bigint) rename to no_batch_events');
+    await insert();
+    await host.waitForLine(/get_batch_events/);
+    await connection.query('alter function pgq.no_batch_events(bigint) rename to get_batch_events');
+    await until(() => handled(4), { what: 'the event that could not be read' });
+    expect(await connection.query('select from pgq.subscription where sub_batch is not null')).toEqual([]);
+  });
 });

@@ -66,7 +66,7 @@ export class Attempt {
   again(): Attempt {
     this.environment.record.progress.again(this.#done.events);
     const committed = { ...this.#done, hasOverrun: this.#hasOverrun };
-    return new Attempt(this.connection, this.batch, this.environment, committed);
+    return new Attempt(this.connection, this.batch, { ...this.environment, first: undefined }, committed);
   }
 
   transaction(): BatchTransaction {

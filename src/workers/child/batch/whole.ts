@@ -22,6 +22,7 @@ export async function asAWhole(work: Attempt, { afterId, isFailing }: WholeOptio
     size,
     isGathering: handler.batch !== undefined,
     afterId,
+    first: work.environment.first,
     cancelStatement,
     onEstimate: (count) => {
       behind = count;

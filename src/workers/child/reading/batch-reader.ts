@@ -10,6 +10,8 @@ import { usable } from './same-id.ts';
 export const EVENTS_A_CALL = 2_000;
 /** Most bytes of a chunk, and of a small batch; a single event may be larger. */
 const MOST_BYTES = 16_000_000;
+/** The same where it is read without knowing its size. */
+export const ALL_BYTES = 1_000_000;
 /** Rows of the first chunk, before anything is known about their size. */
 const FIRST_ROWS = 200;
 /** By the ticks' sequence numbers, which are an estimate. */
@@ -19,6 +21,11 @@ const CURSOR = 'tributary_events';
 /** How large events are, learned from those seen so far; kept from batch to batch. */
 export class EventSize {
   #bytesPerEvent: number | undefined;
+
+  /** Whether few events can probably be held in memory several times over. */
+  get areFewSmall(): boolean {
+    return this.#bytesPerEvent !== undefined && FEW_EVENTS * this.#bytesPerEvent < ALL_BYTES;
+  }
 
   /** How many events to ask for. */
   get rows(): number {
@@ -45,6 +52,8 @@ export interface ReadOptions {
   readonly isGathering: boolean;
   /** Only events after this one. */
   readonly afterId?: number | undefined;
+  /** What came with the message that opened the batch and began its transaction; default: it is still to be begun. */
+  readonly first?: FirstRead | undefined;
   /** Cancels the statement that runs on the transaction's connection, over another one. */
   cancelStatement(): Promise<void>;
   /** Called with how many events the batch probably holds. */
@@ -60,10 +69,11 @@ export async function* readBatch(
   token: number,
   options: ReadOptions,
 ): AsyncGenerator<BatchEvent[]> {
-  const [[estimate] = []] = await transaction.begin(ESTIMATE(token));
-  options.onEstimate?.(Number(estimate ?? 0));
-  if (options.afterId === undefined && options.size.isSmall(Number(estimate ?? 0))) {
-    const events = await readAtOnce(transaction, options);
+  const first = await firstRead(transaction, token, options);
+  const { estimate } = first;
+  options.onEstimate?.(estimate);
+  if (options.afterId === undefined && options.size.isSmall(estimate)) {
+    const events = eventsOf(first, options) ?? (await readAtOnce(transaction, options));
     if (events !== undefined) {
       options.onEstimate?.(events.length);
       for (let at = 0; at < events.length; at += EVENTS_A_CALL) yield events.slice(at, at + EVENTS_A_CALL);
@@ -77,18 +87,49 @@ export async function* readBatch(
   yield* readChunks(transaction, token, options);
 }
 
+/** What came with the message that opened the batch, whose transaction is taken over, else the estimate alone. */
+async function firstRead(
+  transaction: BatchTransaction,
+  token: number,
+  { first }: ReadOptions,
+): Promise<FirstRead> {
+  if (first !== undefined) {
+    transaction.adopt();
+    return first;
+  }
+  const [[estimate] = []] = await transaction.begin(READ(token));
+  return { estimate: Number(estimate ?? 0), bytes: undefined };
+}
+
+/** @returns undefined where they did not come with it. */
+function eventsOf({ estimate, bytes }: FirstRead, { size, source }: ReadOptions): BatchEvent[] | undefined {
+  if (bytes === undefined || estimate > FEW_EVENTS) return undefined;
+  const rows = binaryRows(bytes);
+  if (rows.length > 0) size.learn(bytes.length, rows.length);
+  return rows.map((row) => new BatchEvent(row, source));
+}
+
 /**
  * Events by the sequence between the batch's ticks; null for a token that is no longer valid. The token is left in a setting
  * as well: a COPY whose text held it would be another statement each time, for the server's statistics.
  */
-const ESTIMATE = (token: number): string =>
-  `select set_config('tributary.batch', '${token}', true);
-   select e.tick_event_seq - s.tick_event_seq from pgq.subscription b
-     join pgq.tick s on s.tick_queue = b.sub_queue and s.tick_id = b.sub_last_tick
-     join pgq.tick e on e.tick_queue = b.sub_queue and e.tick_id = b.sub_next_tick
-    where b.sub_batch = ${token}`;
+export const READ = (token: number | string): string => `select tributary.coop_read(${token})`;
 
+/** Of fewer events it is worth while to try without knowing how many there are. */
+const FEW_EVENTS = 200;
 const COPY = `copy (select ${BINARY_COLUMNS} from pgq.get_batch_events(current_setting('tributary.batch')::bigint)) to stdout (format binary)`;
+/** The same, of a batch with few events; of others, and of none, it sends no row. */
+export const FEW_COPY = COPY.replace(
+  ')) to stdout',
+  `) where current_setting('tributary.batch_events')::bigint <= ${FEW_EVENTS}) to stdout`,
+);
+
+/** What was read in the message that opened the batch. */
+export interface FirstRead {
+  readonly estimate: number;
+  /** Undefined: it was more than it looked. */
+  readonly bytes: Buffer | undefined;
+}
 
 /** @returns undefined where the batch is larger than it looked. */
 async function readAtOnce(

@@ -10,6 +10,7 @@
 import { TributaryError } from '../../../errors/tributary-error.ts';
 import { TIMING } from '../../../lifecycle/timing.ts';
 import type { Connection } from '../../../postgres/connection.ts';
+import { asText } from '../../../postgres/copy-out-script.ts';
 import { coopFinishSql, coopHoldSql } from '../../../queue/coop.ts';
 import type { DeferredConstraints } from './deferred-constraints.ts';
 import { GuardedClient } from './guarded-client.ts';
@@ -75,9 +76,13 @@ export class BatchTransaction {
     this.#savepoints = 0;
     this.#isBeyondUndoing = false;
     this.#sent.clear();
-    return await this.#texts(
-      `begin isolation level read committed, read write; ${this.#settings()}; ${coopHoldSql(this.#token)}; ${text}`,
-    );
+    return await this.#texts(`${beginSql(this.#token, this.#idleLimitMs)}; ${text}`);
+  }
+
+  /** Takes over one that was begun on the connection just now, by `beginSql`. */
+  adopt(): void {
+    this.#generation += 1;
+    this.#spokeMs = performance.now();
   }
 
   /**
@@ -152,7 +157,7 @@ export class BatchTransaction {
   /** Resets settings that a call has changed. @throws where that is not possible. */
   async restore(): Promise<void> {
     const [[isReadOnly] = []] = await this.#texts(
-      `${RESET}; ${this.#settings()}; select current_setting('transaction_read_only')`,
+      `${RESET}; ${settingsSql(this.#idleLimitMs)}; select current_setting('transaction_read_only')`,
     );
     if (isReadOnly !== 'on') return;
     throw new TributaryError('The handler made the transaction read-only.', {
@@ -231,10 +236,6 @@ export class BatchTransaction {
     for (const [queue, xid] of this.#sent) this.#onSent?.(queue, xid);
   }
 
-  #settings(): string {
-    return `set local idle_in_transaction_session_timeout = ${Math.ceil(this.#idleLimitMs)}; set local datestyle = iso`;
-  }
-
   async #text(text: string): Promise<void> {
     await this.#connection.script(text);
     this.#spokeMs = performance.now();
@@ -274,5 +275,9 @@ export class BatchTransaction {
   }
 }
 
-const asIs = (value: string) => value;
-const asText = { getTypeParser: () => asIs };
+/** Statements that begin the transaction of a batch. @param token of the batch, or an expression for it. */
+export const beginSql = (token: number | string, idleLimitMs: number): string =>
+  `begin isolation level read committed, read write; ${settingsSql(idleLimitMs)}; ${coopHoldSql(token)}`;
+
+const settingsSql = (idleLimitMs: number): string =>
+  `set local idle_in_transaction_session_timeout = ${Math.ceil(idleLimitMs)}; set local datestyle = iso`;
