@@ -24,8 +24,10 @@ export interface LagTableOptions {
 }
 
 const MOST_SHOWN = 20;
-/** On a narrower terminal what is only good to know is left out. */
+/** On a narrower terminal what is only good to know is left out; where there is still less room, what can do without a column. */
 const ROOMY = 80;
+const WIDE = 100;
+const NARROW = 60;
 /** Most shards that are named in one row. */
 const MOST_NAMED = 8;
 /** A figure older than this is shown with its age. */
@@ -67,7 +69,7 @@ const CENTRAL: readonly Column<CentralLag>[] = [
   { title: 'behind', align: 'right', value: secondsOf },
   { title: 'in/s', align: 'right', from: ROOMY, value: ({ inPerSecond }) => rateOf(inPerSecond) },
   { title: 'out/s', align: 'right', from: ROOMY, value: ({ outPerSecond }) => rateOf(outPerSecond) },
-  { title: 'retrying', align: 'right', value: ({ retrying }) => retrying },
+  { title: 'retrying', align: 'right', from: NARROW, value: ({ retrying }) => retrying },
   { title: 'dead', align: 'right', value: ({ dead }) => dead },
 ];
 
@@ -79,8 +81,8 @@ const SOURCE: readonly Column<SourceLag>[] = [
   { title: 'state', value: ({ state }) => state },
   { title: 'events behind', align: 'right', value: eventsOf },
   { title: 'behind', align: 'right', value: secondsOf },
-  { title: 'moved', align: 'right', value: ({ moved }) => moved },
-  { title: 'mover', value: ({ mover }) => mover },
+  { title: 'moved', align: 'right', from: ROOMY, value: ({ moved }) => moved },
+  { title: 'mover', from: NARROW, value: ({ mover }) => mover },
   { title: 'seen', value: ({ ageSeconds }) => seenOf(ageSeconds) },
 ];
 
@@ -94,13 +96,19 @@ const ALIKE: readonly Column<Alike>[] = [
         : `${count(sources.length)} of ${shards.length === 1 ? shards[0] : `${count(shards.length)} shards`}`,
   },
   { title: 'state', value: ({ state }) => state },
-  { title: 'for', align: 'right', from: ROOMY, value: ({ sources }) => longest(sources) },
+  { title: 'for', align: 'right', from: WIDE, value: ({ sources }) => longest(sources) },
   { title: 'events behind', align: 'right', value: ({ sources }) => eventsOf(sumOf(sources)) },
   { title: 'behind', align: 'right', value: ({ sources }) => secondsOf(sumOf(sources)) },
-  { title: 'moved', align: 'right', value: ({ sources }) => sum(sources.map(({ moved }) => moved)) },
-  { title: 'mover', value: ({ sources }) => theOne(sources.map(({ mover }) => mover)) },
+  {
+    title: 'moved',
+    align: 'right',
+    from: WIDE,
+    value: ({ sources }) => sum(sources.map(({ moved }) => moved)),
+  },
+  { title: 'mover', from: NARROW, value: ({ sources }) => theOne(sources.map(({ mover }) => mover)) },
   {
     title: 'seen',
+    from: NARROW,
     value: ({ sources }) => seenOf(oldest(sources.map(({ ageSeconds }) => ageSeconds))),
   },
 ];

@@ -22,6 +22,8 @@ const ASCII_LEVELS = '_.:-=+*#';
 /** With less room the column of what is handled is left out. */
 const NARROW = 60;
 const NAME = 14;
+/** With more room than this names are shown up to twice as long. */
+const WIDE = 100;
 const FIGURE = 9;
 /** A second, or an event a second: the top of a line is never less, or nothing would look like much. */
 const LEAST = 1;
@@ -54,7 +56,8 @@ export class Trends {
     if (this.#trends.size === 0) return '';
     const columns =
       width < NARROW ? (['moved', 'oldest'] as const) : (['moved', 'handled', 'oldest'] as const);
-    const name = Math.min(NAME, Math.max(5, ...[...this.#trends.keys()].map(({ length }) => length)));
+    const longest = Math.max(5, ...[...this.#trends.keys()].map(({ length }) => length));
+    const name = Math.min(width < WIDE ? NAME : 2 * NAME, longest);
     const room = Math.floor((width - name) / columns.length) - FIGURE - 3;
     const points = Math.max(4, Math.min(MOST, room));
     const titles = { moved: 'moved/s', handled: 'handled/s', oldest: 'oldest' };
@@ -65,7 +68,8 @@ export class Trends {
         const shown = column === 'oldest' ? ageText(all.at(-1) ?? 0) : rateText(all.at(-1));
         return cell(`${sparkline(all, isAscii ? ASCII_LEVELS : LEVELS).padStart(points)} ${shown}`);
       });
-      return queue.slice(0, name).padEnd(name) + cells.join('');
+      const shown = queue.length > name ? `${queue.slice(0, name - 1)}${isAscii ? '.' : '…'}` : queue;
+      return shown.padEnd(name) + cells.join('');
     });
     const head = ' '.repeat(name) + columns.map((column) => cell(titles[column])).join('');
     return `${[head, ...lines].map((line) => line.trimEnd()).join('\n')}\n\n`;
