@@ -54,6 +54,8 @@ export interface LoadConfigOptions {
    * warned of, and its shards are missing. `leave`: they are not asked, for commands that need no shards, and services.
    */
   readonly queries?: 'ask' | 'try' | 'leave';
+  /** With `try`: takes what is wrong with queries and their rows; default: warns of it. */
+  readonly onMistake?: (sentence: string) => void;
 }
 
 /**
@@ -91,7 +93,7 @@ export function makeContext(
     },
     log,
     readAgain: () => loadConfig(configFile(), { env: io.env, cwd: io.cwd }),
-    async loadConfig({ queries = 'ask' } = {}) {
+    async loadConfig({ queries = 'ask', onMistake } = {}) {
       const result = loadConfig(configFile(), { env: io.env, cwd: io.cwd });
       // A service's stderr is its log; that of a command is read by a person.
       for (const warning of result.warnings) {
@@ -101,7 +103,7 @@ export function makeContext(
       if (result.config !== undefined)
         return queries === 'leave'
           ? result.config
-          : await withQueried(result.config, { io, stderr, queries });
+          : await withQueried(result.config, { io, stderr, queries, onMistake });
       for (const problem of result.problems) stderr.write(`${line(problem)}\n`);
       throw new Exit(EXIT.wrong);
     },
@@ -111,14 +113,24 @@ export function makeContext(
 /** Together with the shards of the file's queries. */
 async function withQueried(
   file: Config,
-  { io, stderr, queries }: { readonly io: CliIo; readonly stderr: Output; readonly queries: 'ask' | 'try' },
+  {
+    io,
+    stderr,
+    queries,
+    onMistake = (sentence) => stderr.write(`warning: ${sentence}\n`),
+  }: {
+    readonly io: CliIo;
+    readonly stderr: Output;
+    readonly queries: 'ask' | 'try';
+    readonly onMistake: ((sentence: string) => void) | undefined;
+  },
 ): Promise<Config> {
   if (file.shardQueries.length === 0) return file;
   // Loaded only where it is needed: starts are quicker.
   const { complete } = await import('../fleet/complete.ts');
   const { config, mistakes, isIncomplete } = await complete(file, io.env);
   if (isIncomplete && queries === 'ask') throw new Exit(EXIT.failed, mistakes.join('\n'));
-  for (const mistake of mistakes) stderr.write(`warning: ${mistake}\n`);
+  for (const mistake of mistakes) onMistake(mistake);
   return config;
 }
 

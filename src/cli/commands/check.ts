@@ -14,8 +14,14 @@ export function register(program: Command, context: CliContext): void {
     .description('looks at the file and every database in it, and says what is wrong')
     .option('--json', 'one JSON document')
     .action(async (options: { json?: true }) => {
-      const config = await context.loadConfig({ queries: 'try' });
-      const { rows, handlers, problems } = await check(config);
+      const wrong: string[] = [];
+      const config = await context.loadConfig({
+        queries: 'try',
+        onMistake: (sentence) => void wrong.push(sentence),
+      });
+      const found = await check(config);
+      const { rows, handlers } = found;
+      const problems = [...wrong, ...found.problems];
       const reached = new Set(rows.filter(({ isReachable }) => isReachable).map(({ name }) => name));
       const shards = config.shards.filter(({ name }) => reached.has(name));
       const held = reached.has('central') ? await sessionsThatHold(config, shards) : [];

@@ -15,7 +15,7 @@ export function register(program: Command, context: CliContext): void {
     .option('--queue <queue>', 'only this source queue, or all that flows into this central queue')
     .option('--reason <text>', 'why, shown by `lag`')
     .action(async ({ reason, ...selection }: Selection & { readonly reason?: string }) => {
-      const config = await context.loadConfig();
+      const config = await context.loadConfig({ queries: 'try' });
       const link = new CentralLink(config, 'pause');
       try {
         const { meant, changed } = await pauseSources(link, {

@@ -97,7 +97,7 @@ async function run(context: CliContext, source: string | undefined, options: Opt
       EXIT.wrong,
       'Say either a source, as shard:queue, or --shard for all that are halted there.',
     );
-  const config = await context.loadConfig();
+  const config = await context.loadConfig({ queries: 'try' });
   const meant = source === undefined ? shardMeant(config, options.shard ?? '') : sourceMeant(config, source);
   await withConnections(meant, async (connections) => {
     const queues = meant.queue === undefined ? await haltedQueues(meant, connections.central) : [meant.queue];

@@ -17,7 +17,7 @@ export function register(program: Command, context: CliContext): void {
     .option('--queue <queue>', 'only this source queue, or all that flows into this central queue')
     .option('--reason <text>', 'why, for people and the log')
     .action(async ({ reason, ...selection }: Selection & { readonly reason?: string }) => {
-      const config = await context.loadConfig();
+      const config = await context.loadConfig({ queries: 'try' });
       const link = new CentralLink(config, 'resume');
       try {
         const { meant, changed } = await resumeSources(link, { config, selection, operator: operator() });

@@ -45,7 +45,7 @@ async function send(queue: string, options: SendOptions, context: CliContext): P
   if (options.data === undefined && context.stdin.isTTY) {
     throw new Exit(EXIT.wrong, 'There is nothing to send: give --data TEXT, or events as NDJSON on stdin.');
   }
-  const shard = shardNamed(await context.loadConfig(), options.shard);
+  const shard = shardNamed(await context.loadConfig({ queries: 'try' }), options.shard);
   const subject = `shard ${shard.name} (${shard.host}:${shard.port})`;
   const progress = { stored: 0 };
   let connection: Connection | undefined;

@@ -23,6 +23,23 @@ describe('mover/limits/memory-budget', () => {
     expect(budget.used).toBe(0);
   });
 
+  test('more of it lets those in that wait, and less is reached as they are committed', async () => {
+    const budget = new MemoryBudget(100, 40);
+    const [first, second] = [budget.claim(), budget.claim()];
+    first.reserve(30);
+    first.reserve(30);
+    const waiting = second.reserve(20);
+    expect(await isOpen(waiting)).toBe(false);
+    budget.resize(1_000, 40);
+    expect(await isOpen(waiting)).toBe(true);
+    first.complete();
+    first.free(60);
+    budget.resize(50, 10);
+    expect([budget.limit, budget.used]).toEqual([50, 20]);
+    expect(await isOpen(first.reserve(20))).toBe(true);
+    expect(await isOpen(budget.claim().reserve(20))).toBe(false);
+  });
+
   test('beyond its share one reader may finish its window, the others wait until it is committed', async () => {
     const budget = new MemoryBudget(100, 40);
     const [first, second] = [budget.claim(), budget.claim()];
