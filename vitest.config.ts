@@ -26,8 +26,8 @@ export default defineConfig({
   test: {
     reporters: results === undefined ? ['default'] : ['default', ['json', { outputFile: results }]],
     sequence: { sequencer: FileOrder },
-    // Tests wait more than they compute: three files at once for each core. More than eight would want more connections.
-    maxWorkers: Math.min(8, 3 * availableParallelism()),
+    // Tests wait about as long as they compute: two files at once for each core keep it busy, three only make each other slow.
+    maxWorkers: Math.min(8, 2 * availableParallelism()),
     projects: [
       // Properties are ten seconds of work, and minutes where others work beside them.
       {

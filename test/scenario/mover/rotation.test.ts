@@ -43,12 +43,22 @@ describe('mover', () => {
       await connection.query(`update pgq.queue set queue_rotation_period = '100 milliseconds'`);
     const stopped = new AbortController();
     const writing = forwarding.shards.map((shard, at) =>
-      writeWhile(shard, { name: `s${at + 1}`, queues: SOURCE_QUEUES, random, signal: stopped.signal }),
+      writeWhile(shard, {
+        ...{ name: `s${at + 1}`, queues: SOURCE_QUEUES, random, signal: stopped.signal },
+        arrived: () => arrivedOf[at] ?? 0,
+      }),
     );
     const arrived: string[] = [];
+    /** By shard. */
+    const arrivedOf = forwarding.shards.map(() => 0);
+    const take = (origins: readonly string[]) => {
+      arrived.push(...origins);
+      for (const [at, before] of arrivedOf.entries())
+        arrivedOf[at] = before + origins.filter((origin) => origin.startsWith(`s${at + 1}:`)).length;
+    };
     const rotations = { shards: 0, central: 0 };
     const turn = async () => {
-      for (const queue of centralQueues) arrived.push(...(await consume(central, queue)));
+      for (const queue of centralQueues) take(await consume(central, queue));
       await followPositions(forwarding, shards);
       for (const connection of shards) rotations.shards += await rotate(connection, SOURCE_QUEUES);
       rotations.central += await rotate(central, centralQueues);

@@ -59,7 +59,12 @@ interface Writing {
   readonly queues: readonly string[];
   readonly random: Random;
   readonly signal: AbortSignal;
+  /** How many of its events have arrived. It waits for them: else their reader falls ever further behind on a slow machine. */
+  readonly arrived?: () => number;
 }
+
+/** Events that a writer may be ahead of what has arrived. */
+const MOST_AHEAD = 1_000;
 
 /** Writes until it is stopped, or until the test is over, with late commits and roll-backs. @returns every origin that was committed. */
 export function writeWhile(shard: TestDatabase, { signal, ...options }: Writing): Promise<string[]> {
@@ -72,10 +77,17 @@ export function writeWhile(shard: TestDatabase, { signal, ...options }: Writing)
   return written;
 }
 
-async function write(shard: TestDatabase, { name, queues, random, signal }: Writing): Promise<string[]> {
+async function write(
+  shard: TestDatabase,
+  { name, queues, random, signal, arrived }: Writing,
+): Promise<string[]> {
   const connection = await shard.connect();
   const committed: string[] = [];
   while (!signal.aborted) {
+    if (arrived !== undefined && committed.length - arrived() > MOST_AHEAD) {
+      await pause(20);
+      continue;
+    }
     const queue = random.pick(queues);
     await connection.script('begin');
     const rows = await connection.query<{ id: number }>(

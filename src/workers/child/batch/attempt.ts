@@ -234,11 +234,10 @@ export class Attempt {
   }
 
   #note(events: readonly BatchEvent[]): void {
-    const { startTick, endTick } = this.batch;
     const call = rangeOf(events);
     this.#call = call;
     this.#range = joined(this.#range, call);
-    this.environment.recorder?.note({ startTick, endTick, ...call });
+    this.environment.recorder?.note(this.batch, call);
   }
 
   #assertMayGoOn(): void {

@@ -172,10 +172,9 @@ class FreeRun {
   }
 
   /** Notes the calls at work where it outlives this process. */
-  #note({ first, last, events }: AtWork): void {
+  #note(call: AtWork): void {
     const { batch, environment } = this.#options;
-    const { startTick, endTick } = batch;
-    environment.recorder?.note({ startTick, endTick, first, last, events });
+    environment.recorder?.note(batch, call);
   }
 
   /** Commits now and then, and waits for the rate of the queue. */
