@@ -67,6 +67,21 @@ describe('mover/shard/judge', () => {
     );
   });
 
+  test('a central that is older than the watermark is named where the shard has forgotten', () => {
+    const one: Tick = { id: 7, timeUs: 1, eventSeq: 1, md5: 'a', snapshot: '10:12:11' };
+    const gone = seen(undefined, { newest: later(one, 5) });
+    const judged = (watermark?: number) => judgePosition({ tick: fingerprintOf(one) }, gone, watermark);
+    expect(judged(9)).toMatchObject({
+      code: 'diverged',
+      reason: expect.stringMatching(
+        /^central is older than what was moved into it \(tick 7, .* had 9\).*`keep:`/,
+      ),
+    });
+    // A watermark that only follows says nothing.
+    for (const watermark of [undefined, 7, 3])
+      expect(judged(watermark)).toMatchObject({ reason: expect.stringMatching(/was rotated away, or/) });
+  });
+
   test('a tick that is gone, or newer than all the shard has, halts the source with a reason that names it', () => {
     const one: Tick = { id: 7, timeUs: 5, eventSeq: 1, md5: 'a', snapshot: '1:1:' };
     const position: Position = { tick: fingerprintOf(one) };
