@@ -68,6 +68,9 @@ export async function failover(name: string): Promise<void> {
           await pause(QUIET_MS);
           await untilHandled(config, producers);
           without.push(await longestGap(config.central, what === 'a shard' ? 'first' : undefined, since));
+          process.stderr.write(
+            `${what}, ${how}: away ${Math.round(away.at(-1) ?? 0)} ms, without service ${without.at(-1)?.toFixed(1)} s\n`,
+          );
         }
         const { lost, twice, committed } = await untilHandled(config, producers);
         rows[`${what}, ${how === 'crash' ? 'crash' : 'switchover'}`] = {
