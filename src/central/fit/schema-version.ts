@@ -4,15 +4,14 @@
 // Invariant: nothing is begun on a schema that lacks what this program calls.
 import { TributaryError } from '../../errors/tributary-error.ts';
 import { migrations, sqlFiles } from '../../postgres/sql-files.ts';
-import type { CentralLink } from '../central-link.ts';
 
 /** The newest migration of this package. */
 export const schemaVersion = (): number => Math.max(0, ...migrations().map(({ version }) => version));
 
-/** The functions of this package, as `name(number of arguments)`: their headers say it. */
+/** The names of this package's functions. */
 function ownFunctions(): string[] {
   return sqlFiles('sql/tributary/functions').flatMap(({ text }) =>
-    [...text.matchAll(/^-- Function: tributary\.(\w+\(\d+\))/gm)].map(([, name = '']) => name),
+    [...text.matchAll(/^create or replace function tributary\.(\w+)/gm)].map(([, name = '']) => name),
   );
 }
 
@@ -25,10 +24,10 @@ interface SchemaRow {
  * @throws retryable where central was installed by an older package: it is waited for; misconfigured where it was installed by
  * a newer one that lacks something which this program calls.
  */
-export async function assertSchema(link: Pick<CentralLink, 'query'>): Promise<void> {
+export async function assertSchema(link: { query: <R>(text: string) => Promise<R[]> }): Promise<void> {
   const [row] = await link.query<SchemaRow>(
     `select coalesce((select max(version) from tributary.migration), 0) as version,
-       array(select proname || '(' || pronargs || ')' from pg_proc where pronamespace = 'tributary'::regnamespace) as functions`,
+       array(select proname from pg_proc where pronamespace = 'tributary'::regnamespace)::text[] as functions`,
   );
   if (row !== undefined) judgeSchema(row, { version: schemaVersion(), functions: ownFunctions() });
 }
