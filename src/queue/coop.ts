@@ -71,16 +71,13 @@ export async function coopNextBatch(
 }
 
 /** The same as text, for a member of ours. Its row is what `toBatch` takes. */
-export const nextBatchSql = (
+export function nextBatchSql(
   { queue, group, member }: CoopMember,
   { minCount }: { readonly minCount: number },
-): string =>
-  [queue, group, member].reduce<string>(
-    (sql, name, at) => sql.replace(`$${at + 1}`, () => literal(name)),
-    NEXT_BATCH.replace('$6', String(minCount))
-      .replace('$8', 'true')
-      .replaceAll(/\$[457]/g, 'null'),
-  );
+): string {
+  const values = [literal(queue), literal(group), literal(member), 'null', 'null', minCount, 'null', 'true'];
+  return NEXT_BATCH.replaceAll(/\$(\d)/g, (_, at) => String(values[Number(at) - 1]));
+}
 
 /** @returns undefined where there was nothing to hand out. */
 export function toBatch(row: readonly unknown[]): CoopBatch | undefined {

@@ -153,7 +153,7 @@ export class Worker implements Service {
       this.#hasWaited = false;
       this.#idle = 0;
       // What was ticked since then wakes us as soon as we are idle: a look would cost as much as half a batch.
-      if (found === 'more' || !this.#isNotified) return;
+      if (found === 'more' || !this.#isNotified || this.hasOverrun) return;
     }
     this.#idle += 1;
     if (this.#idle === 1) this.#options.send({ type: 'idle' });
