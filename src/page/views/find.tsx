@@ -9,7 +9,15 @@ import { Payload, TraceSteps } from './trace-steps.tsx';
 
 const EVERY_MS = 3_000;
 /** What does not change any more is not asked for again. */
-const OVER: readonly Trace['state'][] = ['handled', 'dead', 'forwarded', 'passed', 'left-out', 'unknown'];
+const OVER: readonly Trace['state'][] = [
+  'handled',
+  'dead',
+  'forwarded',
+  'passed',
+  'left-out',
+  'cancelled',
+  'unknown',
+];
 
 export function Find() {
   const origin = route.value.options.origin ?? '';
