@@ -4,7 +4,7 @@ import type { StoredSource } from '../../../src/central/positions.ts';
 import { type Movable, TurnLook } from '../../../src/mover/shard/turn-look.ts';
 import { type MovableSource, Source } from '../../../src/mover/source/source.ts';
 import { resolveQueues } from '../../../src/shards/queue-on-shard.ts';
-import { runRound, type SeenQueue } from '../../../src/shards/round.ts';
+import { runRound } from '../../../src/shards/round.ts';
 import { PreparedRound } from '../../../src/shards/round-statements.ts';
 import { givenQueue } from '../../support/installation/installation.ts';
 import { givenDatabase } from '../../support/server/database.ts';
@@ -20,6 +20,9 @@ async function given() {
   for (const queue of QUEUES) {
     await givenQueue(database, queue);
     await database.query(`select pgq.set_queue_config($1, 'ticker_max_count', '1')`, [queue]);
+    // The extension's first tick has the number that the first event gets: only an exact round finds that one.
+    await database.query('select pgq.force_tick($1)', [queue]);
+    await database.query('select pgq.ticker($1)', [queue]);
   }
   const shard = await database.connect();
   const known = await resolveQueues(shard, 'pgq', QUEUES);
@@ -37,8 +40,8 @@ async function given() {
   const readers = group.map(({ queue }) => ({ queue, reading: readingOf(queue.queue) }));
   const prepared = await PreparedRound.on(shard, readers, { schema: 'pgq' });
   const look = new TurnLook(prepared);
-  /** A round about these queues; each is read up to its newest tick. */
-  const round = async (some: readonly Movable[], uncovered: ReadonlySet<number> = new Set()) => {
+  /** A round about these queues; each is read up to its newest tick. @returns how many events its window holds, where there is one. */
+  const round = async (some: readonly Movable[], uncovered: ReadonlySet<number>) => {
     const requests = some.map(({ source, queue }) => ({
       ...{ queue, tickId: source.ahead.tick.id, endTickId: undefined, limit: 1_000, ticks: 100 },
       ...{ tick: true, read: true, isUncovered: uncovered.has(queue.queueId) },
@@ -46,18 +49,28 @@ async function given() {
     const options = { schema: 'pgq', thoroughness: 'quick', isDated: false, prepared } as const;
     const seen = await runRound(shard, requests, options);
     look.saw(some, seen);
-    const bySource = new Map(some.map(({ source }) => [source.queue, source]));
-    for (const { queue, newest, end } of seen)
-      if (newest !== undefined) bySource.get(queue)?.readTo({ tick: { md5: '', ...(end ?? newest) } });
-    return seen;
+    const found: [string, number][] = [];
+    for (const { queue, newest, end, startSnapshot } of seen) {
+      const movable = some.find(({ source }) => source.queue === queue);
+      if (newest !== undefined) movable?.source.readTo({ tick: { md5: '', ...(end ?? newest) } });
+      if (end === undefined) continue;
+      // Not by what came with the round: an old transaction anywhere on the server makes the window one for a COPY.
+      const [row] = await database.query<{ n: number }>(
+        `select count(*)::int as n from ${movable?.queue.eventTable}
+          where txid_visible_in_snapshot(ev_txid, $1) and not txid_visible_in_snapshot(ev_txid, $2)`,
+        [end.snapshot, startSnapshot],
+      );
+      if (row !== undefined && row.n > 0) found.push([queue, row.n]);
+    }
+    return found;
   };
   const moving = async () => {
     const found = await look.moving(shard, group);
     return { ...found, queues: found.moving.map(({ queue }) => queue.queue) };
   };
-  /** Rounds until a look finds nothing: a queue that was ticked just before is not ticked at once. @returns all that they saw. */
+  /** Rounds until a look finds nothing: a queue that was ticked just before is not ticked at once. @returns the events in their windows. */
   const settle = async () => {
-    const all: SeenQueue[] = [];
+    const all: [string, number][] = [];
     const isQuiet = async () => {
       const found = await moving();
       if (found.moving.length > 0) all.push(...(await round(found.moving, found.uncovered)));
@@ -70,9 +83,6 @@ async function given() {
   return { database, moving, settle, shard, idOf };
 }
 
-const eventsOf = (seen: readonly SeenQueue[]) =>
-  seen.flatMap(({ queue, inline }) => ((inline?.count ?? 0) > 0 ? [[queue, inline?.count]] : []));
-
 describe('a look', () => {
   test('names the queue that got an event, and the one that another program ticked; both are passed over once they are read', async () => {
     const { database, moving, settle } = await given();
@@ -80,12 +90,12 @@ describe('a look', () => {
     expect((await moving()).queues).toEqual([]);
     await database.query("select pgq.insert_event('orders', 't', 'x')");
     expect((await moving()).queues).toEqual(['orders']);
-    expect(eventsOf(await settle())).toEqual([['orders', 1]]);
+    expect(await settle()).toEqual([['orders', 1]]);
     expect((await moving()).queues).toEqual([]);
     await database.query("select pgq.force_tick('emails')");
     await database.query("select pgq.ticker('emails')");
     expect((await moving()).queues).toEqual(['emails']);
-    expect(eventsOf(await settle())).toEqual([]);
+    expect(await settle()).toEqual([]);
   });
 
   test('an event of a transaction that a tick found open is found when it commits, though no sequence moves then', async () => {
@@ -94,13 +104,13 @@ describe('a look', () => {
     const writer = await database.connect();
     await writer.script("begin; select pgq.insert_event('orders', 't', 'late')");
     // Ticked, and open still: nothing can be read.
-    expect(eventsOf(await settle())).toEqual([]);
+    expect(await settle()).toEqual([]);
     for (let times = 0; times < 3; times++) expect((await moving()).queues).toEqual([]);
     await writer.script('commit');
     const found = await moving();
     expect([found.queues, [...found.uncovered]]).toEqual([['orders'], [idOf('orders')]]);
     // The tick that took the number is the newest one: only what the look has found makes another one.
-    expect(eventsOf(await settle())).toEqual([['orders', 1]]);
+    expect(await settle()).toEqual([['orders', 1]]);
   });
 
   test('a transaction that is rolled back leaves nothing to look for, and looks assign no transaction id', async () => {
