@@ -6,15 +6,21 @@ export interface Meeting {
   readonly knownAs: string | undefined;
   /** What was noted of the shard of that name; undefined: nothing. */
   readonly noted: string | undefined;
+  /** The shard was moved away from this database. */
+  readonly hasLeft: boolean;
 }
 
 /** @param database the identity that the database itself gives. */
 export async function meetShard(central: Connection, shard: string, database: string): Promise<Meeting> {
-  const [row] = await central.query<{ known_as: string | null; noted: string | null }>(
-    'select known_as, noted from tributary.meet_shard($1, $2)',
+  const [row] = await central.query<{ known_as: string | null; noted: string | null; has_left: boolean }>(
+    'select known_as, noted, has_left from tributary.meet_shard($1, $2)',
     [shard, database],
   );
-  return { knownAs: row?.known_as ?? undefined, noted: row?.noted ?? undefined };
+  return {
+    knownAs: row?.known_as ?? undefined,
+    noted: row?.noted ?? undefined,
+    hasLeft: row?.has_left === true,
+  };
 }
 
 /** Does nothing for a shard without sources. @returns whether another database had been noted, or none. */
@@ -63,6 +69,10 @@ export async function formerNames(
   );
   return new Map(rows.map(({ former, name }) => [former, name]));
 }
+
+/** Why the database that a shard has left is refused. */
+export const hasLeftSentence = (place: string, name: string): string =>
+  `${place} is a database that shard ${name} has left for another server (\`shard move\`): change its URL in the file, on every host. To go back there, run \`tributary shard move ${name} --to URL\`.`;
 
 /** Why a database is refused under a name, and the two ways on. */
 export const knownAsSentence = (

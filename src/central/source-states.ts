@@ -14,6 +14,8 @@ export interface SourceStates {
   readonly exceptions: ReadonlyMap<number, StoredState>;
   /** How many sources the shards have in all. */
   readonly total: number;
+  /** Databases that shards have left, by shard; one that was never moved is absent. */
+  readonly left: ReadonlyMap<string, readonly string[]>;
 }
 
 export async function readSourceStates(link: CentralLink, shards: readonly string[]): Promise<SourceStates> {
@@ -23,7 +25,9 @@ export async function readSourceStates(link: CentralLink, shards: readonly strin
     halt_reason: string | null;
     paused: boolean;
     pause_reason: string | null;
-    total: number;
+    total: number | null;
+    shard: string | null;
+    left_databases: string[];
   }>('select * from tributary.source_states($1)', [shards]);
   const exceptions = rows
     .filter((row) => row.source !== null)
@@ -36,7 +40,11 @@ export async function readSourceStates(link: CentralLink, shards: readonly strin
         pauseReason: row.pause_reason ?? undefined,
       },
     ]);
-  return { exceptions: new Map(exceptions), total: rows.find((row) => row.source === null)?.total ?? 0 };
+  const left = rows.flatMap(({ shard, left_databases }): [string, string[]][] =>
+    shard === null ? [] : [[shard, left_databases]],
+  );
+  const total = rows.find((row) => row.total !== null)?.total ?? 0;
+  return { exceptions: new Map(exceptions), total, left: new Map(left) };
 }
 
 /** One source's figures as they are stored. */

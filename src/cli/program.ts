@@ -27,6 +27,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly register: Register 
   ['mover', () => import('./commands/mover.ts')],
   ['pause', () => import('./commands/pause.ts')],
   ['plan', () => import('./commands/plan.ts')],
+  ['queue', () => import('./commands/queue.ts')],
   ['reload', () => import('./commands/reload.ts')],
   ['repair', () => import('./commands/repair.ts')],
   ['resume', () => import('./commands/resume.ts')],
@@ -45,7 +46,7 @@ const GROUPS: readonly (readonly [title: string, commands: readonly string[]])[]
   ['First steps:', ['demo', 'init', 'check', 'plan', 'install']],
   ['Run:', ['start', 'mover', 'work', 'reload', 'scale']],
   ['Look:', ['doctor', 'lag', 'shards', 'dead', 'delayed', 'trace']],
-  ['Act:', ['pause', 'resume', 'repair', 'send', 'schedule']],
+  ['Act:', ['pause', 'resume', 'repair', 'send', 'schedule', 'shard', 'queue']],
 ];
 const OTHERS = 'More:';
 

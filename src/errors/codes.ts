@@ -52,6 +52,10 @@ export const ERROR_CODES = {
     means: 'The role may not install or upgrade the bundled engine.',
     remedy: 'Run the SQL that the sentence shows, or install with an `admin:` role.',
   },
+  fleet: {
+    means: 'A command on a shard or a queue was refused: events would be lost, doubled or mixed up.',
+    remedy: 'See the sentence.',
+  },
   'handler-client': {
     means: 'A handler used its client in a way that would break the transaction of the batch.',
     remedy: 'Throw to undo; wait for every statement; open a connection of your own for anything else.',
@@ -88,6 +92,10 @@ export const ERROR_CODES = {
   'known-shard': {
     means: 'This database is known to central under another shard name.',
     remedy: 'Correct the URL, or `tributary shard rename`.',
+  },
+  'moved-shard': {
+    means: 'The file leads to a database that the shard has left for another server.',
+    remedy: 'Change its URL in the file, on every host.',
   },
   'no-json': {
     means: '`event.json()` was called, and the data of the event is no JSON.',

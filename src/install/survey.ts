@@ -10,6 +10,7 @@ import { countWaiting } from './facts/queues.ts';
 import type { Reach } from './facts/reach.ts';
 import { type KnownSources, readSourcesOf, wantedSources } from './facts/sources.ts';
 import { type CentralPlan, planCentral } from './plan/central-plan.ts';
+import { RETIRED_SOURCES } from './plan/retired-name.ts';
 import { findMixUps } from './plan/same-database.ts';
 import {
   placeOfShard,
@@ -66,8 +67,11 @@ export function contextOf(
     consumer,
     knownOf: async ({ name }) => (isInstalled ? readSourcesOf(connection, name) : new Map()),
     names: isInstalled
-      ? namesIn(connection, { hasNotes: central.applied.includes(SHARD_NOTES) })
-      : { shards: async () => [], marks: async () => [] },
+      ? namesIn(connection, {
+          hasNotes: central.applied.includes(SHARD_NOTES),
+          hasEnds: central.applied.includes(RETIRED_SOURCES),
+        })
+      : { shards: async () => [], marks: async () => [], ends: async () => [], left: async () => [] },
   };
 }
 

@@ -110,7 +110,10 @@ export class CentralSync implements WatchedService {
     // A new connection may lead to a central that was restored: a source without events would never notice.
     const isOther = known !== states.total || link.opened !== this.#opened;
     this.#opened = link.opened;
-    for (const loop of loops) loop.refresh(states.exceptions, isOther);
+    for (const loop of loops) {
+      loop.refresh(states.exceptions, isOther);
+      loop.leave(states.left.get(loop.shard.name) ?? []);
+    }
     this.#options.onAsked(await readAsked(link));
     this.turns += 1;
   }

@@ -25,7 +25,13 @@ export interface Note {
     | 'schedule-run'
     | 'schedule-pause'
     | 'schedule-resume'
-    | 'shard-rename';
+    | 'shard-rename'
+    | 'shard-retire'
+    | 'shard-split'
+    | 'shard-merge'
+    | 'shard-move'
+    | 'queue-add'
+    | 'queue-retire';
   /** Central queues that it concerns; undefined: all. */
   readonly queues?: readonly string[] | undefined;
   /** A sentence without its subject: `paused 3 sources of orders.` */

@@ -7,6 +7,7 @@ import { upkeepTrouble } from '../../upkeep/upkeep-lease.ts';
 import type { CentralFacts } from '../facts/central.ts';
 import { readShardLeases, type ShardLease } from '../facts/shard-leases.ts';
 import { wantedSources } from '../facts/sources.ts';
+import { RETIRED_SOURCES } from '../plan/retired-name.ts';
 import { type CentralNames, namesIn, SHARD_NOTES } from '../plan/whose-database.ts';
 
 export interface SourceView {
@@ -48,7 +49,12 @@ export async function readCentralView(
     sources.set(shard, queues);
   }
   // Read now: the connection is closed when the shards are judged.
-  const names = namesIn(connection, { hasNotes: central.applied.includes(SHARD_NOTES) });
+  const names = namesIn(connection, {
+    hasNotes: central.applied.includes(SHARD_NOTES),
+    hasEnds: central.applied.includes(RETIRED_SOURCES),
+  });
+  const ours = config.shards.map(({ name }) => name);
+  const [ends, left] = [await names.ends(ours), await names.left(ours)];
   const shards = await names.shards();
   const marks = await names.marks(wantedSources(config).map(({ queue }) => queue));
   return {
@@ -59,6 +65,8 @@ export async function readCentralView(
     names: {
       shards: async () => shards,
       marks: async (queues) => marks.filter(({ queue }) => queues.includes(queue)),
+      ends: async (some) => ends.filter(({ shard }) => some.includes(shard)),
+      left: async (some) => left.filter(({ shard }) => some.includes(shard)),
     },
     files: await readHostFiles(connection),
   };

@@ -1,10 +1,13 @@
 // Whether a database is the shard that the file takes it for, by its own identity and by central's notes and positions: names
 // stay in origins for ever, so a shard must not change its name by accident. Pure but for its questions to databases.
-import { knownAsSentence } from '../../central/known-shards.ts';
+
+import { hasLeftSentence, knownAsSentence } from '../../central/known-shards.ts';
+import { type RetiredSource, readRetired } from '../../central/succession/retired.ts';
 import type { Config, Shard } from '../../config/config.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import type { DatabaseFacts } from '../facts/database.ts';
 import type { KnownSource, WantedSource } from '../facts/sources.ts';
+import { whyNotAgain } from './retired-name.ts';
 import { placeOfShard } from './shard-plan.ts';
 
 /** The migration with which central began to note databases. */
@@ -27,15 +30,28 @@ export interface PositionMark {
   readonly tick_snapshot_md5: string;
 }
 
+/** A database that a shard was before it was moved to another server. */
+interface LeftDatabase {
+  readonly shard: string;
+  readonly database: string;
+}
+
 /** Questions to central. */
 export interface CentralNames {
   shards(): Promise<readonly KnownShard[]>;
   /** The positions of all sources on queues of these names. */
   marks(queues: readonly string[]): Promise<readonly PositionMark[]>;
+  /** The last ends of sources of these shards. */
+  ends(shards: readonly string[]): Promise<readonly RetiredSource[]>;
+  /** Databases that these shards have left. */
+  left(shards: readonly string[]): Promise<readonly LeftDatabase[]>;
 }
 
-/** @param hasNotes false: central was installed before databases were noted. */
-export function namesIn(central: Connection, { hasNotes }: { readonly hasNotes: boolean }): CentralNames {
+/** @param hasNotes false: central was installed before databases were noted. @param hasEnds the same of ends of sources. */
+export function namesIn(
+  central: Connection,
+  { hasNotes, hasEnds }: { readonly hasNotes: boolean; readonly hasEnds: boolean },
+): CentralNames {
   return {
     shards: async () =>
       (
@@ -53,6 +69,14 @@ export function namesIn(central: Connection, { hasNotes }: { readonly hasNotes: 
          where s.queue = any ($1) and s.state <> 'retired'`,
         [queues],
       ),
+    ends: async (names) => (hasEnds ? await readRetired(central, names) : []),
+    left: async (names) =>
+      hasEnds
+        ? await central.query<LeftDatabase>(
+            'select name as shard, unnest(left_databases) as database from tributary.shard where name = any ($1)',
+            [names],
+          )
+        : [],
   };
 }
 
@@ -75,6 +99,14 @@ export async function whyNotThisShard(
 ): Promise<string | undefined> {
   const place = placeOfShard(shard);
   const database = facts.server.databaseIdentity;
+  if ((await names.left([shard.name])).some((one) => one.database === database))
+    return hasLeftSentence(place, shard.name);
+  const again = await whyNotAgain({
+    ...{ place, shard, database, wanted, known },
+    ends: await names.ends([shard.name]),
+    hasTick: async (ends) => (await ask(ends.flatMap(markOf))).has(shard.name),
+  });
+  if (again !== undefined) return again;
   const shards = await names.shards();
   const own = shards.find(({ name }) => name === shard.name);
   const refusal = (knownAs: string) => refused(config, shard, knownAs);
@@ -108,6 +140,14 @@ export async function whyNotThisShard(
   const [copied] = candidates;
   if (copied === undefined || unknown.every(({ isOwnStart }) => isOwnStart)) return undefined;
   return `${place} has our consumer ${consumer} as a copy of shard ${copied.name}: say \`start: now\` or \`start: oldest\` in its entry of the file where it shall be a shard of its own.`;
+}
+
+function markOf({ shard, queue, tick }: RetiredSource): PositionMark[] {
+  if (tick === undefined) return [];
+  const { id, timeUs, eventSeq, md5 } = tick;
+  return [
+    { shard, queue, tick_id: id, tick_time_us: timeUs, tick_event_seq: eventSeq, tick_snapshot_md5: md5 },
+  ];
 }
 
 /** Names of the shards one of whose positions is at a tick of this database. */

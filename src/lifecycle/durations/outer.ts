@@ -23,6 +23,14 @@ export const COMMAND_DURATIONS = {
   watchPatienceMs: 800,
   /** `reload` looks whether all have been replaced. */
   reloadAskMs: 200,
+  /** `shard drain` looks how much is left. */
+  drainAskMs: 250,
+  /** How often it says so where there is no terminal. */
+  drainSayMs: 5_000,
+  /** Producers wait for at most this long while the end of a shard is made. */
+  writersWaitMs: 2_000,
+  /** With `--cut` they also wait until what they have written is moved. */
+  cutMs: 5_000,
 } as const;
 
 export const FLEET_DURATIONS = {

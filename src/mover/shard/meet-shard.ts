@@ -4,7 +4,13 @@
 // its ticks are those that were moved, which every round compares; what only its transaction ids would hide is looked for once.
 import type { CentralLink } from '../../central/central-link.ts';
 import { readKnownEvents } from '../../central/history.ts';
-import { knownAsSentence, meetShard, namesOf, noteShard } from '../../central/known-shards.ts';
+import {
+  hasLeftSentence,
+  knownAsSentence,
+  meetShard,
+  namesOf,
+  noteShard,
+} from '../../central/known-shards.ts';
 import type { Shard } from '../../config/config.ts';
 import { TributaryError } from '../../errors/tributary-error.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
@@ -25,30 +31,35 @@ export interface MetShard {
 
 const MOST_LOOKED_AT = 10_000;
 
-/** @throws where the database is known to central as another shard: it is tried again, for a file or a name may be corrected. */
+/**
+ * @returns the database's identity; undefined: the server does not tell.
+ * @throws where the database is known to central as another shard, or as one that the shard has left: it is tried again, for a
+ * file or a name may be corrected.
+ */
 export async function meet(
   connection: Connection,
   { shard, sources, queues, onLooked }: MetShard,
   context: Pick<MoverContext, 'central' | 'halt'>,
-): Promise<void> {
+): Promise<string | undefined> {
   const database = await readDatabaseIdentity(connection);
-  if (database === undefined) return;
+  if (database === undefined) return undefined;
   const central = context.central();
-  const { knownAs, noted } = await central.use((one) => meetShard(one, shard.name, database));
+  const { knownAs, noted, hasLeft } = await central.use((one) => meetShard(one, shard.name, database));
+  if (hasLeft) throw left(shard);
   if (knownAs !== undefined) {
-    const place = `Shard ${shard.name} (${shard.displayUrl})`;
+    const place = placeOf(shard);
     throw new TributaryError(knownAsSentence(place, { knownAs, name: shard.name }), {
       code: 'known-shard',
       kind: 'misconfigured',
     });
   }
-  if (noted === database) return;
+  if (noted === database) return database;
   if (noted !== undefined) {
     // While ids are missing the rounds see it, and halt; hidden events are looked for once the ids are raised.
     const [ids] = await connection.query<{ missing: number }>(
       `select ${missingXidsSql(shard.schema)} as missing`,
     );
-    if (ids !== undefined && ids.missing > 0) return;
+    if (ids !== undefined && ids.missing > 0) return database;
     let halted = 0;
     for (const source of sources) {
       const queue = queues.get(source.queue);
@@ -73,19 +84,39 @@ export async function meet(
       );
   }
   await central.use((one) => noteShard(one, shard.name, database));
+  return database;
 }
 
-interface Looked {
+/** Where positions were moved by somebody else, it may be because the shard was moved. @throws where it has left the database. */
+export async function stay(
+  shard: Shard,
+  database: string | undefined,
+  { central }: Pick<MoverContext, 'central'>,
+): Promise<void> {
+  if (database === undefined) return;
+  const { hasLeft } = await central().use((one) => meetShard(one, shard.name, database));
+  if (hasLeft) throw left(shard);
+}
+
+const placeOf = ({ name, displayUrl }: Shard): string => `Shard ${name} (${displayUrl})`;
+
+const left = (shard: Shard): TributaryError =>
+  new TributaryError(hasLeftSentence(placeOf(shard), shard.name), {
+    code: 'moved-shard',
+    kind: 'misconfigured',
+  });
+
+export interface LookedAt {
   readonly shard: Shard;
-  readonly source: MovableSource;
+  readonly source: Pick<MovableSource, 'position' | 'shard' | 'queue' | 'centralQueue' | 'reading'>;
   readonly queue: QueueOnShard;
-  readonly central: CentralLink;
+  readonly central: Pick<CentralLink, 'use'>;
 }
 
 /** Events younger than the position's tick by their ids, finished at it by their transactions, and not in central. */
-async function hiddenEvents(
+export async function hiddenEvents(
   connection: Connection,
-  { shard, source, queue, central }: Looked,
+  { shard, source, queue, central }: LookedAt,
 ): Promise<number> {
   const { id, timeUs, eventSeq, md5 } = source.position.tick;
   const found = await connection.query<{ id: number; time_us: number }>(

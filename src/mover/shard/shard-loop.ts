@@ -16,7 +16,7 @@ import type { Source } from '../source/source.ts';
 import { isPausing } from '../windows/copy-windows.ts';
 import { handOnEmpty } from '../windows/empty-windows.ts';
 import { LargeWindows } from '../windows/large-windows.ts';
-import { meet } from './meet-shard.ts';
+import { meet, stay } from './meet-shard.ts';
 import { missingAmong, noteMissing } from './missing-queues.ts';
 import { RoundClock } from './round-clock.ts';
 import { ShardSession } from './shard-session.ts';
@@ -44,8 +44,10 @@ export class ShardLoop implements WatchedService {
   readonly #centralAge: CentralAge;
   #turns = 0;
   #connection: Connection | undefined;
-  /** A queue may have been created anew, with other tables: only a new session knows them. */
-  #isRepaired = false;
+  /** A queue may have been created anew, with other tables, or the shard may be elsewhere: only a new session knows that. */
+  #isToBeMet = false;
+  /** The identity of the database that this session leads to. */
+  #database: string | undefined;
   #failures = 0;
   #lastFlushMs = 0;
   #trouble: string | undefined;
@@ -59,6 +61,7 @@ export class ShardLoop implements WatchedService {
     this.#sources = new ShardSources(shard, {
       context: options.context,
       load: options.loadSources,
+      onOvertaken: () => stay(shard, this.#database, options.context),
       onSettled: () => this.#changed.notify(),
       onReloaded: (lost) => this.#centralAge.reloaded(lost),
     });
@@ -152,7 +155,7 @@ export class ShardLoop implements WatchedService {
       // The source was repaired or reinstalled: its position may not be where we left it.
       else if (source.trouble?.state === 'halted' && stored.state === 'active') {
         this.#sources.distrust();
-        this.#isRepaired = true;
+        this.#isToBeMet = true;
       }
       source.refresh(stored);
     }
@@ -161,6 +164,14 @@ export class ShardLoop implements WatchedService {
   /** The file has changed: what concerns this shard counts from its next turn on; where nothing does it goes on as it was. */
   reread(): void {
     if (this.#sources.reread()) this.#changed.notify();
+  }
+
+  /** The shard was moved away from these databases: nothing more is read from one of them. */
+  leave(databases: readonly string[]): void {
+    if (this.#database === undefined || !databases.includes(this.#database)) return;
+    this.#database = undefined;
+    this.#sources.distrust();
+    this.#isToBeMet = true;
   }
 
   async #session(): Promise<void> {
@@ -173,7 +184,7 @@ export class ShardLoop implements WatchedService {
       signal,
     });
     this.#connection = connection;
-    this.#isRepaired = false;
+    this.#isToBeMet = false;
     const opened = this.sources;
     const session = await ShardSession.open(this.shard, opened, {
       connection,
@@ -186,13 +197,17 @@ export class ShardLoop implements WatchedService {
     const onLooked = () => {
       this.#turns += 1;
     };
-    await meet(connection, { shard: this.shard, sources: opened, queues, onLooked }, context);
+    this.#database = await meet(
+      connection,
+      { shard: this.shard, sources: opened, queues, onLooked },
+      context,
+    );
     this.#centralAge.connected();
     this.provider = session.provider;
     const openedAtMs = performance.now();
     context.onOccurrence({ kind: 'shard-connected', shard: this.shard.name });
     const pace = new TurnPace(() => context.config.mover.delayMs);
-    while (!signal.aborted && !this.#isRepaired) {
+    while (!signal.aborted && !this.#isToBeMet) {
       this.#turns += 1;
       if (this.#sources.mayRefresh) await this.#sources.refresh();
       // Rounds are prepared for the sources that there were.
@@ -227,6 +242,7 @@ export class ShardLoop implements WatchedService {
   }
 
   #drop(): void {
+    this.#database = undefined;
     this.#connection?.destroy();
     this.#connection = undefined;
   }

@@ -14,6 +14,8 @@ export interface ShardSourcesOptions {
   readonly context: Pick<MoverContext, 'config' | 'onMissing'>;
   /** Reads this shard's sources and positions from central. */
   readonly load: () => Promise<StoredSource[]>;
+  /** Positions were moved by somebody else: called before they are taken over. @throws where nothing may be read any more. */
+  readonly onOvertaken: () => Promise<void>;
   /** A parcel of one has ended. */
   readonly onSettled: () => void;
   /** Some have central's position anew: what each reload said, see Source.reload. */
@@ -99,6 +101,7 @@ export class ShardSources {
     this.#known = stored.length;
     const known = new Map(this.#sources.map((source) => [source.id, source]));
     const lost: (number | undefined)[] = [];
+    if (stored.some(({ id, n }) => (known.get(id)?.n ?? n) < n)) await this.#options.onOvertaken();
     const sources = stored.flatMap((one) => {
       const found = readings.get(one.queue);
       if (found?.central.name !== one.centralQueue) return [];

@@ -43,7 +43,7 @@ describe('install/survey', () => {
         await twin;
         return await readSourcesOf(central, name);
       },
-      names: { shards: async () => [], marks: async () => [] },
+      names: { shards: async () => [], marks: async () => [], ends: async () => [], left: async () => [] },
     });
     expect(outcomes((await twin) ?? [])).toMatchObject({ s1: 'installed' });
     expect(plan.mistakes).toEqual([]);

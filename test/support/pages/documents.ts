@@ -54,7 +54,9 @@ export function namedCommands(text: string): NamedCommand[] {
   const lines = [...spans, ...blocks.flatMap((block) => block.replaceAll('\\\n', ' ').split('\n'))];
   return lines.flatMap((line) =>
     [
-      ...line.matchAll(/\btributary(?: -c \S+)? ((?:(?:dead|delayed|schedule) )?[a-z][a-z-]*)([^|;&#>]*)/g),
+      ...line.matchAll(
+        /\btributary(?: -c \S+)? ((?:(?:dead|delayed|schedule|shard|queue) )?[a-z][a-z-]*)([^|;&#>]*)/g,
+      ),
     ].map(([, command = '', rest = '']) => ({
       command,
       options: [...rest.matchAll(/(?:^|[\s[|])(--[a-z][a-z-]*)/g)].map(([, option = '']) => option),

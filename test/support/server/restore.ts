@@ -31,17 +31,19 @@ export async function givenBackup({ name }: TestDatabase): Promise<Backup> {
   };
 }
 
-/** Another database with all that this one has. */
+/** Another database with all that this one has; whoever is connected is cut off for a moment. */
 export async function givenCopy({ name }: TestDatabase): Promise<TestDatabase> {
   const copy = await givenDatabase({ pgq: false });
   await asAdmin(async (admin) => {
+    await admin.query(`alter database ${identifier(name)} with allow_connections false`);
     await admin.query('select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1', [
       name,
     ]);
     await admin.query(`drop database ${identifier(copy.name)}`);
     await admin.query(
-      `create database ${identifier(copy.name)} template ${identifier(name)} strategy file_copy`,
+      `create database ${identifier(copy.name)} template ${identifier(name)} ${copyStrategy()}`,
     );
+    await admin.query(`alter database ${identifier(name)} with allow_connections true`);
   });
   return copy;
 }

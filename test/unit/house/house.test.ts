@@ -12,7 +12,7 @@ const LEVELS = [
   ['shards', 'central', 'handler', 'coordination', 'upkeep', 'fleet'],
   ['delays', 'schedules', 'duties'],
   ['workers', 'mover', 'install', 'proof'],
-  ['observability'],
+  ['succession', 'observability'],
   ['http'],
   ['page'],
   ['cli'],

@@ -16,7 +16,10 @@ const SUB_ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'src/install': [['facts'], ['plan'], ['check']],
   'src/lifecycle': [['durations']],
   'src/config': [['url'], ['sections']],
-  'src/central': [['commit', 'fit', 'logbook']],
+  'src/central': [
+    ['fit', 'logbook'],
+    ['commit', 'succession'],
+  ],
   'src/observability': [['lag'], ['doctor'], ['metrics'], ['trace']],
   'src/http': [['server'], ['health'], ['dashboard']],
   'src/page': [['words', 'url'], ['live'], ['parts', 'maps', 'charts'], ['views']],

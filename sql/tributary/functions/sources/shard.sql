@@ -11,6 +11,7 @@
 --      one row
 --      known_as    - another shard with sources that is this database; null: none is
 --      noted       - what was noted of the shard of that name; null: nothing
+--      has_left    - the shard was moved away from this database
 --
 -- Writes:
 --      none
@@ -19,12 +20,12 @@
 --      src/central/known-shards.ts
 -- ----------------------------------------------------------------------
 create or replace function tributary.meet_shard(x_shard text, x_database text)
-returns table (known_as text, noted text) as $$
+returns table (known_as text, noted text, has_left boolean) as $$
     select case when own.database is distinct from x_database then (
             select min(o.name) from tributary.shard o
             where o.database = x_database and o.name <> x_shard
               and exists (select from tributary.source s where s.shard = o.name and s.state <> 'retired')) end,
-        own.database
+        own.database, coalesce(x_database = any (own.left_databases), false)
     from (select 1) one
     left join tributary.shard own on own.name = x_shard
 $$ language sql stable set search_path = pg_catalog, pg_temp;
@@ -64,7 +65,7 @@ $$ language plpgsql set search_path = pg_catalog, pg_temp;
 --
 --      Gives a shard another name, with all its sources and their positions: no event is moved again. Origins that are in
 --      central keep the old name; events that are moved from now on get the new one. Sources of the new name that were let
---      go are deleted.
+--      go are deleted; the name of a database that was retired is refused for another one.
 --
 -- Parameters:
 --      x_old       - its name until now
@@ -93,13 +94,18 @@ begin
     if exists (select from tributary.source s where s.shard = x_new and s.state <> 'retired') then
         raise exception using errcode = 'duplicate_object', message = format('there is a shard %s already', x_new);
     end if;
+    if exists (select from tributary.retired_source r where r.shard = x_new
+            and r.database is distinct from (select o.database from tributary.shard o where o.name = x_old)) then
+        raise exception using errcode = 'duplicate_object',
+            message = format('%s is the name of a shard that was retired, and its origins are in central for ever', x_new);
+    end if;
     delete from tributary.position p using tributary.source s where s.shard = x_new and p.source = s.id;
     delete from tributary.source s where s.shard = x_new;
     delete from tributary.shard s where s.name = x_new;
     update tributary.source s set shard = x_new where s.shard = x_old;
     get diagnostics v_renamed = row_count;
-    insert into tributary.shard as n (name, database, noted_at, former_names)
-    select x_new, o.database, o.noted_at, coalesce(o.former_names, '{}') || x_old
+    insert into tributary.shard as n (name, database, noted_at, former_names, left_databases, moved_at)
+    select x_new, o.database, o.noted_at, coalesce(o.former_names, '{}') || x_old, coalesce(o.left_databases, '{}'), o.moved_at
     from (select 1) one
     left join tributary.shard o on o.name = x_old;
     delete from tributary.shard s where s.name = x_old;
