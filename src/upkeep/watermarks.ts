@@ -14,13 +14,19 @@ export interface Watermark {
   readonly keepMs: number;
 }
 
+/** A registration that was moved, or made. */
+export interface MovedWatermark {
+  readonly queue: string;
+  readonly isNew: boolean;
+}
+
 /** Moves the registrations of `consumer` forward, never back; a registration that is missing is made at the position. */
 export async function moveWatermarks(
   shard: Connection,
   watermarks: readonly Watermark[],
   { schema, consumer }: { schema: string; consumer: string },
-): Promise<number> {
-  if (watermarks.length === 0) return 0;
+): Promise<MovedWatermark[]> {
+  if (watermarks.length === 0) return [];
   const request = watermarks.map(({ queue, tickId, keepMs }) => ({
     queue,
     tick_id: tickId,
@@ -31,7 +37,7 @@ export async function moveWatermarks(
     fill(WATERMARK, { schema, consumer: literal(consumer), request: literal(JSON.stringify(request)) }),
   );
   await failPoint('watermark:after');
-  return rows.length;
+  return rows.map(({ queue, is_new }) => ({ queue: String(queue), isNew: is_new === true }));
 }
 
 /** The ticks at which `consumer` is registered, by queue. */

@@ -1,7 +1,12 @@
 // Upkeep of a shard, done between turns over the same connection: watermarks, rotation, retries.
+//
+// Invariant: a registration that was missing is kept only where central has the source behind it: a command may have ended the
+// source and unregistered us just now, and a registration that nobody moves any more would hold rotation for ever.
+import { readSources } from '../../central/positions.ts';
 import type { Shard } from '../../config/config.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import type { Connection } from '../../postgres/connection.ts';
+import { unregisterSql } from '../../shards/end-of-queue.ts';
 import { maintain } from '../../upkeep/maintenance.ts';
 import { moveWatermarks } from '../../upkeep/watermarks.ts';
 import type { MoverContext } from '../context.ts';
@@ -12,6 +17,8 @@ export class ShardUpkeep {
   readonly #context: MoverContext;
   /** Tick of each queue's watermark as we left it: a source that did not move costs nothing. */
   readonly #left = new Map<string, number>();
+  /** Queues whose registration we made, until central has confirmed their sources. */
+  readonly #unconfirmed = new Set<string>();
   #watermarksAtMs = performance.now() + Math.random() * TIMING.shard.watermarkEveryMs;
   #maintainAtMs = performance.now() + Math.random() * TIMING.shard.maintainEveryMs;
 
@@ -43,8 +50,21 @@ export class ShardUpkeep {
       if (keepMs === 0 && this.#left.get(source.queue) === tickId) return [];
       return [{ queue: source.queue, tickId, keepMs }];
     });
-    await moveWatermarks(connection, due, { schema: this.#shard.schema, consumer });
+    const moved = await moveWatermarks(connection, due, { schema: this.#shard.schema, consumer });
+    for (const { queue, isNew } of moved) if (isNew) this.#unconfirmed.add(queue);
+    if (this.#unconfirmed.size > 0) await this.#confirm(connection);
     for (const { queue, tickId } of due) this.#left.set(queue, tickId);
+  }
+
+  async #confirm(connection: Connection): Promise<void> {
+    const { central, consumer } = this.#context;
+    const { name, schema } = this.#shard;
+    const known = new Set(
+      (await central().use((link) => readSources(link, [name]))).map(({ queue }) => queue),
+    );
+    const ended = [...this.#unconfirmed].filter((queue) => !known.has(queue));
+    if (ended.length > 0) await connection.script(unregisterSql(ended, { schema, consumer }));
+    this.#unconfirmed.clear();
   }
 
   async #maintain(connection: Connection, sources: readonly Source[]): Promise<void> {

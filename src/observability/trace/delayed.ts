@@ -46,15 +46,9 @@ export async function readDelayed(
   const rows = await central.query<DelayedRow>(
     `select w.*, left(w.ev_type, 1000) as type from (
        select d.id, d.txid, d.ev_type, extract(epoch from d.due_at)::float8 * 1000 as due_ms,
-         (d.due_at, d.id) <= (l.until_at, l.until_id) and txid_visible_in_snapshot(d.txid, l.snapshot) as is_gone,
-         (select r.xid from tributary.delayed_run r
-          where r.central_queue = $1 and (d.due_at, d.id) <= (r.until_at, r.until_id)
-            and txid_visible_in_snapshot(d.txid, r.snapshot)
-            and not exists (select from tributary.delayed_run p where p.central_queue = $1 and p.n = r.n - 1
-              and (d.due_at, d.id) <= (p.until_at, p.until_id) and txid_visible_in_snapshot(d.txid, p.snapshot))
-          order by r.n limit 1) as delivery,
+         f.is_gone, f.delivery,
          null::float8 as cancelled_ms, null as cancelled_by
-       from tributary.delayed d cross join tributary.delayed_last_run($1) l
+       from tributary.delayed d cross join lateral tributary.delayed_fate($1, d.due_at, d.id, d.txid) f
        where d.txid = any ($2::bigint[]) and d.central_queue = $1 and d.due_at is not null and d.ev_${column} = any ($3)
        union all
        select c.id, c.txid, c.ev_type, extract(epoch from c.due_at)::float8 * 1000, false, null,

@@ -159,7 +159,7 @@ describe('upkeep/watermarks', () => {
     const [first, second] = [await given.tick(), await given.tick()];
     await moveTo(given, second);
     expect(await watermarkOf(given)).toBe(second);
-    expect(await moveTo(given, first)).toBe(0);
+    expect(await moveTo(given, first)).toEqual([]);
     expect(await watermarkOf(given)).toBe(second);
   });
 
@@ -167,7 +167,7 @@ describe('upkeep/watermarks', () => {
     const given = await givenShard();
     const before = await watermarkOf(given);
     const tick = await given.tick();
-    expect(await moveTo(given, tick, 3_600_000)).toBe(0);
+    expect(await moveTo(given, tick, 3_600_000)).toEqual([]);
     expect(await watermarkOf(given)).toBe(before);
     await given.shard.query(`update pgq.tick set tick_time = tick_time - interval '2 hours'`);
     await moveTo(given, tick, 3_600_000);
@@ -178,7 +178,7 @@ describe('upkeep/watermarks', () => {
     const given = await givenShard();
     const tick = await given.tick();
     await given.shard.query(`select pgq.unregister_consumer('orders', 'mover')`);
-    expect(await moveTo(given, tick)).toBe(1);
+    expect(await moveTo(given, tick)).toEqual([{ queue: 'orders', isNew: true }]);
     expect(await watermarkOf(given)).toBe(tick);
   });
 

@@ -242,3 +242,38 @@ begin
     return v_moved;
 end;
 $$ language plpgsql set search_path = pg_catalog, pg_temp;
+
+-- ----------------------------------------------------------------------
+-- Function: tributary.delayed_fate(4)
+--
+--      Whether a delayed event has gone into its queue, and by which transaction.
+--
+-- Parameters:
+--      x_queue     - central queue
+--      x_due       - when it is due
+--      x_id        - its id
+--      x_txid      - the transaction that brought it
+--
+-- Returns:
+--      one row; delivery is null where it still waits, or where its run is not kept any more
+--
+-- Writes:
+--      none
+--
+-- Called by:
+--      src/observability/trace/delayed.ts
+-- ----------------------------------------------------------------------
+create or replace function tributary.delayed_fate(x_queue text, x_due timestamptz, x_id bigint, x_txid bigint)
+returns table (is_gone boolean, delivery bigint) as $$
+    select (x_due, x_id) <= (l.until_at, l.until_id) and txid_visible_in_snapshot(x_txid, l.snapshot),
+        (select r.xid from tributary.delayed_run r
+            where r.central_queue = x_queue and (x_due, x_id) <= (r.until_at, r.until_id)
+                and txid_visible_in_snapshot(x_txid, r.snapshot)
+                and not exists (
+                    select from tributary.delayed_run p
+                    where p.central_queue = x_queue and p.n = r.n - 1
+                        and (x_due, x_id) <= (p.until_at, p.until_id)
+                        and txid_visible_in_snapshot(x_txid, p.snapshot))
+            order by r.n limit 1)
+    from tributary.delayed_last_run(x_queue) l
+$$ language sql stable set search_path = pg_catalog, pg_temp;

@@ -1,5 +1,5 @@
 -- ----------------------------------------------------------------------
--- Function: tributary.send_delayed(8)
+-- Function: tributary.send_delayed(9)
 --
 --      Keeps events for a central queue until their time, in the transaction that finishes the events they come from. The arrays
 --      are of one length.

@@ -1,0 +1,38 @@
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { CentralLink } from '../../../src/central/central-link.ts';
+import type { MoverContext } from '../../../src/mover/context.ts';
+import { ShardUpkeep } from '../../../src/mover/shard/shard-upkeep.ts';
+import type { Source } from '../../../src/mover/source/source.ts';
+import { givenMover } from '../../support/mover/mover.ts';
+
+const QUEUES = '  orders: { workers: none, create: true }\n  emails: { workers: none, create: true }';
+
+describe('mover/shard/shard-upkeep', () => {
+  test('a registration that is missing is made, but not where the source has ended meanwhile', async () => {
+    const { cluster, config } = await givenMover({ shards: 1, queues: QUEUES });
+    const [shard] = config.shards;
+    const connection = await cluster.shards[0]?.connect();
+    if (shard === undefined || connection === undefined) throw new Error('There is no shard.');
+    const registered = () =>
+      connection.query<{ queue: string; consumer: string; tick: number }>(
+        'select queue_name as queue, consumer_name as consumer, last_tick as tick from pgq.get_consumer_info() order by 1',
+      );
+    const before = await registered();
+    const consumer = before[0]?.consumer ?? '';
+    expect(before.map(({ queue }) => queue)).toEqual(['emails', 'orders']);
+    for (const { queue } of before)
+      await connection.query('select pgq.unregister_consumer($1, $2)', [queue, consumer]);
+    // What a command does on central while the mover still knows both sources.
+    await cluster.central.query(`update tributary.source set state = 'retired' where queue = 'emails'`);
+
+    const link = new CentralLink(config, 'test');
+    onTestFinished(() => link.close());
+    const sources = before.map(
+      ({ queue, tick }) =>
+        ({ queue, centralQueue: queue, position: { tick: { id: tick } } }) as unknown as Source,
+    );
+    const upkeep = new ShardUpkeep(shard, { config, consumer, central: () => link } as MoverContext);
+    await upkeep.watermarks(connection, sources);
+    expect(await registered()).toEqual(before.filter(({ queue }) => queue === 'orders'));
+  });
+});
