@@ -1,6 +1,7 @@
 // What migrations and functions come to, as a file that can be read and whose changes are seen in a review.
 import { expect, test } from 'vitest';
 import { packagePath } from '../../../src/lifecycle/package-root.ts';
+import { filesIn } from '../../support/pages/source-tree.ts';
 import { givenDatabase } from '../../support/server/database.ts';
 import { schemaText } from '../../support/server/schema-text.ts';
 
@@ -14,4 +15,18 @@ test('the central schema is the one of sql/tributary/schema.txt', async () => {
   const text = await schemaText(central, ['tributary', 'pgq_coop']);
   // Where a change is meant: npx vitest run --project postgres test/postgres/install/schema.test.ts -u
   await expect(`${HEAD}\n${text}`).toMatchFileSnapshot(packagePath('sql/tributary/schema.txt'));
+});
+
+test('headers say how many arguments a function takes', async () => {
+  const central = await givenDatabase({ pgq: 'central' });
+  const rows = await central.query<{ name: string }>(
+    `select format('%s.%s(%s)', n.nspname, p.proname, p.pronargs) as name
+     from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname in ('tributary', 'pgq')`,
+  );
+  const there = new Set(rows.map(({ name }) => name));
+  const said = ['sql/pgq/functions', 'sql/tributary/functions']
+    .flatMap((folder) => filesIn(folder, '.sql'))
+    .flatMap(({ text }) => text.match(/(?<=^-- Function: )\S+/gm) ?? []);
+  expect(said.length).toBeGreaterThan(100);
+  expect(said.filter((name) => !there.has(name))).toEqual([]);
 });
