@@ -16,6 +16,7 @@ import { requestCancel } from './cancel.ts';
 import { type ClientOptions, clientConfig } from './client-config.ts';
 import { CopyScript } from './copy-script.ts';
 import { atPlace, openPrimary } from './primary.ts';
+import { watchWrites } from './takes-writes.ts';
 
 export type Row = Record<string, unknown>;
 
@@ -45,11 +46,13 @@ export class Connection {
   #failure: Error | undefined;
   #last: Promise<unknown> = Promise.resolve();
   readonly #closed: Promise<Error | undefined>;
+  readonly #takesWrites: () => boolean | undefined;
 
   private constructor(client: pg.Client, owner: string | undefined) {
     this.#client = client;
     this.#owner = owner;
     this.#closed = new Promise((resolve) => client.once('end', () => resolve(this.#failure)));
+    this.#takesWrites = watchWrites(client);
     client.on('error', (error) => {
       this.#failure ??= error;
     });
@@ -230,8 +233,9 @@ export class Connection {
     try {
       return await Promise.race([answer, late]);
     } catch (error) {
-      // Another one takes the writes by now: the next connection leads to it.
-      if (sqlstateOf(error) === READ_ONLY) this.destroy(error as Error);
+      // Another one takes the writes by now: the next connection leads to it. Where the server takes writes, a statement has made
+      // its own transaction read-only. A pooler does not say.
+      if (sqlstateOf(error) === READ_ONLY && this.#takesWrites() !== true) this.destroy(error as Error);
       throw this.#owned(error);
     } finally {
       clearTimeout(timer);
