@@ -1,5 +1,6 @@
 // npm run bench -- NAME: measures one thing against its reference in the same run. Needs Debian's psql for the raw pipe.
 import { cost } from './cost.ts';
+import { delays } from './delays.ts';
 import { engine, TRIGGER_OPTIONS } from './engine.ts';
 import { failing } from './failing.ts';
 import { failover } from './failover.ts';
@@ -19,6 +20,7 @@ import { work } from './work.ts';
 
 const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   cost: () => cost('cost'),
+  delays: () => delays('delays'),
   engine: () => engine('engine'),
   failing: () => failing('failing'),
   failover: () => failover('failover'),

@@ -97,14 +97,15 @@ begin
     execute format($sql$
         insert into %s (ev_time, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4)
         select d.ev_time, d.ev_type, d.ev_data, d.ev_extra1, d.ev_extra2, d.ev_extra3, d.ev_extra4
-        from tributary.delayed d
+        from (select * from tributary.delayed_0 union all select * from tributary.delayed_1) d
         where d.txid = $1 and d.central_queue = $2 and d.due_at is null
         order by d.id
         $sql$, pgq.current_event_table(x_queue))
     using v_xid, x_queue;
     get diagnostics v_passed = row_count;
     select count(*) into v_kept
-    from tributary.delayed d where d.txid = v_xid and d.central_queue = x_queue and d.due_at is not null;
+    from (select * from tributary.delayed_0 union all select * from tributary.delayed_1) d
+    where d.txid = v_xid and d.central_queue = x_queue and d.due_at is not null;
     if v_kept > 0 then
         insert into tributary.delayed_sum (central_queue, events) values (x_queue, v_kept);
     end if;
