@@ -12,8 +12,10 @@ import { CENTRAL_COLUMNS } from './columns.ts';
 
 const COLUMNS = CENTRAL_COLUMNS.split(', ');
 const TIME_BYTES = 8;
-/** A row's time can be read when this much of the row is there: it is the first of central's columns, perhaps behind the due time. */
-export const TIME_END = COUNT_BYTES + 2 * (LENGTH_BYTES + TIME_BYTES);
+/** An md5 as text. */
+const KEY_BYTES = 32;
+/** A row's time can be read when this much of the row is there: it is the first of central's columns, perhaps behind due time and key. */
+export const TIME_END = COUNT_BYTES + 2 * (LENGTH_BYTES + TIME_BYTES) + LENGTH_BYTES + KEY_BYTES;
 
 /** The single rows of buffers that hold whole ones, without header and trailer. */
 export function splitRows(chunks: readonly Buffer[]): Buffer[] {
@@ -45,11 +47,11 @@ export function textIn(row: Buffer, column: string): string | undefined {
   return length === NULL_LENGTH ? undefined : row.toString('utf8', from, from + length);
 }
 
-/** A row of a queue that says `deliver_at`, as that of any other queue. */
+/** A row of a queue that says `deliver_at` or `unique`, as that of any other queue. */
 export function withoutDue(row: Buffer): Buffer {
   const count = Buffer.alloc(COUNT_BYTES);
-  count.writeInt16BE(row.readInt16BE(0) - 1);
-  return Buffer.concat([count, row.subarray(fieldsEnd(viewOf(row), COUNT_BYTES, 1))]);
+  count.writeInt16BE(COLUMNS.length);
+  return Buffer.concat([count, row.subarray(fieldsEnd(viewOf(row), COUNT_BYTES, ownBefore(row)))]);
 }
 
 /** The time of the event, in microseconds since 1970; the beginning of the row is enough. */
@@ -58,7 +60,7 @@ export function instantIn(row: Buffer): number {
   return Number(row.readBigInt64BE(at)) + POSTGRES_EPOCH_MS * 1_000;
 }
 
-/** 1 where the due time comes before central's columns. */
+/** How many columns come before central's. */
 const ownBefore = (row: Buffer): number => Math.max(0, row.readInt16BE(0) - COLUMNS.length);
 
 function wholeRowEnd(view: DataView, at: number): number {

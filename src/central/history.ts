@@ -105,9 +105,9 @@ export async function readKnownEvents(
   return known;
 }
 
-/** Its event tables, its delayed events, and those of them that were cancelled. */
+/** Its event tables, its delayed events, those of them that were cancelled, and those left out for their keys. */
 function placesOf(table: string, queue: string): string[] {
-  const delayed = ['delayed', 'delayed_cancelled'].map(
+  const delayed = ['delayed', 'delayed_cancelled', 'unique_left'].map(
     (name) =>
       `(select ev_time, ev_extra1, ev_extra2, ev_extra3, ev_extra4 from tributary.${name} where central_queue = ${literal(queue)}) d`,
   );

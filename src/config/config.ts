@@ -115,6 +115,8 @@ export interface Queue {
   readonly where?: string;
   /** SQL expression over the event's columns, run on the shard: when the event is due; null: at once. */
   readonly deliverAt?: string;
+  /** Of events with one key, an SQL expression run on the shard, only the first goes into the queue within this time; null: no key. */
+  readonly unique?: { readonly key: string; readonly forMs: number };
   readonly columns: ColumnMap;
   /** Undefined: `oldest` for queues that install creates, and a mistake for queues that already hold events. */
   readonly start?: StartingPoint;

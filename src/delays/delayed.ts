@@ -44,6 +44,8 @@ interface DelayedStanding {
   readonly events: number;
   /** When the next one is due, in ms since 1970; undefined: not known. */
   readonly nextMs: number | undefined;
+  /** Events that did not go in because of their keys, since the installation. */
+  readonly leftOut: number;
 }
 
 /** Of one transaction, and of one turn that deliveries wait for. */
@@ -77,12 +79,17 @@ export async function delayedStandings(
   queues: readonly string[],
   timeoutMs: number,
 ): Promise<Map<string, DelayedStanding>> {
-  const rows = await link.query<{ queue: string; events: number; next_ms: number | null }>(
+  const rows = await link.query<{ queue: string; events: number; next_ms: number | null; left_out: number }>(
     'select * from tributary.delayed_standing($1)',
     [queues],
     { timeoutMs },
   );
-  return new Map(rows.map(({ queue, events, next_ms }) => [queue, { events, nextMs: next_ms ?? undefined }]));
+  return new Map(
+    rows.map(({ queue, events, next_ms, left_out: leftOut }) => [
+      queue,
+      { events, nextMs: next_ms ?? undefined, leftOut },
+    ]),
+  );
 }
 
 /** What an operator means, also in words: `3 delayed events of orders`. */

@@ -4,6 +4,7 @@
 // crash at any point repeats nothing and leaves nothing out, and two that deliver at once take turns.
 // Fails by: a queue that takes no events is left alone for some seconds; the others go on.
 import type { CentralLink } from '../central/central-link.ts';
+import type { Queue } from '../config/config.ts';
 import { failPoint } from '../lifecycle/fail-point.ts';
 import type { WatchedService } from '../lifecycle/service-set.ts';
 import { TIMING } from '../lifecycle/timing.ts';
@@ -12,7 +13,7 @@ import { PendingTicks } from '../upkeep/pending-ticks.ts';
 
 export interface DelayedDeliveryOptions {
   /** Central queues. */
-  readonly queues: readonly string[];
+  readonly queues: readonly Pick<Queue, 'name' | 'unique'>[];
   readonly onTrouble: (what: string, error: unknown) => void;
 }
 
@@ -22,6 +23,8 @@ const MOST_AT_ONCE = 10_000;
 const SORTED_AT_ONCE = 5_000;
 /** A table of delayed events of this size is full. */
 const FULL_BYTES = 32 * 1024 * 1024;
+/** What was left out for its key is kept at least this long, for `trace`. */
+const LEAST_KEPT_MS = 2 * 3_600_000;
 /** Runs are kept this long, for `trace`. */
 const RUNS_KEPT = '2 hours';
 
@@ -71,7 +74,8 @@ export class DelayedDelivery implements WatchedService {
 
   async #due(): Promise<string[]> {
     const nowMs = performance.now();
-    const queues = this.#options.queues.filter((queue) => (this.#restsUntilMs.get(queue) ?? 0) <= nowMs);
+    const names = this.#options.queues.map(({ name }) => name);
+    const queues = names.filter((queue) => (this.#restsUntilMs.get(queue) ?? 0) <= nowMs);
     try {
       const rows = await this.#link.query<{ queue: string }>(
         'select d as queue from tributary.delayed_due($1) d',
@@ -86,11 +90,12 @@ export class DelayedDelivery implements WatchedService {
   }
 
   async #deliver(queue: string): Promise<boolean> {
+    const { unique } = this.#options.queues.find(({ name }) => name === queue) ?? {};
     try {
       await failPoint('delayed:before');
       const [row] = await this.#link.query<{ events: number | null; is_more: boolean; xid: number | null }>(
-        'select events, is_more, xid from tributary.deliver_delayed($1, $2)',
-        [queue, MOST_AT_ONCE],
+        'select events, is_more, xid from tributary.deliver_delayed($1, $2, $3)',
+        [queue, MOST_AT_ONCE, unique?.forMs ?? null],
       );
       await failPoint('delayed:delivered');
       if (row?.xid != null) this.#ticks.committed(queue, row.xid);
@@ -126,6 +131,8 @@ export class DelayedDelivery implements WatchedService {
       );
       if (row?.is_more === true) return true;
       await this.#link.query('select tributary.tidy_delayed($1::interval)', [RUNS_KEPT]);
+      const keptMs = Math.max(...this.#options.queues.map(({ unique }) => unique?.forMs ?? 0), LEAST_KEPT_MS);
+      await this.#link.query("select tributary.rotate_unique($1 * interval '1 millisecond')", [keptMs]);
     } catch (error) {
       this.#options.onTrouble('tables of delayed events', error);
     }

@@ -24,7 +24,7 @@ export class CentralDuties implements WatchedService {
         group: groupName(config),
       }),
       new DelayedDelivery(new CentralLink(config, 'delayed'), {
-        queues: queues.map(({ name }) => name),
+        queues,
         onTrouble,
       }),
       ...(config.schedules.length === 0

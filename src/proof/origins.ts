@@ -15,7 +15,7 @@ export interface ProofRow {
   readonly txid: number;
   /** The first tick there that covers it; absent: not known, then only events of one transaction are compared. */
   readonly tick?: number;
-  /** It waits for its time: its place among the others is that of its due time. */
+  /** It has no place among the others: it waits for its time, or waited, or stays out of the queue. */
   readonly isDelayed?: boolean;
 }
 
@@ -73,8 +73,8 @@ export async function readShardEvents(
 }
 
 /**
- * All events of one central queue that came from shards, in event order, then those that wait for their time, and those that
- * an operator cancelled meanwhile: they are in central's hands too. Those that handlers sent end in `>`.
+ * All events of one central queue that came from shards, in event order, then those that wait for their time, that
+ * an operator cancelled meanwhile, or that were left out for their keys: they are in central's hands too. Those that handlers sent end in `>`.
  */
 export async function readCentralEvents(
   central: Connection,
@@ -82,12 +82,15 @@ export async function readCentralEvents(
 ): Promise<ProofRow[]> {
   const table = await eventTable(central, queue, 'pgq');
   return await central.query<ProofRow>(
-    `select ${column} as origin, ev_id as id, ev_txid as txid
+    `select ${column} as origin, ev_id as id, ev_txid as txid, false as "isDelayed"
      from ${table} where ev_owner is null and ${column} not like '%>'
      union all
-     select ${column}, 9007199254740991, txid from tributary.delayed_waiting($1) where ${column} not like '%>'
+     select ${column}, 9007199254740991, txid, true from tributary.delayed_waiting($1) where ${column} not like '%>'
      union all
-     select ${column}, 9007199254740991, txid from tributary.delayed_cancelled
+     select ${column}, 9007199254740991, txid, true from tributary.delayed_cancelled
+     where central_queue = $1 and ${column} not like '%>'
+     union all
+     select ${column}, 9007199254740991, txid, true from tributary.unique_left
      where central_queue = $1 and ${column} not like '%>'
      order by id`,
     [queue],
@@ -101,12 +104,12 @@ export function compare(shards: readonly ProofRow[], central: readonly ProofRow[
   const twice: string[] = [];
   const centralTxids = new Map<string, Set<number>>();
   const bySource = new Map<string, Ordered[]>();
-  for (const { origin, txid } of central) {
+  for (const { origin, txid, isDelayed } of central) {
     if (arrived.has(origin)) twice.push(origin);
     arrived.add(origin);
     const source = sourceOf(origin);
     const row = committed.get(origin);
-    if (row === undefined || row.isDelayed === true) continue;
+    if (row === undefined || row.isDelayed === true || isDelayed === true) continue;
     const key = `${source} ${row.txid}`;
     const txids = centralTxids.get(key) ?? new Set();
     centralTxids.set(key, txids.add(txid));

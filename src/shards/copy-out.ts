@@ -4,7 +4,7 @@
 // text is the same for every window of the same queues: bounds and snapshots travel by set_config in the transaction
 // before it, or each COPY would be a new row in pg_stat_statements.
 import type { Readable } from 'node:stream';
-import { CENTRAL_COLUMNS, DUE_COLUMN } from '../central/columns.ts';
+import { CENTRAL_COLUMNS, DELAYED_COLUMNS } from '../central/columns.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { literal } from '../postgres/quote.ts';
 import { parseSnapshot, type TxidBounds, txidBounds } from './snapshot.ts';
@@ -13,7 +13,7 @@ import { bracketed, type Reading, type Window } from './window.ts';
 /** Added to the queue number of a row whose origin column has a value of the event's own. */
 export const ORIGIN_TAKEN = 0x10000;
 
-/** A window and how it is read; those of queues that say `deliver_at` are never read together with others. */
+/** A window and how it is read; those of queues that say `deliver_at` or `unique` are never read together with others. */
 export interface Reader {
   readonly window: Window;
   readonly reading: Reading;
@@ -55,7 +55,7 @@ export async function startCopyOut(
     const isLate = (bounds[k] as (typeof bounds)[number]).late.length > 0;
     return isLate ? [arm(reader, k, 'range'), arm(reader, k, 'late')] : [arm(reader, k, 'range')];
   });
-  const due = readers.some(isDelaying) ? `${DUE_COLUMN}, ` : '';
+  const due = readers.some(isDelaying) ? `${DELAYED_COLUMNS}, ` : '';
   return shard.copyOut(`copy (select k + taken, ev_id, ${due}${CENTRAL_COLUMNS} from (${arms.join('\nunion all\n')}) e
     order by k, ev_id, ev_txid, table_id, row_id) to stdout (format binary)`);
 }
@@ -116,12 +116,13 @@ function arm({ window, reading }: Reader, k: number, which: 'range' | 'late'): s
 }
 
 /** Central's slices have no place for infinity, nor for times before its calendar. */
-function dueSql({ deliverAt }: Reading): string {
+function dueSql({ deliverAt, uniqueKey }: Reading): string {
   if (deliverAt === undefined) return '';
   const due = `${bracketed(deliverAt)}::timestamptz`;
   const [first, last] = ["timestamptz '2000-01-01 UTC'", "timestamptz '9999-01-01 UTC'"];
   // Of null they would make one of the two.
-  return ` case when ${due} is not null then least(greatest(${due}, ${first}), ${last}) end as ${DUE_COLUMN},`;
+  return ` case when ${due} is not null then least(greatest(${due}, ${first}), ${last}) end as due_at,
+    ${uniqueKey === undefined ? 'null::text' : `md5(${bracketed(uniqueKey)}::text)`} as unique_key,`;
 }
 
 function columnSql(reading: Reading, name: keyof Reading['columns']): string {

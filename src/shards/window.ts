@@ -21,14 +21,23 @@ export interface Reading {
   readonly shard: string;
   readonly queue: string;
   readonly where: string | undefined;
-  /** When an event is due; undefined: at once. */
+  /** When an event is due; undefined: at once, and it is no delayed event. */
   readonly deliverAt?: string | undefined;
+  /** Its unique key; undefined: it has none. */
+  readonly uniqueKey?: string | undefined;
   readonly columns: Queue['columns'];
   readonly origin: Queue['origin'];
 }
 
 /** An expression of the file in brackets of its own: a newline before the closing one, so that nothing in it reaches that far. */
 export const bracketed = (expression: string): string => `(${expression}\n)`;
+
+/** The run that delivers decides about keys: events that might have one wait for it, if only for a moment. */
+function dueOf({ deliverAt, unique }: Queue): string | undefined {
+  if (unique === undefined) return deliverAt;
+  const long = "timestamptz '2000-01-01 UTC'";
+  return deliverAt === undefined ? long : `coalesce(${bracketed(deliverAt)}::timestamptz, ${long})`;
+}
 
 /** The readings of one shard by source queue, and the central queue that each feeds. */
 export function readingsOf(config: Config, shard: Shard): Map<string, { reading: Reading; central: Queue }> {
@@ -41,7 +50,8 @@ export function readingsOf(config: Config, shard: Shard): Map<string, { reading:
           shard: shard.name,
           queue,
           where: central.where,
-          deliverAt: central.deliverAt,
+          deliverAt: dueOf(central),
+          uniqueKey: central.unique?.key,
           columns: central.columns,
           origin: central.origin,
         },

@@ -36,7 +36,9 @@ const start = z.object({
   handler: z.string(),
   origin,
   /** Where its handler may send events: the central queues of the file, each with the column of the origin. */
-  centralQueues: z.record(z.string(), origin).optional(),
+  centralQueues: z
+    .record(z.string(), z.union([origin, z.strictObject({ origin, uniqueKey: z.string() })]))
+    .optional(),
   timeoutMs: z.number(),
   retry: z.object({ attempts: z.number(), firstMs: z.number(), maxMs: z.number() }),
   /** Events that may start a second over all workers of the queue; absent: any number. */

@@ -4,13 +4,13 @@ import type { Writable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { COPY_HEADER, COPY_TRAILER } from '../../postgres/binary-copy.ts';
 import type { Connection } from '../../postgres/connection.ts';
-import { CENTRAL_COLUMNS, DUE_COLUMN } from '../columns.ts';
+import { CENTRAL_COLUMNS, DELAYED_COLUMNS } from '../columns.ts';
 
 /** Central processes at least this fast what it has received. */
 const CENTRAL_BYTES_PER_MS = 1024;
 
 export const copyInSql = (table: string, { isDelaying = false } = {}): string =>
-  `copy ${table} (${isDelaying ? `${DUE_COLUMN}, ` : ''}${CENTRAL_COLUMNS}) from stdin (format binary)`;
+  `copy ${table} (${isDelaying ? `${DELAYED_COLUMNS}, ` : ''}${CENTRAL_COLUMNS}) from stdin (format binary)`;
 
 /** @param timeoutMs without progress the connection is given up. */
 export async function copyIn(

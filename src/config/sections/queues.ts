@@ -15,6 +15,7 @@ const KEYS = [
     'from',
     'where',
     'deliver_at',
+    'unique',
     'columns',
     'start',
     'create',
@@ -77,6 +78,7 @@ function readQueue({ name, entry, section }: Given, { keepMs, feeds }: Others): 
     from: readFrom(section.get('from') ?? entry, { name, feeds }),
     where: readExpression(section.get('where'), 'an SQL condition'),
     deliverAt: readExpression(section.get('deliver_at'), 'an SQL expression that gives a time'),
+    unique: readUnique(section.get('unique')),
     columns,
     start: readStart(section.get('start')),
     create: section.get('create')?.yesOrNo() ?? false,
@@ -175,6 +177,15 @@ function readColumns(value: Value | undefined, origin: OriginColumn): ColumnMap 
     }
   }
   return columns;
+}
+
+function readUnique(value: Value | undefined): Queue['unique'] {
+  const wanted = 'such as `{ key: "ev_extra1", for: 1h }`';
+  const section = value?.section(['key', 'for'], `a map ${wanted}`);
+  if (section === undefined) return undefined;
+  const key = readExpression(section.require('key', `an SQL expression, ${wanted}`), 'an SQL expression');
+  const forMs = positive(section.require('for', `how long a key is unique, ${wanted}`));
+  return { key: key ?? '', forMs: forMs ?? 0 };
 }
 
 /** It goes in brackets into the statement that reads the shard, and must not close them. */

@@ -122,7 +122,7 @@ export async function repair(
     {
       queue: central.name,
       chunks: way.start === undefined ? [] : events(way.start),
-      isDelaying: central.deliverAt !== undefined,
+      isDelaying: central.deliverAt !== undefined || central.unique !== undefined,
       steps: [
         {
           source: stored.id,

@@ -1,4 +1,4 @@
-// Finds the events on which a source's own expressions (`where:`, `columns:`, `deliver_at:`) fail on the shard, or whose text cannot be said in
+// Finds the events on which a source's own expressions (`where:`, `columns:`, `deliver_at:`, `unique:`) fail on the shard, or whose text cannot be said in
 // UTF-8, keeps them aside as dead events and reads the rest of the window without them.
 //
 // As with what central refuses: only a single event that failed alone, twice, while another passed in between, and only
@@ -174,6 +174,7 @@ const unconditional = (reading: Reading, columns: Reading['columns']): Reading =
   ...reading,
   where: undefined,
   deliverAt: undefined,
+  uniqueKey: undefined,
   columns,
 });
 

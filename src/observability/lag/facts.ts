@@ -125,6 +125,8 @@ export interface CentralQueueFacts {
   readonly missingXids: number;
   readonly retrying: number;
   readonly dead: number;
-  /** Events that wait for their time, and when the next one is due, in ms since 1970; undefined: none. */
-  readonly delayed?: { readonly events: number; readonly nextMs: number | undefined } | undefined;
+  /** Events that wait for their time, when the next one is due, in ms since 1970, and how many were left out for their keys; undefined: none. */
+  readonly delayed?:
+    | { readonly events: number; readonly nextMs: number | undefined; readonly leftOut: number }
+    | undefined;
 }

@@ -23,6 +23,7 @@ export function lagOfCentral(queue: Queue, facts: CentralQueueFacts, group: stri
     retrying: facts.retrying,
     dead: facts.dead,
     delayed: facts.delayed?.events ?? 0,
+    leftOut: facts.delayed?.leftOut ?? 0,
     nextDelayed: facts.delayed?.nextMs === undefined ? undefined : new Date(facts.delayed.nextMs),
     recent: facts.recent,
     batches: facts.batches,

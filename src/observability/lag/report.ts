@@ -60,6 +60,8 @@ export interface CentralLag {
   /** Events that wait for their time, and when the next one is due; absent: none. */
   readonly delayed?: number | undefined;
   readonly nextDelayed?: Date | undefined;
+  /** Events that did not go in because another one had their key. */
+  readonly leftOut?: number | undefined;
   readonly recent: TriesFigures;
   readonly batches: readonly BatchAtHand[];
   /** What keeps its workers from working, with the remedy. */
@@ -200,6 +202,7 @@ export function lagJson({ at, sources, central, filesDiffer }: LagReport) {
       retrying: queue.retrying,
       dead: queue.dead,
       delayed: queue.delayed ?? 0,
+      left_out: queue.leftOut ?? 0,
       next_delayed: queue.nextDelayed?.toISOString() ?? null,
       exact: queue.isExact,
       reason: queue.reason ?? null,

@@ -57,6 +57,11 @@ export const OF_CENTRAL = {
     labels: QUEUE,
     help: 'Events that wait for their time before they go into the central queue.',
   },
+  tributary_left_out_events: {
+    type: 'gauge',
+    labels: QUEUE,
+    help: 'Events that did not go into the central queue because another one had their unique key, since it was installed.',
+  },
   tributary_dead_events: {
     type: 'gauge',
     labels: QUEUE,

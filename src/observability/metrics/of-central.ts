@@ -50,6 +50,7 @@ export function centralFigures(report: LagReport, { queues, isPerSource }: Centr
     tributary_oldest_waiting_event_age_seconds: ofQueues(({ secondsBehind }) => secondsBehind),
     tributary_retrying_events: ofQueues(({ retrying }) => retrying),
     tributary_delayed_events: ofQueues(({ delayed = 0 }) => delayed),
+    tributary_left_out_events: ofQueues(({ leftOut = 0 }) => leftOut),
     tributary_dead_events: ofQueues(({ dead }) => dead),
     tributary_workers_wanted: ofQueues(({ workersWanted }) => workersWanted),
     tributary_workers_running: ofQueues(({ workersWanted, workersRunning }) =>

@@ -10,10 +10,11 @@ export interface DelayedTrace {
   /** The transaction that brought it to central. */
   readonly transaction: string;
   readonly due: string;
-  readonly fate: 'waits' | 'gone' | 'cancelled';
+  readonly fate: 'waits' | 'gone' | 'cancelled' | 'left-out';
   /** Of one that has gone, the transaction that put it into its queue; undefined: not kept any more. */
   readonly delivery: string | undefined;
-  readonly cancelledAt: string | undefined;
+  /** When it was cancelled, or left out for its key. */
+  readonly endedAt: string | undefined;
   readonly cancelledBy: string | undefined;
 }
 
@@ -33,7 +34,8 @@ interface DelayedRow {
   due_ms: number;
   is_gone: boolean;
   delivery: number | null;
-  cancelled_ms: number | null;
+  is_left: boolean;
+  ended_ms: number | null;
   cancelled_by: string | null;
 }
 
@@ -47,14 +49,20 @@ export async function readDelayed(
     `select w.*, left(w.ev_type, 1000) as type from (
        select d.id, d.txid, d.ev_type, extract(epoch from d.due_at)::float8 * 1000 as due_ms,
          f.is_gone, f.delivery,
-         null::float8 as cancelled_ms, null as cancelled_by
+         false as is_left, null::float8 as ended_ms, null as cancelled_by
        from tributary.delayed d cross join lateral tributary.delayed_fate($1, d.due_at, d.id, d.txid) f
        where d.txid = any ($2::bigint[]) and d.central_queue = $1 and d.due_at is not null and d.ev_${column} = any ($3)
+         and not exists (select from tributary.unique_left u where u.txid = d.txid and u.id = d.id)
        union all
-       select c.id, c.txid, c.ev_type, extract(epoch from c.due_at)::float8 * 1000, false, null,
+       select c.id, c.txid, c.ev_type, extract(epoch from c.due_at)::float8 * 1000, false, null, false,
          extract(epoch from c.cancelled_at)::float8 * 1000, c.cancelled_by
        from tributary.delayed_cancelled c
-       where c.txid = any ($2::bigint[]) and c.central_queue = $1 and c.ev_${column} = any ($3)) w
+       where c.txid = any ($2::bigint[]) and c.central_queue = $1 and c.ev_${column} = any ($3)
+       union all
+       select u.id, u.txid, u.ev_type, extract(epoch from u.due_at)::float8 * 1000, true, null, true,
+         extract(epoch from u.at)::float8 * 1000, null
+       from tributary.unique_left u
+       where u.txid = any ($2::bigint[]) and u.central_queue = $1 and u.ev_${column} = any ($3)) w
      order by w.id limit $4`,
     [queue, transactions, origins, most],
   );
@@ -63,9 +71,9 @@ export async function readDelayed(
     type: row.type,
     transaction: String(row.txid),
     due: iso(row.due_ms),
-    fate: row.cancelled_ms !== null ? 'cancelled' : row.is_gone ? 'gone' : 'waits',
+    fate: row.is_left ? 'left-out' : row.ended_ms !== null ? 'cancelled' : row.is_gone ? 'gone' : 'waits',
     delivery: row.delivery === null ? undefined : String(row.delivery),
-    cancelledAt: row.cancelled_ms === null ? undefined : iso(row.cancelled_ms),
+    endedAt: row.ended_ms === null ? undefined : iso(row.ended_ms),
     cancelledBy: row.cancelled_by ?? undefined,
   }));
 }
@@ -82,13 +90,18 @@ export async function readDeliveries(central: Connection, queue: string, since: 
 
 /** Of one that is in no event table: it waits, or was cancelled, or has gone and is not kept. */
 export function judgeDelayed(
-  { id, due, fate, cancelledAt, cancelledBy }: DelayedTrace,
+  { id, due, fate, endedAt, cancelledBy }: DelayedTrace,
   { queue, now }: { readonly queue: string; readonly now: string },
 ): Verdict {
+  if (fate === 'left-out')
+    return {
+      state: 'left-out',
+      summary: `It was left out at ${endedAt}: another event with its unique key had gone into central queue ${queue} shortly before (\`unique\` of the queue).`,
+    };
   if (fate === 'cancelled')
     return {
       state: 'cancelled',
-      summary: `It was cancelled at ${cancelledAt}${cancelledBy === undefined ? '' : ` by ${cancelledBy}`}, before its time (${due}): it never went into central queue ${queue}.`,
+      summary: `It was cancelled at ${endedAt}${cancelledBy === undefined ? '' : ` by ${cancelledBy}`}, before its time (${due}): it never went into central queue ${queue}.`,
     };
   if (fate === 'gone')
     return {

@@ -116,7 +116,9 @@ async function delayedOf(
 }
 
 const isDelaying = ({ queues }: Config, queue: string): boolean =>
-  queues.some(({ name, deliverAt }) => name === queue && deliverAt !== undefined);
+  queues.some(
+    ({ name, deliverAt, unique }) => name === queue && (deliverAt !== undefined || unique !== undefined),
+  );
 
 const transactionsOf = ({ candidates }: Moves): string[] =>
   candidates.flatMap(({ transaction }) => (transaction === null ? [] : [transaction]));

@@ -53,7 +53,12 @@ export function startMessageOf(
     host,
     handler,
     origin,
-    centralQueues: Object.fromEntries(config.queues.map((one) => [one.name, one.origin])),
+    centralQueues: Object.fromEntries(
+      config.queues.map(({ name: central, origin: column, unique }) => [
+        central,
+        unique === undefined ? column : { origin: column, uniqueKey: unique.key },
+      ]),
+    ),
     timeoutMs,
     retry,
     ...(ratePerSecond === undefined ? {} : { ratePerSecond }),

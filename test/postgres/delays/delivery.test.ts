@@ -246,6 +246,56 @@ describe('delays/delivery', () => {
     expect(await due()).toEqual([]);
   });
 
+  test('of events with one key the first goes in, the others are counted; the key is free again after its time', async () => {
+    const KEY = 'ev_data::int % 3';
+    const sendKeyed = (connection: Pick<Connection, 'query'>, from: number, count: number) =>
+      connection.query('select tributary.send_delayed($1, $2, $3, $4, $5, $4, $4, $4, $4, $6)', [
+        'orders',
+        Array(count).fill(null),
+        Array(count).fill(0),
+        Array(count).fill(null),
+        Array.from({ length: count }, (_, at) => String(from + at)),
+        KEY,
+      ]);
+    const run = async (ms: number) =>
+      (
+        await central.query<{ events: number }>(
+          "select events from tributary.deliver_delayed('orders', 1000, $1)",
+          [ms],
+        )
+      )[0]?.events;
+    const keyed = async () => (await delivered('orders')).filter((n) => n >= 200_000);
+    const late = await central.connect();
+    await late.query('begin');
+    await sendKeyed(late, 200_000, 1);
+    await sendKeyed(central, 200_003, 6);
+    expect(await run(3_600_000)).toBe(3);
+    expect(await keyed()).toEqual([200_003, 200_004, 200_005]);
+    await late.query('commit');
+    expect(await due()).toContain('orders');
+    // Older, but the key is taken: no event of it goes in.
+    expect(await run(3_600_000)).toBe(0);
+    const standing = (await delayedStandings(await link(), ['orders'], 10_000)).get('orders');
+    expect(standing?.leftOut).toBe(4);
+    expect(await central.query('select count(*)::int as n from tributary.unique_left')).toEqual([{ n: 4 }]);
+    // The two tables take turns: keys of both count, until their time is over.
+    await central.query("select tributary.rotate_unique('0 s')");
+    await sendKeyed(central, 200_010, 3);
+    expect(await run(3_600_000)).toBe(0);
+    await sendKeyed(central, 200_020, 3);
+    expect(await run(0)).toBe(3);
+    await central.query("select tributary.rotate_unique('0 s')");
+    expect(await central.query('select count(*)::int as n from tributary.unique_key')).toEqual([{ n: 3 }]);
+    await expect(
+      sendKeyed(central, 0, 1).then(() =>
+        central.query(
+          "select tributary.send_delayed('orders', '{null}', '{0}', '{null}', '{x}', '{null}', '{null}', '{null}', '{null}', $1)",
+          [KEY],
+        ),
+      ),
+    ).rejects.toThrow(/integer/);
+  });
+
   test('two that deliver at once take turns', async () => {
     const other = await central.connect();
     await send(central, 'orders', { from: 50_000, waits: [-10] });

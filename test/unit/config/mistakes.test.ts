@@ -246,6 +246,10 @@ http: { token: x }
       '3:28 `queues.a.deliver_at` closes a bracket (`)`) that it has not opened: balance its brackets.',
     ],
     [
+      { queues: '{ a: { unique: { key: x } } }' },
+      '3:24 `for` is missing in `queues.a.unique`: add how long a key is unique, such as `{ key: "ev_extra1", for: 1h }`.',
+    ],
+    [
       { rest: 'schedules: { n: { queue: orders, cron: 0 25 * * * } }' },
       '4:40 `schedules.n.cron` is not understood (Invalid value for hour: 25): write minute, hour, day, month and weekday, such as `0 3 * * *`.',
     ],

@@ -70,7 +70,8 @@ $$ language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off;
 -- ----------------------------------------------------------------------
 -- Function: tributary.delayed_standing(1)
 --
---      How many delayed events wait for each queue, by what came and what has gone, and when the next one is due.
+--      How many delayed events wait for each queue, by what came and what has gone, when the next one is due, and how many were
+--      left out for their keys.
 --
 -- Parameters:
 --      x_queues    - central queues
@@ -85,10 +86,11 @@ $$ language plpgsql stable set search_path = pg_catalog, pg_temp set jit = off;
 --      src/delays/delayed.ts
 -- ----------------------------------------------------------------------
 create or replace function tributary.delayed_standing(x_queues text[])
-returns table (queue text, events bigint, next_ms double precision) as $$
-    select s.central_queue, s.events, extract(epoch from f.due_at)::double precision * 1000
+returns table (queue text, events bigint, next_ms double precision, left_out bigint) as $$
+    select s.central_queue, s.events, extract(epoch from f.due_at)::double precision * 1000, s.left_out
     from (
-        select e.central_queue, sum(e.events)::bigint as events from tributary.delayed_sum e
+        select e.central_queue, sum(e.events)::bigint as events, sum(e.left_out)::bigint as left_out
+        from tributary.delayed_sum e
         where e.central_queue = any (x_queues) group by 1) s
     left join lateral (
         select w.due_at from tributary.delayed_last_run(s.central_queue) r
@@ -96,7 +98,7 @@ returns table (queue text, events bigint, next_ms double precision) as $$
             select d.due_at from tributary.delayed d
             where d.central_queue = s.central_queue and d.due_at >= r.until_at and (d.due_at, d.id) > (r.until_at, r.until_id)
             order by d.due_at, d.id limit 1) w) f on true
-    where s.events > 0
+    where s.events > 0 or s.left_out > 0
 $$ language sql stable set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off;
 
 -- ----------------------------------------------------------------------
@@ -229,11 +231,12 @@ begin
             using (select m.central_queue, m.due_at, m.id from tributary.delayed_matching($1, $2) m) w
             where d.central_queue = w.central_queue and d.due_at = w.due_at and d.id = w.id
             returning d.*)
-        insert into %s (central_queue, txid, id, due_at, ev_time, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4)
+        insert into %s (central_queue, txid, id, due_at, ev_time, ev_type, ev_data,
+            ev_extra1, ev_extra2, ev_extra3, ev_extra4, unique_key)
         select g.central_queue,
             -- The transaction that brought it is kept, unless a run has got to this time: then only another one is news.
             case when r.until_at < $3 then g.txid else txid_current() end,
-            g.id, $3, g.ev_time, g.ev_type, g.ev_data, g.ev_extra1, g.ev_extra2, g.ev_extra3, g.ev_extra4
+            g.id, $3, g.ev_time, g.ev_type, g.ev_data, g.ev_extra1, g.ev_extra2, g.ev_extra3, g.ev_extra4, g.unique_key
         from gone g cross join lateral tributary.delayed_last_run(g.central_queue) r
         order by g.due_at, g.id
         $sql$, tributary.delayed_door())

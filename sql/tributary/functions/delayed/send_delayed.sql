@@ -1,5 +1,5 @@
 -- ----------------------------------------------------------------------
--- Function: tributary.send_delayed(9)
+-- Function: tributary.send_delayed(10)
 --
 --      Keeps events for a central queue until their time, in the transaction that finishes the events they come from. The arrays
 --      are of one length.
@@ -11,9 +11,10 @@
 --      x_type      - types
 --      x_data      - payloads
 --      x_extra1..4 - further fields; one of them carries the origin
+--      x_key       - SQL expression over the columns of the event: its unique key; null: it has none
 --
 -- Returns:
---      nothing; an error where the queue does not exist
+--      nothing; an error where the key cannot be computed, or where the queue does not exist
 --
 -- Writes:
 --      tributary.delayed_0, tributary.delayed_1, tributary.delayed_sum
@@ -23,7 +24,7 @@
 -- ----------------------------------------------------------------------
 create or replace function tributary.send_delayed(
     x_queue text, x_due double precision[], x_after double precision[], x_type text[], x_data text[],
-    x_extra1 text[], x_extra2 text[], x_extra3 text[], x_extra4 text[])
+    x_extra1 text[], x_extra2 text[], x_extra3 text[], x_extra4 text[], x_key text default null)
 returns void as $$
 declare
     v_now   timestamptz := clock_timestamp();
@@ -34,13 +35,16 @@ begin
             message = format('Queue %s does not exist on central: run `tributary install`.', x_queue);
     end if;
     execute format($sql$
-        insert into %s (central_queue, due_at, ev_time, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4)
-        select $1, coalesce(to_timestamp(e.due / 1000), $2 + e.after * interval '1 millisecond'), $2,
-            e.type, e.data, e.extra1, e.extra2, e.extra3, e.extra4
+        insert into %1$s (central_queue, due_at, ev_time, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4, unique_key)
+        select d.*, md5((%2$s
+            )::text) from (
+        select $1 as central_queue, coalesce(to_timestamp(e.due / 1000), $2 + e.after * interval '1 millisecond'), $2 as ev_time,
+            e.type as ev_type, e.data as ev_data, e.extra1 as ev_extra1, e.extra2 as ev_extra2, e.extra3 as ev_extra3,
+            e.extra4 as ev_extra4
         from unnest($3, $4, $5, $6, $7, $8, $9, $10)
             with ordinality e (due, after, type, data, extra1, extra2, extra3, extra4, place)
-        order by e.place
-        $sql$, tributary.delayed_door())
+        order by e.place) d
+        $sql$, tributary.delayed_door(), coalesce(x_key, 'null'))
     using x_queue, v_now, x_due, x_after, x_type, x_data, x_extra1, x_extra2, x_extra3, x_extra4;
     insert into tributary.delayed_sum (central_queue, events) values (x_queue, cardinality(x_due));
 end;

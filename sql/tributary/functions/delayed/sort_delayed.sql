@@ -126,7 +126,7 @@ begin
             with gone as (
                 delete from %1$s d where d.ctid = any ($1) and d.due_at >= %3$L and d.due_at < %4$L returning d.*)
             insert into %2$s (central_queue, txid, id, due_at, ev_time, ev_type, ev_data,
-                ev_extra1, ev_extra2, ev_extra3, ev_extra4)
+                ev_extra1, ev_extra2, ev_extra3, ev_extra4, unique_key)
             select g.* from gone g
             $sql$, x_table, tributary.delayed_slice(s.unit, s.from_at, s.until_at),
             to_char(s.from_at, c_form), to_char(s.until_at, c_form)) using x_rows;
@@ -263,10 +263,12 @@ begin
     exception when lock_not_available then
         return;
     end;
-    select jsonb_agg(jsonb_build_object('queue', t.central_queue, 'events', t.events)) into v_sums
-    from (select e.central_queue, sum(e.events)::bigint as events from tributary.delayed_sum e group by 1) t where t.events <> 0;
+    select jsonb_agg(jsonb_build_object('queue', t.central_queue, 'events', t.events, 'left_out', t.left_out)) into v_sums
+    from (select e.central_queue, sum(e.events)::bigint as events, sum(e.left_out)::bigint as left_out
+        from tributary.delayed_sum e group by 1) t
+    where t.events <> 0 or t.left_out <> 0;
     truncate tributary.delayed_sum;
-    insert into tributary.delayed_sum (central_queue, events)
-    select e.queue, e.events from jsonb_to_recordset(v_sums) as e (queue text, events bigint);
+    insert into tributary.delayed_sum (central_queue, events, left_out)
+    select e.queue, e.events, e.left_out from jsonb_to_recordset(v_sums) as e (queue text, events bigint, left_out bigint);
 end;
 $$ language plpgsql set search_path = pg_catalog, pg_temp;

@@ -6,8 +6,10 @@ import type { SentEvent } from '../../../handler/contract.ts';
 import type { BatchEvent } from '../../../handler/event.ts';
 import { sentFrom } from '../../../handler/origin.ts';
 
-/** The central queues of the file, each with the column that takes the origin. */
-export type CentralQueues = Readonly<Record<string, OriginColumn>>;
+/** The central queues of the file, each with the column that takes the origin, and the expression of its unique key. */
+export type CentralQueues = Readonly<
+  Record<string, OriginColumn | { readonly origin: OriginColumn; readonly uniqueKey: string }>
+>;
 
 const FIELDS = ['type', 'data', 'extra1', 'extra2', 'extra3', 'extra4'] as const;
 type Fields = Partial<Record<(typeof FIELDS)[number], string | null>>;
@@ -22,6 +24,7 @@ interface Sent {
   readonly queue: string;
   readonly event: Fields;
   readonly delay: Delay | undefined;
+  readonly uniqueKey: string | undefined;
   readonly characters: number;
   readonly from: BatchEvent;
 }
@@ -32,6 +35,8 @@ export interface Sending {
   readonly events: readonly Fields[];
   /** One for each event; absent: they go in at once. */
   readonly delays?: readonly Delay[];
+  /** Of the queue; absent: it has none. */
+  readonly uniqueKey?: string | undefined;
 }
 
 /** Most events, and most characters, of one statement; a single event may be larger. */
@@ -63,13 +68,15 @@ export class Outbox {
     events: SentEvent | readonly SentEvent[],
     { from, delay }: { readonly from: BatchEvent; readonly delay?: Delay | undefined },
   ): void {
-    const column = this.#columnOf(queue);
+    const { origin: column, uniqueKey } = this.#queueOf(queue);
+    // Where keys are unique the run that delivers decides about them.
+    const wait = uniqueKey === undefined ? delay : (delay ?? { afterMs: 0 });
     const origin = sentFrom(from.origin);
     const list = isList(events) ? events : [events];
     const all = list.map((event) => fieldsOf(event, { queue, column, origin }));
     for (const event of all) {
       const characters = FIELDS.reduce((sum, field) => sum + (event[field]?.length ?? 0), 0);
-      this.#sent.push({ queue, event, delay, characters, from });
+      this.#sent.push({ queue, event, delay: wait, uniqueKey, characters, from });
       this.#characters += characters;
     }
   }
@@ -92,10 +99,10 @@ export class Outbox {
     return sendingsOf(outboxes.flatMap((outbox) => outbox.#sent));
   }
 
-  #columnOf(queue: string): OriginColumn {
+  #queueOf(queue: string): { readonly origin: OriginColumn; readonly uniqueKey?: string } {
     const names = Object.keys(this.#centralQueues);
-    const column = names.includes(queue) ? this.#centralQueues[queue] : undefined;
-    if (column !== undefined) return column;
+    const found = names.includes(queue) ? this.#centralQueues[queue] : undefined;
+    if (found !== undefined) return typeof found === 'string' ? { origin: found } : found;
     const meant = nearest(String(queue), names);
     throw mistake(
       `There is no central queue ${String(queue)} in the file to send to.`,
@@ -106,20 +113,20 @@ export class Outbox {
 
 const SEND = 'select tributary.send($1, $2, $3, $4, $5, $6, $7) as xid';
 
-const SEND_DELAYED = 'select tributary.send_delayed($1, $2, $3, $4, $5, $6, $7, $8, $9)';
+const SEND_DELAYED = 'select tributary.send_delayed($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)';
 
 /** The statement that inserts it, and its values. */
-export function sendCall({ queue, events, delays }: Sending): { text: string; values: unknown[] } {
+export function sendCall({ queue, events, delays, uniqueKey }: Sending): { text: string; values: unknown[] } {
   const fields = FIELDS.map((field) => events.map((event) => event[field] ?? null));
   if (delays === undefined) return { text: SEND, values: [queue, ...fields] };
   const times = [delays.map(({ atMs }) => atMs ?? null), delays.map(({ afterMs }) => afterMs ?? null)];
-  return { text: SEND_DELAYED, values: [queue, ...times, ...fields] };
+  return { text: SEND_DELAYED, values: [queue, ...times, ...fields, uniqueKey ?? null] };
 }
 
 function sendingsOf(sent: readonly Sent[]): Sending[] {
   const open = new Map<string, { events: Fields[]; delays: Delay[]; characters: number }>();
   const sendings: Sending[] = [];
-  for (const { queue, event, delay, characters } of sent) {
+  for (const { queue, event, delay, uniqueKey, characters } of sent) {
     const key = `${delay === undefined ? 'now' : 'later'} ${queue}`;
     let current = open.get(key);
     const isFull =
@@ -129,7 +136,7 @@ function sendingsOf(sent: readonly Sent[]): Sending[] {
       current = { events: [], delays: [], characters: 0 };
       open.set(key, current);
       const { events, delays } = current;
-      sendings.push(delay === undefined ? { queue, events } : { queue, events, delays });
+      sendings.push(delay === undefined ? { queue, events } : { queue, events, delays, uniqueKey });
     }
     current.events.push(event);
     if (delay !== undefined) current.delays.push(delay);
