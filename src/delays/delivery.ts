@@ -23,8 +23,6 @@ const MOST_AT_ONCE = 10_000;
 const SORTED_AT_ONCE = 5_000;
 /** A table of delayed events of this size is full. */
 const FULL_BYTES = 32 * 1024 * 1024;
-/** What was left out for its key is kept at least this long, for `trace`. */
-const LEAST_KEPT_MS = 2 * 3_600_000;
 /** Runs are kept this long, for `trace`. */
 const RUNS_KEPT = '2 hours';
 
@@ -131,7 +129,10 @@ export class DelayedDelivery implements WatchedService {
       );
       if (row?.is_more === true) return true;
       await this.#link.query('select tributary.tidy_delayed($1::interval)', [RUNS_KEPT]);
-      const keptMs = Math.max(...this.#options.queues.map(({ unique }) => unique?.forMs ?? 0), LEAST_KEPT_MS);
+      const keptMs = Math.max(
+        ...this.#options.queues.map(({ unique }) => unique?.forMs ?? 0),
+        TIMING.delays.leftOutKeptMs,
+      );
       await this.#link.query("select tributary.rotate_unique($1 * interval '1 millisecond')", [keptMs]);
     } catch (error) {
       this.#options.onTrouble('tables of delayed events', error);

@@ -7,6 +7,8 @@ export const DELAY_DURATIONS = {
   turnMs: 25,
   /** A queue that took no delayed events for an error is tried again after this. */
   troubleMs: 5_000,
+  /** What was left out for its key is kept at least this long, for `trace`. */
+  leftOutKeptMs: 7_200_000,
   /** Full tables of delayed events are looked for this often. */
   tidyEveryMs: 10_000,
 } as const;
