@@ -132,8 +132,14 @@ describe('delayed events', () => {
     );
     await until(async () => (await central.effects()).includes(4), { what: 'the one made due' });
 
-    const traced = (n: number) =>
-      tributary('trace', `orders:${n}`, '--json').then(({ stdout }) => JSON.parse(stdout));
+    const traced = async (n: number) => {
+      // Where ticks take numbers of the same sequence, as the extension's do, ids are not places.
+      const [row] = await central.query<{ id: number }>(
+        'select ev_id as id from pgq.event_template where ev_extra4 = $1',
+        [`s:orders:${n}`],
+      );
+      return JSON.parse((await tributary('trace', `orders:${row?.id}`, '--json')).stdout);
+    };
     const sentFor = async (n: number) => (await traced(n)).sent as { state: string; summary: string }[];
     expect(await sentFor(3)).toMatchObject([
       { state: 'cancelled', summary: expect.stringMatching(/^It was cancelled at .* by .*@/) },
