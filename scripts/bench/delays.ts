@@ -45,7 +45,6 @@ async function measure(
   { bench, events, seconds, queue }: Phase,
   midway: (bench: BenchCluster) => Promise<void> = async () => {},
 ): Promise<Figures> {
-  const central = await again(bench);
   const leadSeconds = 15;
   const connection = await Connection.open(bench.config.shards[0] as never, { applicationName: 'bench' });
   await connection.query(
@@ -59,13 +58,13 @@ async function measure(
   await pause((leadSeconds + seconds / 2) * 1_000);
   await midway(bench);
   await pause(Math.max(0, (leadSeconds + seconds) * 1_000 - (performance.now() - beganMs)));
+  const reader = await again(bench);
   const table = (
-    await central.query<{ pfx: string }>(
+    await reader.query<{ pfx: string }>(
       'select queue_data_pfx as pfx from pgq.queue where queue_name = $1',
       [queue],
     )
   )[0]?.pfx;
-  const reader = await again(bench);
   for (let looks = 0; ; looks += 1) {
     const [row] = await reader.query<{ n: number }>(`select count(*)::int as n from ${table}`, [], {
       timeoutMs: 60_000,
@@ -92,7 +91,7 @@ async function measure(
     [],
     { timeoutMs: 60_000 },
   );
-  await Promise.all([reader.close(), central.failed ? undefined : central.close()]);
+  await reader.close();
   return {
     events: all.length,
     'events/s': events / seconds,
@@ -130,7 +129,7 @@ async function waitFar(bench: BenchCluster, events: number): Promise<void> {
   const atOnce = 10_000;
   for (let from = 0; from < events; from += atOnce)
     await central.query(
-      `select tributary.send_delayed('far', array_agg(null::float8), array_agg(86400000 * (1 + 9 * random())), array_agg('t'),
+      `select tributary.send_delayed('far', array_agg(null::float8), array_agg(86400000 * (1 + 9 * random())), array_agg('t'::text),
          array_agg(repeat('x', 170)), array_agg(null::text), array_agg(null::text), array_agg(null::text), array_agg(null::text))
        from generate_series(1, $1::int)`,
       [atOnce],
