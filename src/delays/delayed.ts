@@ -40,7 +40,7 @@ export interface DelayedCount {
 }
 
 /** What waits for one queue, for `lag`. */
-interface DelayedStanding {
+export interface DelayedStanding {
   readonly events: number;
   /** When the next one is due, in ms since 1970; undefined: not known. */
   readonly nextMs: number | undefined;

@@ -40,9 +40,9 @@ export async function serve({
   const pool = new CentralPool(config, { purpose: 'http', most: MOST_CONNECTIONS });
   const view = new LagView(config, pool);
   const slow = new SlowFigures(pool, () => config.queues.map(({ name }) => name));
-  const retries = new Retries(pool, groupName(config));
+  const retries = new Retries(pool, { group: groupName(config), host: shown.duties.host });
   const stopped = new AbortController();
-  const dashboard = new DashboardView(config, { lag: view, pool, retries });
+  const dashboard = new DashboardView(config, { lag: view, pool });
   const stream = new StateStream({ layout: () => dashboard.layout, state: () => dashboard.state() });
   const server = new HttpServer({
     ...{ address, token, base },

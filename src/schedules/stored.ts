@@ -1,6 +1,7 @@
 // Queries of schedules: how far each has been decided, and deciding it further.
 import type { CentralLink } from '../central/central-link.ts';
 import type { Config, Schedule } from '../config/config.ts';
+import type { CallOptions } from '../postgres/connection.ts';
 import type { ScheduleDecision } from './occurrences.ts';
 
 type Central = Pick<CentralLink, 'query'>;
@@ -59,11 +60,16 @@ export async function decideSchedule(
   return row?.xid ?? undefined;
 }
 
-export async function listSchedules(central: Central, names: readonly string[]): Promise<ScheduleFacts[]> {
+export async function listSchedules(
+  central: Central,
+  names: readonly string[],
+  options: CallOptions = {},
+): Promise<ScheduleFacts[]> {
   return await central.query<ScheduleFacts>(
     `select name, decided_ms as "decidedMs", last_due_ms as "lastDueMs", last_sent_ms as "lastSentMs", sent,
         passed_over as "passedOver", paused_ms as "pausedMs", paused_by as "pausedBy" from tributary.schedule_list($1)`,
     [names],
+    options,
   );
 }
 

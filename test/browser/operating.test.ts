@@ -2,15 +2,18 @@
 import type { Page } from 'playwright-core';
 import { describe, expect, test } from 'vitest';
 import { faultsForAll, fitsTheScreen, openPage, picture } from '../support/browser/browser.ts';
-import { type Dashboard, givenDashboard } from '../support/browser/dashboard.ts';
+import { type Dashboard, givenDashboard, TYPE } from '../support/browser/dashboard.ts';
 import { until } from '../support/until.ts';
 
 const textOf = async (page: Page, selector: string) =>
   (await page.locator(selector).allInnerTexts()).join('\n');
 
+/** It would write the title of the page, if it were taken for more than a text. */
+const BAD = 'bad <img src="x" onerror="document.title = 1">';
+
 /** Three events of `orders` that failed, beside some that did not: while nothing succeeds no try counts. */
 async function givenDeadEvents(dashboard: Dashboard): Promise<void> {
-  await dashboard.send(1, 'orders', 'good', 'bad', 'good', 'bad', 'bad', 'good');
+  await dashboard.send(1, 'orders', 'good', BAD, 'good', BAD, BAD, 'good');
   await until(
     async () => {
       const [row] = await dashboard.central.query<{ n: number }>(
@@ -114,7 +117,9 @@ describe('operating in the dashboard', () => {
     expect(await textOf(page, 'pre.error')).toContain('<script>alert(document)</script>');
     expect(await group.getByText('placed').count()).toBe(0);
     await group.getByRole('button', { name: 'Show a sample' }).click();
-    await group.getByText('placed').waitFor();
+    await group.getByText(TYPE, { exact: true }).waitFor();
+    expect(await group.getByText(BAD, { exact: true }).count()).toBe(1);
+    expect(await group.locator('b, img').count()).toBe(0);
     expect(await faultsForAll(page)).toEqual([]);
     await picture(page, 'dead');
     expect(await group.getByRole('button', { name: /Then the rest/ }).isDisabled()).toBe(true);
@@ -187,6 +192,40 @@ describe('operating in the dashboard', () => {
     await page.locator('.state.s-paused').waitFor();
     await page.getByRole('button', { name: 'Resume', exact: true }).click();
     await page.locator('.state:is(.s-moving, .s-idle)').waitFor({ timeout: 30_000 });
+    expect(faults).toEqual([]);
+  });
+
+  test('what goes into a queue later is shown with it: delayed events, and schedules with who paused them', async () => {
+    const dashboard = await givenDashboard();
+    await dashboard.central.query(
+      "select tributary.send_delayed('payments', array[null::float8], array[3.6e6::float8], $1, $1, $1, $1, $1, $1)",
+      [[null]],
+    );
+    const { page, faults } = await openPage(dashboard.url);
+    const row = page.getByRole('row', { name: /payments/ }).first();
+    await row.getByText(/^1 delayed, next at .* · yearly at \d{4}-01-01 /).waitFor({ timeout: 60_000 });
+    await dashboard.central.query(
+      "update tributary.schedule set paused_at = now(), paused_by = '<b>ann</b>'",
+    );
+    await row.getByText(/ · 1 schedule paused$/).waitFor({ timeout: 30_000 });
+    const need = page.locator('.need', { hasText: 'Schedule yearly has been paused' });
+    await need.getByText('tributary schedule resume yearly').waitFor({ timeout: 30_000 });
+    expect(await need.innerText()).toContain('by <b>ann</b>: queue payments gets nothing from it.');
+    expect(await faultsForAll(page)).toEqual([]);
+    await picture(page, 'later');
+    await row.getByRole('link', { name: 'payments' }).click();
+    const schedules = page.getByRole('table', { name: 'Schedules' });
+    await until(
+      async () => /yearly\s+0 3 1 1 \*\s+UTC[\s\S]*paused by <b>ann<\/b>/.test(await schedules.innerText()),
+      {
+        what: 'the schedule',
+      },
+    );
+    await page.locator('.figure', { hasText: 'Delayed' }).getByText('next at').waitFor();
+    expect(await faultsForAll(page)).toEqual([]);
+    await picture(page, 'queue-later');
+    await page.setViewportSize({ width: 360, height: 740 });
+    expect(await fitsTheScreen(page)).toBe(true);
     expect(faults).toEqual([]);
   });
 

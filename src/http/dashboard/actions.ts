@@ -104,7 +104,7 @@ export function addActions(app: FastifyInstance, parts: ActionParts): void {
   post('/api/dead/retry', RETRY, async ({ count, perSecond, ...which }, operator) => {
     const { events, meant } = await deadMeant(parts, which, operator);
     if (count === undefined) {
-      retries.begin(which, meant, { events, perSecond });
+      await retries.begin(which, meant, { events, perSecond });
       return `${counted(events, 'dead event')} will be retried, ${perSecond} a second.`;
     }
     const page = await pageDead(pool, meant.filter, { after: 0, limit: count });
@@ -125,11 +125,7 @@ export function addActions(app: FastifyInstance, parts: ActionParts): void {
 
   post('/api/dead/retry/stop', DEAD, async (which, operator) => {
     const stopped = await retries.stop(which);
-    if (stopped === undefined)
-      throw new Refusal(
-        409,
-        'No such retry is under way on this host: it has ended, or another host does it.',
-      );
+    if (stopped === undefined) throw new Refusal(409, 'No such retry is under way: it has ended.');
     const how = `${stopped.done.toLocaleString('en-US')} of ${counted(stopped.events, 'dead event')}`;
     await noted(pool, operator, async () => ({
       result: undefined,
@@ -139,7 +135,7 @@ export function addActions(app: FastifyInstance, parts: ActionParts): void {
         what: `stopped a retry of ${which.queue} (${which.kind}) after ${how}.`,
       },
     }));
-    return `Stopped after ${how}: the others are as before.`;
+    return `Host ${stopped.host} stopped after ${how}: the others are as before.`;
   });
 
   post('/api/dead/discard', DISCARD, async ({ count, ...which }, operator) => {

@@ -10,7 +10,7 @@ import {
 } from '../../observability/lag/report.ts';
 import type { Delivered } from '../../observability/metrics/median.ts';
 import { headlineOf } from './headline.ts';
-import type { DashboardState, Layout, MapCell, QueueState } from './state.ts';
+import type { DashboardState, Layout, MapCell, QueueState, RetryUnderWay, ScheduleState } from './state.ts';
 
 /** What one reading gave. */
 export interface CentralLook {
@@ -21,6 +21,9 @@ export interface CentralLook {
   /** How long events of the last minute were under way; undefined: there were none. */
   readonly delivered: Delivered | undefined;
   readonly diagnoses: readonly Diagnosis[];
+  readonly retries: readonly RetryUnderWay[];
+  /** By central queue; one without is absent. */
+  readonly schedules: ReadonlyMap<string, readonly ScheduleState[]>;
 }
 
 /** The worst last. */
@@ -28,7 +31,7 @@ const BY_BADNESS: readonly LagState[] = ['paused', 'idle', 'moving', 'unassigned
 const UNKNOWN: MapCell = ['unassigned', null, null];
 
 export function stateOf(
-  { report, members, busy, delivered, diagnoses }: CentralLook,
+  { report, members, busy, delivered, diagnoses, retries, schedules }: CentralLook,
   layout: Layout,
 ): DashboardState {
   return {
@@ -36,9 +39,13 @@ export function stateOf(
     stale: null,
     headline: headlineOf(report, delivered),
     diagnoses,
-    queues: report.central.map((queue) => queueState(queue, busy.get(queue.queue))),
+    queues: report.central.map((queue) => ({
+      ...queueState(queue, busy.get(queue.queue)),
+      schedules: schedules.get(queue.queue) ?? [],
+    })),
     cells: cellsOf(report.sources, layout),
     members,
+    retries,
   };
 }
 
@@ -52,10 +59,11 @@ export function emptyState(layout: Layout, stale: string): DashboardState {
     queues: [],
     cells: cellsOf([], layout),
     members: [],
+    retries: [],
   };
 }
 
-function queueState(queue: CentralLag, busy: number | undefined): QueueState {
+function queueState(queue: CentralLag, busy: number | undefined): Omit<QueueState, 'schedules'> {
   return {
     name: queue.queue,
     inRate: rounded(queue.inPerSecond),
@@ -68,6 +76,8 @@ function queueState(queue: CentralLag, busy: number | undefined): QueueState {
     workersBusy: queue.workersWanted === undefined ? null : (busy ?? 0),
     retrying: queue.retrying,
     dead: queue.dead,
+    delayed: queue.delayed ?? 0,
+    nextDelayed: queue.nextDelayed?.toISOString() ?? null,
     reason: queue.reason ?? null,
   };
 }

@@ -1,10 +1,10 @@
 // The paths of the dashboard: its files, the stream, what is asked for by hand, and what changes something.
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { foreignName, foreignSite } from '../server/guard.ts';
 import { type ActionParts, addActions } from './actions.ts';
 import { type AnswerParts, addAnswers } from './answers.ts';
 import { Refusal } from './asking.ts';
 import { addFiles } from './files.ts';
-import { foreignName, foreignSite } from './guard.ts';
 import type { StateStream } from './stream.ts';
 
 export type DashboardParts = AnswerParts & ActionParts & { readonly stream: StateStream };

@@ -34,8 +34,8 @@ export interface DashboardState {
   /** By central queue; cells in the order of the layout's hosts and their shards. */
   readonly cells: Readonly<Record<string, readonly MapCell[]>>;
   readonly members: readonly MemberState[];
-  /** Retries of dead events that this host does, begun from the page. */
-  readonly retries?: readonly RetryUnderWay[];
+  /** Retries of dead events that were begun from a page, on whatever host. */
+  readonly retries: readonly RetryUnderWay[];
 }
 
 /** Dead events of one queue, kind and error that are handed out again, one after the other. */
@@ -43,9 +43,25 @@ export interface RetryUnderWay {
   readonly queue: string;
   readonly kind: string;
   readonly error: string;
+  /** Whose process does it. */
+  readonly host: string;
   readonly done: number;
   readonly events: number;
   readonly perSecond: number;
+}
+
+/** One that puts events into a central queue. Times ISO 8601. */
+export interface ScheduleState {
+  readonly name: string;
+  readonly cron: string;
+  readonly zone: string;
+  /** Null: there is none. */
+  readonly next: string | null;
+  /** The newest time whose event went in; null: none did yet. */
+  readonly last: string | null;
+  readonly sent: number;
+  /** Who paused it; null: nobody. */
+  readonly pausedBy: string | null;
 }
 
 /** Rates are events a second, ages and times seconds; null: not known. */
@@ -62,6 +78,11 @@ export interface QueueState {
   readonly workersBusy: number | null;
   readonly retrying: number;
   readonly dead: number;
+  /** Events that wait for their time, and when the next one is due, ISO 8601; null: none is. */
+  readonly delayed: number;
+  readonly nextDelayed: string | null;
+  /** Those of the file. */
+  readonly schedules: readonly ScheduleState[];
   /** What keeps its workers from working. */
   readonly reason: string | null;
 }

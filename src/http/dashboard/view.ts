@@ -2,6 +2,7 @@
 //
 // Invariant: it never throws, and shows nothing as new that is old.
 import type { CentralPool } from '../../central/central-pool.ts';
+import { readDeadRuns } from '../../central/logbook/dead-runs.ts';
 import type { Config } from '../../config/config.ts';
 import { readMembers } from '../../coordination/members.ts';
 import { sentenceFor } from '../../errors/sentence.ts';
@@ -13,13 +14,12 @@ import { busyWorkers } from '../../queue/busy.ts';
 import type { LagView } from '../lag-view.ts';
 import { emptyState, stateOf } from './build-state.ts';
 import { layoutOf } from './layout.ts';
-import type { Retries } from './retries.ts';
 import type { DashboardState, Layout } from './state.ts';
+import { Timetable } from './timetable.ts';
 
 export interface ViewParts {
   readonly lag: Pick<LagView, 'report'>;
   readonly pool: Pick<CentralPool, 'use'>;
-  readonly retries: Pick<Retries, 'underWay'>;
 }
 
 export class DashboardView {
@@ -27,15 +27,15 @@ export class DashboardView {
   readonly #lag: Pick<LagView, 'report'>;
   readonly #pool: Pick<CentralPool, 'use'>;
   readonly #doctor: CentralDoctor;
-  readonly #retries: Pick<Retries, 'underWay'>;
+  readonly #timetable: Timetable;
   #last: DashboardState | undefined;
 
-  constructor(config: Config, { lag, pool, retries }: ViewParts) {
+  constructor(config: Config, { lag, pool }: ViewParts) {
     this.#config = config;
     this.#lag = lag;
     this.#pool = pool;
     this.#doctor = new CentralDoctor(config, pool);
-    this.#retries = retries;
+    this.#timetable = new Timetable(config);
   }
 
   /** As the file is now. */
@@ -46,18 +46,15 @@ export class DashboardView {
   async state(): Promise<DashboardState> {
     try {
       const report = await this.#lag.report();
-      const { members, busy, delivered } = await this.#pool.use(async (central) => ({
-        members: await readMembers(central, TIMING.http.centralMs),
-        busy: await busyWorkers(central, TIMING.http.centralMs),
-        delivered: await readDelivered(central, TIMING.http.centralMs),
+      const timeoutMs = TIMING.http.centralMs;
+      const read = await this.#pool.use(async (central) => ({
+        members: await readMembers(central, timeoutMs),
+        busy: await busyWorkers(central, timeoutMs),
+        delivered: (await readDelivered(central, timeoutMs)).all,
+        retries: await readDeadRuns(central, TIMING.http.runSilentMs, { timeoutMs }),
+        schedules: await this.#timetable.read(central, report.at.getTime()),
       }));
-      this.#last = {
-        ...stateOf(
-          { report, members, busy, delivered: delivered.all, diagnoses: this.#doctor.look(report) },
-          this.layout,
-        ),
-        retries: this.#retries.underWay,
-      };
+      this.#last = stateOf({ ...read, report, diagnoses: this.#doctor.look(report) }, this.layout);
       return this.#last;
     } catch (error) {
       const stale = sentenceFor(error, 'Central');

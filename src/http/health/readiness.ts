@@ -51,7 +51,7 @@ export interface Readiness {
   readonly onPurpose: readonly Reason[];
 }
 
-const ON_PURPOSE = ['paused', 'parked'];
+const ON_PURPOSE = ['paused', 'parked', 'retired'];
 
 export function readinessOf(
   report: LagReport,

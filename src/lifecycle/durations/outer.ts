@@ -115,6 +115,9 @@ export const HTTP_DURATIONS = {
   poolIdleMs: 60_000,
   /** The dashboard is given a new state this often. */
   stateMs: 1_000,
+  /** A retry of dead events says on central this often how far it is, and is over for others after this without a word. */
+  runBeatMs: 1_000,
+  runSilentMs: 15_000,
   /** A browser whose stream has ended comes again after this. */
   comeAgainMs: 1_000,
   /** A browser that gave the token need not give it again for this long. */

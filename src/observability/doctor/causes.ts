@@ -81,6 +81,11 @@ export const CAUSES = {
     means: 'the file names a source that central does not know, or knows otherwise',
     remedy: 'Run the command below.',
   },
+  retired: {
+    of: 'source',
+    means: 'the file names a source that was retired: nothing moves it any more',
+    remedy: 'Take it out of the file.',
+  },
   renamed: {
     of: 'source',
     means: 'the file has a former name of the shard',
@@ -125,6 +130,16 @@ export const CAUSES = {
     of: 'queue',
     means: 'workers run and make no progress',
     remedy: 'Mend what the sentence names; new code goes live by the command below.',
+  },
+  'delayed-late': {
+    of: 'queue',
+    means: 'delayed events of the queue are due and do not go in',
+    remedy: 'See the log of the host that holds upkeep:central.',
+  },
+  'schedule-late': {
+    of: 'queue',
+    means: 'a schedule was due, and its event has not gone in',
+    remedy: 'See the log of the host that holds upkeep:central, and whether its file has the schedule.',
   },
   'handler-fails': {
     of: 'queue',
@@ -177,9 +192,15 @@ export const CAUSES = {
     means: 'somebody paused the source',
     remedy: 'Let it go on.',
   },
+  'schedule-paused': {
+    of: 'queue',
+    means: 'somebody paused a schedule',
+    remedy: 'Let it go on; what was due meanwhile is not made up for.',
+  },
   'no-upkeep': {
     of: 'central',
-    means: 'no process rotates, ticks and retries on central',
+    means:
+      'no process rotates, ticks and retries on central, or puts delayed events and those of schedules in',
     remedy: 'Start a mover or workers again, and see the log.',
   },
   'dead-growing': {
@@ -252,9 +273,21 @@ export function diagnosis(
   return { cause, of, names, evidence: [], remedy, ...said };
 }
 
-/** The worst first: what is broken, then what may break, each by the catalogue. */
-export function worstFirst(diagnoses: readonly Diagnosis[]): Diagnosis[] {
+/** What waits for central's upkeep, and is no cause of its own where that is missing. */
+const FOR_UPKEEP: readonly string[] = ['schedule-late'] satisfies Cause[];
+
+/** The worst first: what is broken, then what may break, each by the catalogue; what follows from another cause is its evidence. */
+export function worstFirst(all: readonly Diagnosis[]): Diagnosis[] {
+  const missing = all.find(({ cause }) => cause === ('no-upkeep' satisfies Cause));
+  const following = missing === undefined ? [] : all.filter(({ cause }) => FOR_UPKEEP.includes(cause));
+  const diagnoses = all
+    .filter((one) => !following.includes(one))
+    .map((one) =>
+      one === missing
+        ? { ...one, evidence: [...one.evidence, ...following.map(({ sentence }) => sentence)] }
+        : one,
+    );
   const rank = ({ cause, severity }: Diagnosis) =>
     (severity === 'broken' ? 0 : RANKS.size) + (RANKS.get(cause) ?? RANKS.size);
-  return [...diagnoses].sort((a, b) => rank(a) - rank(b) || b.names.length - a.names.length);
+  return diagnoses.sort((a, b) => rank(a) - rank(b) || b.names.length - a.names.length);
 }

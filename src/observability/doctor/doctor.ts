@@ -37,15 +37,23 @@ const ASKED_AT_ONCE = 64;
 /** @throws TributaryError where central is not installed, or refuses us for good. */
 export async function examine(config: Config): Promise<DoctorReport> {
   const link = new CentralLink(config, 'doctor');
-  let isAway = false;
+  const endMs = performance.now() + TIMING.doctor.wholeMs;
+  let isGivenUp = false;
+  // It would be waited for when the link is closed.
+  const giveUp = () => {
+    isGivenUp = true;
+    link.abandon();
+  };
   try {
     const [{ lag, health, away }, answers] = await Promise.all([
-      lookAtCentral(link, config),
-      askAll(config.shards, config),
+      lookAtCentral(link, { config, endMs, giveUp }),
+      askAll(config.shards, { config, endMs }),
     ]);
-    isAway = away.length > 0;
     const shards = answers.flatMap(({ health: one }) => one ?? []);
-    const rates = await ratesOf(link, lag === undefined ? [] : diagnosesOf(lag, config), shards);
+    const rates = await ratesOf(link, {
+      found: lag === undefined ? [] : diagnosesOf(lag, config),
+      ...{ shards, endMs, giveUp },
+    });
     const databases = [...(health === undefined ? [] : [health.database]), ...shards];
     const known = [
       ...away,
@@ -61,15 +69,29 @@ export async function examine(config: Config): Promise<DoctorReport> {
       ),
     };
   } finally {
-    if (!isAway) await link.close();
+    if (!isGivenUp) await link.close();
   }
+}
+
+interface Asking {
+  /** By then all has been asked, by the monotonic clock. */
+  readonly endMs: number;
+  /** Nothing more is asked of central. */
+  giveUp(): void;
 }
 
 /** Of sources that are late though they are moved. */
 async function ratesOf(
   link: CentralLink,
-  found: readonly Diagnosis[],
-  shards: readonly DatabaseHealth[],
+  {
+    found,
+    shards,
+    endMs,
+    giveUp,
+  }: Asking & {
+    readonly found: readonly Diagnosis[];
+    readonly shards: readonly DatabaseHealth[];
+  },
 ): Promise<SourceRates> {
   const late = found.filter(({ cause }) => cause === 'moving-late').flatMap(({ names }) => names);
   const arriving = shards.flatMap(({ name, rotation }) =>
@@ -78,9 +100,16 @@ async function ratesOf(
     ),
   );
   const none: ReadonlyMap<string, number> = new Map();
-  const asked = late.length === 0 ? none : link.use((central) => readMovedRates(central, late));
+  if (late.length === 0) return { moved: none, arriving: new Map(arriving) };
   // How quickly they get less is good to know; what is wrong is known without it.
-  const moved = await Promise.resolve(asked).catch(() => none);
+  const moved = await inTime(
+    () => link.use((central) => readMovedRates(central, late)).catch(() => none),
+    () => {
+      giveUp();
+      return none;
+    },
+    endMs,
+  );
   return { moved, arriving: new Map(arriving) };
 }
 
@@ -96,7 +125,7 @@ export async function sessionsThatHold(config: Config, shards: readonly Shard[])
   try {
     const [central, answers] = await Promise.all([
       new CentralDoctor(config, link).read().catch(() => undefined),
-      askAll(shards, config),
+      askAll(shards, { config, endMs: performance.now() + TIMING.doctor.wholeMs }),
     ]);
     const databases = [
       ...(central === undefined ? [] : [central.database]),
@@ -121,7 +150,10 @@ interface CentralLook {
   readonly away: readonly Diagnosis[];
 }
 
-async function lookAtCentral(link: CentralLink, config: Config): Promise<CentralLook> {
+async function lookAtCentral(
+  link: CentralLink,
+  { config, endMs, giveUp }: Asking & { readonly config: Config },
+): Promise<CentralLook> {
   try {
     return await inTime(
       async () => {
@@ -131,11 +163,11 @@ async function lookAtCentral(link: CentralLink, config: Config): Promise<Central
       () => {
         throw notInTime('Central');
       },
+      endMs,
     );
   } catch (error) {
     if (kindOf(error) !== 'retryable') throw error;
-    // It would be waited for when the link is closed.
-    link.abandon();
+    giveUp();
     const sentence = sentenceFor(error, 'Central');
     return { away: [diagnosis('central-away', ['central'], { severity: 'broken', sentence })] };
   }
@@ -147,7 +179,10 @@ interface ShardLook {
   readonly reason?: string;
 }
 
-async function askAll(shards: readonly Shard[], config: Config): Promise<ShardLook[]> {
+async function askAll(
+  shards: readonly Shard[],
+  { config, endMs }: { readonly config: Config; readonly endMs: number },
+): Promise<ShardLook[]> {
   const limited = reachingServers();
   const limit = pLimit(ASKED_AT_ONCE);
   // A server that does not answer is waited for once, and not for each of its databases.
@@ -165,6 +200,7 @@ async function askAll(shards: readonly Shard[], config: Config): Promise<ShardLo
           isOver = true;
           return late(shard);
         },
+        endMs,
       ),
     ),
   );
@@ -176,11 +212,11 @@ const notInTime = (whose: string): TributaryError =>
     { code: 'timeout', kind: 'retryable' },
   );
 
-/** What `work` gives, or `otherwise` where that takes longer than all may take. */
-async function inTime<T>(work: () => Promise<T>, otherwise: () => T): Promise<T> {
+/** What `work` gives, or `otherwise` where that is not there by then. */
+async function inTime<T>(work: () => Promise<T>, otherwise: () => T, endMs: number): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, TIMING.doctor.wholeMs, undefined);
+    timer = setTimeout(resolve, endMs - performance.now(), undefined);
   });
   try {
     const done = await Promise.race([work().then((result) => ({ result })), late]);

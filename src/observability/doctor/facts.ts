@@ -134,9 +134,19 @@ export interface RecentDead {
   readonly origin: string | undefined;
 }
 
+/** A schedule of the file, as far as a host has decided it. */
+export interface ScheduleStanding {
+  readonly name: string;
+  readonly queue: string;
+  /** How long ago the first time was that is not decided; undefined: it is to come, or not known. */
+  readonly overdueSeconds: number | undefined;
+  readonly paused: { readonly by: string; readonly seconds: number } | undefined;
+}
+
 /** What central knows beyond a report of lag. */
 export interface CentralHealth {
   readonly database: DatabaseHealth;
   readonly members: readonly RunningMember[];
   readonly dead: readonly RecentDead[];
+  readonly schedules: readonly ScheduleStanding[];
 }

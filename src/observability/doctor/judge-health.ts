@@ -1,15 +1,16 @@
-// What central knows of our processes beyond lag: memory, commits, versions, events that die; and clocks that differ. Pure.
+// What central knows of our processes beyond lag: memory, commits, versions, events that die, schedules that do not go on; and
+// clocks that differ. Pure.
 import { sentenceAge } from '../../errors/age.ts';
 import { counted } from '../../errors/words.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import { isLate, type SourceLag } from '../lag/report.ts';
 import { diagnosis } from './causes.ts';
 import type { Diagnosis } from './diagnosis.ts';
-import type { CentralHealth, DatabaseHealth, RecentDead, RunningMember } from './facts.ts';
+import type { CentralHealth, DatabaseHealth, RecentDead, RunningMember, ScheduleStanding } from './facts.ts';
 import { bytesText } from './judge-rotation.ts';
 
 export function healthDiagnoses(
-  { members, dead }: Pick<CentralHealth, 'members' | 'dead'>,
+  { members, dead, schedules }: Pick<CentralHealth, 'members' | 'dead' | 'schedules'>,
   sources: readonly SourceLag[],
 ): Diagnosis[] {
   return [
@@ -18,6 +19,7 @@ export function healthDiagnoses(
     ...versionDiagnosis(members),
     ...hostClockDiagnoses(members),
     ...dead.flatMap(deadDiagnosis),
+    ...schedules.flatMap(scheduleDiagnosis),
   ];
 }
 
@@ -104,6 +106,25 @@ function deadDiagnosis({ queue, events, error, origin }: RecentDead): Diagnosis[
       sentence: `Queue ${queue}: ${many} died within ${sentenceAge(TIMING.doctor.deadSeconds)}.`,
       evidence: [`the last one${origin === undefined ? '' : `, ${origin}`}: ${error}`],
       command: `tributary dead list --queue ${queue}`,
+    }),
+  ];
+}
+
+function scheduleDiagnosis({ name, queue, overdueSeconds, paused }: ScheduleStanding): Diagnosis[] {
+  if (paused !== undefined)
+    return [
+      diagnosis('schedule-paused', [queue], {
+        severity: 'risk',
+        sentence: `Schedule ${name} has been paused for ${sentenceAge(paused.seconds)} by ${paused.by}: queue ${queue} gets nothing from it.`,
+        command: `tributary schedule resume ${name}`,
+      }),
+    ];
+  if (overdueSeconds === undefined || overdueSeconds <= TIMING.doctor.lateSeconds) return [];
+  return [
+    diagnosis('schedule-late', [queue], {
+      severity: 'broken',
+      sentence: `Schedule ${name} was due ${sentenceAge(overdueSeconds)} ago, and queue ${queue} has not got its event.`,
+      command: 'tributary schedule list',
     }),
   ];
 }

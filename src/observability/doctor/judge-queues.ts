@@ -47,6 +47,7 @@ function stated(queue: CentralLag): Diagnosis | undefined {
 
 /** Sentences of `lag` that end in what to do, which is said apart here. */
 const WITH_REMEDY: readonly Cause[] = [
+  'delayed-late',
   'queue-missing',
   'group-missing',
   'no-worker',
@@ -75,6 +76,8 @@ function commandFor(cause: Cause, { queue }: CentralLag): string | undefined {
     case 'workers-stuck':
     case 'handler-fails':
       return 'tributary reload --workers';
+    case 'delayed-late':
+      return `tributary delayed list --queue ${queue}`;
     case 'parked':
       return `tributary scale ${queue} --reset`;
     default:

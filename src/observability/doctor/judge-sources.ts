@@ -70,6 +70,8 @@ function diagnosisOf(cause: Cause, sources: readonly SourceLag[], all: readonly 
 
 /** What waits on purpose, or is only slowed, is broken once it is late. */
 function severityOf(cause: Cause, sources: readonly SourceLag[]): Diagnosis['severity'] {
+  // Nothing is lost by it, and the file is to be corrected.
+  if (cause === 'retired') return 'risk';
   if (cause !== 'paused' && cause !== 'backlog-limit') return 'broken';
   return sources.some(({ secondsBehind }) => isLate(secondsBehind, TIMING.doctor.lateSeconds))
     ? 'broken'

@@ -125,8 +125,16 @@ export interface CentralQueueFacts {
   readonly missingXids: number;
   readonly retrying: number;
   readonly dead: number;
-  /** Events that wait for their time, when the next one is due, in ms since 1970, and how many were left out for their keys; undefined: none. */
+  /**
+   * Events that wait for their time, when the next one is due, in ms since 1970, for how long it has been, and how many were left out
+   * for their keys; undefined: none.
+   */
   readonly delayed?:
-    | { readonly events: number; readonly nextMs: number | undefined; readonly leftOut: number }
+    | {
+        readonly events: number;
+        readonly nextMs: number | undefined;
+        readonly overdueSeconds: number;
+        readonly leftOut: number;
+      }
     | undefined;
 }

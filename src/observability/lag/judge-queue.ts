@@ -1,5 +1,8 @@
 // How a central queue is doing, judged from central's facts and the file. Pure.
 import type { Queue } from '../../config/config.ts';
+import { sentenceAge } from '../../errors/age.ts';
+import { counted } from '../../errors/words.ts';
+import { TIMING } from '../../lifecycle/timing.ts';
 import { fewerXids } from '../../queue/ahead.ts';
 import type { CentralQueueFacts } from './facts.ts';
 import { type CentralLag, isFailing } from './report.ts';
@@ -11,6 +14,7 @@ export function lagOfCentral(queue: Queue, facts: CentralQueueFacts, group: stri
   const isKnown = isWorked && facts.missingXids === 0;
   const wanted = isWorked ? (facts.wanted ?? Number(queue.workers)) : undefined;
   const stuck = whyStuck({ wanted, facts, group });
+  const undelivered = whyUndelivered(facts);
   return {
     queue: queue.name,
     workersWanted: wanted,
@@ -27,8 +31,8 @@ export function lagOfCentral(queue: Queue, facts: CentralQueueFacts, group: stri
     nextDelayed: facts.delayed?.nextMs === undefined ? undefined : new Date(facts.delayed.nextMs),
     recent: facts.recent,
     batches: facts.batches,
-    ...(stuck ?? whySlow(wanted, facts) ?? withoutUpkeep(facts) ?? { reason: undefined }),
-    isStuck: stuck !== undefined,
+    ...(stuck ?? undelivered ?? whySlow(wanted, facts) ?? withoutUpkeep(facts) ?? { reason: undefined }),
+    isStuck: stuck !== undefined || undelivered !== undefined,
   };
 }
 
@@ -39,6 +43,16 @@ interface QueueVerdict {
 
 function withoutUpkeep({ upkeepTrouble: reason }: CentralQueueFacts): QueueVerdict | undefined {
   return reason === undefined ? undefined : { cause: 'no-upkeep', reason };
+}
+
+/** That nobody is there who delivers is said for all queues together. */
+function whyUndelivered({ queue, delayed, upkeepTrouble }: CentralQueueFacts): QueueVerdict | undefined {
+  if (delayed === undefined || upkeepTrouble !== undefined) return undefined;
+  if (delayed.overdueSeconds <= TIMING.doctor.lateSeconds) return undefined;
+  return {
+    cause: 'delayed-late',
+    reason: `Queue ${queue}: of ${counted(delayed.events, 'delayed event')} the next one has been due for ${sentenceAge(delayed.overdueSeconds)} and does not go in: see the log of the host that holds upkeep:central.`,
+  };
 }
 
 interface Situation {

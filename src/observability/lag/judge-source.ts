@@ -5,6 +5,7 @@
 import { type FileAmongHosts, moverCommand, moverRemedy } from '../../central/host-files.ts';
 import { sentenceAge } from '../../errors/age.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
+import { absentReason, type Reasoned, type WhyAbsent } from './absent-source.ts';
 import type { LagFigures, ShardAnswer, StoredLag } from './facts.ts';
 import type { LagState, SourceLag, Why } from './report.ts';
 
@@ -14,6 +15,8 @@ export interface NamedSource {
   readonly centralQueue: string;
   /** The host whose mover moves the shard; undefined: the file does not name the source. */
   readonly moverHost: string | undefined;
+  /** Its entry says where it begins, also where it has ended before. */
+  readonly beginsAnew?: boolean;
 }
 
 interface LagVerdict {
@@ -34,9 +37,7 @@ export function needsAsking(stored: StoredLag): boolean {
   );
 }
 
-interface Circumstances extends FileAmongHosts {
-  /** The shard's present name, where the file still has a former one. */
-  readonly renamedTo?: string | undefined;
+interface Circumstances extends FileAmongHosts, WhyAbsent {
   /** The shard's answer; undefined: it was not asked. */
   readonly answer: ShardAnswer | undefined;
 }
@@ -139,7 +140,7 @@ function verdictOn(
     return {
       state: 'unassigned',
       reason: `Source ${label} is not registered to its end: run \`tributary install\` again.`,
-      why: { cause: 'not-installed', command: INSTALL },
+      why: { cause: 'not-installed', command: 'tributary install' },
     };
   if (stored.position === undefined)
     return {
@@ -151,7 +152,7 @@ function verdictOn(
     return {
       state: 'unassigned',
       reason: `Source ${label} feeds central queue ${stored.centralQueue}, and ${file} says ${wanted.centralQueue}: run \`tributary install\`.`,
-      why: { cause: 'not-installed', command: INSTALL },
+      why: { cause: 'not-installed', command: 'tributary install' },
     };
   if (answer?.kind === 'lost')
     return {
@@ -174,23 +175,7 @@ function verdictOn(
   );
 }
 
-const INSTALL = 'tributary install';
 const repairCommand = (label: string): string => `tributary repair ${label} --dry-run`;
-
-type Reasoned = Required<Pick<LagVerdict, 'reason' | 'why'>>;
-
-function absentReason({ shard, queue }: NamedSource, { file, renamedTo }: Circumstances): Reasoned {
-  if (renamedTo === undefined)
-    return {
-      reason: `Source ${shard}:${queue} is not installed: run \`tributary install\`.`,
-      why: { cause: 'not-installed', command: INSTALL },
-    };
-  const remedy = `let ${file} say \`name: ${renamedTo}\` for it, and start the movers again`;
-  return {
-    reason: `Shard ${shard} was renamed to ${renamedTo}: ${remedy}.`,
-    why: { cause: 'renamed', remedy },
-  };
-}
 
 /** How long it has not moved, where central knows. */
 function sinceOf(state: LagState, stored: StoredLag): number | undefined {

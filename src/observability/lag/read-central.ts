@@ -2,11 +2,13 @@
 import type { CentralLink } from '../../central/central-link.ts';
 import { type HostFile, readHostFiles } from '../../central/host-files.ts';
 import { formerNames } from '../../central/known-shards.ts';
+import { type RetiredSource, readRetired } from '../../central/succession/retired.ts';
 import type { Config } from '../../config/config.ts';
-import { delayedStandings } from '../../delays/delayed.ts';
+import { type DelayedStanding, delayedStandings } from '../../delays/delayed.ts';
 import { sqlstateOf } from '../../errors/sqlstate.ts';
 import { TributaryError } from '../../errors/tributary-error.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
+import type { Connection } from '../../postgres/connection.ts';
 import { missingByQueueSql } from '../../queue/ahead.ts';
 import { groupName } from '../../queue/names.ts';
 import { upkeepTrouble } from '../../upkeep/upkeep-lease.ts';
@@ -20,6 +22,8 @@ export interface CentralAnswer {
   readonly files: readonly HostFile[];
   /** Names in the file that shards had before, each with the present name. */
   readonly renamed: ReadonlyMap<string, string>;
+  /** Sources of the file that have ended, `shard:queue`. */
+  readonly retired: ReadonlyMap<string, RetiredSource>;
 }
 
 /** Undefined function, table, column or schema: an older install. */
@@ -60,16 +64,18 @@ export async function readCentralLag(link: Pick<CentralLink, 'use'>, config: Con
       const known = new Set(sources.map(({ shard }) => shard));
       const unknown = config.shards.map(({ name }) => name).filter((name) => !known.has(name));
       const renamed = unknown.length === 0 ? new Map<string, string>() : await formerNames(central, unknown);
+      const retired = await retiredAmong(central, config, sources);
       const files = await readHostFiles(central, TIMING.reports.centralMs);
       return {
         at: new Date(queues[0]?.now_ms ?? Date.now()),
         sources: sources.map(toStored),
         files,
         renamed,
+        retired,
         queues: queues.map((row) => ({
           ...toQueue(row),
           missingXids: missingOf.get(row.queue) ?? 0,
-          delayed: delayed.get(row.queue),
+          delayed: delayedFacts(delayed.get(row.queue), row.now_ms),
           upkeepTrouble: upkeep,
         })),
       };
@@ -77,6 +83,29 @@ export async function readCentralLag(link: Pick<CentralLink, 'use'>, config: Con
   } catch (error) {
     throw asOutdated(error);
   }
+}
+
+/** Asked only where central does not know what the file names. */
+async function retiredAmong(
+  central: Connection,
+  { shards, queues }: Config,
+  sources: readonly Pick<SourceRow, 'shard' | 'queue'>[],
+): Promise<ReadonlyMap<string, RetiredSource>> {
+  const known = new Set(sources.map(({ shard, queue }) => `${shard}:${queue}`));
+  const wanted = queues.flatMap(({ from }) => from);
+  const incomplete = shards.filter(({ name }) => wanted.some((queue) => !known.has(`${name}:${queue}`)));
+  if (incomplete.length === 0) return new Map();
+  const ended = await readRetired(
+    central,
+    incomplete.map(({ name }) => name),
+  );
+  return new Map(ended.map((one) => [`${one.shard}:${one.queue}`, one]));
+}
+
+function delayedFacts(standing: DelayedStanding | undefined, nowMs: number): CentralQueueFacts['delayed'] {
+  if (standing === undefined) return undefined;
+  const { nextMs = nowMs } = standing;
+  return { ...standing, overdueSeconds: Math.max(0, (nowMs - nextMs) / 1_000) };
 }
 
 interface SourceRow {

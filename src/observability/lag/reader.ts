@@ -77,11 +77,16 @@ export class LagReader {
   }
 
   /** The file's sources, in its order, then those that only central knows. */
-  #sources({ sources: stored, files, renamed }: CentralAnswer, live: boolean): SourceLag[] {
-    const { file, hash } = this.#config;
+  #sources({ sources: stored, files, renamed, retired }: CentralAnswer, live: boolean): SourceLag[] {
+    const { file, hash, install } = this.#config;
     const byLabel = new Map(stored.map((one) => [label(one), one]));
     const all = this.#wanted;
     const named = new Set(all.map(label));
+    const movedShards = new Set(stored.map(({ shard }) => shard));
+    const endOf = (one: NamedSource) => {
+      const end = one.beginsAnew === true ? undefined : retired.get(label(one));
+      return end === undefined ? undefined : { ...end, isQueueAlone: movedShards.has(one.shard) };
+    };
     const strangers = stored.filter((one) => !named.has(label(one)));
     return [...all, ...strangers.map(asStranger)].map((wanted) => {
       const known = byLabel.get(label(wanted));
@@ -89,6 +94,8 @@ export class LagReader {
       return lagOfSource(wanted, known, {
         ...{ answer, file, hash, running: files },
         renamedTo: renamed.get(wanted.shard),
+        ended: endOf(wanted),
+        isInstalledByItself: install === 'auto',
       });
     });
   }
@@ -153,9 +160,9 @@ async function atMost(work: Promise<unknown>, ms: number): Promise<void> {
 
 /** All sources that the file names, in its order. */
 function namedSources(config: Config): NamedSource[] {
-  return config.shards.flatMap(({ name: shard, moverHost }) =>
+  return config.shards.flatMap(({ name: shard, moverHost, start }) =>
     config.queues.flatMap(({ name: centralQueue, from }) =>
-      from.map((queue) => ({ shard, queue, centralQueue, moverHost })),
+      from.map((queue) => ({ shard, queue, centralQueue, moverHost, beginsAnew: start !== undefined })),
     ),
   );
 }

@@ -68,7 +68,7 @@ export interface CentralLag {
   readonly reason: string | undefined;
   /** Its name in `doctor`. */
   readonly cause?: string | undefined;
-  /** Its workers do not run, or make no progress. */
+  /** Its workers do not run or make no progress, or its delayed events do not go in. */
   readonly isStuck: boolean;
 }
 

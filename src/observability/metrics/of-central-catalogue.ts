@@ -105,7 +105,7 @@ export const OF_CENTRAL = {
   tributary_queue_stuck: {
     type: 'gauge',
     labels: QUEUE,
-    help: '1 where the workers of the central queue do not run or make no progress; `lag` says why.',
+    help: '1 where the workers of the central queue do not run or make no progress, or its delayed events do not go in; `lag` says why.',
   },
   tributary_host_files_differ: {
     type: 'gauge',

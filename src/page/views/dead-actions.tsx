@@ -10,7 +10,7 @@ const PER_SECOND = 50;
 export function DeadActions({ group, after }: { readonly group: DeadAlike; after(): void }) {
   const { queue, kind, error, count } = group;
   const course = useAction(after);
-  const isRetried = state.value?.retries?.some(
+  const isRetried = state.value?.retries.some(
     (one) => one.queue === queue && one.kind === kind && one.error === error,
   );
   const [wasOneRetried, setRetried] = useState(false);

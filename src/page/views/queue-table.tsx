@@ -2,11 +2,12 @@
 import type { DashboardState, QueueHistory } from '../../http/dashboard/state.ts';
 import { type Span, Sparkline } from '../charts/sparkline.tsx';
 import { useReading } from '../live/reading.ts';
+import { state } from '../live/store.ts';
 import { Sentence } from '../parts/shown.tsx';
 import { Table } from '../parts/table.tsx';
 import { hashOf } from '../url/route.ts';
-import { shortCount, shortRate, UNKNOWN } from '../words/numbers.ts';
-import { shortSeconds } from '../words/times.ts';
+import { countOf, shortCount, shortRate, UNKNOWN } from '../words/numbers.ts';
+import { shortSeconds, shownTime } from '../words/times.ts';
 
 type Queue = DashboardState['queues'][number];
 
@@ -22,9 +23,10 @@ export function QueueTable({ queues }: { readonly queues: readonly Queue[] }) {
       columns={[
         {
           name: 'Queue',
-          show: ({ name, reason }) => (
+          show: ({ name, reason, ...queue }) => (
             <>
               <a href={hashOf({ page: 'queue', names: [name] })}>{name}</a>
+              <Later queue={queue} />
               {reason !== null && (
                 <p class="reason">
                   <Sentence text={reason} />
@@ -46,6 +48,33 @@ export function QueueTable({ queues }: { readonly queues: readonly Queue[] }) {
       ]}
     />
   );
+}
+
+/** What goes into the queue later: events that wait for their time, and what schedules put in. */
+function Later({
+  queue: { delayed, nextDelayed, schedules },
+}: {
+  readonly queue: Omit<Queue, 'name' | 'reason'>;
+}) {
+  const now = state.value?.at ?? '';
+  const [first, ...others] = schedules
+    .filter(({ next, pausedBy }) => next !== null && pausedBy === null)
+    .sort((a, b) => Date.parse(a.next ?? '') - Date.parse(b.next ?? ''));
+  const paused = schedules.filter(({ pausedBy }) => pausedBy !== null).length;
+  const words = [
+    ...(delayed === 0
+      ? []
+      : [
+          `${shortCount(delayed)} delayed${nextDelayed === null ? '' : `, next at ${shownTime(nextDelayed, now)}`}`,
+        ]),
+    ...(first === undefined
+      ? []
+      : [
+          `${first.name} at ${shownTime(first.next ?? '', now)}${others.length === 0 ? '' : `, then ${others.length} more`}`,
+        ]),
+    ...(paused === 0 ? [] : [`${countOf(paused, 'schedule')} paused`]),
+  ];
+  return words.length === 0 ? null : <p class="later">{words.join(' · ')}</p>;
 }
 
 /** Nothing that waits is nothing to drain; what grows is never drained. */

@@ -8,8 +8,9 @@ import { HeatMap, MapInWords } from '../maps/heat-map.tsx';
 import { Inspector } from '../maps/inspector.tsx';
 import { Legend } from '../maps/legend.tsx';
 import { Empty, Figure, Sentence, Titled, Unread } from '../parts/shown.tsx';
+import { Table } from '../parts/table.tsx';
 import { hashOf } from '../url/route.ts';
-import { shortCount, shortRate } from '../words/numbers.ts';
+import { shortCount, shortRate, UNKNOWN, wholeCount } from '../words/numbers.ts';
 import { shortSeconds, shownTime } from '../words/times.ts';
 import { QueueActions } from './queue-actions.tsx';
 import { drainedWords } from './queue-table.tsx';
@@ -47,6 +48,7 @@ export function QueuePage({ name }: { readonly name: string }) {
       {now !== undefined && <Figures now={now} />}
       <Charts name={name} />
       {known.isWorked && <WorkersSection name={name} />}
+      {now !== undefined && now.schedules.length > 0 && <Schedules schedules={now.schedules} />}
       <Titled id="map" title="Sources" note={<MapInWords queue={name} />}>
         <div class="map-card single">
           <HeatMap queue={name} hosts={layout.value.hosts} />
@@ -70,6 +72,18 @@ function Figures({ now }: { readonly now: Queue }) {
       <Figure name="Workers" note={workersNote(now)} tone={isShort ? 'broken' : undefined}>
         {now.workersWanted === null ? '–' : now.workersUp}
       </Figure>
+      {now.delayed > 0 && (
+        <Figure
+          name="Delayed"
+          note={
+            now.nextDelayed === null
+              ? undefined
+              : `next at ${shownTime(now.nextDelayed, state.value?.at ?? '')}`
+          }
+        >
+          {shortCount(now.delayed)}
+        </Figure>
+      )}
       <Figure name="Retrying">{shortCount(now.retrying)}</Figure>
       <Figure name="Dead" tone={now.dead > 0 ? 'broken' : undefined}>
         {now.dead === 0 ? (
@@ -169,6 +183,32 @@ function Marks({ marks }: { readonly marks: QueueHistory['marks'] }) {
         </li>
       ))}
     </ol>
+  );
+}
+
+function Schedules({ schedules }: { readonly schedules: Queue['schedules'] }) {
+  const now = state.value?.at ?? '';
+  const timeOf = (at: string | null) =>
+    at === null ? UNKNOWN : <time dateTime={at}>{shownTime(at, now)}</time>;
+  return (
+    <Titled id="schedules" title="Schedules">
+      <Table
+        caption="Schedules"
+        rows={schedules}
+        keyOf={({ name }) => name}
+        columns={[
+          { name: 'Schedule', show: ({ name }) => name },
+          { name: 'Cron', show: ({ cron }) => <code>{cron}</code> },
+          { name: 'Zone', show: ({ zone }) => zone },
+          { name: 'Last', show: ({ last }) => timeOf(last) },
+          {
+            name: 'Next',
+            show: ({ next, pausedBy }) => (pausedBy === null ? timeOf(next) : `paused by ${pausedBy}`),
+          },
+          { name: 'Sent', isNumber: true, show: ({ sent }) => wholeCount(sent) },
+        ]}
+      />
+    </Titled>
   );
 }
 

@@ -3,17 +3,17 @@ import type { DashboardState } from '../../http/dashboard/state.ts';
 import { layout, state } from '../live/store.ts';
 import { Outcome, useAction } from '../parts/action.tsx';
 import { Titled } from '../parts/shown.tsx';
-import { wholeCount } from '../words/numbers.ts';
+import { shortCount, wholeCount } from '../words/numbers.ts';
 import { shortSeconds } from '../words/times.ts';
 
-type Retry = NonNullable<DashboardState['retries']>[number];
+type Retry = DashboardState['retries'][number];
 
 /** @param queue of this one only. */
 export function RetriesUnderWay({ queue, after }: { readonly queue: string | undefined; after(): void }) {
   const retries = (state.value?.retries ?? []).filter((one) => queue === undefined || one.queue === queue);
   if (retries.length === 0) return null;
   return (
-    <Titled id="retries" title="Being retried" note="by the host that serves this page">
+    <Titled id="retries" title="Being retried">
       <ol class="dead-groups">
         {retries.map((retry) => (
           <li key={`${retry.queue} ${retry.kind} ${retry.error}`}>
@@ -26,7 +26,7 @@ export function RetriesUnderWay({ queue, after }: { readonly queue: string | und
 }
 
 function RetryCard({ retry, after }: { readonly retry: Retry; after(): void }) {
-  const { queue, kind, error, done, events, perSecond } = retry;
+  const { queue, kind, error, host, done, events, perSecond } = retry;
   const course = useAction(after);
   const left = Math.max(0, events - done) / perSecond;
   return (
@@ -38,7 +38,7 @@ function RetryCard({ retry, after }: { readonly retry: Retry; after(): void }) {
         <span>{queue}</span>
         <span class="tag">{kind}</span>
         <span class="muted">
-          {wholeCount(perSecond)} a second, {shortSeconds(left)} more
+          by {host}, {shortCount(perSecond)} a second, {shortSeconds(left)} more
         </span>
       </p>
       <pre class="error">{error}</pre>

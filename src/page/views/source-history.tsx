@@ -76,9 +76,9 @@ export function Windows({ source, now }: Dated) {
   );
 }
 
-/** `1,204 – 1,207`: from where to where; a part of a window ends before its last tick. */
+/** `1,204 – 1,207`: from where to where, as far as that is known; a part of a window ends before its last tick. */
 const ticksOf = ({ fromTick, tick, isPart }: SourceDetail['positions'][number]): string =>
-  `${fromTick === null ? UNKNOWN : wholeCount(fromTick)} – ${wholeCount(tick)}${isPart ? ', a part' : ''}`;
+  `${fromTick === null ? 'up to ' : `${wholeCount(fromTick)} – `}${wholeCount(tick)}${isPart ? ', a part' : ''}`;
 
 export function Holders({ source: { holders }, now }: Dated) {
   return (
@@ -143,7 +143,11 @@ function HeldFigures({ held }: { readonly held: SourceOnShard }) {
         </Figure>
         <Figure
           name="Last rotation"
-          note={rotatesEvery === null ? 'it never rotates' : `every ${shortSeconds(rotatesEvery)} at most`}
+          note={
+            rotatesEvery === null
+              ? 'it never rotates'
+              : `not more often than every ${shortSeconds(rotatesEvery)}`
+          }
         >
           {rotatedAgo === null ? UNKNOWN : `${shortSeconds(rotatedAgo)} ago`}
         </Figure>

@@ -59,7 +59,8 @@ interface Looking {
 async function givenDashboard(http = '', env: Record<string, string> = {}): Promise<Served> {
   const hosts = await givenInstalledHosts({ alpha: 2 }, { handler: HANDLER });
   const text = readFileSync(hosts.file, 'utf8').replace('./write.mjs', './write.mjs, retry: { attempts: 1 }');
-  writeFileSync(hosts.file, `${text}http: { listen: '127.0.0.1:0', ${http} }\n`);
+  const yearly = "schedules: { yearly: { cron: '0 3 1 1 *', queue: orders } }\n";
+  writeFileSync(hosts.file, `${text}${yearly}http: { listen: '127.0.0.1:0', ${http} }\n`);
   const program = startTributary(['-c', hosts.file, 'start', '--host', 'alpha'], { env });
   const url = SERVING.exec(await program.waitForLine(SERVING))?.[1] ?? '';
   const answered = async (response: Response): Promise<Answer> => {
@@ -127,6 +128,31 @@ describe.skipIf(process.platform !== 'linux')('cli/dashboard', () => {
       actions: false,
       hosts: [{ name: 'alpha', shards: ['s1', 's2'] }],
       queues: [{ name: 'orders', from: ['orders'], isWorked: true }],
+    });
+    await dashboard.central.query(
+      "select tributary.send_delayed('orders', array[null::float8], array[3.6e6::float8], $1, $1, $1, $1, $1, $1)",
+      [[null]],
+    );
+    const later = await until(
+      () => {
+        const queue = page.state()?.queues[0];
+        return queue !== undefined && queue.delayed === 1 && queue.schedules[0]?.sent === 0 && queue;
+      },
+      { what: 'a delayed event and a schedule', timeoutMs: 30_000 },
+    );
+    expect(later.schedules).toMatchObject([
+      {
+        name: 'yearly',
+        zone: 'UTC',
+        last: null,
+        pausedBy: null,
+        next: expect.stringContaining('-01-01T03:00'),
+      },
+    ]);
+    expect(Date.parse(later.nextDelayed ?? '') - Date.parse(page.state()?.at ?? '')).toBeGreaterThan(3e6);
+    await dashboard.central.query("update tributary.schedule set paused_at = now(), paused_by = 'ann@db01'");
+    await until(() => page.state()?.queues[0]?.schedules[0]?.pausedBy === 'ann@db01', {
+      what: 'who paused the schedule',
     });
     await givenTransactions(dashboard.shards, 4);
     await until(async () => (await dashboard.handled()) === 12, { what: '12 handled events' });
@@ -259,9 +285,12 @@ describe.skipIf(process.platform !== 'linux')('cli/dashboard', () => {
     );
     await until(() => (page.state()?.retries?.[0]?.done ?? 0) >= 1, { what: 'a retry under way' });
     const twice = await dashboard.post('/api/dead/retry', which, as);
-    expect([twice.status, twice.json.error]).toEqual([409, 'These are being retried already.']);
+    expect([twice.status, twice.json.error]).toEqual([
+      409,
+      'These are being retried already, by host alpha.',
+    ]);
     expect(await change('/api/dead/retry/stop', which)).toMatch(
-      /^Stopped after [1-4] of 5 dead events: the others are as before\.$/,
+      /^Host alpha stopped after [1-4] of 5 dead events: the others are as before\.$/,
     );
     await until(() => page.state()?.retries?.length === 0, { what: 'the end of the retry' });
     const gone = await dashboard.post('/api/dead/retry/stop', which, as);

@@ -1,12 +1,17 @@
 // The command as an operator sees it: nothing to say of a healthy system under load; sentences and exit codes where there is.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { givenCluster } from '../../support/installation/installation.ts';
+import { givenFile } from '../../support/installation/config-file.ts';
+import { fileFor, givenCluster } from '../../support/installation/installation.ts';
 import { givenInstalledHosts, givenTransactions } from '../../support/installation/installed-hosts.ts';
+import { givenBlackHole } from '../../support/network/black-hole.ts';
 import { runTributary } from '../../support/processes/process.ts';
+import { run } from '../../support/processes/run-cli.ts';
+import { givenDatabase } from '../../support/server/database.ts';
+import { freezeServer } from '../../support/server/freeze.ts';
 import { givenServer } from '../../support/server/server.ts';
 import { until } from '../../support/until.ts';
-import { untilHealthy } from './doctor.ts';
+import { type DoctorAnswer, untilHealthy } from './doctor.ts';
 
 /** As it is in production. */
 const UNCHANGED = '';
@@ -61,4 +66,34 @@ describe('doctor as a command', () => {
     );
     await locking?.script('rollback');
   }, 240_000);
+
+  test('while servers are frozen and an address leads nowhere it ends within its time, and says which', async () => {
+    const [host, other] = [await givenServer(), await givenServer()];
+    const central = await givenDatabase({ server: other });
+    const shards = [await givenDatabase({ server: host }), await givenDatabase({ server: host })];
+    const text = fileFor({ central, shards }, { queues: '  orders: { workers: none, create: true }' });
+    expect((await run(['-c', givenFile(text), 'install'])).code).toBe(0);
+    const nowhere = new URL(shards[1]?.url ?? '');
+    nowhere.host = `127.0.0.1:${(await givenBlackHole()).port}`;
+    const file = givenFile(text.replace(shards[1]?.url ?? '', nowhere.href));
+    const doctor = async () => {
+      const began = performance.now();
+      const { stdout } = await runTributary(['-c', file, 'doctor', '--json'], {
+        env: { TRIBUTARY_TIMING: 'doctor.wholeMs=3000 doctor.shardMs=1500' },
+      });
+      return { said: JSON.parse(stdout) as DoctorAnswer, ms: performance.now() - began };
+    };
+    freezeServer(host);
+    const withoutShards = await doctor();
+    const names = withoutShards.said.diagnoses.flatMap((one) =>
+      one.cause === 'shard-away' ? one.names : [],
+    );
+    expect(names.toSorted()).toEqual(['s1:orders', 's2:orders']);
+    freezeServer(other);
+    const withoutAll = await doctor();
+    expect(withoutAll.said.diagnoses.map(({ cause }) => cause)).toEqual(['central-away']);
+    expect(withoutAll.said.unasked.map(({ shard }) => shard)).toEqual(['s1', 's2']);
+    // Its time, a start of the program, and what a loaded machine may add.
+    for (const { ms } of [withoutShards, withoutAll]) expect(ms).toBeLessThan(30_000);
+  });
 });

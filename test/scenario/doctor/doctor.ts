@@ -4,7 +4,7 @@ import type { Diagnosis } from '../../../src/observability/doctor/diagnosis.ts';
 import { runTributary } from '../../support/processes/process.ts';
 import { until } from '../../support/until.ts';
 
-interface DoctorAnswer {
+export interface DoctorAnswer {
   readonly healthy: boolean;
   readonly diagnoses: readonly Diagnosis[];
   readonly unasked: readonly { readonly shard: string; readonly reason: string }[];
@@ -28,6 +28,9 @@ async function doctor(file: string, timing = SHORT): Promise<DoctorAnswer> {
   expect(code).toBe(answer.healthy ? 0 : 3);
   return answer;
 }
+
+export const causesOf = async (file: string): Promise<string[]> =>
+  (await doctor(file)).diagnoses.map(({ cause }) => cause);
 
 /** Until it names the cause, for one of these names where any is given. */
 export async function untilNamed(

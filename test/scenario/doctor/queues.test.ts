@@ -1,11 +1,13 @@
 // Each cause that keeps central queues from being worked off, staged at once on one host with a queue for each: rates are
 // known after a minute only.
+import { appendFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { givenCluster } from '../../support/installation/installation.ts';
 import { givenServer } from '../../support/server/server.ts';
+import { until } from '../../support/until.ts';
 import { givenTicker, givenWorkerHosts } from '../../support/workers/worker-host.ts';
-import { untilNamed } from './doctor.ts';
+import { causesOf, untilNamed } from './doctor.ts';
 
 const HANDLERS = {
   'well.mjs': 'export default { async event() {} };',
@@ -117,7 +119,7 @@ describe('doctor on central queues', () => {
     expect(catching.sentence).toMatch(/drained at about (\d\d\d\d-\d\d-\d\d )?\d\d:\d\d\.$/);
   }, 300_000);
 
-  test('a queue that is gone, a group that is gone, a tick that is gone, central that is younger, and without upkeep', async () => {
+  test('a queue that takes no delayed events, its schedule, a queue, a group and a tick that are gone, central that is younger, and without upkeep', async () => {
     const cluster = await givenCluster({ server: await givenServer() });
     const queues = [
       ...['one', 'two', 'three'].map(
@@ -127,7 +129,49 @@ describe('doctor on central queues', () => {
     ].join('\n');
     const hosts = await givenWorkerHosts(queues, HANDLERS, cluster);
     const { central, file } = hosts;
+    appendFileSync(file, "schedules: { hourly: { cron: '0 * * * *', queue: four, missed: all } }\n");
+    await hosts.tributary('schedule', 'pause', 'hourly');
+    const paused = await untilNamed(file, 'schedule-paused', { name: 'four' });
+    expect(paused).toMatchObject({
+      ...{ severity: 'risk', command: 'tributary schedule resume hourly' },
+      sentence: expect.stringMatching(
+        /^Schedule hourly has been paused for \d+ s by \S+@\S+: queue four gets/,
+      ),
+    });
+    await hosts.tributary('schedule', 'resume', 'hourly');
+    const [four] = await central.query<{ name: string }>("select pgq.current_event_table('four') as name");
+    await central.query(
+      "create function refuse() returns trigger language plpgsql as 'begin raise exception $$no room$$; end'",
+    );
+    await central.query(
+      `create trigger refuse before insert on ${four?.name} for each statement execute function refuse()`,
+    );
+    await central.query(
+      "select tributary.send_delayed('four', array[0.0::float8], array[null::float8], $1, $1, $1, $1, $1, $1)",
+      [[null]],
+    );
+    // As if its time had come and gone while the queue takes nothing.
+    await central.query("update tributary.schedule set decided_at = now() - interval '2 hours'");
     const host = await hosts.startHost('h1', '--queue', 'three');
+    const delayed = await untilNamed(file, 'delayed-late', { name: 'four' });
+    expect(delayed).toMatchObject({
+      ...{ severity: 'broken', command: 'tributary delayed list --queue four' },
+      sentence: expect.stringMatching(
+        /^Queue four: of 1 delayed event the next one has been due for .* and does not go in\.$/,
+      ),
+    });
+    const late = await untilNamed(file, 'schedule-late', { name: 'four' });
+    expect(late.sentence).toMatch(
+      /^Schedule hourly was due (1 h|2 h|\d+ m).* ago, and queue four has not got its event\.$/,
+    );
+    await central.query(`drop trigger refuse on ${four?.name}`);
+    await until(
+      async () => {
+        const causes = await causesOf(file);
+        return !causes.includes('delayed-late') && !causes.includes('schedule-late');
+      },
+      { what: 'the queue to get what was due', timeoutMs: 60_000 },
+    );
     await central.query("select pgq.drop_queue('one', true)");
     expect(await untilNamed(file, 'queue-missing', { name: 'one' })).toMatchObject({
       command: 'tributary install',

@@ -176,6 +176,16 @@ describe('doctor on sources', () => {
     ]);
     const mover = await all.mover();
     await untilHealthy(file);
+    await run(['-c', file, 'shard', 'retire', 's3', '--yes']);
+    const retired = await untilNamed(file, 'retired');
+    expect(retired).toMatchObject({ names: ['s3:orders'], severity: 'risk' });
+    expect(retired.sentence).toMatch(/^Source s3:orders was retired at \S+ by \S+@\S+\.$/);
+    expect(retired.remedy).toMatch(
+      /^Take its shard out of .*; to begin it anew, say `start: now` in its entry\.$/,
+    );
+    writeFileSync(file, text.replace(/( {2}- \{ name: s3,)/, '$1 start: now,'));
+    await run(['-c', file, 'install']);
+    await untilHealthy(file);
 
     const holder = await central.connect();
     await holder.script('begin; lock table tributary.source_lag in exclusive mode');

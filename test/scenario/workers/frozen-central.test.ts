@@ -1,23 +1,13 @@
-import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
-import { send } from '../../support/processes/freezer.ts';
+import { describe, expect, test } from 'vitest';
 import { isAlive } from '../../support/processes/process.ts';
 import { givenDatabase } from '../../support/server/database.ts';
+import { freezeServer } from '../../support/server/freeze.ts';
 import { givenServer } from '../../support/server/server.ts';
 import { until } from '../../support/until.ts';
 import { givenTicker, givenWorkerHosts, untilWorkers } from '../../support/workers/worker-host.ts';
 
 /** What is documented (20 s, and 5 s after the handlers' signals), and what a loaded machine may add. */
 const WITHIN_MS = 35_000;
-
-/** The server with all that it has forked. */
-function pidsOf(dataDir: string): number[] {
-  const [postmaster = ''] = readFileSync(join(dataDir, 'postmaster.pid'), 'utf8').split('\n');
-  const children = execFileSync('ps', ['-o', 'pid=', '--ppid', postmaster], { encoding: 'utf8' });
-  return [Number(postmaster), ...children.trim().split(/\s+/).map(Number)];
-}
 
 describe('workers whose central is frozen', () => {
   test('SIGTERM ends them within the documented time', async () => {
@@ -43,12 +33,7 @@ describe('workers whose central is frozen', () => {
         (await hosts.central.query('select 1 from pgq.subscription where sub_batch is not null')).length > 0,
       { what: 'a batch at work' },
     );
-    const frozen = pidsOf(server.dataDir);
-    const thaw = () => {
-      for (const pid of frozen) send(pid, 'SIGCONT');
-    };
-    onTestFinished(thaw);
-    for (const pid of frozen) send(pid, 'SIGSTOP');
+    const thaw = freezeServer(server);
     const begunMs = performance.now();
     host.kill('SIGTERM');
     await host.exit;

@@ -25,11 +25,14 @@ export const SHARDS = 8;
 /** The last one has a name that would be seen if it were taken for more than a name. */
 const nameOf = (at: number): string => (at === SHARDS - 1 ? `<b>app_${at}</b>` : `app_${at}`);
 
+/** It would be seen as well. */
+export const TYPE = 'placed <b>now</b>';
+
 /** Fails on `bad`, until somebody has mended it. */
 const HANDLER = `
 export default {
   async event(event, { client }) {
-    if (event.data !== 'bad') return;
+    if (!event.data.startsWith('bad')) return;
     const { rows } = await client.query('select from mended');
     if (rows.length === 0) throw new Error('The address is not valid: <script>alert(document)</script>');
   },
@@ -49,6 +52,7 @@ export async function givenDashboard({ http = '' } = {}): Promise<Dashboard> {
       '  orders: { create: true, workers: 2, handler: ./handle.mjs, retry: { attempts: 1 } }',
       '  payments: { create: true, workers: 1, handler: ./handle.mjs }',
       '  audit: { create: true, workers: none }',
+      "schedules: { yearly: { cron: '0 3 1 1 *', queue: payments } }",
       `http: { listen: '127.0.0.1:0', actions: true${http} }`,
       '',
     ].join('\n'),
@@ -85,8 +89,9 @@ export async function givenDashboard({ http = '' } = {}): Promise<Dashboard> {
       started = await begin(`127.0.0.1:${new URL(started.url).port}`);
     },
     async send(shard, queue, ...data) {
-      await shards[shard]?.query("select pgq.insert_event($1, 'placed', one) from unnest($2::text[]) one", [
+      await shards[shard]?.query('select pgq.insert_event($1, $2, one) from unnest($3::text[]) one', [
         queue,
+        TYPE,
         data,
       ]);
     },

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { absentReason } from '../../../src/observability/lag/absent-source.ts';
 import type { ShardAnswer, StoredLag } from '../../../src/observability/lag/facts.ts';
 import { lagOfSource, type NamedSource, needsAsking } from '../../../src/observability/lag/judge-source.ts';
 import { answerOf, type BehindRow } from '../../../src/observability/lag/shard-answer.ts';
@@ -286,6 +287,30 @@ describe('observability/lag/shard-answer', () => {
     });
     expect(answerOf({ tick, inside: undefined }, undefined, { label: 'x', provider: undefined }).kind).toBe(
       'failed',
+    );
+  });
+
+  test('a source that central does not know was retired, is installed by itself, or has to be installed', () => {
+    const absent = (why: Parameters<typeof absentReason>[1]) =>
+      lagOfSource(wanted, undefined, { answer: undefined, hash: 'new', running: [], ...why });
+    const file = 'shards.yaml';
+    const end = { centralQueue: 'orders', at: '2026-11-30T12:00:00Z', by: 'ann@db01', successors: [] };
+    expect(absent({ file })).toMatchObject({
+      state: 'unassigned',
+      reason: 'Source s1:orders is not installed: run `tributary install`.',
+      why: { cause: 'not-installed', command: 'tributary install' },
+    });
+    expect(absent({ file, isInstalledByItself: true }).reason).toBe(
+      'Source s1:orders is not installed yet: its mover installs it by itself (`install: auto`), and says in its log why where it cannot.',
+    );
+    const ended = { ...end, successors: ['s7', 's8'], isQueueAlone: false };
+    expect(absent({ file, ended, isInstalledByItself: true })).toMatchObject({
+      reason:
+        'Source s1:orders was retired at 2026-11-30T12:00:00Z by ann@db01, and s7 and s8 took its place: take its shard out of shards.yaml; to begin it anew, say `start: now` in its entry.',
+      why: { cause: 'retired' },
+    });
+    expect(absent({ file, ended: { ...end, isQueueAlone: true } }).reason).toBe(
+      'Source s1:orders was retired at 2026-11-30T12:00:00Z by ann@db01: take it out of `queues:` in shards.yaml; to begin it anew, run `tributary queue add orders --start now`.',
     );
   });
 });

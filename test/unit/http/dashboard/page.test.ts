@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { addFiles } from '../../../../src/http/dashboard/files.ts';
-import { foreignName, foreignSite } from '../../../../src/http/dashboard/guard.ts';
+import { foreignName, foreignSite } from '../../../../src/http/server/guard.ts';
 import { HttpServer, type ServerOptions } from '../../../../src/http/server/server.ts';
 
 const TOKEN = 'correct horse battery staple';
@@ -207,7 +207,7 @@ describe('http/login', () => {
   });
 });
 
-describe('dashboard/guard', () => {
+describe('server/guard', () => {
   test.each(['127.0.0.1:7717', '[::1]:7717', 'localhost:7717', 'shop.localhost', '10.0.0.9', 'LOCALHOST'])(
     'a browser may ask for %s',
     (host) => expect(foreignName({ host })).toBeUndefined(),

@@ -61,9 +61,17 @@ const report = (sources: readonly SourceLag[], central: readonly CentralLag[] = 
   central,
 });
 
+const NIGHTLY = {
+  ...{ name: 'nightly', cron: '0 3 * * *', zone: 'UTC', sent: 4, pausedBy: null },
+  ...{ next: '2026-02-01T03:00:00.000Z', last: '2026-01-31T03:00:00.000Z' },
+};
+
 const built = (given: LagReport) =>
   stateOf(
-    { report: given, members: [], busy: new Map([['orders', 1]]), delivered: undefined, diagnoses: [] },
+    {
+      ...{ report: given, members: [], busy: new Map([['orders', 1]]), delivered: undefined, diagnoses: [] },
+      ...{ retries: [], schedules: new Map([['mails', [NIGHTLY]]]) },
+    },
     givenLayout(),
   );
 
@@ -104,17 +112,25 @@ describe('dashboard/state', () => {
 
   test('a queue has its figures, and none that is not known', () => {
     const { queues } = built(
-      report([], [queue('orders'), queue('mails', { workersWanted: undefined, inPerSecond: undefined })]),
+      report(
+        [],
+        [
+          queue('orders', { delayed: 7, nextDelayed: new Date('2026-01-31T12:30:00Z') }),
+          queue('mails', { workersWanted: undefined, inPerSecond: undefined }),
+        ],
+      ),
     );
     expect(queues[0]).toEqual({
       ...{ name: 'orders', inRate: 10, outRate: 20, waiting: 100, age: 20, drainedIn: 10 },
       ...{ workersUp: 2, workersWanted: 2, workersBusy: 1, retrying: 1, dead: 2, reason: null },
+      ...{ delayed: 7, nextDelayed: '2026-01-31T12:30:00.000Z', schedules: [] },
     });
     expect(queues[1]).toMatchObject({
       inRate: null,
       drainedIn: null,
       workersWanted: null,
       workersBusy: null,
+      ...{ delayed: 0, nextDelayed: null, schedules: [NIGHTLY] },
     });
   });
 

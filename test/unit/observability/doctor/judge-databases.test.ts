@@ -1,9 +1,11 @@
 // What databases said of sessions and rotation: one diagnosis for one session, one consumer, one server.
 import { describe, expect, test } from 'vitest';
+import { diagnosis, worstFirst } from '../../../../src/observability/doctor/causes.ts';
 import type { Diagnosis } from '../../../../src/observability/doctor/diagnosis.ts';
 import type {
   DatabaseHealth,
   RotationFacts,
+  ScheduleStanding,
   SessionFacts,
   SessionsFacts,
 } from '../../../../src/observability/doctor/facts.ts';
@@ -227,9 +229,36 @@ describe('observability/doctor on our processes', () => {
       {
         members,
         dead: dead === 0 ? [] : [{ queue: 'orders', events: dead, error: 'boom', origin: 's1:orders:7' }],
+        schedules: [],
       },
       [],
     );
+
+  test('a schedule is worth a word where it was due a minute ago, or somebody paused it', () => {
+    const nightly = { name: 'nightly', queue: 'reports', overdueSeconds: undefined, paused: undefined };
+    const look = (changes: Partial<ScheduleStanding>) =>
+      healthDiagnoses({ members: [], dead: [], schedules: [{ ...nightly, ...changes }] }, []);
+    expect(look({})).toEqual([]);
+    expect(look({ overdueSeconds: 59 })).toEqual([]);
+    const late = look({ overdueSeconds: 121 });
+    expect(late).toMatchObject([
+      {
+        ...{ cause: 'schedule-late', of: 'queue', names: ['reports'], severity: 'broken' },
+        sentence: 'Schedule nightly was due 2 m 1 s ago, and queue reports has not got its event.',
+        command: 'tributary schedule list',
+      },
+    ]);
+    // Nothing is due while it is paused.
+    expect(look({ overdueSeconds: 121, paused: { by: 'ann@db01', seconds: 7_200 } })).toMatchObject([
+      {
+        ...{ cause: 'schedule-paused', severity: 'risk' },
+        sentence: 'Schedule nightly has been paused for 2 h by ann@db01: queue reports gets nothing from it.',
+        command: 'tributary schedule resume nightly',
+      },
+    ]);
+    const upkeep = diagnosis('no-upkeep', ['central'], { severity: 'broken', sentence: 'No upkeep.' });
+    expect(worstFirst([...late, upkeep])).toEqual([{ ...upkeep, evidence: [late[0]?.sentence] }]);
+  });
 
   test('memory, slow commits, versions and deaths, each from where it is worth a word', () => {
     expect(

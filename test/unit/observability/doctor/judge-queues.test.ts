@@ -103,6 +103,19 @@ describe('observability/doctor on central queues', () => {
     ]);
   });
 
+  test('delayed events that do not go in are broken, also where nobody works on the queue', () => {
+    const reason =
+      'Queue orders: of 12 delayed events the next one has been due for 1 m 1 s and does not go in: see the log of the host that holds upkeep:central.';
+    expect(look({ workersWanted: undefined, reason, cause: 'delayed-late', isStuck: true })).toMatchObject([
+      {
+        ...{ cause: 'delayed-late', of: 'queue', severity: 'broken' },
+        sentence:
+          'Queue orders: of 12 delayed events the next one has been due for 1 m 1 s and does not go in.',
+        command: 'tributary delayed list --queue orders',
+      },
+    ]);
+  });
+
   test('central without upkeep is said once, whatever else is wrong', () => {
     const lacking = { cause: 'no-upkeep', reason: 'Central has had no upkeep.' };
     const two = [queue(lacking), queue({ ...lacking, queue: 'emails', secondsBehind: 99, outPerSecond: 1 })];
