@@ -81,11 +81,6 @@ export const CAUSES = {
     means: 'the file names a source that central does not know, or knows otherwise',
     remedy: 'Run the command below.',
   },
-  retired: {
-    of: 'source',
-    means: 'the file names a source that was retired: nothing moves it any more',
-    remedy: 'Take it out of the file.',
-  },
   renamed: {
     of: 'source',
     means: 'the file has a former name of the shard',
@@ -191,6 +186,11 @@ export const CAUSES = {
     of: 'source',
     means: 'somebody paused the source',
     remedy: 'Let it go on.',
+  },
+  retired: {
+    of: 'source',
+    means: 'the file names a source that was retired: nothing moves it any more',
+    remedy: 'Take it out of the file.',
   },
   'schedule-paused': {
     of: 'queue',
