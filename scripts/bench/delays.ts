@@ -60,10 +60,9 @@ async function measure(
   await pause(Math.max(0, (leadSeconds + seconds) * 1_000 - (performance.now() - beganMs)));
   const reader = await again(bench);
   const table = (
-    await reader.query<{ pfx: string }>(
-      'select queue_data_pfx as pfx from pgq.queue where queue_name = $1',
-      [queue],
-    )
+    await reader.query<{ pfx: string }>('select queue_data_pfx as pfx from pgq.queue where queue_name = $1', [
+      queue,
+    ])
   )[0]?.pfx;
   for (let looks = 0; ; looks += 1) {
     const [row] = await reader.query<{ n: number }>(`select count(*)::int as n from ${table}`, [], {
