@@ -132,6 +132,27 @@ export const ERROR_CODES = {
     remedy: 'Raise `mover.whole`.',
   },
   paused: { means: 'A source was paused while it was being read.', remedy: '`tributary resume`' },
+  'producer-event': {
+    means: 'The producer was given something that is no event, or options that contradict themselves.',
+    remedy: 'See the sentence.',
+  },
+  'producer-pgq': {
+    means: 'The database that a producer sends to has no PgQ.',
+    remedy: '`tributary install`; or the connection is not one to a shard.',
+  },
+  'producer-queue': {
+    means: 'The queue that a producer sends to does not exist, or is closed.',
+    remedy: 'Correct the name. The sentence has the nearest one.',
+  },
+  'producer-rights': {
+    means: 'The role of a producer may not put events into queues.',
+    remedy: '`grant pgq_writer to …`',
+  },
+  'producer-transaction': {
+    means:
+      'What a producer was given to send in is no transaction, one that may not write, or one that an error has ended.',
+    remedy: 'See the sentence.',
+  },
   'queue-missing': {
     means: 'The queue of a source does not exist on its shard.',
     remedy: 'Create it there, or take it out of the file.',

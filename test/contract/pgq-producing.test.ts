@@ -200,6 +200,12 @@ describe.runIf(provider() === 'engine')('contract/pgq producing in bulk (our add
         `select pgq.insert_events('arrays', null, array['z'], array['e1'], null, null, array['e4'])`,
       ),
     ).toBe(1);
+    const ids = await db.query<{ id: number }>(
+      "select id from pgq.insert_events_ids('arrays', array['i', 'i'], array['y', 'x'], null, array[null, 'e2'], null, null) id",
+    );
+    expect(ids.map(({ id }) => id)).toEqual([5, 6]);
+    const none = "select pgq.insert_events_ids('arrays', '{}', null, null, null, null, null)";
+    expect(await db.query(none)).toEqual([]);
     await tick(db, 'arrays');
     const events = await eventsOf(db, await nextBatch(db, 'arrays', 'c'));
     expect(events.map((e) => [e.ev_id, e.ev_type, e.ev_data, e.ev_extra1, e.ev_extra4])).toEqual([
@@ -207,6 +213,8 @@ describe.runIf(provider() === 'engine')('contract/pgq producing in bulk (our add
       [2, 't2', null, null, null],
       [3, null, 'a', null, null],
       [4, null, 'z', 'e1', 'e4'],
+      [5, 'i', 'y', null, null],
+      [6, 'i', 'x', null, null],
     ]);
   });
 

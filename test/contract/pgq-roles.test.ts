@@ -93,7 +93,7 @@ async function callable(role: string): Promise<string[]> {
                                             from unnest(p.proargtypes::oid[]) with ordinality a (t, n)), '') || ')' as name
        from pg_proc p join pg_namespace n on n.oid = p.pronamespace
       where n.nspname = 'pgq' and has_function_privilege($1, p.oid, 'execute')
-        and (p.proname not like '\\_%' or p.proname = '_grant_perms_from') and p.proname not in ('insert_events')
+        and (p.proname not like '\\_%' or p.proname = '_grant_perms_from') and p.proname not in ('insert_events', 'insert_events_ids')
       order by 1`,
     [role],
   );
@@ -146,8 +146,12 @@ describe('contract/pgq roles', () => {
     await as(['pgq_writer'], async () => {
       await insert(session, 'q', 'by a writer');
       await session.query("select pgq.current_event_table('q')");
-      if (provider() === 'engine')
+      if (provider() === 'engine') {
         await session.query("select pgq.insert_events('q', array['a'], array['b'])");
+        await session.query(
+          "select pgq.insert_events_ids('q', array['a'], array['b'], null, null, null, null)",
+        );
+      }
       await session.query('create temp table t (id int primary key)');
       for (const trigger of ['jsontriga', 'logutriga', 'sqltriga']) {
         await session.query(

@@ -26,6 +26,7 @@ declare
         pgq.insert_event(text, text, text), pgq.insert_event(text, text, text, text, text, text, text),
         pgq.insert_events(text, jsonb), pgq.insert_events(text, text[], text[]),
         pgq.insert_events(text, text[], text[], text[], text[], text[], text[]),
+        pgq.insert_events_ids(text, text[], text[], text[], text[], text[], text[]),
         pgq.current_event_table(text), pgq.jsontriga(), pgq.logutriga(), pgq.sqltriga(),
         pgq._trigger_change(text, text, text, text, oid, text, text, text[], anyelement, anyelement), pgq._trigger_options(text[]),
         pgq._trigger_condition(text, anyelement), pgq._trigger_expression(text, anyelement),

@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { loadHandler } from '../../../src/handler/load.ts';
 import { packagePath } from '../../../src/lifecycle/package-root.ts';
@@ -48,6 +49,21 @@ export const all = defineHandler({
     await client.query('insert into invoices (id) select unnest($1::int[])', [events.map((event) => event.json<Order>().id)]);
   },
 });
+`;
+
+const PRODUCER = `
+import { createProducer, type Producer, TributaryError } from 'tributary/producer';
+
+interface Queues { orders: { id: number }; notes: string }
+export const events: Producer<Queues> = createProducer<Queues>({ columns: { key: 'extra2', at: 'extra1' } });
+export async function place(tx: object): Promise<string> {
+  const ids: string[] = await events.send(tx, 'notes', [{ data: 'a' }, { data: 'b', after: '5m' }]);
+  // @ts-expect-error no such queue
+  await events.send(tx, 'order', { data: { id: 1 } }).catch((error: unknown) => error instanceof TributaryError && error.code);
+  // @ts-expect-error an order is no text
+  void events.send(tx, 'orders', { data: 'text' }).catch(() => {});
+  return (await events.send(tx, 'orders', { data: { id: 1 }, key: 1 })) + ids.length;
+}
 `;
 
 const TSCONFIG = {
@@ -96,6 +112,13 @@ function givenProject(): string {
   writeFile(project, 'package.json', { text: '{ "name": "shop", "type": "module" }' });
   writeFile(project, 'tsconfig.json', { text: JSON.stringify(TSCONFIG) });
   writeFile(project, 'src/orders.ts', { text: HANDLER });
+  writeFile(project, 'src/place.ts', { text: PRODUCER });
+  // The producer alone as a bundler resolves it.
+  const { compilerOptions } = TSCONFIG;
+  const bundled = { ...compilerOptions, module: 'esnext', moduleResolution: 'bundler' };
+  writeFile(project, 'tsconfig.bundler.json', {
+    text: JSON.stringify({ ...TSCONFIG, compilerOptions: bundled }),
+  });
   return project;
 }
 
@@ -116,6 +139,22 @@ describe('the package', () => {
     expect(compiled.output).toBe('');
     const handler = await loadHandler(join(project, 'dist', 'orders.js'));
     expect(handler.event).toBeTypeOf('function');
+  });
+
+  test('a typed producer compiles as Node and as bundlers resolve it, and sends', async () => {
+    const compiler = packagePath('node_modules', 'typescript', 'bin', 'tsc');
+    for (const file of ['tsconfig.json', 'tsconfig.bundler.json'])
+      expect(run(process.execPath, [compiler, '-p', join(project, file)], project).output).toBe('');
+    const { place } = (await import(pathToFileURL(join(project, 'dist', 'place.js')).href)) as {
+      place(tx: object): Promise<string>;
+    };
+    let id = 0;
+    const query = async (_text: string, values: string[]) => {
+      const many = values.length === 2 ? (JSON.parse(values[0] as string) as unknown[]).length : 1;
+      id += many;
+      return { rows: Array.from({ length: many }, (_, at) => ({ id: String(id - many + at + 1) })) };
+    };
+    expect(await place({ query })).toBe('52');
   });
 
   test('its command line runs where it is installed', () => {

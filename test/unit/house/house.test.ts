@@ -9,7 +9,7 @@ const LEVELS = [
   ['lifecycle'],
   ['config', 'postgres', 'embedded'],
   ['queue'],
-  ['shards', 'central', 'handler', 'coordination', 'upkeep', 'fleet'],
+  ['shards', 'central', 'handler', 'producer', 'coordination', 'upkeep', 'fleet'],
   ['delays', 'schedules', 'duties'],
   ['workers', 'mover', 'install', 'proof'],
   ['succession', 'observability'],
@@ -28,6 +28,7 @@ const WALL_CLOCK: Readonly<Record<string, string>> = {
   'src/coordination/clock-difference.ts': 'how far the clock of a host is from central’s',
   'src/http/server/session.ts':
     'a session ends at a time of day, for all hosts and after restarts; a clock that is set back costs or gives a login',
+  'src/producer/event.ts': 'a producer gives a time of day at which an event is due',
   'src/workers/child/call/call-context.ts': 'a handler gives a time of day until which an event is put off',
 };
 
@@ -148,7 +149,7 @@ describe('house', () => {
   });
 });
 
-/** The folder of src that a path is in; undefined for packages and for src/index.ts. */
+/** The folder of src that a path is in; undefined for packages and for what users import. */
 function roomOf(path: string): string | undefined {
   return /^src\/([^/]+)\//.exec(path)?.[1];
 }

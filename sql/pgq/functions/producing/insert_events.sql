@@ -1,4 +1,57 @@
 -- ----------------------------------------------------------------------
+-- Function: pgq._insert_events_sql(2)
+--
+--      What a bulk insert does before it inserts: checks, and the statement without what follows it.
+--
+-- Parameters:
+--      i_queue_name    - name of the queue
+--      i_counts        - lengths of the arrays: types, payloads, further fields; null for an array that is null
+--
+-- Returns:
+--      the statement, of the six arrays and the transaction's id; null where there is nothing to insert
+--
+-- Writes:
+--      see pgq._count_in_tx
+--
+-- Called by:
+--      pgq.insert_events(7), pgq.insert_events_ids
+-- ----------------------------------------------------------------------
+create or replace function pgq._insert_events_sql(i_queue_name text, i_counts integer[])
+returns text
+language plpgsql
+as $$
+declare
+    v_txid  bigint := txid_current(); -- before the table is asked for, see pgq.insert_event_raw
+    v_queue pgq.queue;
+    v_count bigint := greatest(i_counts[1], i_counts[2]);
+begin
+    select * into v_queue from pgq.queue where queue_name = i_queue_name;
+    if not found then
+        if i_queue_name is null then
+            raise exception 'Queue name must not be NULL';
+        end if;
+        raise exception 'No such queue';
+    end if;
+    if v_queue.queue_disable_insert and current_setting('session_replication_role') <> 'replica' then
+        raise exception 'Insert into queue disallowed';
+    end if;
+    if exists (select 1 from unnest(i_counts) n where n <> v_count) then
+        raise exception 'the arrays given to pgq.insert_events differ in length: give each one value for every event, or null';
+    end if;
+    if coalesce(v_count, 0) = 0 then
+        return null;
+    end if;
+    if v_queue.queue_per_tx_limit is not null then
+        perform pgq._count_in_tx(i_queue_name, v_queue.queue_data_pfx, v_queue.queue_cur_table,
+                                 v_queue.queue_per_tx_limit, v_txid, v_count);
+    end if;
+    return 'insert into ' || v_queue.queue_data_pfx || '_' || v_queue.queue_cur_table
+        || ' (ev_time, ev_txid, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4)'
+        || ' select now(), $7, * from unnest($1, $2, $3, $4, $5, $6)';
+end;
+$$;
+
+-- ----------------------------------------------------------------------
 -- Function: pgq.insert_events(7)
 --
 --      Puts many events into a queue, in the order of the arrays, much faster than one by one. The first array says
@@ -27,38 +80,54 @@ security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_txid  bigint := txid_current(); -- before the table is asked for, see pgq.insert_event_raw
-    v_queue pgq.queue;
-    v_count bigint := greatest(cardinality(i_types), cardinality(i_data));
+    v_sql text := pgq._insert_events_sql(i_queue_name, array[
+        cardinality(i_types), cardinality(i_data), cardinality(i_extra1),
+        cardinality(i_extra2), cardinality(i_extra3), cardinality(i_extra4)]);
 begin
-    select * into v_queue from pgq.queue where queue_name = i_queue_name;
-    if not found then
-        if i_queue_name is null then
-            raise exception 'Queue name must not be NULL';
-        end if;
-        raise exception 'No such queue';
-    end if;
-    if v_queue.queue_disable_insert and current_setting('session_replication_role') <> 'replica' then
-        raise exception 'Insert into queue disallowed';
-    end if;
-    if exists (select 1 from unnest(array[cardinality(i_types), cardinality(i_data), cardinality(i_extra1),
-                                          cardinality(i_extra2), cardinality(i_extra3), cardinality(i_extra4)]) n
-                where n <> v_count) then
-        raise exception 'the arrays given to pgq.insert_events differ in length: give each one value for every event, or null';
-    end if;
-    if coalesce(v_count, 0) = 0 then
+    if v_sql is null then
         return 0;
     end if;
-    if v_queue.queue_per_tx_limit is not null then
-        perform pgq._count_in_tx(i_queue_name, v_queue.queue_data_pfx, v_queue.queue_cur_table,
-                                 v_queue.queue_per_tx_limit, v_txid, v_count);
-    end if;
+    execute v_sql using i_types, i_data, i_extra1, i_extra2, i_extra3, i_extra4, txid_current();
+    return greatest(cardinality(i_types), cardinality(i_data));
+end;
+$$;
 
-    execute 'insert into ' || v_queue.queue_data_pfx || '_' || v_queue.queue_cur_table
-         || ' (ev_time, ev_txid, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4)'
-         || ' select now(), $7, * from unnest($1, $2, $3, $4, $5, $6)'
-      using i_types, i_data, i_extra1, i_extra2, i_extra3, i_extra4, v_txid;
-    return v_count;
+-- ----------------------------------------------------------------------
+-- Function: pgq.insert_events_ids(7)
+--
+--      The same, for callers that want the ids.
+--
+-- Parameters:
+--      i_queue_name    - name of the queue
+--      i_types         - types
+--      i_data          - payloads
+--      i_extra1..4     - further fields
+--
+-- Returns:
+--      ids of the events, in the order of the arrays
+--
+-- Writes:
+--      the queue's current event table
+--
+-- Called by:
+--      src/queue/insert.ts, users
+-- ----------------------------------------------------------------------
+create or replace function pgq.insert_events_ids(
+    i_queue_name text, i_types text[], i_data text[], i_extra1 text[], i_extra2 text[], i_extra3 text[], i_extra4 text[])
+returns setof bigint
+language plpgsql
+security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_sql text := pgq._insert_events_sql(i_queue_name, array[
+        cardinality(i_types), cardinality(i_data), cardinality(i_extra1),
+        cardinality(i_extra2), cardinality(i_extra3), cardinality(i_extra4)]);
+begin
+    if v_sql is not null then
+        return query execute v_sql || ' returning ev_id'
+            using i_types, i_data, i_extra1, i_extra2, i_extra3, i_extra4, txid_current();
+    end if;
 end;
 $$;
 

@@ -1,0 +1,69 @@
+// What a user of the producer gives and gets: the event, the options, the producer itself.
+
+/** The columns of an event besides `type` and `data`. */
+export type ExtraColumn = 'extra1' | 'extra2' | 'extra3' | 'extra4';
+
+/** Which column has what. One column has one of them. */
+export interface ProducerColumns {
+  /** Default: `extra1`. */
+  readonly key?: ExtraColumn;
+  /** Also that of `after`. Default: `extra2`. */
+  readonly at?: ExtraColumn;
+  /** Default: `extra3`. */
+  readonly unique?: ExtraColumn;
+  /** Default: none, and no trace is written. */
+  readonly traceparent?: ExtraColumn;
+}
+
+interface EventFields {
+  readonly type?: string | null;
+  /** What the event is about, such as the number of the order: goes into the column of keys. */
+  readonly key?: string | number | bigint | null;
+  /** When the event is due, where the queue says `deliver_at`. */
+  readonly at?: Date | null;
+  /** The same, from now on by the clock of this process: `500ms`, `30s`, `5m`, `2h`, `1d`. */
+  readonly after?: string | null;
+  /** Of events with one text here the queue takes the first, where it says `unique`. */
+  readonly unique?: string | number | bigint | null;
+  /** W3C trace context, instead of what the option `traceparent` gives. */
+  readonly traceparent?: string | null;
+  readonly extra1?: string | null;
+  readonly extra2?: string | null;
+  readonly extra3?: string | null;
+  readonly extra4?: string | null;
+}
+
+/** An event that does not exist yet. Text in `data` goes in as it is, anything else as its JSON. */
+export type ProducedEvent<Data = unknown> = EventFields &
+  (undefined extends Data ? { readonly data?: Data } : { readonly data: Data });
+
+export interface ProducerOptions {
+  /** Schema of PgQ on the shards. Default: `pgq`. */
+  readonly schema?: 'pgq' | 'pgque';
+  readonly columns?: ProducerColumns;
+  /** The W3C `traceparent` of what runs now, asked for each event; it needs `columns: { traceparent: … }`. */
+  readonly traceparent?: () => string | null | undefined;
+}
+
+/** The names of a map of queues to the type of their data. */
+export type QueueName<Queues> = keyof Queues & string;
+
+export interface Producer<Queues> {
+  /**
+   * Puts an event, or all of an array by one statement, into a queue, in the transaction `tx`: they exist if and only if it
+   * commits.
+   * @param tx a transaction of pg (a client after `begin`), postgres.js, Knex, Kysely, Drizzle or Prisma.
+   * @returns the event's id in that queue, or the ids in the order of the events.
+   * @throws TributaryError with a sentence for the producer's own mistakes; what else the database says comes as the library gives it.
+   */
+  send<Name extends QueueName<Queues>>(
+    tx: object,
+    queue: Name,
+    event: ProducedEvent<Queues[Name]>,
+  ): Promise<string>;
+  send<Name extends QueueName<Queues>>(
+    tx: object,
+    queue: Name,
+    events: readonly ProducedEvent<Queues[Name]>[],
+  ): Promise<string[]>;
+}
