@@ -13,6 +13,7 @@ import { type DeadFilter, pageDead } from './dead.ts';
 type Central = Pick<CentralLink, 'use' | 'query'>;
 
 export interface DeadRetryOptions {
+  /** The group without a name; what died in another one goes back to that. */
   readonly group: string;
   /** Undefined: as fast as it goes. */
   readonly perSecond: number | undefined;

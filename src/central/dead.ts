@@ -8,7 +8,10 @@ export type DeadKind = 'poison' | 'handler' | 'killed' | 'conflict';
 /** Absent or undefined: any. */
 export interface DeadFilter {
   readonly ids?: readonly number[] | undefined;
+  /** A queue with all its groups, or one of these: `orders/billing`. */
   readonly queue?: string | undefined;
+  /** The same, but a queue without its groups. */
+  readonly work?: string | undefined;
   readonly shard?: string | undefined;
   readonly type?: string | undefined;
   /** A part of the error. */
@@ -26,6 +29,8 @@ export interface DeadFilter {
 export interface DeadEvent {
   readonly id: number;
   readonly queue: string;
+  /** In which of its queue's groups it died; null: the one without a name, or central refused it. */
+  readonly group: string | null;
   readonly origin: string | null;
   /** `poison`: central or the queue's expressions refused it; `handler`: its handler gave it up or failed; `killed`: it killed its workers. */
   readonly kind: DeadKind;
@@ -58,8 +63,9 @@ export interface WholeDeadEvent extends DeadEvent {
   readonly raw_length: number | null;
 }
 
-/** How many events a filter matches, by queue and kind. */
+/** How many events a filter matches, by what they died in and kind. */
 export interface DeadCount {
+  /** `orders`, or `orders/billing`. */
   readonly queue: string;
   readonly kind: DeadKind;
   readonly events: number;
@@ -107,7 +113,7 @@ export async function sumDead(
   return { sums: rows.map(({ total: _total, ...sum }) => sum), total: rows[0]?.total ?? 0 };
 }
 
-/** Dead events of one queue and kind whose errors differ in numbers only. */
+/** Dead events of one queue, or group of it, and kind whose errors differ in numbers only. */
 export interface DeadGroup {
   readonly queue: string;
   readonly kind: DeadKind;
@@ -135,7 +141,8 @@ export async function groupDead(
 /** The queues and shards of dead events, also those that the file no longer names. */
 export async function namesInDead(link: Central): Promise<{ queues: string[]; shards: string[] }> {
   const [row] = await link.query<{ queues: string[] | null; shards: string[] | null }>(
-    `select array_agg(distinct central_queue) as queues,
+    `select array_agg(distinct central_queue) || array_agg(distinct central_queue || '/' || group_name) filter (where group_name is not null)
+              as queues,
             array_agg(distinct coalesce(shard, split_part(origin, ':', 1))) as shards from tributary.dead_event`,
   );
   return { queues: row?.queues ?? [], shards: row?.shards ?? [] };
@@ -185,6 +192,7 @@ export async function discardDead(link: Central, filter: DeadFilter, limit: numb
 function jsonOf({
   ids,
   queue,
+  work,
   shard,
   type,
   error,
@@ -195,5 +203,5 @@ function jsonOf({
   withRedriven,
 }: DeadFilter): string {
   const names = { older_ms: olderThanMs, upto: upTo, redriven: withRedriven };
-  return JSON.stringify({ ids, queue, shard, type, error, alike, kind, ...names });
+  return JSON.stringify({ ids, queue, work, shard, type, error, alike, kind, ...names });
 }

@@ -21,6 +21,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly register: Register 
   ['delayed', () => import('./commands/delayed.ts')],
   ['demo', () => import('./commands/demo.ts')],
   ['doctor', () => import('./commands/doctor.ts')],
+  ['group', () => import('./commands/group.ts')],
   ['init', () => import('./commands/init.ts')],
   ['install', () => import('./commands/install.ts')],
   ['lag', () => import('./commands/lag.ts')],
@@ -46,7 +47,7 @@ const GROUPS: readonly (readonly [title: string, commands: readonly string[]])[]
   ['First steps:', ['demo', 'init', 'check', 'plan', 'install']],
   ['Run:', ['start', 'mover', 'work', 'reload', 'scale']],
   ['Look:', ['doctor', 'lag', 'shards', 'dead', 'delayed', 'trace']],
-  ['Act:', ['pause', 'resume', 'repair', 'send', 'schedule', 'shard', 'queue']],
+  ['Act:', ['pause', 'resume', 'repair', 'send', 'schedule', 'shard', 'queue', 'group']],
 ];
 const OTHERS = 'More:';
 

@@ -1,12 +1,15 @@
 // What is different between the configuration that runs and the next one. Pure.
 import { isDeepStrictEqual } from 'node:util';
 import type { Config, Queue, Shard } from './config.ts';
+import { figuredNames, workedIn } from './worked.ts';
 
 export interface Changes {
   readonly shards: NameChanges;
   readonly queues: NameChanges;
   /** Queues whose number of workers is another one. */
   readonly numbers: readonly string[];
+  /** Groups that are new in the file, by their names: `orders/billing`. */
+  readonly groups: readonly string[];
   /** Other settings, by their keys: `mover`, `watch`. */
   readonly others: readonly string[];
   /** What is done for central is to be done otherwise: for other queues, or by other schedules. */
@@ -21,18 +24,23 @@ export interface NameChanges {
 
 export function changesBetween(before: Config, after: Config): Changes {
   const queues = namesChanged(before.queues, after.queues);
+  const [known, now] = [numbersIn(before), numbersIn(after)];
+  const was = new Set(figuredNames(before));
   const others = OTHERS.filter((key) => !isDeepStrictEqual(before[key], after[key]));
   return {
     shards: namesChanged(before.shards, after.shards),
     queues,
-    numbers: after.queues.flatMap(({ name, workers }) => {
-      const was = before.queues.find((queue) => queue.name === name);
-      return was === undefined || was.workers === workers ? [] : [name];
-    }),
+    numbers: figuredNames(after).filter((name) => was.has(name) && known.get(name) !== now.get(name)),
+    groups: workedIn(after).flatMap(({ name, group }) =>
+      group === undefined || known.has(name) ? [] : [name],
+    ),
     others,
     hasOtherDuties: !isSame(queues) || others.includes('schedules'),
   };
 }
+
+const numbersIn = (config: Config): ReadonlyMap<string, number> =>
+  new Map(workedIn(config).map(({ name, workers }) => [name, workers]));
 
 /** Whether nothing at all is different. */
 export const isNoChange = ({ shards, queues, others }: Changes): boolean =>

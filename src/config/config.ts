@@ -102,13 +102,49 @@ export type ColumnMap = Readonly<
   Partial<Record<'type' | 'data' | 'extra1' | 'extra2' | 'extra3' | 'extra4', string>>
 >;
 
-export interface Queue {
-  /** The central queue. */
-  readonly name: string;
-  /** First number of workers over all hosts; 0 parks; 'none' means forward only, no group is registered. */
-  readonly workers: number | 'none';
+/** How events are handled, of a queue or of one of its groups. */
+export interface Handling {
   /** Absolute path of the handler module; absent only where no worker is wanted. */
   readonly handler?: string;
+  /** Limits of the handler, see `docs/handlers.md`. */
+  readonly timeoutMs: number;
+  readonly retry: { readonly attempts: number; readonly firstMs: number; readonly maxMs: number };
+  /** Events that may start a second, over all workers on all hosts; absent: any number. */
+  readonly ratePerSecond?: number;
+  /** Share of a host's processors against the other queues' workers there; absent counts as 1. */
+  readonly weight?: number;
+  /** When a worker's process is replaced by a new one, between two batches. */
+  readonly recycle: Recycle;
+}
+
+/** Where a group begins that is new: with what is committed from now on, with all that rotation has left, or behind a time. */
+export type GroupStart =
+  | { readonly at: 'now' }
+  | { readonly at: 'oldest' }
+  /** ISO 8601, in UTC. */
+  | { readonly at: 'time'; readonly time: string };
+
+/** One of several that handle the events of a queue, each with a position of its own. */
+export interface Group extends Handling {
+  /** In its queue; what is worked is called `orders/billing`, see worked.ts. */
+  readonly name: string;
+  /** First number of workers over all hosts; 0 parks. */
+  readonly workers: number;
+  /** Undefined: `oldest` in a queue that is new, and a mistake in one that has had events. */
+  readonly start?: GroupStart;
+  /** An existing consumer of the queue, or a group of it, that becomes this one. */
+  readonly adopt?: string;
+  /** How long dead events of the group are kept, in ms; absent: until they are discarded. */
+  readonly deadMs?: number;
+}
+
+export interface Queue extends Handling {
+  /** The central queue. */
+  readonly name: string;
+  /** First number of workers over all hosts; 0 parks; 'none': no group without a name, so it is only filled, or has `groups`. */
+  readonly workers: number | 'none';
+  /** Absent: it has one group, without a name, or none. */
+  readonly groups?: readonly Group[];
   /** The source queues on every shard; default: the central queue's own name. None: only handlers and schedules feed it. */
   readonly from: readonly string[];
   /** SQL condition on the event's columns, run on the shard. */
@@ -136,15 +172,6 @@ export interface Queue {
   readonly mostWaiting?: number;
   /** An existing plain consumer of the central queue that becomes the group. */
   readonly adopt?: string;
-  /** Limits of the handler, see `docs/handlers.md`. */
-  readonly timeoutMs: number;
-  readonly retry: { readonly attempts: number; readonly firstMs: number; readonly maxMs: number };
-  /** Events that may start a second, over all workers on all hosts; absent: any number. */
-  readonly ratePerSecond?: number;
-  /** Share of a host's processors against the other queues' workers there; absent counts as 1. */
-  readonly weight?: number;
-  /** When a worker's process is replaced by a new one, between two batches. */
-  readonly recycle: Recycle;
 }
 
 /** A column of an event, or a value in it: names of JSON objects, `*` for any name; lists are passed through. */

@@ -1,6 +1,7 @@
 // What the holder of `upkeep:central` does for central, as one service: ticks, rotation and retries; delayed events; schedules.
 import { CentralLink } from '../central/central-link.ts';
 import type { Config } from '../config/config.ts';
+import { workName } from '../config/worked.ts';
 import { DelayedDelivery } from '../delays/delivery.ts';
 import type { WatchedService } from '../lifecycle/service-set.ts';
 import { groupName } from '../queue/names.ts';
@@ -21,6 +22,9 @@ export class CentralDuties implements WatchedService {
     this.#parts = [
       new CentralUpkeep(new CentralLink(config, 'upkeep'), {
         ...{ queues, onTrouble, onRotation },
+        worked: queues.flatMap(({ name, groups = [] }) =>
+          groups.map((group) => ({ name: workName(name, group.name), deadMs: group.deadMs })),
+        ),
         group: groupName(config),
       }),
       new DelayedDelivery(new CentralLink(config, 'delayed'), {

@@ -8,6 +8,7 @@ import type { Config, ShardQuery } from '../config/config.ts';
 import { liveConfig } from '../config/live-config.ts';
 import type { LoadResult } from '../config/load.ts';
 import type { ShardRow } from '../config/sections/queried-shards.ts';
+import { workedIn } from '../config/worked.ts';
 import { sentenceFor } from '../errors/sentence.ts';
 import type { Service } from '../lifecycle/service.ts';
 import { TIMING } from '../lifecycle/timing.ts';
@@ -75,7 +76,7 @@ export class Fleet implements Service {
     this.#file = this.#now = options.config;
     this.#watch = new FileWatch(() => [
       this.#file.file,
-      ...new Set(this.#file.queues.flatMap(({ handler }) => handler ?? [])),
+      ...new Set(workedIn(this.#file).flatMap(({ handler }) => handler ?? [])),
     ]);
   }
 

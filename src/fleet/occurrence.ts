@@ -15,7 +15,7 @@ export type FleetOccurrence =
   /** A query failed: the shards that were known stay. Once, until it is well again. */
   | { readonly kind: 'query-failed'; readonly sentence: string }
   | { readonly kind: 'query-answers'; readonly place: string }
-  /** A shard was installed by itself; `did` in words. */
-  | { readonly kind: 'installed'; readonly shard: string; readonly did: readonly string[] }
+  /** A shard was installed by itself, or undefined: central; `did` in words. */
+  | { readonly kind: 'installed'; readonly shard: string | undefined; readonly did: readonly string[] }
   /** Something cannot be installed by itself; once for each sentence, and tried again. */
   | { readonly kind: 'not-installed'; readonly sentence: string };

@@ -60,6 +60,8 @@ export interface ProcessContext {
   /** Bound to queue and slot. */
   readonly log: Logger;
   readonly queue: string;
+  /** Absent: the queue has no `groups`. */
+  readonly group?: string;
   readonly slot: string;
 }
 

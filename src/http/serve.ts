@@ -1,6 +1,7 @@
 // Serves the pages of a process until it is closed.
 import { CentralPool } from '../central/central-pool.ts';
 import type { HttpAddress } from '../config/config.ts';
+import { figuredNames } from '../config/worked.ts';
 import { SlowFigures } from '../observability/metrics/read-slow.ts';
 import { groupName } from '../queue/names.ts';
 import { Asking } from './dashboard/asking.ts';
@@ -39,7 +40,7 @@ export async function serve({
   if (refusal !== undefined) return { refusal };
   const pool = new CentralPool(config, { purpose: 'http', most: MOST_CONNECTIONS });
   const view = new LagView(config, pool);
-  const slow = new SlowFigures(pool, () => config.queues.map(({ name }) => name));
+  const slow = new SlowFigures(pool, () => figuredNames(config));
   const retries = new Retries(pool, { group: groupName(config), host: shown.duties.host });
   const stopped = new AbortController();
   const dashboard = new DashboardView(config, { lag: view, pool });

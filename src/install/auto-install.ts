@@ -23,6 +23,9 @@ interface Wanted {
   readonly dueMs: number;
 }
 
+/** Central alone, for what is new on it; no shard has this name. */
+const CENTRAL = '';
+
 /** More at once would keep the first ones waiting for the last. */
 const MOST_AT_ONCE = 32;
 
@@ -45,6 +48,11 @@ export class AutoInstall implements Service {
     this.#changed.notify();
   }
 
+  /** Something of central is missing, such as a group of a queue. */
+  wantCentral(): void {
+    this.want(CENTRAL);
+  }
+
   async run(): Promise<void> {
     while (!this.#stopped.signal.aborted) {
       await this.#turn();
@@ -59,7 +67,7 @@ export class AutoInstall implements Service {
 
   async #turn(): Promise<void> {
     const { config } = this.#options;
-    const there = new Set(config.shards.map(({ name }) => name));
+    const there = new Set([CENTRAL, ...config.shards.map(({ name }) => name)]);
     for (const shard of this.#wanted.keys())
       if (!there.has(shard) || config.install !== 'auto') this.#forget(shard);
     const nowMs = performance.now();
@@ -70,8 +78,10 @@ export class AutoInstall implements Service {
     const rows = await install({ ...config, shards }, { isAddition: true });
     const central = rows.find(({ name }) => name === 'central');
     const failed = central?.outcome === 'failed' ? central : undefined;
+    const rowOf = (wanted: string) =>
+      wanted === CENTRAL ? central : (rows.find((one) => one.name === wanted) ?? failed);
     for (const name of only) {
-      const row = rows.find((one) => one.name === name) ?? failed;
+      const row = rowOf(name);
       if (row === undefined || row.outcome === 'failed') this.#failed(name, row);
       else this.#done(name, row);
     }
@@ -80,7 +90,11 @@ export class AutoInstall implements Service {
   #done(name: string, row: InstallRow): void {
     this.#forget(name);
     if (row.outcome === 'installed')
-      this.#options.onOccurrence({ kind: 'installed', shard: name, did: row.did });
+      this.#options.onOccurrence({
+        kind: 'installed',
+        shard: name === CENTRAL ? undefined : name,
+        did: row.did,
+      });
   }
 
   #failed(name: string, row: InstallRow | undefined): void {

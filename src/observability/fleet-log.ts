@@ -29,7 +29,7 @@ export function logFleet(log: Logger): (occurrence: FleetOccurrence) => void {
       case 'installed':
         return log.info(
           { shard: occurrence.shard },
-          `shard ${occurrence.shard} was installed: ${occurrence.did.join(', ')}`,
+          `${occurrence.shard === undefined ? 'central' : `shard ${occurrence.shard}`} was installed: ${occurrence.did.join(', ')}`,
         );
       case 'not-installed':
         return log.error(`${occurrence.sentence} It is tried again.`);

@@ -8,9 +8,9 @@ export function consumerName(installation: string, uuid: string): string {
   return `tributary_${installation}_${uuid.replaceAll('-', '').slice(0, SHORT_ID_LENGTH)}`;
 }
 
-/** The group of an installation's workers, the same word on each of its central queues. */
-export function groupName(config: { readonly name: string }): string {
-  return `workers_${config.name}`;
+/** The group without a name of an installation, the same word on each of its central queues; with one, its group of that name. */
+export function groupName(config: { readonly name: string }, group?: string): string {
+  return `workers_${config.name}${group === undefined ? '' : `/${group}`}`;
 }
 
 /** A shard's resource in `tributary.lease`. */

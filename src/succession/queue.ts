@@ -11,6 +11,7 @@ import {
   sourcesOfQueue,
 } from '../central/succession/drop-group.ts';
 import type { Config, Queue } from '../config/config.ts';
+import { workedOf } from '../config/worked.ts';
 import { sentenceFor } from '../errors/sentence.ts';
 import { sqlstateOf } from '../errors/sqlstate.ts';
 import { counted } from '../errors/words.ts';
@@ -42,11 +43,11 @@ export interface QueuePlan {
 export async function planRetirement({
   config,
   link,
-  queue: { name },
+  queue,
 }: Pick<QueueRetirement, 'config' | 'link' | 'queue'>): Promise<QueuePlan> {
   return {
-    shards: await sourcesOfQueue(link, name),
-    rest: await readQueueRest(link, { queue: name, group: groupName(config) }),
+    shards: await sourcesOfQueue(link, queue.name),
+    rest: await restOf(link, config, queue),
   };
 }
 
@@ -68,29 +69,44 @@ export async function retireQueue(retirement: QueueRetirement): Promise<EndedSou
   }
   if (troubles.length > 0)
     throw refusal(troubles.join('\n'), 'The other shards are done; run this again for the rest.');
-  const group = groupName(config);
-  if (queue.workers === 'none') return proof;
-  const rest = await finished(group, retirement);
-  if (!rest.hasGroup) return proof;
-  await dropGroup(
-    link,
-    {
-      ...{ queue: queue.name, group },
-      note: {
-        kind: 'queue-retire',
-        queues: [queue.name],
-        what: `retired queue ${queue.name} (${counted(proof.length, 'source')}).`,
+  await finished(retirement);
+  const what = `retired queue ${queue.name} (${counted(proof.length, 'source')}).`;
+  for (const { name, group } of workedOf(queue)) {
+    const consumer = groupName(config, group);
+    if (!(await readQueueRest(link, { name, group: groupName(config) })).hasGroup) continue;
+    await dropGroup(
+      link,
+      {
+        ...{ name, queue: queue.name, group: consumer },
+        note: { kind: 'queue-retire', queues: [queue.name], what },
       },
-    },
-    operator,
-  ).catch((error: unknown) => {
-    if (sqlstateOf(error) !== '55006') throw error;
-    throw refusal(
-      `Workers of ${queue.name} still work: ${(error as Error).message}`,
-      'Its sources have ended; run this again.',
-    );
-  });
+      operator,
+    ).catch((error: unknown) => {
+      if (sqlstateOf(error) !== '55006') throw error;
+      throw refusal(
+        `Workers of ${name} still work: ${(error as Error).message}`,
+        'Its sources have ended; run this again.',
+      );
+    });
+  }
   return proof;
+}
+
+/** Of all groups of the queue together. */
+async function restOf(link: CentralLink, config: Config, queue: Queue): Promise<QueueRest> {
+  const names = queue.groups === undefined ? [queue.name] : workedOf(queue).map(({ name }) => name);
+  let all: QueueRest = { hasGroup: false, running: 0, waiting: 0, retrying: 0, dead: 0 };
+  for (const name of names) {
+    const one = await readQueueRest(link, { name, group: groupName(config) });
+    all = {
+      hasGroup: all.hasGroup || one.hasGroup,
+      running: all.running + one.running,
+      waiting: all.waiting + one.waiting,
+      retrying: all.retrying + one.retrying,
+      dead: all.dead + one.dead,
+    };
+  }
+  return all;
 }
 
 async function endOn(
@@ -120,14 +136,12 @@ async function endOn(
 }
 
 /** Waits until workers have handled what is there. @throws where they have not in time. */
-async function finished(
-  group: string,
-  { link, queue, patienceMs, signal }: QueueRetirement,
-): Promise<QueueRest> {
+async function finished({ config, link, queue, patienceMs, signal }: QueueRetirement): Promise<void> {
+  if (workedOf(queue).length === 0) return;
   const endMs = performance.now() + patienceMs;
   for (;;) {
-    const rest = await readQueueRest(link, { queue: queue.name, group });
-    if (!rest.hasGroup || rest.waiting + rest.retrying === 0) return rest;
+    const rest = await restOf(link, config, queue);
+    if (!rest.hasGroup || rest.waiting + rest.retrying === 0) return;
     if (performance.now() >= endMs || signal.aborted)
       throw refusal(
         `The sources of ${queue.name} have ended, and ${counted(rest.waiting, 'event')} wait for its workers, ${rest.retrying.toLocaleString('en-US')} to be tried again.`,

@@ -12,7 +12,9 @@ export const CENTRAL_RESOURCE = 'upkeep:central';
 
 export interface CentralUpkeepOptions {
   readonly queues: readonly Pick<Queue, 'name' | 'deadMs'>[];
-  /** The group of the workers. */
+  /** The groups of those that have several. */
+  readonly worked?: readonly { readonly name: string; readonly deadMs: number | undefined }[];
+  /** The group without a name. */
   readonly group: string;
   readonly onTrouble: (what: string, error: unknown) => void;
   readonly onRotation: (queue: string, outcome: string) => void;
@@ -83,7 +85,7 @@ export class CentralUpkeep implements WatchedService {
         });
       }),
     );
-    for (const { name, deadMs } of this.#options.queues) {
+    for (const { name, deadMs } of this.#all) {
       if (deadMs === undefined) continue;
       await this.#guarded(`old dead events of ${name}`, async () => {
         await expireDead(this.#link, name, { keepMs: deadMs, limit: EXPIRED_AT_ONCE });
@@ -103,13 +105,18 @@ export class CentralUpkeep implements WatchedService {
 
   /** Every ten seconds; whoever had the upkeep just before may have done it. */
   async #note(): Promise<void> {
-    const names = this.#options.queues.map(({ name }) => name);
+    const names = this.#all.map(({ name }) => name);
     await this.#guarded('history of the queues', async () => {
       await this.#link.query('select tributary.note_history($1, $2)', [names, this.#options.group]);
     });
     await this.#guarded('old rows of the logbook', async () => {
       await this.#link.query('select tributary.log_expire($1::interval, $2)', [LOG_KEPT, EXPIRED_AT_ONCE]);
     });
+  }
+
+  /** Queues, and the groups of those that have several. */
+  get #all(): readonly { readonly name: string; readonly deadMs?: number | undefined }[] {
+    return [...this.#options.queues, ...(this.#options.worked ?? [])];
   }
 
   async #guarded(what: string, work: () => Promise<void>): Promise<void> {

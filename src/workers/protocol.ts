@@ -26,8 +26,12 @@ const origin = z.enum(['extra1', 'extra2', 'extra3', 'extra4', 'none']);
 const start = z.object({
   type: z.literal('start'),
   central: database,
+  /** The central queue, and the consumer of it that the worker is a member of. */
   queue: z.string(),
   group: z.string(),
+  /** `orders/billing`, what the worker is for where its queue has several groups, and the group's own name. */
+  work: z.string().optional(),
+  groupName: z.string().optional(),
   /** `orders#3`, the member's name as well. */
   slot: z.string(),
   /** Name of the machine, for people. */

@@ -31,7 +31,8 @@ export interface Note {
     | 'shard-merge'
     | 'shard-move'
     | 'queue-add'
-    | 'queue-retire';
+    | 'queue-retire'
+    | 'group-remove';
   /** Central queues that it concerns; undefined: all. */
   readonly queues?: readonly string[] | undefined;
   /** A sentence without its subject: `paused 3 sources of orders.` */

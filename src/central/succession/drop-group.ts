@@ -1,9 +1,11 @@
-// Ends the workers' group of a central queue, once everything in it is handled, in one transaction with its note.
+// Ends a group of a central queue, in one transaction with its note.
 import type { CentralLink } from '../central-link.ts';
 import { type Note, noted, type Operator } from '../logbook/note.ts';
 
 export interface QueueRest {
   readonly hasGroup: boolean;
+  /** Workers. */
+  readonly running: number;
   /** Events that workers have not finished: 0 only where none was found. */
   readonly waiting: number;
   /** Events that wait to be tried again. */
@@ -11,37 +13,49 @@ export interface QueueRest {
   readonly dead: number;
 }
 
-/** What is left to do in a central queue. */
+/** What is left to do for a group. @param name `orders`, or `orders/billing`. @param group the group without a name. */
 export async function readQueueRest(
   link: Pick<CentralLink, 'query'>,
-  { queue, group }: { readonly queue: string; readonly group: string },
+  { name, group }: { readonly name: string; readonly group: string },
 ): Promise<QueueRest> {
   const [row] = await link.query<{
     has_group: boolean;
+    running: number | null;
     events_behind: number | null;
     retrying: number | null;
     dead: number | null;
-  }>('select has_group, events_behind, retrying, dead from tributary.lag_central(array[$1], $2)', [
-    queue,
+  }>('select has_group, running, events_behind, retrying, dead from tributary.lag_central(array[$1], $2)', [
+    name,
     group,
   ]);
   return {
     hasGroup: row?.has_group === true,
+    running: row?.running ?? 0,
     waiting: row?.events_behind ?? 0,
     retrying: row?.retrying ?? 0,
     dead: row?.dead ?? 0,
   };
 }
 
-/** @throws SQLSTATE object_in_use where a batch is open or an event waits to be tried again: nothing has changed then. */
+export interface DroppedGroup {
+  /** What was worked, and its queue and consumer. */
+  readonly name: string;
+  readonly queue: string;
+  readonly group: string;
+  /** With what waits for it, which is lost to it then. */
+  readonly isForced?: boolean;
+  readonly note: Note;
+}
+
+/** @throws SQLSTATE object_in_use where a batch is open or an event waits to be tried again, unless forced: nothing has changed then. */
 export async function dropGroup(
   link: Pick<CentralLink, 'use'>,
-  { queue, group, note }: { readonly queue: string; readonly group: string; readonly note: Note },
+  { name, queue, group, isForced = false, note }: DroppedGroup,
   operator: Operator,
 ): Promise<void> {
   await noted(link, operator, async (central) => {
-    await central.query('select tributary.coop_drop_group($1, $2)', [queue, group]);
-    await central.query('delete from tributary.worker_pool where central_queue = $1', [queue]);
+    await central.query('select tributary.coop_drop_group($1, $2, $3)', [queue, group, isForced]);
+    await central.query('delete from tributary.worker_pool where central_queue = $1', [name]);
     return { result: undefined, note };
   });
 }

@@ -12,6 +12,7 @@ import {
 } from '../../central/dead.ts';
 import type { Config } from '../../config/config.ts';
 import { redact } from '../../config/redaction.ts';
+import { workName } from '../../config/worked.ts';
 import { plainLines } from '../../lifecycle/plain.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT, Exit } from '../exit.ts';
@@ -27,7 +28,7 @@ interface ListOptions extends FilterOptions {
 
 const COLUMNS: readonly Column<DeadEvent>[] = [
   { title: 'id', value: ({ id }) => String(id), align: 'right' },
-  { title: 'queue', value: ({ queue }) => queue },
+  { title: 'queue', value: ({ queue, group }) => workName(queue, group ?? undefined) },
   { title: 'origin', value: ({ origin }) => origin },
   { title: 'kind', value: ({ kind }) => kind },
   { title: 'type', value: ({ type }) => briefly(type) },

@@ -3,6 +3,7 @@
 import { hostname } from 'node:os';
 import type { Command } from 'commander';
 import { chooseHost } from '../../config/sections/host.ts';
+import { workedIn } from '../../config/worked.ts';
 import { counted } from '../../errors/words.ts';
 import { moverPart } from '../../http/health/parts.ts';
 import { packageVersion } from '../../lifecycle/package-root.ts';
@@ -34,8 +35,15 @@ export function register(program: Command, context: CliContext): void {
     const config = await context.loadConfig({ queries: 'leave' });
     const choice = chooseHost(await withShards(config, context), host, hostname(), adopt);
     if (choice.problem !== undefined) throw new Exit(EXIT.wrong, choice.problem);
-    const fleet = following(context, { config, onTaken: (next) => void mover.apply(next) });
+    const fleet = following(context, {
+      config,
+      onTaken: (next, { changes }) => {
+        void mover.apply(next);
+        if (changes.groups.length > 0) installing.wantCentral();
+      },
+    });
     const installing = installingFor(fleet, context);
+    if (workedIn(config).some(({ group }) => group !== undefined)) installing.wantCentral();
     const metrics = new MoverMetrics(config.queues.map(({ name }) => name));
     const log = logMover(context.log);
     const mover = new Mover({

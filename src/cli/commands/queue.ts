@@ -131,7 +131,7 @@ async function retire(context: CliContext, name: string, options: RetireOptions)
     const sources = [...shards.values()].reduce((sum, names) => sum + names.size, 0);
     const plan = [
       `- ${counted(sources, 'source')} on ${counted(shards.size, 'shard')} end: what is there is moved first, then our consumer is unregistered. This cannot be undone.`,
-      queue.workers === 'none'
+      queue.workers === 'none' && queue.groups === undefined
         ? `- Queue ${name} stays on central, with the consumers that it has.`
         : `- Its workers finish: ${counted(rest.waiting, 'event')} wait for them, ${rest.retrying.toLocaleString('en-US')} to be tried again. Then their group ends. The queue, its events and ${counted(rest.dead, 'dead event')} stay on central.`,
     ];

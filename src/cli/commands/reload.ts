@@ -5,6 +5,7 @@ import type { Command } from 'commander';
 import { CentralLink } from '../../central/central-link.ts';
 import { readIdentity } from '../../central/identity.ts';
 import type { Config } from '../../config/config.ts';
+import { workedIn } from '../../config/worked.ts';
 import { installFileNumber } from '../../coordination/scaling.ts';
 import { readWantedWorkers } from '../../coordination/worker-pool.ts';
 import { counted } from '../../errors/words.ts';
@@ -29,7 +30,7 @@ export function register(program: Command, context: CliContext): void {
     .command('reload')
     .description('lets all hosts read their files again, without a gap; with --workers: new handler code')
     .option('--workers', 'replaces the workers of all hosts by new processes instead, one slot at a time')
-    .option('--queue <name...>', 'with --workers: only those of these central queues')
+    .option('--queue <name...>', 'with --workers: only those of these central queues, or groups of them')
     .option('--wait <duration>', 'how long to wait until all have done it', '2m')
     .action(async ({ workers = false, queue, wait: patience }: Options) => {
       const patienceMs = durationOption('--wait', patience);
@@ -57,9 +58,9 @@ async function reload(
   how: { readonly context: CliContext; readonly patienceMs: number },
 ): Promise<boolean> {
   const pools = await link.use(readWantedWorkers);
-  for (const { name, workers } of config.queues) {
+  for (const { name, workers } of workedIn(config)) {
     const installed = pools.find(({ queue }) => queue === name);
-    if (installed === undefined || workers === 'none' || installed.fileWanted === workers) continue;
+    if (installed === undefined || installed.fileWanted === workers) continue;
     const { now } = await installFileNumber(link, { queue: name, wanted: workers, operator: operator() });
     how.context.stdout.write(
       `${name}: ${installed.wanted} → ${counted(now, 'worker')} wanted over all hosts.\n`,

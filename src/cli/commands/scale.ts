@@ -4,19 +4,19 @@ import type { Command } from 'commander';
 import { CentralLink } from '../../central/central-link.ts';
 import { readIdentity } from '../../central/identity.ts';
 import type { Config } from '../../config/config.ts';
-import { MOST_WORKERS } from '../../config/sections/queues.ts';
+import { MOST_WORKERS } from '../../config/sections/handling.ts';
 import { scaleQueue } from '../../coordination/scaling.ts';
 import { counted } from '../../errors/words.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT, Exit } from '../exit.ts';
 import { operator } from '../operator.ts';
-import { requireWorked } from './work.ts';
+import { requireOne } from './work.ts';
 
 export function register(program: Command, context: CliContext): void {
   program
     .command('scale')
     .description('sets the number of workers of a central queue, live; 0 parks it')
-    .argument('<queue>', 'the central queue')
+    .argument('<queue>', 'the central queue, or one of its groups: orders/billing')
     .argument('[workers]', 'how many, over all hosts')
     .option('--reset', 'back to the number in the file')
     .action(async (queue: string, workers: string | undefined, { reset = false }: { reset?: boolean }) => {
@@ -37,7 +37,7 @@ function wantedNumber(
   config: Config,
   { queue: name, workers, reset }: { queue: string; workers: string | undefined; reset: boolean },
 ): number | undefined {
-  const queue = requireWorked(config, name);
+  const queue = requireOne(config, name);
   if (reset === (workers !== undefined)) {
     throw new Exit(
       EXIT.wrong,

@@ -6,22 +6,19 @@ import { CentralLink } from '../../central/central-link.ts';
 import { readIdentity } from '../../central/identity.ts';
 import type { Config } from '../../config/config.ts';
 import { chooseHost } from '../../config/sections/host.ts';
+import { workedIn } from '../../config/worked.ts';
 import { sentenceFor } from '../../errors/sentence.ts';
 import { kindOf } from '../../errors/sqlstate.ts';
 import { counted } from '../../errors/words.ts';
-import type { Fleet } from '../../fleet/fleet.ts';
-import { type Part, processPart, workersPart } from '../../http/health/parts.ts';
-import { packageVersion } from '../../lifecycle/package-root.ts';
+import { processPart } from '../../http/health/parts.ts';
 import type { Service } from '../../lifecycle/service.ts';
-import { WorkerMetrics } from '../../observability/metrics/of-workers.ts';
-import { logWorkers } from '../../observability/worker-log.ts';
-import { WorkerPool } from '../../workers/primary/pool.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT, Exit } from '../exit.ts';
 import { following, whileRunning, withShards } from '../following.ts';
 import { addHttpOptions, type HttpOptions, whileServing } from '../serving.ts';
 import type { HostOptions } from './mover.ts';
 import { ForkedMover, type MoverDeath } from './start/forked-mover.ts';
+import { newWorkers } from './start/own-workers.ts';
 
 /** What `start` runs: it drains, or ends without waiting for anything. */
 interface Supervised extends Service {
@@ -100,8 +97,8 @@ async function mustBeInstalled(config: Config, log: CliContext['log']): Promise<
 }
 
 /** `start` has no pool where its file had no workers at its start. */
-const firstWorkers = ({ queues }: Config): string[] =>
-  queues.some(({ workers }) => workers !== 'none')
+const firstWorkers = (config: Config): string[] =>
+  workedIn(config).length > 0
     ? ['The file has its first queue with workers: restart `start`, which began without any.']
     : [];
 
@@ -130,35 +127,6 @@ function newMover(
 function describe({ code, signal, restartMs }: MoverDeath): string {
   const how = signal ?? (code === null ? 'it could not be started' : `exit code ${code}`);
   return `the mover died (${how}); the next one starts ${restartMs === 0 ? 'at once' : `in ${restartMs} ms`}`;
-}
-
-interface Workers {
-  readonly pool: WorkerPool;
-  readonly part: Part;
-}
-
-/** Undefined where the file only forwards. */
-function newWorkers(
-  config: Config,
-  host: string,
-  { context: { log, stderr }, fleet }: { readonly context: CliContext; readonly fleet: Fleet },
-): Workers | undefined {
-  const queues = config.queues.filter(({ workers }) => workers !== 'none').map(({ name }) => name);
-  if (queues.length === 0) return undefined;
-  const metrics = new WorkerMetrics(queues);
-  const logged = logWorkers(log);
-  const pool = new WorkerPool({
-    config,
-    host,
-    version: packageVersion(),
-    file: fleet,
-    onOccurrence: (occurrence) => {
-      logged(occurrence);
-      metrics.note(occurrence);
-    },
-    log: { level: log.level, isPretty: stderr.isTTY === true },
-  });
-  return { pool, part: workersPart(pool, metrics) };
 }
 
 /** Runs until all have ended; where one cannot go on, the others are stopped, then its error is thrown. */

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import type { Command } from 'commander';
 import type { Config } from '../../config/config.ts';
 import { nearest } from '../../config/nearest.ts';
+import { figuredNames, type Worked, workedIn } from '../../config/worked.ts';
 import { processPart, workersPart } from '../../http/health/parts.ts';
 import { packageVersion } from '../../lifecycle/package-root.ts';
 import { WorkerMetrics } from '../../observability/metrics/of-workers.ts';
@@ -22,7 +23,7 @@ export function register(program: Command, context: CliContext): void {
   const command = program
     .command('work')
     .description("runs this host's share of the workers until SIGTERM")
-    .option('--queue <name...>', 'only these central queues')
+    .option('--queue <name...>', 'only these central queues, or groups of them: orders/billing')
     .option('--host <name>', 'how this host is called in `lag`; default: the name of this machine');
   addHttpOptions(command).action(async ({ queue, host = hostname(), ...options }: Options) => {
     const config = await context.loadConfig({ queries: 'leave' });
@@ -73,42 +74,51 @@ export function register(program: Command, context: CliContext): void {
 
 /** Why a file has nothing to work on for a process that was asked for these queues, or for all that have workers. */
 function queuesGone(config: Config, asked: readonly string[] | undefined): string[] {
-  const worked = config.queues.filter(({ workers }) => workers !== 'none').map(({ name }) => name);
-  if (worked.some((name) => asked?.includes(name) ?? true)) return [];
+  const isMeant = ({ name, queue }: Worked) => asked?.includes(name) || asked?.includes(queue) || !asked;
+  if (workedIn(config).some(isMeant)) return [];
   return [
     `No queue that this process works on has workers there${asked === undefined ? '' : ` (${asked.join(', ')})`}: stop it, or give one \`workers:\` and \`handler:\`.`,
   ];
 }
 
-/** @throws Exit with a sentence about unknown names, or where there is nothing to work on. */
+/**
+ * The names of what is worked: all that is asked for, a queue with groups being all of these, or all that there is.
+ * @throws Exit with a sentence about unknown names, or where there is nothing to work on.
+ */
 export function queuesToWork(config: Config, asked?: readonly string[]): string[] {
-  const worked = config.queues.filter(({ workers }) => workers !== 'none').map(({ name }) => name);
-  for (const name of asked ?? []) requireWorked(config, name);
-  const queues = asked ?? worked;
-  if (queues.length === 0)
+  const worked =
+    asked === undefined ? workedIn(config) : asked.flatMap((name) => requireWorked(config, name));
+  if (worked.length === 0)
     throw new Exit(
       EXIT.wrong,
       `No queue in ${config.file} has workers: give one \`workers:\` and \`handler:\`.`,
     );
-  return [...new Set(queues)];
+  return [...new Set(worked.map(({ name }) => name))];
 }
 
-/** @throws Exit with a sentence where the file has no such central queue, or it has no workers. */
-export function requireWorked(config: Config, name: string): Config['queues'][number] {
-  const queue = config.queues.find((one) => one.name === name);
-  if (queue === undefined) {
-    const names = config.queues.map((one) => one.name);
-    const meant = nearest(name, names);
-    const hint = meant === undefined ? `the queues there are ${names.join(', ')}` : `did you mean ${meant}?`;
-    throw new Exit(
-      EXIT.wrong,
-      `There is no central queue ${name} in ${config.file}: ${hint}`.replace(/([^?])$/, '$1.'),
-    );
-  }
-  if (queue.workers === 'none')
+/** @throws Exit with a sentence where it is no queue or group with workers, or a queue with several groups. */
+export function requireOne(config: Config, name: string): Worked {
+  const [one, ...others] = requireWorked(config, name);
+  if (others.length === 0) return one as Worked;
+  const names = [one, ...others].map((worked) => worked?.name);
+  throw new Exit(EXIT.wrong, `Queue ${name} has several groups: say which one, ${names.join(' or ')}.`);
+}
+
+/** What is called so, or the groups of the queue that is. @throws Exit where there are none. */
+function requireWorked(config: Config, name: string): readonly Worked[] {
+  const worked = workedIn(config);
+  const found = worked.filter((one) => one.name === name || one.queue === name);
+  if (found.length > 0) return found;
+  if (config.queues.some((queue) => queue.name === name))
     throw new Exit(
       EXIT.wrong,
       `Queue ${name} says \`workers: none\` in ${config.file}: its events are only brought to central. Give it a number, and run \`tributary install\`.`,
     );
-  return queue;
+  const names = figuredNames(config);
+  const meant = nearest(name, names);
+  const hint = meant === undefined ? `the queues there are ${names.join(', ')}` : `did you mean ${meant}?`;
+  throw new Exit(
+    EXIT.wrong,
+    `There is no central queue ${name} in ${config.file}: ${hint}`.replace(/([^?])$/, '$1.'),
+  );
 }

@@ -30,7 +30,8 @@ export function traceText(trace: Trace): string {
     ...notes.map((note) => line('note', '', note)),
   ];
   const title = trace.origin === null ? '' : `${plain(trace.origin)}\n`;
-  return `${title}${plain(trace.summary)}\n${lines.length === 0 ? '' : `\n${lines.join('')}`}`;
+  const summaries = trace.groups?.map(({ group, summary }) => `${group}: ${summary}`) ?? [trace.summary];
+  return `${title}${summaries.map((one) => `${plain(one)}\n`).join('')}${lines.length === 0 ? '' : `\n${lines.join('')}`}`;
 }
 
 const line = (what: string, time: string, text: string): string =>

@@ -2,7 +2,7 @@
 import type { Config, HttpAddress } from '../config.ts';
 import type { Value } from '../value.ts';
 import { compact, secret } from './database.ts';
-import { positive } from './queues.ts';
+import { positive } from './handling.ts';
 
 const MEGABYTE = 2 ** 20;
 /**

@@ -2,9 +2,10 @@
 import type { Access, Config, Database, Shard, ShardQuery } from '../config.ts';
 import type { Value } from '../value.ts';
 import { ACCESS_KEYS, compact, readAccess, readUrls, toDatabase } from './database.ts';
+import { positive } from './handling.ts';
 import { machineOf } from './host.ts';
 import { placeKey } from './place.ts';
-import { positive, readStart } from './queues.ts';
+import { readStart } from './queues.ts';
 
 interface Entry {
   readonly value: Value;

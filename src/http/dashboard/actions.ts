@@ -9,7 +9,8 @@ import { discardNoted, type MeantDead, retryNoted } from '../../central/logbook/
 import { noted, type Operator } from '../../central/logbook/note.ts';
 import { pauseSources, resumeSources } from '../../central/pause.ts';
 import type { Config } from '../../config/config.ts';
-import { MOST_WORKERS } from '../../config/sections/queues.ts';
+import { MOST_WORKERS } from '../../config/sections/handling.ts';
+import { type Worked, workedIn } from '../../config/worked.ts';
 import { replaceWorkers, scaleQueue } from '../../coordination/scaling.ts';
 import { counted } from '../../errors/words.ts';
 import { plain } from '../../lifecycle/plain.ts';
@@ -86,8 +87,7 @@ export function addActions(app: FastifyInstance, parts: ActionParts): void {
   });
 
   post('/api/scale', SCALE, async ({ queue, workers: wanted }, operator) => {
-    const { workers, handler } = mustHave(config, queue);
-    if (workers === 'none') throw new Refusal(409, `Queue ${queue} says \`workers: none\` in the file.`);
+    const { handler } = mustBeWorked(config, queue);
     if (wanted > 0 && handler === undefined)
       throw new Refusal(409, `Queue ${queue} has no \`handler:\` in the file.`);
     const { before, now } = await scaleQueue(pool, { queue, wanted, operator });
@@ -95,8 +95,7 @@ export function addActions(app: FastifyInstance, parts: ActionParts): void {
   });
 
   post('/api/reload-workers', RELOAD, async ({ queue }, operator) => {
-    if (mustHave(config, queue).workers === 'none')
-      throw new Refusal(409, `Queue ${queue} says \`workers: none\` in the file.`);
+    mustBeWorked(config, queue);
     await replaceWorkers(pool, { queues: [queue], operator });
     return `The workers of ${queue} are being replaced, one after the other.`;
   });
@@ -149,6 +148,20 @@ export function addActions(app: FastifyInstance, parts: ActionParts): void {
   });
 }
 
+/** @throws Refusal where it has no workers. */
+function mustBeWorked(config: Config, name: string): Worked {
+  mustHave(config, name);
+  const worked = workedIn(config).find((one) => one.name === name);
+  if (worked !== undefined) return worked;
+  const { groups } = mustHave(config, name);
+  throw new Refusal(
+    409,
+    groups === undefined
+      ? `Queue ${name} says \`workers: none\` in the file.`
+      : `Queue ${name} has groups: choose one.`,
+  );
+}
+
 /** All is never meant by leaving everything out. */
 function mustName({ shard, queue }: z.infer<typeof WHICH>): void {
   if (shard === undefined && queue === undefined) throw new Refusal(400, 'Name a shard, a queue or both.');
@@ -160,7 +173,7 @@ async function deadMeant(
   { queue, kind, error }: z.infer<typeof DEAD>,
   operator: Operator,
 ): Promise<{ readonly events: number; readonly meant: MeantDead }> {
-  const filter: DeadFilter = { queue, kind, alike: error };
+  const filter: DeadFilter = { work: queue, kind, alike: error };
   const [found] = await countDead(pool, filter, groupName(config));
   if (found === undefined) throw new Refusal(404, 'There are no such dead events any more.');
   if (!found.has_queue || (kind !== 'poison' && !found.has_group))

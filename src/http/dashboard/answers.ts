@@ -7,6 +7,7 @@ import { readActions, readHappenings, readQueueHistory } from '../../central/log
 import { readSourceTrack } from '../../central/logbook/source.ts';
 import type { Config } from '../../config/config.ts';
 import { redact } from '../../config/redaction.ts';
+import { queueOf, workName } from '../../config/worked.ts';
 import { readSlots } from '../../coordination/slots.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import { readDelivered } from '../../observability/metrics/delivered.ts';
@@ -123,16 +124,17 @@ export function addAnswers(app: FastifyInstance, { config, pool, view, shards, a
 
   get('/api/dead/sample', SAMPLE, async ({ queue, id }) => {
     const event = await readDead(pool, id);
-    if (event === undefined || event.queue !== queue)
+    if (event === undefined || workName(event.queue, event.group ?? undefined) !== queue)
       throw new Refusal(404, `There is no dead event ${id} of ${queue} any more.`);
     return Object.fromEntries(
-      Object.entries(redact(config, queue, event)).map(([name, value]) => [name, cut(value)]),
+      Object.entries(redact(config, event.queue, event)).map(([name, value]) => [name, cut(value)]),
     );
   });
 }
 
-export function mustHave({ queues }: Config, name: string): Config['queues'][number] {
-  const queue = queues.find((one) => one.name === name);
+/** The queue of that name, or that has the group of that name. */
+export function mustHave(config: Config, name: string): Config['queues'][number] {
+  const queue = queueOf(config, name);
   if (queue === undefined) throw new Refusal(404, `There is no central queue ${name} in the file.`);
   return queue;
 }

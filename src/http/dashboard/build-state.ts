@@ -84,7 +84,8 @@ function queueState(queue: CentralLag, busy: number | undefined): Omit<QueueStat
 
 /** One cell for each shard, the worst of its sources that flow into the queue. */
 function cellsOf(sources: readonly SourceLag[], { hosts, queues }: Layout): DashboardState['cells'] {
-  const cells = new Map(queues.map(({ name }) => [name, new Map<string, MapCell>()]));
+  const ofFile = queues.filter(({ groupOf }) => groupOf === undefined);
+  const cells = new Map(ofFile.map(({ name }) => [name, new Map<string, MapCell>()]));
   for (const { shard, centralQueue, state, secondsBehind, ageSeconds } of sources) {
     const ofQueue = cells.get(centralQueue);
     if (ofQueue === undefined) continue;

@@ -1,6 +1,7 @@
 // What the page draws its maps and tables from, as the file says it. Pure.
 import type { Config } from '../../config/config.ts';
 import { isAny } from '../../config/sections/host.ts';
+import { workName } from '../../config/worked.ts';
 import type { Layout } from './state.ts';
 
 export function layoutOf(config: Config, version: string): Layout {
@@ -15,6 +16,14 @@ export function layoutOf(config: Config, version: string): Layout {
     fileHash: config.hash,
     actions: config.http?.actions ?? false,
     hosts: [...hosts].map(([name, shards]) => ({ name, shards })),
-    queues: config.queues.map(({ name, from, workers }) => ({ name, from, isWorked: workers !== 'none' })),
+    queues: config.queues.flatMap(({ name, from, workers, groups = [] }) => [
+      { name, from, isWorked: workers !== 'none' },
+      ...groups.map((group) => ({
+        name: workName(name, group.name),
+        from: [],
+        isWorked: true,
+        groupOf: name,
+      })),
+    ]),
   };
 }

@@ -14,8 +14,11 @@ export interface Layout {
   readonly hosts: readonly { readonly name: string; readonly shards: readonly string[] }[];
   readonly queues: readonly {
     readonly name: string;
+    /** Empty: no sources of its own; a group of a queue has none. */
     readonly from: readonly string[];
     readonly isWorked: boolean;
+    /** Of a group: its queue. */
+    readonly groupOf?: string;
   }[];
 }
 

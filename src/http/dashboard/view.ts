@@ -11,6 +11,7 @@ import { TIMING } from '../../lifecycle/timing.ts';
 import { CentralDoctor } from '../../observability/doctor/central-doctor.ts';
 import { readDelivered } from '../../observability/metrics/delivered.ts';
 import { busyWorkers } from '../../queue/busy.ts';
+import { groupName } from '../../queue/names.ts';
 import type { LagView } from '../lag-view.ts';
 import { emptyState, stateOf } from './build-state.ts';
 import { layoutOf } from './layout.ts';
@@ -49,7 +50,7 @@ export class DashboardView {
       const timeoutMs = TIMING.http.centralMs;
       const read = await this.#pool.use(async (central) => ({
         members: await readMembers(central, timeoutMs),
-        busy: await busyWorkers(central, timeoutMs),
+        busy: await busyWorkers(central, groupName(this.#config), timeoutMs),
         delivered: (await readDelivered(central, timeoutMs)).all,
         retries: await readDeadRuns(central, TIMING.http.runSilentMs, { timeoutMs }),
         schedules: await this.#timetable.read(central, report.at.getTime()),

@@ -1,6 +1,7 @@
 // check of the central database: schema, queues, groups, tickers.
 import { differingFiles } from '../../central/host-files.ts';
 import type { Config } from '../../config/config.ts';
+import { workedIn } from '../../config/worked.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import { groupName } from '../../queue/names.ts';
 import { type CentralFacts, readCentralFacts } from '../facts/central.ts';
@@ -110,12 +111,11 @@ function judgeSchema(config: Config, central: CentralFacts, place: string): stri
 
 /** A central queue without a consumer loses events by rotation. */
 function judgeGroups(config: Config, { queues }: DatabaseFacts, place: string): string[] {
-  const group = groupName(config);
-  return config.queues.flatMap(({ name, workers }) => {
-    const fact = queues.wanted.get(name);
-    if (fact === undefined || workers === 'none' || fact.consumers.has(group)) return [];
+  return workedIn(config).flatMap(({ queue, group: part }) => {
+    const [fact, group] = [queues.wanted.get(queue), groupName(config, part)];
+    if (fact === undefined || fact.consumers.has(group)) return [];
     return [
-      `${place}: group ${group} is not registered on queue ${name}, so its events would be lost by rotation: run \`tributary install\`.`,
+      `${place}: group ${group} is not registered on queue ${queue}, so its events would be lost by rotation: run \`tributary install\`.`,
     ];
   });
 }

@@ -5,6 +5,7 @@
 import { existsSync } from 'node:fs';
 import pLimit from 'p-limit';
 import type { Config } from '../../config/config.ts';
+import { workedIn } from '../../config/worked.ts';
 import { tryLoad } from '../../handler/try-load.ts';
 import { reachingWith } from '../facts/reach.ts';
 import { wantedSources } from '../facts/sources.ts';
@@ -116,12 +117,12 @@ function mixedUp(row: CheckRow, { mistakes, warnings }: MixUps): CheckRow {
 }
 
 /** Each file is loaded once, as a worker does. */
-async function checkHandlers({ queues }: Config): Promise<HandlerCheck[]> {
+async function checkHandlers(config: Config): Promise<HandlerCheck[]> {
   const limited = pLimit(LOADED_AT_ONCE);
   const tried = new Map<string, Promise<string | undefined>>();
   return await Promise.all(
-    queues.flatMap(({ name, workers, handler: file }) => {
-      if (workers === 'none' || file === undefined) return [];
+    workedIn(config).flatMap(({ name, handler: file }) => {
+      if (file === undefined) return [];
       const trial = tried.get(file) ?? limited(() => whyOfNoUse(file));
       tried.set(file, trial);
       return trial.then((problem) => ({ queue: name, file, problem }));

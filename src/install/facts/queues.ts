@@ -13,6 +13,8 @@ export interface QueueFact {
   /** The unquoted name of the parent of its event tables. */
   readonly table: string;
   readonly oldestTick: number | undefined;
+  /** When it was made, by its server's clock. */
+  readonly oldestTickMs?: number | undefined;
   readonly newestTick: number | undefined;
   readonly newestTickAgeSeconds: number | undefined;
   /** Ticks of the last three minutes: one or two may come from an install, more come from a ticker. */
@@ -46,6 +48,7 @@ interface QueueRow {
   max_count: number;
   data_pfx: string;
   oldest: number | null;
+  oldest_ms: number | null;
   newest: number | null;
   age_seconds: number | null;
   recent: number | null;
@@ -103,6 +106,7 @@ function factOf(row: QueueRow): QueueFact {
     tickerMaxCount: row.max_count,
     table: row.data_pfx,
     oldestTick: row.oldest ?? undefined,
+    oldestTickMs: row.oldest_ms ?? undefined,
     newestTick: row.newest ?? undefined,
     newestTickAgeSeconds: row.age_seconds ?? undefined,
     recentTicks: row.recent ?? 0,
@@ -128,14 +132,14 @@ const queuesSql = ({
 }): string => `
 select q.queue_name, q.queue_name in (${names}) as wanted, q.queue_external_ticker as external,
     q.queue_ticker_paused as paused, q.queue_disable_insert as disabled, q.queue_ticker_max_count as max_count,
-    q.queue_data_pfx as data_pfx, o.oldest, n.tick_id as newest,
+    q.queue_data_pfx as data_pfx, o.oldest, o.oldest_ms, n.tick_id as newest,
     extract(epoch from clock_timestamp() - n.tick_time)::float8 as age_seconds,
     ${xmax}(n.tick_snapshot) > ${xmax}(${current_snapshot}()) as future,
     x.recent::int, x.out_of_order, c.consumers
 from ${schema}.queue q
 left join lateral (
-    select min(t.tick_id) as oldest from ${schema}.tick t
-    where t.tick_queue = q.queue_id and q.queue_name in (${names})) o on true
+    select t.tick_id as oldest, extract(epoch from t.tick_time)::float8 * 1000 as oldest_ms from ${schema}.tick t
+    where t.tick_queue = q.queue_id and q.queue_name in (${names}) order by t.tick_id limit 1) o on true
 left join lateral (
     select t.* from ${schema}.tick t
     where t.tick_queue = q.queue_id and q.queue_name in (${names}) order by t.tick_id desc limit 1) n on true

@@ -1,19 +1,15 @@
 // Plans what install does to the central database, from facts alone. Two transactions: the schema, then the queues. Pure.
 
 import type { Config } from '../../config/config.ts';
-import { nearest } from '../../config/nearest.ts';
-import { counted } from '../../errors/words.ts';
 import { identifier, literal } from '../../postgres/quote.ts';
 import { type Migration, markOf, migrations, type SqlFile, sqlFiles } from '../../postgres/sql-files.ts';
-import { coopAdoptSql } from '../../queue/coop.ts';
-import { groupName } from '../../queue/names.ts';
 import type { Provider } from '../../queue/provider.ts';
 import { type CentralFacts, COOP_COMMENT } from '../facts/central.ts';
 import { type DatabaseFacts, placeOf } from '../facts/database.ts';
 import { strangerHindrance } from '../facts/strangers.ts';
+import { queueStepsFor, queueWarnings } from './central-queues.ts';
 import { engineHindrance, engineMark, engineSteps, engineVersion } from './engine.ts';
 import { findProvider, findUnfit } from './provider.ts';
-import { createQueueStep, newestTick, registerStep, tickingSteps } from './queue-steps.ts';
 import { installHindrance, planRuntimeRole, readersStep } from './roles.ts';
 import { fileStep, locked, type Step } from './steps.ts';
 
@@ -68,14 +64,14 @@ export function planCentral(situation: CentralSituation): CentralPlan {
     return refused(
       `${place} is to be installed or upgraded first, which is never done by itself: run \`tributary install\`.`,
     );
-  const queues = queueStepsFor(situation);
+  const queues = queueStepsFor(situation, place);
   return {
     provider: provider ?? 'engine',
     version: willInstall ? engineVersion() : version,
     schemaSteps: locked(schemaSteps),
     queueSteps: locked(queues.steps),
     mistakes: queues.mistakes,
-    warnings: warningsFor(situation, place),
+    warnings: queueWarnings(situation, place),
   };
 }
 
@@ -134,69 +130,6 @@ function schemaStepsFor({ config, facts, central }: CentralSituation): Step[] {
   return steps;
 }
 
-function queueStepsFor({ config, facts, central, isAddition }: CentralSituation): {
-  steps: Step[];
-  mistakes: string[];
-} {
-  const mistakes: string[] = [];
-  const group = groupName(config);
-  const steps = config.queues.flatMap((queue): Step[] => {
-    const fact = facts.queues.wanted.get(queue.name);
-    const steps: Step[] = fact === undefined ? [createQueueStep(queue.name, 'pgq')] : [];
-    const isOurs = config.central.ticker !== 'never' && fact?.isExternal !== true && fact?.isPaused !== true;
-    if (isOurs) {
-      const ticking = tickingSteps(queue.name, fact, 'pgq');
-      steps.push(...(fact === undefined ? ticking : ticking.filter((step) => !step.isRoutine)));
-    }
-    if (queue.workers === 'none') {
-      if (central.pools.has(queue.name) && !isAddition) steps.push(poolStep(queue.name, null));
-      return steps;
-    }
-    if (fact?.consumers.has(group) !== true) {
-      if (queue.adopt !== undefined) {
-        const sentence = adoptHindrance(queue.adopt, [...(fact?.consumers.keys() ?? [])], {
-          place: placeOfCentral(config),
-          queue: queue.name,
-        });
-        if (sentence !== undefined) {
-          mistakes.push(sentence);
-          return steps;
-        }
-        steps.push({
-          what: `turn consumer ${queue.adopt} of queue ${queue.name} into group ${group}`,
-          sql: coopAdoptSql({ queue: queue.name, consumer: queue.adopt, group }),
-        });
-      } else {
-        steps.push(
-          registerStep(queue.name, group, { schema: 'pgq', at: newestTick(queue.name, 'pgq'), moves: false }),
-        );
-      }
-    }
-    if (isAddition && central.pools.has(queue.name)) return steps;
-    if (central.pools.get(queue.name) !== queue.workers) steps.push(poolStep(queue.name, queue.workers));
-    return steps;
-  });
-  return { steps, mistakes };
-}
-
-const poolStep = (queue: string, workers: number | null): Step => ({
-  what:
-    workers === null
-      ? `let queue ${queue} have no workers`
-      : `let queue ${queue} have ${counted(workers, 'worker')}`,
-  sql: `select tributary.worker_pool_sync(${literal(queue)}, ${workers})`,
-});
-
-function adoptHindrance(
-  adopt: string,
-  consumers: readonly string[],
-  { place, queue }: { readonly place: string; readonly queue: string },
-): string | undefined {
-  if (consumers.includes(adopt)) return undefined;
-  const close = nearest(adopt, consumers);
-  return `${place}: queue ${queue} has no consumer ${adopt} to adopt${close === undefined ? '' : ` (the nearest is ${close})`}: correct \`adopt:\`, or take it out.`;
-}
-
 function migrationStep(migration: Migration): Step {
   const { version, name, path, text } = migration;
   const account = `insert into tributary.migration (version, name) values (${version}, ${literal(name)})`;
@@ -240,39 +173,6 @@ function schemaHindrance({ facts, central }: CentralSituation, place: string): s
   }
   if (central.ownsSchema || (central.mark === centralMark() && central.runtimeMayUse)) return undefined;
   return `${place}: schema tributary needs an upgrade or grants for ${runtime.name}, and role ${server.role} does not own it: run install with the role that does as \`admin:\`.`;
-}
-
-function warningsFor({ config, facts, central }: CentralSituation, place: string): string[] {
-  const group = groupName(config);
-  return config.queues.flatMap(({ name, workers, adopt }) => {
-    const fact = facts.queues.wanted.get(name);
-    const warnings: string[] = [];
-    if (fact?.isExternal)
-      warnings.push(`${place}: queue ${name} has an external ticker: its ticks are left to it.`);
-    if (fact?.isPaused) {
-      warnings.push(
-        `${place}: the ticker of queue ${name} is paused: nothing is handled until \`select pgq.set_queue_config('${name}', 'ticker_paused', 'false')\`.`,
-      );
-    }
-    if (fact?.insertsDisabled)
-      warnings.push(`${place}: queue ${name} refuses events (queue_disable_insert).`);
-    if (
-      workers !== 'none' &&
-      adopt === undefined &&
-      central.pools.has(name) &&
-      fact?.consumers.has(group) === false
-    ) {
-      warnings.push(
-        `${place}: group ${group} of queue ${name} is gone and begins anew at the newest tick. What it had not handled is handled only after \`select pgq.register_consumer_at('${name}', '${group}', TICK)\`, with a tick from pgq.tick.`,
-      );
-    }
-    if (workers === 'none' && (fact?.consumers.size ?? 0) === 0) {
-      warnings.push(
-        `${place}: queue ${name} has \`workers: none\` and no consumer: its events go with the rotation, unread.`,
-      );
-    }
-    return warnings;
-  });
 }
 
 function grantsSql(role: string): string {

@@ -167,6 +167,12 @@ export const CAUSES = {
     means: 'the queue was scaled to 0, and events wait',
     remedy: 'Give it workers again.',
   },
+  'group-left': {
+    of: 'queue',
+    means:
+      'a group of a central queue is not in the file any more, nobody works it, and rotation keeps its events',
+    remedy: 'Put it back into the file, let a group of the file `adopt` it, or end it by the command below.',
+  },
   'backlog-limit': {
     of: 'source',
     means: 'a central queue has reached its `backlog:` or `waiting:`, so nothing more is moved into it',

@@ -3,6 +3,7 @@
 //
 // Invariant: a look never waits for central; what is not read yet, or cannot be read, is left out.
 import type { Config } from '../../config/config.ts';
+import { workedIn } from '../../config/worked.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import type { CentralAccess } from '../lag/reader.ts';
 import type { LagReport } from '../lag/report.ts';
@@ -69,7 +70,7 @@ export function diagnosesOf(report: LagReport, { queues }: Pick<Config, 'queues'
   const { at, sources, central, filesDiffer } = report;
   return worstFirst([
     ...sourceDiagnoses(sources),
-    ...queueDiagnoses(central, { queues, at }),
+    ...queueDiagnoses(central, { queues: workedIn({ queues }), at }),
     ...(filesDiffer === undefined
       ? []
       : [diagnosis('files-differ', ['hosts'], { severity: 'risk', sentence: filesDiffer })]),

@@ -1,6 +1,7 @@
 // Puts together what databases said: sessions by server, rotation by consumer; what our own consumers hold is evidence for
 // what is wrong with their sources already. Pure.
 import type { Config } from '../../config/config.ts';
+import { workName } from '../../config/worked.ts';
 import { groupName } from '../../queue/names.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import type { DatabaseHealth } from './facts.ts';
@@ -28,7 +29,7 @@ export function databaseDiagnoses(
 ): Diagnosis[] {
   const pinned = pinnedQueues(databases);
   const isExplained = (one: PinnedQueue) =>
-    isOurs(one, config) && known.some(({ of, names }) => isOf(of) && names.includes(one.name));
+    isOurs(one, config) && known.some(({ of, names }) => isOf(of) && names.includes(nameOf(one, config)));
   const byServer = new Map<string, DatabaseHealth[]>();
   for (const one of databases) byServer.set(one.identity, [...(byServer.get(one.identity) ?? []), one]);
   const ofSessions = [...byServer].flatMap(([identity, own]) => {
@@ -47,13 +48,24 @@ export function databaseDiagnoses(
     (one) => !isExplained(one) && !(one.by === 'transaction' && isNamed(one.database.identity)),
   );
   return [
-    ...known.map((one) => withHeld(one, pinned.filter(isExplained), disks)),
+    ...known.map((one) => withHeld(one, pinned.filter(isExplained), { config, disks })),
     ...ofSessions,
     ...rotationDiagnoses(open, { disks }),
   ];
 }
 
 const isOf = (of: Diagnosis['of']): boolean => of === 'source' || of === 'queue';
+
+/** As a diagnosis of what is wrong with it has it: `orders/billing` for a group of central. */
+function nameOf(
+  { name, rotation: { consumer }, database }: PinnedQueue,
+  config: Pick<Config, 'name'>,
+): string {
+  const ours = `${groupName(config)}/`;
+  if (database.name !== 'central' || consumer?.startsWith(ours) !== true) return name;
+  // Of a member behind a dot.
+  return workName(name, consumer.slice(ours.length).split('.')[0]);
+}
 
 /** A watermark on a shard, or the group of our workers on central. */
 function isOurs({ rotation: { consumer }, database }: PinnedQueue, config: Pick<Config, 'name'>): boolean {
@@ -65,9 +77,9 @@ function isOurs({ rotation: { consumer }, database }: PinnedQueue, config: Pick<
 function withHeld(
   one: Diagnosis,
   explained: readonly PinnedQueue[],
-  disks: ReadonlyMap<string, DiskFacts>,
+  { config, disks }: Required<Pick<DatabasesAmong, 'config' | 'disks'>>,
 ): Diagnosis {
-  const own = explained.filter(({ name }) => isOf(one.of) && one.names.includes(name));
+  const own = explained.filter((pinned) => isOf(one.of) && one.names.includes(nameOf(pinned, config)));
   const [first] = own;
   if (first === undefined) return one;
   return { ...one, evidence: [...one.evidence, ...heldBy(own, disks.get(first.database.server))] };

@@ -10,7 +10,7 @@ import type { Diagnosis } from './diagnosis.ts';
 
 type QueueOfFile = Pick<Queue, 'name' | 'ratePerSecond'>;
 
-/** @param at of the report, for times of day. */
+/** @param queues what is worked, with its limits. @param at of the report, for times of day. */
 export function queueDiagnoses(
   central: readonly CentralLag[],
   { queues, at }: { readonly queues: readonly QueueOfFile[]; readonly at: Date },
@@ -53,6 +53,7 @@ const WITH_REMEDY: readonly Cause[] = [
   'no-worker',
   'parked',
   'workers-missing',
+  'group-left',
 ];
 
 function withoutRemedy(cause: Cause, reason: string): string {
@@ -61,7 +62,7 @@ function withoutRemedy(cause: Cause, reason: string): string {
 }
 
 function severityOf(cause: Cause, { secondsBehind }: CentralLag): Diagnosis['severity'] {
-  if (cause !== 'parked' && cause !== 'workers-missing') return 'broken';
+  if (cause !== 'parked' && cause !== 'workers-missing' && cause !== 'group-left') return 'broken';
   return isLate(secondsBehind, TIMING.doctor.lateSeconds) ? 'broken' : 'risk';
 }
 
@@ -78,6 +79,8 @@ function commandFor(cause: Cause, { queue }: CentralLag): string | undefined {
       return 'tributary reload --workers';
     case 'delayed-late':
       return `tributary delayed list --queue ${queue}`;
+    case 'group-left':
+      return `tributary group remove ${queue}`;
     case 'parked':
       return `tributary scale ${queue} --reset`;
     default:

@@ -100,6 +100,7 @@ export interface BatchAtHand {
 export interface CentralQueueFacts {
   /** A sentence where central's upkeep is not done. */
   readonly upkeepTrouble: string | undefined;
+  /** A central queue, or a group of one: `orders/billing`. */
   readonly queue: string;
   readonly isThere: boolean;
   readonly hasGroup: boolean;

@@ -7,12 +7,18 @@ import { fewerXids } from '../../queue/ahead.ts';
 import type { CentralQueueFacts } from './facts.ts';
 import { type CentralLag, isFailing } from './report.ts';
 
-/** @param group the workers' name as a consumer. */
-export function lagOfCentral(queue: Queue, facts: CentralQueueFacts, group: string): CentralLag {
-  const isWorked = queue.workers !== 'none';
+/** @param queue or a group of one. @param group the workers' name as a consumer. */
+export function lagOfCentral(
+  queue: Pick<Queue, 'name' | 'workers'>,
+  facts: CentralQueueFacts,
+  group: string,
+): CentralLag {
+  // A group that the file does not name waits like one that is parked.
+  const isLeft = queue.workers === 'none' && facts.hasGroup;
+  const isWorked = queue.workers !== 'none' || isLeft;
   // On a younger server new events look like handled ones: no figure is true.
   const isKnown = isWorked && facts.missingXids === 0;
-  const wanted = isWorked ? (facts.wanted ?? Number(queue.workers)) : undefined;
+  const wanted = isLeft ? 0 : isWorked ? (facts.wanted ?? Number(queue.workers)) : undefined;
   const stuck = whyStuck({ wanted, facts, group });
   const undelivered = whyUndelivered(facts);
   return {
@@ -31,7 +37,10 @@ export function lagOfCentral(queue: Queue, facts: CentralQueueFacts, group: stri
     nextDelayed: facts.delayed?.nextMs === undefined ? undefined : new Date(facts.delayed.nextMs),
     recent: facts.recent,
     batches: facts.batches,
-    ...(stuck ?? undelivered ?? whySlow(wanted, facts) ?? withoutUpkeep(facts) ?? { reason: undefined }),
+    ...(stuck ??
+      undelivered ??
+      (isLeft ? leftBehind(facts, group) : whySlow(wanted, facts)) ??
+      withoutUpkeep(facts) ?? { reason: undefined }),
     isStuck: stuck !== undefined || undelivered !== undefined,
   };
 }
@@ -52,6 +61,15 @@ function whyUndelivered({ queue, delayed, upkeepTrouble }: CentralQueueFacts): Q
   return {
     cause: 'delayed-late',
     reason: `Queue ${queue}: of ${counted(delayed.events, 'delayed event')} the next one has been due for ${sentenceAge(delayed.overdueSeconds)} and does not go in: see the log of the host that holds upkeep:central.`,
+  };
+}
+
+/** Where a host with an older file works it still, it is not left yet. */
+function leftBehind({ queue, running }: CentralQueueFacts, group: string): QueueVerdict | undefined {
+  if (running > 0) return undefined;
+  return {
+    cause: 'group-left',
+    reason: `Group ${queue} (${group}) is not in the file, and nobody works it, so rotation keeps what waits for it: put it back, let a group of the file \`adopt\` it, or end it by \`tributary group remove ${queue}\`.`,
   };
 }
 

@@ -1,9 +1,11 @@
 // Reads central's part of `lag`: sources with the reports of movers, and queues with their workers.
 import type { CentralLink } from '../../central/central-link.ts';
+import { readGroupNames } from '../../central/groups.ts';
 import { type HostFile, readHostFiles } from '../../central/host-files.ts';
 import { formerNames } from '../../central/known-shards.ts';
 import { type RetiredSource, readRetired } from '../../central/succession/retired.ts';
 import type { Config } from '../../config/config.ts';
+import { figuredNames, queueOf } from '../../config/worked.ts';
 import { type DelayedStanding, delayedStandings } from '../../delays/delayed.ts';
 import { sqlstateOf } from '../../errors/sqlstate.ts';
 import { TributaryError } from '../../errors/tributary-error.ts';
@@ -43,10 +45,13 @@ export function asOutdated(error: unknown): unknown {
 
 /** @throws misconfigured where central is not installed by this version. */
 export async function readCentralLag(link: Pick<CentralLink, 'use'>, config: Config): Promise<CentralAnswer> {
-  const names = config.queues.map(({ name }) => name);
+  const queueNames = config.queues.map(({ name }) => name);
+  const inFile = figuredNames(config);
   try {
     return await link.use(async (central) => {
       const options = { timeoutMs: TIMING.reports.centralMs };
+      const groups = await readGroupNames(central, groupName(config), options.timeoutMs);
+      const names = [...new Set([...inFile, ...groups])];
       const sources = await central.query<SourceRow>('select * from tributary.lag_sources()', [], options);
       const queues = await central.query<QueueRow>(
         'select *, extract(epoch from now())::float8 * 1000 as now_ms from tributary.lag_central($1, $2)',
@@ -59,7 +64,7 @@ export async function readCentralLag(link: Pick<CentralLink, 'use'>, config: Con
         options,
       );
       const missingOf = new Map(missing.map((row) => [row.queue, Math.max(0, row.missing)]));
-      const delayed = await delayedStandings(central, names, TIMING.reports.centralMs);
+      const delayed = await delayedStandings(central, queueNames, TIMING.reports.centralMs);
       const upkeep = await upkeepTrouble(central, TIMING.reports.centralMs);
       const known = new Set(sources.map(({ shard }) => shard));
       const unknown = config.shards.map(({ name }) => name).filter((name) => !known.has(name));
@@ -74,7 +79,7 @@ export async function readCentralLag(link: Pick<CentralLink, 'use'>, config: Con
         retired,
         queues: queues.map((row) => ({
           ...toQueue(row),
-          missingXids: missingOf.get(row.queue) ?? 0,
+          missingXids: missingOf.get(queueOf(config, row.queue)?.name ?? row.queue) ?? 0,
           delayed: delayedFacts(delayed.get(row.queue), row.now_ms),
           upkeepTrouble: upkeep,
         })),

@@ -7,15 +7,16 @@ import { CentralLink } from '../../central/central-link.ts';
 import { differingFiles } from '../../central/host-files.ts';
 import { readIdentity } from '../../central/identity.ts';
 import type { Config, Shard } from '../../config/config.ts';
+import { figuredNames, workedIn } from '../../config/worked.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import { wait } from '../../lifecycle/wait.ts';
 import { groupName } from '../../queue/names.ts';
 import { type AskedSource, askShard } from './ask-shard.ts';
-import type { ShardAnswer, StoredLag } from './facts.ts';
+import type { CentralQueueFacts, ShardAnswer, StoredLag } from './facts.ts';
 import { lagOfCentral } from './judge-queue.ts';
 import { lagOfSource, type NamedSource, needsAsking } from './judge-source.ts';
 import { type CentralAnswer, readCentralLag } from './read-central.ts';
-import type { LagReport, SourceLag } from './report.ts';
+import type { CentralLag, LagReport, SourceLag } from './report.ts';
 
 /** How central is asked. */
 export type CentralAccess = Pick<CentralLink, 'use' | 'query' | 'close'>;
@@ -60,11 +61,24 @@ export class LagReader {
       at: central.at,
       sources: this.#sources(central, live),
       filesDiffer: differingFiles(central.files, this.#config),
-      central: this.#config.queues.flatMap((queue) => {
-        const facts = central.queues.find((one) => one.queue === queue.name);
-        return facts === undefined ? [] : [lagOfCentral(queue, facts, groupName(this.#config))];
-      }),
+      central: this.#central(central),
     };
+  }
+
+  /** The file's queues, each with its groups behind it, then the groups that only central knows. */
+  #central({ queues: all }: CentralAnswer): CentralLag[] {
+    const worked = new Map(workedIn(this.#config).map((one) => [one.name, one]));
+    const places = new Map(figuredNames(this.#config).map((name, at) => [name, at]));
+    const placeOf = ({ queue }: CentralQueueFacts) => places.get(queue) ?? places.size;
+    return all
+      .toSorted((one, other) => placeOf(one) - placeOf(other))
+      .map((facts) => {
+        const own = worked.get(facts.queue);
+        // One that only central knows is behind the slash of its name, if it has one.
+        const left = places.has(facts.queue) ? undefined : /\/([^/]*)$/.exec(facts.queue)?.[1];
+        const group = groupName(this.#config, own?.group ?? left);
+        return lagOfCentral({ name: facts.queue, workers: own?.workers ?? 'none' }, facts, group);
+      });
   }
 
   async close(): Promise<void> {

@@ -11,9 +11,10 @@ const KINDS = ['handler', 'killed', 'poison', 'conflict'] as const;
 
 export interface SlowRow {
   readonly queue: string;
-  readonly disk_bytes: number;
-  readonly overdue_s: number;
-  readonly held_bytes: number;
+  /** Null: a group, whose disk is its queue's. */
+  readonly disk_bytes: number | null;
+  readonly overdue_s: number | null;
+  readonly held_bytes: number | null;
   readonly dead: Readonly<Record<string, number>>;
   readonly renewed_s: number | null;
 }
@@ -51,15 +52,20 @@ export class SlowFigures {
 }
 
 function slowFigures(rows: readonly SlowRow[]): Figures {
+  const known = (value: (row: SlowRow) => number | null) =>
+    gauge(
+      ...rows.flatMap((row) => {
+        const figure = value(row);
+        return figure === null ? [] : [[[row.queue], figure] as const];
+      }),
+    );
   return {
-    tributary_queue_disk_bytes: gauge(...rows.map((row) => [[row.queue], row.disk_bytes] as const)),
-    tributary_rotation_overdue_seconds: gauge(...rows.map((row) => [[row.queue], row.overdue_s] as const)),
-    tributary_rotation_held_bytes: gauge(...rows.map((row) => [[row.queue], row.held_bytes] as const)),
+    tributary_queue_disk_bytes: known(({ disk_bytes }) => disk_bytes),
+    tributary_rotation_overdue_seconds: known(({ overdue_s }) => overdue_s),
+    tributary_rotation_held_bytes: known(({ held_bytes }) => held_bytes),
     tributary_dead_events_of_kind: gauge(
       ...rows.flatMap(({ queue, dead }) => KINDS.map((kind) => [[queue, kind], dead[kind] ?? 0] as const)),
     ),
-    tributary_last_reload_time_seconds: gauge(
-      ...rows.flatMap(({ queue, renewed_s: at }) => (at === null ? [] : [[[queue], at] as const])),
-    ),
+    tributary_last_reload_time_seconds: known(({ renewed_s }) => renewed_s),
   };
 }

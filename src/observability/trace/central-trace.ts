@@ -1,17 +1,27 @@
 // What central knows of an event: its row, its handling, and what was sent on for it; and the trace that comes of it.
 import type { Config } from '../../config/config.ts';
 import { redact } from '../../config/redaction.ts';
+import { workName } from '../../config/worked.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import { groupName } from '../../queue/names.ts';
 import type { QueueOnShard } from '../../shards/queue-on-shard.ts';
 import type { LagReport } from '../lag/report.ts';
+import { overGroups, type SeenByGroup } from './by-group.ts';
 import { judgeDelayed } from './delayed.ts';
 import { type EventLook, type FoundEvent, findEvent } from './find-event.ts';
 import { type HandlingFacts, readHandling } from './handled.ts';
 import { judgeOnCentral, type Verdict } from './judge.ts';
 import { originColumn, originOf, readSent } from './sent.ts';
-import type { SentOn, Trace, TracedMove, TracedOnCentral, TracedOnShard, TracedPayload } from './shape.ts';
+import type {
+  SentOn,
+  Trace,
+  TracedGroup,
+  TracedMove,
+  TracedOnCentral,
+  TracedOnShard,
+  TracedPayload,
+} from './shape.ts';
 
 /** How far what was sent on is followed, and how many events of it are shown. */
 const DEEPEST = 5;
@@ -27,6 +37,8 @@ export interface Circumstances {
 
 /** What is known of an event on central. */
 interface SeenOnCentral extends Verdict {
+  /** Empty: the queue has one, without a name. */
+  readonly groups: readonly TracedGroup[];
   readonly event: FoundEvent | undefined;
   readonly handling: HandlingFacts;
   readonly origin: string | null;
@@ -73,15 +85,21 @@ export class CentralTracer {
     const column = originColumn(config, name);
     const text = event === undefined || column === undefined ? null : event.payload[column];
     const origin = event === undefined ? (known ?? null) : originOf(name, { id, text });
-    const handling = await readHandling(this.connection, {
-      ...{ queue: name, id, origin: origin ?? undefined },
-      group: groupName(config),
-      seenBy: event?.seenBy?.id,
-    });
-    const lag = report.central.find((one) => one.queue === name);
-    const verdict = judgeOnCentral({ queue: name, id, event, handling, lag });
-    const sent = origin === null || depth >= DEEPEST ? [] : await this.#sentFor(origin, handling, depth);
-    return { ...verdict, event, handling, origin, sent };
+    const parts = config.queues.find((queue) => queue.name === name)?.groups?.map((group) => group.name);
+    const seen: SeenByGroup[] = [];
+    for (const group of parts ?? [undefined]) {
+      const work = workName(name, group);
+      const handling = await readHandling(this.connection, {
+        ...{ queue: name, id, origin: origin ?? undefined, work, part: group },
+        group: groupName(config, group),
+        seenBy: event?.seenBy?.id,
+      });
+      const lag = report.central.find((one) => one.queue === work);
+      seen.push({ group, handling, ...judgeOnCentral({ queue: name, work, id, event, handling, lag }) });
+    }
+    const all = overGroups(seen);
+    const sent = origin === null || depth >= DEEPEST ? [] : await this.#sentFor(origin, all.handling, depth);
+    return { ...all, event, origin, sent };
   }
 
   async #sentFor(origin: string, { tries }: HandlingFacts, depth: number): Promise<SentOn[]> {
@@ -107,10 +125,11 @@ export class CentralTracer {
 
   /** The trace of an event that central knows. */
   trace({ seen, queue, move = null, onShard = null, notes = [], shardEvent }: Arrived): Trace {
-    const { event, handling, origin, sent, state, summary } = seen;
+    const { event, groups, handling, origin, sent, state, summary } = seen;
     const { dead, isUnsure, retry, tries } = handling;
     return {
       ...{ origin, state, summary },
+      ...(groups.length > 0 && { groups }),
       shard: onShard,
       move,
       central: event === undefined ? null : { ...inQueue(event, queue), retry: event.retry },

@@ -37,7 +37,10 @@ export interface OpenBatchFacts {
 
 export interface HandledEvent {
   readonly queue: string;
+  /** The group, as a consumer; what its workers call it, and its own name in a queue that has several. */
   readonly group: string;
+  readonly work: string;
+  readonly part: string | undefined;
   readonly id: number;
   /** The first central tick that saw it; undefined: none has, or it is not known. */
   readonly seenBy: number | undefined;
@@ -93,7 +96,7 @@ const HANDLED = `h.start_tick, h.end_tick, h.token, h.openings, h.worker, h.host
 
 async function readTries(
   central: Connection,
-  { queue, id, seenBy }: HandledEvent,
+  { work, id, seenBy }: HandledEvent,
 ): Promise<Pick<HandlingFacts, 'tries' | 'isUnsure'>> {
   const first =
     seenBy === undefined
@@ -103,13 +106,13 @@ async function readTries(
            where h.central_queue = $1 and h.start_tick < $2 and (h.last_event_id is null or h.last_event_id >= $3)
                and h.end_tick = (select min(o.end_tick) from tributary.handled o where o.central_queue = $1 and o.end_tick >= $2)
            order by h.at limit 1`,
-          [queue, seenBy, id],
+          [work, seenBy, id],
         );
   const later = await central.query<HandledRow>(
     `select ${HANDLED} from tributary.handled h
      where h.central_queue = $1 and h.end_tick >= $2 and h.fates is not null and strpos(h.fates, $3) > 0
      order by h.at desc limit $4`,
-    [queue, seenBy ?? 0, `"id":${id},`, MOST_TRIES],
+    [work, seenBy ?? 0, `"id":${id},`, MOST_TRIES],
   );
   const rows = [...first, ...later.reverse().filter(({ xid }) => xid !== first[0]?.xid)];
   const [part] = first;
@@ -217,12 +220,12 @@ async function readRetry(
 
 async function readDeath(
   central: Connection,
-  { queue, id, origin }: HandledEvent,
+  { queue, id, origin, part }: HandledEvent,
 ): Promise<TracedDeath | undefined> {
   return await readDeathWhere(
     central,
-    'd.central_queue = $1 and (d.ev_id = $2 or d.ev_id is null and d.origin = $3)',
-    [queue, id, origin ?? null],
+    'd.central_queue = $1 and (d.ev_id = $2 and d.group_name is not distinct from $4 or d.ev_id is null and d.origin = $3)',
+    [queue, id, origin ?? null, part ?? null],
   );
 }
 

@@ -13,6 +13,8 @@ export interface Verdict {
 
 export interface OnCentralFacts {
   readonly queue: string;
+  /** Whose workers: `orders`, or `orders/billing`. */
+  readonly work: string;
   readonly id: number;
   /** Undefined: central's event tables do not have it any more. */
   readonly event: FoundEvent | undefined;
@@ -22,15 +24,15 @@ export interface OnCentralFacts {
 
 /** An event that came to central, or that central knows by its failures. */
 export function judgeOnCentral(facts: OnCentralFacts): Verdict {
-  const { handling, queue, lag } = facts;
+  const { handling, work, lag } = facts;
   const { dead, retry, tries } = handling;
   const last = tries.at(-1);
   if (dead !== undefined && dead.redrivenAt === null) return deadVerdict(dead);
-  if (retry !== undefined) return retryVerdict(retry, { queue, lag });
+  if (retry !== undefined) return retryVerdict(retry, { work, lag });
   if (dead?.redrivenAt != null && (last === undefined || last.at < dead.redrivenAt)) {
     return {
       state: 'retrying',
-      summary: `It was dead, and was handed out again at ${dead.redrivenAt}: it waits for the workers of ${queue}.${why(lag)}`,
+      summary: `It was dead, and was handed out again at ${dead.redrivenAt}: it waits for the workers of ${work}.${why(lag)}`,
     };
   }
   if (last?.became === 'done')
@@ -64,7 +66,7 @@ function deadVerdict({ id, kind, attempts, error, diedAt }: TracedDeath): Verdic
 
 function retryVerdict(
   { attempts, error, nextAt, isDue }: NonNullable<HandlingFacts['retry']>,
-  { queue, lag }: Pick<OnCentralFacts, 'queue' | 'lag'>,
+  { work, lag }: Pick<OnCentralFacts, 'work' | 'lag'>,
 ): Verdict {
   const what =
     attempts === 0 || error === null
@@ -74,13 +76,13 @@ function retryVerdict(
   return {
     state: 'retrying',
     summary: isDue
-      ? `${what}${next === '' ? '' : ' was to be tried again'} ${next === '' ? 'until' : 'at'} ${nextAt}, and waits for the workers of ${queue} since.${why(lag)}`
+      ? `${what}${next === '' ? '' : ' was to be tried again'} ${next === '' ? 'until' : 'at'} ${nextAt}, and waits for the workers of ${work} since.${why(lag)}`
       : `${what}${next} ${next === '' ? 'until' : 'at'} ${nextAt}.`,
   };
 }
 
 /** Nobody has tried it, as far as is noted. */
-function untried({ queue, id, event, handling, lag }: OnCentralFacts): Verdict {
+function untried({ queue, work, id, event, handling, lag }: OnCentralFacts): Verdict {
   const { group, keptFrom, open } = handling;
   const here = `It is in central queue ${queue} as event ${id}`;
   if (event === undefined)
@@ -102,21 +104,21 @@ function untried({ queue, id, event, handling, lag }: OnCentralFacts): Verdict {
       summary: `Worker ${open.member} has it at hand; its last sign of life was at ${open.activeAt}.${why(lag)}`,
     };
   if (seenBy.id > group.tick)
-    return { state: 'waiting', summary: `${here}. ${backlog(event, group, { queue, lag })}` };
+    return { state: 'waiting', summary: `${here}. ${backlog(event, group, { work, lag })}` };
   const reason =
     keptFrom === undefined || seenBy.at < keptFrom
       ? `what was handled is kept ${keptSince(keptFrom)}, and its batch was before`
       : 'its batch was finished by another program than `tributary work`';
   return {
     state: 'passed',
-    summary: `The workers of ${queue} are past it; what they did with it is not known: ${reason}.`,
+    summary: `The workers of ${work} are past it; what they did with it is not known: ${reason}.`,
   };
 }
 
 function backlog(
   { notSeenBy }: FoundEvent,
   { eventSeq }: NonNullable<HandlingFacts['group']>,
-  { queue, lag }: Pick<OnCentralFacts, 'queue' | 'lag'>,
+  { work, lag }: Pick<OnCentralFacts, 'work' | 'lag'>,
 ): string {
   const before = notSeenBy === undefined || eventSeq === undefined ? 0 : notSeenBy.eventSeq - eventSeq;
   const first = before > 0 ? `about ${before.toLocaleString('en-US')} events come before it` : 'it is next';
@@ -125,7 +127,7 @@ function backlog(
     before > 0 && rate > 0 && lag?.reason === undefined
       ? `, at ${Math.round(rate).toLocaleString('en-US')} a second for about ${sentenceAge(before / rate)}`
       : '';
-  return `It waits for the workers of ${queue}${takes}: ${first}.${why(lag)}`;
+  return `It waits for the workers of ${work}${takes}: ${first}.${why(lag)}`;
 }
 
 export interface OnShardFacts {

@@ -22,8 +22,10 @@ export interface Trace {
   /** As far as it is known: `shard:queue:id`, with the steps of one that was sent on. */
   readonly origin: string | null;
   readonly state: TraceState;
-  /** What became of it, or exactly where it waits and why. */
+  /** What became of it, or exactly where it waits and why; of each group, where its queue has several. */
   readonly summary: string;
+  /** The same for each of them; absent: the queue has one, without a name. */
+  readonly groups?: readonly TracedGroup[];
   readonly shard: TracedOnShard | null;
   readonly move: TracedMove | null;
   readonly central: TracedOnCentral | null;
@@ -41,6 +43,13 @@ export interface Trace {
   readonly payload: TracedPayload | null;
   /** What cannot be seen, and why. */
   readonly notes: readonly string[];
+}
+
+/** What became of an event in one of the groups of its queue. */
+export interface TracedGroup {
+  readonly group: string;
+  readonly state: TraceState;
+  readonly summary: string;
 }
 
 /** A tick and when it was made. */

@@ -22,19 +22,21 @@ export function Inspector() {
     <div ref={box} class="inspector" aria-hidden="true">
       <strong>{shard}</strong> <span class="muted">on {host.name}</span>
       <ul>
-        {layout.value?.queues.map(({ name }) => {
-          const cell = state.value?.cells[name]?.[at.cell] ?? (['unassigned', null, null] as const);
-          const [is, age, seen] = cell;
-          return (
-            <li key={name} class={name === at.queue ? 'current' : ''}>
-              <i class="cell" data-looks={looksOf(cell)} />
-              <span class="name">{name}</span>
-              <span>{is}</span>
-              <span class="number">{shortSeconds(age)}</span>
-              <span class="muted">{isUnseen(seen) ? seenWords(seen) : ''}</span>
-            </li>
-          );
-        })}
+        {layout.value?.queues
+          .filter(({ groupOf }) => groupOf === undefined)
+          .map(({ name }) => {
+            const cell = state.value?.cells[name]?.[at.cell] ?? (['unassigned', null, null] as const);
+            const [is, age, seen] = cell;
+            return (
+              <li key={name} class={name === at.queue ? 'current' : ''}>
+                <i class="cell" data-looks={looksOf(cell)} />
+                <span class="name">{name}</span>
+                <span>{is}</span>
+                <span class="number">{shortSeconds(age)}</span>
+                <span class="muted">{isUnseen(seen) ? seenWords(seen) : ''}</span>
+              </li>
+            );
+          })}
       </ul>
     </div>
   );

@@ -41,17 +41,19 @@ function Maps() {
       note={`${countOf(shards, 'shard')} on ${countOf(shown.hosts.length, 'host')}, in each map in the same place`}
     >
       <div class={`maps ${shards > 64 ? 'many' : 'few'}`}>
-        {shown.queues.map(({ name }) => (
-          <div key={name} class="map-card">
-            <h3>
-              <a href={hashOf({ page: 'queue', names: [name] })}>{name}</a>
-            </h3>
-            <p class="in-words">
-              <MapInWords queue={name} />
-            </p>
-            <HeatMap queue={name} hosts={shown.hosts} />
-          </div>
-        ))}
+        {shown.queues
+          .filter(({ groupOf }) => groupOf === undefined)
+          .map(({ name }) => (
+            <div key={name} class="map-card">
+              <h3>
+                <a href={hashOf({ page: 'queue', names: [name] })}>{name}</a>
+              </h3>
+              <p class="in-words">
+                <MapInWords queue={name} />
+              </p>
+              <HeatMap queue={name} hosts={shown.hosts} />
+            </div>
+          ))}
       </div>
       <Legend />
       <Inspector />

@@ -8,7 +8,8 @@ interface QueueActionsProps {
   readonly now: DashboardState['queues'][number] | undefined;
 }
 
-export function QueueActions({ queue: { name, from, isWorked }, now }: QueueActionsProps) {
+/** What pauses sources is at their queue, and not at its groups. */
+export function QueueActions({ queue: { name, from, isWorked, groupOf }, now }: QueueActionsProps) {
   const course = useAction();
   const run = (path: string, ...bodies: readonly object[]) => void course.run(path, ...bodies);
   return (
@@ -24,22 +25,26 @@ export function QueueActions({ queue: { name, from, isWorked }, now }: QueueActi
           <p>Each finishes what it has begun. New ones load the handler again.</p>
         </Ask>
       )}
-      <Ask
-        label="Pause"
-        title={`Pause all sources of ${name}?`}
-        field={{ name: 'Reason, for all who see it', hint: 'mail server moves' }}
-        sure="Pause"
-        onSure={(reason) => run('api/pause', ...from.map((queue) => ({ queue, reason })))}
-      >
-        <p>Nothing more is moved from the shards into {name}. What waits on central is still handled.</p>
-      </Ask>
-      <button
-        type="button"
-        disabled={course.isUnderWay}
-        onClick={() => run('api/resume', ...from.map((queue) => ({ queue })))}
-      >
-        Resume
-      </button>
+      {groupOf === undefined && (
+        <>
+          <Ask
+            label="Pause"
+            title={`Pause all sources of ${name}?`}
+            field={{ name: 'Reason, for all who see it', hint: 'mail server moves' }}
+            sure="Pause"
+            onSure={(reason) => run('api/pause', ...from.map((queue) => ({ queue, reason })))}
+          >
+            <p>Nothing more is moved from the shards into {name}. What waits on central is still handled.</p>
+          </Ask>
+          <button
+            type="button"
+            disabled={course.isUnderWay}
+            onClick={() => run('api/resume', ...from.map((queue) => ({ queue })))}
+          >
+            Resume
+          </button>
+        </>
+      )}
       <Outcome course={course} />
     </div>
   );

@@ -35,9 +35,9 @@ export function QueuePage({ name }: { readonly name: string }) {
   return (
     <>
       <div class="page-head">
-        <p class="crumb">Central queue</p>
+        <p class="crumb">{known.groupOf === undefined ? 'Central queue' : `Group of ${known.groupOf}`}</p>
         <h1>{name}</h1>
-        {from !== name && <p class="note">gathers {from}</p>}
+        {from !== name && known.groupOf === undefined && <p class="note">gathers {from}</p>}
         {layout.value.actions && <QueueActions queue={known} now={now} />}
       </div>
       {now?.reason && (
@@ -49,13 +49,15 @@ export function QueuePage({ name }: { readonly name: string }) {
       <Charts name={name} />
       {known.isWorked && <WorkersSection name={name} />}
       {now !== undefined && now.schedules.length > 0 && <Schedules schedules={now.schedules} />}
-      <Titled id="map" title="Sources" note={<MapInWords queue={name} />}>
-        <div class="map-card single">
-          <HeatMap queue={name} hosts={layout.value.hosts} />
-        </div>
-        <Legend />
-        <Inspector />
-      </Titled>
+      {known.groupOf === undefined && (
+        <Titled id="map" title="Sources" note={<MapInWords queue={name} />}>
+          <div class="map-card single">
+            <HeatMap queue={name} hosts={layout.value.hosts} />
+          </div>
+          <Legend />
+          <Inspector />
+        </Titled>
+      )}
     </>
   );
 }

@@ -19,6 +19,8 @@ import type { TrackRecord } from './tries/track-record.ts';
 
 export interface BatchEnvironment {
   readonly membership: CoopMember;
+  /** What it is for, `orders` or `orders/billing`. */
+  readonly work: string;
   /** Name of this machine, for people. */
   readonly host?: string | undefined;
   readonly source: EventSource;

@@ -93,8 +93,11 @@ async function begin(start: StartMessage): Promise<void> {
     const figures = { ...worker?.record.figures, counted: worker?.tally.take() };
     send({ type: 'pulse', rssBytes: process.memoryUsage.rss(), stalledMs, ...figures });
   }, TIMING.worker.pulseMs);
-  const { queue, slot } = start;
-  const context = { log: log.child({ queue, slot }), queue, slot };
+  const { queue, slot, work = queue, groupName: group } = start;
+  const context = {
+    ...{ log: log.child({ queue: work, slot }), queue, slot },
+    ...(group !== undefined && { group }),
+  };
   let handler: Handler;
   try {
     handler = await loadHandler(start.handler);

@@ -6,8 +6,10 @@
 import { TIMING } from '../../lifecycle/timing.ts';
 import { wait } from '../../lifecycle/wait.ts';
 import type { Querier } from '../../queue/coop.ts';
+import type { StartMessage } from '../protocol.ts';
 
 export interface RateLimitOptions {
+  /** The queue, or its group. */
   readonly queue: string;
   readonly perSecond: number;
   /** Ends every wait. */
@@ -18,12 +20,12 @@ export interface RateLimitOptions {
 
 /** Undefined where the queue has no rate. */
 export function rateLimitOf(
-  { queue, ratePerSecond }: { readonly queue: string; readonly ratePerSecond?: number | undefined },
+  { queue, work = queue, ratePerSecond }: Pick<StartMessage, 'queue' | 'work' | 'ratePerSecond'>,
   options: Pick<RateLimitOptions, 'signal' | 'onWaiting'>,
 ): RateLimit | undefined {
   return ratePerSecond === undefined
     ? undefined
-    : new RateLimit({ queue, perSecond: ratePerSecond, ...options });
+    : new RateLimit({ queue: work, perSecond: ratePerSecond, ...options });
 }
 
 /** The worker has to end while it waits for the rate: the batch goes back unchanged. */

@@ -218,16 +218,17 @@ export class Worker implements Service {
   }
 
   #run(connection: Connection, { batch, first }: OpenedBatch) {
-    const { queue, origin, centralQueues = {}, timeoutMs, retry, slot } = this.#start;
+    const { queue, origin, centralQueues = {}, timeoutMs, retry, slot, work = queue } = this.#start;
     const { handler, log } = this.#options;
     return runBatch(connection, batch, {
       ...this.#memory,
       first,
       membership: this.#membership,
+      work,
       host: this.#start.host,
       source: { queue, origin },
       handler,
-      log: log.child({ queue, slot, batch: batch.token }),
+      log: log.child({ queue: work, slot, batch: batch.token }),
       timeoutMs,
       retry,
       draining: this.#draining.signal,

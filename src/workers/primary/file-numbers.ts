@@ -2,9 +2,9 @@
 // would have it; else what was installed does, and that is said. With the numbers comes whether the file is to be read again.
 import type { CentralLink } from '../../central/central-link.ts';
 import type { Config } from '../../config/config.ts';
+import type { Worked } from '../../config/worked.ts';
 import { installWorkers, readWantedWorkers, type WantedWorkers } from '../../coordination/worker-pool.ts';
 import { type FileReport, readAsked } from '../../fleet/file-requests.ts';
-import type { WorkedQueue } from './start-message.ts';
 import { compareNumbers, type OtherNumber } from './wait-for-central.ts';
 
 export interface FileNumbersOptions {
@@ -18,14 +18,14 @@ export interface FileNumbersOptions {
 
 export class FileNumbers {
   readonly #options: FileNumbersOptions;
-  #changed = new Map<string, WorkedQueue>();
+  #changed = new Map<string, Worked>();
 
   constructor(options: FileNumbersOptions) {
     this.#options = options;
   }
 
   /** These have another number since the file was read again. */
-  changed(queues: readonly WorkedQueue[]): void {
+  changed(queues: readonly Worked[]): void {
     for (const queue of queues) this.#changed.set(queue.name, queue);
   }
 

@@ -14,9 +14,9 @@ export class Heartbeat {
   readonly #others: SilentMembers;
   #dueMs = 0;
 
-  constructor(link: CentralLink, group: MemberGroup) {
+  constructor(link: CentralLink, groups: () => readonly MemberGroup[]) {
     this.#link = link;
-    this.#others = new SilentMembers(group);
+    this.#others = new SilentMembers(groups);
   }
 
   /** Does nothing until it is due. @throws where central cannot be reached; due again at once then. */

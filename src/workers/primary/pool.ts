@@ -19,7 +19,7 @@ import { slotsOf } from './slot/slot-names.ts';
 import { Slots, type WantedSlot } from './slot/slots.ts';
 import type { StopOptions } from './slot/stopping.ts';
 import { SlotLeases } from './slot-leases.ts';
-import { groupOf } from './start-message.ts';
+import { groupsOf } from './start-message.ts';
 import { TroubleReports } from './trouble-reports.ts';
 import { waitForCentral } from './wait-for-central.ts';
 import { WorkedConfig, type WorkedConfigOptions } from './worked-config.ts';
@@ -68,7 +68,7 @@ export class WorkerPool implements Service {
       ...{ config: this.#work.live, control: this.#control, file: options.file },
       onOtherNumber: (other) => this.#report({ kind: 'other-number', ...other }),
     });
-    this.#heartbeat = new Heartbeat(this.#control, groupOf(options.config, this.#work.queues));
+    this.#heartbeat = new Heartbeat(this.#control, () => groupsOf(options.config, this.#work.queues));
     this.#priorities = new Priorities(this.#work.queues);
     this.#slots = new Slots({
       startOf: (wanted) => this.#work.startOf(wanted),
@@ -84,7 +84,9 @@ export class WorkerPool implements Service {
     });
     this.#notifications = new Notifications(options.config.central, {
       applicationName: `tributary notifications ${options.config.name}`,
-      onTick: (queue) => this.#slots.wake(queue),
+      onTick: (queue) => {
+        for (const name of this.#work.namesOf(queue)) this.#slots.wake(name);
+      },
       onScale: () => this.#poked.abort(),
     });
     this.#leases = this.#newLeases();

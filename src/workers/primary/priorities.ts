@@ -3,20 +3,20 @@
 // Fails by: ordinary users may not lower niceness. A process that is far too nice after its queue has lost workers is
 // replaced: the next one begins with our own niceness.
 import { getPriority, setPriority } from 'node:os';
+import type { Worked } from '../../config/worked.ts';
 import { nicenessOf } from './niceness.ts';
 import type { Slot } from './slot/slot.ts';
-import type { WorkedQueue } from './start-message.ts';
 
 /** In steps: about half of what the queue should get. */
 const FAR_TOO_NICE = 3;
 
 export class Priorities {
-  readonly #queues: ReadonlyMap<string, WorkedQueue>;
+  readonly #queues: ReadonlyMap<string, Worked>;
   readonly #own = getPriority();
   readonly #set = new Map<number, number>();
 
   /** Does nothing where no queue has a weight. @param queues as they are now. */
-  constructor(queues: ReadonlyMap<string, WorkedQueue>) {
+  constructor(queues: ReadonlyMap<string, Worked>) {
     this.#queues = queues;
   }
 

@@ -6,24 +6,27 @@
 import { TIMING } from '../../lifecycle/timing.ts';
 import { coopExpire, coopOpenBatches, type OpenBatch, type Querier } from '../../queue/coop.ts';
 
+/** A group, as a consumer of these queues. */
 export interface MemberGroup {
   readonly queues: readonly string[];
   readonly group: string;
 }
 
 export class SilentMembers {
-  readonly #group: MemberGroup;
+  readonly #groups: () => readonly MemberGroup[];
   #seen = new Map<number, { readonly active: string; readonly sinceMs: number }>();
   #lookedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(group: MemberGroup) {
-    this.#group = group;
+  /** @param groups those whose members are watched now. */
+  constructor(groups: () => readonly MemberGroup[]) {
+    this.#groups = groups;
   }
 
   /** To be called every few seconds. */
   async look(connection: Querier): Promise<void> {
     const startedMs = performance.now();
-    const open = await coopOpenBatches(connection, this.#group);
+    const open: OpenBatch[] = [];
+    for (const group of this.#groups()) open.push(...(await coopOpenBatches(connection, group)));
     const answeredMs = performance.now();
     const before = answeredMs - this.#lookedAtMs > TIMING.pool.memberLooksMs ? new Map() : this.#seen;
     this.#lookedAtMs = answeredMs;

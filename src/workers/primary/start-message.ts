@@ -1,36 +1,38 @@
 // What a host works on, and the first message to each of its workers.
-import type { Config, Queue } from '../../config/config.ts';
+import type { Config } from '../../config/config.ts';
+import { type Worked, workedIn } from '../../config/worked.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import { groupName } from '../../queue/names.ts';
 import type { StartMessage } from '../protocol.ts';
 import type { MemberGroup } from './silent-members.ts';
 import type { WantedSlot } from './slot/slots.ts';
 
-export type WorkedQueue = Queue & { readonly workers: number };
-
-/** The queues of the file that have workers, by name; only those in `queues` where it is given. */
+/** What the file has workers for, by name; only those of these queues, or with these names, where they are given. */
 export function workedQueues(
   config: Config,
-  queues: readonly string[] | undefined,
-): ReadonlyMap<string, WorkedQueue> {
-  const worked = config.queues.filter((queue): queue is WorkedQueue => queue.workers !== 'none');
+  names: readonly string[] | undefined,
+): ReadonlyMap<string, Worked> {
+  const isMeant = ({ name, queue }: Worked) =>
+    names === undefined || names.includes(name) || names.includes(queue);
   return new Map(
-    worked.filter(({ name }) => queues?.includes(name) ?? true).map((queue) => [queue.name, queue]),
+    workedIn(config)
+      .filter(isMeant)
+      .map((one) => [one.name, one]),
   );
 }
 
-/** The group of leases that the members of these queues share; its queues are those of the map as it is now. */
-export function groupOf(config: Config, queues: ReadonlyMap<string, unknown>): MemberGroup {
-  return {
-    get queues() {
-      return [...queues.keys()];
-    },
-    group: groupName(config),
-  };
+/** The groups that have the workers of what is worked, with their queues. */
+export function groupsOf(config: Config, worked: ReadonlyMap<string, Worked>): MemberGroup[] {
+  const queues = new Map<string, string[]>();
+  for (const { group, queue } of worked.values()) {
+    const name = groupName(config, group);
+    queues.set(name, [...(queues.get(name) ?? []), queue]);
+  }
+  return [...queues].map(([group, own]) => ({ group, queues: own }));
 }
 
 export function startMessageOf(
-  { slot, queue: name }: WantedSlot,
+  { slot }: WantedSlot,
   {
     config,
     host,
@@ -39,7 +41,7 @@ export function startMessageOf(
   }: {
     readonly config: Config;
     readonly host: string;
-    readonly queue: WorkedQueue;
+    readonly queue: Worked;
     readonly log: StartMessage['log'];
   },
 ): StartMessage {
@@ -47,8 +49,9 @@ export function startMessageOf(
   return {
     type: 'start',
     central: config.central,
-    queue: name,
-    group: groupName(config),
+    queue: queue.queue,
+    group: groupName(config, queue.group),
+    ...(queue.group === undefined ? {} : { work: queue.name, groupName: queue.group }),
     slot,
     host,
     handler,

@@ -5,16 +5,16 @@ import { assertSchema } from '../../central/fit/schema-version.ts';
 import { refuseYounger } from '../../central/fit/younger.ts';
 import { readIdentity } from '../../central/identity.ts';
 import type { Config } from '../../config/config.ts';
+import type { Worked } from '../../config/worked.ts';
 import { readWantedWorkers, type WantedWorkers } from '../../coordination/worker-pool.ts';
 import { kindOf } from '../../errors/sqlstate.ts';
 import { retry } from '../../lifecycle/retry.ts';
 import { SaidOnce } from '../../lifecycle/said-once.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
-import type { WorkedQueue } from './start-message.ts';
 
 export interface WaitForCentralOptions {
   readonly config: Config;
-  readonly queues: readonly WorkedQueue[];
+  readonly queues: readonly Worked[];
   readonly signal: AbortSignal;
   onTrouble(error: unknown): void;
   /** The file wants another number than was installed, which is the one that counts; undefined: the queue was not. */
@@ -31,7 +31,7 @@ export interface OtherNumber {
 /** Calls `onOtherNumber` for each queue whose number in the file is not the one that was installed. */
 export function compareNumbers(
   pools: readonly WantedWorkers[],
-  queues: readonly WorkedQueue[],
+  queues: readonly Worked[],
   onOtherNumber: WaitForCentralOptions['onOtherNumber'],
 ): void {
   const byQueue = new Map(pools.map((pool) => [pool.queue, pool]));

@@ -5,15 +5,16 @@ import { isDeepStrictEqual } from 'node:util';
 import { changesBetween } from '../../config/changes.ts';
 import type { Config } from '../../config/config.ts';
 import { liveConfig } from '../../config/live-config.ts';
+import type { Worked } from '../../config/worked.ts';
 import type { StartMessage } from '../protocol.ts';
 import type { WantedSlot } from './slot/slots.ts';
-import { startMessageOf, type WorkedQueue, workedQueues } from './start-message.ts';
+import { startMessageOf, workedQueues } from './start-message.ts';
 
 export interface WorkedConfigOptions {
   readonly config: Config;
   /** Name of this machine, for people. */
   readonly host: string;
-  /** Only these central queues; default: all that have workers. */
+  /** Only these central queues, or groups of them by their names; default: all that have workers. */
   readonly queues?: readonly string[];
   /** How the workers log. */
   readonly log: StartMessage['log'];
@@ -26,7 +27,7 @@ export interface NextWork {
   /** Queues that are not worked on any more. */
   readonly gone: readonly string[];
   /** Queues whose number of workers in the file is another one. */
-  readonly renumbered: readonly WorkedQueue[];
+  readonly renumbered: readonly Worked[];
   /** What this host does for central, if it does, is to be done otherwise. */
   readonly hasOtherDuties: boolean;
 }
@@ -39,7 +40,7 @@ interface InUse {
 export class WorkedConfig {
   readonly #options: WorkedConfigOptions;
   #config: Config;
-  readonly #queues: Map<string, WorkedQueue>;
+  readonly #queues: Map<string, Worked>;
   #inUse: ReadonlyMap<string, InUse>;
   /** Always the newest one. */
   readonly live = liveConfig(() => this.#config);
@@ -52,8 +53,13 @@ export class WorkedConfig {
   }
 
   /** By name; the same map always, with the queues that there are now. */
-  get queues(): ReadonlyMap<string, WorkedQueue> {
+  get queues(): ReadonlyMap<string, Worked> {
     return this.#queues;
+  }
+
+  /** Of a central queue. */
+  namesOf(queue: string): readonly string[] {
+    return [...this.#queues.values()].flatMap((one) => (one.queue === queue ? [one.name] : []));
   }
 
   get names(): readonly string[] {

@@ -15,7 +15,7 @@ async function givenBatch() {
   await central.produce('orders', 1);
   await central.tick('orders');
   const batch = await coopNextBatch(central, { ...MEMBER, member: 'orders#1' });
-  const members = new SilentMembers({ queues: ['orders'], group: GROUP });
+  const members = new SilentMembers(() => [{ queues: ['orders'], group: GROUP }]);
   let nowMs = 1_000;
   vi.spyOn(performance, 'now').mockImplementation(() => nowMs);
   return {

@@ -55,7 +55,7 @@ export function namedCommands(text: string): NamedCommand[] {
   return lines.flatMap((line) =>
     [
       ...line.matchAll(
-        /\btributary(?: -c \S+)? ((?:(?:dead|delayed|schedule|shard|queue) )?[a-z][a-z-]*)([^|;&#>]*)/g,
+        /\btributary(?: -c \S+)? ((?:(?:dead|delayed|schedule|shard|queue|group) )?[a-z][a-z-]*)([^|;&#>]*)/g,
       ),
     ].map(([, command = '', rest = '']) => ({
       command,

@@ -29,10 +29,21 @@ describe('changes of the file', () => {
       shards: { added: [], removed: ['a'], changed: ['b'] },
       queues: { added: ['more'], removed: [], changed: ['orders'] },
       numbers: ['orders'],
+      groups: [],
       others: ['mover'],
       hasOtherDuties: true,
     });
     expect(isNoChange(changes)).toBe(false);
+  });
+
+  test('groups that are new in a queue, and their numbers', () => {
+    const grouped = (groups: string) => givenConfig(FILE.replace('workers: 0 }', `groups: { ${groups} } }`));
+    const [before, after] = [grouped('a: { workers: 0 }'), grouped('a: {}, b: { workers: 0 }')];
+    expect(changesBetween(before, after)).toMatchObject({ numbers: [], groups: ['orders/b'] });
+    expect(changesBetween(givenConfig(FILE), before)).toMatchObject({
+      numbers: ['orders'],
+      groups: ['orders/a'],
+    });
   });
 
   test('what is fixed at the start of a process names the restart', () => {

@@ -91,7 +91,14 @@ const ofWorkers: Samples<WorkerOccurrence> = {
 };
 
 const noNames = { added: [], removed: [], changed: [] };
-const noChange = { shards: noNames, queues: noNames, numbers: [], others: [], hasOtherDuties: false };
+const noChange = {
+  shards: noNames,
+  queues: noNames,
+  numbers: [],
+  groups: [],
+  others: [],
+  hasOtherDuties: false,
+};
 
 const ofFleet: Samples<FleetOccurrence> = {
   'file-taken': [
@@ -122,6 +129,10 @@ const ofFleet: Samples<FleetOccurrence> = {
   'query-answers': [{ place: '`shards[1]`' }],
   installed: [
     { shard: 't7', did: ['create queue orders', 'register consumer tributary_shop_1a2b3c4d on orders'] },
+    {
+      shard: undefined,
+      did: ['begin group workers_shop/search of queue orders with what is committed from now on'],
+    },
   ],
   'not-installed': [{ sentence: 'Shard t7 (10.0.0.9:5432/t7) refuses connections: …' }],
 };

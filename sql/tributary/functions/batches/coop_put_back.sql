@@ -40,11 +40,11 @@ begin
     for e in select * from pgq.get_batch_events(x_batch) b where b.ev_id > v_done loop
         if exists (select from pgq.retry_queue r where r.ev_owner = v_owner and r.ev_id = e.ev_id) then
             insert into tributary.dead_event (kind, central_queue, ev_id, ev_time, ev_retry, ev_type, ev_data,
-                                              ev_extra1, ev_extra2, ev_extra3, ev_extra4, error, attempts)
+                                              ev_extra1, ev_extra2, ev_extra3, ev_extra4, error, attempts, group_name)
             values ('conflict', x_queue, e.ev_id, e.ev_time, e.ev_retry, e.ev_type, e.ev_data,
                     e.ev_extra1, e.ev_extra2, e.ev_extra3, e.ev_extra4,
                     'Its batch went to a program that does not know what was done of it, and another event with the id '
-                    || e.ev_id || ' waits already.', 1);
+                    || e.ev_id || ' waits already.', 1, nullif(split_part(x_group, '/', 2), ''));
             continue;
         end if;
         perform pgq.event_retry_raw(x_queue, x_group, clock_timestamp(), e.ev_id, e.ev_time, e.ev_retry, e.ev_type, e.ev_data,

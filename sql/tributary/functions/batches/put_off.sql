@@ -39,11 +39,11 @@ begin
     loop
         if exists (select from pgq.retry_queue r where r.ev_owner = v_owner and r.ev_id = e.id) then
             insert into tributary.dead_event (kind, central_queue, origin, ev_id, ev_time, ev_retry, ev_type, ev_data,
-                                              ev_extra1, ev_extra2, ev_extra3, ev_extra4, error, attempts)
+                                              ev_extra1, ev_extra2, ev_extra3, ev_extra4, error, attempts, group_name)
             values ('conflict', x_queue, e.origin, e.id, e."time", e.retry, e.type, e.data,
                     e.extra1, e.extra2, e.extra3, e.extra4,
                     coalesce(e.error || ' ', '') || '(Another event with the id ' || e.id || ' waits for its retry.)',
-                    greatest(e.attempts, 1));
+                    greatest(e.attempts, 1), nullif(split_part(x_group, '/', 2), ''));
             v_dead := v_dead + 1;
             continue;
         end if;

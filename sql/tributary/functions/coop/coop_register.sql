@@ -126,7 +126,8 @@ begin
         if not found then
             return 0;
         end if;
-        perform 1 from tributary.identity i where 'workers_' || i.name = group_name;
+        perform 1 from tributary.identity i
+        where group_name = 'workers_' || i.name or starts_with(group_name, 'workers_' || i.name || '/');
         if found then
             -- Raises an error with the remedy.
             perform tributary.coop_group(queue, group_name);

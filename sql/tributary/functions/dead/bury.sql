@@ -31,9 +31,10 @@ returns integer as $$
     ), dead as (
         insert into tributary.dead_event (kind, central_queue, origin, ev_id, ev_time, ev_retry, ev_type, ev_data,
                                           ev_extra1, ev_extra2, ev_extra3, ev_extra4, error, sqlstate, stack, attempts,
-                                          first_at)
+                                          first_at, group_name)
         select e.kind, x_queue, e.origin, e.id, e."time", e.retry, e.type, e.data, e.extra1, e.extra2, e.extra3, e.extra4,
-               e.error, e.sqlstate, e.stack, e.attempts, coalesce(w.first_at, now())
+               e.error, e.sqlstate, e.stack, e.attempts, coalesce(w.first_at, now()),
+               nullif(split_part(x_group, '/', 2), '')
         from event e left join waited w on w.ev_id = e.id
         returning 1
     )

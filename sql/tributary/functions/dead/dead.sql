@@ -4,7 +4,8 @@
 --      Ids of the dead events that a filter matches. A key that is missing or null matches all.
 --
 -- Parameters:
---      x_filter    - object: ids (array), queue, shard, type, error (a part of it), alike (as dead_alike gives it), older_ms (died longer ago than this),
+--      x_filter    - object: ids (array), queue (`orders`: all that died in it or on the way into it; `orders/billing`: in that group),
+--                    work (the same, but `orders` without those of its groups), shard, type, error (a part of it), alike (as dead_alike gives it), older_ms (died longer ago than this),
 --                    kind, upto (ids up to this one), redriven (true: also those that were handed out again)
 --
 -- Returns:
@@ -22,7 +23,9 @@ returns setof bigint as $$
     from tributary.dead_event d
     where (d.redriven_at is null or coalesce((x_filter->>'redriven')::boolean, false))
       and (x_filter->>'ids' is null or d.id = any (array(select jsonb_array_elements_text(x_filter->'ids')::bigint)))
-      and (x_filter->>'queue' is null or d.central_queue = x_filter->>'queue')
+      and (x_filter->>'queue' is null or d.central_queue = x_filter->>'queue'
+           or d.central_queue || '/' || d.group_name = x_filter->>'queue')
+      and (x_filter->>'work' is null or d.central_queue || coalesce('/' || d.group_name, '') = x_filter->>'work')
       and (x_filter->>'shard' is null or coalesce(d.shard, split_part(d.origin, ':', 1)) = x_filter->>'shard')
       and (x_filter->>'type' is null or d.ev_type = x_filter->>'type')
       -- The empty text is part of every error; it matches none here.
@@ -52,9 +55,9 @@ $$ language sql stable set search_path = pg_catalog, pg_temp;
 --      src/central/dead.ts
 -- ----------------------------------------------------------------------
 create or replace function tributary.dead_list(x_filter jsonb, x_limit integer)
-returns table (id bigint, queue text, origin text, kind text, type text, attempts integer, first text, died text,
+returns table (id bigint, queue text, "group" text, origin text, kind text, type text, attempts integer, first text, died text,
     redriven text, sqlstate text, error text, total bigint) as $$
-    select d.id, d.central_queue, d.origin, d.kind, d.ev_type, d.attempts,
+    select d.id, d.central_queue, d.group_name, d.origin, d.kind, d.ev_type, d.attempts,
         to_char(d.first_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
         to_char(d.died_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
         to_char(d.redriven_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), d.sqlstate, d.error, count(*) over ()
@@ -71,10 +74,11 @@ $$ language sql stable set search_path = pg_catalog, pg_temp;
 --
 -- Parameters:
 --      x_filter    - as of tributary.dead_matching
---      x_group     - the installation's group of workers
+--      x_group     - the installation's group without a name
 --
 -- Returns:
---      a row per queue and kind: how many, the greatest id, and whether the queue and the group on it exist
+--      a row per group of a queue, by its name as in tributary.group_of, and kind: how many, the greatest id, and whether the
+--      queue and the group on it exist
 --
 -- Writes:
 --      none
@@ -84,16 +88,16 @@ $$ language sql stable set search_path = pg_catalog, pg_temp;
 -- ----------------------------------------------------------------------
 create or replace function tributary.dead_count(x_filter jsonb, x_group text)
 returns table (queue text, kind text, events bigint, newest bigint, has_queue boolean, has_group boolean) as $$
-    select d.central_queue, d.kind, count(*), max(d.id),
+    select d.central_queue || coalesce('/' || d.group_name, ''), d.kind, count(*), max(d.id),
         exists (select from pgq.queue q where q.queue_name = d.central_queue),
         exists (select from pgq.queue q
                 join pgq.subscription s on s.sub_queue = q.queue_id
                 join pgq.consumer c on c.co_id = s.sub_consumer
-                where q.queue_name = d.central_queue and c.co_name = x_group)
+                where q.queue_name = d.central_queue and c.co_name = x_group || coalesce('/' || d.group_name, ''))
     from tributary.dead_event d
     where d.id in (select tributary.dead_matching(x_filter))
-    group by d.central_queue, d.kind
-    order by d.central_queue, d.kind
+    group by d.central_queue, d.group_name, d.kind
+    order by 1, 2
 $$ language sql stable set search_path = pg_catalog, pg_temp;
 
 -- ----------------------------------------------------------------------
@@ -142,10 +146,10 @@ $$ language sql stable set search_path = pg_catalog, pg_temp;
 --      src/central/dead.ts
 -- ----------------------------------------------------------------------
 create or replace function tributary.dead_show(x_id bigint)
-returns table (id bigint, queue text, origin text, shard text, source_queue text, kind text, attempts integer, first text,
+returns table (id bigint, queue text, "group" text, origin text, shard text, source_queue text, kind text, attempts integer, first text,
     died text, sqlstate text, error text, stack text, ev_id bigint, "time" text, type text, data text, extra1 text, extra2 text,
     extra3 text, extra4 text, raw text, raw_length bigint, redriven text) as $$
-    select d.id, d.central_queue, d.origin, d.shard, d.source_queue, d.kind, d.attempts,
+    select d.id, d.central_queue, d.group_name, d.origin, d.shard, d.source_queue, d.kind, d.attempts,
         to_char(d.first_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
         to_char(d.died_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), d.sqlstate, d.error, d.stack, d.ev_id,
         to_char(d.ev_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), d.ev_type, d.ev_data, d.ev_extra1, d.ev_extra2,

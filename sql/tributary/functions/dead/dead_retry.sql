@@ -1,12 +1,12 @@
 -- ----------------------------------------------------------------------
 -- Function: tributary.dead_retry(3)
 --
---      Hands dead events out again: each goes to the group alone, with its id, time, payload and origin, and with all its
+--      Hands dead events out again: each goes to the group alone that it died in, with its id, time, payload and origin, and with all its
 --      tries again. An event whose id already waits there for a retry stays dead.
 --
 -- Parameters:
 --      x_queue     - central queue
---      x_group     - the group that gets them
+--      x_group     - the installation's group without a name
 --      x_ids       - ids of dead events whose handler could not handle them
 --
 -- Returns:
@@ -21,17 +21,23 @@
 create or replace function tributary.dead_retry(x_queue text, x_group text, x_ids bigint[])
 returns table (id bigint, is_out boolean) as $$
 declare
-    d   record;
+    d       record;
+    v_group text;
+    v_looked text;
 begin
-    perform tributary.coop_group(x_queue, x_group);
     for d in
         select * from tributary.dead_event e
         where e.id = any (x_ids) and e.central_queue = x_queue and e.kind <> 'poison' and e.redriven_at is null
         order by e.id
         for update
     loop
+        v_group := x_group || coalesce('/' || d.group_name, '');
+        if v_looked is distinct from v_group then
+            perform tributary.coop_group(x_queue, v_group);
+            v_looked := v_group;
+        end if;
         begin
-            perform pgq.event_retry_raw(x_queue, x_group, clock_timestamp(), d.ev_id, d.ev_time, null, d.ev_type, d.ev_data,
+            perform pgq.event_retry_raw(x_queue, v_group, clock_timestamp(), d.ev_id, d.ev_time, null, d.ev_type, d.ev_data,
                                         d.ev_extra1, d.ev_extra2, d.ev_extra3, d.ev_extra4);
             update tributary.dead_event e set redriven_at = clock_timestamp(), redriven = e.redriven + 1 where e.id = d.id;
             is_out := true;

@@ -19,12 +19,12 @@
 -- ----------------------------------------------------------------------
 create or replace function tributary.dead_sums(x_filter jsonb, x_by text, x_limit integer)
 returns table (what text, queues text[], events bigint, first text, last text, total bigint) as $$
-    select s.what, array_agg(distinct s.central_queue order by s.central_queue), count(*),
+    select s.what, array_agg(distinct s.name order by s.name), count(*),
         to_char(min(s.died_at) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
         to_char(max(s.died_at) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), count(*) over ()
     from (
-        select d.central_queue, d.died_at,
-            case x_by when 'queue' then d.central_queue when 'type' then d.ev_type
+        select d.central_queue || coalesce('/' || d.group_name, '') as name, d.died_at,
+            case x_by when 'queue' then d.central_queue || coalesce('/' || d.group_name, '') when 'type' then d.ev_type
                 else regexp_replace(d.error, '[0-9]+', 'N', 'g') end as what
         from tributary.dead_event d
         where d.id in (select tributary.dead_matching(x_filter))) s
@@ -58,7 +58,7 @@ $$ language sql immutable set search_path = pg_catalog, pg_temp;
 -- ----------------------------------------------------------------------
 -- Function: tributary.dead_alike(2)
 --
---      Dead events by queue, kind and error, the largest groups first.
+--      Dead events by what they died in (as tributary.group_of takes it), kind and error, the largest groups first.
 --
 -- Parameters:
 --      x_among     - looks at the newest that many only
@@ -75,11 +75,11 @@ $$ language sql immutable set search_path = pg_catalog, pg_temp;
 -- ----------------------------------------------------------------------
 create or replace function tributary.dead_alike(x_among integer, x_limit integer)
 returns table (queue text, kind text, error text, events bigint, first text, last text, sample bigint) as $$
-    select s.central_queue, s.kind, tributary.dead_error(s.error), count(*),
+    select s.name, s.kind, tributary.dead_error(s.error), count(*),
         to_char(min(s.died_at) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'),
         to_char(max(s.died_at) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), max(s.id)
     from (
-        select d.id, d.central_queue, d.kind, d.error, d.died_at
+        select d.id, d.central_queue || coalesce('/' || d.group_name, '') as name, d.kind, d.error, d.died_at
         from tributary.dead_event d
         where d.redriven_at is null
         order by d.id desc limit x_among) s

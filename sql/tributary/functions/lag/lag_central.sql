@@ -7,11 +7,11 @@
 --      Runs with the rights of its owner: a role that may only look (pgq_reader) may not read events that wait for another try.
 --
 -- Parameters:
---      x_queues    - central queues
---      x_group     - the group of the workers
+--      x_queues    - central queues and groups of them, as tributary.group_of takes them
+--      x_group     - the installation's group without a name
 --
 -- Returns:
---      a row per queue
+--      a row per name; of a queue with groups only what came in, and the dead events that were refused, are its own
 --      is_there, has_group     - whether the queue exists, and the group on it
 --      wanted                  - workers wanted; null where there is no pool
 --      running                 - workers that are up in slots that are held now, on hosts that have beaten within a quarter of their ttl
@@ -51,9 +51,10 @@ declare
     v_found     record;
 begin
     for q in
-        select w.name, pq.queue_id, pq.queue_data_pfx, pq.queue_event_seq
+        select w.name, o.queue as queue_name, o.group_name, o.part, pq.queue_id, pq.queue_data_pfx, pq.queue_event_seq
         from unnest(x_queues) with ordinality w (name, n)
-        left join pgq.queue pq on pq.queue_name = w.name
+        cross join lateral tributary.group_of(w.name, x_group) o
+        left join pgq.queue pq on pq.queue_name = o.queue
         order by w.n
     loop
         queue := q.name;
@@ -86,13 +87,13 @@ begin
               group by l.holder) h
         join tributary.member m on m.id = h.holder;
         select count(*) into dead from tributary.dead_event d
-        where d.central_queue = q.name and d.redriven_at is null;
+        where d.central_queue = q.queue_name and d.group_name is not distinct from q.part and d.redriven_at is null;
 
         select s.sub_id, s.sub_consumer, s.sub_last_tick, t.tick_id, t.tick_time, t.tick_event_seq, t.tick_snapshot into g
         from pgq.consumer c
         join pgq.subscription s on s.sub_queue = q.queue_id and s.sub_consumer = c.co_id
         left join pgq.tick t on t.tick_queue = s.sub_queue and t.tick_id = s.sub_last_tick
-        where c.co_name = x_group;
+        where c.co_name = q.group_name;
         has_group := found;
         position_tick := g.sub_last_tick;
         retrying := 0;

@@ -5,6 +5,7 @@ import type { CentralLink } from '../../../central/central-link.ts';
 import { type DeadCount, type DeadFilter, type DeadKind, namesInDead } from '../../../central/dead.ts';
 import type { Config } from '../../../config/config.ts';
 import { nearest } from '../../../config/nearest.ts';
+import { figuredNames } from '../../../config/worked.ts';
 import { counted } from '../../../errors/words.ts';
 import { durationOption } from '../../duration-option.ts';
 import { EXIT, Exit } from '../../exit.ts';
@@ -22,7 +23,7 @@ export interface FilterOptions {
 
 export const withFilters = (command: Command): Command =>
   command
-    .option('--queue <name>', 'of this central queue')
+    .option('--queue <name>', 'of this central queue, or of one of its groups: orders/billing')
     .option('--shard <name>', 'from this shard')
     .option('--type <type>', 'of this type')
     .option('--error <text>', 'whose error contains this')
@@ -47,10 +48,11 @@ export function filterOf({
 /** A misspelt name would find nothing, and look like good news. @throws Exit where neither the file nor any dead event has the name. */
 export async function mustBeKnown(
   central: CentralLink,
-  { file, queues, shards }: Config,
+  config: Config,
   { queue, shard }: DeadFilter,
 ): Promise<void> {
-  const known = { queue: queues.map(({ name }) => name), shard: shards.map(({ name }) => name) };
+  const { file, shards } = config;
+  const known = { queue: figuredNames(config), shard: shards.map(({ name }) => name) };
   const isIn = (names: typeof known) =>
     (queue === undefined || names.queue.includes(queue)) &&
     (shard === undefined || names.shard.includes(shard));

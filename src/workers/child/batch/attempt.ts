@@ -58,8 +58,8 @@ export class Attempt {
     this.batch = batch;
     this.environment = environment;
     this.#book = new OutcomeBook(environment.retry);
-    const { host, membership, tally } = environment;
-    this.#partNote = new PartNote({ batch, membership, host, calls: tally.part });
+    const { host, membership, tally, work } = environment;
+    this.#partNote = new PartNote({ batch, membership, work, host, calls: tally.part });
   }
 
   /** After a failure: another try at the events that are not committed, with a book of its own. */

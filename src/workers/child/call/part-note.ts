@@ -32,6 +32,8 @@ interface NotedFate {
 export interface NoteFacts {
   readonly batch: CoopBatch;
   readonly membership: CoopMember;
+  /** `orders`, or `orders/billing`. */
+  readonly work: string;
   readonly host: string | undefined;
   readonly calls: PartCalls;
 }
@@ -74,9 +76,9 @@ export class PartNote {
   /** The call that writes the row, to select; empty where no event was settled. */
   sql({ lastEventId, events, putOff, dead }: PartDone): string {
     if (events === 0) return '';
-    const { batch, calls, host, membership } = this.#facts;
+    const { batch, calls, host, membership, work } = this.#facts;
     const values = [
-      literal(membership.queue),
+      literal(work),
       batch.startTick,
       batch.endTick,
       lastEventId ?? 'null',

@@ -50,8 +50,8 @@ export class Commits {
   constructor(tools: CommitTools, { hasNarrowing }: { readonly hasNarrowing: boolean }) {
     this.#tools = tools;
     const { batch, environment } = tools;
-    const { host, membership, tally } = environment;
-    this.#note = new PartNote({ batch, membership, host, calls: tally.part });
+    const { host, membership, tally, work } = environment;
+    this.#note = new PartNote({ batch, membership, work, host, calls: tally.part });
     this.#note.begun();
     this.#hasNarrowing = hasNarrowing;
   }

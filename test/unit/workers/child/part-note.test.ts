@@ -7,6 +7,7 @@ test('an error in any characters, half ones too, is noted in such as every encod
   const note = new PartNote({
     batch: { token: 1, startTick: 1, endTick: 2, openings: 1 } as never,
     membership: { queue: 'orders', group: 'g', member: 'm' },
+    work: 'orders',
     host: 'h1',
     calls: new PartCalls(),
   });

@@ -1,0 +1,64 @@
+// What workers work on, and its names: a central queue, or one of its groups where it has several. Pure.
+//
+// Invariant: what is worked has one name everywhere (commands, leases, lag, logs, metrics, rows on central): `orders` for the one
+// group of queue orders, `orders/billing` for its group billing.
+import type { Config, Group, Handling, Queue } from './config.ts';
+
+/** A group of a central queue, as its workers need it. */
+export interface Worked
+  extends Handling,
+    Pick<Queue, 'origin'>,
+    Pick<Group, 'workers' | 'start' | 'adopt' | 'deadMs'> {
+  /** What it is called: `orders`, `orders/billing`. */
+  readonly name: string;
+  /** The central queue. */
+  readonly queue: string;
+  /** `billing`; absent: the one group of a queue, which has no name. */
+  readonly group?: string;
+}
+
+export const workName = (queue: string, group: string | undefined): string =>
+  group === undefined ? queue : `${queue}/${group}`;
+
+/** All that the file's queues have workers for. */
+export function workedIn({ queues }: Pick<Config, 'queues'>): Worked[] {
+  return queues.flatMap(workedOf);
+}
+
+/** The groups of one queue; none: it is only filled. */
+export function workedOf({ groups, ...queue }: Queue): Worked[] {
+  const { name, origin, workers } = queue;
+  if (groups !== undefined)
+    return groups.map((group) => ({
+      ...group,
+      ...{ origin, queue: name, group: group.name, name: workName(name, group.name) },
+    }));
+  if (workers === 'none') return [];
+  const { handler, timeoutMs, retry, ratePerSecond, weight, recycle, adopt, deadMs } = queue;
+  return [
+    {
+      ...{ name, queue: name, origin, workers, timeoutMs, retry, recycle },
+      ...(handler !== undefined && { handler }),
+      ...(ratePerSecond !== undefined && { ratePerSecond }),
+      ...(weight !== undefined && { weight }),
+      ...(adopt !== undefined && { adopt }),
+      ...(deadMs !== undefined && { deadMs }),
+    },
+  ];
+}
+
+/** All that has figures of its own: each queue, and behind it its groups where it has several. */
+export function figuredNames({ queues }: Pick<Config, 'queues'>): string[] {
+  return queues.flatMap(({ name, groups = [] }) => [
+    name,
+    ...groups.map((group) => workName(name, group.name)),
+  ]);
+}
+
+/** The central queue that a name belongs to. */
+export function queueOf({ queues }: Pick<Config, 'queues'>, name: string): Queue | undefined {
+  return (
+    queues.find((queue) => queue.name === name) ??
+    queues.find((queue) => queue.groups?.some((group) => workName(queue.name, group.name) === name))
+  );
+}
