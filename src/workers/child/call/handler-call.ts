@@ -6,14 +6,16 @@
 // call or of what it left behind, is the call's failure.
 import { TributaryError } from '../../../errors/tributary-error.ts';
 import type { BatchEvent } from '../../../handler/event.ts';
+import { type Soon, soon } from '../../../lifecycle/soon.ts';
 import { TIMING } from '../../../lifecycle/timing.ts';
 import { wait } from '../../../lifecycle/wait.ts';
 import type { LifeSigns } from '../life-signs.ts';
 import type { Tally } from '../tally.ts';
 import type { BatchTransaction } from '../transaction/batch-transaction.ts';
 import type { GuardedClient } from '../transaction/guarded-client.ts';
-import { CallContext, type ContextEnvironment } from './call-context.ts';
-import { invoke } from './invoke.ts';
+import type { Outbox } from '../transaction/outbox.ts';
+import { CallContext, type ContextEnvironment, type ContextTools } from './call-context.ts';
+import { type Failure, type InvokeOptions, invoke } from './invoke.ts';
 import type { OutcomeBook } from './outcomes.ts';
 
 /** The batch is given up as it is: everything of it is rolled back, and it is handed out again. */
@@ -31,11 +33,16 @@ export class Abandoned extends Error {
   }
 }
 
-type Failure = { readonly error: unknown } | undefined;
-
 export type CallResult =
   | { readonly ok: true; readonly touched: boolean }
   | { readonly ok: false; readonly touched: boolean; readonly error: unknown };
+
+interface Written {
+  readonly outbox: Outbox;
+  /** A statement may have left a setting behind. */
+  readonly maySet: boolean;
+  readonly touched: boolean;
+}
 
 export interface CallEnvironment extends ContextEnvironment {
   readonly timeoutMs: number;
@@ -48,8 +55,8 @@ export interface CallEnvironment extends ContextEnvironment {
 export class HandlerCalls {
   readonly #environment: CallEnvironment;
   readonly #transaction: BatchTransaction;
-  readonly #book: OutcomeBook;
-  readonly #onOverrun: () => void;
+  readonly #tools: ContextTools;
+  readonly #options: InvokeOptions;
 
   /** @param onOverrun called when a call did not return in time, so something of the handler may still run in this process. */
   constructor(
@@ -60,32 +67,52 @@ export class HandlerCalls {
   ) {
     this.#environment = environment;
     this.#transaction = transaction;
-    this.#book = book;
-    this.#onOverrun = onOverrun;
+    this.#tools = { book, clientFor: () => transaction.clientFor() };
+    const { handler, signs, tally, timeoutMs } = environment;
+    this.#options = { handler, timeoutMs, signs, tally, onOverrun };
   }
 
   /** One event to an `event` handler, or several to a `batch` handler. @throws Abandoned */
-  async call(events: readonly BatchEvent[]): Promise<CallResult> {
-    const { handler, signs, stopNow, tally, timeoutMs } = this.#environment;
+  call(events: readonly BatchEvent[]): Soon<CallResult> {
     const begunMs = performance.now();
     const spoken = this.#transaction.beforeCall();
-    if (spoken !== undefined) await this.#ofCentral(() => spoken);
-    const context = new CallContext(events, this.#environment, {
-      book: this.#book,
-      clientFor: () => this.#transaction.clientFor(),
-    });
-    const thrown = await invoke(events, context, {
-      ...{ handler, timeoutMs, signs, tally },
-      onOverrun: this.#onOverrun,
-    });
+    if (spoken === undefined) return this.#call(events, begunMs);
+    return this.#ofCentral(() => spoken).then(() => this.#call(events, begunMs));
+  }
+
+  #call(events: readonly BatchEvent[], begunMs: number): Soon<CallResult> {
+    const context = new CallContext(events, this.#environment, this.#tools);
+    const thrown = invoke(events, context, this.#options);
+    return soon(thrown, (failure) => this.#ended(failure, context, begunMs));
+  }
+
+  #ended(thrown: Failure, context: CallContext, begunMs: number): Soon<CallResult> {
     const client = context.end();
+    if (client === undefined || !client.isUsed || client.isQuiet) return this.#judge(thrown, context, client);
+    const settled = this.#settle(client, { context, thrown, begunMs });
+    return settled.then((failure) => this.#judge(failure, context, client));
+  }
+
+  #judge(thrown: Failure, { outbox }: CallContext, client: GuardedClient | undefined): Soon<CallResult> {
+    let failure = thrown;
     const isUsed = client?.isUsed ?? false;
-    let failure = client?.isUsed ? await this.#settle(client, { context, thrown, begunMs }) : thrown;
-    if (stopNow.aborted) throw new Abandoned('The worker has to stop at once.');
-    const touched = isUsed || (failure === undefined && context.outbox.size > 0);
-    if (client?.maySet) failure ??= await this.#attempt(() => this.#transaction.restore());
-    failure ??= await this.#attempt(() => this.#send(context));
-    return failure === undefined ? { ok: true, touched } : { ok: false, touched, error: failure.error };
+    if (isUsed) {
+      failure ??= client?.unawaited;
+      this.#assertThere(failure);
+      if (this.#transaction.isAborted) failure ??= { error: wentOn() };
+    }
+    if (this.#environment.stopNow.aborted) throw new Abandoned('The worker has to stop at once.');
+    const touched = isUsed || (failure === undefined && outbox.size > 0);
+    const maySet = client?.maySet ?? false;
+    if (failure !== undefined || (!maySet && outbox.size === 0)) return resultOf(failure, touched);
+    return this.#finish({ outbox, maySet, touched });
+  }
+
+  /** Of a call that went well: undoes its settings, and sends. */
+  async #finish({ outbox, maySet, touched }: Written): Promise<CallResult> {
+    let failure = maySet ? await this.#attempt(() => this.#transaction.restore()) : undefined;
+    failure ??= await this.#attempt(() => this.#send(outbox));
+    return resultOf(failure, touched);
   }
 
   /** Checks deferred constraints of what the last calls wrote. @returns the violation. @throws Abandoned */
@@ -93,7 +120,7 @@ export class HandlerCalls {
     return await this.#attempt(() => this.#transaction.check());
   }
 
-  async #send({ outbox }: CallContext): Promise<void> {
+  async #send(outbox: Outbox): Promise<void> {
     for (const sending of outbox.sendings()) await this.#transaction.send(sending);
   }
 
@@ -106,16 +133,13 @@ export class HandlerCalls {
     let failure = thrown;
     const restMs = begunMs + timeoutMs - performance.now();
     const isSettled =
-      client.isQuiet ||
-      (!context.hasOverrun && (await isSettledWithin(client, Math.max(TIMING.handler.settleMs, restMs))));
+      !context.hasOverrun && (await isSettledWithin(client, Math.max(TIMING.handler.settleMs, restMs)));
     if (!isSettled) {
       failure ??= { error: tooLong(timeoutMs) };
       await this.#cancel(client, failure);
     }
-    const unawaited = await client.settled();
-    if (unawaited !== undefined) failure ??= { error: unawaited };
-    this.#assertThere(failure);
-    return failure ?? (this.#transaction.isAborted ? { error: wentOn() } : undefined);
+    await client.settled();
+    return failure;
   }
 
   /** Runs statements of ours whose errors count as the call's. */
@@ -148,6 +172,9 @@ export class HandlerCalls {
     throw new Abandoned(reason, { blame });
   }
 }
+
+const resultOf = (failure: Failure, touched: boolean): CallResult =>
+  failure === undefined ? { ok: true, touched } : { ok: false, touched, error: failure.error };
 
 async function isSettledWithin(client: GuardedClient, ms: number): Promise<boolean> {
   const controller = new AbortController();

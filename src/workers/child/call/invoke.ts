@@ -2,6 +2,7 @@
 import { TributaryError } from '../../../errors/tributary-error.ts';
 import type { Handler } from '../../../handler/contract.ts';
 import type { BatchEvent } from '../../../handler/event.ts';
+import type { Soon } from '../../../lifecycle/soon.ts';
 import { TIMING } from '../../../lifecycle/timing.ts';
 import type { LifeSigns } from '../life-signs.ts';
 import type { Tally } from '../tally.ts';
@@ -17,13 +18,14 @@ export interface InvokeOptions {
   onOverrun(): void;
 }
 
+export type Failure = { readonly error: unknown } | undefined;
+
 /** One event to an `event` handler, or several to a `batch` handler. @returns what it threw, if it did. */
-export async function invoke(
+export function invoke(
   events: readonly BatchEvent[],
   context: CallContext,
   options: InvokeOptions,
-): Promise<{ readonly error: unknown } | undefined> {
-  let failure: { readonly error: unknown } | undefined;
+): Soon<Failure> {
   let interrupt = (_error: unknown) => {};
   const call = new WatchedCall((error, kind) => {
     options.onOverrun();
@@ -32,20 +34,23 @@ export async function invoke(
   });
   for (const event of events) event.beforeCall();
   const begunMs = performance.now();
+  const ended = (failure: Failure): Soon<Failure> => {
+    call.end();
+    options.tally.called(performance.now() - begunMs);
+    const turn = options.signs.afterCall();
+    return turn === undefined ? (failure ?? call.failure) : turn.then(() => failure ?? call.failure);
+  };
+  let answer: unknown;
   try {
-    const answer = call.run(() => start(events, context, options.handler));
-    const onWaiting = (stop: (error: unknown) => void) => {
-      interrupt = stop;
-    };
-    if (answer instanceof Promise) await inTime(answer, context, { ...options, onWaiting });
+    answer = call.run(() => start(events, context, options.handler));
   } catch (error) {
-    failure = { error };
+    return ended({ error });
   }
-  call.end();
-  options.tally.called(performance.now() - begunMs);
-  const turn = options.signs.afterCall();
-  if (turn !== undefined) await turn;
-  return failure ?? call.failure;
+  if (!(answer instanceof Promise)) return ended(undefined);
+  const onWaiting = (stop: (error: unknown) => void) => {
+    interrupt = stop;
+  };
+  return inTime(answer, context, options, { onWaiting, ended });
 }
 
 function start(events: readonly BatchEvent[], context: CallContext, handler: Handler): unknown {
@@ -60,37 +65,49 @@ function start(events: readonly BatchEvent[], context: CallContext, handler: Han
     : answer;
 }
 
-interface TimedOptions extends InvokeOptions {
+interface Watch {
   /** Called with what ends the wait: the signal at once, the rest after the grace. */
   onWaiting(stop: (error: unknown) => void): void;
+  /** Called when the wait is over, for what the promise is fulfilled with. */
+  ended(failure: Failure): Soon<Failure>;
 }
 
-async function inTime(
+function inTime(
   answer: Promise<unknown>,
   context: CallContext,
-  { timeoutMs, onOverrun, onWaiting }: TimedOptions,
-): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const overrun = new Promise<never>((_resolve, reject) => {
+  { timeoutMs, onOverrun }: InvokeOptions,
+  { onWaiting, ended }: Watch,
+): Promise<Failure> {
+  return new Promise((resolve) => {
+    let isOver = false;
+    const settled = (failure: Failure) => {
+      // It may also come back after the grace.
+      if (isOver) return;
+      isOver = true;
+      onWaiting(() => {});
+      clearTimeout(timer);
+      resolve(ended(failure));
+    };
     const stop = (error: unknown) => {
       clearTimeout(timer);
       context.abort(error);
       timer = setTimeout(() => {
         context.hasOverrun = true;
         onOverrun();
-        reject(error);
+        settled({ error });
       }, TIMING.handler.graceMs);
     };
-    timer = setTimeout(() => stop(tookLonger(timeoutMs)), timeoutMs);
+    let timer = setTimeout(() => stop(tookLonger(timeoutMs)), timeoutMs);
     onWaiting(stop);
+    try {
+      answer.then(
+        () => settled(undefined),
+        (error: unknown) => settled({ error }),
+      );
+    } catch (error) {
+      settled({ error });
+    }
   });
-  try {
-    await Promise.race([answer, overrun]);
-  } finally {
-    onWaiting(() => {});
-    clearTimeout(timer);
-    answer.catch(() => {});
-  }
 }
 
 const tookLonger = (timeoutMs: number) =>

@@ -64,7 +64,7 @@ export class FreeCalls {
       this.#hasOverrun = true;
     };
     const options = { handler, timeoutMs, signs, tally, onOverrun };
-    const failure = await this.#unlessCut(invoke(events, context, options));
+    const failure = await this.#unlessCut(Promise.resolve(invoke(events, context, options)));
     context.end();
     if (failure === 'cut') return { end: 'stopped' };
     if (failure !== undefined) return stopNow.aborted ? { end: 'stopped' } : { end: 'failed', ...failure };

@@ -8,6 +8,7 @@
 // between two groups.
 // Fails by: `Abandoned`, or `TooManySavepoints` where no cut was possible in time.
 import type { BatchEvent } from '../../../handler/event.ts';
+import { type Soon, soon } from '../../../lifecycle/soon.ts';
 import type { CallResult, HandlerCalls } from '../call/handler-call.ts';
 import type { OutcomeBook } from '../call/outcomes.ts';
 import type { BatchTransaction } from '../transaction/batch-transaction.ts';
@@ -60,11 +61,15 @@ class Attempts {
     this.#hasFailed = tools.isFailing ?? false;
   }
 
-  async call(events: readonly BatchEvent[]): Promise<CallResult> {
-    const { book, calls, onCall, onReturn, record } = this.tools;
+  call(events: readonly BatchEvent[]): Soon<CallResult> {
+    const { book, calls, onCall } = this.tools;
     for (const event of events) book.forget(event);
     onCall?.(events);
-    const result = await calls.call(events);
+    return soon(calls.call(events), (result) => this.#returned(events, result));
+  }
+
+  #returned(events: readonly BatchEvent[], result: CallResult): CallResult {
+    const { book, onReturn, record } = this.tools;
     onReturn?.();
     if (!result.ok) this.#hasFailed = true;
     else for (const event of events) book.done(event);
@@ -153,7 +158,8 @@ export class OneByOne implements GroupRunner {
     const { rate, tools } = this.#attempts;
     const written: BatchEvent[] = [];
     for (const [at, event] of group.entries()) {
-      const result = await this.#attempts.call([event]);
+      const called = this.#attempts.call([event]);
+      const result = called instanceof Promise ? await called : called;
       if (result.ok) {
         if (!isRepeat) rate.note(event, false);
         if (result.touched) written.push(event);

@@ -7,9 +7,12 @@ import { TributaryError } from '../../../errors/tributary-error.ts';
 import type { HandlerClient } from '../../../handler/contract.ts';
 import { statementWords } from '../../../handler/transaction-words.ts';
 import type { PgClient } from '../../../postgres/connection.ts';
+import { StatementSites, siteOf } from './statement-sites.ts';
 
 /** Clients through which a handler has sent a statement: the session has to be cleaned behind it. */
 export const usedByHandlers = new WeakSet<PgClient>();
+
+const sites = new StatementSites();
 
 export interface GuardOptions {
   /** Called before each statement, in the same turn, so that a statement of ours can be queued in front of it. */
@@ -24,7 +27,7 @@ export class GuardedClient extends EventEmitter {
   #isUsed = false;
   #maySet = false;
   #needsBarrier = false;
-  #unawaited: unknown;
+  #unawaited: { readonly error: unknown } | undefined;
 
   constructor(client: PgClient, { beforeStatement }: GuardOptions) {
     super();
@@ -71,13 +74,17 @@ export class GuardedClient extends EventEmitter {
     return this.#pending.size === 0 && !this.#needsBarrier;
   }
 
-  /** Resolves when no statement is under way any more, with the error of one that the handler did not wait for. */
-  async settled(): Promise<unknown> {
+  /** Of a statement that the handler did not wait for, as far as it has failed. */
+  get unawaited(): { readonly error: unknown } | undefined {
+    return this.#unawaited;
+  }
+
+  /** Resolves when no statement is under way any more. */
+  async settled(): Promise<void> {
     while (this.#pending.size > 0) await Promise.allSettled(this.#pending);
     // A stream (COPY, cursor) is no promise, and an error arrives before the transaction's new state: an empty statement is
     // answered after both.
     if (this.#needsBarrier) await this.#client.query('').catch(() => {});
-    return this.#unawaited;
   }
 
   #query(args: unknown[], beforeStatement: () => void): unknown {
@@ -98,22 +105,30 @@ export class GuardedClient extends EventEmitter {
     return result instanceof Promise ? this.#tracked(result) : result;
   }
 
+  /**
+   * The same promise, observed. There is one chain from the driver to the handler, so what awaits it is found when it fails:
+   * Node.js then writes the place where the handler waits into the error's stack, which costs nothing before.
+   */
   #tracked(result: Promise<unknown>): Promise<unknown> {
-    const site: { stack?: string } = {};
-    Error.captureStackTrace(site, this.query);
-    const noted = result.then(
-      () => {},
+    const site = sites.areKept ? siteOf(this.query) : undefined;
+    const tracked: Promise<unknown> = result.then(
+      (answer) => {
+        this.#pending.delete(tracked);
+        return answer;
+      },
       (error: unknown) => {
+        this.#pending.delete(tracked);
+        // Who did not wait for it hears of it below, and not as an uncaught error.
+        tracked.catch(() => {});
         this.#needsBarrier = true;
-        // The place where the handler sent it says more than the place where the driver read the answer.
-        if (error instanceof Error) error.stack = String(site.stack).replace(/^.*/, () => String(error));
+        if (error instanceof Error) sites.name(error, site);
         // Only a statement that is still under way when the handler has returned was not waited for.
-        if (this.#isOver) this.#unawaited ??= error;
+        if (this.#isOver) this.#unawaited ??= { error };
+        throw error;
       },
     );
-    this.#pending.add(noted);
-    void noted.finally(() => this.#pending.delete(noted));
-    return result;
+    this.#pending.add(tracked);
+    return tracked;
   }
 
   #refusal(word: string | undefined): TributaryError | undefined {
