@@ -8,7 +8,8 @@ select set_config('tributary.queue', :queue, true), set_config('tributary.rotate
     set_config('lock_timeout', '1s', true);
 -- Event tables are never analysed; without these settings the planner would read the whole table, while all writers wait for
 -- its lock, to find that it holds nothing new.
-select set_config(name, 'off', true) from unnest(array['enable_seqscan', 'enable_bitmapscan', 'jit']) name;
+select set_config(name, 'off', true), set_config('max_parallel_workers_per_gather', '0', true)
+from unnest(array['enable_seqscan', 'enable_bitmapscan', 'jit']) name;
 do $body$
 declare
     q           record;

@@ -76,7 +76,8 @@ async function askStretch(
   // Event tables are never analysed: without these settings the planner would read them whole. They last as long as the message,
   // or the transaction that it is in.
   const results =
-    await shard.script(`select set_config(name, 'off', true) from unnest(array['enable_seqscan', 'enable_bitmapscan', 'jit']) name;
+    await shard.script(`select set_config(name, 'off', true), set_config('max_parallel_workers_per_gather', '0', true)
+    from unnest(array['enable_seqscan', 'enable_bitmapscan', 'jit']) name;
     select w.* from (select 1) one ${tick('s', from)} ${tick('u', to)}
     cross join lateral (
         select ${what} from (select x.* from (${rows}) x limit ${MOST_COUNTED + 1}) r) w`);

@@ -83,6 +83,7 @@ returns setof text
 language plpgsql
 -- Event tables are never analysed; without these settings the planner would read a whole table to find nothing.
 set enable_seqscan = off
+set max_parallel_workers_per_gather = 0
 set jit = off
 as $$
 declare
@@ -133,6 +134,7 @@ returns setof text
 language plpgsql
 -- See pgq.next_batch_custom.
 set enable_seqscan = off
+set max_parallel_workers_per_gather = 0
 as $$
 declare
     v_batch record;
@@ -172,6 +174,7 @@ returns text
 language plpgsql
 -- See pgq.next_batch_custom.
 set enable_seqscan = off
+set max_parallel_workers_per_gather = 0
 as $$
 declare
     v_batch record;

@@ -23,6 +23,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 -- See pgq.next_batch_custom.
 set enable_seqscan = off
+set max_parallel_workers_per_gather = 0
 as $$
 begin
     update pgq.subscription

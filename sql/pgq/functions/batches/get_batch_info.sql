@@ -28,6 +28,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 -- See pgq.next_batch_custom.
 set enable_seqscan = off
+set max_parallel_workers_per_gather = 0
 as $$
 begin
     select q.queue_name, c.co_name, p.tick_time, t.tick_time, p.tick_id, t.tick_id,

@@ -33,6 +33,7 @@ security definer
 set search_path = pg_catalog, pg_temp
 -- The tables may have been small when they were analysed, and be large when the plan is used.
 set enable_seqscan = off
+set max_parallel_workers_per_gather = 0
 as $$
 declare
     v_sub       pgq.subscription;

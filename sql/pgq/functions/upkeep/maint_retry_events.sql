@@ -22,6 +22,7 @@ returns integer
 language plpgsql
 -- By the index on ev_retry_after, in its order: when the table was analysed it was probably empty.
 set enable_seqscan = off
+set max_parallel_workers_per_gather = 0
 set enable_bitmapscan = off
 set jit = off
 as $$

@@ -30,6 +30,7 @@ returns integer
 language plpgsql
 -- Event tables are never analysed; without these settings the planner would read the whole table under the lock.
 set enable_seqscan = off
+set max_parallel_workers_per_gather = 0
 set enable_bitmapscan = off
 set jit = off
 as $$

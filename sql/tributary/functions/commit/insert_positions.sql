@@ -66,4 +66,5 @@ begin
 end;
 $$ language plpgsql
    -- The plan is kept while the tables grow, and nobody analyses them.
-   set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off;
+   set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off
+   set max_parallel_workers_per_gather = 0;

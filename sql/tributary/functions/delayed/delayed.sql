@@ -99,7 +99,8 @@ returns table (queue text, events bigint, next_ms double precision, left_out big
             where d.central_queue = s.central_queue and d.due_at >= r.until_at and (d.due_at, d.id) > (r.until_at, r.until_id)
             order by d.due_at, d.id limit 1) w) f on true
     where s.events > 0 or s.left_out > 0
-$$ language sql stable set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off;
+$$ language sql stable set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
+   set max_parallel_workers_per_gather = 0;
 
 -- ----------------------------------------------------------------------
 -- Function: tributary.delayed_counts(1)

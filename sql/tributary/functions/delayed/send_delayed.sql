@@ -115,4 +115,5 @@ begin
     end if;
     return v_passed;
 end;
-$$ language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off;
+$$ language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
+   set max_parallel_workers_per_gather = 0;

@@ -79,7 +79,8 @@ begin
     end if;
     return false;
 end;
-$$ language plpgsql security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off;
+$$ language plpgsql security definer set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
+   set max_parallel_workers_per_gather = 0;
 revoke all on function tributary.sort_delayed(bigint, integer) from public;
 
 -- ----------------------------------------------------------------------
@@ -224,7 +225,8 @@ begin
     delete from tributary.delayed_slice s where s.name = x_name;
     return true;
 end;
-$$ language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off;
+$$ language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off
+   set max_parallel_workers_per_gather = 0;
 
 -- ----------------------------------------------------------------------
 -- Function: tributary.tidy_delayed(1)

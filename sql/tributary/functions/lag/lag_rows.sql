@@ -45,7 +45,9 @@ begin
 end;
 $$ language plpgsql stable
    -- Event tables are never analysed; without these the planner would read a whole table to find that it holds nothing new.
-   set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off;
+   set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off
+   -- An empty table that must not be read whole counts as so dear that helpers would be started for it.
+   set max_parallel_workers_per_gather = 0;
 
 -- ----------------------------------------------------------------------
 -- Function: tributary.lag_estimate(3)
@@ -110,7 +112,7 @@ end;
 $$ language plpgsql stable
    -- Event tables are never analysed; without these the planner would read and sort a whole table.
    set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set enable_sort = off
-   set jit = off;
+   set jit = off set max_parallel_workers_per_gather = 0;
 
 -- ----------------------------------------------------------------------
 -- Function: tributary.lag_batch(1)

@@ -54,7 +54,8 @@ begin
     return v_ended;
 end;
 $$ language plpgsql
-   set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off;
+   set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off
+   set max_parallel_workers_per_gather = 0;
 
 -- ----------------------------------------------------------------------
 -- Function: tributary.seal_positions(1)
@@ -103,4 +104,5 @@ begin
     end if;
 end;
 $$ language plpgsql
-   set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off;
+   set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off
+   set max_parallel_workers_per_gather = 0;

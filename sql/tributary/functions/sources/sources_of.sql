@@ -32,4 +32,5 @@ returns table (
     order by s.shard, s.queue
 $$ language sql stable
    -- Position tables are never vacuumed, so the planner knows little of them and would read them whole.
-   set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off;
+   set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off
+   set max_parallel_workers_per_gather = 0;

@@ -15,7 +15,7 @@ import type { BatchTransaction } from '../transaction/batch-transaction.ts';
 import type { GuardedClient } from '../transaction/guarded-client.ts';
 import type { Outbox } from '../transaction/outbox.ts';
 import { CallContext, type ContextEnvironment, type ContextTools } from './call-context.ts';
-import { type Failure, type InvokeOptions, invoke } from './invoke.ts';
+import { type CallFailure, type InvokeOptions, invoke } from './invoke.ts';
 import type { OutcomeBook } from './outcomes.ts';
 
 /** The batch is given up as it is: everything of it is rolled back, and it is handed out again. */
@@ -86,14 +86,14 @@ export class HandlerCalls {
     return soon(thrown, (failure) => this.#ended(failure, context, begunMs));
   }
 
-  #ended(thrown: Failure, context: CallContext, begunMs: number): Soon<CallResult> {
+  #ended(thrown: CallFailure, context: CallContext, begunMs: number): Soon<CallResult> {
     const client = context.end();
     if (client === undefined || !client.isUsed || client.isQuiet) return this.#judge(thrown, context, client);
     const settled = this.#settle(client, { context, thrown, begunMs });
     return settled.then((failure) => this.#judge(failure, context, client));
   }
 
-  #judge(thrown: Failure, { outbox }: CallContext, client: GuardedClient | undefined): Soon<CallResult> {
+  #judge(thrown: CallFailure, { outbox }: CallContext, client: GuardedClient | undefined): Soon<CallResult> {
     let failure = thrown;
     const isUsed = client?.isUsed ?? false;
     if (isUsed) {
@@ -116,7 +116,7 @@ export class HandlerCalls {
   }
 
   /** Checks deferred constraints of what the last calls wrote. @returns the violation. @throws Abandoned */
-  async check(): Promise<Failure> {
+  async check(): Promise<CallFailure> {
     return await this.#attempt(() => this.#transaction.check());
   }
 
@@ -127,8 +127,8 @@ export class HandlerCalls {
   /** Waits for what is still under way, within the time of the call. */
   async #settle(
     client: GuardedClient,
-    { context, thrown, begunMs }: { context: CallContext; thrown: Failure; begunMs: number },
-  ): Promise<Failure> {
+    { context, thrown, begunMs }: { context: CallContext; thrown: CallFailure; begunMs: number },
+  ): Promise<CallFailure> {
     const { timeoutMs } = this.#environment;
     let failure = thrown;
     const restMs = begunMs + timeoutMs - performance.now();
@@ -143,7 +143,7 @@ export class HandlerCalls {
   }
 
   /** Runs statements of ours whose errors count as the call's. */
-  async #attempt(work: () => Promise<void>): Promise<Failure> {
+  async #attempt(work: () => Promise<void>): Promise<CallFailure> {
     try {
       await work();
       return undefined;
@@ -158,7 +158,7 @@ export class HandlerCalls {
     if (failure !== undefined) throw failure.error;
   }
 
-  #assertThere(failure: Failure): void {
+  #assertThere(failure: CallFailure): void {
     if (this.#transaction.isLost)
       throw new Abandoned('The connection to central was lost.', { cause: failure?.error });
   }
@@ -173,7 +173,7 @@ export class HandlerCalls {
   }
 }
 
-const resultOf = (failure: Failure, touched: boolean): CallResult =>
+const resultOf = (failure: CallFailure, touched: boolean): CallResult =>
   failure === undefined ? { ok: true, touched } : { ok: false, touched, error: failure.error };
 
 async function isSettledWithin(client: GuardedClient, ms: number): Promise<boolean> {

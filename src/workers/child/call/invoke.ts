@@ -18,14 +18,14 @@ export interface InvokeOptions {
   onOverrun(): void;
 }
 
-export type Failure = { readonly error: unknown } | undefined;
+export type CallFailure = { readonly error: unknown } | undefined;
 
 /** One event to an `event` handler, or several to a `batch` handler. @returns what it threw, if it did. */
 export function invoke(
   events: readonly BatchEvent[],
   context: CallContext,
   options: InvokeOptions,
-): Soon<Failure> {
+): Soon<CallFailure> {
   let interrupt = (_error: unknown) => {};
   const call = new WatchedCall((error, kind) => {
     options.onOverrun();
@@ -34,7 +34,7 @@ export function invoke(
   });
   for (const event of events) event.beforeCall();
   const begunMs = performance.now();
-  const ended = (failure: Failure): Soon<Failure> => {
+  const ended = (failure: CallFailure): Soon<CallFailure> => {
     call.end();
     options.tally.called(performance.now() - begunMs);
     const turn = options.signs.afterCall();
@@ -69,7 +69,7 @@ interface Watch {
   /** Called with what ends the wait: the signal at once, the rest after the grace. */
   onWaiting(stop: (error: unknown) => void): void;
   /** Called when the wait is over, for what the promise is fulfilled with. */
-  ended(failure: Failure): Soon<Failure>;
+  ended(failure: CallFailure): Soon<CallFailure>;
 }
 
 function inTime(
@@ -77,10 +77,10 @@ function inTime(
   context: CallContext,
   { timeoutMs, onOverrun }: InvokeOptions,
   { onWaiting, ended }: Watch,
-): Promise<Failure> {
+): Promise<CallFailure> {
   return new Promise((resolve) => {
     let isOver = false;
-    const settled = (failure: Failure) => {
+    const settled = (failure: CallFailure) => {
       // It may also come back after the grace.
       if (isOver) return;
       isOver = true;
