@@ -4,7 +4,6 @@ import type { Logger } from 'pino';
 import type { Config, Problem } from '../config/config.ts';
 import { type LoadResult, loadConfig } from '../config/load.ts';
 import { EXIT, Exit } from './exit.ts';
-import { makeLog } from './log.ts';
 import { harmless } from './terminal/output.ts';
 
 /** A stream to write to; `isTTY`, `columns` and `rows` are there on a terminal only. */
@@ -40,7 +39,7 @@ export interface CliContext extends CliIo {
   readonly verbatim: Output;
   /** The path from -c, from TRIBUTARY_CONFIG, or `shards.yaml`; as given, for messages. */
   readonly configFile: string;
-  /** To stderr: JSON lines, or for people on a terminal. */
+  /** To stderr: JSON lines, or for people on a terminal. Only services have one. */
   readonly log: Logger;
   /** Reads the file once more, for a service that runs; nothing is printed. */
   readAgain(): LoadResult;
@@ -60,18 +59,17 @@ export interface LoadConfigOptions {
 
 /**
  * @param asked.configFile a function, because options are known only once the command runs.
- * @param asked.isService whether the command runs until it is stopped.
+ * @param asked.log of a service, which is a command that runs until it is stopped.
  * @param asked.verbatim stdout in UTF-8, also on terminals that show ASCII only.
  */
 export function makeContext(
   io: CliIo,
   {
     configFile,
-    isService,
+    log,
     verbatim,
-  }: { readonly configFile: () => string; readonly isService: () => boolean; readonly verbatim: Output },
+  }: { readonly configFile: () => string; readonly log: Logger | undefined; readonly verbatim: Output },
 ): CliContext {
-  const log = makeLog(io.stderr, io.env);
   const stderr = harmless(io.stderr);
   return {
     stdin: io.stdin,
@@ -91,14 +89,17 @@ export function makeContext(
     get configFile() {
       return configFile();
     },
-    log,
+    get log() {
+      if (log === undefined) throw new Error('Only services log.');
+      return log;
+    },
     readAgain: () => loadConfig(configFile(), { env: io.env, cwd: io.cwd }),
     async loadConfig({ queries = 'ask', onMistake } = {}) {
       const result = loadConfig(configFile(), { env: io.env, cwd: io.cwd });
       // A service's stderr is its log; that of a command is read by a person.
       for (const warning of result.warnings) {
-        if (isService()) log.warn(line(warning));
-        else stderr.write(`warning: ${line(warning)}\n`);
+        if (log === undefined) stderr.write(`warning: ${line(warning)}\n`);
+        else log.warn(line(warning));
       }
       if (result.config !== undefined)
         return queries === 'leave'

@@ -74,19 +74,20 @@ const SERVICES: readonly string[] = ['mover', 'start', 'work'];
 /** Runs one command to its end. Never throws; prints errors as one sentence. */
 export async function runCli(argv: readonly string[], given: CliIo): Promise<ExitCode> {
   const io = asItCanBeShown(given);
-  const words = argv.length === 1 && VERSION_AS_WELL.includes(argv[0] ?? '') ? ['--version'] : argv;
+  const isVersion = argv.length === 1 && VERSION.includes(argv[0] ?? '');
+  const named = commandIn(argv);
+  const isService = named !== undefined && SERVICES.includes(named);
+  // A service that is stopped before it is loaded has nothing to drain: no failure.
+  if (isService) void io.signal;
   const program = makeProgram(io);
-  const context = makeContext(io, {
-    configFile: () => program.opts<{ config: string }>().config,
-    isService: () => SERVICES.includes(commandIn(words) ?? ''),
-    verbatim: given.stdout,
-  });
   try {
-    const named = commandIn(words);
-    // A service that is stopped before it is loaded has nothing to drain: no failure.
-    if (named !== undefined && SERVICES.includes(named)) void io.signal;
-    await registerOn(program, { context, named });
-    await program.parseAsync([...words], { from: 'user' });
+    const context = makeContext(io, {
+      configFile: () => program.opts<{ config: string }>().config,
+      log: isService ? await (await import('./log.ts')).makeLog(io.stderr, io.env) : undefined,
+      verbatim: given.stdout,
+    });
+    if (!isVersion) await registerOn(program, { context, named });
+    await program.parseAsync(isVersion ? ['--version'] : [...argv], { from: 'user' });
     return EXIT.done;
   } catch (error) {
     return codeOf(error, io);
@@ -100,7 +101,7 @@ export async function wholeProgram(width: number): Promise<Command> {
   const streams = { stdin: Readable.from([]), stdout: nowhere, stderr: nowhere };
   const io: CliIo = { ...streams, env: {}, cwd: '', signal, hardSignal: signal };
   const program = makeProgram(io);
-  const context = makeContext(io, { configFile: () => '', isService: () => false, verbatim: io.stdout });
+  const context = makeContext(io, { configFile: () => '', log: undefined, verbatim: io.stdout });
   await registerOn(program, { context, named: undefined });
   return program;
 }
@@ -134,8 +135,8 @@ async function commandsFor(named: string | undefined): Promise<{ readonly regist
   return await Promise.all((load === undefined ? [...COMMANDS.values()] : [load]).map((one) => one()));
 }
 
-/** Other words for --version; -V was ours once. */
-const VERSION_AS_WELL: readonly string[] = ['version', '-V'];
+/** What prints the version, for which no command is loaded; -V was ours once. */
+const VERSION: readonly string[] = ['--version', '-v', 'version', '-V'];
 
 /** The program's own options that take a value; they stand before the command. */
 const TAKES_A_VALUE = /^(-c|--config)$/;

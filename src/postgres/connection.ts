@@ -5,7 +5,7 @@
 // so a pooler in transaction mode may stand in between. Code that needs a session checks `isDirect` first.
 import type { EventEmitter } from 'node:events';
 import type { Readable, Writable } from 'node:stream';
-import pg from 'pg';
+import type pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import type { Database } from '../config/config.ts';
 import { cameFrom } from '../errors/sentence.ts';
@@ -15,6 +15,7 @@ import { TIMING } from '../lifecycle/timing.ts';
 import { requestCancel } from './cancel.ts';
 import { type ClientOptions, clientConfig } from './client-config.ts';
 import { CopyScript } from './copy-script.ts';
+import { driver } from './driver.ts';
 import { atPlace, openPrimary } from './primary.ts';
 import { watchWrites } from './takes-writes.ts';
 
@@ -94,7 +95,7 @@ export class Connection {
   }
 
   static async #open(database: Database, options: ConnectOptions): Promise<Connection> {
-    const client = new pg.Client(clientConfig(database, options));
+    const client = new driver.Client(clientConfig(database, options));
     const connection = Connection.over(client, database, options.owner);
     const giveUp = () => connection.destroy();
     options.signal?.addEventListener('abort', giveUp, { once: true });

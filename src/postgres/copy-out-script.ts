@@ -1,7 +1,7 @@
 // A query of several statements, one of them a small COPY TO STDOUT, in one message; all rows as arrays of texts.
 //
 // What the COPY sends is kept in memory: the statement has to see to it that it is little. More than the given bytes is dropped.
-import pg from 'pg';
+import { driver } from './driver.ts';
 
 export type TextRows = (string | null)[][];
 
@@ -21,7 +21,7 @@ interface Gathered {
   readonly _results: { readonly rows: TextRows } | readonly { readonly rows: TextRows }[];
 }
 
-export class CopyOutScript extends pg.Query {
+export class CopyOutScript extends driver.Query {
   readonly #mostBytes: number;
   #chunks: Buffer[] = [];
   #bytes = 0;

@@ -3,7 +3,8 @@
 // The server reads the data when it gets to the COPY. Where a statement before the COPY fails, the server ignores the data, as
 // the protocol says.
 import type { Writable } from 'node:stream';
-import pg from 'pg';
+import type pg from 'pg';
+import { driver } from './driver.ts';
 
 /** int8 'd', int32 length of itself and the data. */
 const COPY_DATA = 'd'.charCodeAt(0);
@@ -16,7 +17,7 @@ export interface CopyScriptEnd {
   reject(error: Error): void;
 }
 
-export class CopyScript extends pg.Query {
+export class CopyScript extends driver.Query {
   /** @param chunks together less than 2^31 bytes. */
   constructor(text: string, chunks: readonly Buffer[], { resolve, reject }: CopyScriptEnd) {
     super(text, (error, results) => {

@@ -1,11 +1,12 @@
 // A few connections to one database for occasional queries: pg-pool opens them, keeps them and closes them.
 //
 // Invariant: a connection on which anything failed is never used again.
-import pg from 'pg';
+import type pg from 'pg';
 import type { Database } from '../config/config.ts';
 import { TIMING } from '../lifecycle/timing.ts';
 import { type ClientOptions, clientConfig } from './client-config.ts';
 import { Connection } from './connection.ts';
+import { driver } from './driver.ts';
 import { atPlace, lastPrimary, type Place } from './primary.ts';
 
 export interface PoolOptions extends ClientOptions {
@@ -104,13 +105,13 @@ export class ConnectionPool {
     const database = { ...at, tls: this.#tls };
     const { most, owner } = this.#options;
     const connections = this.#connections;
-    class OwnClient extends pg.Client {
+    class OwnClient extends driver.Client {
       constructor(config?: string | pg.ClientConfig) {
         super(config);
         connections.set(this, Connection.over(this, database, owner));
       }
     }
-    const pool = new pg.Pool({
+    const pool = new driver.Pool({
       ...clientConfig(database, {
         ...this.#options,
         ...(place?.address === undefined ? {} : { address: place.address }),

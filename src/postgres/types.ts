@@ -1,6 +1,7 @@
 // How our own queries see values: int8 as a number (an id beyond 2^53 is an error, never rounded), the rest as pg gives it.
-import pg from 'pg';
+import type pg from 'pg';
 import { TributaryError } from '../errors/tributary-error.ts';
+import { driver } from './driver.ts';
 
 const INT8 = 20;
 
@@ -20,5 +21,5 @@ export const internalTypes: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
     oid === INT8 && format !== 'binary'
       ? int8
-      : pg.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
+      : driver.types.getTypeParser(oid, format)) as typeof pg.types.getTypeParser,
 };

@@ -2,6 +2,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { makeContext } from '../../../src/cli/context.ts';
+import { makeLog } from '../../../src/cli/log.ts';
 import { json } from '../../../src/cli/terminal/output.ts';
 import { plain, plainJson, plainLines } from '../../../src/lifecycle/plain.ts';
 import { run } from '../../support/processes/run-cli.ts';
@@ -79,7 +80,7 @@ describe('text from databases and files', () => {
     expect(plainJson('{\n  "a": 1\n}')).toBe('{\n  "a": 1\n}');
   });
 
-  test('all output of commands is cleaned in the same way', () => {
+  test('all output of commands is cleaned in the same way', async () => {
     const written = { stdout: '', stderr: '' };
     const output = (name: keyof typeof written) => ({
       isTTY: true,
@@ -91,7 +92,8 @@ describe('text from databases and files', () => {
     const io = { stdout: output('stdout'), stderr: output('stderr'), env: {} } as unknown as Parameters<
       typeof makeContext
     >[0];
-    const context = makeContext(io, { configFile: () => 'x', isService: () => false, verbatim: io.stdout });
+    const log = await makeLog(io.stderr, {});
+    const context = makeContext(io, { configFile: () => 'x', log, verbatim: io.stdout });
     context.stdout.write(`${NASTY}\n`);
     context.stderr.write(`${NASTY}\n`);
     expect(written.stdout).not.toMatch(STEERS);
