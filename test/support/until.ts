@@ -4,8 +4,14 @@ export interface UntilOptions {
   /** Completes "waited in vain for …". */
   readonly what: string;
   readonly timeoutMs?: number;
+  /** Between two looks at first; default 20. */
   readonly everyMs?: number;
 }
+
+/** What takes long is looked at less often: looks would take from the processors what the work that is waited for needs. */
+const MOST_OFTEN_OF_THE_WAIT = 0.05;
+/** Up to this: what is there for a moment only is not overlooked. */
+const LONGEST_PAUSE_MS = 100;
 
 /** One check may take this long, also where less time is left. A check that never ends fails as well. */
 const ANSWER_MS = 15_000;
@@ -17,6 +23,7 @@ export async function until<T>(
   condition: () => T | Promise<T>,
   { what, timeoutMs = 15_000, everyMs = 20 }: UntilOptions,
 ): Promise<Exclude<T, Falsy>> {
+  const sinceMs = performance.now();
   const deadline = Date.now() + timeoutMs;
   for (;;) {
     const beganMs = performance.now();
@@ -35,7 +42,9 @@ export async function until<T>(
       throw new Error(`Waited ${timeoutMs} ms in vain for ${what}${because}`, { cause });
     }
     // At least half of the time is left to the work that is waited for.
-    const pauseMs = Math.max(everyMs, performance.now() - beganMs);
+    const nowMs = performance.now();
+    const grownMs = Math.min((nowMs - sinceMs) * MOST_OFTEN_OF_THE_WAIT, LONGEST_PAUSE_MS);
+    const pauseMs = Math.max(everyMs, grownMs, nowMs - beganMs);
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }

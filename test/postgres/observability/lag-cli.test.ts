@@ -4,7 +4,8 @@ import { install } from '../../../src/install/install.ts';
 import { givenConfig, givenFile } from '../../support/installation/config-file.ts';
 import { fileFor, givenCluster, givenEvents } from '../../support/installation/installation.ts';
 import { givenBlackHole } from '../../support/network/black-hole.ts';
-import { runTributary, startTributary, type TestProcess } from '../../support/processes/process.ts';
+import { startTributary, type TestProcess } from '../../support/processes/process.ts';
+import { run } from '../../support/processes/run-cli.ts';
 import { givenDatabase, type TestDatabase } from '../../support/server/database.ts';
 import { givenServer, type TestServer } from '../../support/server/server.ts';
 import { until } from '../../support/until.ts';
@@ -45,7 +46,7 @@ async function given({ hasOwnServer = false } = {}): Promise<Given> {
   await givenEvents(near, 'orders', 3);
   await givenEvents(far, 'orders', 4);
   const lag = async (...options: string[]) => {
-    const { stdout, stderr } = await runTributary(['-c', file, 'lag', '--json', ...options]);
+    const { stdout, stderr } = await run(['-c', file, 'lag', '--json', ...options]);
     expect(stderr).toBe('');
     return JSON.parse(stdout).sources as SourceJson[];
   };
@@ -105,8 +106,8 @@ describe('cli/commands/lag', () => {
     expect(later.reason).toMatch(/^Shard s2 refuses connections/);
     expect(await all.source('s1', '--live')).toMatchObject({ events_behind: 0, reason: null });
 
-    const judged = await runTributary(['-c', all.file, 'lag', '--max', '60s']);
-    expect(judged.stderr).toBe('Further behind than 1m, not moving, or failing: s2:orders.');
+    const judged = await run(['-c', all.file, 'lag', '--max', '60s']);
+    expect(judged.stderr).toBe('Further behind than 1m, not moving, or failing: s2:orders.\n');
     expect(judged.code).toBe(3);
     expect(judged.stdout).toMatch(/s2:orders +unreachable .*\n {2}Shard s2 refuses connections/);
     expect(judged.stdout).toMatch(/1 of 2 sources are healthy/);
@@ -166,7 +167,7 @@ describe('cli/commands/lag', () => {
        select id, 1, 1, 0, 0, '', 0 from tributary.source where shard like 'dead%'`,
     );
     const beganMs = Date.now();
-    const { stdout } = await runTributary(['-c', file, 'lag', '--json']);
+    const { stdout } = await run(['-c', file, 'lag', '--json']);
     expect(Date.now() - beganMs).toBeLessThan(9_000);
     const sources = JSON.parse(stdout).sources as SourceJson[];
     expect(sources).toHaveLength(62);

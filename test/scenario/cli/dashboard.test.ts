@@ -15,7 +15,8 @@ import {
   givenTransactions,
   type InstalledHosts,
 } from '../../support/installation/installed-hosts.ts';
-import { isAlive, runTributary, startTributary } from '../../support/processes/process.ts';
+import { isAlive, startTributary } from '../../support/processes/process.ts';
+import { run } from '../../support/processes/run-cli.ts';
 import { until } from '../../support/until.ts';
 
 const SERVING = /serving (http:\S+)\/livez/;
@@ -170,7 +171,7 @@ describe.skipIf(process.platform !== 'linux')('cli/dashboard', () => {
     expect(members.flatMap(({ leases }) => leases)).toEqual(
       expect.arrayContaining(['shard:s1', 'shard:s2', 'slot:orders#1', 'slot:orders#2']),
     );
-    expect((await runTributary(['-c', dashboard.file, 'pause', '--shard', 's1'])).code).toBe(0);
+    expect((await run(['-c', dashboard.file, 'pause', '--shard', 's1'])).code).toBe(0);
     const paused = await until(() => page.state()?.cells.orders?.[0]?.[0] === 'paused' && page.state(), {
       what: 'the paused shard',
     });

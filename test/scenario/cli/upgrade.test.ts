@@ -5,7 +5,8 @@ import { describe, expect, test } from 'vitest';
 import { packagePath } from '../../../src/lifecycle/package-root.ts';
 import { givenFile } from '../../support/installation/config-file.ts';
 import { fileFor, givenEvents } from '../../support/installation/installation.ts';
-import { runTributary, startTributary } from '../../support/processes/process.ts';
+import { startTributary } from '../../support/processes/process.ts';
+import { run } from '../../support/processes/run-cli.ts';
 import { givenDatabase } from '../../support/server/database.ts';
 import { schemaText } from '../../support/server/schema-text.ts';
 import { until } from '../../support/until.ts';
@@ -50,7 +51,7 @@ describe('upgrade', () => {
       const sentence =
         /Central was installed by an older package .* Run `tributary install` with this package: it is waited for\./;
       await Promise.all(programs.map((program) => program.waitForLine(sentence, PATIENTLY)));
-      expect(await runTributary(['-c', yaml, 'install'])).toMatchObject({ code: 0 });
+      expect(await run(['-c', yaml, 'install'])).toMatchObject({ code: 0 });
       await givenEvents(shard, 'orders', 5);
       const handled = () => central.query('select distinct origin from handled');
       await until(async () => (await handled()).length === 5, { what: '5 handled events', ...PATIENTLY });
@@ -71,7 +72,7 @@ describe('upgrade', () => {
 
   test('beside a newer schema a program goes on where it finds what it calls, and refuses where it does not', async () => {
     const { central, yaml, start, shard } = await givenOlder(NEWEST);
-    expect(await runTributary(['-c', yaml, 'install'])).toMatchObject({ code: 0 });
+    expect(await run(['-c', yaml, 'install'])).toMatchObject({ code: 0 });
     await central.query(`insert into tributary.migration (version, name) values (9999, 'from the future')`);
     const mover = start('mover');
     await givenEvents(shard, 'orders', 3);

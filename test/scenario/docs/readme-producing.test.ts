@@ -8,7 +8,8 @@ import { packagePath } from '../../../src/lifecycle/package-root.ts';
 import { givenFolder, writeFile } from '../../support/files.ts';
 import { fileFor, givenCluster, provider } from '../../support/installation/installation.ts';
 import { blockOf, markedBlocks } from '../../support/pages/blocks.ts';
-import { runTributary, startTributary } from '../../support/processes/process.ts';
+import { startTributary } from '../../support/processes/process.ts';
+import { run } from '../../support/processes/run-cli.ts';
 import { until } from '../../support/until.ts';
 
 const blocks = markedBlocks('docs/producing.md');
@@ -32,7 +33,7 @@ describe('docs/producing', () => {
     const queues = `  orders: { workers: 2, handler: ./handlers/orders.js, create: true }
 ${textOf('reminders.yaml').replace(/^/gm, '  ')}`;
     const file = writeFile(folder, 'shards.yaml', { text: fileFor(cluster, { queues }) });
-    const { code, stderr } = await runTributary(['-c', file, 'install']);
+    const { code, stderr } = await run(['-c', file, 'install']);
     expect({ code, stderr: stderr.replace(/^.*warn.*$/gim, '').trim() }).toMatchObject({ code: 0 });
 
     await central.query(textOf('central'));

@@ -5,7 +5,7 @@ import { givenFile } from '../../support/installation/config-file.ts';
 import { fileFor, givenCluster } from '../../support/installation/installation.ts';
 import { givenInstalledHosts, givenTransactions } from '../../support/installation/installed-hosts.ts';
 import { givenBlackHole } from '../../support/network/black-hole.ts';
-import { runTributary } from '../../support/processes/process.ts';
+import { runWithTiming } from '../../support/processes/command-thread.ts';
 import { run } from '../../support/processes/run-cli.ts';
 import { givenDatabase } from '../../support/server/database.ts';
 import { freezeServer } from '../../support/server/freeze.ts';
@@ -36,9 +36,9 @@ describe('doctor as a command', () => {
     await until(async () => (await hosts.handled()) > 300, { what: 'handled events', timeoutMs: 90_000 });
     await untilHealthy(file, UNCHANGED);
     for (let look = 0; look < 6; look += 1) {
-      expect(await runTributary(['-c', file, 'doctor'])).toMatchObject({
+      expect(await run(['-c', file, 'doctor'])).toMatchObject({
         code: 0,
-        stdout: 'All is well: 2 sources and 1 central queue.',
+        stdout: 'All is well: 2 sources and 1 central queue.\n',
         stderr: '',
       });
       await sleep(1_000);
@@ -50,13 +50,13 @@ describe('doctor as a command', () => {
     const sentence =
       /(A session has locked pgq\.tick in shard s1|has waited for \d+ s for a lock in shard s1).*: pid \d+, user \w+, application tributary test/;
     for (const command of ['lag', 'check'])
-      await until(async () => sentence.test((await runTributary(['-c', file, command])).stdout), {
+      await until(async () => sentence.test((await run(['-c', file, command])).stdout), {
         what: `${command} to name the session`,
         timeoutMs: 60_000,
       });
-    const { code, stdout } = await runTributary(['-c', file, 'doctor']);
+    const { code, stdout } = await run(['-c', file, 'doctor']);
     expect(code).toBe(3);
-    const lines = stdout.split('\n');
+    const lines = stdout.trimEnd().split('\n');
     expect(lines[0]).toMatch(/^BROKEN: /);
     expect(stdout).toMatch(
       /^ {4}psql -h 127\.0\.0\.1 -p \d+ -d \w+ -c "select pg_terminate_backend\(\d+\)"$/m,
@@ -78,9 +78,8 @@ describe('doctor as a command', () => {
     const file = givenFile(text.replace(shards[1]?.url ?? '', nowhere.href));
     const doctor = async () => {
       const began = performance.now();
-      const { stdout } = await runTributary(['-c', file, 'doctor', '--json'], {
-        env: { TRIBUTARY_TIMING: 'doctor.wholeMs=3000 doctor.shardMs=1500' },
-      });
+      const timing = 'doctor.wholeMs=3000 doctor.shardMs=1500';
+      const { stdout } = await runWithTiming(timing, ['-c', file, 'doctor', '--json']);
       return { said: JSON.parse(stdout) as DoctorAnswer, ms: performance.now() - began };
     };
     freezeServer(host);

@@ -1,7 +1,7 @@
 // What `tributary doctor` says, for tests that stage a cause and wait until it is named.
 import { expect } from 'vitest';
 import type { Diagnosis } from '../../../src/observability/doctor/diagnosis.ts';
-import { runTributary } from '../../support/processes/process.ts';
+import { runWithTiming } from '../../support/processes/command-thread.ts';
 import { until } from '../../support/until.ts';
 
 export interface DoctorAnswer {
@@ -18,11 +18,12 @@ const SHORT = [
   .join(' ')
   .replace(/(\w+=)/g, 'doctor.$1');
 
+/** A look asks each server in sessions of its own, which costs them a tenth of a second. */
+export const EVERY_MS = 500;
+
 /** One look; the exit code says what the document does. */
 async function doctor(file: string, timing = SHORT): Promise<DoctorAnswer> {
-  const { code, stdout, stderr } = await runTributary(['-c', file, 'doctor', '--json'], {
-    env: { TRIBUTARY_TIMING: timing },
-  });
+  const { code, stdout, stderr } = await runWithTiming(timing, ['-c', file, 'doctor', '--json']);
   if (code !== 0 && code !== 3) throw new Error(stderr);
   const answer = JSON.parse(stdout) as DoctorAnswer;
   expect(code).toBe(answer.healthy ? 0 : 3);
@@ -46,7 +47,7 @@ export async function untilNamed(
         (one) => one.cause === cause && (name === undefined || one.names.includes(name)),
       );
     },
-    { what: `the cause ${cause}`, timeoutMs: 90_000, everyMs: 300 },
+    { what: `the cause ${cause}`, timeoutMs: 90_000, everyMs: EVERY_MS },
   ).catch((error: unknown) => {
     throw new Error(`${error}\n${JSON.stringify(last, null, 2)}`);
   });
@@ -59,7 +60,7 @@ export const untilHealthy = (file: string, timing = SHORT): Promise<unknown> => 
       last = await doctor(file, timing);
       return last.healthy;
     },
-    { what: 'nothing to find', timeoutMs: 90_000, everyMs: 300 },
+    { what: 'nothing to find', timeoutMs: 90_000, everyMs: EVERY_MS },
   ).catch((error: unknown) => {
     throw new Error(`${error}\n${JSON.stringify(last, null, 2)}`);
   });

@@ -1,5 +1,4 @@
-// Each cause that keeps central queues from being worked off, staged at once on one host with a queue for each: rates are
-// known after a minute only.
+// Each cause that keeps central queues from being worked off, staged at once on one host with a queue for each.
 import { appendFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -7,7 +6,7 @@ import { givenCluster } from '../../support/installation/installation.ts';
 import { givenServer } from '../../support/server/server.ts';
 import { until } from '../../support/until.ts';
 import { givenTicker, givenWorkerHosts } from '../../support/workers/worker-host.ts';
-import { causesOf, untilNamed } from './doctor.ts';
+import { causesOf, EVERY_MS, untilNamed } from './doctor.ts';
 
 const HANDLERS = {
   'well.mjs': 'export default { async event() {} };',
@@ -36,6 +35,15 @@ const QUEUES = [
   ['second', 'workers: 2, handler: ./second.mjs'],
 ] as const;
 
+/** Events a second. */
+const ARRIVING = [
+  ['slow', 2],
+  ['few', 15],
+  ['limited', 12],
+  ['fails', 9],
+  ['nothing', 2],
+] as const;
+
 describe('doctor on central queues', () => {
   test('a queue for each cause, one host with workers', async () => {
     const cluster = await givenCluster({ server: await givenServer() });
@@ -44,16 +52,21 @@ describe('doctor on central queues', () => {
     const { central, file } = hosts;
     const served = QUEUES.map(([name]) => name).filter((name) => name !== 'away');
     await hosts.tributary('scale', 'parked', '0');
-    // Rates are known where there is a tick that is older than a minute.
-    for (const [name] of QUEUES) {
-      await central.produce(name, 3);
-      givenTicker(central, name);
+    for (const [name] of QUEUES) await central.produce(name, 3);
+    const second = async () => {
+      for (const [name, count] of ARRIVING) await central.produce(name, count);
+    };
+    // Rates are known where there is a tick that is older than a minute: what comes in a minute is there from the beginning.
+    await central.query("update pgq.tick set tick_time = tick_time - interval '61 seconds'");
+    for (let n = 0; n < 60; n += 1) {
+      await second();
+      await central.tick(...ARRIVING.map(([name]) => name));
     }
+    givenTicker(central, ...QUEUES.map(([name]) => name));
     const stopped = new AbortController();
     const producing = (async () => {
       while (!stopped.signal.aborted) {
-        for (const name of ['slow', 'few', 'limited', 'fails', 'nothing'])
-          await central.produce(name, { slow: 2, few: 15, limited: 12, fails: 9, nothing: 2 }[name] ?? 1);
+        await second();
         await sleep(1_000);
       }
     })();
@@ -92,6 +105,7 @@ describe('doctor on central queues', () => {
       for (;;) {
         const found = await untilNamed(file, cause, { name });
         if (is.test(found.sentence)) return found;
+        await sleep(EVERY_MS);
       }
     };
     expect([slow.of, few.of, limited.of]).toEqual(['queue', 'queue', 'queue']);

@@ -9,9 +9,13 @@ import { run } from '../../support/processes/run-cli.ts';
 import type { TestDatabase } from '../../support/server/database.ts';
 import { givenServer, type TestServer } from '../../support/server/server.ts';
 import { until } from '../../support/until.ts';
-import { untilHealthy, untilNamed } from './doctor.ts';
+import { EVERY_MS, untilHealthy, untilNamed } from './doctor.ts';
 
-const MOVER = { env: { TRIBUTARY_TIMING: 'shard.maintainEveryMs=500 shard.watermarkEveryMs=300' } };
+const MOVER = {
+  env: {
+    TRIBUTARY_TIMING: 'shard.maintainEveryMs=500 shard.watermarkEveryMs=300 reports.renewMs=2000',
+  },
+};
 
 interface Moving extends Cluster {
   readonly file: string;
@@ -88,6 +92,7 @@ describe('doctor on sources', () => {
     await until(async () => (await untilNamed(file, 'no-ticker')).sentence.includes('external ticker'), {
       what: 'the external ticker to be named',
       timeoutMs: 60_000,
+      everyMs: EVERY_MS,
     });
     await s1.query("update pgq.queue set queue_external_ticker = false where queue_name = 'orders'");
     await untilHealthy(file);
@@ -251,8 +256,13 @@ describe('doctor on sources', () => {
     for (const shard of shards) await givenEvents(shard, 'orders', 5);
     const full = await untilNamed(file, 'backlog-limit');
     expect(full.sentence).toContain('events wait, of the 10 of its `waiting`');
+    const triggers = async (what: 'disable' | 'enable') => {
+      for (const { child } of tables) await central.query(`alter table ${child} ${what} trigger slow`);
+    };
+    await triggers('disable');
     first.kill('SIGTERM');
     await first.exit;
+    await triggers('enable');
 
     await fill();
     writeFileSync(file, readFileSync(file, 'utf8').replace('memory: 256MB', 'memory: 4MB'));
@@ -282,7 +292,7 @@ describe('doctor on sources', () => {
           (await untilNamed(file, 'long-transaction')).evidence.includes(
             'holds back the rotation of s1:orders',
           ),
-        { what: 'the transaction to hold back rotation', timeoutMs: 60_000 },
+        { what: 'the transaction to hold back rotation', timeoutMs: 60_000, everyMs: EVERY_MS },
       );
       await holder.script('rollback');
       await holder.close();

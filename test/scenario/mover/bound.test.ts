@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { givenInstalledHosts } from '../../support/installation/installed-hosts.ts';
 import { until } from '../../support/until.ts';
 
-const EVENTS = 300_000;
+const EVENTS = 200_000;
 const BOUND = 50_000;
 
 /** One statement for each call, and which process wrote it. */

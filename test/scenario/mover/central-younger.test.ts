@@ -3,7 +3,7 @@
 import { expect, test } from 'vitest';
 import { givenInstalledHosts, givenTransactions } from '../../support/installation/installed-hosts.ts';
 import { send } from '../../support/processes/freezer.ts';
-import { runTributary } from '../../support/processes/process.ts';
+import { run } from '../../support/processes/run-cli.ts';
 import { givenDatabase } from '../../support/server/database.ts';
 import { nextXid, useXids } from '../../support/server/dump.ts';
 import { givenServer } from '../../support/server/server.ts';
@@ -38,13 +38,13 @@ test('on a central whose transaction ids are behind its ticks nothing is committ
   await second.waitForLine(/ticks of queue orders know \d+ more transaction ids .*pg_resetwal/, {
     timeoutMs: 60_000,
   });
-  const lag = await runTributary(['-c', file, 'lag', '--max', '1h', '--json']);
+  const lag = await run(['-c', file, 'lag', '--max', '1h', '--json']);
   expect(lag.code).toBe(3);
   expect((JSON.parse(lag.stdout) as { central: object[] }).central[0]).toMatchObject({
     events_behind: null,
     reason: expect.stringMatching(/^Queue orders stands still: its ticks know/),
   });
-  expect((await runTributary(['-c', file, 'check'])).stdout).toMatch(/restored into a younger cluster/);
+  expect((await run(['-c', file, 'check'])).stdout).toMatch(/restored into a younger cluster/);
   expect((await hosts.proof()).moved).toBe(15);
   expect(await central.query('select ev_id from pgq.retry_queue')).toEqual([{ ev_id: 900001 }]);
 

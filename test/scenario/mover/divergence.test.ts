@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { givenEvents } from '../../support/installation/installation.ts';
 import { type Forwarding, givenForwarding } from '../../support/mover/forwarding.ts';
-import { runTributary, type TestProcess } from '../../support/processes/process.ts';
+import type { TestProcess } from '../../support/processes/process.ts';
+import { run } from '../../support/processes/run-cli.ts';
 import type { TestDatabase } from '../../support/server/database.ts';
 import { givenBackup } from '../../support/server/restore.ts';
 import { until } from '../../support/until.ts';
@@ -82,7 +83,7 @@ describe('mover', () => {
     await untilMoved(forwarding, 22);
     expect(await haltedIn(forwarding)).toEqual(['s1:orders']);
     // The same mover goes on with the new queue's tables.
-    const { code, stderr } = await runTributary([
+    const { code, stderr } = await run([
       '-c',
       forwarding.file,
       'repair',

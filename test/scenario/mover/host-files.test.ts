@@ -4,7 +4,7 @@ import { dirname } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { givenFile } from '../../support/installation/config-file.ts';
 import { fileFor, givenCluster } from '../../support/installation/installation.ts';
-import { runTributary, startTributary } from '../../support/processes/process.ts';
+import { startTributary } from '../../support/processes/process.ts';
 import { run } from '../../support/processes/run-cli.ts';
 import { until } from '../../support/until.ts';
 import { givenWorkerHosts, untilWorkers, WRITING_HANDLER } from '../../support/workers/worker-host.ts';
@@ -55,12 +55,12 @@ describe('hosts with different files', () => {
     await mover.waitForLine(/shard s1 is connected/);
     expect((await run(['-c', file, 'install'])).code).toBe(0);
     const sentence = `the mover on host 127.0.0.1 runs with another file than ${file}: bring it there and run \`tributary reload\`.`;
-    const { stdout } = await runTributary(['-c', file, 'lag', '--json']);
+    const { stdout } = await run(['-c', file, 'lag', '--json']);
     const { sources } = JSON.parse(stdout) as { sources: { shard: string; reason: string | null }[] };
     expect(sources.find(({ shard }) => shard === 's2')?.reason).toBe(
       `No mover has moved shard s2 yet: ${sentence}`,
     );
-    const shards = JSON.parse((await runTributary(['-c', file, 'shards', '--json'])).stdout);
+    const shards = JSON.parse((await run(['-c', file, 'shards', '--json'])).stdout);
     expect(shards.shards.at(-1).reason).toBe(`No mover holds it: ${sentence}`);
     mover.kill('SIGTERM');
     await mover.exit;

@@ -47,10 +47,11 @@ test('dead, slow, refused and flooded shards delay no healthy one, and lag says 
   const { forwarding, dead, slow, slowShard, poisoned, hot, healthy } = await given();
   const { central } = forwarding;
   const mover = forwarding.startMover();
-  /** One look for all of them: the flood makes each dear. */
+  /** From the positions, which are committed together with the events: the flood makes it dear to count those. */
   const movedFrom = async (shards: readonly string[]) => {
     const rows = await central.query<{ shard: string; count: number }>(
-      `select split_part(ev_extra4, ':', 1) as shard, count(*) from pgq.event_1 group by 1`,
+      `select s.shard, (select p.moved from tributary.position p where p.source = s.id order by p.n desc limit 1)::int as count
+         from tributary.source s`,
     );
     const counts = new Map(rows.map(({ shard, count }) => [shard, count]));
     return shards.map((shard) => counts.get(shard) ?? 0);

@@ -3,7 +3,8 @@
 import { describe, expect, test } from 'vitest';
 import { type Forwarding, type ForwardingOptions, givenForwarding } from '../../support/mover/forwarding.ts';
 import { followPositions, rotate, writeWhile } from '../../support/mover/rotation.ts';
-import { runTributary, startTributary, type TestProcess } from '../../support/processes/process.ts';
+import { startTributary, type TestProcess } from '../../support/processes/process.ts';
+import { run } from '../../support/processes/run-cli.ts';
 import { randomFrom } from '../../support/random.ts';
 import { givenDatabase, type TestDatabase } from '../../support/server/database.ts';
 import { givenPgque } from '../../support/server/pgque.ts';
@@ -88,7 +89,7 @@ describe('shards with PgQue', () => {
     const [one, two] = forwarding.shards as [TestDatabase, TestDatabase];
     const untilMoved = (events: number) =>
       until(async () => (await forwarding.moved()) >= events, { what: `${events} moved events` });
-    const tributary = (...args: string[]) => runTributary(['-c', forwarding.file, ...args]);
+    const tributary = (...args: string[]) => run(['-c', forwarding.file, ...args]);
     let mover = forwarding.startMover();
     for (const shard of [one, two]) await insert(shard, 'orders', 5);
     await insert(one, 'email_out', 500);

@@ -4,7 +4,7 @@ import { Connection } from '../../../src/postgres/connection.ts';
 import { givenEvents } from '../../support/installation/installation.ts';
 import { givenForwarding } from '../../support/mover/forwarding.ts';
 import { givenProxy } from '../../support/network/proxy.ts';
-import { runTributary } from '../../support/processes/process.ts';
+import { run } from '../../support/processes/run-cli.ts';
 import { givenDatabase, type TestDatabase } from '../../support/server/database.ts';
 import { givenServer } from '../../support/server/server.ts';
 import { givenStandby } from '../../support/server/standby.ts';
@@ -96,7 +96,7 @@ describe('mover', () => {
     await promoted.query(`select pgq.insert_event('emails', 'test', 'after')`);
     await untilArrived('emails', 4);
     await givenEvents(other, 'orders', 3);
-    const repaired = await runTributary(['-c', forwarding.file, 'repair', 's1:orders', '--rewind']);
+    const repaired = await run(['-c', forwarding.file, 'repair', 's1:orders', '--rewind']);
     expect(repaired).toMatchObject({ code: 0 });
     await promoted.query(`select pgq.insert_event('orders', 'test', 'last')`);
     await untilArrived('orders', 45 + anew.length);

@@ -5,7 +5,8 @@ import { readCentralEvents, readShardEvents } from '../../../src/proof/origins.t
 import { givenFile } from '../../support/installation/config-file.ts';
 import { fileFor, givenEvents } from '../../support/installation/installation.ts';
 import { type Forwarding, givenForwarding, SOURCE_QUEUES } from '../../support/mover/forwarding.ts';
-import { runTributary, startTributary } from '../../support/processes/process.ts';
+import { startTributary } from '../../support/processes/process.ts';
+import { run } from '../../support/processes/run-cli.ts';
 import type { TestDatabase } from '../../support/server/database.ts';
 import { givenDump, nextXid, useXids } from '../../support/server/dump.ts';
 import { givenServer } from '../../support/server/server.ts';
@@ -97,14 +98,14 @@ test.each([
     await givenEvents(two, 'orders', 3);
     await until(async () => (await forwarding.moved()) === 18, { what: 'the other shard to be moved' });
     for (const live of [[], ['--live']]) {
-      const lag = await runTributary(['-c', file, 'lag', '--max', '1h', '--json', ...live]);
+      const lag = await run(['-c', file, 'lag', '--max', '1h', '--json', ...live]);
       expect(lag.code).toBe(3);
       const { sources } = JSON.parse(lag.stdout) as {
         sources: { shard: string; queue: string; state: string }[];
       };
       expect(sources.find(({ shard, queue }) => shard === 's1' && queue === 'orders')?.state).toBe('halted');
     }
-    const early = await runTributary(['-c', file, 'repair', 's1:orders', '--dry-run']);
+    const early = await run(['-c', file, 'repair', 's1:orders', '--dry-run']);
     expect([early.code, early.stderr]).toEqual([
       2,
       expect.stringMatching(/cannot be repaired yet: its ticks know/),
@@ -115,7 +116,7 @@ test.each([
     expect(await reasonOf(forwarding, 'orders')).toBe(reason);
     for (const queue of SOURCE_QUEUES) {
       if ((await reasonOf(forwarding, queue)) === undefined) continue;
-      const { code, stderr } = await runTributary(['-c', file, 'repair', `s1:${queue}`, '--rewind']);
+      const { code, stderr } = await run(['-c', file, 'repair', `s1:${queue}`, '--rewind']);
       expect([code, stderr]).toEqual([0, expect.not.stringContaining('rror')]);
     }
     await givenEvents(younger, 'email_bulk', 1);
@@ -140,7 +141,7 @@ test('where the transaction ids have caught up before a mover starts, events tha
   const mover = start();
   const reason = await until(() => reasonOf(forwarding, 'orders'), { what: 's1:orders to halt' });
   expect(reason).toMatch(/^Source s1:orders is halted: 4 events came in on another server/);
-  const { code, stderr } = await runTributary(['-c', file, 'repair', 's1:orders', '--rewind']);
+  const { code, stderr } = await run(['-c', file, 'repair', 's1:orders', '--rewind']);
   expect([code, stderr]).toEqual([0, expect.not.stringContaining('rror')]);
   const wanted = [...(await originsOn(younger, 's1')), ...(await originsOn(two, 's2'))].sort();
   expect(wanted).toHaveLength(15 + 4 + 2 + 1);

@@ -7,9 +7,9 @@ import type { TestDatabase } from '../server/database.ts';
 export interface LoadOptions {
   readonly queues: readonly string[];
   readonly random: Random;
-  /** Pause between the transactions of one writer, in ms. */
+  /** Pause between the transactions of one writer, in ms; default 30. */
   readonly everyMs?: number;
-  /** Largest bulk transaction, in events. */
+  /** Largest bulk transaction, in events; default 500. */
   readonly bulk?: number;
 }
 
@@ -44,7 +44,7 @@ interface WriterOptions extends LoadOptions {
 }
 
 async function writeOn(shard: TestDatabase, options: WriterOptions): Promise<void> {
-  const { signal, everyMs = 10, random, state } = options;
+  const { signal, everyMs = 30, random, state } = options;
   let connection: Connection | undefined;
   while (!signal.aborted) {
     try {
@@ -61,7 +61,7 @@ async function writeOn(shard: TestDatabase, options: WriterOptions): Promise<voi
 }
 
 /** @returns whether it was committed. */
-async function transaction(connection: Connection, { queues, random, bulk = 2_000 }: WriterOptions) {
+async function transaction(connection: Connection, { queues, random, bulk = 500 }: WriterOptions) {
   const dice = random.below(100);
   const insert = (count: number) =>
     `select count(pgq.insert_event('${random.pick(queues)}', 'made', n::text || ' ' || txid_current())) from generate_series(1, ${count}) n`;

@@ -8,7 +8,7 @@ export interface WorkerCentral extends TestDatabase {
   /** Events `from`..`from + count - 1`, data `{"n": …}`, origin `s:<queue>:<n>`; committed, not ticked. */
   produce(queue: string, count: number, options?: { readonly from?: number }): Promise<void>;
   /** A tick that covers what is committed; also moves retries that are due. */
-  tick(queue: string): Promise<void>;
+  tick(...queues: readonly string[]): Promise<void>;
   /** The column `n` of the table of effects, in order. */
   effects(): Promise<number[]>;
 }
@@ -37,9 +37,9 @@ export async function withVerbs(database: TestDatabase): Promise<WorkerCentral> 
         [queue, from, from + count - 1],
       );
     },
-    async tick(queue) {
+    async tick(...queues) {
       while (((await database.query<{ n: number }>('select pgq.maint_retry_events() as n'))[0]?.n ?? 0) > 0);
-      await database.query('select tributary.tick($1, null)', [queue]);
+      await database.query('select tributary.tick(name, null) from unnest($1::text[]) as name', [queues]);
     },
     async effects() {
       return (await database.query<{ n: number }>('select n from effect order by n')).map(({ n }) => n);

@@ -73,14 +73,14 @@ function workersOf(host: TestProcess): ReadonlyMap<string, number> {
   return workers;
 }
 
-/** Ticks the queue every 30 ms until the test is over. */
-export function givenTicker(central: WorkerCentral, queue: string): void {
+/** Ticks the queues ten times a second until the test is over. */
+export function givenTicker(central: WorkerCentral, ...queues: readonly string[]): void {
   const stopped = new AbortController();
   const ended = (async () => {
     while (!stopped.signal.aborted) {
       // A test may have stopped central.
-      await central.tick(queue).catch(() => {});
-      await sleep(30);
+      await central.tick(...queues).catch(() => {});
+      await sleep(100);
     }
   })();
   onTestFinished(async () => {
