@@ -69,11 +69,7 @@ export class CentralUpkeep implements WatchedService {
         await moveRetries(connection, 'pgq');
       }),
     );
-    for (const { name: queue } of this.#options.queues) {
-      await this.#guarded(`tick of ${queue}`, async () => {
-        await this.#link.query('select tributary.tick($1, null)', [queue]);
-      });
-    }
+    await this.#tick(this.#options.queues.map(({ name }) => name));
     if (performance.now() < this.#maintainAtMs) return;
     this.#maintainAtMs = performance.now() + TIMING.centralTicks.maintainEveryMs;
     await this.#guarded('maintenance', () =>
@@ -101,6 +97,19 @@ export class CentralUpkeep implements WatchedService {
       ]);
     });
     await this.#note();
+  }
+
+  /** All in one statement; where one of them cannot be ticked, each in its own. */
+  async #tick(queues: readonly string[]): Promise<void> {
+    const tick = async (some: readonly string[]) => {
+      await this.#link.query('select tributary.tick(q, null) from unnest($1::text[]) q', [some]);
+      this.turns += 1;
+    };
+    try {
+      await tick(queues);
+    } catch {
+      for (const queue of queues) await this.#guarded(`tick of ${queue}`, () => tick([queue]));
+    }
   }
 
   /** Every ten seconds; whoever had the upkeep just before may have done it. */

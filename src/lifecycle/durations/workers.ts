@@ -70,7 +70,7 @@ export const WORKER_DURATIONS = {
   /** Between looks for a batch where no notification woke the worker. */
   idle: { firstMs: 50, maxMs: 1_000 },
   /** The same where notifications arrive: each look that finds nothing costs central as much as half a batch. */
-  idleNotified: { firstMs: 500, maxMs: 1_000 },
+  idleNotified: { firstMs: 500, maxMs: 3_000 },
   /** Our own statements are short: a server that does not answer within this time is gone. */
   answerMs: 60_000,
   /** Deferred constraints of central are looked for this often. */
