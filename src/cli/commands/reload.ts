@@ -68,7 +68,10 @@ async function reload(
   }
   const isDone = await rereadFiles(link, config, how);
   if (config.install === 'by-hand') {
-    const missing = await link.use((central) => notInstalled(central, config));
+    const groups = workedIn(config).flatMap(({ name, group }) =>
+      group === undefined || pools.some(({ queue }) => queue === name) ? [] : [name],
+    );
+    const missing = [...groups, ...(await link.use((central) => notInstalled(central, config)))];
     if (missing.length > 0)
       how.context.stdout.write(
         `Not installed yet: ${missing.slice(0, 5).join(', ')}${missing.length > 5 ? ` and ${missing.length - 5} more` : ''}. \`tributary install\` does it, or say \`install: auto\` in the file.\n`,
