@@ -1,6 +1,7 @@
 // Pauses and resumes sources, and finds those that an operator means.
 
 import type { Config } from '../config/config.ts';
+import { storedQueues } from '../config/feeds.ts';
 import { nearest } from '../config/nearest.ts';
 import { TributaryError } from '../errors/tributary-error.ts';
 import { counted } from '../errors/words.ts';
@@ -22,6 +23,8 @@ export interface PausableSource {
   readonly shard: string;
   readonly queue: string;
   readonly centralQueue: string;
+  /** All central queues that it feeds, where there are several. */
+  readonly routes?: readonly string[];
   readonly isPaused: boolean;
   /** Why it is halted; undefined: it is not. */
   readonly haltReason: string | undefined;
@@ -85,12 +88,18 @@ async function change(
     const rows = await central.query<{ id: number }>(sql, [meant.map(({ id }) => id), ...values]);
     const ids = new Set(rows.map(({ id }) => id));
     const changed = meant.filter(({ id }) => ids.has(id));
-    const queues = [...new Set(changed.map(({ centralQueue }) => centralQueue))];
+    const queues = [...new Set(changed.flatMap(storedQueues))];
     return {
       result: { meant, changed },
       note: changed.length === 0 ? undefined : { ...note(changed), queues },
     };
   });
+}
+
+/** Central queues besides the one that was named which sources with routes feed: a source stands still as a whole. */
+export function alsoFed(sources: readonly PausableSource[], named: string | undefined): string[] {
+  if (named === undefined || sources.every(({ queue }) => queue === named)) return [];
+  return [...new Set(sources.flatMap(storedQueues))].filter((queue) => queue !== named);
 }
 
 /** `source s1:orders`, `12 sources` with the shard or the queue that they have in common. */
@@ -111,10 +120,11 @@ async function select(link: Central, config: Config, selection: Selection): Prom
     shard: string;
     queue: string;
     central_queue: string;
+    routes: string[] | null;
     is_paused: boolean;
     halt_reason: string | null;
   }>(
-    `select id, shard, queue, central_queue, paused_at is not null as is_paused,
+    `select id, shard, queue, central_queue, routes, paused_at is not null as is_paused,
          case when state = 'halted' then coalesce(halt_reason, 'It is halted.') end as halt_reason
        from tributary.source where state <> 'retired' order by shard, queue`,
   );
@@ -123,6 +133,7 @@ async function select(link: Central, config: Config, selection: Selection): Prom
     shard: row.shard,
     queue: row.queue,
     centralQueue: row.central_queue,
+    ...(row.routes === null ? {} : { routes: row.routes }),
     isPaused: row.is_paused,
     haltReason: row.halt_reason ?? undefined,
   }));
@@ -145,13 +156,13 @@ export function choose(
   if (queue !== undefined) {
     const queues = new Set([
       ...config.queues.flatMap(({ name, from }) => [name, ...from]),
-      ...sources.flatMap((one) => [one.queue, one.centralQueue]),
+      ...sources.flatMap((one) => [one.queue, ...storedQueues(one)]),
     ]);
     requireKnown('Queue', queue, { known: queues, file: config.file });
   }
   const there = sources.filter((one) => shard === undefined || one.shard === shard);
   const own = there.filter((one) => queue === undefined || one.queue === queue);
-  const feeding = there.filter((one) => one.centralQueue === queue);
+  const feeding = there.filter((one) => queue !== undefined && storedQueues(one).includes(queue));
   const [first, second] = shard === undefined ? [feeding, own] : [own, feeding];
   const chosen = queue === undefined ? there : first.length > 0 ? first : second;
   if (chosen.length > 0) return chosen;

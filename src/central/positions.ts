@@ -16,6 +16,8 @@ export interface StoredSource {
   readonly shard: string;
   readonly queue: string;
   readonly centralQueue: string;
+  /** All that install has led it to; absent: that one. */
+  readonly routes?: readonly string[];
   readonly state: 'registering' | 'active' | 'halted';
   readonly haltReason: string | undefined;
   readonly paused: boolean;
@@ -33,6 +35,7 @@ interface SourceRow {
   shard: string;
   queue: string;
   central_queue: string;
+  routes: string[] | null;
   state: StoredSource['state'];
   halt_reason: string | null;
   paused: boolean;
@@ -73,6 +76,7 @@ function toSource(row: SourceRow): StoredSource {
     shard: row.shard,
     queue: row.queue,
     centralQueue: row.central_queue,
+    ...(row.routes === null ? {} : { routes: row.routes }),
     state: row.state,
     haltReason: row.halt_reason ?? undefined,
     paused: row.paused,

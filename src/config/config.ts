@@ -174,6 +174,9 @@ export interface Queue extends Handling {
   readonly adopt?: string;
 }
 
+/** Which of the central queues of a source queue get an event: the first whose `where:` matches, or all of them. */
+export type RouteMode = 'first' | 'all';
+
 /** A column of an event, or a value in it: names of JSON objects, `*` for any name; lists are passed through. */
 export interface RedactPath {
   readonly column: 'data' | 'extra1' | 'extra2' | 'extra3' | 'extra4';
@@ -221,6 +224,8 @@ export interface Config {
   /** Whether running processes look after changes of the file by themselves. */
   readonly watch: boolean;
   readonly queues: readonly Queue[];
+  /** By source queue, of those that feed several central queues; absent: none does. */
+  readonly routes?: Readonly<Record<string, RouteMode>>;
   readonly schedules: readonly Schedule[];
   readonly mover: {
     readonly memoryBytes: number;

@@ -31,7 +31,7 @@ export interface LoadOptions {
 
 const KEYS = [
   ...['name', 'central', 'shards', 'defaults', 'queues', 'schedules', 'mover', 'http', 'metrics'],
-  ...['install', 'watch'],
+  ...['install', 'watch', 'routes'],
 ];
 
 /** @param path as the user wrote it: problems name the file like that. */
@@ -99,7 +99,10 @@ function readRoot(root: Value): Omit<Config, 'file' | 'hash'> | undefined {
       : readShards(shardsValue, { defaults: access, central });
   const { keepMs, ...mover } = readMover(section.get('mover'));
   const queuesValue = section.require('queues', 'each central queue under `queues:`');
-  const queues = queuesValue === undefined ? [] : readQueues(queuesValue, keepMs);
+  const { queues, routes }: Pick<Config, 'queues' | 'routes'> =
+    queuesValue === undefined
+      ? { queues: [] }
+      : readQueues(queuesValue, { keepMs, routes: section.get('routes') });
   const schedules = readSchedules(section.get('schedules'), queues);
   const http = readHttp(section.get('http'));
   const metrics = readMetrics(section.get('metrics'));
@@ -118,6 +121,7 @@ function readRoot(root: Value): Omit<Config, 'file' | 'hash'> | undefined {
     install,
     watch,
     queues,
+    routes,
     schedules,
     mover,
     metrics,

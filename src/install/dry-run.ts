@@ -8,6 +8,7 @@ import { leftOver, readKnownSources } from './facts/sources.ts';
 import { APPLICATION, type InstallOptions } from './install.ts';
 import { placeOfCentral } from './plan/central-plan.ts';
 import { type RenderOptions, renderSteps } from './plan/steps.ts';
+import { asStored } from './register.ts';
 import { failedRow, type InstallRow, rowOfCentral, rowOfShard } from './report.ts';
 import { type CentralSurvey, contextOf, type ShardSurvey, surveyCentral, surveyShards } from './survey.ts';
 
@@ -83,10 +84,7 @@ function scriptOfCentral(
 
 function scriptOfShard({ shard, facts, plan }: ShardSurvey, how: RenderOptions): string {
   const { steps, begin, redirect } = plan;
-  const sources = [
-    ...begin.map(({ queue, centralQueue }) => ({ queue, central_queue: centralQueue })),
-    ...redirect.map(({ source, centralQueue }) => ({ queue: source.queue, central_queue: centralQueue })),
-  ];
+  const sources = [...begin, ...redirect.map(({ wanted }) => wanted)].map(asStored);
   const name = literal(shard.name);
   return [
     `-- ==== shard ${shard.name} ${shard.displayUrl}${facts === undefined ? '' : `, as role ${facts.server.role}`}`,

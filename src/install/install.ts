@@ -137,7 +137,7 @@ function installShard(
   return retrying(async () => {
     const found = await surveyShard(connection, shard, context);
     const { steps, begin, redirect } = found.plan;
-    const moved = redirect.map(({ source, centralQueue }) => ({ queue: source.queue, centralQueue }));
+    const moved = redirect.map(({ wanted }) => wanted);
     const sources =
       begin.length + moved.length === 0
         ? []

@@ -14,18 +14,26 @@ export interface RegisteredSource {
   readonly state: string;
 }
 
+export type FedSource = Pick<WantedSource, 'queue' | 'centralQueue' | 'routes'>;
+
 /** Also brings the central queue of known sources up to date with the file. */
 export function registerSources(
   central: Connection,
   shard: string,
-  sources: readonly Pick<WantedSource, 'queue' | 'centralQueue'>[],
+  sources: readonly FedSource[],
 ): Promise<RegisteredSource[]> {
-  const wanted = sources.map(({ queue, centralQueue }) => ({ queue, central_queue: centralQueue }));
   return central.query<RegisteredSource>('select id, queue, state from tributary.register_sources($1, $2)', [
     shard,
-    JSON.stringify(wanted),
+    JSON.stringify(sources.map(asStored)),
   ]);
 }
+
+/** As tributary.register_sources wants it. */
+export const asStored = ({ queue, centralQueue, routes }: FedSource) => ({
+  queue,
+  central_queue: centralQueue,
+  ...(routes === undefined ? {} : { routes }),
+});
 
 /**
  * Stores the first positions of a shard's registering sources.

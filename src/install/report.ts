@@ -51,7 +51,8 @@ export function rowOfCentral(config: Config, { plan }: CentralSurvey): InstallRo
 export function rowOfShard({ shard, known, plan }: ShardSurvey): InstallRow {
   const did = plan.steps.filter(({ isRoutine }) => isRoutine !== true).map(({ what }) => what);
   const redirected = plan.redirect.map(
-    ({ source, centralQueue }) => `let queue ${source.queue} flow to ${centralQueue}`,
+    ({ wanted: { queue, centralQueue, routes = [centralQueue] } }) =>
+      `let queue ${queue} flow to ${routes.join(', ')}`,
   );
   const begun = new Set(plan.begin.map(({ queue }) => queue));
   const standing = [...known.values()].filter(

@@ -25,8 +25,10 @@ export interface CentralSyncOptions {
   readonly backpressures: ReadonlyMap<string, Backpressure>;
   /** How long readers have waited for memory. */
   readonly memoryWaitingMs: () => number;
-  /** Why a central queue takes no events; undefined: it takes them. */
-  readonly queueTrouble: (queue: string) => string | undefined;
+  /** Why the queues of a gatherer take no events; undefined: they take them. */
+  readonly queueTrouble: (gatherer: string) => string | undefined;
+  /** Why they are filled slowly or not at all. */
+  readonly heldBack: (gatherer: string) => string | undefined;
   /** How often all members were asked to read their files again. */
   readonly onAsked: (number: number) => void;
   readonly onTrouble: (error: unknown) => void;
@@ -126,7 +128,7 @@ export class CentralSync implements WatchedService {
 
   async #reportIfDue(): Promise<void> {
     const { link } = this;
-    const { member, host, memoryWaitingMs, queueTrouble, backpressures } = this.#options;
+    const { member, host, memoryWaitingMs, queueTrouble, heldBack } = this.#options;
     const nowMs = performance.now();
     // A central that was restored, or crashed, may not have what was written.
     if (link.opened !== this.#openedAtReport) this.#memory.forget();
@@ -134,7 +136,7 @@ export class CentralSync implements WatchedService {
       nowMs,
       memoryWaitingMs: memoryWaitingMs(),
       centralTrouble: queueTrouble,
-      heldBack: (queue: string) => backpressures.get(queue)?.reason,
+      heldBack,
     };
     const figures = this.#options.loops().flatMap((loop) => lagOf(loop, situation));
     const changes = this.#memory.changes(figures, nowMs);

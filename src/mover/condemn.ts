@@ -23,8 +23,9 @@ export class Condemner {
   accept(source: Source, dead: readonly DeadRow[], by: 'central' | 'shard'): boolean {
     const { config, halt, onOccurrence } = this.#options;
     const [first] = dead;
-    const queue = config.queues.find(({ name }) => name === source.centralQueue);
-    if (queue?.onPoison === 'halt' && first !== undefined) {
+    const names = new Set(dead.map(({ queue = source.centralQueue }) => queue));
+    const halts = config.queues.some(({ name, onPoison }) => names.has(name) && onPoison === 'halt');
+    if (halts && first !== undefined) {
       halt(
         source,
         `event ${first.origin ?? '(its origin is not kept)'} cannot be moved: ${first.error} (SQLSTATE ${first.sqlstate}), and the queue says \`on_poison: halt\``,

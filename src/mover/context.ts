@@ -10,6 +10,7 @@ import { MemoryBudget } from './limits/memory-budget.ts';
 import { RoundLimit } from './limits/round-limit.ts';
 import type { OnMoverOccurrence } from './occurrence.ts';
 import { OlderCentral } from './older-central.ts';
+import type { Led } from './source/destinations.ts';
 import type { Source } from './source/source.ts';
 
 export interface MoverContext {
@@ -24,7 +25,7 @@ export interface MoverContext {
   readonly onOccurrence: OnMoverOccurrence;
   /** For short queries; a new link after the last one was given up. */
   central(): CentralLink;
-  gathererOf(centralQueue: string): Gatherer;
+  gathererOf(source: Led): Gatherer;
   /** Halts a source on central, in the background, and at once in memory. */
   halt(source: Source, why: Halt): void;
   /** Queues of the file have no source on this shard yet, as central knows it. */

@@ -3,6 +3,7 @@ import type { LagFigure } from '../central/source-states.ts';
 import { formatDuration } from '../config/units.ts';
 import { TIMING } from '../lifecycle/timing.ts';
 import type { ShardLoop } from './shard/shard-loop.ts';
+import { gathererOf } from './source/destinations.ts';
 import type { Source } from './source/source.ts';
 
 /** What lagOf needs beside the loop. */
@@ -10,10 +11,10 @@ export interface LagSituation {
   readonly nowMs: number;
   /** How long readers have waited for memory without a moment in between. */
   readonly memoryWaitingMs: number;
-  /** Why a central queue takes no events; undefined: it does. */
-  centralTrouble(centralQueue: string): string | undefined;
-  /** Why a central queue is filled slowly or not at all, though it could take events. */
-  heldBack(centralQueue: string): string | undefined;
+  /** Why the central queues of a gatherer take no events; undefined: they do. */
+  centralTrouble(gatherer: string): string | undefined;
+  /** Why they are filled slowly or not at all, though they could take events. */
+  heldBack(gatherer: string): string | undefined;
 }
 
 export function lagOf(loop: ShardLoop, situation: LagSituation): LagFigure[] {
@@ -84,10 +85,10 @@ function stateOf(
   if (silentMs > TIMING.reports.silentMs || loop.isOverdue(nowMs))
     return { state: 'unreachable', reason: silentReason(source, silentMs), cause: 'shard-silent' };
   const trouble =
-    isBehind && movedMsAgo > TIMING.reports.stalledMs ? centralTrouble(source.centralQueue) : undefined;
+    isBehind && movedMsAgo > TIMING.reports.stalledMs ? centralTrouble(gathererOf(source)) : undefined;
   if (trouble !== undefined) return { state: 'unreachable', reason: trouble, cause: 'central-refuses' };
   const state = movedMsAgo < TIMING.reports.movingMs || isBehind ? 'moving' : 'idle';
-  const held = isBehind ? heldBack(source.centralQueue) : undefined;
+  const held = isBehind ? heldBack(gathererOf(source)) : undefined;
   if (held !== undefined) return { state, reason: held, cause: 'backlog-limit' };
   const reason = ticklessReason(source);
   return { state, reason, ...(reason !== null && { cause: 'no-ticker' }) };

@@ -37,10 +37,6 @@ export class MovedConfig {
     return before;
   }
 
-  hasQueue(queue: string): boolean {
-    return this.#now.queues.some(({ name }) => name === queue);
-  }
-
   /** The shard of a resource, also one that the file does not name any more while it is held. */
   shardOf(resource: string): Shard | undefined {
     return this.#shards.get(resource);

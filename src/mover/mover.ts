@@ -21,7 +21,8 @@ import { MovedConfig } from './moved-config.ts';
 import type { MoverOptions } from './mover-options.ts';
 import { ShardLoop } from './shard/shard-loop.ts';
 import { newDuties, newShardLeases } from './shard-leases.ts';
-import { gathererIn, gathererName, makeReady, type RunningParts, takeOver } from './take-over.ts';
+import { gatherersOf } from './source/destinations.ts';
+import { gathererIn, makeReady, type RunningParts, takeOver } from './take-over.ts';
 import { untilIdentified } from './until-identified.ts';
 
 const TICKER = 'central ticker';
@@ -101,7 +102,7 @@ export class Mover implements Service {
     });
     if (identity === undefined) return;
     this.#context = this.#newContext(consumerName(this.#config.live.name, identity.id));
-    const gatherers = this.#config.live.queues.map(({ name }) => gathererName(name));
+    const gatherers = gatherersOf(this.#config.live).keys();
     for (const name of [TICKER, ...gatherers, CONTROL, KEEPER]) this.#own.begin(name);
     await untilAborted(this.#stopped.signal);
     // The keeper ends the loops before it lets go of their leases; what it lost before is still ending.
@@ -126,7 +127,7 @@ export class Mover implements Service {
   async #apply(next: Config): Promise<void> {
     const changes = this.#config.changesTo(next);
     const parts = this.#context === undefined ? undefined : this.#parts(this.#context);
-    if (parts !== undefined) await makeReady(parts, changes);
+    if (parts !== undefined) await makeReady(parts, next);
     const before = this.#config.take(next);
     if (parts === undefined || this.#stopped.signal.aborted) return;
     takeOver(parts, { before, after: next, changes });
@@ -139,7 +140,7 @@ export class Mover implements Service {
       leased: this.#leased,
       own: this.#own,
       gatherers: this.#gatherers,
-      isWanted: (queue) => this.#config.hasQueue(queue),
+      isWanted: (name) => gatherersOf(this.#config.live).has(name),
       signal: this.#stopped.signal,
     };
   }
@@ -162,16 +163,14 @@ export class Mover implements Service {
         member: this.#member.id,
         host: this.#member.host,
         backpressures: this.#gatherers.backpressures,
+        heldBack: (name) => this.#gatherers.heldBack(name),
         memoryWaitingMs: () => this.#context?.budget.waitingMs ?? 0,
-        queueTrouble: (queue) => this.#gatherers.troubleOf(queue),
+        queueTrouble: (name) => this.#gatherers.troubleOf(name),
         onAsked: (number) => this.#options.file?.noteAsked(number),
         onTrouble: (error) => this.#centralTrouble(error),
       });
     }
-    return this.#gatherers.create(
-      name.slice(gathererName('').length),
-      (this.#context as MoverContext).condemner,
-    );
+    return this.#gatherers.create(name, (this.#context as MoverContext).condemner);
   }
 
   get #control(): CentralSync {
@@ -218,7 +217,7 @@ export class Mover implements Service {
       consumer,
       watchdog: this.#watchdog,
       onOccurrence: this.#onOccurrence,
-      gathererOf: (queue) => gathererIn(this.#own, queue),
+      gathererOf: (source) => gathererIn(this.#own, source),
       central: () => this.#control.link,
       halt: halting({ central: () => this.#control.link, onOccurrence: this.#onOccurrence }),
       onMissing: (shard) => this.#options.onMissing?.(shard),

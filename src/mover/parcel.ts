@@ -4,12 +4,26 @@ import type { Position } from '../central/position.ts';
 import type { RowStream } from './row-stream.ts';
 import type { Source } from './source/source.ts';
 
+/** What of a parcel goes to one of the central queues of its source. */
+export interface RoutedChunks {
+  readonly queue: string;
+  readonly isDelaying: boolean;
+  readonly chunks: readonly Buffer[];
+  readonly rows: number;
+}
+
 export interface Parcel {
   readonly source: Source;
   /** What it follows: the very object that was the source's position, or the `to` of the parcel before it. */
   readonly from: Position;
   /** A stream is one large row, and goes alone. */
   readonly chunks: readonly Buffer[] | RowStream;
+  /** Of a source with routes: its rows by central queue, instead of `chunks`. */
+  readonly routed?: readonly RoutedChunks[] | undefined;
+  /** Of a source with routes: which central queue gets the row that is streamed. */
+  readonly streamedTo?: Pick<RoutedChunks, 'queue' | 'isDelaying'> | undefined;
+  /** Events that no route took: the position moves over them, and they are counted. */
+  readonly unrouted?: number;
   readonly bytes: number;
   readonly rows: number;
   readonly to: Position;

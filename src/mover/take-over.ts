@@ -16,15 +16,13 @@ import { bytesOf, type MoverContext } from './context.ts';
 import { Gatherer } from './gather/gatherer.ts';
 import type { Gatherers } from './gather/gatherers.ts';
 import { ShardLoop } from './shard/shard-loop.ts';
-
-/** The name of a queue's gatherer among the mover's services. */
-export const gathererName = (queue: string): string => `gatherer ${queue}`;
+import { gathererOf, gatherersOf, type Led } from './source/destinations.ts';
 
 /** @throws where the file has just lost the queue: what was read for it is read again where it comes back. */
-export function gathererIn(own: ServiceSet<WatchedService>, queue: string): Gatherer {
-  const gatherer = own.get(gathererName(queue));
+export function gathererIn(own: ServiceSet<WatchedService>, source: Led): Gatherer {
+  const gatherer = own.get(gathererOf(source));
   if (gatherer instanceof Gatherer) return gatherer;
-  throw new TributaryError(`Central queue ${queue} is not in the file any more.`, {
+  throw new TributaryError(`Central queue ${source.centralQueue} is not in the file any more.`, {
     code: 'abandoned',
     kind: 'retryable',
   });
@@ -35,14 +33,14 @@ export interface RunningParts {
   readonly leased: ServiceSet<ShardLoop | CentralDuties>;
   readonly own: ServiceSet<WatchedService>;
   readonly gatherers: Gatherers;
-  /** Whether the file that counts now has this queue. */
-  readonly isWanted: (queue: string) => boolean;
+  /** Whether the file that counts now wants the gatherer of this name. */
+  readonly isWanted: (name: string) => boolean;
   readonly signal: AbortSignal;
 }
 
 /** Before `after` counts: a gatherer that is still ending takes no parcels of a queue that comes back. */
-export async function makeReady(parts: RunningParts, { queues }: Changes): Promise<void> {
-  const names = queues.added.map(gathererName).filter((name) => parts.own.isLeaving(name));
+export async function makeReady(parts: RunningParts, after: Config): Promise<void> {
+  const names = [...gatherersOf(after).keys()].filter((name) => parts.own.isLeaving(name));
   await Promise.all(names.map((name) => parts.own.end(name)));
 }
 
@@ -54,7 +52,11 @@ export function takeOver(
   const { context, gatherers, leased, own } = parts;
   context.budget.resize(...bytesOf(after));
   gatherers.limitAnew();
-  for (const queue of changes.queues.added) own.begin(gathererName(queue));
+  const [had, wanted] = [before, after].map((config) => [...gatherersOf(config).keys()]) as [
+    string[],
+    string[],
+  ];
+  for (const name of wanted) if (!had.includes(name)) own.begin(name);
   const was = new Map(before.shards.map((shard) => [shard.name, shard]));
   for (const shard of after.shards) {
     const known = was.get(shard.name);
@@ -62,9 +64,9 @@ export function takeOver(
   }
   if (changes.hasOtherDuties) leased.restart(CENTRAL_RESOURCE);
   const { added, removed, changed } = changes.queues;
-  if (added.length + removed.length + changed.length === 0) return;
+  if (added.length + removed.length + changed.length === 0 && !changes.others.includes('routes')) return;
   for (const loop of leased.services) if (loop instanceof ShardLoop) loop.reread();
-  for (const queue of removed) void retire(parts, queue);
+  for (const name of had) if (!wanted.includes(name)) void retire(parts, name);
 }
 
 /** Whether two entries lead to the same database in the same way; where its mover runs is a matter of leases. */
@@ -74,12 +76,12 @@ function isReachedAlike(one: Shard, other: Shard): boolean {
   return isDeepStrictEqual(way, otherWay);
 }
 
-async function retire({ own, leased, gatherers, isWanted, signal }: RunningParts, queue: string) {
-  const feeds = (loop: ShardLoop | CentralDuties) => loop instanceof ShardLoop && loop.feeds(queue);
-  while (leased.all.some(feeds) && !isWanted(queue) && !signal.aborted)
+async function retire({ own, leased, gatherers, isWanted, signal }: RunningParts, name: string) {
+  const feeds = (loop: ShardLoop | CentralDuties) => loop instanceof ShardLoop && loop.feeds(name);
+  while (leased.all.some(feeds) && !isWanted(name) && !signal.aborted)
     await wait(TIMING.reports.lookEveryMs, signal);
   // It came back meanwhile, or the mover stops, which ends its gatherers in their turn.
-  if (isWanted(queue) || signal.aborted) return;
-  await own.end(gathererName(queue));
-  if (!isWanted(queue)) gatherers.forget(queue);
+  if (isWanted(name) || signal.aborted) return;
+  await own.end(name);
+  if (!isWanted(name)) gatherers.forget(name);
 }

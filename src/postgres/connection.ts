@@ -159,12 +159,16 @@ export class Connection {
     return (Array.isArray(results) ? results : [results]).map((result) => (result as pg.QueryResult).rows);
   }
 
-  /** The same, where one of them is a `COPY … FROM STDIN`: its data is sent with the text, without a wait in between. */
-  async copyScript(text: string, chunks: readonly Buffer[], options: CallOptions = {}): Promise<Row[][]> {
+  /** The same, where some are `COPY … FROM STDIN`: the data of each is sent with the text, without a wait in between. */
+  async copyScript(
+    text: string,
+    copies: readonly (readonly Buffer[])[],
+    options: CallOptions = {},
+  ): Promise<Row[][]> {
     const results = await this.#bounded<pg.QueryResult[]>(
       () =>
         new Promise((resolve, reject) => {
-          this.#client.query(new CopyScript(text, chunks, { resolve, reject }));
+          this.#client.query(new CopyScript(text, copies, { resolve, reject }));
         }),
       options,
     );

@@ -41,18 +41,20 @@ export interface ShardEventsOptions {
   readonly schema?: string;
   /** The queue's `deliver_at`: events of which it gives a time keep neither order nor company. */
   readonly deliverAt?: string | undefined;
+  /** Only the events that this condition is true of: those of one route. */
+  readonly where?: string | undefined;
 }
 
 /** All events of one queue of a shard that are not retries, in event order. */
 export async function readShardEvents(
   shard: Connection,
-  { shard: name, queue, schema = 'pgq', deliverAt }: ShardEventsOptions,
+  { shard: name, queue, schema = 'pgq', deliverAt, where }: ShardEventsOptions,
 ): Promise<ProofRow[]> {
   const table = await eventTable(shard, queue, schema);
   const isDelayed = deliverAt === undefined ? '' : `, (${deliverAt}\n) is not null as "isDelayed"`;
   const rows = await shard.query<ProofRow>(
     `select $1 || ':' || $2 || ':' || ev_id as origin, ev_id as id, ev_txid::text::bigint as txid${isDelayed}
-     from ${table} where ev_owner is null order by ev_txid, ev_id`,
+     from ${table} where ev_owner is null${where === undefined ? '' : ` and (${where}\n)`} order by ev_txid, ev_id`,
     [name, queue],
   );
   const ticks = await shard.query<ProofTick>(

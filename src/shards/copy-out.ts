@@ -7,8 +7,9 @@ import type { Readable } from 'node:stream';
 import { CENTRAL_COLUMNS, DELAYED_COLUMNS } from '../central/columns.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { literal } from '../postgres/quote.ts';
+import { DESTINATION_SQL, fromSql, perRoute } from './routes.ts';
 import { parseSnapshot, type TxidBounds, txidBounds } from './snapshot.ts';
-import { bracketed, type Reading, type Window } from './window.ts';
+import { bracketed, isDelayingReading, type Reading, type Window } from './window.ts';
 
 /** Added to the queue number of a row whose origin column has a value of the event's own. */
 export const ORIGIN_TAKEN = 0x10000;
@@ -56,11 +57,12 @@ export async function startCopyOut(
     return isLate ? [arm(reader, k, 'range'), arm(reader, k, 'late')] : [arm(reader, k, 'range')];
   });
   const due = readers.some(isDelaying) ? `${DELAYED_COLUMNS}, ` : '';
+  const copies = readers.some(({ reading }) => reading.routing !== undefined) ? ', taken' : '';
   return shard.copyOut(`copy (select k + taken, ev_id, ${due}${CENTRAL_COLUMNS} from (${arms.join('\nunion all\n')}) e
-    order by k, ev_id, ev_txid, table_id, row_id) to stdout (format binary)`);
+    order by k, ev_id, ev_txid, table_id, row_id${copies}) to stdout (format binary)`);
 }
 
-export const isDelaying = ({ reading }: Reader): boolean => reading.deliverAt !== undefined;
+export const isDelaying = ({ reading }: Reader): boolean => isDelayingReading(reading);
 
 export async function endCopyOut(shard: Connection): Promise<void> {
   await shard.script('commit');
@@ -109,20 +111,28 @@ function arm({ window, reading }: Reader, k: number, which: 'range' | 'late'): s
     ...(window.afterEventId === undefined ? [] : [`ev_id > ${value('after', 'bigint')}`]),
     ...(reading.where === undefined ? [] : [bracketed(reading.where)]),
   ];
-  return `select ${k}::int4 as k, ${takenSql(reading)} as taken, ev_id, ev_time, ${columnSql(reading, 'type')} as ev_type,
-    ${columnSql(reading, 'data')} as ev_data, ${originSql(reading)},${dueSql(reading)}
+  const column = (name: keyof Reading['columns']) => perRoute(reading, (one) => columnSql(one, name));
+  return `select ${k}::int4 as k, ${takenSql(reading)} as taken, ev_id, ev_time, ${column('type')} as ev_type,
+    ${column('data')} as ev_data, ${originSql(reading)},${dueSql(reading)}
     ev_txid, tableoid as table_id, ctid as row_id
-    from ${window.queue.eventTable} where ${conditions.join(' and ')}`;
+    from ${fromSql(window.queue.eventTable, reading.routing)} where ${conditions.join(' and ')}`;
 }
 
+function dueSql(reading: Reading): string {
+  if (!isDelayingReading(reading)) return '';
+  return ` ${perRoute(reading, dueAtSql)} as due_at, ${perRoute(reading, keySql)} as unique_key,`;
+}
+
+const keySql = ({ uniqueKey }: Reading): string =>
+  uniqueKey === undefined ? 'null::text' : `md5(${bracketed(uniqueKey)}::text)`;
+
 /** Central's slices have no place for infinity, nor for times before its calendar. */
-function dueSql({ deliverAt, uniqueKey }: Reading): string {
-  if (deliverAt === undefined) return '';
+function dueAtSql({ deliverAt }: Reading): string {
+  if (deliverAt === undefined) return 'null::timestamptz';
   const due = `${bracketed(deliverAt)}::timestamptz`;
   const [first, last] = ["timestamptz '2000-01-01 UTC'", "timestamptz '9999-01-01 UTC'"];
   // Of null they would make one of the two.
-  return ` case when ${due} is not null then least(greatest(${due}, ${first}), ${last}) end as due_at,
-    ${uniqueKey === undefined ? 'null::text' : `md5(${bracketed(uniqueKey)}::text)`} as unique_key,`;
+  return `case when ${due} is not null then least(greatest(${due}, ${first}), ${last}) end`;
 }
 
 function columnSql(reading: Reading, name: keyof Reading['columns']): string {
@@ -144,11 +154,16 @@ const readsAsOriginSql = (text: string): string =>
 
 /** The extra columns, with the origin in one of them. */
 export function originSql(reading: Reading): string {
-  return EXTRAS.map((name) => `${columnSql(reading, name)} as ev_${name}`).join(', ');
+  return EXTRAS.map((name) => `${perRoute(reading, (one) => columnSql(one, name))} as ev_${name}`).join(', ');
 }
 
-/** What is added to the queue's number where the origin's column was taken. */
+/** What is added to the queue's number: where the origin's column was taken, and where the event goes. */
 export function takenSql(reading: Reading): string {
+  if (reading.routing === undefined) return ownTakenSql(reading);
+  return `${DESTINATION_SQL} + coalesce(${perRoute(reading, ownTakenSql)}, 0)`;
+}
+
+function ownTakenSql(reading: Reading): string {
   const { origin } = reading;
   if (origin === 'none') return '0';
   return `case when ${ownSql(reading, origin)} is null then 0 else ${ORIGIN_TAKEN} end`;

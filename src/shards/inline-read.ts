@@ -33,8 +33,9 @@ const MOST_BYTES = 2_000;
 const NEARBY = 10_000;
 
 /** Expressions of the file may raise on a single event, which must not fail the whole round. */
-function canReadInline({ where, deliverAt, columns }: Reading): boolean {
-  return where === undefined && deliverAt === undefined && Object.keys(columns).length === 0;
+function canReadInline({ where, deliverAt, columns, routing }: Reading): boolean {
+  const hasNone = where === undefined && deliverAt === undefined && Object.keys(columns).length === 0;
+  return hasNone && routing === undefined;
 }
 
 /** @returns undefined where no queue can be read in that way. */

@@ -1,5 +1,6 @@
 // A window of one source: the events between two ticks, and what is read of them.
-import type { Config, Queue, Shard } from '../config/config.ts';
+import type { Config, Queue, RouteMode, Shard } from '../config/config.ts';
+import { feedsOf } from '../config/feeds.ts';
 import type { QueueOnShard } from './queue-on-shard.ts';
 import type { Tick } from './ticks.ts';
 
@@ -27,7 +28,23 @@ export interface Reading {
   readonly uniqueKey?: string | undefined;
   readonly columns: Queue['columns'];
   readonly origin: Queue['origin'];
+  /** Of a source that feeds several central queues: how its events are read for each. Then `where` and `columns` say nothing. */
+  readonly routing?: Routing | undefined;
 }
+
+export interface Routing {
+  readonly mode: RouteMode;
+  readonly to: readonly Route[];
+}
+
+/** How a source is read for one of its central queues. */
+export interface Route extends Reading {
+  readonly central: string;
+}
+
+/** Whether any of its events may have to wait: then all of them come with a due time in front. */
+export const isDelayingReading = ({ deliverAt, routing }: Reading): boolean =>
+  deliverAt !== undefined || routing?.to.some((route) => route.deliverAt !== undefined) === true;
 
 /** An expression of the file in brackets of its own: a newline before the closing one, so that nothing in it reaches that far. */
 export const bracketed = (expression: string): string => `(${expression}\n)`;
@@ -39,24 +56,55 @@ function dueOf({ deliverAt, unique }: Queue): string | undefined {
   return deliverAt === undefined ? long : `coalesce(${bracketed(deliverAt)}::timestamptz, ${long})`;
 }
 
-/** The readings of one shard by source queue, and the central queue that each feeds. */
-export function readingsOf(config: Config, shard: Shard): Map<string, { reading: Reading; central: Queue }> {
-  const entries = config.queues.flatMap((central) =>
-    central.from.map((queue): [string, { reading: Reading; central: Queue }] => [
-      queue,
-      {
-        central,
-        reading: {
-          shard: shard.name,
-          queue,
-          where: central.where,
-          deliverAt: dueOf(central),
-          uniqueKey: central.unique?.key,
-          columns: central.columns,
-          origin: central.origin,
-        },
-      },
-    ]),
-  );
-  return new Map(entries);
+/** How a source is read, and where the file leads it: `central` is the first of `to`. */
+export interface ReadFeed {
+  readonly reading: Reading;
+  readonly central: Queue;
+  readonly to: readonly Queue[];
 }
+
+/** The readings of one shard by source queue, and the central queues that each feeds: the first one stands for all. */
+export function readingsOf(config: Config, shard: Shard): Map<string, ReadFeed> {
+  return new Map(
+    feedsOf(config).map(({ queue, mode, to }) => {
+      const [central] = to;
+      const own = { shard: shard.name, queue };
+      const reading: Reading =
+        mode === undefined
+          ? readingFor(own, central)
+          : {
+              ...{ ...own, where: undefined, columns: {}, origin: central.origin },
+              routing: { mode, to: to.map((one) => ({ ...readingFor(own, one), central: one.name })) },
+            };
+      return [queue, { central, to, reading }];
+    }),
+  );
+}
+
+const readingFor = (own: Pick<Reading, 'shard' | 'queue'>, central: Queue): Reading => ({
+  ...own,
+  where: central.where,
+  deliverAt: dueOf(central),
+  uniqueKey: central.unique?.key,
+  columns: central.columns,
+  origin: central.origin,
+});
+
+/**
+ * The same events read queue by queue, as if each of its central queues had the source alone; `fallback` is where a source
+ * without routes leads to.
+ */
+export function readingsApart(reading: Reading, fallback: string): Route[] {
+  const { routing } = reading;
+  if (routing === undefined) return [{ ...reading, central: fallback }];
+  const { mode, to } = routing;
+  return to.map((route, k) => {
+    const before = mode === 'all' ? [] : to.slice(0, k);
+    if (before.length === 0) return route;
+    const others = before.map(({ where }) => `when ${conditionOf(where)} then false`).join(' ');
+    return { ...route, where: `case ${others} else ${conditionOf(route.where)} end` };
+  });
+}
+
+export const conditionOf = (where: string | undefined): string =>
+  where === undefined ? 'true' : bracketed(where);

@@ -40,13 +40,21 @@ export interface QueuePlan {
   readonly rest: QueueRest;
 }
 
+/** @throws where a source of it feeds another queue as well. */
 export async function planRetirement({
   config,
   link,
   queue,
 }: Pick<QueueRetirement, 'config' | 'link' | 'queue'>): Promise<QueuePlan> {
+  const { name } = queue;
+  const { shards, shared } = await sourcesOfQueue(link, name);
+  for (const [source, others] of shared)
+    throw refusal(
+      `Source queue ${source} feeds ${others.join(', ')} as well as ${name}, so it must not end with it.`,
+      `Nothing was changed. Take ${source} out of \`from\` of ${name} in the file (\`from: []\` where it has no other) and out of \`routes\` where one queue is left, run \`tributary install\`, and run this again.`,
+    );
   return {
-    shards: await sourcesOfQueue(link, queue.name),
+    shards,
     rest: await restOf(link, config, queue),
   };
 }

@@ -4,6 +4,7 @@ import { readHistory } from '../central/history.ts';
 import type { Fingerprint } from '../central/position.ts';
 import { type RetiredSource, readRetired } from '../central/succession/retired.ts';
 import type { Config, Shard } from '../config/config.ts';
+import { feedsOf } from '../config/feeds.ts';
 import { counted } from '../errors/words.ts';
 import { APPLICATION } from '../install/install.ts';
 import { contextOf, surveyCentral, surveyShard } from '../install/survey.ts';
@@ -79,20 +80,21 @@ export async function findNew(shard: Shard, options: NewOptions): Promise<NewSha
     } finally {
       await central.close();
     }
-    const names = config.queues.flatMap(({ from }) => from);
+    const feeds = feedsOf(config);
+    const names = feeds.map((feed) => feed.queue);
     const queues = await resolveQueues(connection, shard.schema, names);
     const copies: CopiedSource[] = [];
     let waiting = 0;
-    for (const { name: centralQueue, from } of config.queues)
-      for (const name of from) {
-        const queue = queues.get(name);
-        if (queue === undefined) continue;
-        const ticks = await newestTicks(connection, queue, shard);
-        const copy = await copied({ shard, queue: name, centralQueue, ticks }, options);
-        if (copy !== undefined) copies.push(copy);
-        const behind = await countEvents(connection, queue, { schema: shard.schema, from: copy?.tick.id });
-        waiting += behind?.count ?? 0;
-      }
+    for (const { queue: name, mode, to } of feeds) {
+      const queue = queues.get(name);
+      if (queue === undefined) continue;
+      const ticks = await newestTicks(connection, queue, shard);
+      const routes = mode === undefined ? undefined : to.map((central) => central.name);
+      const copy = await copied({ shard, queue: name, centralQueue: to[0].name, routes, ticks }, options);
+      if (copy !== undefined) copies.push(copy);
+      const behind = await countEvents(connection, queue, { schema: shard.schema, from: copy?.tick.id });
+      waiting += behind?.count ?? 0;
+    }
     return { shard, isThere: false, copies, waiting };
   } finally {
     await connection.close();
@@ -106,12 +108,13 @@ interface NewQueue {
   readonly shard: Shard;
   readonly queue: string;
   readonly centralQueue: string;
+  readonly routes: readonly string[] | undefined;
   readonly ticks: readonly Fingerprint[];
 }
 
 /** @returns where the queue begins, if it was copied from that of a shard that ends. */
 async function copied(
-  { shard, queue, centralQueue, ticks }: NewQueue,
+  { shard, queue, centralQueue, routes, ticks }: NewQueue,
   { link, sides, gone }: NewOptions,
 ): Promise<CopiedSource | undefined> {
   const found: CopiedSource[] = [];
@@ -126,7 +129,7 @@ async function copied(
         `Shard ${shard.name} was copied from ${side.shard.name} when that had not come to its end: ${counted(behind?.count ?? 0, 'event')} of ${queue} came later (after tick ${tick.id}), so some would be lost or come twice.`,
         `Nothing was changed. Stop the producers of ${side.shard.name}, run \`tributary shard drain ${side.shard.name}\` and copy it then; or let ${shard.name} begin with new queues.`,
       );
-    found.push({ shard: shard.name, queue, centralQueue, tick, copyOf: side.shard.name });
+    found.push({ shard: shard.name, queue, centralQueue, routes, tick, copyOf: side.shard.name });
   }
   for (const name of gone) {
     const source = (await sourcesNow(link, name)).find((one) => one.queue === queue);
@@ -139,7 +142,7 @@ async function copied(
         `Shard ${shard.name} is a copy of ${name} from before tick ${history[0]?.id}, up to which central has ${queue}: events between would come twice.`,
         'Nothing was changed. Let it begin with new queues.',
       );
-    found.push({ shard: shard.name, queue, centralQueue, tick, copyOf: name });
+    found.push({ shard: shard.name, queue, centralQueue, routes, tick, copyOf: name });
   }
   if (found.length > 1)
     throw refusal(

@@ -12,7 +12,8 @@ import type { Position } from '../position.ts';
 import type { Committed } from './committed.ts';
 import { copyIn } from './copy-in.ts';
 import { commitInOneMessage, fitsOneMessage, noteTable } from './one-message.ts';
-import { tickSql } from './tick-sql.ts';
+import { type QueueRows, queuesOf, rowsOf, type SpreadRows } from './queue-rows.ts';
+import { isCoveredBy, ticksSql } from './tick-sql.ts';
 
 /** One source's step in a commit. */
 export interface PositionStep {
@@ -21,16 +22,13 @@ export interface PositionStep {
   readonly n: number;
   readonly after: Position;
   readonly to: Position;
-  /** Events moved by this step. */
+  /** Events moved by this step, each copy of one counted. */
   readonly rows: number;
+  /** Events that this step moves over because no route takes them. */
+  readonly unrouted?: number;
 }
 
-export interface CommitContent {
-  readonly queue: string;
-  /** Rows in COPY's binary format, without header and trailer; at hand, or as they come. */
-  readonly chunks: readonly Buffer[] | AsyncIterable<Buffer>;
-  /** Each row has its due time in front: it goes to the delayed events, and those without one from there into the queue. */
-  readonly isDelaying?: boolean;
+export interface CommitContent extends SpreadRows {
   readonly steps: readonly PositionStep[];
   /** Events that central refuses: kept as dead events by this commit, which moves the position over them. */
   readonly dead?: readonly DeadOfSource[];
@@ -40,12 +38,16 @@ export interface CommitContent {
 
 export interface DeadOfSource {
   readonly source: number;
+  /** The central queue that it was for; absent: the source's own. */
+  readonly queue?: string | undefined;
   readonly events: readonly DeadRow[];
 }
 
 export interface DeadRow {
   /** The row as COPY would have got it. */
   readonly row: Buffer;
+  /** The central queue that refuses it; absent: the source's own. */
+  readonly queue?: string;
   /** Its event id, where it was found on the shard. */
   readonly id?: number;
   readonly origin: string | undefined;
@@ -71,28 +73,26 @@ const MOST_RAW_BYTES = 1024 * 1024;
 /** @returns undefined where no event was inserted. */
 export async function commitGathered(
   central: Connection,
-  { queue, chunks, isDelaying = false, steps, dead = [], alongsideSql }: CommitContent,
+  { steps, dead = [], alongsideSql, ...rows }: CommitContent,
   { timeoutMs, holdSql, mover }: CommitOptions,
 ): Promise<Committed | undefined> {
+  const parts = rowsOf(rows);
   // Called after the rows were sent: where events are read while we copy, their number is known only then.
-  const positions = (): string =>
+  const positions = (copied: readonly QueueRows[]): string =>
     [
-      ...(isDelaying && !isEmpty(chunks) ? [keepSql(queue)] : []),
+      ...queuesOf(copied.filter(({ isDelaying }) => isDelaying === true)).map(keepSql),
       ...dead.map(condemnSql),
       `select tributary.insert_positions(${literal(JSON.stringify(steps.map(stepJson)))}::jsonb${mover === undefined ? '' : `, ${literal(mover)}`})`,
       ...(alongsideSql === undefined ? [] : [alongsideSql]),
     ].join('; ');
   try {
-    if (isEmpty(chunks)) {
-      await central.script(`begin isolation level read committed; ${positions()}; commit`, { timeoutMs });
+    if (parts.length === 0) {
+      await central.script(`begin isolation level read committed; ${positions([])}; commit`, { timeoutMs });
       return undefined;
     }
+    const what = { parts, holdSql, behindSql: positions };
     const committed =
-      (await inOneMessage(
-        central,
-        { queue, chunks, isDelaying, holdSql, behindSql: positions },
-        timeoutMs,
-      )) ?? (await inSteps(central, { queue, chunks, isDelaying, holdSql, behindSql: positions }, timeoutMs));
+      (await inOneMessage(central, what, timeoutMs)) ?? (await inSteps(central, what, timeoutMs));
     await failPoint('commit:committed');
     return committed;
   } catch (error) {
@@ -102,37 +102,45 @@ export async function commitGathered(
 }
 
 interface InTransaction {
-  readonly queue: string;
-  readonly chunks: CommitContent['chunks'];
-  readonly isDelaying: boolean;
+  readonly parts: readonly QueueRows[];
   readonly holdSql: string;
-  readonly behindSql: () => string;
+  readonly behindSql: (parts: readonly QueueRows[]) => string;
 }
 
 /** Not where a fail point between the steps is armed: one message has no steps. Nor where events are delayed. */
 async function inOneMessage(
   central: Connection,
-  { chunks, isDelaying, behindSql, ...what }: InTransaction,
+  { parts, behindSql, holdSql }: InTransaction,
   timeoutMs: number,
 ): Promise<Committed | undefined> {
-  if (isDelaying || !fitsOneMessage(chunks) || isArmed('commit:opened') || isArmed('commit:copied'))
-    return undefined;
-  return await commitInOneMessage(central, { ...what, chunks, behindSql: behindSql() }, timeoutMs);
+  if (parts.some(({ isDelaying }) => isDelaying === true) || !fitsOneMessage(parts)) return undefined;
+  if (isArmed('commit:opened') || isArmed('commit:copied')) return undefined;
+  return await commitInOneMessage(central, { parts, holdSql, behindSql: behindSql(parts) }, timeoutMs);
 }
 
 async function inSteps(
   central: Connection,
-  { queue, chunks, isDelaying, holdSql, behindSql }: InTransaction,
+  { parts, holdSql, behindSql }: InTransaction,
   timeoutMs: number,
 ): Promise<Committed> {
-  const { xid, table } = await openCommit(central, { queue, isDelaying }, { timeoutMs, holdSql });
+  const [first, ...others] = parts as [QueueRows, ...QueueRows[]];
+  const opened = await openCommit(central, first, { timeoutMs, holdSql });
   await failPoint('commit:opened');
-  await copyIn(central, { table, chunks, isDelaying }, timeoutMs);
+  const copied: (QueueRows & { readonly table: string })[] = [];
+  let { table } = opened;
+  for (let part: QueueRows | undefined = first; part !== undefined; ) {
+    await copyIn(central, { ...part, table }, timeoutMs);
+    copied.push({ ...part, table });
+    part = part.following?.() ?? others.shift();
+    if (part !== undefined) table = await openNext(central, part, timeoutMs);
+  }
   await failPoint('commit:copied');
   // In one message: a mover that freezes cannot leave positions locked, and workers need not wait for another message.
-  const results = await central.script(`${behindSql()}; commit; ${tickSql(queue, xid)}`, { timeoutMs });
-  if (!isDelaying) noteTable(central, queue, table);
-  return { xid, isCovered: results.at(-1)?.[0]?.covered === true };
+  const queues = queuesOf(copied);
+  const text = `${behindSql(copied)}; commit; ${ticksSql(queues, opened.xid)}`;
+  const results = await central.script(text, { timeoutMs });
+  for (const one of copied) if (one.isDelaying !== true) noteTable(central, one.queue, one.table);
+  return { xid: opened.xid, queues, isCovered: isCoveredBy(results) };
 }
 
 export interface RowsContent {
@@ -165,7 +173,7 @@ export async function commitRows(
  */
 export async function tryRows(
   central: Connection,
-  { queue, chunks, isDelaying = false }: { queue: string; chunks: readonly Buffer[]; isDelaying?: boolean },
+  { queue, chunks, isDelaying = false }: QueueRows & { readonly chunks: readonly Buffer[] },
   options: CommitOptions,
 ): Promise<unknown> {
   try {
@@ -194,10 +202,9 @@ export function isPositionMoved(error: unknown): boolean {
  */
 async function openCommit(
   central: Connection,
-  { queue, isDelaying = false }: { readonly queue: string; readonly isDelaying?: boolean },
+  { queue, isDelaying = false }: Omit<QueueRows, 'chunks'>,
   { timeoutMs, holdSql }: CommitOptions,
 ): Promise<{ xid: number; table: string }> {
-  const table = isDelaying ? 'tributary.delayed_door()' : `pgq.current_event_table(${literal(queue)})`;
   const [, , , [own] = [], , , [current] = []] = await central.script(
     `begin isolation level read committed;
      select tributary.commit_patience();
@@ -205,17 +212,33 @@ async function openCommit(
      select tributary.begin_events(${literal(queue)}) as xid;
      ${holdSql};
      select set_config('tributary.delayed_queue', ${literal(queue)}, true);
-     select ${table} as event_table`,
+     select ${tableSql(queue, isDelaying)} as event_table`,
     { timeoutMs },
   );
   return { xid: own?.xid as number, table: current?.event_table as string };
 }
 
+/** The table of a further queue of the same transaction. */
+async function openNext(
+  central: Connection,
+  { queue, isDelaying = false }: Omit<QueueRows, 'chunks'>,
+  timeoutMs: number,
+): Promise<string> {
+  const [, , [current] = []] = await central.script(
+    `select tributary.begin_events(${literal(queue)});
+     select set_config('tributary.delayed_queue', ${literal(queue)}, true);
+     select ${tableSql(queue, isDelaying)} as event_table`,
+    { timeoutMs },
+  );
+  return current?.event_table as string;
+}
+
+const tableSql = (queue: string, isDelaying: boolean): string =>
+  isDelaying ? 'tributary.delayed_door()' : `pgq.current_event_table(${literal(queue)})`;
+
 const keepSql = (queue: string): string => `select tributary.keep_delayed(${literal(queue)})`;
 
-const isEmpty = (chunks: CommitContent['chunks']): boolean => Array.isArray(chunks) && chunks.length === 0;
-
-function condemnSql({ source, events }: DeadOfSource): string {
+function condemnSql({ source, events, queue }: DeadOfSource): string {
   const list = events.map(({ row, origin, error, sqlstate }) => ({
     // NUL is the one character that JSON carries and text does not.
     origin: origin?.replaceAll('\0', '') ?? null,
@@ -224,11 +247,12 @@ function condemnSql({ source, events }: DeadOfSource): string {
     error,
     sqlstate,
     attempts: 2,
+    ...(queue === undefined ? {} : { queue }),
   }));
   return `select tributary.condemn(${source}, ${literal(JSON.stringify(list))}::jsonb)`;
 }
 
-function stepJson({ source, n, after, to, rows }: PositionStep): Record<string, unknown> {
+function stepJson({ source, n, after, to, rows, unrouted = 0 }: PositionStep): Record<string, unknown> {
   return {
     source,
     n,
@@ -246,5 +270,6 @@ function stepJson({ source, n, after, to, rows }: PositionStep): Record<string, 
     end_snapshot_md5: to.inside?.end.md5 ?? null,
     last_event_id: to.inside?.lastEventId ?? null,
     moved: rows,
+    ...(unrouted === 0 ? {} : { unrouted }),
   };
 }

@@ -4,6 +4,8 @@
 export interface Committed {
   /** A tick has to cover it. */
   readonly xid: number;
-  /** A tick covers it already. */
+  /** Central queues that its events went to. */
+  readonly queues: readonly string[];
+  /** Ticks cover it already, in all of them. */
   readonly isCovered: boolean;
 }

@@ -9,11 +9,14 @@ import type { Connection } from '../../postgres/connection.ts';
 import { literal } from '../../postgres/quote.ts';
 import type { Committed } from './committed.ts';
 import { copyInSql } from './copy-in.ts';
-import { tickSql } from './tick-sql.ts';
+import { type QueueRows, queuesOf } from './queue-rows.ts';
+import { isCoveredBy, ticksSql } from './tick-sql.ts';
+
+/** Rows of one queue that are at hand. */
+export type HeldRows = QueueRows & { readonly chunks: readonly Buffer[] };
 
 export interface OneMessage {
-  readonly queue: string;
-  readonly chunks: readonly Buffer[];
+  readonly parts: readonly HeldRows[];
   /** Ties the transaction to its process. */
   readonly holdSql: string;
   /** Statements behind the rows. */
@@ -34,33 +37,41 @@ export function noteTable(central: Connection, queue: string, table: string): vo
   tables.set(central, known.set(queue, table));
 }
 
-export function fitsOneMessage(chunks: unknown): chunks is readonly Buffer[] {
-  return (
-    Array.isArray(chunks) &&
-    chunks.reduce((sum: number, { length }: Buffer) => sum + length, 0) <= MOST_IN_ONE_MESSAGE_BYTES
-  );
+export function fitsOneMessage(parts: readonly QueueRows[]): parts is readonly HeldRows[] {
+  let bytes = 0;
+  for (const { chunks } of parts) {
+    if (!Array.isArray(chunks)) return false;
+    for (const { length } of chunks as readonly Buffer[]) bytes += length;
+  }
+  return bytes <= MOST_IN_ONE_MESSAGE_BYTES;
 }
 
-/** @returns undefined, with nothing left open, where the event table is not known or has changed. */
+/** @returns undefined, with nothing left open, where an event table is not known or has changed. */
 export async function commitInOneMessage(
   central: Connection,
-  { queue, chunks, holdSql, behindSql }: OneMessage,
+  { parts, holdSql, behindSql }: OneMessage,
   timeoutMs: number,
 ): Promise<Committed | undefined> {
-  const table = tables.get(central)?.get(queue);
-  if (table === undefined) return undefined;
+  const known = tables.get(central);
+  const copies = parts.map(({ queue, chunks }) => ({ queue, chunks, table: known?.get(queue) }));
+  if (copies.some(({ table }) => table === undefined)) return undefined;
+  const queues = queuesOf(parts);
   const text = [
     'begin isolation level read committed',
-    `select tributary.begin_commit(${literal(queue)}, ${literal(table)}) as xid`,
+    ...queues.map(
+      (queue) =>
+        `select tributary.begin_commit(${literal(queue)}, ${literal(known?.get(queue) as string)}) as xid`,
+    ),
     holdSql,
-    copyInSql(table),
+    ...copies.map(({ table }) => copyInSql(table as string)),
     behindSql,
     'commit',
-    tickSql(queue, "current_setting('tributary.xid')::bigint"),
+    ticksSql(queues, "current_setting('tributary.xid')::bigint"),
   ].join('; ');
   try {
-    const results = await central.copyScript(text, [COPY_HEADER, ...chunks, COPY_TRAILER], { timeoutMs });
-    return { xid: results[1]?.[0]?.xid as number, isCovered: results.at(-1)?.[0]?.covered === true };
+    const data = copies.map(({ chunks }) => [COPY_HEADER, ...chunks, COPY_TRAILER]);
+    const results = await central.copyScript(text, data, { timeoutMs });
+    return { xid: results[1]?.[0]?.xid as number, queues, isCovered: isCoveredBy(results) };
   } catch (error) {
     if (central.failed || sqlstateOf(error) !== OTHER_TABLE) throw error;
     await central.script('rollback', { timeoutMs });

@@ -60,14 +60,25 @@ export async function dropGroup(
   });
 }
 
-/** The shards that have sources of a central queue, with the names of these, also of those that have ended. */
-export async function sourcesOfQueue(
-  link: Pick<CentralLink, 'query'>,
-  queue: string,
-): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
-  const rows = await link.query<{ shard: string; queues: string[] }>(
-    `select shard, array_agg(distinct queue) as queues from tributary.source where central_queue = $1 group by 1 order by 1`,
+export interface QueueSources {
+  /** The shards that have sources of the queue alone, with the names of these, also of those that have ended. */
+  readonly shards: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Source queues that feed other central queues as well, with these. */
+  readonly shared: ReadonlyMap<string, readonly string[]>;
+}
+
+/** What feeds a central queue. */
+export async function sourcesOfQueue(link: Pick<CentralLink, 'query'>, queue: string): Promise<QueueSources> {
+  const rows = await link.query<{ shard: string; queue: string; others: string[] | null }>(
+    `select shard, queue, array_remove(routes, $1) as others from tributary.source
+     where $1 = any (coalesce(routes, array[central_queue])) order by shard, queue`,
     [queue],
   );
-  return new Map(rows.map(({ shard, queues }) => [shard, new Set(queues)]));
+  const shards = new Map<string, Set<string>>();
+  const shared = new Map<string, readonly string[]>();
+  for (const { shard, queue: source, others } of rows) {
+    if (others !== null && others.length > 0) shared.set(source, others);
+    else shards.set(shard, (shards.get(shard) ?? new Set()).add(source));
+  }
+  return { shards, shared };
 }

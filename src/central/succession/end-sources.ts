@@ -18,6 +18,8 @@ export interface BeginningSource {
   readonly shard: string;
   readonly queue: string;
   readonly centralQueue: string;
+  /** All that it leads to, where there are several. */
+  readonly routes?: readonly string[] | undefined;
   readonly tick: Fingerprint;
 }
 
@@ -63,9 +65,10 @@ async function beginOn(
     [
       shard,
       JSON.stringify(
-        sources.map(({ queue, centralQueue, tick }) => ({
+        sources.map(({ queue, centralQueue, routes, tick }) => ({
           queue,
           central_queue: centralQueue,
+          ...(routes === undefined ? {} : { routes }),
           tick_id: tick.id,
           tick_time_us: tick.timeUs,
           tick_event_seq: tick.eventSeq,

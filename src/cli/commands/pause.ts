@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander';
 import { CentralLink } from '../../central/central-link.ts';
-import { pauseSources, type Selection } from '../../central/pause.ts';
+import { alsoFed, pauseSources, type Selection } from '../../central/pause.ts';
 import { counted } from '../../errors/words.ts';
 import type { CliContext } from '../context.ts';
 import { operator } from '../operator.ts';
@@ -26,7 +26,12 @@ export function register(program: Command, context: CliContext): void {
         });
         const before = meant.length - changed.length;
         const rest = before === 0 ? '' : `; ${counted(before, 'was', 'were')} paused before`;
-        context.stdout.write(`Paused ${sourcesText(changed.length)}${rest}.\n`);
+        const others = alsoFed(meant, selection.queue);
+        const also =
+          others.length === 0
+            ? ''
+            : ` They feed ${others.join(', ')} as well, which gets nothing from them now.`;
+        context.stdout.write(`Paused ${sourcesText(changed.length)}${rest}.${also}\n`);
       } finally {
         await link.close();
       }

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { noted } from '../../central/logbook/note.ts';
 import { readSources } from '../../central/positions.ts';
 import type { Config, Queue } from '../../config/config.ts';
+import { feedsOf } from '../../config/feeds.ts';
 import { nearest } from '../../config/nearest.ts';
 import { parseStart } from '../../config/sections/queues.ts';
 import { counted } from '../../errors/words.ts';
@@ -106,7 +107,7 @@ async function proveAdded(
         config.shards.map((shard) => shard.name),
       ),
     );
-    const from = config.queues.flatMap((queue) => queue.from);
+    const from = feedsOf(config).map(({ queue }) => queue);
     const there = new Set(
       stored
         .filter(({ queue, position }) => from.includes(queue) && position !== undefined)

@@ -7,11 +7,11 @@ import { counted } from '../../errors/words.ts';
 import {
   explainRepair,
   haltedQueues,
-  type RepairConnections,
   type RepairOutcome,
   type RepairTarget,
   repair,
 } from '../../mover/repair/repair.ts';
+import type { RepairConnections } from '../../mover/repair/repair-look.ts';
 import type { Choice } from '../../mover/repair/repair-plan.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT, Exit } from '../exit.ts';

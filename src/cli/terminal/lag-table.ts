@@ -5,11 +5,13 @@ import { type Alike, alike } from '../../observability/lag/alike.ts';
 import {
   type CentralLag,
   catchUpSeconds,
+  fedBy,
   hasBacklog,
   type LagReport,
   type LagState,
   type SourceLag,
   unhealthy,
+  unroutedOf,
 } from '../../observability/lag/report.ts';
 import { wrapped } from './fit.ts';
 import { type Column, count, seconds, table } from './output.ts';
@@ -34,9 +36,15 @@ const MOST_NAMED = 8;
 const AGED_SECONDS = 2;
 
 export function lagText(report: LagReport, options: LagTableOptions): string {
-  const { filesDiffer } = report;
-  const line = filesDiffer === undefined ? '' : `\n${wrapped(plain(filesDiffer), options.width)}\n`;
-  return `${tables(report, options)}${line}`;
+  const { filesDiffer, sources } = report;
+  const unrouted = [...unroutedOf(sources)].map(
+    ([queue, events]) =>
+      `${count(events)} events of source queue ${queue} went nowhere: no route takes them.`,
+  );
+  const lines = [...unrouted, ...(filesDiffer === undefined ? [] : [filesDiffer])];
+  return [tables(report, options), ...lines.map((line) => `${wrapped(plain(line), options.width)}\n`)].join(
+    '\n',
+  );
 }
 
 function tables(report: LagReport, { by, maxSeconds, width }: LagTableOptions): string {
@@ -196,7 +204,7 @@ function withNotes(text: string, notes: readonly (readonly string[])[], width: n
 
 interface Group {
   readonly name: string;
-  readonly centralQueue: string;
+  readonly fed: readonly string[];
   readonly sources: SourceLag[];
 }
 
@@ -207,13 +215,13 @@ function groups(
   const byName = new Map<string, Group>();
   for (const source of sources) {
     const name = source[by];
-    const group = byName.get(name) ?? { name, centralQueue: source.centralQueue, sources: [] };
+    const group = byName.get(name) ?? { name, fed: fedBy(source), sources: [] };
     group.sources.push(source);
     byName.set(name, group);
   }
   const columns: Column<Group>[] = [
     { title: by, value: ({ name }) => name },
-    ...(by === 'queue' ? [{ title: 'central queue', value: ({ centralQueue }: Group) => centralQueue }] : []),
+    ...(by === 'queue' ? [{ title: 'central queue', value: ({ fed }: Group) => fed.join(', ') }] : []),
     { title: 'sources', value: ({ sources: own }) => own.length },
     { title: 'states', value: ({ sources: own }) => statesOf(own) },
     { title: 'events behind', align: 'right', value: ({ sources: own }) => eventsOf(sumOf(own)) },

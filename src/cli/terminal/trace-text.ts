@@ -16,13 +16,16 @@ const TIMES_AT = 9;
 const TEXTS_AT = TIMES_AT + 26;
 
 export function traceText(trace: Trace): string {
-  const { central, dead, move, notes, payload, sent, shard, tries } = trace;
+  const { central, copies = [], dead, move, notes, payload, sent, shard, tries } = trace;
   const lines = [
     ...(shard === null ? [] : [line('shard', shard.time, onShard(shard))]),
     ...(move === null ? [] : [line('moved', move.at, moveText(move))]),
     ...(central === null ? [] : [line('central', central.seenBy?.at ?? central.time, onCentral(central))]),
     ...tries.map((one, at) => line(`try ${at + 1}`, one.at, tryText(one))),
     ...(dead === null ? [] : [line('dead', dead.diedAt, deadText(dead))]),
+    ...copies.map(({ queue, id, summary }) =>
+      line('copy', '', `${queue === null ? '' : `${queue}:${id}: `}${summary}`),
+    ),
     ...sent.flatMap((one) => sentLines(one, 0)),
     ...Object.entries(payload ?? {}).flatMap(([field, value]) =>
       value === null ? [] : [line(field, '', value)],

@@ -1,5 +1,5 @@
 // `queues:` → the central queues, the source queues that feed them, and their workers.
-import type { ColumnMap, OriginColumn, Queue, StartingPoint } from '../config.ts';
+import type { ColumnMap, Config, OriginColumn, Queue, StartingPoint } from '../config.ts';
 import type { Section } from '../section.ts';
 import { either, type Value } from '../value.ts';
 import { compact } from './database.ts';
@@ -7,6 +7,7 @@ import { whyUnfit } from './expression.ts';
 import { readGroups } from './groups.ts';
 import { positive, readHowHandled, readWorkers } from './handling.ts';
 import { readRedact } from './redact.ts';
+import { type PlacedQueue, readRoutes } from './routes.ts';
 
 const KEYS = [
   ...[
@@ -41,17 +42,23 @@ const COLUMNS = ['type', 'data', 'extra1', 'extra2', 'extra3', 'extra4'] as cons
 const ORIGINS: readonly OriginColumn[] = ['extra1', 'extra2', 'extra3', 'extra4', 'none'];
 const EXAMPLE = '`orders: { workers: 4, handler: ./handlers/orders.js }`';
 
-/** @param keepMs from `mover.keep`, for queues that do not say. */
-export function readQueues(value: Value, keepMs: number): Queue[] {
+/**
+ * @param keepMs from `mover.keep`, for queues that do not say.
+ * @param routes which of several central queues of one source queue get an event.
+ */
+export function readQueues(
+  value: Value,
+  { keepMs, routes }: { readonly keepMs: number; readonly routes: Value | undefined },
+): Pick<Config, 'queues' | 'routes'> {
   const entries = value.entries(`a map from each central queue to its settings, such as ${EXAMPLE}`);
-  if (entries === undefined) return [];
+  if (entries === undefined) return { queues: [] };
   if (entries.length === 0) value.problem(`\`queues\` names no queue: add one, such as ${EXAMPLE}.`);
   const names = new Set(entries.map(([name]) => name));
-  const feeds = new Map<string, { queue: string; line: number }>();
-  return entries.flatMap(([name, entry]) => {
+  const queues = entries.flatMap(([name, entry]) => {
     const section = entry.section(KEYS, `a map of settings, such as ${EXAMPLE}`);
-    return section === undefined ? [] : readQueue({ name, entry, section }, { keepMs, feeds, names });
+    return section === undefined ? [] : [readQueue({ name, entry, section }, { keepMs, names })];
   });
+  return compact({ queues: queues.map(({ queue }) => queue), routes: readRoutes(routes, queues) });
 }
 
 interface Given {
@@ -62,25 +69,24 @@ interface Given {
 
 interface Others {
   readonly keepMs: number;
-  /** Which central queue takes which source queue. */
-  readonly feeds: Map<string, { queue: string; line: number }>;
   /** Of all central queues. */
   readonly names: ReadonlySet<string>;
 }
 
-function readQueue({ name, entry, section }: Given, { keepMs, feeds, names }: Others): Queue {
+function readQueue({ name, entry, section }: Given, { keepMs, names }: Others): PlacedQueue {
   const said = compact({ ...readHowHandled(section, entry), deadMs: positive(section.get('dead')) });
   const groups = readGroups(section, { entry, names, queue: name, defaults: said });
   const { handler, ...handling } = said;
   const origin = section.get('origin')?.oneOf(ORIGINS) ?? 'extra4';
   const columns = readColumns(section.get('columns'), origin);
-  return compact({
+  const placeOf = readFrom(section.get('from'), { name, entry });
+  const queue: Queue = compact({
     name,
     // What the entry says of workers counts for those groups that say nothing, and no group is without a name.
     workers: groups === undefined ? readWorkers(section, { handler, entry }) : ('none' as const),
     handler: groups === undefined ? handler : undefined,
     groups,
-    from: readFrom(section.get('from') ?? entry, { name, feeds }),
+    from: [...placeOf.keys()],
     where: readExpression(section.get('where'), 'an SQL condition'),
     deliverAt: readExpression(section.get('deliver_at'), 'an SQL expression that gives a time'),
     unique: readUnique(section.get('unique')),
@@ -96,6 +102,7 @@ function readQueue({ name, entry, section }: Given, { keepMs, feeds, names }: Ot
     adopt: section.get('adopt')?.text('the name of a consumer'),
     ...handling,
   });
+  return { queue, placeOf };
 }
 
 function readBacklog(value: Value | undefined): number | undefined {
@@ -105,28 +112,20 @@ function readBacklog(value: Value | undefined): number | undefined {
   return bytes;
 }
 
-function readFrom(value: Value, { name, feeds }: { name: string; feeds: Others['feeds'] }): string[] {
-  const wanted = 'the name of a source queue, or a list of names';
-  const isGiven = value.name.endsWith('.from`');
-  const items = isGiven ? (value.list() ?? [value]) : [];
-  const names = isGiven
-    ? items.flatMap((item): [string, Value][] => {
-        const text = item.text(wanted);
-        return text === undefined ? [] : [[text, item]];
-      })
-    : [[name, value] as [string, Value]];
-  for (const [source, at] of names) {
-    const other = feeds.get(source);
-    if (other === undefined) feeds.set(source, { queue: name, line: at.line });
-    else if (other.queue === name)
-      at.problem(`${at.name} repeats the source queue \`${source}\`: keep it once.`);
-    else {
-      at.problem(
-        `The source queue \`${source}\` feeds \`${name}\` here and \`${other.queue}\` in line ${other.line}: a source goes to one central queue, so take it out of one.`,
-      );
-    }
+/** @returns the source queues, each with where it stands. */
+function readFrom(
+  value: Value | undefined,
+  { name, entry }: Pick<Given, 'name' | 'entry'>,
+): Map<string, Value> {
+  if (value === undefined) return new Map([[name, entry]]);
+  const names = new Map<string, Value>();
+  for (const item of value.list() ?? [value]) {
+    const text = item.text('the name of a source queue, or a list of names');
+    if (text === undefined) continue;
+    if (names.has(text)) item.problem(`${item.name} repeats the source queue \`${text}\`: keep it once.`);
+    else names.set(text, item);
   }
-  return names.map(([source]) => source);
+  return names;
 }
 
 function readColumns(value: Value | undefined, origin: OriginColumn): ColumnMap {

@@ -4,6 +4,7 @@ import type { Diagnosis } from '../../observability/doctor/diagnosis.ts';
 import {
   type CentralLag,
   catchUpSeconds,
+  fedBy,
   type LagReport,
   type LagState,
   type SourceLag,
@@ -86,12 +87,14 @@ function queueState(queue: CentralLag, busy: number | undefined): Omit<QueueStat
 function cellsOf(sources: readonly SourceLag[], { hosts, queues }: Layout): DashboardState['cells'] {
   const ofFile = queues.filter(({ groupOf }) => groupOf === undefined);
   const cells = new Map(ofFile.map(({ name }) => [name, new Map<string, MapCell>()]));
-  for (const { shard, centralQueue, state, secondsBehind, ageSeconds } of sources) {
-    const ofQueue = cells.get(centralQueue);
-    if (ofQueue === undefined) continue;
+  for (const source of sources) {
+    const { shard, state, secondsBehind, ageSeconds } = source;
     const cell: MapCell = [state, rounded(secondsBehind), rounded(ageSeconds)];
-    const other = ofQueue.get(shard);
-    ofQueue.set(shard, other === undefined ? cell : worse(other, cell));
+    for (const queue of fedBy(source)) {
+      const ofQueue = cells.get(queue);
+      const other = ofQueue?.get(shard);
+      ofQueue?.set(shard, other === undefined ? cell : worse(other, cell));
+    }
   }
   const shards = hosts.flatMap((host) => host.shards);
   return Object.fromEntries(

@@ -1,11 +1,14 @@
 // The sources that the file asks for, and those that central knows.
-import type { Config, Queue, Shard, StartingPoint } from '../../config/config.ts';
+import type { Config, Shard, StartingPoint } from '../../config/config.ts';
+import { feedsOf } from '../../config/feeds.ts';
 import type { Connection } from '../../postgres/connection.ts';
 
 export interface WantedSource {
   /** On the shard. */
   readonly queue: string;
   readonly centralQueue: string;
+  /** All central queues that it feeds, where there are several; `centralQueue` is the first. */
+  readonly routes?: readonly string[];
   readonly start: StartingPoint | undefined;
   /** The start is from this shard's entry, and not from its queue, which counts for all shards. */
   readonly isOwnStart: boolean;
@@ -17,20 +20,20 @@ export interface KnownSource {
   readonly shard: string;
   readonly queue: string;
   readonly centralQueue: string;
+  readonly routes?: readonly string[];
   readonly state: 'registering' | 'active' | 'halted' | 'retired';
 }
 
 /** The same for every shard of the file, but for where they begin. */
-export function wantedSources({ queues }: Config, shard?: Shard): WantedSource[] {
-  return queues.flatMap((queue: Queue) =>
-    queue.from.map((name) => ({
-      queue: name,
-      centralQueue: queue.name,
-      start: shard?.start ?? queue.start,
-      isOwnStart: shard?.start !== undefined,
-      create: queue.create,
-    })),
-  );
+export function wantedSources(config: Pick<Config, 'queues' | 'routes'>, shard?: Shard): WantedSource[] {
+  return feedsOf(config).map(({ queue, mode, to }) => ({
+    queue,
+    centralQueue: to[0].name,
+    ...(mode === undefined ? {} : { routes: to.map(({ name }) => name) }),
+    start: shard?.start ?? to.find(({ start }) => start !== undefined)?.start,
+    isOwnStart: shard?.start !== undefined,
+    create: to.some(({ create }) => create),
+  }));
 }
 
 /** Sources by the queue's name on the shard. */
@@ -56,13 +59,17 @@ export function leftOver(config: Config, known: readonly KnownSource[]): KnownSo
   );
 }
 
-interface SourceRow extends Omit<KnownSource, 'centralQueue'> {
+interface SourceRow extends Omit<KnownSource, 'centralQueue' | 'routes'> {
   readonly central_queue: string;
+  readonly routes: string[] | null;
 }
 
-const SOURCES_SQL = 'select id, shard, queue, central_queue, state from tributary.source';
+// Before the migration that adds it there is no such column: the row says what it has.
+const SOURCES_SQL = `select s.id, s.shard, s.queue, s.central_queue, s.state, to_jsonb(s) -> 'routes' as routes
+  from tributary.source s`;
 
-const sourceOf = ({ central_queue, ...row }: SourceRow): KnownSource => ({
+const sourceOf = ({ central_queue, routes, ...row }: SourceRow): KnownSource => ({
   ...row,
   centralQueue: central_queue,
+  ...(routes === null ? {} : { routes }),
 });

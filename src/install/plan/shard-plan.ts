@@ -1,5 +1,7 @@
 // Plans what install does to one shard, from facts alone, so that the dry run, `plan` and install cannot disagree. Pure.
+import { isDeepStrictEqual } from 'node:util';
 import type { Shard } from '../../config/config.ts';
+import { storedQueues } from '../../config/feeds.ts';
 import type { Provider } from '../../queue/provider.ts';
 import { type DatabaseFacts, placeOf } from '../facts/database.ts';
 import type { QueueFact } from '../facts/queues.ts';
@@ -27,8 +29,8 @@ export interface ShardPlan {
   readonly steps: readonly Step[];
   /** Sources that central has to know as registering before the steps run, and as active after them. */
   readonly begin: readonly WantedSource[];
-  /** Sources whose central queue differs from the file. */
-  readonly redirect: readonly { readonly source: KnownSource; readonly centralQueue: string }[];
+  /** Sources whose central queues differ from the file. */
+  readonly redirect: readonly { readonly source: KnownSource; readonly wanted: WantedSource }[];
   readonly mistakes: readonly string[];
   readonly warnings: readonly string[];
 }
@@ -157,9 +159,11 @@ function warningsFor(situation: ShardSituation): string[] {
       ];
     return [];
   });
-  for (const { source, centralQueue } of redirects(situation)) {
+  for (const { source, wanted: to } of redirects(situation)) {
+    const left = storedQueues(source).filter((queue) => !storedQueues(to).includes(queue));
+    const noLonger = left.length === 0 ? '' : ` and no longer to ${left.join(', ')}`;
     warnings.push(
-      `${place}: queue ${source.queue} now flows to ${centralQueue} and no longer to ${source.centralQueue}, from its position on.`,
+      `${place}: queue ${source.queue} now flows to ${storedQueues(to).join(', ')}${noLonger}, from its position on.`,
     );
   }
   if (facts.pgq.sequencesBehind.length > 0 && !mayAlter(facts)) {
@@ -181,11 +185,10 @@ function warningsFor(situation: ShardSituation): string[] {
 }
 
 const redirects = ({ wanted, known }: ShardSituation): ShardPlan['redirect'] =>
-  wanted.flatMap(({ queue, centralQueue }) => {
-    const source = known.get(queue);
-    return source === undefined || source.centralQueue === centralQueue || source.state === 'retired'
-      ? []
-      : [{ source, centralQueue }];
+  wanted.flatMap((one) => {
+    const source = known.get(one.queue);
+    if (source === undefined || source.state === 'retired') return [];
+    return isDeepStrictEqual(storedQueues(source), storedQueues(one)) ? [] : [{ source, wanted: one }];
   });
 
 function startSituation(situation: ShardSituation, wanted: WantedSource): StartSituation {

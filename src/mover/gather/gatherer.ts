@@ -1,5 +1,6 @@
 // One per central queue: splices parcels of any sources into one COPY and one commit together with their positions, over
-// several lanes, so that large, slow or refused parcels keep no others waiting.
+// several lanes, so that large, slow or refused parcels keep no others waiting. One per source queue with routes: the same with
+// a COPY for each central queue that the events go to.
 //
 // Invariant: parcels of one source are committed in the order in which they were added, each only onto the position that
 // it follows, or not at all.
@@ -13,18 +14,21 @@ import { wait } from '../../lifecycle/wait.ts';
 import type { Backpressure } from '../limits/backpressure.ts';
 import { CommitPace } from '../limits/commit-pace.ts';
 import type { Parcel } from '../parcel.ts';
+import { gathererName } from '../source/destinations.ts';
 import type { Source } from '../source/source.ts';
 import type { LaneCalls } from './lane-connection.ts';
 import { CommitHistory, type LaneCommit, ParcelCommit } from './parcel-commit.ts';
 import { type LaneName, ParcelQueue } from './parcel-queue.ts';
 
 export interface GathererOptions {
+  /** Default: that of the queue's own. */
+  readonly name?: string;
   /** A connection of its own for each lane. */
   readonly connectionOf: (lane: LaneName) => LaneCalls;
   /** Shared with the gatherers of other queues; default: its own. */
   readonly commitPace?: CommitPace;
   /** What limits what the queue may hold now; default: nothing. */
-  readonly backpressure?: () => Backpressure | undefined;
+  readonly backpressure?: () => Pick<Backpressure, 'hasStopped' | 'pauseMs'> | undefined;
   /** After each commit that inserted events. */
   readonly onCommitted: (done: LaneCommit) => void;
   /** `source`: the one to blame; undefined: central as a whole. */
@@ -62,7 +66,7 @@ export class Gatherer implements WatchedService {
   #isAbandoned = false;
 
   constructor(queue: string, options: GathererOptions) {
-    this.name = `gatherer ${queue}`;
+    this.name = options.name ?? gathererName(queue);
     this.#options = options;
     this.#commitPace = options.commitPace ?? new CommitPace();
     const {

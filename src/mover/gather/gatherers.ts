@@ -1,4 +1,4 @@
-// The gatherers of one mover, one per central queue, with what they share: the pace of commits, and the limits of queues.
+// The gatherers of one mover, one per central queue and one per source queue with routes, with what they share: the pace of commits, and the limits of queues.
 import type { CentralLink } from '../../central/central-link.ts';
 import type { CommitOptions } from '../../central/commit/commit.ts';
 import type { Config } from '../../config/config.ts';
@@ -6,9 +6,10 @@ import { type MemberFacts, memberHoldSql } from '../../coordination/lease-querie
 import { sentenceFor } from '../../errors/sentence.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import type { Condemner } from '../condemn.ts';
-import { Backpressure, limitsOf } from '../limits/backpressure.ts';
+import { Backpressure, BackpressureOfAll, limitsOf } from '../limits/backpressure.ts';
 import { CommitPace } from '../limits/commit-pace.ts';
 import type { OnMoverOccurrence } from '../occurrence.ts';
+import { gathererName, gatherersOf } from '../source/destinations.ts';
 import { CommitTimes } from './commit-times.ts';
 import { Gatherer } from './gatherer.ts';
 import { LaneConnection } from './lane-connection.ts';
@@ -21,8 +22,8 @@ export interface GatherersOptions {
   readonly newLink: (purpose: string) => CentralLink;
   /** Whether shards are being asked at this moment. */
   readonly isReading: () => boolean;
-  /** A commit that no tick covers yet. */
-  readonly onUncovered: (queue: string, done: LaneCommit) => void;
+  /** A commit that no tick covers yet; those of one lane follow one another. */
+  readonly onUncovered: (queue: string, done: { readonly xid: number; readonly lane: string }) => void;
   readonly onOccurrence: OnMoverOccurrence;
 }
 
@@ -32,8 +33,11 @@ export class Gatherers {
   readonly #pace = new CommitPace();
   /** By central queue, of those that have a limit. */
   readonly backpressures = new Map<string, Backpressure>();
+  /** By the gatherer's name. */
   readonly #troubles = new Map<string, string>();
   readonly #commitTimes = new CommitTimes();
+  /** The central queues of each, by its name. */
+  #queues: ReadonlyMap<string, readonly string[]> = new Map();
 
   constructor(options: GatherersOptions) {
     const { id, host } = options.member;
@@ -45,41 +49,66 @@ export class Gatherers {
     };
   }
 
-  create(queue: string, condemner: Condemner): Gatherer {
-    const { config, isReading, newLink, onOccurrence, onUncovered } = this.#options;
+  /** @param name of a central queue's gatherer, or of that of a source queue with routes. */
+  create(name: string, condemner: Condemner): Gatherer {
+    const { config, isReading, newLink, onOccurrence } = this.#options;
     const commitOptions = this.#commitOptions;
-    this.#limit(queue);
-    return new Gatherer(queue, {
-      backpressure: () => this.backpressures.get(queue),
+    this.#queues = gatherersOf(config);
+    const [first = ''] = this.#queuesOf(name);
+    const isRouted = name !== gathererName(first);
+    const purpose = `commit ${isRouted ? name : first}`;
+    for (const queue of this.#queuesOf(name)) this.#limit(queue);
+    const ofAll = () =>
+      new BackpressureOfAll(this.#queuesOf(name).flatMap((queue) => this.backpressures.get(queue) ?? []));
+    return new Gatherer(first, {
+      name,
+      backpressure: isRouted ? ofAll : () => this.backpressures.get(first),
       commitPace: this.#pace,
       mostEvents: () => config.mover.wholeEvents,
       isMoreComing: isReading,
       connectionOf: (lane) => {
-        const link = newLink(lane === 'quick' ? `commit ${queue}` : `commit ${queue} ${lane}`);
+        const link = newLink(lane === 'quick' ? purpose : `${purpose} ${lane}`);
         return new LaneConnection(link, { commitOptions, condemner });
       },
       onCommitted: (done) => {
-        this.#troubles.delete(queue);
-        this.#commitTimes.saw(queue, done.ms);
-        if (!done.isCovered) onUncovered(queue, done);
-        onOccurrence({ kind: 'committed', ...done });
+        this.#troubles.delete(name);
+        this.#noteCommit(done, isRouted ? name : '');
       },
       onTrouble: (error, source) => {
-        if (source === undefined) this.#centralTrouble(queue, error);
+        if (source === undefined) this.#centralTrouble(name, error);
         else onOccurrence({ kind: 'source-trouble', shard: source.shard, queue: source.queue, error });
       },
     });
   }
 
+  /** @param of the gatherer, where others commit into its queues as well. */
+  #noteCommit({ spread, ...done }: LaneCommit, of: string): void {
+    const { onOccurrence, onUncovered } = this.#options;
+    // Commits of one lane follow one another only in one gatherer.
+    const lane = of === '' ? done.lane : `${of} ${done.lane}`;
+    if (!done.isCovered) for (const queue of done.queues) onUncovered(queue, { xid: done.xid, lane });
+    for (const part of spread ?? [done]) {
+      this.#commitTimes.saw(part.queue, done.ms);
+      onOccurrence({ kind: 'committed', ...done, ...part });
+    }
+  }
+
+  #queuesOf(name: string): readonly string[] {
+    return this.#queues.get(name) ?? [];
+  }
+
   /** The limits of queues may be others: those of the configuration as it is now count. */
   limitAnew(): void {
+    this.#queues = gatherersOf(this.#options.config);
     for (const { name } of this.#options.config.queues) this.#limit(name);
   }
 
-  /** The gatherer of this queue has ended, and the file does not name it any more. */
-  forget(queue: string): void {
-    this.backpressures.delete(queue);
-    this.#troubles.delete(queue);
+  /** The gatherer of this name has ended, and the file wants it no more. */
+  forget(name: string): void {
+    const wanted = new Set(this.#options.config.queues.map((queue) => queue.name));
+    for (const queue of [...this.backpressures.keys()])
+      if (!wanted.has(queue)) this.backpressures.delete(queue);
+    this.#troubles.delete(name);
   }
 
   #limit(queue: string): void {
@@ -94,14 +123,24 @@ export class Gatherers {
     return this.#commitTimes.medians;
   }
 
-  /** Why a central queue takes no events, in a sentence; undefined: it takes them. */
-  troubleOf(queue: string): string | undefined {
-    return this.#troubles.get(queue);
+  /** Why the queues of a gatherer take no events, in a sentence; undefined: they take them. */
+  troubleOf(name: string): string | undefined {
+    return this.#troubles.get(name);
   }
 
-  #centralTrouble(queue: string, error: unknown): void {
+  /** Why its queues are filled slowly or not at all, though they could take events; undefined: they are not. */
+  heldBack(name: string): string | undefined {
+    return this.#queuesOf(name)
+      .map((queue) => this.backpressures.get(queue)?.reason)
+      .find((reason) => reason !== undefined);
+  }
+
+  #centralTrouble(name: string, error: unknown): void {
     const reason = sentenceFor(error, 'Central');
-    this.#troubles.set(queue, `Central queue ${queue} takes no events: ${reason} It is tried again.`);
-    this.#options.onOccurrence({ kind: 'central-trouble', queue, error });
+    const queues = this.#queuesOf(name).join(', ');
+    const what =
+      this.#queuesOf(name).length > 1 ? `Central queues ${queues} take` : `Central queue ${queues} takes`;
+    this.#troubles.set(name, `${what} no events: ${reason} It is tried again.`);
+    this.#options.onOccurrence({ kind: 'central-trouble', queue: queues === '' ? undefined : queues, error });
   }
 }

@@ -2,6 +2,7 @@
 import type { CentralLink } from '../../central/central-link.ts';
 import { type CommitContent, type CommitOptions, commitGathered } from '../../central/commit/commit.ts';
 import type { Committed } from '../../central/commit/committed.ts';
+import { withChunks } from '../../central/commit/queue-rows.ts';
 import type { Condemner } from '../condemn.ts';
 import { type SortOut, sorterFor } from './refused-events.ts';
 
@@ -33,11 +34,10 @@ export class LaneConnection {
 
   /** Commits on central and says which transaction a tick has to cover, if any. */
   async commit(content: CommitContent): Promise<Committed | undefined> {
-    const { chunks } = content;
-    const counted = Array.isArray(chunks) ? chunks : this.#link.counted(chunks);
-    return await this.#link.use((central) =>
-      commitGathered(central, { ...content, chunks: counted }, this.#commitOptions),
+    const counted = withChunks(content, (chunks) =>
+      Array.isArray(chunks) ? chunks : this.#link.counted(chunks),
     );
+    return await this.#link.use((central) => commitGathered(central, counted, this.#commitOptions));
   }
 
   /** Closes the connection until it is needed again. */

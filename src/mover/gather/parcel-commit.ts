@@ -5,6 +5,7 @@
 // it is thrown. Any other error is one source's fault.
 import { type CommitContent, isPositionMoved, type PositionStep } from '../../central/commit/commit.ts';
 import type { Committed } from '../../central/commit/committed.ts';
+import { rowsOf, type SpreadRows, withChunks } from '../../central/commit/queue-rows.ts';
 import { firstRow } from '../../central/copy-rows.ts';
 import type { Position } from '../../central/position.ts';
 import { canBeEventsFault, kindOf } from '../../errors/sqlstate.ts';
@@ -16,6 +17,7 @@ import { RowStream } from '../row-stream.ts';
 import type { Source } from '../source/source.ts';
 import type { LaneCalls } from './lane-connection.ts';
 import type { LaneName } from './parcel-queue.ts';
+import { type Spread, spreadOf, spreadRows } from './spread.ts';
 
 export interface LaneCommit extends Committed {
   readonly queue: string;
@@ -25,10 +27,15 @@ export interface LaneCommit extends Committed {
   readonly sources: number;
   /** How long central took. */
   readonly ms: number;
+  /** Of a gatherer of routes: the events of each central queue. */
+  readonly spread?: readonly Spread[] | undefined;
 }
 
 /** Most bytes of committed rows that are kept. */
 const MOST_KEPT_BYTES = LARGE_BYTES;
+
+/** Rows that central took, by the queue that they went to. */
+export type PassedRows = (queue: string) => Buffer | undefined;
 
 /**
  * Counts commits of events over all lanes of a queue, and how many there had been when a source's events were first refused. A
@@ -36,16 +43,18 @@ const MOST_KEPT_BYTES = LARGE_BYTES;
  */
 export class CommitHistory {
   #commits = 0;
-  /** Rows of the last commit, or of the last whose first row is not large. */
-  #rows: Buffer | undefined;
+  /** By central queue: rows of the last commit, or of the last whose first row is not large. */
+  readonly #rows = new Map<string, Buffer>();
   readonly #refusedAt = new WeakMap<Source, number>();
 
-  committed(chunks: CommitContent['chunks']): void {
+  committed(content: SpreadRows): void {
     this.#commits += 1;
-    const [rows] = Array.isArray(chunks) ? (chunks as readonly Buffer[]) : [];
-    if (rows === undefined) return;
-    if (rows.buffer.byteLength <= MOST_KEPT_BYTES) this.#rows = rows;
-    else if (firstRow(rows).length <= MOST_KEPT_BYTES) this.#rows = Buffer.from(firstRow(rows));
+    for (const { queue, chunks } of rowsOf(content)) {
+      const [rows] = Array.isArray(chunks) ? (chunks as readonly Buffer[]) : [];
+      if (rows === undefined) continue;
+      if (rows.buffer.byteLength <= MOST_KEPT_BYTES) this.#rows.set(queue, rows);
+      else if (firstRow(rows).length <= MOST_KEPT_BYTES) this.#rows.set(queue, Buffer.from(firstRow(rows)));
+    }
   }
 
   accepted(source: Source): void {
@@ -53,10 +62,11 @@ export class CommitHistory {
   }
 
   /** @returns rows that central took since the source was refused for the first time. */
-  refused(source: Source): Buffer | undefined {
+  refused(source: Source): PassedRows {
     const refusedAt = this.#refusedAt.get(source);
     if (refusedAt === undefined) this.#refusedAt.set(source, this.#commits);
-    return refusedAt !== undefined && this.#commits > refusedAt ? this.#rows : undefined;
+    const hasPassed = refusedAt !== undefined && this.#commits > refusedAt;
+    return (queue) => (hasPassed ? this.#rows.get(queue) : undefined);
   }
 }
 
@@ -149,12 +159,12 @@ export class ParcelCommit {
   async #withoutRefused(
     source: Source,
     parcels: readonly Parcel[],
-    { error, passed }: { error: unknown; passed: Buffer | undefined },
+    { error, passed }: { error: unknown; passed: PassedRows },
   ): Promise<CommitContent | undefined> {
     const { sortOut } = this.#options.connection;
     const content = contentOf(this.#options.queue, parcels);
-    if (!canBeEventsFault(error) || sortOut === undefined || !Array.isArray(content.chunks)) return undefined;
-    return await sortOut({ ...content, chunks: content.chunks }, { source, error, passed });
+    if (!canBeEventsFault(error) || sortOut === undefined) return undefined;
+    return await sortOut(content, { source, error, passed });
   }
 
   async #commitTogether(
@@ -166,10 +176,10 @@ export class ParcelCommit {
     const beganMs = performance.now();
     const isLarge = content.chunks instanceof RowStream || sum(parcels, ({ bytes }) => bytes) > LARGE_BYTES;
     const committed = isLarge
-      ? await connection.commit({ ...content, chunks: commitPace.large(content.chunks) })
+      ? await connection.commit(withChunks(content, (chunks) => commitPace.large(chunks)))
       : await commitPace.small(() => connection.commit(content));
     const ms = performance.now() - beganMs;
-    if (committed !== undefined) history.committed(content.chunks);
+    if (committed !== undefined) history.committed(content);
     for (const step of content.steps) {
       const source = sources.get(step.source) as Source;
       // A source that was reloaded meanwhile has central's position; if that was read before this commit, the next one is refused.
@@ -177,9 +187,18 @@ export class ParcelCommit {
     }
     for (const parcel of parcels) parcel.settle();
     if (committed === undefined) return;
-    const rows = sum(parcels, (parcel) => parcel.rows);
+    const rows = sum(content.steps, (step) => step.rows);
     const bytes = sum(parcels, (parcel) => parcel.bytes);
-    onCommitted({ ...committed, queue, lane, rows, bytes, sources: sources.size, ms });
+    onCommitted({
+      ...committed,
+      queue,
+      lane,
+      rows,
+      bytes,
+      sources: sources.size,
+      ms,
+      spread: spreadOf(parcels),
+    });
   }
 }
 
@@ -205,20 +224,12 @@ function contentOf(queue: string, parcels: readonly Parcel[]): CommitContent {
   const bySource = new Map<Source, Parcel[]>();
   for (const parcel of parcels) bySource.set(parcel.source, [...(bySource.get(parcel.source) ?? []), parcel]);
   return {
-    queue,
-    chunks: chunksOf(parcels),
-    isDelaying: parcels[0]?.source.reading.deliverAt !== undefined,
+    ...spreadRows(queue, parcels),
     steps: [...bySource].map(([source, own]) => stepOf(source, own)),
     dead: parcels.flatMap(({ source, dead = [] }) =>
       dead.length === 0 ? [] : [{ source: source.id, events: dead }],
     ),
   };
-}
-
-function chunksOf(parcels: readonly Parcel[]): CommitContent['chunks'] {
-  const [first] = parcels;
-  if (first?.chunks instanceof RowStream) return first.chunks;
-  return parcels.flatMap(({ chunks }) => (chunks instanceof RowStream ? [] : chunks));
 }
 
 function stepOf(source: Source, own: readonly Parcel[]): PositionStep {
@@ -234,7 +245,11 @@ function stepOf(source: Source, own: readonly Parcel[]): PositionStep {
     n: source.n + 1,
     after: source.position,
     to: last.to,
-    rows: sum(own, ({ rows }) => rows),
+    // How many queues a streamed row goes to is known when all of its copies have come.
+    get rows() {
+      return last.chunks instanceof RowStream ? last.chunks.rows : sum(own, ({ rows }) => rows);
+    },
+    unrouted: sum(own, ({ unrouted = 0 }) => unrouted),
   };
 }
 

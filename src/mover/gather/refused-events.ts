@@ -10,11 +10,14 @@ import {
   type DeadRow,
   tryRows,
 } from '../../central/commit/commit.ts';
+import type { HeldRows } from '../../central/commit/one-message.ts';
+import { rowsOf } from '../../central/commit/queue-rows.ts';
 import { firstRow, splitRows, textIn, withoutDue } from '../../central/copy-rows.ts';
 import { canBeEventsFault, sqlstateOf } from '../../errors/sqlstate.ts';
 import { TributaryError } from '../../errors/tributary-error.ts';
 import type { Condemner } from '../condemn.ts';
 import type { Source } from '../source/source.ts';
+import type { PassedRows } from './parcel-commit.ts';
 
 export interface Sorted {
   readonly good: readonly Buffer[];
@@ -138,10 +141,10 @@ function tooMany(most: number, cause: unknown): TributaryError {
   );
 }
 
-/** `passed`: rows that central took since the source's events were first refused; undefined: none. */
+/** `passed`: rows that central took since the source's events were first refused; none: it took none. */
 export type SortOut = (
-  content: CommitContent & { readonly chunks: readonly Buffer[] },
-  about: { readonly source: Source; readonly error: unknown; readonly passed: Buffer | undefined },
+  content: CommitContent,
+  about: { readonly source: Source; readonly error: unknown; readonly passed: PassedRows },
 ) => Promise<CommitContent | undefined>;
 
 export interface SorterOptions {
@@ -150,37 +153,77 @@ export interface SorterOptions {
   readonly condemner: Condemner;
 }
 
+/** The rows of one central queue, told apart. */
+interface SortedRows extends Sorted {
+  readonly queue: string;
+  readonly isDelaying: boolean;
+}
+
 /** What a gatherer calls when one source's events are refused. */
 export function sorterFor({ link, commitOptions, condemner }: SorterOptions): SortOut {
   return async (content, { source, error, passed }) => {
-    const { origin } = source.reading;
-    const { queue, isDelaying = false } = content;
-    const sorted = await condemner.search(source, (most) =>
-      sortOut(content.chunks, error, {
-        tryRows: (rows) =>
-          link.use((central) =>
-            tryRows(central, { queue, isDelaying, chunks: [Buffer.concat(rows)] }, commitOptions),
-          ),
-        originColumn: origin === 'none' ? undefined : `ev_${origin}`,
-        passed,
-        most,
-      }),
-    );
-    return condemner.accept(source, sorted.condemned, 'central')
-      ? withoutCondemned(content, sorted)
-      : undefined;
+    const parts = rowsOf(content);
+    if (!parts.every(isHeld)) return undefined;
+    const triesFor =
+      ({ queue, isDelaying = false }: HeldRows) =>
+      (rows: readonly Buffer[]) =>
+        link.use((central) =>
+          tryRows(central, { queue, isDelaying, chunks: [Buffer.concat(rows)] }, commitOptions),
+        );
+    const sorted = await condemner.search(source, async (most) => {
+      const found: SortedRows[] = [];
+      for (const part of parts) {
+        const { queue, isDelaying = false, chunks } = part;
+        const tries = triesFor(part);
+        // Of several queues it is not known yet which one refuses.
+        const isTaken = parts.length > 1 && (await tries(chunks)) === undefined;
+        const left = most - found.reduce((sum, { condemned }) => sum + condemned.length, 0);
+        const own = isTaken
+          ? { good: chunks, condemned: [] }
+          : await sortOut(chunks, error, {
+              ...{ tryRows: tries, originColumn: originColumn(source, queue) },
+              ...{ passed: passed(queue), most: left },
+            });
+        found.push({ ...own, queue, isDelaying });
+      }
+      if (found.every(({ condemned }) => condemned.length === 0)) throw error;
+      return found;
+    });
+    const dead = sorted.flatMap(({ queue, condemned }) => condemned.map((one) => ({ ...one, queue })));
+    return condemner.accept(source, dead, 'central') ? withoutCondemned(content, sorted) : undefined;
   };
 }
 
-function withoutCondemned(content: CommitContent, { good, condemned }: Sorted): CommitContent {
+const isHeld = (part: ReturnType<typeof rowsOf>[number]): part is HeldRows => Array.isArray(part.chunks);
+
+function originColumn({ reading }: Source, queue: string): string | undefined {
+  const route = reading.routing?.to.find(({ central }) => central === queue);
+  const { origin } = route ?? reading;
+  return origin === 'none' ? undefined : `ev_${origin}`;
+}
+
+function withoutCondemned(content: CommitContent, sorted: readonly SortedRows[]): CommitContent {
   const [step] = content.steps as [CommitContent['steps'][number]];
-  const { queue, isDelaying = false } = content;
-  const dead = isDelaying ? condemned.map((one) => ({ ...one, row: withoutDue(one.row) })) : condemned;
-  return {
-    queue,
-    isDelaying,
+  const condemned = sorted.reduce((sum, one) => sum + one.condemned.length, 0);
+  const parts = sorted.map(({ queue, isDelaying, good }) => ({
+    ...{ queue, isDelaying },
     chunks: good.length === 0 ? [] : [Buffer.concat(good)],
-    steps: [{ ...step, rows: good.length }],
-    dead: [...(content.dead ?? []), { source: step.source, events: dead }],
+  }));
+  const [main = { queue: content.queue, chunks: [] }, ...beside] = parts;
+  const dead = sorted.flatMap(({ queue, isDelaying, condemned: events }) =>
+    events.length === 0
+      ? []
+      : [
+          {
+            ...{ source: step.source, queue },
+            events: isDelaying ? events.map((one) => ({ ...one, row: withoutDue(one.row) })) : events,
+          },
+        ],
+  );
+  return {
+    ...main,
+    beside,
+    steps: [{ ...step, rows: step.rows - condemned }],
+    dead: [...(content.dead ?? []), ...dead],
   };
 }

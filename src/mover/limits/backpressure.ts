@@ -66,6 +66,23 @@ export class Backpressure {
   }
 }
 
+/** What is filled together is as slow as the slowest: all of it stands on one position. */
+export class BackpressureOfAll {
+  readonly #all: readonly Backpressure[];
+
+  constructor(all: readonly Backpressure[]) {
+    this.#all = all;
+  }
+
+  get hasStopped(): boolean {
+    return this.#all.some(({ hasStopped }) => hasStopped);
+  }
+
+  get pauseMs(): number {
+    return this.#all.reduce((most, { pauseMs }) => Math.max(most, pauseMs), 0);
+  }
+}
+
 /** What a queue of the file says; undefined where it sets no limit. */
 export function limitsOf(
   queue: { readonly backlogBytes?: number; readonly mostWaiting?: number } | undefined,

@@ -13,6 +13,9 @@ export interface RepairWindow {
   readonly wholeBytes: number;
 }
 
+/** What central holds already. */
+export type HeldEvents = Pick<KnownEvents, 'has' | 'size'>;
+
 /** Rows, or a part of one that is counted with its first. */
 export interface KeptRows {
   readonly bytes: Buffer;
@@ -38,7 +41,7 @@ export async function survey(shard: Connection, part: RepairWindow): Promise<Sur
 
 /** What central does not hold. Both id and time must be the same: ids alone are given out again after a restore. */
 export async function* rowsWithout(
-  known: KnownEvents,
+  known: HeldEvents,
   shard: Connection,
   part: RepairWindow,
 ): AsyncGenerator<KeptRows> {
@@ -59,7 +62,7 @@ async function* piecesOf(shard: Connection, { window, reading, wholeBytes }: Rep
 
 function* keptOf(
   { bytes }: RowPiece,
-  known: KnownEvents,
+  known: HeldEvents,
   { shard, queue, origin }: Reading,
 ): Generator<KeptRows> {
   const prefix = `${shard}:${queue}:`;
@@ -72,11 +75,11 @@ function* keptOf(
 
 /** Its time comes a little after its beginning; until then the little there is waits. */
 class LargeRow {
-  readonly #known: KnownEvents;
+  readonly #known: HeldEvents;
   #head: Buffer | undefined;
   #isKnown = false;
 
-  constructor(known: KnownEvents) {
+  constructor(known: HeldEvents) {
     this.#known = known;
   }
 

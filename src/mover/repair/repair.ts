@@ -3,39 +3,39 @@
 // Invariant: events, the new position and the end of the halt are one commit. A repair that was ended half-way has done
 // nothing, and is simply done again.
 import { commitGathered } from '../../central/commit/commit.ts';
-import {
-  activateSourceSql,
-  KnownEvents,
-  readHaltCode,
-  readHistory,
-  readKnownEvents,
-} from '../../central/history.ts';
-import { namesOf } from '../../central/known-shards.ts';
+import type { QueueRows } from '../../central/commit/queue-rows.ts';
+import { activateSourceSql, readHaltCode, readHistory } from '../../central/history.ts';
 import { noteSql, type Operator } from '../../central/logbook/note.ts';
 import { readSources, type StoredSource } from '../../central/positions.ts';
-import type { Config, Queue, Shard } from '../../config/config.ts';
+import type { Config, Shard } from '../../config/config.ts';
+import { feedsOf } from '../../config/feeds.ts';
 import { TributaryError } from '../../errors/tributary-error.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import { literal } from '../../postgres/quote.ts';
 import { fill, sqlFile } from '../../postgres/sql-file.ts';
 import { fewerXids, missingXidsSql } from '../../queue/ahead.ts';
-import { type QueueOnShard, resolveQueues } from '../../shards/queue-on-shard.ts';
+import { resolveQueues } from '../../shards/queue-on-shard.ts';
 import { type Tick, toTick } from '../../shards/ticks.ts';
-import { type Reading, readingsOf } from '../../shards/window.ts';
+import { isDelayingReading, readingsApart, readingsOf } from '../../shards/window.ts';
+import {
+  allOf,
+  type Counts,
+  type HaltedSource,
+  type Looked,
+  look,
+  measure,
+  type RepairConnections,
+  windowOf,
+} from './repair-look.ts';
 import { type Choice, planRepair, type Way } from './repair-plan.ts';
-import { type RepairWindow, rowsWithout, type Survey, survey } from './repair-window.ts';
+import { rowsWithout } from './repair-window.ts';
 
 export interface RepairTarget {
   readonly config: Config;
   readonly shard: Shard;
   /** Queue on the shard. */
   readonly queue: string;
-}
-
-export interface RepairConnections {
-  readonly central: Connection;
-  readonly shard: Connection;
 }
 
 /** What one way would do, or has done. */
@@ -48,17 +48,6 @@ export interface RepairOutcome {
   /** Time of the tick where moving begins again. */
   readonly from: string | undefined;
   readonly hindrance: string | undefined;
-}
-
-interface Case {
-  readonly stored: StoredSource;
-  readonly central: Queue;
-  readonly reading: Reading;
-  readonly onShard: QueueOnShard;
-  readonly ways: readonly Way[];
-  readonly wholeBytes: number;
-  /** Events may be there whose transactions count as moved: see judge.ts. */
-  readonly isThorough: boolean;
 }
 
 const TICKS_OF = sqlFile('shard', 'ticks-of.sql');
@@ -84,7 +73,7 @@ export async function haltedQueues(
 ): Promise<string[]> {
   const stored = await readSources(central, [shard.name]);
   const halted = new Set(stored.flatMap(({ queue, state }) => (state === 'halted' ? [queue] : [])));
-  return config.queues.flatMap(({ from }) => from).filter((queue) => halted.has(queue));
+  return feedsOf(config).flatMap(({ queue }) => (halted.has(queue) ? [queue] : []));
 }
 
 /** Carries one way out, and the source is active again. */
@@ -103,26 +92,30 @@ export async function repair(
       remedy: 'Choose another way; `--dry-run` shows them.',
     });
   }
-  const { stored, central } = found;
+  const { stored, routes } = found;
   const { id, timeUs, eventSeq, md5 } = way.end;
-  const { all, known } = await look(way, found, connections);
+  const looked = await look(way, found, connections);
   let moves = 0;
-  const events = async function* (start: Tick) {
-    for await (const { bytes, rows } of rowsWithout(
-      known,
-      connections.shard,
-      windowOf(found, start, way.end),
-    )) {
+  const events = async function* (start: Tick, { route, known }: Looked) {
+    const window = windowOf(found, route, { start, end: way.end });
+    for await (const { bytes, rows } of rowsWithout(known, connections.shard, window)) {
       moves += rows;
       yield bytes;
     }
   };
+  const { start } = way;
+  const [main, ...beside] = looked.map(
+    (one): QueueRows => ({
+      queue: one.route.central,
+      isDelaying: isDelayingReading(one.route),
+      chunks: start === undefined ? [] : events(start, one),
+    }),
+  ) as unknown as readonly [QueueRows, ...QueueRows[]];
   await commitGathered(
     connections.central,
     {
-      queue: central.name,
-      chunks: way.start === undefined ? [] : events(way.start),
-      isDelaying: central.deliverAt !== undefined || central.unique !== undefined,
+      ...main,
+      beside,
       steps: [
         {
           source: stored.id,
@@ -137,16 +130,19 @@ export async function repair(
       ],
       alongsideSql: `${activateSourceSql(stored.id)}, ${noteSql(operator, {
         kind: 'repair',
-        queues: [central.name],
+        queues: routes.map(({ central }) => central),
         what: `repaired source ${target.shard.name}:${target.queue} by --${choice}.`,
       })}`,
     },
     { timeoutMs: TIMING.gathering.repairMs, holdSql: HOLD_NOTHING },
   );
-  return outcomeOf(way, { moves, leavesOut: all.rows - moves });
+  return outcomeOf(way, { moves, leavesOut: allOf(looked) - moves });
 }
 
-async function study({ config, shard, queue }: RepairTarget, connections: RepairConnections): Promise<Case> {
+async function study(
+  { config, shard, queue }: RepairTarget,
+  connections: RepairConnections,
+): Promise<HaltedSource> {
   const label = `Source ${shard.name}:${queue}`;
   const stored = (await readSources(connections.central, [shard.name])).find(
     (source) => source.queue === queue,
@@ -177,8 +173,8 @@ async function study({ config, shard, queue }: RepairTarget, connections: Repair
     throw refusal(`Queue ${queue} on shard ${shard.name} has no tick.`, 'Let a ticker run there first.');
   return {
     stored,
-    central: found.central,
-    reading: found.reading,
+    routes: readingsApart(found.reading, found.central.name),
+    isHeldByAny: found.reading.routing?.mode === 'first',
     onShard,
     ways,
     wholeBytes: config.mover.wholeBytes,
@@ -211,48 +207,6 @@ async function readTicks(
       snapshot: row.snapshot as string,
     }),
   );
-}
-
-interface Counts {
-  readonly moves: number;
-  readonly leavesOut: number;
-}
-
-/** Counts the events, and those of them that central holds. */
-async function look(
-  way: Way,
-  found: Case,
-  { central, shard }: RepairConnections,
-): Promise<{ all: Survey; known: KnownEvents }> {
-  const { reading } = found;
-  const oldest = found.ways.find(({ choice }) => choice === 'take-over')?.start as Tick;
-  const all = await survey(shard, windowOf(found, way.start ?? oldest, way.end));
-  if (!way.leavesOutHeld || reading.origin === 'none' || all.rows === 0)
-    return { all, known: new KnownEvents() };
-  const { name: queue } = found.central;
-  const known = await readKnownEvents(central, {
-    queue,
-    column: `ev_${reading.origin}`,
-    prefixes: (await namesOf(central, reading.shard)).map((name) => `${name}:${reading.queue}:`),
-    from: all.from,
-    to: all.to,
-  });
-  return { all, known };
-}
-
-/** Counts what would be moved, without moving it. */
-async function measure(way: Way, found: Case, connections: RepairConnections): Promise<Counts> {
-  const { all, known } = await look(way, found, connections);
-  if (way.start === undefined) return { moves: 0, leavesOut: all.rows };
-  if (known.size === 0) return { moves: all.rows, leavesOut: 0 };
-  let moves = 0;
-  for await (const { rows } of rowsWithout(known, connections.shard, windowOf(found, way.start, way.end)))
-    moves += rows;
-  return { moves, leavesOut: all.rows - moves };
-}
-
-function windowOf({ onShard, reading, wholeBytes, isThorough }: Case, start: Tick, end: Tick): RepairWindow {
-  return { window: { queue: onShard, start, end, afterEventId: undefined, isThorough }, reading, wholeBytes };
 }
 
 function outcomeOf(way: Way, { moves, leavesOut }: Counts): RepairOutcome {

@@ -3,7 +3,7 @@
 // Invariant: nothing is moved from a database that is another shard. One that was restored or moved elsewhere is accepted as far as
 // its ticks are those that were moved, which every round compares; what only its transaction ids would hide is looked for once.
 import type { CentralLink } from '../../central/central-link.ts';
-import { readKnownEvents } from '../../central/history.ts';
+import { type KnownEvents, readKnownEvents } from '../../central/history.ts';
 import {
   hasLeftSentence,
   knownAsSentence,
@@ -18,6 +18,7 @@ import type { Connection } from '../../postgres/connection.ts';
 import { missingXidsSql } from '../../queue/ahead.ts';
 import { readDatabaseIdentity } from '../../shards/identity.ts';
 import type { QueueOnShard } from '../../shards/queue-on-shard.ts';
+import { readingsApart } from '../../shards/window.ts';
 import type { MoverContext } from '../context.ts';
 import type { MovableSource, Source } from '../source/source.ts';
 
@@ -130,18 +131,19 @@ export async function hiddenEvents(
     [],
     { timeoutMs: TIMING.shard.lookMs },
   );
-  const { origin } = source.reading;
-  if (found.length === 0 || found.length === MOST_LOOKED_AT || origin === 'none') return found.length;
+  const routes = readingsApart(source.reading, source.centralQueue);
+  if (found.length === 0 || found.length === MOST_LOOKED_AT) return found.length;
+  if (routes.some(({ origin }) => origin === 'none')) return found.length;
   // A ticker reads the sequence a moment before the snapshot: what was committed in between looks the same, and was moved.
   const ids = found.map((one) => one.id);
-  const known = await central.use(async (one) =>
-    readKnownEvents(one, {
-      queue: source.centralQueue,
-      column: `ev_${origin}`,
-      prefixes: (await namesOf(one, source.shard)).map((name) => `${name}:${source.queue}:`),
-      from: Math.min(...ids),
-      to: Math.max(...ids),
-    }),
-  );
-  return found.filter((one) => !known.has(one.id, one.time_us)).length;
+  const known = await central.use(async (one) => {
+    const prefixes = (await namesOf(one, source.shard)).map((name) => `${name}:${source.queue}:`);
+    const ofAll: KnownEvents[] = [];
+    for (const { central: queue, origin } of routes) {
+      const range = { from: Math.min(...ids), to: Math.max(...ids) };
+      ofAll.push(await readKnownEvents(one, { queue, column: `ev_${origin}`, prefixes, ...range }));
+    }
+    return ofAll;
+  });
+  return found.filter((one) => !known.some((events) => events.has(one.id, one.time_us))).length;
 }

@@ -85,9 +85,9 @@ export class ShardLoop implements WatchedService {
     return this.#sources.known;
   }
 
-  /** Whether events of it may still go to this central queue. */
-  feeds(centralQueue: string): boolean {
-    return this.#sources.feeds(centralQueue);
+  /** Whether events of it may still go to this gatherer. */
+  feeds(gatherer: string): boolean {
+    return this.#sources.feeds(gatherer);
   }
 
   /** Why the whole shard does not move; undefined: it does. */

@@ -264,8 +264,7 @@ export class ShardSession {
       this.#context.halt(source, verdict);
       return undefined;
     }
-    if (verdict.kind === 'nothing' || !this.#context.gathererOf(source.centralQueue).isHealthy)
-      return undefined;
+    if (verdict.kind === 'nothing' || !this.#context.gathererOf(source).isHealthy) return undefined;
     return {
       queue,
       start: verdict.start,

@@ -4,10 +4,12 @@
 // takes its place, once central has all that was read of it and its position was read from central.
 import { isDeepStrictEqual } from 'node:util';
 import type { StoredSource } from '../../central/positions.ts';
-import type { Shard } from '../../config/config.ts';
+import type { Queue, Shard } from '../../config/config.ts';
+import { notInstalled } from '../../config/feeds.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
-import { readingsOf } from '../../shards/window.ts';
+import { type ReadFeed, readingsOf } from '../../shards/window.ts';
 import type { MoverContext } from '../context.ts';
+import { gathererOf } from '../source/destinations.ts';
 import { Source } from '../source/source.ts';
 
 export interface ShardSourcesOptions {
@@ -55,10 +57,10 @@ export class ShardSources {
     return [...this.#sources, ...this.#leaving].some(({ isUnderWay }) => isUnderWay);
   }
 
-  /** Whether events of it may still go to this central queue. */
-  feeds(centralQueue: string): boolean {
+  /** Whether events of it may still go to this gatherer. */
+  feeds(gatherer: string): boolean {
     return [...this.#sources, ...this.#leaving.filter(isBusy)].some(
-      (source) => source.centralQueue === centralQueue,
+      (source) => gathererOf(source) === gatherer,
     );
   }
 
@@ -72,7 +74,7 @@ export class ShardSources {
     const readings = readingsOf(this.#options.context.config, this.#shard);
     const others = this.#sources.filter((source) => {
       const found = readings.get(source.queue);
-      return source.centralQueue !== found?.central.name || !isDeepStrictEqual(source.reading, found.reading);
+      return found === undefined || isReadOtherwise(source, found);
     });
     // Nothing more is read of them as it was.
     for (const source of others) source.distrust();
@@ -104,11 +106,11 @@ export class ShardSources {
     if (stored.some(({ id, n }) => (known.get(id)?.n ?? n) < n)) await this.#options.onOvertaken();
     const sources = stored.flatMap((one) => {
       const found = readings.get(one.queue);
-      if (found?.central.name !== one.centralQueue) return [];
+      // Not before install has led it to all of them.
+      if (found === undefined || notInstalled(namesOf(found.to), one).length > 0) return [];
       const source = known.get(one.id);
       if (source !== undefined && !settled.has(source)) return [source];
-      if (source === undefined || !isDeepStrictEqual(source.reading, found.reading))
-        return [this.#newSource(one, found.reading)];
+      if (source === undefined || isReadOtherwise(source, found)) return [this.#newSource(one, found)];
       lost.push(source.reload(one));
       return [source];
     });
@@ -119,9 +121,10 @@ export class ShardSources {
     this.#noteMissing([...readings.keys()], stored);
   }
 
-  #newSource(stored: StoredSource, reading: Source['reading']): Source {
+  #newSource(stored: StoredSource, { reading, central }: ReadFeed): Source {
     const { onSettled } = this.#options;
-    return new Source(stored, { reading, tickerMode: this.#shard.ticker, onSettled });
+    const tickerMode = this.#shard.ticker;
+    return new Source(stored, { reading, centralQueue: central.name, tickerMode, onSettled });
   }
 
   #noteMissing(wanted: readonly string[], stored: readonly StoredSource[]): void {
@@ -134,5 +137,10 @@ export class ShardSources {
     if (missing.size > 0) this.#options.context.onMissing(this.#shard.name);
   }
 }
+
+const isReadOtherwise = (source: Source, { central, reading }: ReadFeed): boolean =>
+  source.centralQueue !== central.name || !isDeepStrictEqual(source.reading, reading);
+
+const namesOf = (queues: readonly Queue[]): string[] => queues.map(({ name }) => name);
 
 const isBusy = ({ isUnderWay, isReadAlone }: Source): boolean => isUnderWay || isReadAlone;

@@ -10,6 +10,7 @@ import { unregisterSql } from '../../shards/end-of-queue.ts';
 import { maintain } from '../../upkeep/maintenance.ts';
 import { moveWatermarks } from '../../upkeep/watermarks.ts';
 import type { MoverContext } from '../context.ts';
+import { destinationsOf } from '../source/destinations.ts';
 import type { Source } from '../source/source.ts';
 
 export class ShardUpkeep {
@@ -45,7 +46,9 @@ export class ShardUpkeep {
     const { config, consumer } = this.#context;
     const due = sources.flatMap((source) => {
       const tickId = source.position?.tick.id;
-      const keepMs = config.queues.find(({ name }) => name === source.centralQueue)?.keepMs ?? 0;
+      const destinations = destinationsOf(source);
+      const own = config.queues.filter(({ name }) => destinations.includes(name));
+      const keepMs = own.reduce((most, queue) => Math.max(most, queue.keepMs), 0);
       if (tickId === undefined || source.trouble?.state === 'halted') return [];
       if (keepMs === 0 && this.#left.get(source.queue) === tickId) return [];
       return [{ queue: source.queue, tickId, keepMs }];

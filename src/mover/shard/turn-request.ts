@@ -38,7 +38,7 @@ export function requestOf(
     ticks: isReadable ? ticksOf(source) : FEWEST_TICKS,
     tick: source.ticker.mayTick(nowMs),
     isUncovered,
-    read: isBusy && isReadable && gathererOf(source.centralQueue).isHealthy,
+    read: isBusy && isReadable && gathererOf(source).isHealthy,
   };
 }
 

@@ -17,6 +17,8 @@ import { WindowEstimate } from './window-estimate.ts';
 
 export interface SourceOptions {
   readonly reading: Reading;
+  /** Where the file leads it, or the first of several; default: where central says. */
+  readonly centralQueue?: string;
   readonly tickerMode: 'auto' | 'always' | 'never';
   /** Called when a parcel of it has ended, well or not. */
   readonly onSettled?: () => void;
@@ -57,11 +59,14 @@ export class Source {
   #underWay = 0;
   #watermark: number | undefined;
 
-  constructor(stored: StoredSource, { reading, tickerMode, onSettled = () => {} }: SourceOptions) {
+  constructor(
+    stored: StoredSource,
+    { reading, tickerMode, centralQueue = stored.centralQueue, onSettled = () => {} }: SourceOptions,
+  ) {
     this.id = stored.id;
     this.shard = stored.shard;
     this.queue = stored.queue;
-    this.centralQueue = stored.centralQueue;
+    this.centralQueue = centralQueue;
     this.reading = reading;
     this.ticker = new TickerWatch(tickerMode);
     this.#onSettled = onSettled;

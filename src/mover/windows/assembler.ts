@@ -11,7 +11,16 @@ import type { Source } from '../source/source.ts';
 import type { RowPiece } from './cutter.ts';
 import { type DividedWindow, withPart } from './divided-window.ts';
 import type { Found } from './found.ts';
-import { endOf, insideAt, type OpenWindow, openWindow, takeDead } from './open-window.ts';
+import {
+  collect,
+  destinationAt,
+  endOf,
+  insideAt,
+  type OpenWindow,
+  openWindow,
+  takeCollected,
+  takeDead,
+} from './open-window.ts';
 
 export interface AssemblerOptions {
   readonly budget: MemoryBudget;
@@ -34,6 +43,8 @@ export class Assembler {
   #expected = 0;
   /** The large row that is under way, and how to let the next one begin. */
   #stream: RowStream | undefined;
+  /** Which route of its source gets it. */
+  #streamedTo = 0;
   #leaveOversize: (() => void) | undefined;
   #next = 0;
   #rows = 0;
@@ -69,11 +80,11 @@ export class Assembler {
 
   async #take(pieces: readonly RowPiece[]): Promise<void> {
     for (const piece of pieces) {
-      await this.#endStream(piece);
+      const isCopy = await this.#endStream(piece);
       while (this.#next < piece.k) this.#complete();
       const window = this.#windows[piece.k] as OpenWindow;
       if (piece.part !== undefined) {
-        await this.#addPart(window, piece);
+        await this.#addPart(window, piece, isCopy);
         continue;
       }
       // Rows of equal id stay together: ids are not unique, and a cut is found again by its last id.
@@ -84,10 +95,7 @@ export class Assembler {
       const expected = Math.min(this.#expected, piece.bytes.length);
       this.#expected -= expected;
       await this.#reserve(piece.bytes.length - expected, expected);
-      window.chunks.push(piece.bytes);
-      window.bytes += piece.bytes.length;
-      window.rows += piece.rows;
-      window.lastEventId = piece.lastEventId;
+      collect(window, piece);
       if (piece.taken > 0) this.#options.onOriginTaken(window.source, piece.taken);
     }
   }
@@ -133,8 +141,8 @@ export class Assembler {
   }
 
   /** A row larger than `whole`: what came before it goes first, then it goes alone, chunk by chunk. */
-  async #addPart(window: OpenWindow, piece: RowPiece): Promise<void> {
-    if (piece.part === 'first') {
+  async #addPart(window: OpenWindow, piece: RowPiece, isCopy: boolean): Promise<void> {
+    if (piece.part === 'first' && !isCopy) {
       // A cut between two rows of one id would be taken for moved after a crash, and the second row be lost.
       if (window.lastEventId === piece.firstEventId) throw this.#twin(window, piece.firstEventId);
       if (window.rows > 0) this.#cut(window);
@@ -157,12 +165,20 @@ export class Assembler {
     );
   }
 
-  /** Ends the large row when what follows it is known: another row of its id would be taken for moved after a crash. */
-  async #endStream(next: RowPiece): Promise<void> {
+  /**
+   * Ends the large row when what follows it is known: another row of its id would be taken for moved after a crash.
+   * @returns whether what follows is the same row for another central queue, which goes with it.
+   */
+  async #endStream(next: RowPiece): Promise<boolean> {
     const stream = this.#stream;
     const window = this.#windows[this.#next];
-    if (stream === undefined || next.part === 'middle' || next.part === 'last') return;
+    if (stream === undefined || next.part === 'middle' || next.part === 'last') return false;
     if (next.k === this.#next && window?.lastEventId === next.firstEventId) {
+      if (next.part === 'first' && next.to !== undefined && next.to > this.#streamedTo) {
+        this.#stream = stream.goOn(destinationAt(window, next.to));
+        this.#streamedTo = next.to;
+        return true;
+      }
       const error = this.#twin(window, next.firstEventId);
       stream.breakOff(error);
       throw error;
@@ -171,20 +187,26 @@ export class Assembler {
     this.#stream = undefined;
     this.#leaveOversize?.();
     this.#leaveOversize = undefined;
+    return false;
   }
 
   /** The source rests, so that the shard's others go on. */
   #twin({ source }: OpenWindow, id: number): TributaryError {
-    const error = new TributaryError(
-      `Two events of ${source.shard}:${source.queue} have the id ${id}, and one is larger than mover.whole.`,
-      { code: 'oversized-twin', kind: 'halting', remedy: 'Raise `mover.whole`.' },
-    );
+    const [which, where] = [`${source.shard}:${source.queue}`, 'is larger than mover.whole'];
+    const what =
+      source.reading.routing === undefined
+        ? `Two events of ${which} have the id ${id}, and one ${where}.`
+        : `Of event ${id} of ${which} one copy ${where} and another one is not, or there are two events of that id.`;
+    const about = { code: 'oversized-twin', kind: 'halting', remedy: 'Raise `mover.whole`.' } as const;
+    const error = new TributaryError(what, about);
     source.failed(error, 'read');
     return error;
   }
 
-  #emitStream(window: OpenWindow, { firstEventId }: RowPiece): RowStream {
+  #emitStream(window: OpenWindow, { firstEventId, to: route }: RowPiece): RowStream {
     const stream = new RowStream();
+    const streamedTo = route === undefined ? undefined : destinationAt(window, route);
+    this.#streamedTo = route ?? 0;
     const { source, from } = window;
     if (!source.follows(from)) throw outdated();
     const to = insideAt(window, firstEventId);
@@ -193,7 +215,10 @@ export class Assembler {
     source.handOn(to);
     this.#rows += 1;
     const dead = takeDead(window, to);
-    const { parcel, settled } = makeParcel({ source, from, chunks: stream, bytes: 0, rows: 1, to, dead });
+    const unrouted = window.unrouted;
+    window.unrouted = 0;
+    const what = { chunks: stream, bytes: 0, rows: 1, streamedTo, unrouted };
+    const { parcel, settled } = makeParcel({ source, from, to, dead, ...what });
     this.#settled.push(
       settled.then((error) => {
         if (error !== undefined) stream.refuse(error);
@@ -220,10 +245,9 @@ export class Assembler {
   }
 
   #emit(window: OpenWindow, to: Position): void {
-    const { source, chunks, bytes, rows } = window;
-    window.chunks = [];
-    window.bytes = 0;
-    window.rows = 0;
+    const { source } = window;
+    const collected = takeCollected(window);
+    const { bytes, rows, unrouted } = collected;
     // Begun anew from central's position while this was being read: it follows nothing any more.
     if (!source.follows(window.from)) {
       this.#claim.free(bytes);
@@ -233,12 +257,12 @@ export class Assembler {
     source.readTo(to);
     const { from } = window;
     const dead = takeDead(window, to);
-    if (rows === 0 && dead.length === 0) return;
+    if (rows === 0 && dead.length === 0 && unrouted === 0) return;
     this.#rows += rows;
     source.windows.noteRows({ bytes, rows });
     source.handOn(to);
     window.from = to;
-    const { parcel, settled } = makeParcel({ source, from, chunks, bytes, rows, to, dead });
+    const { parcel, settled } = makeParcel({ source, from, to, dead, ...collected });
     this.#settled.push(
       settled.then((error) => {
         this.#claim.free(bytes);

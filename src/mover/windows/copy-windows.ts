@@ -20,7 +20,7 @@ export function assemblerOf(found: readonly Found[], context: MoverContext): Ass
     budget,
     wholeBytes: config.mover.wholeBytes,
     wholeEvents: config.mover.wholeEvents,
-    emit: (parcel) => context.gathererOf(parcel.source.centralQueue).add(parcel),
+    emit: (parcel) => context.gathererOf(parcel.source).add(parcel),
     onCut: ({ shard, queue }, cut) => onOccurrence({ kind: 'window-cut', shard, queue, ...cut }),
     onOriginTaken: ({ shard, queue }, rows) => onOccurrence({ kind: 'origin-taken', shard, queue, rows }),
   });

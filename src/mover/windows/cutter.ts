@@ -10,6 +10,7 @@ import {
   viewOf,
 } from '../../postgres/binary-copy.ts';
 import { ORIGIN_TAKEN } from '../../shards/copy-out.ts';
+import { destinationOf, type RoutedRows, RoutedRun } from './routed-rows.ts';
 
 /** Whole rows of one window, as central's COPY wants them. */
 export interface RowPiece {
@@ -21,6 +22,12 @@ export interface RowPiece {
   readonly lastEventId: number;
   /** Rows whose origin column had a value of the event's own. */
   readonly taken: number;
+  /** Of a source with routes: the same bytes, by route. */
+  readonly routed?: readonly RoutedRows[];
+  /** Of a source with routes: events between the first and the last that no route takes. */
+  readonly unrouted?: number;
+  /** Of a source with routes: which of them gets the row that comes in parts. */
+  readonly to?: number;
   /** A part of one row that is too large to be held: the first counts as its row, the others have none. */
   readonly part?: 'first' | 'middle' | 'last';
 }
@@ -37,6 +44,22 @@ const ID_AT = NUMBER_AT + 4 + LENGTH_BYTES;
 const PREFIX_BYTES = ID_AT + 8;
 /** The prefix less the bytes that become the new field count. */
 const STRIPPED_BYTES = PREFIX_BYTES - COUNT_BYTES;
+
+const numberOf = (marked: number): number => marked & (ORIGIN_TAKEN - 1);
+const isTaken = (marked: number): boolean => (marked & ORIGIN_TAKEN) !== 0;
+
+/** Rows of one window that are being moved together. */
+interface OpenPiece {
+  readonly k: number;
+  readonly begin: number;
+  to: number;
+  rows: number;
+  readonly first: number;
+  last: number;
+  taken: number;
+  /** Of a source with routes: where its rows are, which are copied apart in the end. */
+  readonly run: RoutedRun | undefined;
+}
 
 export class Cutter {
   readonly #oversizeBytes: number;
@@ -110,10 +133,12 @@ export class Cutter {
     const data = this.#takeKept();
     const fields = data.readInt16BE(0) - OWN_FIELDS;
     const marked = data.readInt32BE(NUMBER_AT);
-    const row = new OversizedRow(marked & (ORIGIN_TAKEN - 1), Number(data.readBigInt64BE(ID_AT)), fields);
+    const row = new OversizedRow(numberOf(marked), Number(data.readBigInt64BE(ID_AT)), fields);
+    const to = destinationOf(marked);
     const count = Buffer.alloc(COUNT_BYTES);
     count.writeInt16BE(fields);
-    pieces.push({ ...row.piece(count, 'first'), rows: 1, taken: marked >= ORIGIN_TAKEN ? 1 : 0 });
+    const first = { ...row.piece(count, 'first'), rows: 1, taken: isTaken(marked) ? 1 : 0 };
+    pieces.push(to === 0 ? first : { ...first, to });
     this.#oversized = row;
     this.#keep(data.subarray(PREFIX_BYTES));
   }
@@ -134,11 +159,10 @@ export class Cutter {
   #cutRows(data: Buffer, from: number, pieces: RowPiece[]): number {
     const view = viewOf(data);
     let at = from;
-    let piece:
-      | { k: number; begin: number; to: number; rows: number; first: number; last: number; taken: number }
-      | undefined;
+    let piece: OpenPiece | undefined;
     const close = () => {
       if (piece === undefined) return;
+      const { run } = piece;
       pieces.push({
         k: piece.k,
         bytes: data.subarray(piece.begin, piece.to),
@@ -146,6 +170,7 @@ export class Cutter {
         firstEventId: piece.first,
         lastEventId: piece.last,
         taken: piece.taken,
+        ...(run === undefined ? {} : { ...run.copyFrom(data), rows: run.rows, unrouted: run.unrouted }),
       });
     };
     for (;;) {
@@ -157,20 +182,24 @@ export class Cutter {
         break;
       }
       const marked = view.getInt32(at + NUMBER_AT);
-      const k = marked & (ORIGIN_TAKEN - 1);
+      const k = numberOf(marked);
+      const to = destinationOf(marked);
       const id = Number(view.getBigInt64(at + ID_AT));
       if (piece === undefined || piece.k !== k) {
         close();
-        piece = { k, begin: at, to: at, rows: 0, first: id, last: id, taken: 0 };
+        const run = to === 0 ? undefined : new RoutedRun();
+        piece = { k, begin: at, to: at, rows: 0, first: id, last: id, taken: 0, run };
       }
       const fields = view.getInt16(at);
       const body = at + STRIPPED_BYTES;
       view.setInt16(body, fields - OWN_FIELDS);
-      data.copyWithin(piece.to, body, end);
-      piece.to += end - body;
-      piece.rows += 1;
+      if (piece.run === undefined) {
+        data.copyWithin(piece.to, body, end);
+        piece.to += end - body;
+        piece.rows += 1;
+      } else piece.run.add(to, body, end);
       piece.last = id;
-      if (marked >= ORIGIN_TAKEN) piece.taken += 1;
+      if (isTaken(marked)) piece.taken += 1;
       at = end;
     }
     close();

@@ -10,6 +10,6 @@ export function handOnEmpty(source: MovableSource, context: MoverContext): Promi
   source.handOn(to);
   const content = { source, from, chunks: [], bytes: 0, rows: 0, to };
   const { parcel, settled } = makeParcel(content);
-  context.gathererOf(source.centralQueue).add(parcel);
+  context.gathererOf(source).add(parcel);
   return settled;
 }

@@ -44,7 +44,7 @@ export function pieceOf(k: number, { count, records }: InlineRows): RowPiece {
   let last = 0;
   for (let row = 0; row < count; row += 1) {
     const fields = records.readInt32BE(at) - OWN_FIELDS;
-    if (records.readInt32BE(at + 12) >= ORIGIN_TAKEN) taken += 1;
+    if ((records.readInt32BE(at + 12) & ORIGIN_TAKEN) !== 0) taken += 1;
     last = Number(records.readBigInt64BE(at + 24));
     if (row === 0) first = last;
     at += RECORD_PREFIX_BYTES;

@@ -175,11 +175,12 @@ const unconditional = (reading: Reading, columns: Reading['columns']): Reading =
   where: undefined,
   deliverAt: undefined,
   uniqueKey: undefined,
+  routing: undefined,
   columns,
 });
 
-const hasExpressions = ({ where, deliverAt, columns }: Reading): boolean =>
-  where !== undefined || deliverAt !== undefined || Object.keys(columns).length > 0;
+const hasExpressions = ({ where, deliverAt, columns, routing }: Reading): boolean =>
+  where !== undefined || deliverAt !== undefined || routing !== undefined || Object.keys(columns).length > 0;
 
 /** No field that could fail. */
 const ID_ALONE: Reading['columns'] = {

@@ -3,7 +3,7 @@
 import { sentenceAge } from '../../errors/age.ts';
 import { counted } from '../../errors/words.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
-import { isLate, type SourceLag } from '../lag/report.ts';
+import { fedBy, isLate, type SourceLag } from '../lag/report.ts';
 import { diagnosis } from './causes.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import type { CentralHealth, DatabaseHealth, RecentDead, RunningMember, ScheduleStanding } from './facts.ts';
@@ -56,7 +56,9 @@ function commitDiagnoses(members: readonly RunningMember[], sources: readonly So
   if (slow.length === 0) return [];
   const queues = [...new Set(slow.map(({ queue }) => queue))];
   const slowest = Math.max(...slow.map(({ ms }) => ms));
-  const late = sources.filter((source) => queues.includes(source.centralQueue) && isBehind(source));
+  const late = sources.filter(
+    (source) => fedBy(source).some((queue) => queues.includes(queue)) && isBehind(source),
+  );
   return [
     diagnosis('central-slow', queues, {
       severity: late.length > 0 ? 'broken' : 'risk',

@@ -15,6 +15,10 @@ export interface StoredLag {
   readonly shard: string;
   readonly queue: string;
   readonly centralQueue: string;
+  /** All that install has led it to; absent: that one. */
+  readonly routes?: readonly string[] | undefined;
+  /** Events that no route took; absent: none. */
+  readonly unrouted?: number | undefined;
   readonly state: 'registering' | 'active' | 'halted';
   readonly haltReason: string | undefined;
   readonly haltCode?: string | undefined;

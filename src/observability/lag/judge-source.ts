@@ -3,6 +3,7 @@
 // Invariant: `moving` and `idle` need a mover's report of the last 2 s; `paused` and `halted` come from central, however
 // old the figures are. A source that does not move counts as not behind only by an answer of this moment.
 import { type FileAmongHosts, moverCommand, moverRemedy } from '../../central/host-files.ts';
+import { notInstalled, storedQueues } from '../../config/feeds.ts';
 import { sentenceAge } from '../../errors/age.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import { absentReason, type Reasoned, type WhyAbsent } from './absent-source.ts';
@@ -13,6 +14,7 @@ export interface NamedSource {
   readonly shard: string;
   readonly queue: string;
   readonly centralQueue: string;
+  readonly routes?: readonly string[] | undefined;
   /** The host whose mover moves the shard; undefined: the file does not name the source. */
   readonly moverHost: string | undefined;
   /** Its entry says where it begins, also where it has ended before. */
@@ -47,7 +49,7 @@ export function lagOfSource(
   stored: StoredLag | undefined,
   circumstances: Circumstances,
 ): SourceLag {
-  const { shard, queue, centralQueue } = wanted;
+  const { shard, queue, centralQueue, routes } = wanted;
   const report = stored === undefined ? undefined : believed(stored);
   const { answer } = circumstances;
   const verdict = verdictOn(wanted, stored, circumstances);
@@ -56,6 +58,8 @@ export function lagOfSource(
     shard,
     queue,
     centralQueue,
+    ...(routes === undefined ? {} : { routes }),
+    unrouted: stored?.unrouted,
     ...verdict,
     home: wanted.moverHost,
     stateSeconds: stored === undefined ? undefined : sinceOf(verdict.state, stored),
@@ -148,10 +152,11 @@ function verdictOn(
       reason: `The position of ${label} is missing: see \`${repairCommand(label)}\`.`,
       why: { cause: 'halted', command: repairCommand(label) },
     };
-  if (wanted.centralQueue !== stored.centralQueue)
+  const { centralQueue, routes = [centralQueue] } = wanted;
+  if (notInstalled(routes, stored).length > 0)
     return {
       state: 'unassigned',
-      reason: `Source ${label} feeds central queue ${stored.centralQueue}, and ${file} says ${wanted.centralQueue}: run \`tributary install\`.`,
+      reason: `Source ${label} feeds central queue ${storedQueues(stored).join(', ')}, and ${file} says ${routes.join(', ')}: run \`tributary install\`.`,
       why: { cause: 'not-installed', command: 'tributary install' },
     };
   if (answer?.kind === 'lost')

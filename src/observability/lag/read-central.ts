@@ -149,6 +149,8 @@ interface SourceRow {
   halt_code: string | null;
   paused_by: string | null;
   cause: string | null;
+  routes: string[] | null;
+  unrouted: number | null;
 }
 
 function toStored(row: SourceRow): StoredLag {
@@ -157,6 +159,8 @@ function toStored(row: SourceRow): StoredLag {
     shard: row.shard,
     queue: row.queue,
     centralQueue: row.central_queue,
+    routes: row.routes ?? undefined,
+    unrouted: row.unrouted ?? undefined,
     state: row.state,
     haltReason: row.halt_reason ?? undefined,
     haltCode: row.halt_code ?? undefined,

@@ -7,6 +7,7 @@ import { CentralLink } from '../../central/central-link.ts';
 import { differingFiles } from '../../central/host-files.ts';
 import { readIdentity } from '../../central/identity.ts';
 import type { Config, Shard } from '../../config/config.ts';
+import { feedsOf } from '../../config/feeds.ts';
 import { figuredNames, workedIn } from '../../config/worked.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import { wait } from '../../lifecycle/wait.ts';
@@ -175,18 +176,20 @@ async function atMost(work: Promise<unknown>, ms: number): Promise<void> {
 /** All sources that the file names, in its order. */
 function namedSources(config: Config): NamedSource[] {
   return config.shards.flatMap(({ name: shard, moverHost, start }) =>
-    config.queues.flatMap(({ name: centralQueue, from }) =>
-      from.map((queue) => ({ shard, queue, centralQueue, moverHost, beginsAnew: start !== undefined })),
-    ),
+    feedsOf(config).map(({ queue, mode, to }) => ({
+      ...{ shard, queue, centralQueue: to[0].name, moverHost, beginsAnew: start !== undefined },
+      ...(mode === undefined ? {} : { routes: to.map(({ name }) => name) }),
+    })),
   );
 }
 
 const label = ({ shard, queue }: { readonly shard: string; readonly queue: string }): string =>
   `${shard}:${queue}`;
 
-const asStranger = ({ shard, queue, centralQueue }: StoredLag): NamedSource => ({
+const asStranger = ({ shard, queue, centralQueue, routes }: StoredLag): NamedSource => ({
   shard,
   queue,
   centralQueue,
+  routes,
   moverHost: undefined,
 });

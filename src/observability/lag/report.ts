@@ -17,7 +17,12 @@ export interface Why {
 export interface SourceLag {
   readonly shard: string;
   readonly queue: string;
+  /** Where it leads to, or the first of several. */
   readonly centralQueue: string;
+  /** All of them, in the order of the file; absent: that one. */
+  readonly routes?: readonly string[] | undefined;
+  /** Events since it was installed that no route took. */
+  readonly unrouted?: number | undefined;
   readonly state: LagState;
   /** Why it does not move, with the remedy. */
   readonly reason: string | undefined;
@@ -80,6 +85,17 @@ export interface LagReport {
   readonly central: readonly CentralLag[];
   /** A sentence where hosts run with different files. */
   readonly filesDiffer?: string | undefined;
+}
+
+/** All central queues that a source feeds. */
+export const fedBy = ({ centralQueue, routes = [centralQueue] }: SourceLag): readonly string[] => routes;
+
+/** Events that no route took, by source queue, where there are any. */
+export function unroutedOf(sources: readonly SourceLag[]): ReadonlyMap<string, number> {
+  const all = new Map<string, number>();
+  for (const { queue, unrouted = 0 } of sources)
+    if (unrouted > 0) all.set(queue, (all.get(queue) ?? 0) + unrouted);
+  return all;
 }
 
 /** Default limit: a source behind by more is shown as not healthy. */
@@ -176,6 +192,8 @@ export function lagJson({ at, sources, central, filesDiffer }: LagReport) {
       shard: source.shard,
       queue: source.queue,
       central_queue: source.centralQueue,
+      central_queues: fedBy(source),
+      unrouted: source.unrouted ?? 0,
       state: source.state,
       reason: source.reason ?? null,
       cause: source.why?.cause ?? null,

@@ -57,6 +57,11 @@ export const OF_CENTRAL = {
     labels: QUEUE,
     help: 'Events that wait for their time before they go into the central queue.',
   },
+  tributary_unrouted_events: {
+    type: 'gauge',
+    labels: ['queue'],
+    help: 'Events of the source queue, over all shards, that no route took since they were installed.',
+  },
   tributary_left_out_events: {
     type: 'gauge',
     labels: QUEUE,

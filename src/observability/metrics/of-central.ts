@@ -1,7 +1,14 @@
 // Metrics of central, from the same report that `lag` shows. Pure.
 //
 // Invariant: an unknown figure is absent and counted as unknown, and never 0.
-import { isKnownNow, type LagReport, type LagState, type SourceLag } from '../lag/report.ts';
+import {
+  fedBy,
+  isKnownNow,
+  type LagReport,
+  type LagState,
+  type SourceLag,
+  unroutedOf,
+} from '../lag/report.ts';
 import { type Figures, gauge } from './figures.ts';
 
 const STATES: readonly LagState[] = ['moving', 'idle', 'paused', 'halted', 'unreachable', 'unassigned'];
@@ -15,7 +22,7 @@ export interface CentralFiguresOptions {
 export function centralFigures(report: LagReport, { queues, isPerSource }: CentralFiguresOptions): Figures {
   const { sources, central } = report;
   const bySource = queues.map((queue) => {
-    const own = sources.filter(({ centralQueue }) => centralQueue === queue);
+    const own = sources.filter((source) => fedBy(source).includes(queue));
     return { queue, known: own.filter(isKnownNow), unknown: own.filter((one) => !isKnownNow(one)) };
   });
   const ofQueues = (value: (queue: LagReport['central'][number]) => number | undefined) =>
@@ -45,6 +52,9 @@ export function centralFigures(report: LagReport, { queues, isPerSource }: Centr
           ? []
           : [[[queue], most(known.map(({ secondsBehind = 0 }) => secondsBehind))] as const],
       ),
+    ),
+    tributary_unrouted_events: gauge(
+      ...[...unroutedOf(sources)].map(([queue, events]) => [[queue], events] as const),
     ),
     tributary_waiting_events: ofQueues(({ eventsBehind }) => eventsBehind),
     tributary_oldest_waiting_event_age_seconds: ofQueues(({ secondsBehind }) => secondsBehind),

@@ -188,12 +188,24 @@ export interface AbsentFacts {
   readonly hasOrigins: boolean;
   /** The queue says `deliver_at`. */
   readonly hasDelays: boolean;
+  /** The central queues of a source with routes; absent: it has none. */
+  readonly routes?: readonly string[] | undefined;
 }
 
 /** An event whose source was moved past it, and that is not found on central. */
 export function judgeAbsent(facts: AbsentFacts): Verdict {
-  const { centralFrom, hasDelays, hasOrigins, hasWhere, label, move, positionsFrom, queue, shardFrom } =
-    facts;
+  const {
+    centralFrom,
+    hasDelays,
+    hasOrigins,
+    hasWhere,
+    label,
+    move,
+    positionsFrom,
+    queue,
+    routes,
+    shardFrom,
+  } = facts;
   const holds =
     centralFrom === undefined ? '' : ` Central queue ${queue} holds events back to about ${centralFrom}.`;
   if (move === undefined)
@@ -220,6 +232,11 @@ export function judgeAbsent(facts: AbsentFacts): Verdict {
     return {
       state: 'passed',
       summary: `${moved}, to central queue ${queue}, whose events wait for their time: it has gone since, and what is kept of deliveries does not reach back to it${hasWhere ? ', or `where` left it out' : ''}.${holds}`,
+    };
+  if (routes !== undefined)
+    return {
+      state: 'left-out',
+      summary: `${moved}, and it did not come to central: no route to ${routes.join(', ')} takes it.`,
     };
   return {
     state: 'left-out',

@@ -8,7 +8,10 @@ export interface TracedSource {
   readonly id: number;
   readonly shard: string;
   readonly queue: string;
+  /** Where it leads to, or the first of several. */
   readonly centralQueue: string;
+  /** All of them, where there are several. */
+  readonly routes?: readonly string[];
   /** Its shard's name and those that it had before: origins begin with any of them. */
   readonly names: readonly string[];
 }
@@ -38,9 +41,10 @@ export async function readTracedSource(
     shard: string;
     queue: string;
     central_queue: string;
+    routes: string[] | null;
     former_names: string[] | null;
   }>(
-    `select s.id, s.shard, s.queue, s.central_queue, h.former_names
+    `select s.id, s.shard, s.queue, s.central_queue, s.routes, h.former_names
      from tributary.source s left join tributary.shard h on h.name = s.shard
      where s.queue = $2 and (s.shard = $1 or $1 = any (h.former_names))
      order by s.shard <> $1 limit 1`,
@@ -52,6 +56,7 @@ export async function readTracedSource(
     shard: row.shard,
     queue: row.queue,
     centralQueue: row.central_queue,
+    ...(row.routes === null ? {} : { routes: row.routes }),
     names: [...new Set([row.shard, shard, ...(row.former_names ?? [])])],
   };
 }

@@ -39,6 +39,8 @@ export interface Trace {
   readonly dead: TracedDeath | null;
   /** What handlers sent on for it. */
   readonly sent: readonly SentOn[];
+  /** The same event in other central queues, where its source has routes that copy it into all that match. */
+  readonly copies?: readonly TracedCopy[];
   /** Only where it was asked for; redacted as the file says. */
   readonly payload: TracedPayload | null;
   /** What cannot be seen, and why. */
@@ -48,6 +50,13 @@ export interface Trace {
 /** What became of an event in one of the groups of its queue. */
 export interface TracedGroup {
   readonly group: string;
+  readonly state: TraceState;
+  readonly summary: string;
+}
+
+export interface TracedCopy {
+  readonly queue: string | null;
+  readonly id: number | null;
   readonly state: TraceState;
   readonly summary: string;
 }

@@ -14,7 +14,7 @@ import { type Moves, readArrival, readMoves, readTracedSource, type TracedSource
 import { type EventOnShard, lookOnShard } from './on-shard.ts';
 import type { ShardReference } from './reference.ts';
 import { originColumn } from './sent.ts';
-import type { Trace, TracedMove, TracedOnShard } from './shape.ts';
+import type { Trace, TracedCopy, TracedMove, TracedOnShard } from './shape.ts';
 
 /** @throws misconfigured where central knows no such source. */
 export async function traceFromShard(tracer: CentralTracer, reference: ShardReference): Promise<Trace> {
@@ -34,7 +34,26 @@ export async function traceFromShard(tracer: CentralTracer, reference: ShardRefe
   const onShard =
     shardEvent === undefined ? null : { ...inQueue(shardEvent, source.queue), shard: source.shard };
   const base = { onShard, shardEvent, notes: look.kind === 'failed' ? [look.reason] : [] };
+  // Where it is known which tick saw it, the one candidate is the commit that moved it.
+  const move = shardEvent === undefined ? null : (moves.candidates[0] ?? null);
+  const traces: Trace[] = [];
+  for (const centralQueue of routesOf(source)) {
+    const found = await traceInto(tracer, { ...source, centralQueue }, { ...base, id, moves, move });
+    if (found !== undefined) traces.push(found);
+  }
+  const [trace, ...others] = traces;
+  if (trace === undefined) return await notOnCentral(tracer, source, { ...base, id, look, move, moves });
+  return others.length === 0 ? trace : { ...trace, copies: others.map(copyOf) };
+}
+
+/** What is known of the event in one of the central queues of its source; undefined: nothing. */
+async function traceInto(
+  tracer: CentralTracer,
+  source: TracedSource,
+  { id, moves, move, ...base }: OnItsWay,
+): Promise<Trace | undefined> {
   const queue = source.centralQueue;
+  const { onShard, shardEvent } = base;
   const arrival = await arrivalOf(tracer, source, { id, moves });
   if (arrival !== undefined) {
     const seen = await tracer.look({ queue, id: arrival.id });
@@ -47,15 +66,45 @@ export async function traceFromShard(tracer: CentralTracer, reference: ShardRefe
     const rest = { origin: labelOf(source, id), shard: onShard, ...nothing, payload, notes: base.notes };
     return { ...rest, ...waiting };
   }
-  // Where it is known which tick saw it, the one candidate is the commit that moved it.
-  const move = shardEvent === undefined ? null : (moves.candidates[0] ?? null);
-  const failedId = await readFailedId(connection, queue, originsOf(source, id));
-  if (failedId !== undefined) {
-    const seen = await tracer.look({ queue, id: failedId, origin: labelOf(source, id) });
-    return tracer.trace({ ...base, seen, queue, move });
-  }
-  return await notOnCentral(tracer, source, { ...base, id, look, move, moves });
+  const failedId = await readFailedId(tracer.connection, queue, originsOf(source, id));
+  if (failedId === undefined) return await refusedFor(tracer, source, { ...base, id, moves, move });
+  const seen = await tracer.look({ queue, id: failedId, origin: labelOf(source, id) });
+  return tracer.trace({ ...base, seen, queue, move });
 }
+
+/** The trace of an event that its central queue did not take; undefined: none is known. */
+async function refusedFor(
+  tracer: CentralTracer,
+  source: TracedSource,
+  { id, move, notes, onShard, shardEvent }: OnItsWay,
+): Promise<Trace | undefined> {
+  const queue = source.centralQueue;
+  const dead = await readRefused(tracer.connection, queue, originsOf(source, id));
+  if (dead === undefined) return undefined;
+  const isDead = dead.redrivenAt === null;
+  const by = source.routes === undefined ? 'Central' : `Central queue ${queue}`;
+  const summary = isDead
+    ? `${by} did not take it: ${dead.error.replace(/[.\s]+$/, '')}. \`tributary dead show ${dead.id}\` shows it.`
+    : `${by} did not take it at first; \`tributary dead retry\` stored it at ${dead.redrivenAt}.`;
+  return {
+    ...{ origin: labelOf(source, id), shard: onShard, move, dead, notes, summary },
+    ...{
+      state: isDead ? ('dead' as const) : ('forwarded' as const),
+      central: null,
+      tries: [],
+      retry: null,
+      sent: [],
+    },
+    payload: tracer.payload(queue, shardEvent, { isOnShard: true }),
+  };
+}
+
+const copyOf = ({ central, state, summary }: Trace): TracedCopy => ({
+  queue: central?.queue ?? null,
+  id: central?.id ?? null,
+  state,
+  summary,
+});
 
 async function movesOf(
   { connection }: CentralTracer,
@@ -123,9 +172,8 @@ const isDelaying = ({ queues }: Config, queue: string): boolean =>
 const transactionsOf = ({ candidates }: Moves): string[] =>
   candidates.flatMap(({ transaction }) => (transaction === null ? [] : [transaction]));
 
-interface NotArrived {
+interface OnItsWay {
   readonly id: number;
-  readonly look: EventOnShard;
   readonly moves: Moves;
   readonly move: TracedMove | null;
   readonly onShard: TracedOnShard | null;
@@ -133,26 +181,21 @@ interface NotArrived {
   readonly notes: readonly string[];
 }
 
+interface NotArrived extends OnItsWay {
+  readonly look: EventOnShard;
+}
+
 async function notOnCentral(
   tracer: CentralTracer,
   source: TracedSource,
   { id, look, move, moves, notes, onShard, shardEvent }: NotArrived,
 ): Promise<Trace> {
-  const { connection, its } = tracer;
-  const { config, report } = its;
+  const { config, report } = tracer.its;
   const label = labelOf(source, id);
   const queue = source.centralQueue;
   const nothing = { central: null, tries: [], retry: null, dead: null, sent: [] };
   const payload = tracer.payload(queue, shardEvent, { isOnShard: true });
   const rest = { origin: label, shard: onShard, ...nothing, move, payload, notes };
-  const dead = await readRefused(connection, queue, originsOf(source, id));
-  if (dead !== undefined) {
-    const isDead = dead.redrivenAt === null;
-    const summary = isDead
-      ? `Central did not take it: ${dead.error.replace(/[.\s]+$/, '')}. \`tributary dead show ${dead.id}\` shows it.`
-      : `Central did not take it at first; \`tributary dead retry\` stored it at ${dead.redrivenAt}.`;
-    return { ...rest, state: isDead ? 'dead' : 'forwarded', summary, dead };
-  }
   const lag = report.sources.find((one) => one.shard === source.shard && one.queue === source.queue);
   const isUnmoved = moves.candidates.length === 0;
   if (look.kind === 'failed' && isUnmoved) {
@@ -169,11 +212,14 @@ async function notOnCentral(
     shardFrom: look.kind === 'seen' ? look.look.oldest?.at : undefined,
     centralFrom: (await tracer.find(queue, id))?.oldest?.at,
     hasWhere: config.queues.some(({ name, where }) => name === queue && where !== undefined),
-    hasOrigins: originColumn(config, queue) !== undefined,
-    hasDelays: isDelaying(config, queue),
+    hasOrigins: routesOf(source).every((one) => originColumn(config, one) !== undefined),
+    hasDelays: routesOf(source).some((one) => isDelaying(config, one)),
+    routes: source.routes,
   });
   return { ...rest, ...verdict };
 }
+
+const routesOf = ({ centralQueue, routes = [centralQueue] }: TracedSource): readonly string[] => routes;
 
 /** The shard has the event, or can tell that there is none. */
 const isSaidByShard = ({ look }: EventOnShard & { readonly kind: 'seen' }, id: number): boolean =>

@@ -77,7 +77,7 @@ export class FakeCentral {
     for (const { source, n, to } of steps) this.positions.set(source, { n, tick: to.tick.id });
     this.events.push(...chunks.map((chunk) => chunk.toString()));
     if (fault === 'unknown') throw new Error('Connection terminated');
-    return chunks.length === 0 ? undefined : { xid: 1, isCovered: false };
+    return chunks.length === 0 ? undefined : { xid: 1, queues: ['orders'], isCovered: false };
   }
 
   #check({ source, n, after }: PositionStep): void {

@@ -43,7 +43,7 @@ http: { token: x }
       '8:42 `defaults.tls` must be `off`, `require`, `verify` or `{ ca: FILE }`, not `sometimes`.',
       '10:13 Unknown key `worker` in `queues.orders`: did you mean `workers`?',
       '11:22 `queues.emails` wants workers and has no handler: add `handler: ./handlers/…`, or say `workers: 0` to park it or `workers: none` to forward only.',
-      '12:18 The source queue `orders` feeds `news` here and `orders` in line 10: a source goes to one central queue, so take it out of one.',
+      '12:18 The source queue `orders` feeds `news` here and `orders` in line 10: take it out of one, or say which of them get an event, with `routes: { orders: first }` (the first whose `where` matches) or `routes: { orders: all }` (each whose `where` matches).',
       '12:36 `queues.news.timeout` needs a unit: write `30s` for seconds or `30ms` for milliseconds.',
       '12:47 `queues.news.start` must be `now` or `oldest`, or `at-consumer NAME`, not `later`.',
       '13:3 `news` stands in `queues` twice, first in line 12: keep one.',
@@ -332,7 +332,7 @@ http: { token: x }
     ],
     [
       { rest: 'zzzzzzzzzz: 1' },
-      '4:1 Unknown key `zzzzzzzzzz` in the file: the keys there are central, defaults, http, install, metrics, mover, name, queues, schedules, shards, watch.',
+      '4:1 Unknown key `zzzzzzzzzz` in the file: the keys there are central, defaults, http, install, metrics, mover, name, queues, routes, schedules, shards, watch.',
     ],
   ])('%j', (parts, sentence) => {
     expect(mistakesIn(file(parts))).toEqual([sentence]);

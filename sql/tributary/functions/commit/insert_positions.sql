@@ -7,9 +7,9 @@
 -- Parameters:
 --      x_positions     - json array of {source, n, after_tick_id, after_tick_time_us, after_end_tick_id,
 --                        after_last_event_id, tick_id, tick_time_us, tick_event_seq, tick_snapshot_md5, end_tick_id,
---                        end_tick_time_us, end_tick_event_seq, end_snapshot_md5, last_event_id, moved}; after_end_tick_id
---                        and after_last_event_id are null where the position before is not inside a window; moved is the
---                        number of events moved now
+--                        end_tick_time_us, end_tick_event_seq, end_snapshot_md5, last_event_id, moved, unrouted};
+--                        after_end_tick_id and after_last_event_id are null where the position before is not inside a
+--                        window; moved is the number of events moved now, unrouted, if any, of those that no route takes
 --      x_mover         - host of the mover, for people; null: not a mover
 --
 -- Returns:
@@ -35,15 +35,17 @@ begin
     -- Not as one dynamic statement with the table's name in it: planning that anew for each commit costs more than running it.
     select array_agg(row(r.source, r.n, r.tick_id, r.tick_time_us, r.tick_event_seq, r.tick_snapshot_md5,
         r.end_tick_id, r.end_tick_time_us, r.end_tick_event_seq, r.end_snapshot_md5,
-        r.last_event_id, newest.moved + r.moved, now(), txid_current(), x_mover)::tributary.position order by r.source)
+        r.last_event_id, newest.moved + r.moved, now(), txid_current(), x_mover,
+        case when r.unrouted is null then newest.unrouted else coalesce(newest.unrouted, 0) + r.unrouted end
+        )::tributary.position order by r.source)
     into v_steps
     from jsonb_to_recordset(x_positions) as r (source integer, n bigint, after_tick_id bigint, after_tick_time_us bigint,
             after_end_tick_id bigint, after_last_event_id bigint,
             tick_id bigint, tick_time_us bigint, tick_event_seq bigint, tick_snapshot_md5 text,
             end_tick_id bigint, end_tick_time_us bigint, end_tick_event_seq bigint, end_snapshot_md5 text,
-            last_event_id bigint, moved bigint)
+            last_event_id bigint, moved bigint, unrouted bigint)
     cross join lateral (
-        select p.n, p.tick_id, p.tick_time_us, p.end_tick_id, p.last_event_id, p.moved from tributary.position p
+        select p.n, p.tick_id, p.tick_time_us, p.end_tick_id, p.last_event_id, p.moved, p.unrouted from tributary.position p
         where p.source = r.source order by p.n desc limit 1) newest
     where newest.n = r.n - 1
       and newest.tick_id = r.after_tick_id

@@ -32,7 +32,7 @@ returns table (
     report_age_s double precision, figures_age_s double precision, report_state text, report_reason text, mover text,
     events_behind bigint, exact boolean, seconds_behind double precision, ages boolean, last_tick bigint, provider text,
     holder text, freed_age_s double precision, halted_age_s double precision, state_age_s double precision,
-    halt_code text, paused_by text, cause text) as $$
+    halt_code text, paused_by text, cause text, routes text[], unrouted bigint) as $$
     select s.id, s.shard, s.queue, s.central_queue, s.state, s.halt_reason, s.paused_at is not null, s.pause_reason,
         extract(epoch from now() - s.paused_at)::double precision, p.n, p.tick_id, p.tick_time_us, p.tick_event_seq,
         p.tick_snapshot_md5, p.end_tick_id, p.last_event_id, p.moved,
@@ -44,7 +44,7 @@ returns table (
         case when e.holder is null then extract(epoch from now() - e.freed_at)::double precision end,
         case when s.state = 'halted' then extract(epoch from now() - s.halted_at)::double precision end,
         extract(epoch from now() - l.state_since)::double precision,
-        s.halt_code, s.paused_by, l.cause
+        s.halt_code, s.paused_by, l.cause, s.routes, p.unrouted
     from tributary.source s
     left join lateral (
         select * from tributary.position p where p.source = s.id order by p.n desc limit 1) p on true

@@ -85,10 +85,10 @@ begin
     select current into v_current from tributary.position_table;
     execute format($sql$
         insert into tributary.position_%s (source, n, tick_id, tick_time_us, tick_event_seq, tick_snapshot_md5,
-            end_tick_id, end_tick_time_us, end_tick_event_seq, end_snapshot_md5, last_event_id, moved)
+            end_tick_id, end_tick_time_us, end_tick_event_seq, end_snapshot_md5, last_event_id, moved, unrouted)
         select r.source, r.n + 1, coalesce(r.tick_id, p.tick_id), coalesce(r.tick_time_us, p.tick_time_us),
             coalesce(r.tick_event_seq, p.tick_event_seq), coalesce(r.tick_snapshot_md5, p.tick_snapshot_md5),
-            p.end_tick_id, p.end_tick_time_us, p.end_tick_event_seq, p.end_snapshot_md5, p.last_event_id, p.moved
+            p.end_tick_id, p.end_tick_time_us, p.end_tick_event_seq, p.end_snapshot_md5, p.last_event_id, p.moved, p.unrouted
         from jsonb_to_recordset($1) as r (source integer, n bigint, tick_id bigint, tick_time_us bigint,
             tick_event_seq bigint, tick_snapshot_md5 text)
         cross join lateral (

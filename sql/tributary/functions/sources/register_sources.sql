@@ -6,7 +6,7 @@
 --
 -- Parameters:
 --      x_shard     - name of the shard
---      x_sources   - json array of {queue, central_queue}
+--      x_sources   - json array of {queue, central_queue, routes}; routes: all central queues where there are several, else null
 --
 -- Returns:
 --      the sources, each with its id and state
@@ -31,12 +31,12 @@ begin
     using jsonb_to_recordset(x_sources) as r (queue text)
     where s.shard = x_shard and s.queue = r.queue and s.state = 'retired';
 
-    insert into tributary.source as s (shard, queue, central_queue)
-    select x_shard, r.queue, r.central_queue
-    from jsonb_to_recordset(x_sources) as r (queue text, central_queue text)
+    insert into tributary.source as s (shard, queue, central_queue, routes)
+    select x_shard, r.queue, r.central_queue, r.routes
+    from jsonb_to_recordset(x_sources) as r (queue text, central_queue text, routes text[])
     order by r.queue
-    on conflict (shard, queue) do update set central_queue = excluded.central_queue
-    where s.central_queue <> excluded.central_queue;
+    on conflict (shard, queue) do update set central_queue = excluded.central_queue, routes = excluded.routes
+    where s.central_queue <> excluded.central_queue or s.routes is distinct from excluded.routes;
 
     return query
     select s.id, s.queue, s.state

@@ -20,11 +20,11 @@ returns table (
     source integer, shard text, queue text, central_queue text, state text, halt_reason text, paused boolean,
     pause_reason text, n bigint, tick_id bigint, tick_time_us bigint, tick_event_seq bigint, tick_snapshot_md5 text,
     end_tick_id bigint, end_tick_time_us bigint, end_tick_event_seq bigint, end_snapshot_md5 text,
-    last_event_id bigint, moved bigint) as $$
+    last_event_id bigint, moved bigint, routes text[]) as $$
     select s.id, s.shard, s.queue, s.central_queue, s.state, s.halt_reason, s.paused_at is not null,
         s.pause_reason, p.n, p.tick_id, p.tick_time_us, p.tick_event_seq, p.tick_snapshot_md5,
         p.end_tick_id, p.end_tick_time_us, p.end_tick_event_seq, p.end_snapshot_md5,
-        p.last_event_id, p.moved
+        p.last_event_id, p.moved, s.routes
     from tributary.source s
     left join lateral (
         select * from tributary.position p where p.source = s.id order by p.n desc limit 1) p on true

@@ -1,6 +1,6 @@
 // What `lag --watch` has seen since it began: for each central queue how much is moved and handled a second, and how old the
 // oldest event is, as lines that grow to the right.
-import type { LagReport } from '../../../observability/lag/report.ts';
+import { fedBy, type LagReport } from '../../../observability/lag/report.ts';
 import { seconds as ageText } from '../../terminal/output.ts';
 
 interface Seen {
@@ -34,17 +34,19 @@ export class Trends {
 
   add({ at, sources, central }: LagReport): void {
     const moved = new Map<string, number>();
-    for (const { centralQueue, moved: events } of sources)
-      moved.set(centralQueue, (moved.get(centralQueue) ?? 0) + events);
+    for (const { centralQueue, routes, moved: events } of sources)
+      if (routes === undefined) moved.set(centralQueue, (moved.get(centralQueue) ?? 0) + events);
+    // How much of what a source with routes moved went where, only central can tell.
+    const routed = new Set(sources.flatMap(({ routes = [] }) => routes));
     const seconds = this.#last === undefined ? 0 : (at.getTime() - this.#last.atMs) / 1_000;
-    for (const { queue, outPerSecond, secondsBehind } of central) {
+    for (const { queue, inPerSecond, outPerSecond, secondsBehind } of central) {
       const trend = this.#trends.get(queue) ?? { moved: [], handled: [], oldest: [] };
       this.#trends.set(queue, trend);
       const before = this.#last?.moved.get(queue);
       const now = moved.get(queue) ?? 0;
       // A source that was repaired may count from another number.
       const rate = before === undefined || seconds <= 0 ? undefined : Math.max(0, now - before) / seconds;
-      push(trend.moved, rate);
+      push(trend.moved, routed.has(queue) ? inPerSecond : rate);
       push(trend.handled, outPerSecond);
       push(trend.oldest, Math.max(secondsBehind ?? 0, oldestOf(sources, queue)));
     }
@@ -78,8 +80,8 @@ export class Trends {
 
 function oldestOf(sources: LagReport['sources'], queue: string): number {
   return sources.reduce(
-    (oldest, { centralQueue, secondsBehind = 0 }) =>
-      centralQueue === queue ? Math.max(oldest, secondsBehind) : oldest,
+    (oldest, source) =>
+      fedBy(source).includes(queue) ? Math.max(oldest, source.secondsBehind ?? 0) : oldest,
     0,
   );
 }

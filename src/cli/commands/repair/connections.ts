@@ -2,7 +2,7 @@
 import type { Config, Database, Shard } from '../../../config/config.ts';
 import { placeKey } from '../../../config/sections/place.ts';
 import { sentenceFor } from '../../../errors/sentence.ts';
-import type { RepairConnections } from '../../../mover/repair/repair.ts';
+import type { RepairConnections } from '../../../mover/repair/repair-look.ts';
 import { Connection } from '../../../postgres/connection.ts';
 import { EXIT, Exit } from '../../exit.ts';
 

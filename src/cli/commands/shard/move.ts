@@ -1,6 +1,7 @@
 // tributary shard move: lets a shard go on at another server with the same data.
 import type { Command } from 'commander';
 import type { Config, Shard } from '../../../config/config.ts';
+import { feedsOf } from '../../../config/feeds.ts';
 import { counted } from '../../../errors/words.ts';
 import {
   carryOutMove,
@@ -60,7 +61,7 @@ async function run(context: CliContext, name: string, options: Options): Promise
   const to = entryAt(options.to, { entry, option: '--to', context });
   const from =
     options.from === undefined ? entry : entryAt(options.from, { entry, option: '--from', context });
-  const queues = config.queues.flatMap((queue) => queue.from);
+  const queues = feedsOf(config).map(({ queue }) => queue);
   await withCentral(config, async (link, consumer) => {
     const open = async (shard: Shard) => await openSide(shard, { consumer, queues });
     const sides: ShardSide[] = [];

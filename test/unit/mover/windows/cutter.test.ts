@@ -2,12 +2,15 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { Cutter, type RowPiece } from '../../../../src/mover/windows/cutter.ts';
 import { ORIGIN_TAKEN } from '../../../../src/shards/copy-out.ts';
+import { DESTINATION_BIT, NOBODY } from '../../../../src/shards/routes.ts';
 import { decodeRows } from '../../../support/mover/copy-rows.ts';
 
 interface Row {
   readonly k: number;
   readonly id: number;
   readonly isTaken: boolean;
+  /** Of a source with routes. */
+  readonly to?: number;
   readonly fields: readonly (string | null)[];
 }
 
@@ -34,11 +37,11 @@ const fieldBytes = (value: string | null): Buffer => {
   return value === null ? length : Buffer.concat([length, bytes]);
 };
 
-function rowBytes({ k, id, isTaken, fields }: Row): Buffer {
+function rowBytes({ k, id, isTaken, to = 0, fields }: Row): Buffer {
   const prefix = Buffer.alloc(22);
   prefix.writeInt16BE(fields.length + 2, 0);
   prefix.writeInt32BE(4, 2);
-  prefix.writeInt32BE(k + (isTaken ? ORIGIN_TAKEN : 0), 6);
+  prefix.writeInt32BE(k + (isTaken ? ORIGIN_TAKEN : 0) + to * 2 ** DESTINATION_BIT, 6);
   prefix.writeInt32BE(8, 10);
   prefix.writeBigInt64BE(BigInt(id), 14);
   return Buffer.concat([prefix, ...fields.map(fieldBytes)]);
@@ -122,6 +125,40 @@ describe('mover/windows/cutter', () => {
         for (let k = 0; k <= 3; k += 1) {
           const got = decoded(pieces, k);
           expect(got).toEqual(expectedOf(list, k).slice(0, got.length));
+        }
+      }),
+    );
+  });
+
+  test('rows of a source with routes come apart by route, in their order, and those that no route takes are counted', () => {
+    const routed = rows.chain((list) =>
+      fc
+        .array(fc.constantFrom(1, 2, 3, NOBODY), { minLength: list.length, maxLength: list.length })
+        .map((tos) => list.map((row, at): Row => (row.k < 2 ? row : { ...row, to: tos[at] as number }))),
+    );
+    fc.assert(
+      fc.property(routed, cuts, (list, places) => {
+        const { pieces } = cut(list, { cuts: places, oversizeBytes: 1_000_000 });
+        const own = (k: number) => pieces.filter((piece) => piece.k === k);
+        for (const k of [0, 1]) expect(decoded(pieces, k)).toEqual(expectedOf(list, k));
+        for (const k of [2, 3]) {
+          for (const to of [1, 2, 3]) {
+            const parts = own(k).flatMap(({ routed: all = [] }) => all.filter((one) => one.to === to));
+            const expected = expectedOf(
+              list.filter((row) => row.to === to),
+              k,
+            );
+            expect(decodeRows(Buffer.concat(parts.map(({ bytes }) => bytes)))).toEqual(expected);
+            expect(parts.reduce((sum, part) => sum + part.rows, 0)).toBe(expected.length);
+          }
+          const left = own(k).reduce((sum, { unrouted = 0 }) => sum + unrouted, 0);
+          expect(left).toBe(list.filter((row) => row.k === k && row.to === NOBODY).length);
+          expect(
+            own(k).every(
+              ({ bytes, routed: all = [] }) =>
+                bytes.length === all.reduce((sum, one) => sum + one.bytes.length, 0),
+            ),
+          ).toBe(true);
         }
       }),
     );
