@@ -5,6 +5,7 @@ import type { Config, Shard } from '../config/config.ts';
 import { liveConfig } from '../config/live-config.ts';
 import type { MemberFacts } from '../coordination/lease-queries.ts';
 import { shardResource } from '../queue/names.ts';
+import { gatherersOf } from './source/destinations.ts';
 
 export class MovedConfig {
   /** Always the newest one. */
@@ -35,6 +36,11 @@ export class MovedConfig {
     this.#now = next;
     this.#noteShards();
     return before;
+  }
+
+  /** The names of the gatherers that it needs. */
+  get gatherers(): string[] {
+    return [...gatherersOf(this.#now).keys()];
   }
 
   /** The shard of a resource, also one that the file does not name any more while it is held. */

@@ -21,7 +21,6 @@ import { MovedConfig } from './moved-config.ts';
 import type { MoverOptions } from './mover-options.ts';
 import { ShardLoop } from './shard/shard-loop.ts';
 import { newDuties, newShardLeases } from './shard-leases.ts';
-import { gatherersOf } from './source/destinations.ts';
 import { gathererIn, makeReady, type RunningParts, takeOver } from './take-over.ts';
 import { untilIdentified } from './until-identified.ts';
 
@@ -102,7 +101,7 @@ export class Mover implements Service {
     });
     if (identity === undefined) return;
     this.#context = this.#newContext(consumerName(this.#config.live.name, identity.id));
-    const gatherers = gatherersOf(this.#config.live).keys();
+    const { gatherers } = this.#config;
     for (const name of [TICKER, ...gatherers, CONTROL, KEEPER]) this.#own.begin(name);
     await untilAborted(this.#stopped.signal);
     // The keeper ends the loops before it lets go of their leases; what it lost before is still ending.
@@ -140,7 +139,7 @@ export class Mover implements Service {
       leased: this.#leased,
       own: this.#own,
       gatherers: this.#gatherers,
-      isWanted: (name) => gatherersOf(this.#config.live).has(name),
+      isWanted: (name) => this.#config.gatherers.includes(name),
       signal: this.#stopped.signal,
     };
   }

@@ -34,11 +34,11 @@ export interface Reading {
 
 export interface Routing {
   readonly mode: RouteMode;
-  readonly to: readonly Route[];
+  readonly to: readonly RouteReading[];
 }
 
 /** How a source is read for one of its central queues. */
-export interface Route extends Reading {
+export interface RouteReading extends Reading {
   readonly central: string;
 }
 
@@ -94,7 +94,7 @@ const readingFor = (own: Pick<Reading, 'shard' | 'queue'>, central: Queue): Read
  * The same events read queue by queue, as if each of its central queues had the source alone; `fallback` is where a source
  * without routes leads to.
  */
-export function readingsApart(reading: Reading, fallback: string): Route[] {
+export function readingsApart(reading: Reading, fallback: string): RouteReading[] {
   const { routing } = reading;
   if (routing === undefined) return [{ ...reading, central: fallback }];
   const { mode, to } = routing;

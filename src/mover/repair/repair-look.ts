@@ -5,7 +5,7 @@ import type { StoredSource } from '../../central/positions.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import type { QueueOnShard } from '../../shards/queue-on-shard.ts';
 import type { Tick } from '../../shards/ticks.ts';
-import type { Route } from '../../shards/window.ts';
+import type { RouteReading } from '../../shards/window.ts';
 import type { Way } from './repair-plan.ts';
 import { type HeldEvents, type RepairWindow, rowsWithout, type Survey, survey } from './repair-window.ts';
 
@@ -18,7 +18,7 @@ export interface RepairConnections {
 export interface HaltedSource {
   readonly stored: StoredSource;
   /** How the source is read for each of its central queues. */
-  readonly routes: readonly Route[];
+  readonly routes: readonly RouteReading[];
   /** An event that one of them holds is held: no two get it. */
   readonly isHeldByAny: boolean;
   readonly onShard: QueueOnShard;
@@ -28,32 +28,32 @@ export interface HaltedSource {
   readonly isThorough: boolean;
 }
 
-export interface Counts {
+export interface RepairCounts {
   readonly moves: number;
   readonly leavesOut: number;
 }
 
 /** What there is for one of the central queues. */
-export interface Looked {
-  readonly route: Route;
+export interface RouteEvents {
+  readonly route: RouteReading;
   readonly all: Survey;
   readonly known: HeldEvents;
 }
 
-/** Counts the events for each central queue, and those of them that central holds. */
-export async function look(
+/** RepairCounts the events for each central queue, and those of them that central holds. */
+export async function lookAtEvents(
   way: Way,
   found: HaltedSource,
   { central, shard }: RepairConnections,
-): Promise<readonly Looked[]> {
+): Promise<readonly RouteEvents[]> {
   const oldest = found.ways.find(({ choice }) => choice === 'take-over')?.start as Tick;
   const window = { start: way.start ?? oldest, end: way.end };
-  const surveyed: { readonly route: Route; readonly all: Survey }[] = [];
+  const surveyed: { readonly route: RouteReading; readonly all: Survey }[] = [];
   for (const route of found.routes)
-    surveyed.push({ route, all: await survey(shard, windowOf(found, route, window)) });
+    surveyed.push({ route, all: await survey(shard, repairWindowOf(found, route, window)) });
   const from = Math.min(...surveyed.map(({ all }) => all.from));
   const to = Math.max(...surveyed.map(({ all }) => all.to));
-  const looked: Looked[] = [];
+  const looked: RouteEvents[] = [];
   for (const { route, all } of surveyed) {
     const isAsked = way.leavesOutHeld && route.origin !== 'none' && from <= to;
     const known = isAsked
@@ -75,33 +75,33 @@ export async function look(
   return looked.map((one) => ({ ...one, known }));
 }
 
-export const allOf = (looked: readonly Looked[]): number =>
+export const eventsIn = (looked: readonly RouteEvents[]): number =>
   looked.reduce((sum, { all }) => sum + all.rows, 0);
 
-/** Counts what would be moved, without moving it. */
-export async function measure(
+/** RepairCounts what would be moved, without moving it. */
+export async function measureWay(
   way: Way,
   found: HaltedSource,
   connections: RepairConnections,
-): Promise<Counts> {
-  const looked = await look(way, found, connections);
+): Promise<RepairCounts> {
+  const looked = await lookAtEvents(way, found, connections);
   const { start, end } = way;
-  if (start === undefined) return { moves: 0, leavesOut: allOf(looked) };
+  if (start === undefined) return { moves: 0, leavesOut: eventsIn(looked) };
   let moves = 0;
   for (const { route, all, known } of looked) {
     if (known.size === 0) {
       moves += all.rows;
       continue;
     }
-    const window = windowOf(found, route, { start, end });
+    const window = repairWindowOf(found, route, { start, end });
     for await (const { rows } of rowsWithout(known, connections.shard, window)) moves += rows;
   }
-  return { moves, leavesOut: allOf(looked) - moves };
+  return { moves, leavesOut: eventsIn(looked) - moves };
 }
 
-export function windowOf(
+export function repairWindowOf(
   { onShard, wholeBytes, isThorough }: HaltedSource,
-  reading: Route,
+  reading: RouteReading,
   { start, end }: { readonly start: Tick; readonly end: Tick },
 ): RepairWindow {
   return { window: { queue: onShard, start, end, afterEventId: undefined, isThorough }, reading, wholeBytes };

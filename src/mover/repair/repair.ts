@@ -19,14 +19,14 @@ import { resolveQueues } from '../../shards/queue-on-shard.ts';
 import { type Tick, toTick } from '../../shards/ticks.ts';
 import { isDelayingReading, readingsApart, readingsOf } from '../../shards/window.ts';
 import {
-  allOf,
-  type Counts,
+  eventsIn,
   type HaltedSource,
-  type Looked,
-  look,
-  measure,
+  lookAtEvents,
+  measureWay,
   type RepairConnections,
-  windowOf,
+  type RepairCounts,
+  type RouteEvents,
+  repairWindowOf,
 } from './repair-look.ts';
 import { type Choice, planRepair, type Way } from './repair-plan.ts';
 import { rowsWithout } from './repair-window.ts';
@@ -62,7 +62,7 @@ export async function explainRepair(
   const found = await study(target, connections);
   const ways = found.ways.filter((way) => choice === undefined || way.choice === choice);
   const outcomes: RepairOutcome[] = [];
-  for (const way of ways) outcomes.push(outcomeOf(way, await measure(way, found, connections)));
+  for (const way of ways) outcomes.push(outcomeOf(way, await measureWay(way, found, connections)));
   return outcomes;
 }
 
@@ -94,10 +94,10 @@ export async function repair(
   }
   const { stored, routes } = found;
   const { id, timeUs, eventSeq, md5 } = way.end;
-  const looked = await look(way, found, connections);
+  const looked = await lookAtEvents(way, found, connections);
   let moves = 0;
-  const events = async function* (start: Tick, { route, known }: Looked) {
-    const window = windowOf(found, route, { start, end: way.end });
+  const events = async function* (start: Tick, { route, known }: RouteEvents) {
+    const window = repairWindowOf(found, route, { start, end: way.end });
     for await (const { bytes, rows } of rowsWithout(known, connections.shard, window)) {
       moves += rows;
       yield bytes;
@@ -136,7 +136,7 @@ export async function repair(
     },
     { timeoutMs: TIMING.gathering.repairMs, holdSql: HOLD_NOTHING },
   );
-  return outcomeOf(way, { moves, leavesOut: allOf(looked) - moves });
+  return outcomeOf(way, { moves, leavesOut: eventsIn(looked) - moves });
 }
 
 async function study(
@@ -209,7 +209,7 @@ async function readTicks(
   );
 }
 
-function outcomeOf(way: Way, { moves, leavesOut }: Counts): RepairOutcome {
+function outcomeOf(way: Way, { moves, leavesOut }: RepairCounts): RepairOutcome {
   return {
     choice: way.choice,
     moves,

@@ -14,7 +14,7 @@ export interface Led {
 export const gathererName = (queue: string): string => `gatherer ${queue}`;
 
 /** That of the gatherer of a source queue with routes. */
-export const routesName = (queue: string): string => `routes ${queue}`;
+const routesName = (queue: string): string => `routes ${queue}`;
 
 /** The gatherers that a file needs, each with the central queues that it commits into. */
 export function gatherersOf(config: Pick<Config, 'queues' | 'routes'>): Map<string, readonly string[]> {

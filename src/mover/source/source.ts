@@ -17,7 +17,7 @@ import { WindowEstimate } from './window-estimate.ts';
 
 export interface SourceOptions {
   readonly reading: Reading;
-  /** Where the file leads it, or the first of several; default: where central says. */
+  /** Default: where central says. */
   readonly centralQueue?: string;
   readonly tickerMode: 'auto' | 'always' | 'never';
   /** Called when a parcel of it has ended, well or not. */
@@ -59,10 +59,8 @@ export class Source {
   #underWay = 0;
   #watermark: number | undefined;
 
-  constructor(
-    stored: StoredSource,
-    { reading, tickerMode, centralQueue = stored.centralQueue, onSettled = () => {} }: SourceOptions,
-  ) {
+  constructor(stored: StoredSource, options: SourceOptions) {
+    const { reading, tickerMode, centralQueue = stored.centralQueue, onSettled = () => {} } = options;
     this.id = stored.id;
     this.shard = stored.shard;
     this.queue = stored.queue;

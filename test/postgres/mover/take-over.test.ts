@@ -4,6 +4,7 @@ import type { Config } from '../../../src/config/config.ts';
 import { install } from '../../../src/install/install.ts';
 import { Mover } from '../../../src/mover/mover.ts';
 import type { MoverOccurrence } from '../../../src/mover/occurrence.ts';
+import { LagReader } from '../../../src/observability/lag/reader.ts';
 import { configFor, givenCluster, givenEvents } from '../../support/installation/installation.ts';
 import { until } from '../../support/until.ts';
 
@@ -125,6 +126,91 @@ describe('a mover that takes another configuration over', () => {
     await untilMoved('orders', 4);
     expect(occurrences.filter(({ kind }) => kind === 'shard-connected')).toHaveLength(shards.length);
     expect(wrong()).toEqual([]);
+    await mover.stop();
+    await ended;
+  });
+
+  test('routes come once they are installed, wait for a queue that is full, alone, and go again', async () => {
+    const cluster = await givenCluster({ shards: 1 });
+    const [shard] = cluster.shards as [(typeof cluster)['central']];
+    const configOf = (queues: string, more = ''): Config => configFor(cluster, { queues, more });
+    const orders = '  orders: { workers: none, create: true, from: [orders, bulk] }';
+    const routed = (limit: string) =>
+      configOf(
+        `  urgent: { workers: 0, from: orders, where: "ev_type = 'urgent'"${limit} }\n${orders}`,
+        'routes: { orders: first }',
+      );
+    const alone = configOf(orders);
+    expect((await install(alone)).flatMap(({ mistakes }) => mistakes)).toEqual([]);
+    const mover = new Mover({ config: alone, host: '127.0.0.1', onOccurrence: () => {} });
+    const ended = mover.run();
+    const counts = async () => {
+      const rows = await cluster.central.query<{ table: string }>(
+        "select queue_data_pfx as table from pgq.queue where queue_name in ('urgent', 'orders') order by queue_name desc",
+      );
+      const found = [];
+      for (const { table } of rows) found.push((await cluster.central.query(`select from ${table}`)).length);
+      return found;
+    };
+    const untilCounts = (...wanted: number[]) =>
+      until(
+        async () => {
+          expect(await counts()).toEqual(wanted);
+          return true;
+        },
+        { what: `${wanted} events`, timeoutMs: 60_000 },
+      );
+    const insert = (queue: string, type: string, n: number) =>
+      shard.query('select pgq.insert_event($1, $2, k::text) from generate_series(1, $3::int) k', [
+        queue,
+        type,
+        n,
+      ]);
+    const reason = async () => {
+      const reader = new LagReader(routed(''));
+      const { sources } = await reader.read({ isCentralOnly: true });
+      await reader.close();
+      return sources.find(({ queue }) => queue === 'orders')?.reason ?? '';
+    };
+    await insert('orders', 'urgent', 3);
+    await untilCounts(3);
+    await mover.apply(routed(', waiting: 20'));
+    await insert('orders', 'urgent', 4);
+    await until(async () => /and .* says urgent, orders: run `tributary install`\.$/.test(await reason()), {
+      what: 'the reason that it is not installed',
+    });
+    await insert('bulk', 'urgent', 1);
+    // The source stands where it is until then, and only that one.
+    await untilCounts(4);
+    expect((await install(routed(', waiting: 20'))).flatMap(({ mistakes }) => mistakes)).toEqual([]);
+    await untilCounts(4, 4);
+    await insert('orders', 'urgent', 30);
+    await untilCounts(34, 4);
+    let normal = 0;
+    const isHeldBack = async () => /^In central queue urgent .* nothing is forwarded/.test(await reason());
+    await until(
+      async () => {
+        normal += 1;
+        await insert('orders', 'normal', 1);
+        return await isHeldBack();
+      },
+      { what: 'the reason that urgent is full', timeoutMs: 60_000, everyMs: 200 },
+    );
+    await insert('bulk', 'normal', 6);
+    const [table] = await cluster.central.query<{ name: string }>(
+      "select queue_data_pfx as name from pgq.queue where queue_name = 'orders'",
+    );
+    const fromBulk = `select from ${table?.name} where ev_extra4 like 's1:bulk:%'`;
+    await until(async () => (await cluster.central.query(fromBulk)).length === 7, {
+      what: 'those of the other source',
+      timeoutMs: 60_000,
+    });
+    expect(await isHeldBack()).toBe(true);
+    await mover.apply(routed(''));
+    await untilCounts(34, 4 + normal + 6);
+    await mover.apply(alone);
+    await insert('orders', 'urgent', 7);
+    await untilCounts(34, 4 + normal + 6 + 7);
     await mover.stop();
     await ended;
   });
