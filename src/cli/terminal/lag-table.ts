@@ -82,7 +82,12 @@ const CENTRAL: readonly Column<CentralLag>[] = [
 ];
 
 /** Only where there are any. */
-const DELAYED: Column<CentralLag> = { title: 'delayed', align: 'right', value: ({ delayed }) => delayed };
+const DELAYED: Column<CentralLag> = {
+  title: 'delayed',
+  align: 'right',
+  from: NARROW,
+  value: ({ delayed }) => delayed,
+};
 
 const SOURCE: readonly Column<SourceLag>[] = [
   { title: 'source', value: ({ shard, queue }) => `${shard}:${queue}` },

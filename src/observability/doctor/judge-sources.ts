@@ -73,7 +73,10 @@ function severityOf(cause: Cause, sources: readonly SourceLag[]): Diagnosis['sev
   // Nothing is lost by it, and the file is to be corrected.
   if (cause === 'retired') return 'risk';
   if (cause !== 'paused' && cause !== 'backlog-limit') return 'broken';
-  return sources.some(({ secondsBehind }) => isLate(secondsBehind, TIMING.doctor.lateSeconds))
+  // Where it is not known how old the oldest event is, none is older than the standstill by much.
+  return sources.some(({ secondsBehind, stateSeconds }) =>
+    isLate(secondsBehind ?? stateSeconds, TIMING.doctor.lateSeconds),
+  )
     ? 'broken'
     : 'risk';
 }

@@ -1,4 +1,5 @@
 // How a source went on: the windows that were moved last and how long each stage took, who held the shard, and what holds its tables.
+import { useState } from 'preact/hooks';
 import type { SourceDetail, SourceOnShard } from '../../http/dashboard/state.ts';
 import { useReading } from '../live/reading.ts';
 import { layout } from '../live/store.ts';
@@ -16,6 +17,7 @@ interface Dated {
 }
 
 const SHARD_EVERY_MS = 10_000;
+const FIRST_WINDOWS = 10;
 
 export function Stages({ source }: { readonly source: SourceDetail }) {
   const { positions, centralQueue, delivered } = source;
@@ -49,6 +51,8 @@ function StageFigure({ name, stage }: { readonly name: string; readonly stage: S
 
 export function Windows({ source, now }: Dated) {
   const { positions } = source;
+  const [isWhole, setWhole] = useState(false);
+  const more = positions.length - FIRST_WINDOWS;
   return (
     <Titled id="positions" title="Windows" note="what was moved with each commit, the newest first">
       {positions.length === 0 ? (
@@ -56,7 +60,7 @@ export function Windows({ source, now }: Dated) {
       ) : (
         <Table
           caption="Windows"
-          rows={positions}
+          rows={isWhole ? positions : positions.slice(0, FIRST_WINDOWS)}
           keyOf={({ at, tick, events }) => `${at} ${tick} ${events}`}
           columns={[
             { name: 'Moved at', show: ({ at }) => <time dateTime={at}>{shownTime(at, now)}</time> },
@@ -71,6 +75,11 @@ export function Windows({ source, now }: Dated) {
             { name: 'Mover', show: ({ mover }) => mover ?? UNKNOWN },
           ]}
         />
+      )}
+      {more > 0 && (
+        <button type="button" class="quiet" aria-expanded={isWhole} onClick={() => setWhole(!isWhole)}>
+          {isWhole ? 'Show fewer' : `Show ${more} more`}
+        </button>
       )}
     </Titled>
   );

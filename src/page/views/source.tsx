@@ -57,14 +57,19 @@ function Siblings({ shard, queue }: { readonly shard: string; readonly queue: st
 
 function Detail({ source }: { readonly source: SourceDetail }) {
   const now = state.value?.at ?? new Date(0).toISOString();
+  const needs = (state.value?.diagnoses ?? []).filter((need) => concerns(need, source));
+  // What needs somebody says the reason as well, and what to do.
+  const isSaid = needs.some(({ of }) => of === 'source');
   return (
     <>
-      {source.reason !== null && (
+      {source.reason !== null && !isSaid && (
         <p class="reason wide">
           <Sentence text={source.reason} />
         </p>
       )}
-      <Needed source={source} />
+      {needs.map((need) => (
+        <NeededHere key={need.cause} need={need} />
+      ))}
       <dl class="figures">
         <Figure name="Oldest not moved">{shortSeconds(source.age)}</Figure>
         <Figure name="Not moved">{shortCount(source.unmoved)}</Figure>
@@ -85,22 +90,9 @@ function Detail({ source }: { readonly source: SourceDetail }) {
   );
 }
 
-/** What of the things that need somebody concerns this source. */
-function Needed({ source: { shard, queue } }: { readonly source: SourceDetail }) {
-  const needs = (state.value?.diagnoses ?? []).filter((need) => concerns(need, shard, queue));
-  return (
-    <>
-      {needs.map((need) => (
-        <NeededHere key={need.cause} need={need} />
-      ))}
-    </>
-  );
-}
-
 const concerns = (
   { of, names }: DashboardState['diagnoses'][number],
-  shard: string,
-  queue: string,
+  { shard, queue }: Pick<SourceDetail, 'shard' | 'queue'>,
 ): boolean =>
   (of === 'source' && names.includes(`${shard}:${queue}`)) || (of === 'shard' && names.includes(shard));
 

@@ -76,6 +76,13 @@ describe('observability/doctor on sources', () => {
     ]);
     const late = { secondsBehind: 61 };
     expect(look(paused('s1', 'anna', 'orders', late))).toMatchObject([{ severity: 'broken' }]);
+    for (const [stateSeconds, severity] of [
+      [6, 'risk'],
+      [61, 'broken'],
+    ] as const)
+      expect(look(paused('s1', 'anna', 'orders', { secondsBehind: undefined, stateSeconds }))).toMatchObject([
+        { severity },
+      ]);
     const commands = (...all: SourceLag[]) => look(...all).map(({ command }) => command);
     expect(commands(paused('s1', 'a'), paused('s2', 'a'))).toEqual(['tributary resume --queue orders']);
     expect(commands(paused('s1', 'a'), paused('s2', 'a', 'x', { centralQueue: 'x' }))).toEqual([
