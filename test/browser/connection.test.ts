@@ -35,7 +35,9 @@ describe('the connection of the dashboard', () => {
 
   test('a page that nobody sees asks for nothing', async () => {
     const dashboard = await givenDashboard();
-    const { page, faults } = await openPage(dashboard.url);
+    // What is asked for every few seconds, besides the stream.
+    const url = `${dashboard.url}#/queue/orders`;
+    const { page, faults } = await openPage(url);
     await page.locator('.fresh.live').waitFor({ timeout: 60_000 });
     const show = (isHidden: boolean) =>
       page.evaluate(
@@ -48,17 +50,24 @@ describe('the connection of the dashboard', () => {
     await show(true);
     const seen = await time();
     // What turns elsewhere meanwhile shows that time goes on.
-    const other = await openPage(dashboard.url);
+    const other = await openPage(url);
     await other.page.locator('.fresh.live').waitFor({ timeout: 60_000 });
     const began = await other.page.locator('.fresh').innerText();
-    await until(async () => (await other.page.locator('.fresh').innerText()) !== began, {
-      what: 'another state',
+    let asksOfOther = 0;
+    other.page.on('request', (request) => {
+      if (new URL(request.url()).pathname === '/api/queue') asksOfOther += 1;
+    });
+    await until(async () => asksOfOther >= 2 && (await other.page.locator('.fresh').innerText()) !== began, {
+      what: 'another state, and what is asked for meanwhile',
+      timeoutMs: 60_000,
     });
     expect(await time()).toBe(seen);
     expect(asked).toEqual([]);
     await show(false);
     await until(async () => (await time()) !== seen, { what: 'a new state' });
-    expect(asked).toContain('/api/stream');
+    await until(() => asked.includes('/api/stream') && asked.includes('/api/queue'), {
+      what: 'what is asked for again',
+    });
     expect(faults).toEqual([]);
   });
 

@@ -101,7 +101,9 @@ function sentenceOf(cause: Cause, sources: readonly SourceLag[]): string {
       return `How far ${subject[0]?.toLowerCase()}${subject.slice(1)} ${be} behind is not known.`;
     default: {
       const reason = withoutRemedy(first);
-      return sources.length === 1 ? reason : `${subject}: ${reason}`;
+      // A sentence about the shard is about all of them.
+      const isOfShard = sources.every(({ shard }) => reason.startsWith(`Shard ${shard}`));
+      return sources.length === 1 || isOfShard ? reason : `${subject}: ${reason}`;
     }
   }
 }

@@ -1,6 +1,7 @@
 // The head of every page: where one is, where one can go, and whether what is shown is from now.
 import { useState } from 'preact/hooks';
 import { layout, link, route, staleness, state } from '../live/store.ts';
+import { Sentence } from '../parts/shown.tsx';
 import { hashOf, type Route } from '../url/route.ts';
 import { shortCount } from '../words/numbers.ts';
 import { clockTime } from '../words/times.ts';
@@ -86,7 +87,7 @@ function Mark() {
 export function StaleNotice() {
   return (
     <div role="status" class={staleness.value === undefined ? 'unseen' : 'stale-notice'}>
-      {staleness}
+      <Sentence text={staleness.value ?? ''} />
     </div>
   );
 }
