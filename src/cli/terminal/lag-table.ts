@@ -49,8 +49,10 @@ export function lagText(report: LagReport, options: LagTableOptions): string {
 
 function tables(report: LagReport, { by, maxSeconds, width }: LagTableOptions): string {
   const isDelaying = report.central.some(({ delayed = 0 }) => delayed > 0);
-  const columns = isDelaying ? [...CENTRAL, DELAYED] : CENTRAL;
-  const central = withNotes(table(columns, report.central, { width }), report.central.map(notesOf), width);
+  const isWide = width === undefined || width >= WIDE;
+  const columns = isDelaying && isWide ? [...CENTRAL, DELAYED] : CENTRAL;
+  const notes = report.central.map((one) => [...notesOf(one), ...(isWide ? [] : delayedOf(one))]);
+  const central = withNotes(table(columns, report.central, { width }), notes, width);
   if (by === 'source')
     return `${central}\n${withNotes(table(SOURCE, report.sources, { width }), report.sources.map(reasonOf), width)}`;
   if (by !== undefined) return `${central}\n${groups(report.sources, { by, width })}`;
@@ -81,13 +83,14 @@ const CENTRAL: readonly Column<CentralLag>[] = [
   { title: 'dead', align: 'right', value: ({ dead }) => dead },
 ];
 
-/** Only where there are any. */
-const DELAYED: Column<CentralLag> = {
-  title: 'delayed',
-  align: 'right',
-  from: NARROW,
-  value: ({ delayed }) => delayed,
-};
+/** Only where there are any, and room for it. */
+const DELAYED: Column<CentralLag> = { title: 'delayed', align: 'right', value: ({ delayed }) => delayed };
+
+/** The same in words. */
+const delayedOf = ({ delayed = 0 }: CentralLag): string[] =>
+  delayed === 0
+    ? []
+    : [`${count(delayed)} delayed ${delayed === 1 ? 'event waits for its' : 'events wait for their'} time.`];
 
 const SOURCE: readonly Column<SourceLag>[] = [
   { title: 'source', value: ({ shard, queue }) => `${shard}:${queue}` },

@@ -18,6 +18,17 @@ const report: LagReport = { at: new Date(0), sources: [source], central: [centra
 const linesAt = (width: number) => lagText(report, { by: undefined, maxSeconds: 60, width }).split('\n');
 
 describe('cli/terminal/lag-table', () => {
+  test.each([
+    [100, /dead {2}delayed\n.* 1,234 +12,345\n/],
+    [80, /dead\n.* 1,234\n {2}12,345 delayed events wait for their time\.\n/],
+    [50, /dead\n.* 1,234\n {2}12,345 delayed events wait for their time\.\n/],
+  ])('at %i columns delayed events have a column, or a line where there is no room', (width, is) => {
+    const delaying = { ...report, sources: [], central: [{ ...central, delayed: 12_345 }] };
+    const text = lagText(delaying, { by: undefined, maxSeconds: 60, width });
+    expect(text).toMatch(is);
+    expect(text.split('\n').filter((line) => line.length > width)).toEqual([]);
+  });
+
   test.each([200, 100, 80])('at %i columns no word and no figure is cut', (width) => {
     const lines = linesAt(width);
     expect(lines.filter((line) => line.includes('…'))).toEqual([]);

@@ -35,6 +35,17 @@ describe('observability/doctor on sources', () => {
     expect(look(source('s1', { secondsBehind: 60 }))).toEqual([]);
   });
 
+  test('a sentence about a shard is not said to be about its sources once more', () => {
+    const of = (shard: string, queue: string) =>
+      stopped(shard, 'shard-away', { queue, reason: `Shard ${shard} refuses connections.` });
+    expect(look(of('s1', 'orders'), of('s1', 'emails'))).toMatchObject([
+      { sentence: 'Shard s1 refuses connections.' },
+    ]);
+    expect(look(of('s1', 'orders'), of('s2', 'orders'))).toMatchObject([
+      { sentence: '2 sources of 2 shards: Shard s1 refuses connections.' },
+    ]);
+  });
+
   test('256 shards of 16 hosts without a mover are one diagnosis a host, with what starts it', () => {
     const all = Array.from({ length: 256 }, (_, n) => {
       const home = `db${n % 16}`;
