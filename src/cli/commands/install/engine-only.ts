@@ -71,14 +71,14 @@ const outcomeOf = ({ before, changed }: EngineResult): Row['outcome'] =>
   !changed ? 'unchanged' : before === undefined ? 'installed' : 'upgraded';
 
 /** Parts that the URL leaves open come from PG* variables, service files and ~/.pgpass, as for the file. */
-function databasesOf(text: string, at: number, { cwd, env, log }: CliContext): Database[] {
+function databasesOf(text: string, at: number, { cwd, env, stderr }: CliContext): Database[] {
   const value: TextPlace = {
     name: `--engine-only: URL ${at + 1}`,
     source: { env, folder: cwd },
     problem: (sentence) => {
       throw new Exit(EXIT.wrong, sentence);
     },
-    warn: (sentence) => log.warn(sentence),
+    warn: (sentence) => void stderr.write(`warning: ${sentence}\n`),
   };
   try {
     return expandUrl(text).flatMap(

@@ -13,7 +13,7 @@ export function entryAt(
   {
     entry,
     option,
-    context: { cwd, env, log },
+    context: { cwd, env, stderr },
   }: { readonly entry: Shard; readonly option: string; readonly context: CliContext },
 ): Shard {
   const value: TextPlace = {
@@ -22,7 +22,7 @@ export function entryAt(
     problem: (sentence) => {
       throw new Exit(EXIT.wrong, sentence);
     },
-    warn: (sentence) => log.warn(sentence),
+    warn: (sentence) => void stderr.write(`warning: ${sentence}\n`),
   };
   const { user, password, tls, admin, ticker, schema } = entry;
   try {
