@@ -76,7 +76,7 @@ export interface QueueState {
   readonly age: number | null;
   readonly drainedIn: number | null;
   readonly workersUp: number;
-  /** Null: forward only. */
+  /** Null: forward only, or its groups have them. */
   readonly workersWanted: number | null;
   readonly workersBusy: number | null;
   readonly retrying: number;

@@ -9,6 +9,11 @@ export const state = signal<DashboardState | undefined>(undefined);
 export const link = signal<'connecting' | 'live' | 'lost'>('connecting');
 export const route = signal<Route>(routeOf(location.hash));
 
+/** Queues that have several groups: these have the workers. */
+export const grouped = computed<ReadonlySet<string>>(
+  () => new Set(layout.value?.queues.flatMap(({ groupOf }) => groupOf ?? [])),
+);
+
 /** Why what is shown is older than it should be; undefined: it is not. */
 export const staleness = computed<string | undefined>(() => {
   const last = state.value;

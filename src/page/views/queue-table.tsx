@@ -2,7 +2,7 @@
 import type { DashboardState, QueueHistory } from '../../http/dashboard/state.ts';
 import { type Span, Sparkline } from '../charts/sparkline.tsx';
 import { useReading } from '../live/reading.ts';
-import { state } from '../live/store.ts';
+import { grouped, state } from '../live/store.ts';
 import { Sentence } from '../parts/shown.tsx';
 import { Table } from '../parts/table.tsx';
 import { hashOf } from '../url/route.ts';
@@ -85,8 +85,9 @@ export function drainedWords({ drainedIn, waiting, inRate, outRate }: Queue): st
 }
 
 function WorkersInWords({ queue }: { readonly queue: Queue }) {
-  const { workersUp: up, workersWanted: wanted, workersBusy: busy } = queue;
-  if (wanted === null) return <span class="muted">forward only</span>;
+  const { name, workersUp: up, workersWanted: wanted, workersBusy: busy } = queue;
+  if (wanted === null)
+    return <span class="muted">{grouped.value.has(name) ? 'in its groups' : 'forward only'}</span>;
   const text = `${up} of ${wanted}${busy === null ? '' : `, ${busy} busy`}`;
   return <span class={`workers ${up < wanted ? 'short' : ''}`}>{wanted === 0 ? 'parked' : text}</span>;
 }

@@ -3,7 +3,7 @@ import type { DashboardState, QueueDetail, QueueHistory } from '../../http/dashb
 import { CHART_SPANS, type Span } from '../charts/sparkline.tsx';
 import { TimeChart } from '../charts/time-chart.tsx';
 import { useReading } from '../live/reading.ts';
-import { layout, route, setOptions, state } from '../live/store.ts';
+import { grouped, layout, route, setOptions, state } from '../live/store.ts';
 import { HeatMap, MapInWords } from '../maps/heat-map.tsx';
 import { Inspector } from '../maps/inspector.tsx';
 import { Legend } from '../maps/legend.tsx';
@@ -98,8 +98,8 @@ function Figures({ now }: { readonly now: Queue }) {
   );
 }
 
-function workersNote({ workersWanted: wanted, workersBusy: busy }: Queue): string {
-  if (wanted === null) return 'forward only';
+function workersNote({ name, workersWanted: wanted, workersBusy: busy }: Queue): string {
+  if (wanted === null) return grouped.value.has(name) ? 'in its groups' : 'forward only';
   if (wanted === 0) return 'parked';
   return `of ${wanted}${busy === null ? '' : `, ${busy} busy`}`;
 }

@@ -76,6 +76,20 @@ const built = (given: LagReport) =>
   );
 
 describe('dashboard/state', () => {
+  test('a queue has a map, its groups have none, and a line each', () => {
+    const config = givenConfig(`central: postgresql://db/central
+shards: [{ name: s1, host: alpha, url: postgresql://db/s1 }]
+queues: { orders: { groups: { billing: { workers: 0 }, search: { workers: 0 } } } }
+`);
+    const layout = layoutOf(config, '9.9.9');
+    expect(layout.queues).toEqual([
+      { name: 'orders', from: ['orders'], isWorked: false },
+      { name: 'orders/billing', from: [], isWorked: true, groupOf: 'orders' },
+      { name: 'orders/search', from: [], isWorked: true, groupOf: 'orders' },
+    ]);
+    expect(Object.keys(emptyState(layout, '').cells)).toEqual(['orders']);
+  });
+
   test('rows are the hosts of the file, cells their shards, and what the page may do is said', () => {
     const [layout, { hash: fileHash }] = [givenLayout(), givenFile()];
     expect(layout).toMatchObject({ name: 'tributary', version: '9.9.9', actions: true, fileHash });

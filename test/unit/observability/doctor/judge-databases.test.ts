@@ -205,6 +205,22 @@ describe('observability/doctor on rotation', () => {
     expect(look([database('s1', {}, [ours])])).toMatchObject([{ cause: 'rotation-pinned' }]);
   });
 
+  test('a group of a central queue that holds rotation is evidence where that group is named, and nowhere else', () => {
+    const held = rotation({
+      ...{ ...overdue, consumerAgeSeconds: 20_000, isBehind: true },
+      consumer: 'workers_shop/search.orders/search#1',
+    });
+    const left = (name: string): Diagnosis =>
+      diagnosis('group-left', [name], { severity: 'risk', sentence: 'It is left.' });
+    expect(look([database('central', {}, [held])], { known: [left('orders/search')] })).toMatchObject([
+      { cause: 'group-left', evidence: ['3 GB held, about 300 MB more an hour', expect.any(String)] },
+    ]);
+    expect(look([database('central', {}, [held])], { known: [left('orders/billing')] })).toMatchObject([
+      { cause: 'group-left', evidence: [] },
+      { cause: 'rotation-pinned', sentence: expect.stringMatching(/workers_shop\/search/) },
+    ]);
+  });
+
   test('a queue that gets no events any more, whose consumers have all there is, needs no rotation', () => {
     const idle = rotation({ ...overdue, consumerAgeSeconds: 20_000 });
     expect(look([database('s1', {}, [idle])])).toEqual([]);
