@@ -75,7 +75,7 @@ export class CentralTicker implements WatchedService {
   async #next(): Promise<void> {
     if (this.#stopped.signal.aborted) return;
     const rest = new AbortController();
-    this.#wake = () => rest.abort();
+    this.#wake = () => rest.abort(null);
     await wait(TIMING.watchdog.longestRestMs, rest.signal);
     this.#wake = undefined;
   }

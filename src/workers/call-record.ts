@@ -22,6 +22,8 @@ export interface LastCall extends Call {
   readonly token: number;
 }
 
+/** A write into a file on a disk waits now and then until the disk has taken what it is writing just then. */
+const MEMORY = '/dev/shm';
 /** The environment variable that gives a worker the descriptor of its file. */
 const VARIABLE = 'TRIBUTARY_LAST_CALL';
 /** The descriptor: behind stdin, stdout, stderr and the channel. */
@@ -86,11 +88,14 @@ export class CallRecord {
   readonly #file: number | undefined;
 
   constructor() {
-    const path = join(tmpdir(), `tributary-${randomUUID()}`);
-    try {
-      this.#file = openSync(path, 'wx+', 0o600);
-      unlinkSync(path);
-    } catch {}
+    for (const folder of [MEMORY, tmpdir()]) {
+      const path = join(folder, `tributary-${randomUUID()}`);
+      try {
+        this.#file = openSync(path, 'wx+', 0o600);
+        unlinkSync(path);
+        return;
+      } catch {}
+    }
   }
 
   /** Whether there is a file. */

@@ -86,7 +86,8 @@ export class Worker implements Service {
 
   /** There may be a batch. */
   wake(): void {
-    this.#waking.abort();
+    // With a reason: without one an error is made of it each time, stack and all.
+    this.#waking.abort(null);
   }
 
   /** The slot's lease was renewed. */
