@@ -7,5 +7,8 @@ export type {
   ProducerColumns,
   ProducerOptions,
   QueueName,
+  SpoolingProducer,
+  SpoolOption,
+  SpoolOptions,
 } from './producer/contract.ts';
 export { createProducer } from './producer/producer.ts';

@@ -32,6 +32,13 @@ export async function typed(): Promise<[string, string[]]> {
   await events.send('tx', 'notes', { data: '' });
   // @ts-expect-error no such column
   createProducer({ columns: { key: 'data' } });
+  const spooling = createProducer<Queues>({ spool: { folder: '/var/spool/x', limit: '1GB', fsync: false } });
+  const record: string = await spooling.spool('orders', [{ data: { id: 1 } }]);
+  await spooling.send(tx, 'notes', { data: record });
+  // @ts-expect-error of the right type here as well
+  await spooling.spool('orders', { data: 'text' });
+  // @ts-expect-error without the option there is no spool
+  await events.spool('orders', { data: { id: 1 } });
   // Without a map any queue and any data.
   await createProducer().send(tx, 'anything', { data: [1] });
   return [id, ids];

@@ -37,6 +37,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly register: Register 
   ['send', () => import('./commands/send.ts')],
   ['shard', () => import('./commands/shard.ts')],
   ['shards', () => import('./commands/shards.ts')],
+  ['spool', () => import('./commands/spool.ts')],
   ['start', () => import('./commands/start.ts')],
   ['trace', () => import('./commands/trace.ts')],
   ['work', () => import('./commands/work.ts')],
@@ -45,7 +46,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly register: Register 
 /** The titles under which `--help` lists the commands. */
 const GROUPS: readonly (readonly [title: string, commands: readonly string[]])[] = [
   ['First steps:', ['demo', 'init', 'check', 'plan', 'install']],
-  ['Run:', ['start', 'mover', 'work', 'reload', 'scale']],
+  ['Run:', ['start', 'mover', 'work', 'spool', 'reload', 'scale']],
   ['Look:', ['doctor', 'lag', 'shards', 'dead', 'delayed', 'trace']],
   ['Act:', ['pause', 'resume', 'repair', 'send', 'schedule', 'shard', 'queue', 'group']],
 ];
@@ -69,7 +70,7 @@ Documentation: ${packagePath('docs')}
 const OF_ALL: readonly string[] = ['completion'];
 
 /** Commands that run until they are stopped, and drain. */
-const SERVICES: readonly string[] = ['mover', 'start', 'work'];
+const SERVICES: readonly string[] = ['mover', 'spool', 'start', 'work'];
 
 /** Runs one command to its end. Never throws; prints errors as one sentence. */
 export async function runCli(argv: readonly string[], given: CliIo): Promise<ExitCode> {
@@ -157,9 +158,10 @@ function makeProgram(io: CliIo): Command {
     })
     .showHelpAfterError('`tributary --help` lists the commands, `tributary COMMAND --help` its options.')
     .exitOverride()
-    .hook('preAction', (program, action) => {
-      refuseBlank(program);
-      refuseBlank(action);
+    .hook('preAction', (_program, action) => {
+      // Also those of the commands above it, which are taken behind its name as well.
+      for (let command: Command | null = action; command !== null; command = command.parent)
+        refuseBlank(command);
     });
 }
 

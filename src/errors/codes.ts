@@ -169,6 +169,18 @@ export const ERROR_CODES = {
     means: 'A source that a process moves is not in central.',
     remedy: 'Report it: this is a defect.',
   },
+  spool: {
+    means: 'A folder is no usable spool, another spooler has it, or its disk or its shard refuses.',
+    remedy: 'See the sentence.',
+  },
+  'spool-diverged': {
+    means: 'A shard knows less than was delivered to it from a spool: it was restored, or it is another one.',
+    remedy: '`tributary spool FOLDER --rewind` or `--skip`',
+  },
+  'spool-full': {
+    means: 'A spool has reached its limit, or its disk is full. The event was not taken.',
+    remedy: 'Let `tributary spool` deliver what is in it, or raise `limit`.',
+  },
   'stream-slow': {
     means: 'A large event comes so slowly that others wait for its place. It is tried again.',
     remedy: 'Look at the network to the shard.',

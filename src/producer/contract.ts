@@ -45,6 +45,34 @@ export interface ProducerOptions {
   readonly traceparent?: () => string | null | undefined;
 }
 
+/** A folder, or more about it. All producers of one shard on a machine may share one. */
+export type SpoolOption = string | SpoolOptions;
+
+export interface SpoolOptions {
+  readonly folder: string;
+  /** Whether an event is confirmed only once it is on the disk, and outlives a loss of power. Default: true. */
+  readonly fsync?: boolean;
+  /** What the folder may hold, such as `1GB`, which is the default. */
+  readonly limit?: string;
+  /** Size of one file in it. Default: `16MB`. */
+  readonly segment?: string;
+}
+
+export interface SpoolingProducer<Queues> extends Producer<Queues> {
+  /**
+   * Appends an event, or an array of them that stay together, to the spool, outside of any transaction and whether or not the
+   * shard can be reached. `tributary spool FOLDER` delivers it once, in the order of this process.
+   * @returns a name of the record, for logs.
+   * @throws TributaryError `spool-full` where it was not taken.
+   */
+  spool<Name extends QueueName<Queues>>(
+    queue: Name,
+    events: ProducedEvent<Queues[Name]> | readonly ProducedEvent<Queues[Name]>[],
+  ): Promise<string>;
+  /** Waits for what is on its way to the disk, and closes the file. */
+  close(): Promise<void>;
+}
+
 /** The names of a map of queues to the type of their data. */
 export type QueueName<Queues> = keyof Queues & string;
 

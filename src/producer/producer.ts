@@ -3,9 +3,10 @@ import type { EventTexts, InsertCall } from '../queue/insert.ts';
 import { insertEach, insertInBulk, insertOne, namesOfQueues } from '../queue/insert.ts';
 import { noSuchQueue } from '../queue/no-such-queue.ts';
 import type { PgqSchema } from '../queue/provider.ts';
-import type { ProducedEvent, Producer, ProducerOptions } from './contract.ts';
+import type { ProducedEvent, Producer, ProducerOptions, SpoolingProducer, SpoolOption } from './contract.ts';
 import { type EventRules, rulesOf, textsOf } from './event.ts';
 import { explained, mistakeInEvent } from './mistakes.ts';
+import { spoolInto } from './spool.ts';
 import { type CallersTransaction, type ProducedRow, transactionOf } from './transaction.ts';
 
 /**
@@ -13,10 +14,21 @@ import { type CallersTransaction, type ProducedRow, transactionOf } from './tran
  * @throws TributaryError where the options contradict themselves.
  */
 export function createProducer<Queues extends object = Record<string, unknown>>(
-  options: ProducerOptions = {},
-): Producer<Queues> {
-  return new TransactionProducer(options) as Producer<Queues>;
+  options: ProducerOptions & { readonly spool: SpoolOption },
+): SpoolingProducer<Queues>;
+export function createProducer<Queues extends object = Record<string, unknown>>(
+  options?: ProducerOptions,
+): Producer<Queues>;
+export function createProducer(
+  options: ProducerOptions & { readonly spool?: SpoolOption } = {},
+): SpoolingProducer<Record<string, unknown>> | Producer<Record<string, unknown>> {
+  const { send } = new TransactionProducer(options);
+  const producer = { send } as Producer<Record<string, unknown>>;
+  if (options.spool === undefined) return producer;
+  return { ...producer, ...spoolInto(options.spool, rulesOf(options)) };
 }
+
+const OPTIONS = ['schema', 'columns', 'traceparent', 'spool'];
 
 class TransactionProducer {
   readonly #schema: PgqSchema;
@@ -26,6 +38,9 @@ class TransactionProducer {
   readonly #byObject = new WeakMap<object, boolean>();
 
   constructor(options: ProducerOptions) {
+    const strange = Object.keys(options).find((name) => !OPTIONS.includes(name));
+    if (strange !== undefined)
+      throw mistakeInEvent(`A producer has no option \`${strange}\`.`, `There are ${OPTIONS.join(', ')}.`);
     this.#schema = options.schema ?? 'pgq';
     if (this.#schema !== 'pgq' && this.#schema !== 'pgque')
       throw mistakeInEvent('`schema` of a producer is neither `pgq` nor `pgque`.');

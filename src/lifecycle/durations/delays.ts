@@ -1,4 +1,4 @@
-// Durations of delayed events and schedules, a part of the table in table.ts.
+// Durations of delayed events, schedules and spools, a part of the table in table.ts.
 
 export const DELAY_DURATIONS = {
   /** How often central is asked whether a delayed event is due; it comes at most this much later than its time. */
@@ -20,4 +20,15 @@ export const SCHEDULE_DURATIONS = {
   onTimeMs: 60_000,
   /** The least between two looks. */
   apartMs: 20,
+} as const;
+
+export const SPOOL_DURATIONS = {
+  /** A spooler looks this often for what was appended. */
+  lookMs: 100,
+  /** Between tries while the shard cannot be reached, or takes no events. */
+  trouble: { firstMs: 200, maxMs: 5_000 },
+  /** The segment of a writer that appended nothing for so long is closed for it. */
+  retireMs: 60_000,
+  /** What was delivered of a writer whose files are gone is remembered for so long: not as long as the shard does, 30 days. */
+  rememberedMs: 20 * 86_400_000,
 } as const;

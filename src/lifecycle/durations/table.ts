@@ -5,7 +5,7 @@
 // inside SQL are in `sql/`. Those of workers are in workers.ts, of commands and of what is
 // served in outer.ts, of delayed events and schedules in delays.ts.
 
-import { DELAY_DURATIONS, SCHEDULE_DURATIONS } from './delays.ts';
+import { DELAY_DURATIONS, SCHEDULE_DURATIONS, SPOOL_DURATIONS } from './delays.ts';
 import { COMMAND_DURATIONS, DOCTOR_DURATIONS, FLEET_DURATIONS, HTTP_DURATIONS } from './outer.ts';
 import { HANDLER_DURATIONS, POOL_DURATIONS, SLOTS_DURATIONS, WORKER_DURATIONS } from './workers.ts';
 
@@ -150,6 +150,7 @@ export const DURATIONS = {
   },
   delays: DELAY_DURATIONS,
   schedules: SCHEDULE_DURATIONS,
+  spool: SPOOL_DURATIONS,
   /** What movers report to central, and when it is believed. */
   reports: {
     /** A mover asks what operators changed. */

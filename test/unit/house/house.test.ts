@@ -9,7 +9,7 @@ const LEVELS = [
   ['lifecycle'],
   ['config', 'postgres', 'embedded'],
   ['queue'],
-  ['shards', 'central', 'handler', 'producer', 'coordination', 'upkeep', 'fleet'],
+  ['shards', 'central', 'handler', 'producer', 'spool', 'coordination', 'upkeep', 'fleet'],
   ['delays', 'schedules', 'duties'],
   ['workers', 'mover', 'install', 'proof'],
   ['succession', 'observability'],
@@ -28,6 +28,9 @@ const WALL_CLOCK: Readonly<Record<string, string>> = {
   'src/coordination/clock-difference.ts': 'how far the clock of a host is from central’s',
   'src/http/server/session.ts':
     'a session ends at a time of day, for all hosts and after restarts; a clock that is set back costs or gives a login',
+  'src/spool/writer.ts': 'when an event was spooled, to show how long it waits',
+  'src/spool/delivered.ts': 'how long ago a writer was delivered last, in days',
+  'src/cli/commands/spool/status.ts': 'how long the oldest event waits',
   'src/producer/event.ts': 'a producer gives a time of day at which an event is due',
   'src/workers/child/call/call-context.ts': 'a handler gives a time of day until which an event is put off',
 };

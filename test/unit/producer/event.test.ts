@@ -68,6 +68,17 @@ describe('producer/event', () => {
     await expect(createProducer().send(tx as object, 'orders', {})).rejects.toThrow(sentence);
   });
 
+  test.each([
+    [{ spol: '/x' }, 'A producer has no option `spol`. There are schema, columns, traceparent, spool.'],
+    [{ schema: 'public' }, '`schema` of a producer is neither `pgq` nor `pgque`.'],
+    [{ spool: { path: '/x' } }, '`spool` knows no `path`. There are folder, fsync, limit, segment.'],
+    [{ spool: { folder: '' } }, '`spool` needs a folder.'],
+    [{ spool: { folder: '/dev/null', limit: '1' } }, '`spool.limit` needs a unit: write `1MB`'],
+    [{ spool: '/dev/null' }, 'The spool /dev/null cannot be opened ('],
+  ])('options %o are refused: %s', (options, sentence) => {
+    expect(() => createProducer(options as ProducerOptions)).toThrow(sentence);
+  });
+
   test('the import of the producer loads a few small files, and no driver', () => {
     const sources = new Map(filesIn('src', '.ts').map((file) => [file.path, file]));
     const loaded = new Set<string>();

@@ -1,15 +1,11 @@
 // tributary install --engine-only URL…: the bundled engine alone, without a shards.yaml.
-import type { Database } from '../../../config/config.ts';
-import { toDatabase } from '../../../config/sections/database.ts';
-import { expandUrl, parseUrl } from '../../../config/url/url.ts';
-import { BadUrl } from '../../../config/url/url-parts.ts';
-import type { TextPlace } from '../../../config/value.ts';
 import { sentenceFor } from '../../../errors/sentence.ts';
 import { placeOf } from '../../../install/facts/database.ts';
 import { reachingServers } from '../../../install/facts/reach.ts';
 import { type EngineResult, installEngine } from '../../../install/install-engine.ts';
 import { engineScript } from '../../../install/plan/engine.ts';
 import type { CliContext } from '../../context.ts';
+import { databasesAt } from '../../database-urls.ts';
 import { EXIT, Exit } from '../../exit.ts';
 import { type Column, json, table, widthOf } from '../../terminal/output.ts';
 
@@ -35,7 +31,7 @@ export async function installEngines(
     verbose,
   }: { readonly json?: true; readonly dryRun?: true; readonly verbose?: true },
 ): Promise<void> {
-  const databases = urls.flatMap((url, at) => databasesOf(url, at, context));
+  const databases = urls.flatMap((url, at) => databasesAt(url, `--engine-only: URL ${at + 1}`, context));
   const limited = reachingServers();
   const rows = await Promise.all(
     databases.map((database) =>
@@ -69,23 +65,3 @@ export async function installEngines(
 
 const outcomeOf = ({ before, changed }: EngineResult): Row['outcome'] =>
   !changed ? 'unchanged' : before === undefined ? 'installed' : 'upgraded';
-
-/** Parts that the URL leaves open come from PG* variables, service files and ~/.pgpass, as for the file. */
-function databasesOf(text: string, at: number, { cwd, env, stderr }: CliContext): Database[] {
-  const value: TextPlace = {
-    name: `--engine-only: URL ${at + 1}`,
-    source: { env, folder: cwd },
-    problem: (sentence) => {
-      throw new Exit(EXIT.wrong, sentence);
-    },
-    warn: (sentence) => void stderr.write(`warning: ${sentence}\n`),
-  };
-  try {
-    return expandUrl(text).flatMap(
-      (one) => toDatabase(parseUrl(one), { own: {}, defaults: {}, value }) ?? [],
-    );
-  } catch (error) {
-    if (!(error instanceof BadUrl)) throw error;
-    throw new Exit(EXIT.wrong, `${value.name} ${error.message}.`);
-  }
-}
