@@ -65,6 +65,33 @@ describe('central/commit/one-message', () => {
     expect(await positionsIn(central)).toEqual([1, 2, 3, 4]);
   });
 
+  test('rows for several queues go in one message with one position; each is ticked, and where one refuses none is stored', async () => {
+    const { central, connection, source } = await givenSource();
+    await central.query("select pgq.create_queue('urgent')");
+    const both = (stored: StoredSource, data: string) => ({
+      ...contentFor(stored, [row(data)], 2),
+      beside: [{ queue: 'urgent', chunks: [row(data)] }],
+    });
+    const urgent = async () =>
+      (await central.query<{ data: string }>('select ev_data as data from pgq.event_2 order by ev_id')).map(
+        ({ data }) => data,
+      );
+    await commitGathered(connection, both(source, 'a'), OPTIONS);
+    await central.query(`update pgq.tick set tick_time = tick_time - interval '1 minute'`);
+    const committed = await commitGathered(connection, both(await reloaded(connection), 'b'), OPTIONS);
+    expect(await lastAsked(central, connection)).toContain("begin_commit('urgent'");
+    expect(committed).toMatchObject({ queues: ['orders', 'urgent'], isCovered: true });
+    await central.query(`alter table pgq.event_2 add constraint no_bad check (ev_data <> 'bad')`);
+    const refused = commitGathered(connection, both(await reloaded(connection), 'bad'), OPTIONS);
+    expect(await refused.catch((error: unknown) => error)).toMatchObject({ code: '23514' });
+    await commitGathered(connection, both(await reloaded(connection), 'c'), OPTIONS);
+    expect([await eventsIn(central), await urgent()]).toEqual([
+      ['a', 'b', 'c'],
+      ['a', 'b', 'c'],
+    ]);
+    expect(await positionsIn(central)).toEqual([1, 2, 3, 4]);
+  });
+
   test('what central refuses, before the rows, among them or behind them, leaves nothing, and the connection goes on', async () => {
     const { central, connection, source } = await givenSource();
     await commitGathered(connection, contentFor(source, [row('a')]), OPTIONS);

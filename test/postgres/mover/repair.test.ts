@@ -99,6 +99,42 @@ describe('mover/repair/repair', () => {
     expect(proof.twice).toHaveLength(5);
   });
 
+  test('rewind of a source with routes leaves out what any of its queues holds, and moves the rest where routes say', async () => {
+    const given = await givenMover({
+      shards: 1,
+      queues: `  even: { workers: none, create: true, from: orders, where: "ev_data::int % 2 = 0" }\n  orders: { workers: none }`,
+      more: 'routes: { orders: first }',
+    });
+    const [one] = given.cluster.shards as [typeof given.cluster.central];
+    await givenEvents(one, 'orders', 10);
+    await moveAll(given, 5);
+    const [agreed] = await one.query<{ id: number }>('select max(tick_id) as id from pgq.tick');
+    await givenEvents(one, 'orders', 20);
+    await moveAll(given, 15);
+    // As if the same events had been restored, and ticked at other times; and an event that went before there were routes.
+    await one.query(`update pgq.tick set tick_time = tick_time + interval '1 ms' where tick_id > $1`, [
+      agreed?.id,
+    ]);
+    await given.cluster.central.query(
+      `do $$ begin execute format('with gone as (delete from %s where ev_id = (select max(ev_id) from %1$s) returning *)
+           insert into %s select * from gone', (select queue_data_pfx from pgq.queue where queue_name = 'even'),
+           (select queue_data_pfx from pgq.queue where queue_name = 'orders')); end $$`,
+    );
+    await givenEvents(one, 'orders', 6);
+    await haltDiverged(given);
+    const connections = await connected(given);
+    const ways = await explainRepair(targetOf(given), connections);
+    expect(ways.map(({ choice, moves, leavesOut }) => [choice, moves, leavesOut])).toEqual([
+      ['rewind', 6, 20],
+      ['skip', 0, 36],
+      ['take-over', 36, 0],
+    ]);
+    await repair(targetOf(given), connections, { choice: 'rewind', operator: OPERATOR });
+    await givenEvents(one, 'orders', 4);
+    await moveAll(given, 16 + 3 + 2);
+    expect(await movedTo(given, 'even')).toBe(14 + 3 + 2);
+  });
+
   test('rewind leaves out what central holds, large events too, and moves the rest', async () => {
     const given = await givenMover({ shards: 1, more: 'mover: { memory: 16MB, whole: 16kB }' });
     const [one] = given.cluster.shards as [typeof given.cluster.central];

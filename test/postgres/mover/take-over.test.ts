@@ -183,6 +183,8 @@ describe('a mover that takes another configuration over', () => {
     // The source stands where it is until then, and only that one.
     await untilCounts(4);
     expect((await install(routed(', waiting: 20'))).flatMap(({ mistakes }) => mistakes)).toEqual([]);
+    // A file that is read again lets the mover look at once.
+    await mover.apply(routed(', waiting: 21'));
     await untilCounts(4, 4);
     await insert('orders', 'urgent', 30);
     await untilCounts(34, 4);
