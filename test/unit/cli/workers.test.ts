@@ -10,6 +10,7 @@ queues:
   orders: { workers: 2, handler: ./orders.mjs }
   emails: { workers: none }
   later: { workers: 0 }
+  parts: { groups: { one: { handler: ./orders.mjs }, two: { workers: 0 } } }
 `;
 const OTHERS = { 'orders.mjs': 'export default { event() {} };' };
 
@@ -22,7 +23,10 @@ async function wrong(...args: string[]): Promise<string> {
 describe('cli/commands/scale', () => {
   test.each([
     [['oders', '3'], 'There is no central queue oders in FILE: did you mean orders?'],
-    [['xyz', '3'], 'There is no central queue xyz in FILE: the queues there are orders, emails, later.'],
+    [
+      ['xyz', '3'],
+      'There is no central queue xyz in FILE: the queues there are orders, emails, later, parts, parts/one, parts/two.',
+    ],
     [
       ['orders'],
       'Say either a number or --reset: `tributary scale orders 4`, `tributary scale orders --reset`.',
@@ -33,6 +37,9 @@ describe('cli/commands/scale', () => {
     ],
     [['orders', '1.5'], 'The number of workers is a whole number from 0 to 1000, not 1.5.'],
     [['orders', 'many'], 'The number of workers is a whole number from 0 to 1000, not many.'],
+    [['parts', '2'], 'Queue parts has several groups: say which one, parts/one or parts/two.'],
+    [['parts/tow', '2'], 'There is no central queue parts/tow in FILE: did you mean parts/two?'],
+    [['parts/two', '2'], 'Queue parts/two has no `handler:` in FILE, so that no worker could do anything.'],
     [['later', '2'], 'Queue later has no `handler:` in FILE, so that no worker could do anything.'],
   ])('%j is refused with a sentence', async (args, sentence) => {
     expect(await wrong('scale', ...args)).toBe(sentence);
@@ -49,6 +56,14 @@ describe('cli/commands/scale', () => {
       stderr:
         'Central refuses connections at 127.0.0.1:1: is the server running, and are host and port right?',
     });
+  });
+});
+
+describe('cli/commands/group', () => {
+  test('a group that the file has is not removed', async () => {
+    expect(await wrong('group', 'remove', 'parts/one', '--yes')).toBe(
+      'FILE has parts/one: take it out first, and let all hosts read the file again (`tributary reload`).',
+    );
   });
 });
 
