@@ -30,6 +30,7 @@ export function toTry(config: Config, { cwd, stdout }: Pick<CliContext, 'cwd' | 
     [`send ${queue} --shard ${shard} --data 'no JSON'`, 'one that its handler cannot read'],
     ['dead list', 'what became of it after its last attempt'],
     [`pause --shard ${shard}`, 'one shard stands still'],
+    ['doctor', 'why, and what lets it go on'],
     [`resume --shard ${shard}`, 'and goes on'],
     ['check', 'whether all is well'],
   ];

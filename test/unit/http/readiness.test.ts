@@ -114,6 +114,11 @@ describe('http/readiness', () => {
       secondsBehind: 61,
       ...{ reason: 'Queue orders is parked.', cause: 'parked' },
     });
+    const retired = { state: 'unassigned', reason: 'It was retired.', why: { cause: 'retired' } } as const;
+    expect(judged([source('s1', retired)])).toMatchObject({
+      reasons: [],
+      onPurpose: [{ cause: 'retired', names: ['s1:orders'] }],
+    });
     for (const secondsBehind of [0.4, 61, undefined]) {
       const { reasons: broken, onPurpose } = judged([source('s1', { ...paused, secondsBehind })], [parked]);
       expect(broken).toEqual([]);
