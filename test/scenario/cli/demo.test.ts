@@ -88,8 +88,10 @@ describe.skipIf(process.platform !== 'linux')('cli/demo', () => {
       const env = at === 0 ? {} : { PATH: `${folder}:${process.env.PATH}` };
       const shell = startProcess(['sh', '-c', command], { cwd: packagePath(), env });
       const end = await shell.exit;
+      // It has found what was paused just before.
+      const code = command.endsWith(' doctor') ? 3 : 0;
       expect({ command, ...end, stderr: shell.stderr }).toEqual({
-        ...{ command, code: 0, signal: null, stderr: [] },
+        ...{ command, code, signal: null, stderr: [] },
       });
       said.set(command.replace(/^npx tributary (-c \S+ )?/, ''), shell.stdout.join('\n'));
     }
@@ -99,6 +101,7 @@ describe.skipIf(process.platform !== 'linux')('cli/demo', () => {
     expect(said.get('lag')).toContain('sources are healthy');
     expect(said.get('scale orders 6')).toBe('orders: 3 → 6 workers, 3 in the file.');
     expect(said.get('pause --shard shop_8')).toBe('Paused 3 sources.');
+    expect(said.get('doctor')).toMatch(/^(risk|BROKEN): 3 sources of shard shop_8 are paused for .* by /m);
     const lag = await run(['-c', packagePath('shards.yaml'), 'lag', '--json']);
     const { sources, central } = JSON.parse(lag.stdout) as { sources: unknown[]; central: unknown[] };
     expect([sources.length, central.length]).toEqual([24, 3]);
