@@ -44,9 +44,28 @@ afterEachFile(async () => {
   for (const { pid } of processes) guard?.forget(pid);
 });
 
-/** `tributary ARGS` as built in dist/; killed with all its children after the test file. */
+/** Commands that catch SIGTERM, and end with 0. */
+const SERVICES = ['mover', 'start', 'work'];
+
+/**
+ * `tributary ARGS` as built in dist/; killed with all its children after the test file. A service gets SIGTERM once it has
+ * said a word: earlier it may not be able to catch it yet.
+ */
 export function startTributary(args: readonly string[], options: ProcessOptions = {}): TestProcess {
-  return startProcess([process.execPath, packagePath('dist', 'run', 'tributary.js'), ...args], options);
+  const program = packagePath('dist', 'run', 'tributary.js');
+  const started = startProcess([process.execPath, program, ...args], options);
+  if (!args.some((word) => SERVICES.includes(word))) return started;
+  return {
+    ...started,
+    kill(signal = 'SIGTERM') {
+      if (signal !== 'SIGTERM' || started.stdout.length + started.stderr.length > 0)
+        return started.kill(signal);
+      void started.waitForLine(/./).then(
+        () => started.kill(signal),
+        () => started.kill(signal),
+      );
+    },
+  };
 }
 
 /** Runs `tributary ARGS` to its end. */
