@@ -8,6 +8,7 @@
 import { mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { kindOf, sqlstateOf } from '../errors/sqlstate.ts';
+import { isOurs } from '../errors/tributary-error.ts';
 import { counted } from '../errors/words.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
 import { TIMING } from '../lifecycle/timing.ts';
@@ -79,8 +80,9 @@ export class Spooler {
           if (!isMore) await wait(TIMING.spool.lookMs, signal);
         } catch (error) {
           this.#drop();
-          if (kindOf(error) === 'halting' || kindOf(error) === 'internal' || this.#options.isOnce)
-            throw error;
+          if (signal.aborted) return;
+          // All else may be over at the next try, such as a server that does not answer.
+          if (this.#options.isOnce || (isOurs(error) && error.kind === 'halting')) throw error;
           failures += 1;
           this.#options.onOccurrence({ kind: 'trouble', error });
           await wait(backoffMs(failures, TIMING.spool.trouble), signal);

@@ -9,6 +9,7 @@ import { Spooler, type SpoolerOptions, type SpoolOccurrence } from '../../../src
 import { spoolStatus } from '../../../src/spool/status.ts';
 import { givenFolder } from '../../support/files.ts';
 import { givenQueue } from '../../support/installation/installation.ts';
+import { givenBlackHole } from '../../support/network/black-hole.ts';
 import { run } from '../../support/processes/run-cli.ts';
 import { givenDatabase, type TestDatabase } from '../../support/server/database.ts';
 import { givenRole } from '../../support/server/roles.ts';
@@ -93,6 +94,34 @@ describe('spool/spooler', () => {
     stop.abort();
     await running;
     expect([await dataOn(shard), await dataOn(shard, 2)]).toEqual([['x', '2'], ['1']]);
+  });
+
+  test('a shard that refuses connections, or does not answer them, is trouble and no end, and a stop is heard meanwhile', async () => {
+    const { shard, folder, producer } = await givenSpool();
+    await producer.spool('orders', { data: '1' });
+    const { port } = await givenBlackHole();
+    const place = (more: object) => ({
+      shard: { ...shard.database, name: 'Shard s1', schema: 'pgq' as const, ...more },
+      isOnce: false,
+    });
+    for (const more of [{ port: 1 }, { port, connectTimeoutMs: 50 }]) {
+      const { spooler, occurrences } = spoolerOn(shard, folder, place(more));
+      const stop = new AbortController();
+      const running = spooler.run(stop.signal);
+      await until(() => occurrences.filter(({ kind }) => kind === 'trouble').length > 1, {
+        what: 'two tries',
+      });
+      stop.abort();
+      await running;
+    }
+    const silent = spoolerOn(shard, folder, place({ port }));
+    const stop = new AbortController();
+    const running = silent.spooler.run(stop.signal);
+    stop.abort();
+    await running;
+    expect(silent.occurrences).toEqual([]);
+    await spoolerOn(shard, folder).once();
+    expect(await dataOn(shard)).toEqual(['1']);
   });
 
   test('a shard that was restored to an older state is noticed, and an operator chooses', async () => {

@@ -35,7 +35,7 @@ for (let n = 1; !isStopped; n += 1) {
 await producer.close();
 `;
 const WRITERS = 3;
-const STEPS = 10;
+const STEPS = 8;
 /** Files of writers that were idle for a moment are taken from them, so that this meets appends all the time. */
 const TIMING = 'spool.retireMs=40 spool.lookMs=10 spool.trouble=50';
 
@@ -52,7 +52,9 @@ const noted = ({ ledger }: Writer, word: string): number[] =>
         .split('\n')
         .flatMap((line) => (line.startsWith(`${word} `) ? [Number(line.slice(word.length))] : []));
 
-test('each confirmed event is delivered exactly once and in order, whatever is killed', async () => {
+test('each confirmed event is delivered exactly once and in order, whatever is killed', {
+  timeout: 600_000,
+}, async () => {
   const random = randomFrom(
     process.env.TRIBUTARY_SEED === undefined ? undefined : Number(process.env.TRIBUTARY_SEED),
   );
