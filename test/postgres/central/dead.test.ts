@@ -136,7 +136,7 @@ describe('dead retry and dead show', () => {
     });
     expect(await takeAll(central)).toEqual([
       {
-        ...{ ev_id: 2, ev_retry: null, ev_type: 'made', ev_data: 'data 2', ev_extra1: 'one' },
+        ...{ ev_id: 2, ev_retry: 0, ev_type: 'made', ev_data: 'data 2', ev_extra1: 'one' },
         ...{ ev_extra4: 's1:orders:2', same_time: true },
       },
     ]);

@@ -15,6 +15,7 @@ export default {
     if (what === 'twice' && event.retry === 0) throw new Error('not yet\\u001b[2J\\ndead     forged');
     if (what === 'never') throw new Error('refused \\u001b]0;x\\u0007');
     if (what === 'gives up') dead(event, 'no such customer');
+    if (what === 'breaks' && (await client.query("select to_regclass('public.mended') as is")).rows[0].is === null) dead(event, 'broken');
     if (what === 'waits') await client.query('select pg_advisory_xact_lock(7)');
     if (what === 'kills') process.exit(7);
     if (what === 'later') retry(event, { after: '1h' });
@@ -180,6 +181,13 @@ describe('trace', () => {
     await until(async () => (await it.trace(gaveUp.origin ?? '')).tries.length === 2, {
       what: 'the dead event to be tried again',
     });
+
+    // The same, and this time it goes well.
+    const broken = await it.until(await it.insert('orders', { what: 'breaks' }), 'dead');
+    await it.central.query('create table public.mended ()');
+    await run(['-c', it.file, 'dead', 'retry', String(broken.dead?.id), '--yes']);
+    const mended = await it.until(broken.origin ?? '', 'handled');
+    expect(mended.tries.map(({ became }) => became)).toEqual(['dead', 'done']);
 
     const free = await it.until(await it.insert('bills', { what: 'twice' }), 'handled');
     expect(free.tries.map(({ became }) => became)).toEqual(['put-off', 'done']);

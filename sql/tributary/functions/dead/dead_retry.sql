@@ -37,7 +37,8 @@ begin
             v_looked := v_group;
         end if;
         begin
-            perform pgq.event_retry_raw(x_queue, v_group, clock_timestamp(), d.ev_id, d.ev_time, null, d.ev_type, d.ev_data,
+            -- Not null: an event that was tried before is no measure of how old what waits is, and its success is noted, for `trace`.
+            perform pgq.event_retry_raw(x_queue, v_group, clock_timestamp(), d.ev_id, d.ev_time, 0, d.ev_type, d.ev_data,
                                         d.ev_extra1, d.ev_extra2, d.ev_extra3, d.ev_extra4);
             update tributary.dead_event e set redriven_at = clock_timestamp(), redriven = e.redriven + 1 where e.id = d.id;
             is_out := true;
