@@ -54,7 +54,7 @@ export class Gatherers {
     const { config, isReading, newLink, onOccurrence } = this.#options;
     const commitOptions = this.#commitOptions;
     this.#queues = gatherersOf(config);
-    const [first = ''] = this.#queuesOf(name);
+    const [first = name.slice(gathererName('').length)] = this.#queuesOf(name);
     const isRouted = name !== gathererName(first);
     const purpose = `commit ${isRouted ? name : first}`;
     for (const queue of this.#queuesOf(name)) this.#limit(queue);
