@@ -130,6 +130,17 @@ export async function lockOutWriters(
   );
 }
 
+/** Whether somebody waits to write into the queues that this transaction keeps writers away from. */
+export async function doWritersWait(shard: Connection): Promise<boolean> {
+  const [row] = await shard.query<{ waits: boolean }>(
+    `select exists (
+       select from pg_locks w join pg_locks h on h.relation = w.relation and h.database = w.database
+       where w.locktype = 'relation' and not w.granted and w.mode = 'RowExclusiveLock'
+         and h.pid = pg_backend_pid() and h.granted and h.mode = 'ShareLock') as waits`,
+  );
+  return row?.waits === true;
+}
+
 /** Of these queues those that our consumer is registered on. */
 export async function registeredQueues(
   shard: Connection,

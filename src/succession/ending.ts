@@ -13,7 +13,7 @@ import { sqlstateOf } from '../errors/sqlstate.ts';
 import { counted } from '../errors/words.ts';
 import { TIMING } from '../lifecycle/timing.ts';
 import { wait } from '../lifecycle/wait.ts';
-import { countEvents, lockOutWriters, unregisterSql } from '../shards/end-of-queue.ts';
+import { countEvents, doWritersWait, lockOutWriters, unregisterSql } from '../shards/end-of-queue.ts';
 import { refusal, type ShardSide, seen, sourcesNow } from './side.ts';
 
 export interface EndingOptions {
@@ -86,7 +86,7 @@ async function keepWritersAway(side: ShardSide, only: ReadonlySet<string> | unde
   }
 }
 
-/** The sources where nothing waits behind their positions; undefined: something does. */
+/** The sources where nothing waits behind their positions; undefined: something does, or is about to be written. */
 async function settled(
   side: ShardSide,
   { link, only, isCut, begin }: EndingOptions,
@@ -97,6 +97,8 @@ async function settled(
     const stored = await sourcesNow(link, shard.name, only);
     const waiting = await waitingOn(side, stored);
     if (waiting.length === 0) {
+      // Movers are quick: that all is moved does not show that nobody writes any more.
+      if (!isCut && (await doWritersWait(connection))) return undefined;
       for (const { queue: name, tick } of begin.filter(({ copyOf }) => copyOf === shard.name)) {
         const queue = side.queues.get(name);
         const behind = queue && (await countEvents(connection, queue, { ...shard, from: tick.id }));

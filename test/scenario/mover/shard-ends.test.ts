@@ -17,6 +17,15 @@ import {
   withMover,
 } from './fleet.ts';
 
+/** A transaction for each event, some hundred a second, until it is cancelled. */
+const PRODUCING = `do $$ begin
+  loop
+    perform pgq.insert_event('orders', 'made', 'x');
+    commit;
+    perform pg_sleep(0.003);
+  end loop;
+end $$`;
+
 describe('retire', () => {
   test('a shard is drained and retired while its mover runs; its name stays taken, and it begins anew only where that is said', async () => {
     const { central, one, two, file } = await givenFleet();
@@ -104,10 +113,10 @@ describe('retire', () => {
     const { central, one, file } = await givenFleet();
     await withMover(file, async () => {
       await untilMoved(central, 10);
-      let isOver = false;
-      const load = (async () => {
-        while (!isOver) await givenEvents(one, 'orders', 3);
-      })();
+      // The server goes on by itself: the command runs in this process, and would keep a producer in it waiting.
+      const producer = await one.connect();
+      const [backend] = await producer.query<{ pid: number }>('select pg_backend_pid() as pid');
+      const load = producer.script(PRODUCING).catch(() => {});
       expect((await tributary(file, 1, 'shard', 'retire', 'one', '--yes')).stderr).toMatch(
         /Events still come in on one\. Nothing was changed\. Stop the producers/,
       );
@@ -122,8 +131,9 @@ describe('retire', () => {
           before,
         { what: 'producers to go on' },
       );
-      isOver = true;
+      await one.query('select pg_cancel_backend($1)', [backend?.pid]);
       await load;
+      await producer.close();
     });
     const [end] = await central.query<{ tick_id: number }>(
       "select tick_id from tributary.retired_source where shard = 'one'",
