@@ -29,7 +29,7 @@ describe('mover/shard/shard-upkeep', () => {
     onTestFinished(() => link.close());
     const sources = before.map(
       ({ queue, tick }) =>
-        ({ queue, centralQueue: queue, position: { tick: { id: tick } } }) as unknown as Source,
+        ({ queue, centralQueue: queue, reading: {}, position: { tick: { id: tick } } }) as unknown as Source,
     );
     const upkeep = new ShardUpkeep(shard, { config, consumer, central: () => link } as MoverContext);
     await upkeep.watermarks(connection, sources);
