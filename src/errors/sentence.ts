@@ -1,5 +1,5 @@
 // Any error as one sentence for an operator: what happened to which database, and what to do. Never a stack, never a secret.
-import { addressOf, networkCodeOf, sqlstateOf } from './sqlstate.ts';
+import { addressOf, CUT, NO_ANSWER, networkCodeOf, sqlstateOf } from './sqlstate.ts';
 import { describeThrown } from './thrown.ts';
 import { isOurs } from './tributary-error.ts';
 
@@ -67,9 +67,8 @@ export function sentenceFor(error: unknown, about: string): string {
   }
   if (/does not support SSL/i.test(message))
     return `${subject} does not offer TLS: set \`tls: off\` or turn it on there.`;
-  if (/client has encountered a connection error|connection terminated/i.test(message))
-    return `${subject} lost its connection.`;
-  if (/timeout expired|timed out/i.test(message)) return `${subject} ${NETWORK.ETIMEDOUT}`;
+  if (CUT.test(message)) return `${subject} lost its connection.`;
+  if (NO_ANSWER.test(message)) return `${subject} ${NETWORK.ETIMEDOUT}`;
   return `${subject}: ${message.replace(/\.$/, '')}.`;
 }
 

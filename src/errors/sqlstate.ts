@@ -33,6 +33,10 @@ const NETWORK_CODES: ReadonlySet<string> = new Set([
   'ETIMEDOUT',
 ]);
 
+/** The driver's words for a connection that ended, and for a server that did not answer in time: such errors have no code. */
+export const CUT = /connection terminated|client has encountered a connection error|not queryable/i;
+export const NO_ANSWER = /timeout expired|timed out|timeout exceeded/i;
+
 /** The SQLSTATE of a PostgreSQL error, or undefined. */
 export function sqlstateOf(error: unknown): string | undefined {
   const code = codeOf(error);
@@ -69,13 +73,9 @@ export function kindOf(error: unknown): ErrorKind {
   if (networkCodeOf(error) !== undefined) return 'retryable';
   const sqlstate = sqlstateOf(error);
   if (sqlstate !== undefined) return BY_CLASS[sqlstate.slice(0, 2)] ?? 'retryable';
-  if (
-    error instanceof Error &&
-    /connection terminated|client has encountered a connection error|not queryable/i.test(error.message)
-  ) {
-    return 'retryable';
-  }
-  return 'internal';
+  return error instanceof Error && (CUT.test(error.message) || NO_ANSWER.test(error.message))
+    ? 'retryable'
+    : 'internal';
 }
 
 /** Whether a single event can be the cause: its data, a constraint, a program limit. */

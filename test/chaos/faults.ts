@@ -1,6 +1,6 @@
 // Faults that hit movers, servers and the network between them, chosen at random; each undoes itself but for dead movers.
 import { setTimeout as pause } from 'node:timers/promises';
-import { FAIL_POINTS } from '../../src/lifecycle/fail-point.ts';
+import { FORWARDING_POINTS } from '../support/mover/forwarding-points.ts';
 import type { Proxy as Network } from '../support/network/proxy.ts';
 import { type Random, randomFrom } from '../support/random.ts';
 import type { TestDatabase } from '../support/server/database.ts';
@@ -35,7 +35,7 @@ const FAULTS: readonly Fault[] = [
   },
   async ({ crew, random }) => {
     const failure = {
-      at: random.pick(FAIL_POINTS),
+      at: random.pick(FORWARDING_POINTS),
       action: random.pick(['kill', 'stop'] as const),
       nth: 1 + random.below(20),
     };

@@ -2,8 +2,8 @@
 // TRIBUTARY_CHAOS_ROUNDS says how many times, TRIBUTARY_CHAOS_SEED which way each time.
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, test } from 'vitest';
-import { FAIL_POINTS } from '../../src/lifecycle/fail-point.ts';
 import { endPrepared, type Forwarding, givenForwarding, SOURCE_QUEUES } from '../support/mover/forwarding.ts';
+import { FORWARDING_POINTS } from '../support/mover/forwarding-points.ts';
 import { startLoad } from '../support/mover/load.ts';
 import type { TestProcess } from '../support/processes/process.ts';
 import { randomFrom } from '../support/random.ts';
@@ -17,7 +17,7 @@ const say = (line: string) => process.stdout.write(`${line}\n`);
 
 /** Watermarks are moved every five seconds, all else many times a second. */
 function failureOf(action: 'kill' | 'stop') {
-  const at = random.pick(FAIL_POINTS);
+  const at = random.pick(FORWARDING_POINTS);
   return { at, action, nth: at.startsWith('watermark') ? 1 + random.below(6) : 20 + random.below(40) };
 }
 

@@ -81,6 +81,8 @@ interface Row {
   readonly status: number;
   readonly sinceMs: number;
   readonly url: string;
+  /** What it said first. */
+  readonly text: string;
 }
 
 export class ReadinessWatch {
@@ -112,6 +114,13 @@ export class ReadinessWatch {
   /** All hosts have said last that they are ready. */
   get isAllReady(): boolean {
     return this.#options.hosts().every(({ name }) => this.#rows.get(name)?.status === 200);
+  }
+
+  /** What those say that are not ready. */
+  get unready(): string {
+    const rows = this.#options.hosts().map(({ name }) => ({ name, row: this.#rows.get(name) }));
+    const some = rows.filter(({ row }) => row?.status !== 200);
+    return some.map(({ name, row }) => `${name}: ${row?.text ?? 'no answer'}`).join('; ');
   }
 
   /** In a sentence, for the log. */
@@ -201,7 +210,8 @@ export class ReadinessWatch {
     const { status, text } = answer;
     this.answers.set(status, (this.answers.get(status) ?? 0) + 1);
     const before = this.#rows.get(name);
-    const row = before?.status === status && before.url === url ? before : { status, sinceMs: beganMs, url };
+    const row =
+      before?.status === status && before.url === url ? before : { status, sinceMs: beganMs, url, text };
     this.#rows.set(name, row);
     const sources = [
       ...shards.flatMap((shard) =>

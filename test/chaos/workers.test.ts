@@ -96,7 +96,12 @@ describe('workers', () => {
       say(
         `round ${round}: ${sum?.handled} events handled and ${sum?.dead} dead (${sum?.killed} as killers), each exactly once`,
       );
-      await until(() => watch.isAllReady, { what: 'the hosts to be ready', timeoutMs: FILLED_WITHIN_MS });
+      await until(() => watch.isAllReady, {
+        what: 'the hosts to be ready',
+        timeoutMs: FILLED_WITHIN_MS,
+      }).catch((error: unknown) => {
+        throw new Error(`${error instanceof Error ? error.message : error} ${watch.unready}`);
+      });
     }
     await watch.stop();
     say(watch.summary);

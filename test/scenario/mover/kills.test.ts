@@ -1,15 +1,13 @@
 // Movers as real processes that are killed or frozen, and the proof from both sides that each event was moved exactly once.
 import { describe, expect, test } from 'vitest';
-import { FAIL_POINTS } from '../../../src/lifecycle/fail-point.ts';
 import { givenForwarding, SOURCE_QUEUES } from '../../support/mover/forwarding.ts';
+import { FORWARDING_POINTS } from '../../support/mover/forwarding-points.ts';
 import { startLoad } from '../../support/mover/load.ts';
 import { stateOf } from '../../support/processes/process.ts';
 import { randomFrom } from '../../support/random.ts';
 import { until } from '../../support/until.ts';
 
 const random = randomFrom(Number(process.env.TRIBUTARY_SEED ?? Math.floor(Math.random() * 2 ** 31)));
-/** Those of moving; those of delayed events and schedules are in ../time/. */
-const POINTS = FAIL_POINTS.filter((point) => !/^(delayed|schedule):/.test(point));
 
 process.stdout.write(`TRIBUTARY_SEED=${random.seed}\n`);
 
@@ -53,7 +51,7 @@ describe('mover', () => {
   test('killed at each fail point in turn, it really dies there, and nothing is lost or repeated', async () => {
     const forwarding = await givenForwarding({ shards: 2 });
     const load = startLoad(forwarding.shards, { queues: SOURCE_QUEUES, random, bulk: 200 });
-    for (const point of POINTS) {
+    for (const point of FORWARDING_POINTS) {
       const passes = point.startsWith('watermark') ? 1 : 1 + random.below(3);
       const dying = forwarding.startMover({ env: { TRIBUTARY_FAIL_POINT: `${point}=kill*${passes}` } });
       expect(await dying.exit, point).toEqual({ code: null, signal: 'SIGKILL' });
@@ -71,7 +69,7 @@ describe('mover', () => {
       const forwarding = await givenForwarding({ shards: 2 });
       const load = startLoad(forwarding.shards, { queues: SOURCE_QUEUES, random, bulk: 200, everyMs: 50 });
       // All at once, without leases: each of them stops in the middle of what it holds.
-      const frozen = POINTS.map((point) =>
+      const frozen = FORWARDING_POINTS.map((point) =>
         forwarding.startMover({ env: { TRIBUTARY_FAIL_POINT: `${point}=stop` } }),
       );
       const isFrozen = () => frozen.every(({ pid }) => stateOf(pid) === 'T');

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { givenLoad } from '../../support/mover/steady-load.ts';
 import { givenPgbouncer, hasPgbouncer } from '../../support/network/pgbouncer.ts';
+import { givenProxy } from '../../support/network/proxy.ts';
 import { isAlive } from '../../support/processes/process.ts';
 import { givenDatabase } from '../../support/server/database.ts';
 import { provider } from '../../support/server/provider.ts';
@@ -127,6 +128,21 @@ describe('the pool of workers', () => {
     expect((await two.exit).code).toBe(0);
     await server.restart();
     await untilWorkers(hosts, [one], 1);
+    await hosts.central.produce('orders', 20);
+    await untilAll(hosts.central, 20);
+  });
+
+  test('hosts that are started while central does not answer wait for it', async () => {
+    const hosts = await givenWorkerHosts(ORDERS, { 'write.mjs': WRITING_HANDLER });
+    const proxy = await givenProxy(hosts.central.database);
+    hosts.rewrite((text) =>
+      text.replace(/^central: .*$/m, (line) => line.replace(/:\d+\//, `:${proxy.port}/`)),
+    );
+    proxy.blackhole();
+    const host = await hosts.startHost('h1');
+    await host.waitForLine(/Central does not answer/);
+    proxy.heal();
+    await untilWorkers(hosts, [host], 1);
     await hosts.central.produce('orders', 20);
     await untilAll(hosts.central, 20);
   });

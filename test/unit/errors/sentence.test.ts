@@ -37,6 +37,18 @@ describe('errors/sentence', () => {
     expect(kindOf(refused)).toBe('retryable');
   });
 
+  // The driver's own errors have no code.
+  test.each([
+    'timeout expired',
+    'Connection terminated unexpectedly',
+    'timeout exceeded when trying to connect',
+  ])('what only the driver’s words tell is tried again: %s', (words) => {
+    expect(kindOf(new Error(words))).toBe('retryable');
+    expect(sentenceFor(new Error(words), 'Central')).toMatch(
+      /^Central (does not answer: check the network|lost its connection\.)/,
+    );
+  });
+
   test('of a name with several addresses one is shown', () => {
     const one = (address: string) => Object.assign(new Error(), { code: 'ECONNREFUSED', address, port: 1 });
     const all = new AggregateError([one('::1'), one('127.0.0.1')]);
