@@ -14,7 +14,7 @@
 --      a row per name; of a queue with groups only what came in, and the dead events that were refused, are its own
 --      is_there, has_group     - whether the queue exists, and the group on it
 --      wanted                  - workers wanted; null where there is no pool
---      running                 - workers that are up in slots that are held now, on hosts that have beaten within a quarter of their ttl
+--      running                 - workers that are up in slots that are held now, on hosts that have beaten within a sixth of their ttl
 --      parked                  - where slots are held and no worker can run in them, and why: `on HOST: SENTENCE`
 --      troubled                - where workers run and make no progress, and why: `on HOST: SENTENCE`
 --      tried, failed, failure  - the last events that workers tried, how many of them failed, and how the last one failed
@@ -68,7 +68,7 @@ begin
         -- For a member that does not report what runs, its slots count. Of one that is silent nothing runs, as far as is known:
         -- its slots are free to others only when its leases have run out.
         select coalesce(sum(least(h.slots, coalesce((m.details -> 'running' ->> q.name)::bigint, h.slots)))
-                filter (where m.seen_at > clock_timestamp() - m.ttl / 4), 0),
+                filter (where m.seen_at > clock_timestamp() - m.ttl / 6), 0),
             min('on ' || m.host || ': ' || (m.details -> 'parked' ->> q.name)),
             min('on ' || m.host || ': ' || (m.details -> 'troubled' ->> q.name)),
             coalesce(sum((m.details -> 'recent' -> q.name ->> 'tried')::bigint), 0),
