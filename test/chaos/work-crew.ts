@@ -9,6 +9,8 @@ export class WorkCrew {
   readonly #hosts: WorkerHosts;
   readonly #freezer = new Freezer();
   #members: TestProcess[] = [];
+  /** Those that were told to stop: their workers finish what they have. */
+  #leaving: TestProcess[] = [];
   #started = 0;
 
   constructor(hosts: WorkerHosts) {
@@ -33,6 +35,12 @@ export class WorkCrew {
     return this.running.flatMap((host) => [...this.#hosts.workersOf(host).values()]);
   }
 
+  /** Whether a worker is there, also one that is about to end in order. */
+  get hasWorker(): boolean {
+    const leaving = this.#leaving.filter(({ pid }) => isAlive(pid));
+    return this.workers.length > 0 || leaving.some((host) => this.#hosts.workersOf(host).size > 0);
+  }
+
   /** What each host said last, for whoever has to find out what went wrong. */
   get lastWords(): string {
     return this.#members
@@ -51,6 +59,7 @@ export class WorkCrew {
   /** It is forgotten; its workers have to end by themselves. */
   leave(host: TestProcess, signal: NodeJS.Signals): void {
     this.#members = this.#members.filter((member) => member !== host);
+    if (signal === 'SIGTERM') this.#leaving.push(host);
     host.kill(signal);
   }
 

@@ -61,7 +61,7 @@ describe('workers', () => {
         (select count(*) from effect) + (select count(*) from tributary.dead_event) as handled`,
       looks: {
         'the pool': async (database) => {
-          if (crew.workers.length > 0) return true;
+          if (crew.hasWorker) return true;
           const [pool] = await database.query<{ wanted: number }>('select wanted from tributary.worker_pool');
           return pool?.wanted === 0;
         },
