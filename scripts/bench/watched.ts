@@ -17,12 +17,12 @@ export interface WatchedOptions {
   readonly seconds?: number;
 }
 
-/** As Prometheus, a probe and a person do it. */
-const EVERY_MS = { metrics: 5_000, readyz: 1_000, doctor: 15_000 } as const;
+/** As Prometheus, a probe, and a check that is run every minute do it; the page is looked at all the time. */
+const EVERY_MS = { metrics: 5_000, readyz: 1_000, doctor: 60_000 } as const;
 
 export async function watched(
   name: string,
-  { databases = 256, queues = 5, rate = 1_500, turns = 5, seconds = 20 }: WatchedOptions = {},
+  { databases = 256, queues = 5, rate = 1_500, turns = 4, seconds = 60 }: WatchedOptions = {},
 ): Promise<void> {
   const names = Array.from({ length: queues }, (_, at) => `queue_${at + 1}`);
   const bench = await givenBench({

@@ -7,14 +7,15 @@ import { Connection, type ConnectOptions } from '../../postgres/connection.ts';
 /** Connections to one server at a time. */
 const PER_SERVER = 16;
 
-/** Runs calls, with a limit of PER_SERVER at a time for each server. */
+/** Runs calls, with a limit for each server. */
 export type Limited = <T>(database: Database, call: () => Promise<T>) => Promise<T>;
 
-export function reachingServers(): Limited {
+/** @param perServer calls at a time. */
+export function reachingServers(perServer = PER_SERVER): Limited {
   const limits = new Map<string, LimitFunction>();
   return ({ host, port }, call) => {
     const server = `${host}:${port}`;
-    const limit = limits.get(server) ?? pLimit(PER_SERVER);
+    const limit = limits.get(server) ?? pLimit(perServer);
     limits.set(server, limit);
     return limit(call);
   };

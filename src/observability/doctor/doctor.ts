@@ -20,7 +20,7 @@ import { databaseDiagnoses } from './judge-databases.ts';
 import { clockDiagnoses, healthDiagnoses } from './judge-health.ts';
 import { type SourceRates, withRates } from './judge-late.ts';
 import type { DiskFacts } from './judge-rotation.ts';
-import { askDatabase } from './read-database.ts';
+import { askDatabase, SeenServers } from './read-database.ts';
 import { readMovedRates } from './read-rates.ts';
 
 export interface DoctorReport {
@@ -33,6 +33,8 @@ export interface DoctorReport {
 }
 
 const ASKED_AT_ONCE = 64;
+/** Few, because these servers are busy with something else, also when a look at all of them takes longer for it. */
+const ASKED_AT_ONCE_OF_SERVER = 4;
 
 /** @throws TributaryError where central is not installed, or refuses us for good. */
 export async function examine(config: Config): Promise<DoctorReport> {
@@ -183,7 +185,8 @@ async function askAll(
   shards: readonly Shard[],
   { config, endMs }: { readonly config: Config; readonly endMs: number },
 ): Promise<ShardLook[]> {
-  const limited = reachingServers();
+  const limited = reachingServers(ASKED_AT_ONCE_OF_SERVER);
+  const servers = new SeenServers();
   const limit = pLimit(ASKED_AT_ONCE);
   // A server that does not answer is waited for once, and not for each of its databases.
   const dead = new Map<string, string>();
@@ -194,7 +197,7 @@ async function askAll(
       inTime(
         () =>
           limited(shard, () =>
-            limit(async () => (isOver ? late(shard) : await askOne(shard, { config, dead }))),
+            limit(async () => (isOver ? late(shard) : await askOne(shard, { config, dead, servers }))),
           ),
         () => {
           isOver = true;
@@ -228,13 +231,17 @@ async function inTime<T>(work: () => Promise<T>, otherwise: () => T, endMs: numb
 
 async function askOne(
   shard: Shard,
-  { config, dead }: { readonly config: Config; readonly dead: Map<string, string> },
+  {
+    config,
+    dead,
+    servers,
+  }: { readonly config: Config; readonly dead: Map<string, string>; readonly servers: SeenServers },
 ): Promise<ShardLook> {
   const { name, host, port } = shard;
   const known = dead.get(`${host}:${port}`);
   if (known !== undefined) return { shard: name, reason: known };
   const queues = wantedSources(config).map(({ queue }) => queue);
-  const asked = await askDatabase(shard, { installation: config.name, queues });
+  const asked = await askDatabase(shard, { installation: config.name, queues, servers });
   if (asked.reason === undefined) return { shard: name, health: asked.health };
   if (asked.isUnreachable) dead.set(`${host}:${port}`, asked.reason);
   return { shard: name, reason: asked.reason };

@@ -10,8 +10,6 @@ export interface SessionFacts {
   readonly state: string | null;
   /** It has a transaction id: it is in the snapshots of the whole server. */
   readonly writes: boolean;
-  /** In the database that was asked. */
-  readonly isHere: boolean;
   readonly ageSeconds: number;
   /** Since its last statement began. */
   readonly queryAgeSeconds: number | null;
@@ -50,7 +48,7 @@ export interface StandbyFacts {
 export interface BlockedFacts {
   readonly pid: number;
   readonly application: string;
-  readonly isHere: boolean;
+  readonly database: string | null;
   readonly ageSeconds: number;
   readonly by: SessionFacts | null;
 }
@@ -61,6 +59,8 @@ export interface SessionsFacts {
   /** The true difference is at most this far from it. */
   readonly clockWithinMs: number;
   readonly seesAll: boolean;
+  /** The server's own name of the database that was asked. */
+  readonly database: string;
   readonly role: string;
   /** Where its data lies on this machine; undefined: elsewhere, or not known. */
   readonly directory: string | undefined;

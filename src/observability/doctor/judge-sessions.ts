@@ -94,7 +94,9 @@ function slotDiagnoses({ server, databases }: OfServer, names: readonly string[]
 function lockDiagnoses(databases: readonly DatabaseHealth[]): Diagnosis[] {
   return databases.flatMap(({ name, server, sessions }) => {
     const place = name === 'central' ? 'central' : `shard ${name}`;
-    const waiting = sessions.blocked.filter(({ isHere, by }) => isHere && by !== null);
+    const waiting = sessions.blocked.filter(
+      ({ database, by }) => database === sessions.database && by !== null,
+    );
     const byHolder = new Map(waiting.map((one) => [one.by?.pid, one]));
     const told = (holder: SessionFacts, sentence: string) =>
       diagnosis('lock-held', [name], {
@@ -200,7 +202,9 @@ function unique<T extends object>(
   for (const database of databases) {
     for (const item of itemsOf(database)) {
       const one = found.get(keyOf(item)) ?? { item, of: [] };
-      const isHere = !('isHere' in item) || item.isHere === true;
+      // Only sessions say in which database they are.
+      const isHere =
+        !('writes' in item && 'database' in item) || item.database === database.sessions.database;
       found.set(keyOf(item), { ...one, of: isHere ? [...one.of, database.name] : one.of });
     }
   }

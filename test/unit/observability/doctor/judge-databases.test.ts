@@ -20,7 +20,6 @@ const session = (changes: Partial<SessionFacts> = {}): SessionFacts => ({
   database: 's1',
   state: 'idle in transaction',
   writes: true,
-  isHere: true,
   ageSeconds: 7_500,
   queryAgeSeconds: 7_200,
   query: "update account set iban = 'DE02 1234' where id = 815",
@@ -60,6 +59,7 @@ const database = (
       clockAheadMs: 0,
       clockWithinMs: 5,
       seesAll: true,
+      database: name,
       role: 'tributary',
       directory: undefined,
       used: 12,
@@ -92,7 +92,7 @@ describe('observability/doctor on sessions', () => {
 
   test('a long transaction that writes concerns all shards of its server, once; values of its statement are not shown', () => {
     const holders = [session()];
-    const other = [session({ isHere: false })];
+    const other = [session({ database: 'other' })];
     expect(look([database('s1', { holders }), database('s2', { holders: other })])).toEqual([
       {
         ...{ cause: 'long-transaction', of: 'shard', severity: 'risk', names: ['s1', 's2'] },
@@ -110,12 +110,9 @@ describe('observability/doctor on sessions', () => {
   test('one that only reads concerns its own database, and none of ours where it is in another', () => {
     const reads = { writes: false };
     expect(
-      look([
-        database('s1', { holders: [session(reads)] }),
-        database('s2', { holders: [session({ ...reads, isHere: false })] }),
-      ]),
+      look([database('s1', { holders: [session(reads)] }), database('s2', { holders: [session(reads)] })]),
     ).toMatchObject([{ names: ['s1'] }]);
-    expect(look([database('s2', { holders: [session({ ...reads, isHere: false })] })])).toEqual([]);
+    expect(look([database('s2', { holders: [session(reads)] })])).toEqual([]);
   });
 
   test('one that keeps a queue from rotating is told sooner, with the queues', () => {
@@ -153,8 +150,8 @@ describe('observability/doctor on sessions', () => {
 
   test('a lock that ours wait for, and a server without connections', () => {
     const blocked = [
-      { pid: 1, application: 'tributary mover shop', isHere: true, ageSeconds: 40, by: session() },
-      { pid: 2, application: 'tributary mover shop', isHere: false, ageSeconds: 40, by: session() },
+      { pid: 1, application: 'tributary mover shop', database: 's1', ageSeconds: 40, by: session() },
+      { pid: 2, application: 'tributary mover shop', database: 'other', ageSeconds: 40, by: session() },
     ];
     expect(look([database('s1', { blocked, used: 88 })])).toMatchObject([
       {
