@@ -1,32 +1,19 @@
 // Retries of dead events that go on for a while, as central knows them: so every host shows them, and any can stop them.
 import type { CallOptions } from '../../postgres/connection.ts';
 import type { CentralLink } from '../central-link.ts';
+import type { SeenDeadRun } from './dead-run.ts';
 
 type Asking = Pick<CentralLink, 'query'>;
 
-/** Dead events of one queue, kind and error that are handed out again, one after the other. */
-export interface DeadRun {
-  readonly queue: string;
-  readonly kind: string;
-  readonly error: string;
-  /** Whose process does it. */
-  readonly host: string;
-  readonly done: number;
-  readonly events: number;
-  readonly perSecond: number;
-}
-
-/** Dead events that are alike. */
-export type AlikeDead = Pick<DeadRun, 'queue' | 'kind' | 'error'>;
-
-const COLUMNS = 'central_queue as queue, kind, error, host, done, events, per_second as "perSecond"';
+const COLUMNS =
+  'id, central_queue as queue, kind, error, what, host, who, done, events, per_second as "perSecond"';
 
 /** Says how far it is; the first time it begins. @returns whether somebody wants it to stop. */
-export async function beatDeadRun(central: Asking, id: string, run: DeadRun): Promise<boolean> {
-  const { queue, kind, error, host, done, events, perSecond } = run;
+export async function beatDeadRun(central: Asking, { id, done, ...run }: SeenDeadRun): Promise<boolean> {
+  const { perSecond, ...others } = run;
   const [row] = await central.query<{ stop: boolean }>('select tributary.dead_run_beat($1, $2, $3) as stop', [
     id,
-    JSON.stringify({ queue, kind, error, host, events, per_second: perSecond }),
+    JSON.stringify({ ...others, per_second: perSecond }),
     done,
   ]);
   return row?.stop === true;
@@ -41,23 +28,23 @@ export async function readDeadRuns(
   central: Asking,
   silentMs: number,
   options: CallOptions = {},
-): Promise<DeadRun[]> {
-  return await central.query<DeadRun>(
+): Promise<SeenDeadRun[]> {
+  return await central.query<SeenDeadRun>(
     `select ${COLUMNS} from tributary.dead_runs($1 * interval '1 millisecond')`,
     [silentMs],
     options,
   );
 }
 
-/** Its process ends it with the next beat. @returns undefined: none is under way. */
+/** Its process ends it with the next beat. @returns undefined: it is not under way. */
 export async function stopDeadRun(
   central: Asking,
-  { queue, kind, error }: AlikeDead,
+  id: string,
   silentMs: number,
-): Promise<DeadRun | undefined> {
-  const [run] = await central.query<DeadRun>(
-    `select ${COLUMNS} from tributary.dead_run_stop($1, $2, $3, $4 * interval '1 millisecond')`,
-    [queue, kind, error, silentMs],
+): Promise<SeenDeadRun | undefined> {
+  const [run] = await central.query<SeenDeadRun>(
+    `select ${COLUMNS} from tributary.dead_run_stop($1, $2 * interval '1 millisecond')`,
+    [id, silentMs],
   );
   return run;
 }

@@ -37,7 +37,7 @@ export interface Happening {
   readonly what: string;
 }
 
-/** The newest of the last `span`, the oldest first. */
+/** The newest of the last `span`, the oldest first; for a group also what happened to its queue. */
 export async function readHappenings(
   link: Asking,
   { queue, span, limit }: { readonly queue: string; readonly span: string; readonly limit: number },
@@ -45,7 +45,8 @@ export async function readHappenings(
 ): Promise<Happening[]> {
   const rows = await link.query<{ at: number; kind: string; who: string | null; what: string }>(
     `select extract(epoch from at)::float8 as at, kind, who, what from tributary.logbook
-     where at > now() - $2::interval and (central_queues is null or $1 = any (central_queues))
+     where at > now() - $2::interval
+         and (central_queues is null or central_queues && array[$1, split_part($1, '/', 1)])
      order by at desc limit $3`,
     [queue, span, limit],
     options,

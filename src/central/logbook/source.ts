@@ -15,7 +15,7 @@ export interface SourceTrack {
     readonly events: number | null;
     /** Host whose mover made the commit; null: a command did. */
     readonly mover: string | null;
-    /** When the batch that has these events was handled to its end; null: it was not yet, or that is not known any more. */
+    /** When the last batch that has these events was handled to its end; null: it was not yet, or that is not known. */
     readonly handledAt: string | null;
   }[];
   /** The newest first; `until` null: it holds the shard now. */
@@ -35,7 +35,7 @@ const time = (expression: string): string =>
 const WINDOWS = `
 select ${time('at')} as at, from_tick as "fromTick", to_tick as tick, is_part as "isPart", ${time('tick_at')} as "tickAt",
     events, mover, ${time('handled_at')} as "handledAt"
-from tributary.source_windows($1, $2, $3)`;
+from tributary.source_windows($1, $2, $3, $4)`;
 
 const HOLDERS = `
 select host, pid, ${time('taken_at')} as since, ${time('ended_at')} as until, was_let_go as "wasLetGo" from (
@@ -45,13 +45,23 @@ select host, pid, ${time('taken_at')} as since, ${time('ended_at')} as until, wa
     select host, pid, taken_at, ended_at, was_let_go from tributary.past_term where resource = $1) held
 order by taken_at desc limit 20`;
 
+interface TrackWanted {
+  readonly shard: string;
+  readonly queue: string;
+  /** Who handles its events: central queues, or groups of them. */
+  readonly works: readonly string[];
+  /** Most windows. */
+  readonly limit: number;
+}
+
 export async function readSourceTrack(
   link: Pick<CentralLink, 'use'>,
-  { shard, queue, limit }: { readonly shard: string; readonly queue: string; readonly limit: number },
+  { shard, queue, works, limit }: TrackWanted,
   options: CallOptions,
 ): Promise<SourceTrack> {
+  const wanted = [shard, queue, limit, works];
   return await link.use(async (central) => ({
-    positions: await central.query<SourceTrack['positions'][number]>(WINDOWS, [shard, queue, limit], options),
+    positions: await central.query<SourceTrack['positions'][number]>(WINDOWS, wanted, options),
     holders: await central.query<SourceTrack['holders'][number]>(HOLDERS, [`shard:${shard}`], options),
   }));
 }

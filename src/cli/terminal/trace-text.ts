@@ -6,6 +6,7 @@ import { plain } from '../../lifecycle/plain.ts';
 import type {
   SentOn,
   Trace,
+  TracedDeath,
   TracedOnCentral,
   TracedOnShard,
   TracedTry,
@@ -16,13 +17,13 @@ const TIMES_AT = 9;
 const TEXTS_AT = TIMES_AT + 26;
 
 export function traceText(trace: Trace): string {
-  const { central, copies = [], dead, move, notes, payload, sent, shard, tries } = trace;
+  const { central, copies = [], move, notes, payload, sent, shard, tries } = trace;
   const lines = [
     ...(shard === null ? [] : [line('shard', shard.time, onShard(shard))]),
     ...(move === null ? [] : [line('moved', move.at, moveText(move))]),
     ...(central === null ? [] : [line('central', central.seenBy?.at ?? central.time, onCentral(central))]),
-    ...tries.map((one, at) => line(`try ${at + 1}`, one.at, tryText(one))),
-    ...(dead === null ? [] : [line('dead', dead.diedAt, deadText(dead))]),
+    ...tries.map((one, at) => line(`try ${numberOf(tries, at)}`, one.at, tryText(one))),
+    ...deathsOf(trace).map(([who, dead]) => line('dead', dead.diedAt, `${who}${deadText(dead)}`)),
     ...copies.map(({ queue, id, summary }) =>
       line('copy', '', `${queue === null ? '' : `${queue}:${id}: `}${summary}`),
     ),
@@ -35,6 +36,17 @@ export function traceText(trace: Trace): string {
   const title = trace.origin === null ? '' : `${plain(trace.origin)}\n`;
   const summaries = trace.groups?.map(({ group, summary }) => `${group}: ${summary}`) ?? [trace.summary];
   return `${title}${summaries.map((one) => `${plain(one)}\n`).join('')}${lines.length === 0 ? '' : `\n${lines.join('')}`}`;
+}
+
+/** Each group of the queue counts its own. */
+const numberOf = (tries: readonly TracedTry[], at: number): number =>
+  tries.slice(0, at + 1).filter(({ group }) => group === tries[at]?.group).length;
+
+/** The dead event that it became, or one in each group where it died. */
+function deathsOf({ dead, groups }: Trace): (readonly [who: string, dead: TracedDeath])[] {
+  if (groups !== undefined)
+    return groups.flatMap((one) => (one.dead === null ? [] : [[`${one.group}: `, one.dead] as const]));
+  return dead === null ? [] : [['', dead]];
 }
 
 const line = (what: string, time: string, text: string): string =>
@@ -87,7 +99,7 @@ function fateOf({ became, attempts, error, afterMs }: TracedTry): string {
   return error === null ? what : `${what} (${error})`;
 }
 
-const deadText = ({ id, kind, attempts, redrivenAt }: NonNullable<Trace['dead']>): string =>
+const deadText = ({ id, kind, attempts, redrivenAt }: TracedDeath): string =>
   `dead event ${id} (${kind}) after ${counted(attempts, 'attempt')}${redrivenAt === null ? '' : `, handed out again at ${redrivenAt}`}`;
 
 function sentLines(sent: SentOn, depth: number): string[] {

@@ -46,6 +46,7 @@ const RETRY = DEAD.extend({
   count: z.int().min(1).max(MOST_AT_ONCE).optional(),
   perSecond: z.number().positive().max(1_000).default(50),
 });
+const STOP = z.strictObject({ id: z.uuid() });
 const DISCARD = DEAD.extend({ count: z.int().min(1) });
 
 type Act<T> = (input: T, operator: Operator) => Promise<string>;
@@ -122,19 +123,20 @@ export function addActions(app: FastifyInstance, parts: ActionParts): void {
     return `${counted(result.retried, 'dead event')} handed out again.`;
   });
 
-  post('/api/dead/retry/stop', DEAD, async (which, operator) => {
-    const stopped = await retries.stop(which);
+  post('/api/dead/retry/stop', STOP, async ({ id }, operator) => {
+    const stopped = await retries.stop(id);
     if (stopped === undefined) throw new Refusal(409, 'No such retry is under way: it has ended.');
-    const how = `${stopped.done.toLocaleString('en-US')} of ${counted(stopped.events, 'dead event')}`;
+    const { done, events, host, kind, queue, what } = stopped;
+    const how = `${done.toLocaleString('en-US')} of ${counted(events, 'dead event')}`;
     await noted(pool, operator, async () => ({
       result: undefined,
       note: {
         kind: 'dead-retry',
-        queues: [which.queue],
-        what: `stopped a retry of ${which.queue} (${which.kind}) after ${how}.`,
+        ...(queue === null ? {} : { queues: [queue] }),
+        what: `stopped a retry of ${what ?? `${queue} (${kind})`} after ${how}.`,
       },
     }));
-    return `Host ${stopped.host} stopped after ${how}: the others are as before.`;
+    return `Host ${host} stopped after ${how}: the others are as before.`;
   });
 
   post('/api/dead/discard', DISCARD, async ({ count, ...which }, operator) => {

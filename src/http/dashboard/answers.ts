@@ -7,9 +7,10 @@ import { readActions, readHappenings, readQueueHistory } from '../../central/log
 import { readSourceTrack } from '../../central/logbook/source.ts';
 import type { Config } from '../../config/config.ts';
 import { redact } from '../../config/redaction.ts';
-import { queueOf, workName } from '../../config/worked.ts';
+import { queueOf, workedIn, workName } from '../../config/worked.ts';
 import { readSlots } from '../../coordination/slots.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
+import { fedBy } from '../../observability/lag/report.ts';
 import { readDelivered } from '../../observability/metrics/delivered.ts';
 import { traceOf } from '../../observability/trace/trace.ts';
 import type { LagView } from '../lag-view.ts';
@@ -57,10 +58,15 @@ export function addAnswers(app: FastifyInstance, { config, pool, view, shards, a
     const { sources } = await view.report();
     const found = sources.find(({ shard, queue }) => shard === source.shard && queue === source.queue);
     if (found === undefined) throw new Refusal(404, `There is no source ${source.shard}:${source.queue}.`);
-    const track = await readSourceTrack(pool, { ...source, limit: POSITIONS_SHOWN }, options);
-    const delivered = await pool.use((central) => readDelivered(central, options.timeoutMs));
+    const centralQueues = fedBy(found);
+    const works = workedIn(config).flatMap(({ name, queue }) =>
+      centralQueues.includes(queue) ? [name] : [],
+    );
+    const track = await readSourceTrack(pool, { ...source, works, limit: POSITIONS_SHOWN }, options);
+    const { byQueue } = await pool.use((central) => readDelivered(central, options.timeoutMs));
     return {
-      ...{ shard: found.shard, queue: found.queue, centralQueue: found.centralQueue, state: found.state },
+      ...{ shard: found.shard, queue: found.queue, centralQueues, state: found.state },
+      handledBy: works.map((name) => ({ name, delivered: byQueue.get(name)?.medianSeconds ?? null })),
       reason: found.reason ?? null,
       age: found.secondsBehind ?? null,
       unmoved: found.eventsBehind ?? null,
@@ -68,7 +74,6 @@ export function addAnswers(app: FastifyInstance, { config, pool, view, shards, a
       mover: found.mover ?? null,
       provider: found.provider ?? null,
       ...track,
-      delivered: delivered.byQueue.get(found.centralQueue)?.medianSeconds ?? null,
     };
   });
 

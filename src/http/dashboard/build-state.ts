@@ -1,4 +1,5 @@
 // Makes the state that the page shows from one reading of central. Pure.
+import type { SeenDeadRun } from '../../central/logbook/dead-run.ts';
 import type { SeenMember } from '../../coordination/members.ts';
 import type { Diagnosis } from '../../observability/doctor/diagnosis.ts';
 import {
@@ -11,7 +12,7 @@ import {
 } from '../../observability/lag/report.ts';
 import type { Delivered } from '../../observability/metrics/median.ts';
 import { headlineOf } from './headline.ts';
-import type { DashboardState, Layout, MapCell, QueueState, RetryUnderWay, ScheduleState } from './state.ts';
+import type { DashboardState, Layout, MapCell, QueueState, ScheduleState } from './state.ts';
 
 /** What one reading gave. */
 export interface CentralLook {
@@ -22,7 +23,7 @@ export interface CentralLook {
   /** How long events of the last minute were under way; undefined: there were none. */
   readonly delivered: Delivered | undefined;
   readonly diagnoses: readonly Diagnosis[];
-  readonly retries: readonly RetryUnderWay[];
+  readonly retries: readonly SeenDeadRun[];
   /** By central queue; one without is absent. */
   readonly schedules: ReadonlyMap<string, readonly ScheduleState[]>;
 }
@@ -87,12 +88,15 @@ function queueState(queue: CentralLag, busy: number | undefined): Omit<QueueStat
 function cellsOf(sources: readonly SourceLag[], { hosts, queues }: Layout): DashboardState['cells'] {
   const ofFile = queues.filter(({ groupOf }) => groupOf === undefined);
   const cells = new Map(ofFile.map(({ name }) => [name, new Map<string, MapCell>()]));
+  const fromOf = new Map(ofFile.map(({ name, from }) => [name, from]));
   for (const source of sources) {
     const { shard, state, secondsBehind, ageSeconds } = source;
-    const cell: MapCell = [state, rounded(secondsBehind), rounded(ageSeconds)];
     for (const queue of fedBy(source)) {
       const ofQueue = cells.get(queue);
       const other = ofQueue?.get(shard);
+      const from = fromOf.get(queue)?.indexOf(source.queue) ?? 0;
+      const known = [state, rounded(secondsBehind), rounded(ageSeconds)] as const;
+      const cell: MapCell = from > 0 ? [...known, from] : known;
       ofQueue?.set(shard, other === undefined ? cell : worse(other, cell));
     }
   }
@@ -105,9 +109,9 @@ function cellsOf(sources: readonly SourceLag[], { hosts, queues }: Layout): Dash
 /** By state, then by age; the older of the times at which they were seen. */
 function worse(one: MapCell, other: MapCell): MapCell {
   const [first, second] = [one, other].map(([state]) => BY_BADNESS.indexOf(state)) as [number, number];
-  const [state, age] =
+  const [state, age, , ...from] =
     first === second ? (older(one[1], other[1]) ? one : other) : first > second ? one : other;
-  return [state, age, older(one[2], other[2]) ? one[2] : other[2]];
+  return [state, age, older(one[2], other[2]) ? one[2] : other[2], ...from];
 }
 
 /** What is not known counts as old. */

@@ -1,29 +1,25 @@
 // Retries of dead events that go on behind the answer to the page: bounded, seen by all that look, on whatever host, stopped by any
 // of them, and ended when the server stops.
-//
-// Invariant: a retry is noted on central before its first event, and renewed while it goes on; what is not renewed is over.
-import { randomUUID } from 'node:crypto';
 import type { CentralPool } from '../../central/central-pool.ts';
-import { type MeantDead, retryNoted } from '../../central/logbook/dead-actions.ts';
-import {
-  type AlikeDead,
-  beatDeadRun,
-  type DeadRun,
-  endDeadRun,
-  readDeadRuns,
-  stopDeadRun,
-} from '../../central/logbook/dead-runs.ts';
+import type { MeantDead } from '../../central/logbook/dead-actions.ts';
+import type { DeadRun, SeenDeadRun } from '../../central/logbook/dead-run.ts';
+import { readDeadRuns, stopDeadRun } from '../../central/logbook/dead-runs.ts';
+import { ShownRetry } from '../../central/logbook/shown-retry.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
-import { wait } from '../../lifecycle/wait.ts';
 import { Refusal } from './asking.ts';
 
 const MOST = 5;
 
+/** Dead events that are alike. */
+interface AlikeDead {
+  readonly queue: string;
+  readonly kind: string;
+  readonly error: string;
+}
+
 interface Run {
-  readonly id: string;
-  shown: DeadRun;
-  readonly stop: AbortController;
-  ended: Promise<void>;
+  readonly retry: ShownRetry;
+  readonly ended: Promise<unknown>;
 }
 
 export class Retries {
@@ -31,7 +27,8 @@ export class Retries {
   readonly #group: string;
   readonly #host: string;
   readonly #stopped = new AbortController();
-  readonly #running = new Map<string, Run>();
+  /** By queue, kind and error; undefined: it is about to begin. */
+  readonly #running = new Map<string, Run | undefined>();
 
   constructor(pool: CentralPool, { group, host }: { readonly group: string; readonly host: string }) {
     this.#pool = pool;
@@ -43,77 +40,58 @@ export class Retries {
   async begin(
     which: AlikeDead,
     meant: MeantDead,
-    { events, perSecond }: Pick<DeadRun, 'events' | 'perSecond'>,
+    { events, perSecond }: { readonly events: number; readonly perSecond: number },
   ): Promise<void> {
-    const { queue, kind, error } = which;
+    const key = keyOf(which);
     const [other] = (await readDeadRuns(this.#pool, TIMING.http.runSilentMs)).filter(
-      (one) => keyOf(one) === keyOf(which),
+      (one) => keyOf(one) === key,
     );
-    if (other !== undefined || this.#running.has(keyOf(which)))
+    if (other !== undefined || this.#running.has(key))
       throw new Refusal(409, `These are being retried already, by host ${other?.host ?? this.#host}.`);
     if (this.#running.size >= MOST || this.#stopped.signal.aborted)
       throw new Refusal(503, `${MOST} retries are under way on this host: wait until one has ended.`);
-    const shown = { queue, kind, error, host: this.#host, done: 0, events, perSecond };
-    const run: Run = { id: randomUUID(), shown, stop: new AbortController(), ended: Promise.resolve() };
-    this.#running.set(keyOf(which), run);
+    this.#running.set(key, undefined);
+    const { queue, kind, error } = which;
+    const run = {
+      queue,
+      kind,
+      error,
+      what: null,
+      host: this.#host,
+      who: meant.operator.who,
+      events,
+      perSecond,
+    };
     try {
-      await beatDeadRun(this.#pool, run.id, shown);
+      const retry = await ShownRetry.begin(this.#pool, run);
+      const carriedOut = retry.run(meant, { group: this.#group, signal: this.#stopped.signal });
+      // Where central is away the rest is still dead, and shown as such.
+      const ended = carriedOut.catch(() => {}).then(() => this.#running.delete(key));
+      this.#running.set(key, { retry, ended });
     } catch (trouble) {
-      this.#running.delete(keyOf(which));
+      this.#running.delete(key);
       throw trouble;
     }
-    run.ended = this.#carryOut(run, meant);
   }
 
   /**
-   * What was not handed out is still dead. One of another host ends within its next beat.
+   * What was not handed out is still dead. One of another process ends within its next beat.
    * @returns how far it had come; undefined: it is not under way.
    */
-  async stop(which: AlikeDead): Promise<DeadRun | undefined> {
-    const run = this.#running.get(keyOf(which));
-    if (run === undefined) return await stopDeadRun(this.#pool, which, TIMING.http.runSilentMs);
-    run.stop.abort();
-    await run.ended;
-    return run.shown;
+  async stop(id: string): Promise<SeenDeadRun | undefined> {
+    const own = [...this.#running.values()].find((run) => run?.retry.shown.id === id);
+    if (own === undefined) return await stopDeadRun(this.#pool, id, TIMING.http.runSilentMs);
+    own.retry.stop();
+    await own.ended;
+    return own.retry.shown;
   }
 
   /** Ends all; what was not handed out is still dead. */
   async close(): Promise<void> {
     this.#stopped.abort();
-    await Promise.all([...this.#running.values()].map(({ ended }) => ended));
-  }
-
-  /** Never rejects: where central is away the rest is still dead, and shown as such. */
-  async #carryOut(run: Run, meant: MeantDead): Promise<void> {
-    const { perSecond } = run.shown;
-    const signal = AbortSignal.any([run.stop.signal, this.#stopped.signal]);
-    const over = new AbortController();
-    const beating = this.#beat(run, AbortSignal.any([signal, over.signal]));
-    try {
-      await retryNoted(this.#pool, meant, {
-        ...{ group: this.#group, perSecond, signal },
-        onProgress: ({ retried, waiting, refused, cut }) => {
-          run.shown = { ...run.shown, done: retried + waiting + refused + cut };
-        },
-      });
-    } catch {
-      // The beats say no more, and so does the page.
-    }
-    over.abort();
-    await beating;
-    await endDeadRun(this.#pool, run.id).catch(() => {});
-    this.#running.delete(keyOf(run.shown));
-  }
-
-  async #beat(run: Run, signal: AbortSignal): Promise<void> {
-    for (;;) {
-      await wait(TIMING.http.runBeatMs, signal);
-      if (signal.aborted) return;
-      // It is tried again, and the retry itself will see that central is away.
-      const isStopWanted = await beatDeadRun(this.#pool, run.id, run.shown).catch(() => false);
-      if (isStopWanted) run.stop.abort();
-    }
+    await Promise.all([...this.#running.values()].map((run) => run?.ended));
   }
 }
 
-const keyOf = ({ queue, kind, error }: AlikeDead): string => JSON.stringify([queue, kind, error]);
+const keyOf = ({ queue, kind, error }: Pick<DeadRun, 'queue' | 'kind' | 'error'>): string =>
+  JSON.stringify([queue, kind, error]);

@@ -1,4 +1,5 @@
 // What the server says to the page, as JSON: `layout` when a browser comes and when the file changes, `state` once a second.
+import type { SeenDeadRun } from '../../central/logbook/dead-run.ts';
 import type { Diagnosis } from '../../observability/doctor/diagnosis.ts';
 import type { LagState } from '../../observability/lag/report.ts';
 
@@ -22,8 +23,11 @@ export interface Layout {
   }[];
 }
 
-/** One shard in the map of one central queue, the worst of its sources: age of the oldest unmoved event in seconds, and seconds since its figures were seen; null: not known. */
-export type MapCell = readonly [state: LagState, age: number | null, seen: number | null];
+/**
+ * One shard in the map of one central queue, the worst of its sources: age of the oldest unmoved event in seconds, and seconds since
+ * its figures were seen; null: not known. Which of the queue's `from` it is; absent: the first.
+ */
+export type MapCell = readonly [state: LagState, age: number | null, seen: number | null, from?: number];
 
 export interface DashboardState {
   /** By central's clock, ISO 8601; of the last answer where central is silent, null where it has not answered yet. */
@@ -37,20 +41,8 @@ export interface DashboardState {
   /** By central queue; cells in the order of the layout's hosts and their shards. */
   readonly cells: Readonly<Record<string, readonly MapCell[]>>;
   readonly members: readonly MemberState[];
-  /** Retries of dead events that were begun from a page, on whatever host. */
-  readonly retries: readonly RetryUnderWay[];
-}
-
-/** Dead events of one queue, kind and error that are handed out again, one after the other. */
-export interface RetryUnderWay {
-  readonly queue: string;
-  readonly kind: string;
-  readonly error: string;
-  /** Whose process does it. */
-  readonly host: string;
-  readonly done: number;
-  readonly events: number;
-  readonly perSecond: number;
+  /** Retries of dead events that go on, begun from a page or by a command, on whatever host. */
+  readonly retries: readonly SeenDeadRun[];
 }
 
 /** One that puts events into a central queue. Times ISO 8601. */
@@ -121,7 +113,14 @@ export type MarkKind = 'deploy' | 'scale' | 'pause' | 'resume' | 'take-over' | '
 export interface SourceDetail {
   readonly shard: string;
   readonly queue: string;
-  readonly centralQueue: string;
+  /** All that it leads to. */
+  readonly centralQueues: readonly string[];
+  /** Who handles its events: those queues or their groups; empty: nobody of ours. */
+  readonly handledBy: readonly {
+    readonly name: string;
+    /** Of all events that it handled in the last minute, half reached their handler within so many seconds; null: there were none. */
+    readonly delivered: number | null;
+  }[];
   readonly state: LagState;
   readonly reason: string | null;
   readonly age: number | null;
@@ -141,7 +140,7 @@ export interface SourceDetail {
     readonly events: number | null;
     /** Host; null: a command made the commit. */
     readonly mover: string | null;
-    /** When all of the batch was handled that has these events; null: not yet, or it is not known. */
+    /** When the last batch that has these events was handled to its end; null: not yet, or it is not known. */
     readonly handledAt: string | null;
   }[];
   /** The newest first; `until` null: it holds the shard now. */
@@ -153,8 +152,6 @@ export interface SourceDetail {
     /** False: it was silent, and last seen then. */
     readonly wasLetGo: boolean;
   }[];
-  /** Of all events of the central queue that were handled in the last minute, half reached their handler within so many seconds; null: there were none. */
-  readonly delivered: number | null;
 }
 
 /** What a source's queue holds on its shard, and what holds it there: asked when somebody looks. */

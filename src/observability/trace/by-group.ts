@@ -1,7 +1,7 @@
 // The verdicts about an event in each of the groups of its queue, and what they come to together. Pure.
 import type { HandlingFacts } from './handled.ts';
 import type { Verdict } from './judge.ts';
-import type { TracedGroup, TraceState } from './shape.ts';
+import type { TracedGroup, TracedRetry, TraceState } from './shape.ts';
 
 export interface SeenByGroup extends Verdict {
   /** Undefined: the queue has one group, without a name. */
@@ -30,10 +30,18 @@ export function overGroups(
     handling: {
       ...worst.handling,
       tries: groups
-        .flatMap(({ handling }) => handling.tries)
+        .flatMap(({ group, handling }) => handling.tries.map((one) => ({ ...one, ...(group && { group }) })))
         .toSorted((one, other) => Number(one.at > other.at) - Number(one.at < other.at)),
       isUnsure: groups.some(({ handling }) => handling.isUnsure),
     },
-    groups: groups.map(({ group = '', state, summary }) => ({ group, state, summary })),
+    groups: groups.map(({ group = '', state, summary, handling }) => ({
+      ...{ group, state, summary },
+      retry: retryOf(handling),
+      dead: handling.dead ?? null,
+    })),
   };
 }
+
+/** As a trace shows it. */
+export const retryOf = ({ retry }: Pick<HandlingFacts, 'retry'>): TracedRetry | null =>
+  retry === undefined ? null : { attempts: retry.attempts, error: retry.error, nextAt: retry.nextAt };

@@ -7,7 +7,7 @@ import type { Connection } from '../../postgres/connection.ts';
 import { groupName } from '../../queue/names.ts';
 import type { QueueOnShard } from '../../shards/queue-on-shard.ts';
 import type { LagReport } from '../lag/report.ts';
-import { overGroups, type SeenByGroup } from './by-group.ts';
+import { overGroups, retryOf, type SeenByGroup } from './by-group.ts';
 import { judgeDelayed } from './delayed.ts';
 import { type EventLook, type FoundEvent, findEvent } from './find-event.ts';
 import { type HandlingFacts, readHandling } from './handled.ts';
@@ -126,7 +126,7 @@ export class CentralTracer {
   /** The trace of an event that central knows. */
   trace({ seen, queue, move = null, onShard = null, notes = [], shardEvent }: Arrived): Trace {
     const { event, groups, handling, origin, sent, state, summary } = seen;
-    const { dead, isUnsure, retry, tries } = handling;
+    const { dead, isUnsure, tries } = handling;
     return {
       ...{ origin, state, summary },
       ...(groups.length > 0 && { groups }),
@@ -134,8 +134,7 @@ export class CentralTracer {
       move,
       central: event === undefined ? null : { ...inQueue(event, queue), retry: event.retry },
       tries,
-      retry:
-        retry === undefined ? null : { attempts: retry.attempts, error: retry.error, nextAt: retry.nextAt },
+      retry: retryOf(handling),
       dead: dead ?? null,
       sent,
       payload: this.payload(queue, event ?? shardEvent, { isOnShard: event === undefined }),

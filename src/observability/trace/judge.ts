@@ -108,7 +108,9 @@ function untried({ queue, work, id, event, handling, lag }: OnCentralFacts): Ver
   const reason =
     keptFrom === undefined || seenBy.at < keptFrom
       ? `what was handled is kept ${keptSince(keptFrom)}, and its batch was before`
-      : 'its batch was finished by another program than `tributary work`';
+      : work === queue
+        ? 'its batch was finished by another program than `tributary work`'
+        : 'the group began behind it, or another program than `tributary work` finished its batch';
   return {
     state: 'passed',
     summary: `The workers of ${work} are past it; what they did with it is not known: ${reason}.`,

@@ -1,6 +1,7 @@
 // The event that a text names: an origin as it was pasted, or an id with its central queue. Pure.
 import type { Config } from '../../config/config.ts';
 import { nearest } from '../../config/nearest.ts';
+import { figuredNames, queueOf } from '../../config/worked.ts';
 import { TributaryError } from '../../errors/tributary-error.ts';
 import { parseOrigin } from '../../handler/origin.ts';
 
@@ -38,13 +39,12 @@ export function referenceOf(
     throw mistake(
       `\`${trimmed.slice(0, 40)}…\` is no origin: it has ${trimmed.length.toLocaleString('en-US')} characters.`,
     );
-  const names = queues.map(({ name }) => name);
   if (queue !== undefined) {
-    if (!names.includes(queue)) throw unknownQueue(queue, names);
+    const own = centralQueueOf(queue, { queues });
     const id = idOf(trimmed);
     if (id === undefined)
       throw mistake(`\`${trimmed}\` is no event id: with --queue say a number, or leave --queue out.`);
-    return { kind: 'central', queue, id };
+    return { kind: 'central', queue: own, id };
   }
   const origin = parseOrigin(trimmed);
   if (origin !== undefined) {
@@ -59,7 +59,8 @@ export function referenceOf(
   }
   const at = trimmed.lastIndexOf(':');
   const [name, id] = [trimmed.slice(0, Math.max(0, at)), idOf(trimmed.slice(at + 1))];
-  if (id !== undefined && names.includes(name)) return { kind: 'central', queue: name, id };
+  const named = queueOf({ queues }, name);
+  if (id !== undefined && named !== undefined) return { kind: 'central', queue: named.name, id };
   throw mistake(
     idOf(trimmed) === undefined
       ? `\`${trimmed}\` is no origin: paste one such as \`app_017:orders:123\`.`
@@ -72,10 +73,14 @@ function idOf(text: string): number | undefined {
   return Number.isSafeInteger(id) ? id : undefined;
 }
 
-export function unknownQueue(queue: string, names: readonly string[]): TributaryError {
-  const meant = nearest(queue, names);
-  return mistake(
-    `There is no central queue ${queue} in the file: ${meant === undefined ? `there are ${names.join(', ')}` : `did you mean ${meant}?`}`,
+/** A central queue by its name, or by that of one of its groups. @throws misconfigured where the file has neither. */
+export function centralQueueOf(name: string, config: Pick<Config, 'queues'>): string {
+  const found = queueOf(config, name);
+  if (found !== undefined) return found.name;
+  const names = figuredNames(config);
+  const meant = nearest(name, names);
+  throw mistake(
+    `There is no central queue ${name} in the file: ${meant === undefined ? `there are ${names.join(', ')}` : `did you mean ${meant}?`}`,
   );
 }
 

@@ -3,7 +3,7 @@ import type { CentralLink } from '../../central/central-link.ts';
 import type { Config } from '../../config/config.ts';
 import { resolveQueues } from '../../shards/queue-on-shard.ts';
 import { iso } from './find-event.ts';
-import { unknownQueue } from './reference.ts';
+import { centralQueueOf } from './reference.ts';
 import { originColumn, originOf } from './sent.ts';
 import { looking } from './trace.ts';
 
@@ -31,10 +31,9 @@ export async function searchEvents(
   key: string,
   { config, central, queue }: SearchOptions,
 ): Promise<EventFound[]> {
-  const names = config.queues.map(({ name }) => name);
-  if (queue !== undefined && !names.includes(queue)) throw unknownQueue(queue, names);
+  const names = queue === undefined ? config.queues.map(({ name }) => name) : [centralQueueOf(queue, config)];
   return await looking(central, async (connection) => {
-    const queues = await resolveQueues(connection, 'pgq', queue === undefined ? names : [queue]);
+    const queues = await resolveQueues(connection, 'pgq', names);
     const found: EventFound[] = [];
     for (const [name, { eventTable }] of queues) {
       const column = originColumn(config, name);

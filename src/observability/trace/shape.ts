@@ -31,11 +31,8 @@ export interface Trace {
   readonly central: TracedOnCentral | null;
   /** One after the other, the last one last. */
   readonly tries: readonly TracedTry[];
-  readonly retry: {
-    readonly attempts: number;
-    readonly error: string | null;
-    readonly nextAt: string;
-  } | null;
+  /** Of several groups: of the one in which it is worst; `groups` has those of each. */
+  readonly retry: TracedRetry | null;
   readonly dead: TracedDeath | null;
   /** What handlers sent on for it. */
   readonly sent: readonly SentOn[];
@@ -52,6 +49,15 @@ export interface TracedGroup {
   readonly group: string;
   readonly state: TraceState;
   readonly summary: string;
+  readonly retry: TracedRetry | null;
+  readonly dead: TracedDeath | null;
+}
+
+/** It waits for another try. */
+export interface TracedRetry {
+  readonly attempts: number;
+  readonly error: string | null;
+  readonly nextAt: string;
 }
 
 export interface TracedCopy {
@@ -99,6 +105,8 @@ export interface TracedMove {
 }
 
 export interface TracedTry {
+  /** Whose try it was; absent: the queue has one group, without a name. */
+  readonly group?: string;
   readonly became: 'done' | 'put-off' | 'dead';
   readonly at: string;
   readonly worker: string;

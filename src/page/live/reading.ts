@@ -21,7 +21,9 @@ export function useReading<T>(path: string | undefined, everyMs?: number): Asked
     if (path === undefined) return;
     const abort = new AbortController();
     let timer: ReturnType<typeof setTimeout> | undefined;
+    let wasMissed = false;
     const look = async () => {
+      wasMissed = document.hidden;
       if (!document.hidden)
         try {
           const value = await ask<T>(path, abort.signal);
@@ -33,8 +35,16 @@ export function useReading<T>(path: string | undefined, everyMs?: number): Asked
         }
       if (everyMs !== undefined && !abort.signal.aborted) timer = setTimeout(look, everyMs);
     };
+    // A tab that is seen again shows nothing old for up to a whole turn.
+    const catchUp = () => {
+      if (document.hidden || !wasMissed) return;
+      clearTimeout(timer);
+      void look();
+    };
+    document.addEventListener('visibilitychange', catchUp);
     void look();
     return () => {
+      document.removeEventListener('visibilitychange', catchUp);
       abort.abort();
       clearTimeout(timer);
     };

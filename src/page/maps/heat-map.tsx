@@ -118,6 +118,7 @@ export function MapInWords({ queue }: { readonly queue: string }) {
 
 function addressOf(queue: string, hosts: Hosts, cell: number): string {
   const shard = hosts.flatMap((host) => host.shards)[cell] ?? '';
-  const from = layout.peek()?.queues.find(({ name }) => name === queue)?.from[0] ?? queue;
-  return hashOf({ page: 'source', names: [shard, from] });
+  const all = layout.peek()?.queues.find(({ name }) => name === queue)?.from;
+  const [, , , worst = 0] = state.peek()?.cells[queue]?.[cell] ?? [];
+  return hashOf({ page: 'source', names: [shard, all?.[worst] ?? queue] });
 }

@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Trace } from '../../observability/trace/shape.ts';
 import { useReading } from '../live/reading.ts';
 import { route } from '../live/store.ts';
-import { Empty, ProblemLine } from '../parts/shown.tsx';
+import { Empty, ProblemLine, Sentence } from '../parts/shown.tsx';
 import { hashOf } from '../url/route.ts';
 import { Payload, TraceSteps } from './trace-steps.tsx';
 
@@ -79,17 +79,17 @@ function Found({ origin }: { readonly origin: string }) {
   if (value !== undefined) last.current = value;
   const trace = last.current;
   useEffect(() => {
-    if (value !== undefined) setOver(OVER.includes(value.state));
+    const states = [value, ...(value?.copies ?? [])].flatMap((one) => one?.state ?? []);
+    if (value !== undefined) setOver(states.every((one) => OVER.includes(one)));
   }, [value]);
   if (trace === undefined)
     return error === undefined ? <Empty>Looking for {origin}.</Empty> : <ProblemLine sentence={error} />;
   return (
     <>
       {error !== undefined && <ProblemLine sentence={error} />}
-      <p class={`verdict t-${trace.state}`} role="status">
-        <b>{trace.state}</b>
-        <span>{trace.summary}</span>
-      </p>
+      <div role="status">
+        <Verdicts trace={trace} />
+      </div>
       <TraceSteps trace={trace} />
       {trace.notes.map((note) => (
         <p key={note} class="note">
@@ -105,6 +105,28 @@ function Found({ origin }: { readonly origin: string }) {
       ) : (
         <Payload payload={trace.payload} />
       )}
+    </>
+  );
+}
+
+/** One, or one of each group of its queue; and of the copies in other central queues. */
+function Verdicts({ trace }: { readonly trace: Trace }) {
+  const { central, copies = [], groups, state, summary } = trace;
+  const own = groups?.map((one) => ({ ...one, of: one.group })) ?? [
+    { state, summary, of: copies.length === 0 ? undefined : central?.queue },
+  ];
+  const others = copies.map((one) => ({ ...one, of: one.queue ?? undefined }));
+  return (
+    <>
+      {[...own, ...others].map((one) => (
+        <p key={one.of} class={`verdict t-${one.state}`}>
+          <b>{one.state}</b>
+          <span>
+            {one.of !== undefined && <strong>{one.of}: </strong>}
+            <Sentence text={one.summary} />
+          </span>
+        </p>
+      ))}
     </>
   );
 }

@@ -91,11 +91,16 @@ function Names({ need: { of, names } }: { readonly need: Need }) {
   const shown = isWhole ? names : names.slice(0, FIRST_NAMES);
   return (
     <p class="names">
-      {shown.map((name) => (
-        <a key={name} href={addressOf(of, name)}>
-          {name}
-        </a>
-      ))}
+      {shown.map((name) => {
+        const address = addressOf(of, name);
+        return address === undefined ? (
+          <span key={name}>{name}</span>
+        ) : (
+          <a key={name} href={address}>
+            {name}
+          </a>
+        );
+      })}
       {names.length > FIRST_NAMES && (
         <button type="button" class="quiet" aria-expanded={isWhole} onClick={() => setWhole(!isWhole)}>
           {isWhole ? 'fewer' : `and ${names.length - FIRST_NAMES} more`}
@@ -105,10 +110,15 @@ function Names({ need: { of, names } }: { readonly need: Need }) {
   );
 }
 
-function addressOf(of: Need['of'], name: string): string {
-  if (of === 'queue') return hashOf({ page: 'queue', names: [name] });
+/** Undefined: there is no page of it, as of central's own database, or of what the file does not name any more. */
+function addressOf(of: Need['of'], name: string): string | undefined {
+  const { queues = [], hosts = [] } = layout.value ?? {};
+  if (of === 'queue')
+    return queues.some((queue) => queue.name === name) ? hashOf({ page: 'queue', names: [name] }) : undefined;
   const colon = name.indexOf(':');
   if (of === 'source' && colon > 0)
     return hashOf({ page: 'source', names: [name.slice(0, colon), name.slice(colon + 1)] });
-  return hashOf({ page: 'source', names: [name, layout.value?.queues[0]?.from[0] ?? ''] });
+  const [first] = queues.flatMap(({ from }) => from);
+  if (first === undefined || !hosts.some(({ shards }) => shards.includes(name))) return undefined;
+  return hashOf({ page: 'source', names: [name, first] });
 }

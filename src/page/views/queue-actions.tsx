@@ -1,6 +1,7 @@
 // Scales a central queue, pauses and resumes its sources, replaces its workers.
 import { useState } from 'preact/hooks';
 import type { DashboardState, Layout } from '../../http/dashboard/state.ts';
+import { layout } from '../live/store.ts';
 import { Ask, Outcome, useAction } from '../parts/action.tsx';
 
 interface QueueActionsProps {
@@ -9,8 +10,13 @@ interface QueueActionsProps {
 }
 
 /** What pauses sources is at their queue, and not at its groups. */
-export function QueueActions({ queue: { name, from, isWorked, groupOf }, now }: QueueActionsProps) {
+export function QueueActions({ queue: { name, from, isWorked }, now }: QueueActionsProps) {
   const course = useAction();
+  // A source with routes stands still as a whole.
+  const others =
+    layout.value?.queues.flatMap((other) =>
+      other.name !== name && other.from.some((source) => from.includes(source)) ? [other.name] : [],
+    ) ?? [];
   const run = (path: string, ...bodies: readonly object[]) => void course.run(path, ...bodies);
   return (
     <div class="actions">
@@ -25,7 +31,7 @@ export function QueueActions({ queue: { name, from, isWorked, groupOf }, now }: 
           <p>Each finishes what it has begun. New ones load the handler again.</p>
         </Ask>
       )}
-      {groupOf === undefined && (
+      {from.length > 0 && (
         <>
           <Ask
             label="Pause"
@@ -35,6 +41,9 @@ export function QueueActions({ queue: { name, from, isWorked, groupOf }, now }: 
             onSure={(reason) => run('api/pause', ...from.map((queue) => ({ queue, reason })))}
           >
             <p>Nothing more is moved from the shards into {name}. What waits on central is still handled.</p>
+            {others.length > 0 && (
+              <p>Their sources feed {others.join(', ')} as well: nothing comes there either.</p>
+            )}
           </Ask>
           <button
             type="button"

@@ -7,6 +7,7 @@ import { grouped, layout, route, setOptions, state } from '../live/store.ts';
 import { HeatMap, MapInWords } from '../maps/heat-map.tsx';
 import { Inspector } from '../maps/inspector.tsx';
 import { Legend } from '../maps/legend.tsx';
+import { NeededHere } from '../parts/need.tsx';
 import { Empty, Figure, Sentence, Titled, Unread } from '../parts/shown.tsx';
 import { Table } from '../parts/table.tsx';
 import { hashOf } from '../url/route.ts';
@@ -32,6 +33,10 @@ export function QueuePage({ name }: { readonly name: string }) {
       </Empty>
     );
   const from = known.from.join(', ');
+  // What needs somebody says the reason as well, and what to do.
+  const needs = (state.value?.diagnoses ?? []).filter(
+    ({ of, names }) => of === 'queue' && names.includes(name),
+  );
   return (
     <>
       <div class="page-head">
@@ -40,11 +45,14 @@ export function QueuePage({ name }: { readonly name: string }) {
         {from !== name && known.groupOf === undefined && <p class="note">gathers {from}</p>}
         {layout.value.actions && <QueueActions queue={known} now={now} />}
       </div>
-      {now?.reason && (
+      {now?.reason && needs.length === 0 && (
         <p class="reason wide">
           <Sentence text={now.reason} />
         </p>
       )}
+      {needs.map((need) => (
+        <NeededHere key={`${need.cause} ${need.sentence}`} need={need} />
+      ))}
       {now !== undefined && <Figures now={now} />}
       <Charts name={name} />
       {known.isWorked && <WorkersSection name={name} />}

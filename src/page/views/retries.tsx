@@ -8,15 +8,17 @@ import { shortSeconds } from '../words/times.ts';
 
 type Retry = DashboardState['retries'][number];
 
-/** @param queue of this one only. */
+/** @param queue those of this one only, and those of several. */
 export function RetriesUnderWay({ queue, after }: { readonly queue: string | undefined; after(): void }) {
-  const retries = (state.value?.retries ?? []).filter((one) => queue === undefined || one.queue === queue);
+  const retries = (state.value?.retries ?? []).filter(
+    (one) => queue === undefined || one.queue === null || one.queue === queue,
+  );
   if (retries.length === 0) return null;
   return (
     <Titled id="retries" title="Being retried">
       <ol class="dead-groups">
         {retries.map((retry) => (
-          <li key={`${retry.queue} ${retry.kind} ${retry.error}`}>
+          <li key={retry.id}>
             <RetryCard retry={retry} after={after} />
           </li>
         ))}
@@ -26,29 +28,37 @@ export function RetriesUnderWay({ queue, after }: { readonly queue: string | und
 }
 
 function RetryCard({ retry, after }: { readonly retry: Retry; after(): void }) {
-  const { queue, kind, error, host, done, events, perSecond } = retry;
+  const { id, queue, kind, error, what, host, who, done, events, perSecond } = retry;
   const course = useAction(after);
-  const left = Math.max(0, events - done) / perSecond;
+  const pace =
+    perSecond === null
+      ? ''
+      : `, ${shortCount(perSecond)} a second, ${shortSeconds(Math.max(0, events - done) / perSecond)} more`;
   return (
     <article class="dead-group">
       <p class="dead-head">
         <strong>
           {wholeCount(done)} of {wholeCount(events)} events
         </strong>
-        <span>{queue}</span>
-        <span class="tag">{kind}</span>
+        {queue !== null && <span>{queue}</span>}
+        {kind !== null && <span class="tag">{kind}</span>}
         <span class="muted">
-          by {host}, {shortCount(perSecond)} a second, {shortSeconds(left)} more
+          by {who === null ? host : `${who} on ${host}`}
+          {pace}
         </span>
       </p>
-      <pre class="error">{error}</pre>
+      {error === null ? <p class="note">{what}</p> : <pre class="error">{error}</pre>}
       <div class="actions">
-        <progress max={Math.max(1, events)} value={done} aria-label={`Retried of ${queue}`} />
+        <progress
+          max={Math.max(1, events)}
+          value={done}
+          aria-label={`Retried of ${queue ?? 'several queues'}`}
+        />
         {layout.value?.actions && (
           <button
             type="button"
             disabled={course.isUnderWay}
-            onClick={() => void course.run('api/dead/retry/stop', { queue, kind, error })}
+            onClick={() => void course.run('api/dead/retry/stop', { id })}
           >
             Stop
           </button>

@@ -2,7 +2,6 @@
 import { useState } from 'preact/hooks';
 import type { SourceDetail, SourceOnShard } from '../../http/dashboard/state.ts';
 import { useReading } from '../live/reading.ts';
-import { layout } from '../live/store.ts';
 import { NeededHere } from '../parts/need.tsx';
 import { Empty, Figure, ProblemLine, Sentence, Titled, Unread } from '../parts/shown.tsx';
 import { Table } from '../parts/table.tsx';
@@ -20,18 +19,19 @@ const SHARD_EVERY_MS = 10_000;
 const FIRST_WINDOWS = 10;
 
 export function Stages({ source }: { readonly source: SourceDetail }) {
-  const { positions, centralQueue, delivered } = source;
-  const isWorked = layout.value?.queues.find(({ name }) => name === centralQueue)?.isWorked ?? true;
+  const { positions, handledBy } = source;
   return (
     <Titled id="stages" title="Under way" note="windows with events, of those below">
       <dl class="figures">
         <StageFigure name="Tick to central" stage={stageOf(positions, toCentral)} />
-        {isWorked && <StageFigure name="Central to handled" stage={stageOf(positions, toHandled)} />}
-        {isWorked && (
-          <Figure name="Insert to handler" note={`half of all events of ${centralQueue}, last minute`}>
+        {handledBy.length > 0 && (
+          <StageFigure name="Central to handled" stage={stageOf(positions, toHandled)} />
+        )}
+        {handledBy.map(({ name, delivered }) => (
+          <Figure key={name} name="Insert to handler" note={`half of all events of ${name}, last minute`}>
             {shortLatency(delivered)}
           </Figure>
-        )}
+        ))}
       </dl>
     </Titled>
   );

@@ -1,4 +1,5 @@
 // One source: its state, its figures, and what the views beside this one show of it; and pausing it.
+import { Fragment } from 'preact';
 import type { DashboardState, SourceDetail } from '../../http/dashboard/state.ts';
 import { useReading } from '../live/reading.ts';
 import { layout, state } from '../live/store.ts';
@@ -38,19 +39,19 @@ export function SourcePage({ shard, queue }: { readonly shard: string; readonly 
 
 /** All sources of the shard, to go from one to the other. */
 function Siblings({ shard, queue }: { readonly shard: string; readonly queue: string }) {
+  // One with routes is named by several central queues.
+  const all = new Set(layout.value?.queues.flatMap(({ from }) => from));
   return (
     <nav class="tabs" aria-label={`Sources of ${shard}`}>
-      {layout.value?.queues
-        .flatMap(({ from }) => from)
-        .map((name) => (
-          <a
-            key={name}
-            href={hashOf({ page: 'source', names: [shard, name] })}
-            aria-current={name === queue ? 'page' : undefined}
-          >
-            {name}
-          </a>
-        ))}
+      {[...all].map((name) => (
+        <a
+          key={name}
+          href={hashOf({ page: 'source', names: [shard, name] })}
+          aria-current={name === queue ? 'page' : undefined}
+        >
+          {name}
+        </a>
+      ))}
     </nav>
   );
 }
@@ -76,8 +77,13 @@ function Detail({ source }: { readonly source: SourceDetail }) {
         <Figure name="Moved" note="since it was installed">
           {shortCount(source.moved)}
         </Figure>
-        <Figure name="Central queue">
-          <a href={hashOf({ page: 'queue', names: [source.centralQueue] })}>{source.centralQueue}</a>
+        <Figure name={source.centralQueues.length === 1 ? 'Central queue' : 'Central queues'}>
+          {source.centralQueues.map((name, at) => (
+            <Fragment key={name}>
+              {at > 0 && ', '}
+              <a href={hashOf({ page: 'queue', names: [name] })}>{name}</a>
+            </Fragment>
+          ))}
         </Figure>
         <Figure name="Mover">{source.mover ?? UNKNOWN}</Figure>
         <Figure name="Provider">{source.provider ?? UNKNOWN}</Figure>

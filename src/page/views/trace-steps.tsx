@@ -1,5 +1,5 @@
 // The steps of one event, one below the other: on its shard, moved, on central, each try, what became of it, what was sent on.
-import type { ComponentChildren } from 'preact';
+import { type ComponentChildren, Fragment } from 'preact';
 import type { SentOn, Trace, TracedTry } from '../../observability/trace/shape.ts';
 import { state } from '../live/store.ts';
 import { hashOf } from '../url/route.ts';
@@ -9,7 +9,9 @@ import { preciseTime, shortLatency } from '../words/times.ts';
 type StepTone = 'failed' | 'open' | undefined;
 
 export function TraceSteps({ trace }: { readonly trace: Trace }) {
-  const { shard, move, central, tries, retry, dead, sent } = trace;
+  const { shard, move, central, tries, sent } = trace;
+  // Of each group, where its queue has several.
+  const ends = trace.groups ?? [{ ...trace, group: '' }];
   return (
     <ol class="steps">
       {shard !== null && (
@@ -42,18 +44,22 @@ export function TraceSteps({ trace }: { readonly trace: Trace }) {
       {tries.map((one) => (
         <TryStep key={`${one.at} ${one.worker}`} one={one} />
       ))}
-      {retry !== null && (
-        <Step at={retry.nextAt} title="Next try" tone="open">
-          After {countOf(retry.attempts, 'try', 'tries')}.{' '}
-          {retry.error !== null && <code>{retry.error}</code>}
-        </Step>
-      )}
-      {dead !== null && (
-        <Step at={dead.diedAt} title="Dead" tone="failed">
-          {dead.kind}, after {countOf(dead.attempts, 'try', 'tries')}. <code>{dead.error}</code>
-          {dead.redrivenAt !== null && <> Handed out again {shown(dead.redrivenAt)}.</>}
-        </Step>
-      )}
+      {ends.map(({ group, retry, dead }) => (
+        <Fragment key={group}>
+          {retry !== null && (
+            <Step at={retry.nextAt} title={ofGroup('Next try', group)} tone="open">
+              After {countOf(retry.attempts, 'try', 'tries')}.{' '}
+              {retry.error !== null && <code>{retry.error}</code>}
+            </Step>
+          )}
+          {dead !== null && (
+            <Step at={dead.diedAt} title={ofGroup('Dead', group)} tone="failed">
+              {dead.kind}, after {countOf(dead.attempts, 'try', 'tries')}. <code>{dead.error}</code>
+              {dead.redrivenAt !== null && <> Handed out again {shown(dead.redrivenAt)}.</>}
+            </Step>
+          )}
+        </Fragment>
+      ))}
       {sent.map((one) => (
         <Sent key={one.origin} one={one} />
       ))}
@@ -61,10 +67,16 @@ export function TraceSteps({ trace }: { readonly trace: Trace }) {
   );
 }
 
+const ofGroup = (what: string, group: string): string => (group === '' ? what : `${what} in ${group}`);
+
 function TryStep({ one }: { readonly one: TracedTry }) {
   const words = { done: 'Handled', 'put-off': 'Put off', dead: 'Given up' }[one.became];
   return (
-    <Step at={one.at} title={words} tone={one.became === 'done' ? undefined : 'failed'}>
+    <Step
+      at={one.at}
+      title={ofGroup(words, one.group ?? '')}
+      tone={one.became === 'done' ? undefined : 'failed'}
+    >
       By {one.worker}
       {one.host !== null && <> on {one.host}</>}, pid {one.pid}, in batch {one.batch.startTick} to{' '}
       {one.batch.endTick}; the handler took {shortLatency(one.handlerMs / 1_000)} for{' '}

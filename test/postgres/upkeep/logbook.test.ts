@@ -18,8 +18,8 @@ async function given() {
   const config = loadConfig(hosts.file, { env: process.env }).config as Config;
   const link = new CentralLink(config, 'test');
   onTestFinished(() => link.close());
-  const marks = async () => {
-    const all = await readHappenings(link, { queue: 'orders', span: '1 hour', limit: 100 }, {});
+  const marks = async (queue = 'orders') => {
+    const all = await readHappenings(link, { queue, span: '1 hour', limit: 100 }, {});
     return all.map(({ kind, who, what }) => [kind, who, what]);
   };
   const note = async () => {
@@ -112,6 +112,8 @@ describe('upkeep/logbook', () => {
     expect(new Set(found.map(({ via }) => via))).toEqual(new Set(['cli']));
     expect(found[0]?.who).toMatch(/^\S+@\S+$/);
     expect((await marks()).length).toBe(found.length);
+    expect((await marks('orders/billing')).length).toBe(found.length);
+    expect((await marks('mails')).map(([kind]) => kind)).toEqual(['shard-rename']);
   });
 
   test('the note is part of the action: none without it, and no action without the note', async () => {

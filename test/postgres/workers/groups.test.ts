@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { CentralLink } from '../../../src/central/central-link.ts';
 import { retryDead } from '../../../src/central/dead-retry.ts';
+import { traceText } from '../../../src/cli/terminal/trace-text.ts';
 import type { EventHandler } from '../../../src/handler/contract.ts';
 import { traceOf } from '../../../src/observability/trace/trace.ts';
 import { givenConfig } from '../../support/installation/config-file.ts';
@@ -69,10 +70,13 @@ describe('groups', () => {
     expect(traced).toMatchObject({
       state: 'dead',
       groups: [
-        { group: 'billing', state: 'dead' },
-        { group: 'search', state: 'handled' },
+        { group: 'billing', state: 'dead', dead: { kind: 'handler', redrivenAt: null } },
+        { group: 'search', state: 'handled', dead: null },
       ],
     });
+    expect(traceText(traced)).toMatch(/try 1 .*orders\/billing#1 .*\n(?:.*\n)*?try 2 .*orders\/billing#1 /);
+    expect(traceText(traced)).toMatch(/try 1 .*orders\/search#1 /);
+    expect(traceText(traced)).toMatch(/dead .*billing: dead event \d+ \(handler\) after 2 attempts/);
     expect(traced.tries.map(({ worker, became }) => `${worker} ${became}`).sort()).toEqual([
       'orders/billing#1 dead',
       'orders/billing#1 put-off',

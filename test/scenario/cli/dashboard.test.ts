@@ -177,7 +177,7 @@ describe.skipIf(process.platform !== 'linux')('cli/dashboard', () => {
     });
     expect(paused.headline).toMatch(/^1 of 2 sources is well, 1 is paused\./);
     const source = await dashboard.get('/api/source?shard=s1&queue=orders');
-    expect(source.json).toMatchObject({ state: 'paused', centralQueue: 'orders', moved: 6 });
+    expect(source.json).toMatchObject({ state: 'paused', centralQueues: ['orders'], moved: 6 });
     const { positions } = source.json as SourceDetail;
     expect(positions.reduce((sum, { events }) => sum + (events ?? 0), 0)).toBe(6);
     const withEvents = positions.filter(({ events }) => (events ?? 0) > 0);

@@ -9,6 +9,8 @@ const seen = (group: string | undefined, state: TraceState, at: string): SeenByG
   handling: {
     tries: [{ at, worker: `orders/${group}#1` } as TracedTry],
     isUnsure: false,
+    ...(state === 'retrying' && { retry: { attempts: 2, error: 'no', nextAt: at, isDue: false } }),
+    ...(state === 'dead' && { dead: { id: 7 } }),
   } as unknown as HandlingFacts,
 });
 
@@ -30,6 +32,16 @@ test('the state is that of the group in which it is worst, the tries are those o
     'orders/billing#1',
     'orders/mail#1',
   ]);
+});
+
+test('each group has its own next try and its own death, and each try names its group', () => {
+  const at = '2026-01-01T00:00:02Z';
+  const all = overGroups([seen('billing', 'dead', at), seen('search', 'retrying', at)]);
+  expect(all.groups).toMatchObject([
+    { group: 'billing', retry: null, dead: { id: 7 } },
+    { group: 'search', retry: { attempts: 2, error: 'no', nextAt: at }, dead: null },
+  ]);
+  expect(all.handling.tries.map(({ group }) => group)).toEqual(['billing', 'search']);
 });
 
 test('of a queue with one group nothing is said of groups', () => {

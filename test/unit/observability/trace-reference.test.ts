@@ -4,7 +4,9 @@ import { describe, expect, test } from 'vitest';
 import { TributaryError } from '../../../src/errors/tributary-error.ts';
 import { referenceOf } from '../../../src/observability/trace/reference.ts';
 
-const config = { queues: [{ name: 'orders' }, { name: 'e:mails' }] } as never;
+const config = {
+  queues: [{ name: 'orders', groups: [{ name: 'billing' }] }, { name: 'e:mails' }],
+} as never;
 const read = (text: string, queue?: string) => referenceOf(text, config, queue);
 
 const mistakeOf = (text: string, queue?: string): string => {
@@ -28,6 +30,9 @@ describe('observability/trace/reference', () => {
     expect(read('@central:orders:5')).toEqual({ kind: 'central', queue: 'orders', id: 5 });
     expect(read('orders:5')).toEqual({ kind: 'central', queue: 'orders', id: 5 });
     expect(read('5', 'orders')).toEqual({ kind: 'central', queue: 'orders', id: 5 });
+    // As `dead list` shows where it died.
+    expect(read('5', 'orders/billing')).toEqual({ kind: 'central', queue: 'orders', id: 5 });
+    expect(read('orders/billing:5')).toEqual({ kind: 'central', queue: 'orders', id: 5 });
   });
 
   test.each([

@@ -6,7 +6,7 @@
 --
 -- Parameters:
 --      x_id        - of the retry
---      x_run       - object: host, queue, kind, error, events, per_second
+--      x_run       - object: host, who, what, queue, kind, error, events, per_second; see tributary.dead_run for those that may be null
 --      x_done      - events that are done
 --
 -- Returns:
@@ -22,9 +22,9 @@ create or replace function tributary.dead_run_beat(x_id uuid, x_run jsonb, x_don
 returns boolean as $$
     with gone as (
         delete from tributary.dead_run r where r.seen_at < clock_timestamp() - interval '1 hour' and r.id <> x_id)
-    insert into tributary.dead_run as r (id, host, central_queue, kind, error, events, per_second, done)
-    values (x_id, x_run ->> 'host', x_run ->> 'queue', x_run ->> 'kind', x_run ->> 'error', (x_run ->> 'events')::bigint,
-        (x_run ->> 'per_second')::double precision, x_done)
+    insert into tributary.dead_run as r (id, host, who, what, central_queue, kind, error, events, per_second, done)
+    values (x_id, x_run ->> 'host', x_run ->> 'who', x_run ->> 'what', x_run ->> 'queue', x_run ->> 'kind', x_run ->> 'error',
+        (x_run ->> 'events')::bigint, (x_run ->> 'per_second')::double precision, x_done)
     on conflict (id) do update set done = excluded.done, seen_at = excluded.seen_at
     returning r.stop_wanted
 $$ language sql set search_path = pg_catalog, pg_temp;
@@ -66,7 +66,6 @@ $$ language sql set search_path = pg_catalog, pg_temp;
 --      none
 --
 -- Called by:
---      tributary.dead_run_stop
 --      src/central/logbook/dead-runs.ts
 -- ----------------------------------------------------------------------
 create or replace function tributary.dead_runs(x_silent interval)
@@ -75,16 +74,16 @@ returns setof tributary.dead_run as $$
 $$ language sql stable set search_path = pg_catalog, pg_temp;
 
 -- ----------------------------------------------------------------------
--- Function: tributary.dead_run_stop(4)
+-- Function: tributary.dead_run_stop(2)
 --
---      Asks for the end of the retry of some dead events; the process that does it ends it with its next beat.
+--      Asks for the end of a retry of dead events; the process that does it ends it with its next beat.
 --
 -- Parameters:
---      x_queue, x_kind, x_error - which dead events
---      x_silent                 - as of tributary.dead_runs
+--      x_id        - of the retry
+--      x_silent    - as of tributary.dead_runs
 --
 -- Returns:
---      the retry; no row: none is under way
+--      the retry; no row: it is not under way
 --
 -- Writes:
 --      tributary.dead_run
@@ -92,10 +91,9 @@ $$ language sql stable set search_path = pg_catalog, pg_temp;
 -- Called by:
 --      src/central/logbook/dead-runs.ts
 -- ----------------------------------------------------------------------
-create or replace function tributary.dead_run_stop(x_queue text, x_kind text, x_error text, x_silent interval)
+create or replace function tributary.dead_run_stop(x_id uuid, x_silent interval)
 returns setof tributary.dead_run as $$
     update tributary.dead_run r set stop_wanted = true
-    where r.id in (select o.id from tributary.dead_runs(x_silent) o
-        where o.central_queue = x_queue and o.kind = x_kind and o.error = x_error)
+    where r.id = x_id and r.seen_at > clock_timestamp() - x_silent
     returning r.*
 $$ language sql set search_path = pg_catalog, pg_temp;

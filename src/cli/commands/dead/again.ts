@@ -1,10 +1,12 @@
 // tributary dead retry and dead discard: say how many events they mean, ask on a terminal, then act.
 
+import { hostname } from 'node:os';
 import type { Command } from 'commander';
 import { CentralLink } from '../../../central/central-link.ts';
 import { countDead, type DeadCount } from '../../../central/dead.ts';
 import type { RetryResult } from '../../../central/dead-retry.ts';
-import { discardNoted, type MeantDead, retryNoted } from '../../../central/logbook/dead-actions.ts';
+import { discardNoted, type MeantDead } from '../../../central/logbook/dead-actions.ts';
+import { ShownRetry } from '../../../central/logbook/shown-retry.ts';
 import type { Config } from '../../../config/config.ts';
 import { counted } from '../../../errors/words.ts';
 import { groupName } from '../../../queue/names.ts';
@@ -35,7 +37,7 @@ interface Chosen {
   readonly config: Config;
   /** Events that die from now on are not included. */
   readonly meant: MeantDead;
-  readonly total: number;
+  readonly counts: readonly DeadCount[];
 }
 
 interface Act {
@@ -99,7 +101,7 @@ async function act(
       words: countsInWords(counts),
       operator: operator(),
     };
-    await run(context, { central, config, meant, total });
+    await run(context, { central, config, meant, counts });
   } finally {
     await central.close();
   }
@@ -135,15 +137,30 @@ function retryWith(perSecond: number | undefined): Act {
         : `Queue ${lost.queue} does not exist any more`;
       return `${what}: put it into the file and run \`tributary install\`, or leave it out with --queue or --kind.`;
     },
-    async run({ stdout, signal }, { central, config, meant, total }) {
-      const result = await retryNoted(central, meant, { group: groupName(config), perSecond, signal });
+    async run({ stdout, signal }, { central, config, meant, counts }) {
+      const total = totalOf(counts);
+      const retry = await ShownRetry.begin(central, {
+        ...{ queue: onlyOne(counts, 'queue'), kind: onlyOne(counts, 'kind'), error: null, what: meant.words },
+        ...{ host: hostname(), who: meant.operator.who, events: total, perSecond: perSecond ?? null },
+      });
+      const result = await retry.run(meant, { group: groupName(config), signal });
       stdout.write(`${retriedInWords(result)}\n`);
       const seen = result.retried + result.waiting + result.refused + result.cut;
-      if (signal.aborted && seen < total)
-        throw new Exit(EXIT.failed, `Stopped; ${deadEvents(total - seen)} are as before.`);
+      if ((signal.aborted || retry.isStopped) && seen < total)
+        throw new Exit(
+          EXIT.failed,
+          `Stopped${retry.isStopped ? ' from the dashboard' : ''}; ${counted(total - seen, 'dead event is', 'dead events are')} as before.`,
+        );
       if (result.retried < seen) throw new Exit(EXIT.failed);
     },
   };
+}
+
+/** What all have in common; null: they differ. */
+function onlyOne(counts: readonly DeadCount[], what: 'queue' | 'kind'): string | null {
+  const all = new Set(counts.map((one) => one[what]));
+  const [first = null] = all;
+  return all.size === 1 ? first : null;
 }
 
 function retriedInWords({ retried, waiting, refused, cut }: RetryResult): string {

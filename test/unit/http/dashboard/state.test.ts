@@ -116,7 +116,8 @@ queues: { orders: { groups: { billing: { workers: 0 }, search: { workers: 0 } } 
     expect(cells).toEqual({
       orders: Array(4).fill(['unassigned', null, null]),
       mails: [
-        ['idle', 5, 9],
+        // The second of the queue's sources is the worst: the cell leads to it.
+        ['idle', 5, 9, 1],
         ['halted', 1, 0.5],
         ['idle', null, null],
         ['unassigned', null, null],
