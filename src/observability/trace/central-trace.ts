@@ -137,7 +137,7 @@ export class CentralTracer {
       retry: retryOf(handling),
       dead: dead ?? null,
       sent,
-      payload: this.payload(queue, event ?? shardEvent, { isOnShard: event === undefined }),
+      payload: this.payload([queue], event ?? shardEvent, { isOnShard: event === undefined }),
       notes: [
         ...notes,
         ...(isUnsure
@@ -150,18 +150,23 @@ export class CentralTracer {
     };
   }
 
-  /** On its shard an event may have other columns than the file's paths mean: then nothing of it is shown. */
+  /**
+   * On its shard an event may have other columns than the file's paths mean: then nothing of it is shown.
+   * @param queues where it is, or may come to: what is redacted in one of them is not shown.
+   */
   payload(
-    queue: string,
+    queues: readonly string[],
     event: FoundEvent | undefined,
     { isOnShard }: { readonly isOnShard: boolean },
   ): TracedPayload | null {
     const { config, withData } = this.its;
     if (!withData || event === undefined) return null;
-    const own = config.queues.find(({ name }) => name === queue);
-    const isMapped = Object.keys(own?.columns ?? {}).length > 0;
-    if (isOnShard && isMapped && own?.redact !== undefined) return null;
-    return redact(config, queue, event.payload);
+    const isMapped = config.queues.some(
+      ({ name, columns = {}, redact: paths }) =>
+        queues.includes(name) && paths !== undefined && Object.keys(columns).length > 0,
+    );
+    if (isOnShard && isMapped) return null;
+    return queues.reduce((shown, queue) => redact(config, queue, shown), event.payload);
   }
 }
 

@@ -62,7 +62,7 @@ async function traceInto(
   const waiting = await delayedOf(tracer, source, { id, moves });
   if (waiting !== undefined) {
     const nothing = { central: null, tries: [], retry: null, dead: null, sent: [] };
-    const payload = tracer.payload(queue, shardEvent, { isOnShard: true });
+    const payload = tracer.payload(routesOf(source), shardEvent, { isOnShard: true });
     const rest = { origin: labelOf(source, id), shard: onShard, ...nothing, payload, notes: base.notes };
     return { ...rest, ...waiting };
   }
@@ -95,7 +95,7 @@ async function refusedFor(
       retry: null,
       sent: [],
     },
-    payload: tracer.payload(queue, shardEvent, { isOnShard: true }),
+    payload: tracer.payload(routesOf(source), shardEvent, { isOnShard: true }),
   };
 }
 
@@ -194,7 +194,7 @@ async function notOnCentral(
   const label = labelOf(source, id);
   const queue = source.centralQueue;
   const nothing = { central: null, tries: [], retry: null, dead: null, sent: [] };
-  const payload = tracer.payload(queue, shardEvent, { isOnShard: true });
+  const payload = tracer.payload(routesOf(source), shardEvent, { isOnShard: true });
   const rest = { origin: label, shard: onShard, ...nothing, move, payload, notes };
   const lag = report.sources.find((one) => one.shard === source.shard && one.queue === source.queue);
   const isUnmoved = moves.candidates.length === 0;
