@@ -2,7 +2,7 @@
 import type { DashboardState, QueueHistory } from '../../http/dashboard/state.ts';
 import { type Span, Sparkline } from '../charts/sparkline.tsx';
 import { useReading } from '../live/reading.ts';
-import { grouped, state } from '../live/store.ts';
+import { grouped, layout, state } from '../live/store.ts';
 import { Sentence } from '../parts/shown.tsx';
 import { Table } from '../parts/table.tsx';
 import { hashOf } from '../url/route.ts';
@@ -25,7 +25,7 @@ export function QueueTable({ queues }: { readonly queues: readonly Queue[] }) {
           name: 'Queue',
           show: ({ name, reason, ...queue }) => (
             <>
-              <a href={hashOf({ page: 'queue', names: [name] })}>{name}</a>
+              <Name name={name} />
               <Later queue={queue} />
               {reason !== null && (
                 <p class="reason">
@@ -48,6 +48,12 @@ export function QueueTable({ queues }: { readonly queues: readonly Queue[] }) {
       ]}
     />
   );
+}
+
+/** A group that is not in the file any more has figures, and no page. */
+function Name({ name }: { readonly name: string }) {
+  if (!layout.value?.queues.some((queue) => queue.name === name)) return <>{name}</>;
+  return <a href={hashOf({ page: 'queue', names: [name] })}>{name}</a>;
 }
 
 /** What goes into the queue later: events that wait for their time, and what schedules put in. */
