@@ -64,7 +64,11 @@ export function addActions(app: FastifyInstance, parts: ActionParts): void {
         );
       const input = readInput(schema, request.body);
       const operator = operatorOf(request, userHeader);
-      return { said: await asking.ask(() => act(input, operator)) };
+      try {
+        return { said: await asking.ask(() => act(input, operator)) };
+      } finally {
+        asking.forget();
+      }
     });
 
   post('/api/pause', PAUSE, async ({ reason, ...selection }, operator) => {

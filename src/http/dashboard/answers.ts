@@ -47,11 +47,17 @@ const DEAD = { among: 50_000, limit: 200 };
 const TEXT_SHOWN = 20_000;
 
 export function addAnswers(app: FastifyInstance, { config, pool, view, shards, asking }: AnswerParts): void {
-  const options = { timeoutMs: TIMING.http.centralMs };
-  const get = <T>(path: string, schema: z.ZodType<T>, answer: (input: T) => Promise<unknown>) =>
+  const { centralMs, answerKeptMs, historyKeptMs } = TIMING.http;
+  const options = { timeoutMs: centralMs };
+  const get = <T>(
+    path: string,
+    schema: z.ZodType<T>,
+    answer: (input: T) => Promise<unknown>,
+    keptMs = answerKeptMs,
+  ) =>
     app.get(path, async (request) => {
       const input = readInput(schema, request.query);
-      return await asking.ask(() => answer(input));
+      return await asking.shared(`${path} ${JSON.stringify(input)}`, keptMs, () => answer(input));
     });
 
   get('/api/source', SOURCE, async (source): Promise<SourceDetail> => {
@@ -106,12 +112,13 @@ export function addAnswers(app: FastifyInstance, { config, pool, view, shards, a
     };
   });
 
-  get('/api/history', HISTORY, async ({ queue, span }) => {
+  const history = async ({ queue, span }: z.infer<typeof HISTORY>) => {
     mustHave(config, queue);
     const steps = await readQueueHistory(pool, { queue, ...HISTORY_SPANS[span] }, options);
     const limits = { queue, span: HISTORY_SPANS[span].span, limit: MARKS_SHOWN };
     return historyOf(steps, await readHappenings(pool, limits, options));
-  });
+  };
+  get('/api/history', HISTORY, history, historyKeptMs);
 
   get('/api/log', z.object({}), async (): Promise<OperatorAction[]> => {
     const actions = await readActions(pool, ACTIONS_SHOWN, options);

@@ -107,6 +107,9 @@ export const HTTP_DURATIONS = {
   centralMs: 2_000,
   /** Limit for all that one request of the dashboard asks of central. */
   askMs: 8_000,
+  /** What a page asks for besides the state is answered from the last answer within this time; the curves of a queue within that. */
+  answerKeptMs: 900,
+  historyKeptMs: 5_000,
   /** What is costly to ask central for metrics is asked this often. */
   slowMs: 15_000,
   /** A shard whose source somebody looks at is asked anew after this: longer than one is waited for. */

@@ -3,6 +3,9 @@ import { useEffect, useState } from 'preact/hooks';
 import { ask } from './api.ts';
 import { link } from './store.ts';
 
+/** What could not be read is asked for again after this at the latest. */
+const FAILED_MS = 5_000;
+
 export interface Asked<T> {
   readonly value?: T | undefined;
   /** A sentence; what was read before stays. */
@@ -23,6 +26,7 @@ export function useReading<T>(path: string | undefined, everyMs?: number): Asked
     let timer: ReturnType<typeof setTimeout> | undefined;
     let wasMissed = false;
     const look = async () => {
+      let nextMs = everyMs;
       wasMissed = document.hidden;
       if (!document.hidden)
         try {
@@ -31,9 +35,10 @@ export function useReading<T>(path: string | undefined, everyMs?: number): Asked
         } catch (error) {
           if (abort.signal.aborted) return;
           const sentence = (error as Error).message;
+          nextMs = everyMs === undefined ? undefined : Math.min(everyMs, FAILED_MS);
           setRead((before) => ({ ...(before.path === path ? before : { path }), error: sentence }));
         }
-      if (everyMs !== undefined && !abort.signal.aborted) timer = setTimeout(look, everyMs);
+      if (nextMs !== undefined && !abort.signal.aborted) timer = setTimeout(look, nextMs);
     };
     // A tab that is seen again shows nothing old for up to a whole turn.
     const catchUp = () => {
