@@ -114,9 +114,10 @@ export function addAnswers(app: FastifyInstance, { config, pool, view, shards, a
 
   const history = async ({ queue, span }: z.infer<typeof HISTORY>) => {
     mustHave(config, queue);
-    const steps = await readQueueHistory(pool, { queue, ...HISTORY_SPANS[span] }, options);
-    const limits = { queue, span: HISTORY_SPANS[span].span, limit: MARKS_SHOWN };
-    return historyOf(steps, await readHappenings(pool, limits, options));
+    const { stepSeconds, ...wanted } = HISTORY_SPANS[span];
+    const steps = await readQueueHistory(pool, { queue, ...wanted }, options);
+    const limits = { queue, span: wanted.span, limit: MARKS_SHOWN };
+    return historyOf(steps, await readHappenings(pool, limits, options), stepSeconds);
   };
   get('/api/history', HISTORY, history, historyKeptMs);
 

@@ -4,8 +4,8 @@ import type { MarkKind, QueueHistory } from './state.ts';
 
 /** How much is shown, and in which steps. */
 export const HISTORY_SPANS = {
-  '1h': { span: '1 hour', step: '10 seconds' },
-  '24h': { span: '24 hours', step: '2 minutes' },
+  '1h': { span: '1 hour', step: '10 seconds', stepSeconds: 10 },
+  '24h': { span: '24 hours', step: '2 minutes', stepSeconds: 120 },
 } as const;
 
 const MARKED: readonly string[] = [
@@ -20,17 +20,31 @@ const MARKED: readonly string[] = [
 /** Marks of one kind that are closer together are one, in seconds. */
 const ONE_MARK_S = 60;
 
-/** @param happenings the oldest first. */
-export function historyOf(steps: readonly HistoryStep[], happenings: readonly Happening[]): QueueHistory {
+/** Steps that are missing before it counts as a time in which nobody measured: one is, where a step has two figures. */
+const MISSED_STEPS = 3;
+
+/** @param steps the oldest first, as happenings are. */
+export function historyOf(
+  steps: readonly HistoryStep[],
+  happenings: readonly Happening[],
+  stepSeconds: number,
+): QueueHistory {
+  const all = steps.flatMap((step, i) => {
+    const before = steps[i - 1]?.at ?? step.at;
+    const wasSilent = step.at - before > MISSED_STEPS * stepSeconds;
+    return wasSilent ? [{ ...NOTHING, at: before + stepSeconds }, step] : [step];
+  });
   return {
-    at: steps.map(({ at }) => at),
-    inRate: steps.map(({ in_rate }) => in_rate),
-    outRate: steps.map(({ out_rate }) => out_rate),
-    waiting: steps.map(({ waiting }) => waiting),
-    age: steps.map(({ age }) => age),
+    at: all.map(({ at }) => at),
+    inRate: all.map(({ in_rate }) => in_rate),
+    outRate: all.map(({ out_rate }) => out_rate),
+    waiting: all.map(({ waiting }) => waiting),
+    age: all.map(({ age }) => age),
     marks: marksOf(happenings),
   };
 }
+
+const NOTHING = { in_rate: null, out_rate: null, waiting: null, age: null };
 
 function marksOf(happenings: readonly Happening[]): QueueHistory['marks'] {
   const groups: { readonly at: number; readonly kind: MarkKind; readonly text: string; more: number }[] = [];

@@ -1,5 +1,6 @@
 // Events of a central queue over time, small: what came in as an area, what was handled as a line, and what happened as marks.
 import type { QueueHistory } from '../../http/dashboard/state.ts';
+import { state } from '../live/store.ts';
 import { shortRate } from '../words/numbers.ts';
 import { areaPath, type Box, largest, linePath, xOf } from './spark-path.ts';
 
@@ -17,9 +18,13 @@ interface SparklineProps {
   readonly span: Span;
 }
 
+/** Where nobody has measured for a while, that is seen at the right edge. */
+export const nowOr = (last: number): number =>
+  Math.max(last, Math.floor(Date.parse(state.value?.at ?? '') / 1_000) || 0);
+
 export function Sparkline({ queue, history, span }: SparklineProps) {
   if (history === undefined || history.at.length < 2) return <span class="spark none">no history yet</span>;
-  const to = history.at.at(-1) ?? 0;
+  const to = nowOr(history.at.at(-1) ?? 0);
   const top = largest(history.inRate, history.outRate);
   const box: Box = { width: WIDTH, height: HEIGHT, from: to - CHART_SPANS[span].seconds, to, top };
   const marks = history.marks.filter(({ at }) => at >= box.from && at <= to);

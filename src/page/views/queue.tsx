@@ -1,6 +1,6 @@
 // One central queue: its figures, its hour or its day, its map, its workers; and scaling it.
 import type { DashboardState, QueueDetail, QueueHistory } from '../../http/dashboard/state.ts';
-import { CHART_SPANS, type Span } from '../charts/sparkline.tsx';
+import { CHART_SPANS, nowOr, type Span } from '../charts/sparkline.tsx';
 import { TimeChart } from '../charts/time-chart.tsx';
 import { useReading } from '../live/reading.ts';
 import { grouped, layout, route, setOptions, state } from '../live/store.ts';
@@ -150,7 +150,7 @@ function SpanSwitch({ span }: { readonly span: Span }) {
 function Lines({ history, span }: { readonly history: QueueHistory; readonly span: Span }) {
   const { at, inRate, outRate, waiting, age, marks } = history;
   if (at.length < 2) return <Empty>Nothing has been measured yet: a figure is kept every ten seconds.</Empty>;
-  const to = at.at(-1) ?? 0;
+  const to = nowOr(at.at(-1) ?? 0);
   const common = { at, from: to - CHART_SPANS[span].seconds, to, marks };
   return (
     <>

@@ -20,6 +20,7 @@ describe('dashboard/history', () => {
         { at: 20, in_rate: 2, out_rate: 3, waiting: null, age: null },
       ],
       [],
+      10,
     );
     expect(columns).toEqual({
       at: [10, 20],
@@ -29,6 +30,13 @@ describe('dashboard/history', () => {
       age: [0.5, null],
     });
     expect(marks).toEqual([]);
+  });
+
+  test('where nobody measured for a while a line ends, and not for a single step', () => {
+    const step = (at: number) => ({ at, in_rate: 1, out_rate: 1, waiting: 1, age: 1 });
+    const { at, inRate } = historyOf([step(10), step(30), step(60), step(100)], [], 10);
+    expect(at).toEqual([10, 30, 60, 70, 100]);
+    expect(inRate).toEqual([1, 1, 1, null, 1]);
   });
 
   test('marks of one kind within a minute are one, that counts the others; what charts do not show is none', () => {
@@ -42,6 +50,7 @@ describe('dashboard/history', () => {
         happening(159, 'halt'),
         happening(160, 'halt'),
       ],
+      10,
     );
     expect(marks).toEqual([
       { at: 100, kind: 'halt', text: 'halt at 100. And 2 more within a minute.' },
