@@ -1,5 +1,6 @@
 // What central knows of an event's handling: the parts of batches that settled it, its failures, and where the workers are.
 import type { Connection } from '../../postgres/connection.ts';
+import { readDeath } from './deaths.ts';
 import { iso } from './find-event.ts';
 import type { TracedDeath, TracedTry } from './shape.ts';
 
@@ -51,16 +52,24 @@ export interface HandledEvent {
 /** Of one event that fails again and again. */
 const MOST_TRIES = 50;
 
+/** How many times it is read until nothing happened meanwhile. */
+const MOST_READINGS = 5;
+
+/** As of one moment: an event that is tried while it is read would seem to be put off, and to wait for nothing. */
 export async function readHandling(central: Connection, event: HandledEvent): Promise<HandlingFacts> {
-  const { tries, isUnsure } = await readTries(central, event);
-  return {
-    ...(await readBatches(central, event)),
-    tries,
-    isUnsure,
-    retry: await readRetry(central, event),
-    dead: await readDeath(central, event),
-    keptFrom: await readKeptFrom(central),
-  };
+  let before = await readTries(central, event);
+  for (let reading = 1; ; reading += 1) {
+    const facts = {
+      ...(await readBatches(central, event)),
+      retry: await readRetry(central, event),
+      dead: await readDeath(central, event),
+      keptFrom: await readKeptFrom(central),
+    };
+    const after = await readTries(central, event);
+    const isSame = after.tries.at(-1)?.transaction === before.tries.at(-1)?.transaction;
+    if (isSame || reading === MOST_READINGS) return { ...facts, ...after };
+    before = after;
+  }
 }
 
 interface HandledRow {
@@ -216,72 +225,6 @@ async function readRetry(
   );
   if (row === undefined) return undefined;
   return { attempts: row.attempts, error: row.last_error, nextAt: iso(row.next_ms), isDue: row.is_due };
-}
-
-async function readDeath(
-  central: Connection,
-  { queue, id, origin, part }: HandledEvent,
-): Promise<TracedDeath | undefined> {
-  return await readDeathWhere(
-    central,
-    'd.central_queue = $1 and (d.ev_id = $2 and d.group_name is not distinct from $4 or d.ev_id is null and d.origin = $3)',
-    [queue, id, origin ?? null, part ?? null],
-  );
-}
-
-/** An event that never came to central as one: it was refused. */
-export async function readRefused(
-  central: Connection,
-  queue: string,
-  origins: readonly string[],
-): Promise<TracedDeath | undefined> {
-  return await readDeathWhere(central, 'd.central_queue = $1 and d.ev_id is null and d.origin = any ($2)', [
-    queue,
-    origins,
-  ]);
-}
-
-/** The id of an event that failed; central's event tables may not have it any more. */
-export async function readFailedId(
-  central: Connection,
-  queue: string,
-  origins: readonly string[],
-): Promise<number | undefined> {
-  const [row] = await central.query<{ ev_id: number }>(
-    `(select a.ev_id from tributary.attempt a where a.central_queue = $1 and a.origin = any ($2) limit 1)
-     union all
-     (select d.ev_id from tributary.dead_event d
-      where d.central_queue = $1 and d.origin = any ($2) and d.ev_id is not null order by d.id desc limit 1)
-     limit 1`,
-    [queue, origins],
-  );
-  return row?.ev_id;
-}
-
-async function readDeathWhere(
-  central: Connection,
-  condition: string,
-  values: readonly unknown[],
-): Promise<TracedDeath | undefined> {
-  const [row] = await central.query<{
-    id: number;
-    kind: string;
-    attempts: number;
-    error: string;
-    died_ms: number;
-    redriven_ms: number | null;
-  }>(
-    `select d.id, d.kind, d.attempts, d.error, extract(epoch from d.died_at)::float8 * 1000 as died_ms,
-         extract(epoch from d.redriven_at)::float8 * 1000 as redriven_ms
-     from tributary.dead_event d where ${condition} order by d.id desc limit 1`,
-    values,
-  );
-  if (row === undefined) return undefined;
-  return {
-    ...{ id: row.id, kind: row.kind, attempts: row.attempts, error: row.error },
-    diedAt: iso(row.died_ms),
-    redrivenAt: row.redriven_ms === null ? null : iso(row.redriven_ms),
-  };
 }
 
 /** The tables are filled in order and emptied whole, so their first pages have the oldest rows. */

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { CentralLink } from '../../../src/central/central-link.ts';
 import { LagReader } from '../../../src/observability/lag/reader.ts';
+import { readHandling } from '../../../src/observability/trace/handled.ts';
 import { lookOnShard } from '../../../src/observability/trace/on-shard.ts';
 import { traceOf } from '../../../src/observability/trace/trace.ts';
 import { CentralUpkeep } from '../../../src/upkeep/central-upkeep.ts';
@@ -127,6 +128,33 @@ describe('trace', () => {
     await reader.script('commit');
     expect(await rotate('0', 1)).toBe(true);
     expect(await kept()).toEqual([3]);
+  });
+
+  test('an event that is handled while it is read is told as of one moment', async () => {
+    const { central } = await given();
+    const note = (start: number, fate: object) =>
+      central.query(
+        `select tributary.note_handled('orders', $1, $2, null, 1000000000000000, 1, 'orders#1', null, 7, 1, 0, 0, 1, 1, 1, $3)`,
+        [start, start + 1, JSON.stringify([fate])],
+      );
+    await note(1, { id: 5, became: 'put-off', attempts: 1 });
+    const connection = await central.connect();
+    let isHandled = false;
+    const meanwhile = {
+      async query(text: string, values: readonly unknown[]) {
+        if (!isHandled && text.includes('tributary.attempt')) {
+          isHandled = true;
+          await note(3, { id: 5, became: 'recovered' });
+        }
+        return await connection.query(text, values);
+      },
+    } as unknown as typeof connection;
+    const { tries, retry } = await readHandling(meanwhile, {
+      ...{ queue: 'orders', group: 'workers_shop', work: 'orders', part: undefined },
+      ...{ id: 5, seenBy: 2, origin: undefined },
+    });
+    expect(retry).toBeUndefined();
+    expect(tries.map(({ became }) => became)).toEqual(['put-off', 'done']);
   });
 
   test('upkeep rotates it', async () => {
