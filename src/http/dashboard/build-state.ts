@@ -106,17 +106,20 @@ function cellsOf(sources: readonly SourceLag[], { hosts, queues }: Layout): Dash
   );
 }
 
-/** By state, then by age; the older of the times at which they were seen. */
+/**
+ * By state, then by age, then in the order of the file; the older of the times at which they were seen. What is not
+ * known counts as old.
+ */
 function worse(one: MapCell, other: MapCell): MapCell {
-  const [first, second] = [one, other].map(([state]) => BY_BADNESS.indexOf(state)) as [number, number];
-  const [state, age, , ...from] =
-    first === second ? (older(one[1], other[1]) ? one : other) : first > second ? one : other;
-  return [state, age, older(one[2], other[2]) ? one[2] : other[2], ...from];
+  const isOlder = (a: number | null, b: number | null) => (a ?? Infinity) > (b ?? Infinity);
+  const place = ([state]: MapCell) => BY_BADNESS.indexOf(state);
+  const isOneWorse =
+    place(one) !== place(other)
+      ? place(one) > place(other)
+      : isOlder(one[1], other[1]) || (!isOlder(other[1], one[1]) && (one[3] ?? 0) < (other[3] ?? 0));
+  const [state, age, , ...from] = isOneWorse ? one : other;
+  return [state, age, isOlder(one[2], other[2]) ? one[2] : other[2], ...from];
 }
-
-/** What is not known counts as old. */
-const older = (one: number | null, other: number | null): boolean =>
-  (one ?? Number.POSITIVE_INFINITY) >= (other ?? Number.POSITIVE_INFINITY);
 
 /** Tenths are enough for the eye. */
 const rounded = (value: number | undefined): number | null =>

@@ -106,8 +106,10 @@ queues: { orders: { groups: { billing: { workers: 0 }, search: { workers: 0 } } 
       report([
         source('s1', 'mail_out', { secondsBehind: 3, ageSeconds: 1 }),
         source('s1', 'mail_bulk', { secondsBehind: 5, ageSeconds: 9 }),
-        source('s3', 'mail_out', { state: 'halted', secondsBehind: 1 }),
         source('s3', 'mail_bulk', { state: 'moving', secondsBehind: 80 }),
+        source('s3', 'mail_out', { state: 'halted', secondsBehind: 1 }),
+        source('s4', 'mail_bulk'),
+        source('s4', 'mail_out'),
         source('s2', 'mail_out', { secondsBehind: undefined, ageSeconds: undefined }),
         source('s2', 'mail_bulk', { secondsBehind: 900 }),
         source('stranger', 'mail_out', { state: 'halted' }),
@@ -120,7 +122,7 @@ queues: { orders: { groups: { billing: { workers: 0 }, search: { workers: 0 } } 
         ['idle', 5, 9, 1],
         ['halted', 1, 0.5],
         ['idle', null, null],
-        ['unassigned', null, null],
+        ['idle', 0.1, 0.5],
       ],
     });
   });
