@@ -47,13 +47,12 @@ const DEAD = { among: 50_000, limit: 200 };
 const TEXT_SHOWN = 20_000;
 
 export function addAnswers(app: FastifyInstance, { config, pool, view, shards, asking }: AnswerParts): void {
-  const { centralMs, answerKeptMs, historyKeptMs } = TIMING.http;
-  const options = { timeoutMs: centralMs };
+  const options = { timeoutMs: TIMING.http.centralMs };
   const get = <T>(
     path: string,
     schema: z.ZodType<T>,
     answer: (input: T) => Promise<unknown>,
-    keptMs = answerKeptMs,
+    keptMs: number = TIMING.http.answerKeptMs,
   ) =>
     app.get(path, async (request) => {
       const input = readInput(schema, request.query);
@@ -114,12 +113,12 @@ export function addAnswers(app: FastifyInstance, { config, pool, view, shards, a
 
   const history = async ({ queue, span }: z.infer<typeof HISTORY>) => {
     mustHave(config, queue);
-    const { stepSeconds, ...wanted } = HISTORY_SPANS[span];
+    const { stepS, ...wanted } = HISTORY_SPANS[span];
     const steps = await readQueueHistory(pool, { queue, ...wanted }, options);
     const limits = { queue, span: wanted.span, limit: MARKS_SHOWN };
-    return historyOf(steps, await readHappenings(pool, limits, options), stepSeconds);
+    return historyOf(steps, await readHappenings(pool, limits, options), stepS);
   };
-  get('/api/history', HISTORY, history, historyKeptMs);
+  get('/api/history', HISTORY, history, TIMING.http.historyKeptMs);
 
   get('/api/log', z.object({}), async (): Promise<OperatorAction[]> => {
     const actions = await readActions(pool, ACTIONS_SHOWN, options);

@@ -4,8 +4,8 @@ import type { MarkKind, QueueHistory } from './state.ts';
 
 /** How much is shown, and in which steps. */
 export const HISTORY_SPANS = {
-  '1h': { span: '1 hour', step: '10 seconds', stepSeconds: 10 },
-  '24h': { span: '24 hours', step: '2 minutes', stepSeconds: 120 },
+  '1h': { span: '1 hour', step: '10 seconds', stepS: 10 },
+  '24h': { span: '24 hours', step: '2 minutes', stepS: 120 },
 } as const;
 
 const MARKED: readonly string[] = [
@@ -27,12 +27,12 @@ const MISSED_STEPS = 3;
 export function historyOf(
   steps: readonly HistoryStep[],
   happenings: readonly Happening[],
-  stepSeconds: number,
+  stepS: number,
 ): QueueHistory {
   const all = steps.flatMap((step, i) => {
     const before = steps[i - 1]?.at ?? step.at;
-    const wasSilent = step.at - before > MISSED_STEPS * stepSeconds;
-    return wasSilent ? [{ ...NOTHING, at: before + stepSeconds }, step] : [step];
+    const wasSilent = step.at - before > MISSED_STEPS * stepS;
+    return wasSilent ? [{ ...NOTHING, at: before + stepS }, step] : [step];
   });
   return {
     at: all.map(({ at }) => at),

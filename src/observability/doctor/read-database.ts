@@ -11,9 +11,9 @@ import { literal } from '../../postgres/quote.ts';
 import { fill, sqlFile } from '../../postgres/sql-file.ts';
 import type { DatabaseHealth, RotationFacts, SessionsFacts } from './facts.ts';
 
-const SERVER = sqlFile('shard', 'server.sql');
-const SESSIONS = sqlFile('shard', 'sessions.sql');
-const ROTATION = sqlFile('shard', 'rotation-held.sql');
+const SERVER = sqlFile('shard', 'doctor', 'server.sql');
+const SESSIONS = sqlFile('shard', 'doctor', 'sessions.sql');
+const ROTATION = sqlFile('shard', 'doctor', 'rotation-held.sql');
 
 export interface AskedDatabase {
   readonly name: string;
