@@ -1,4 +1,5 @@
 // What a user imports: `import { defineHandler } from 'tributary'`.
+export { type SignOptions, signChannel } from './channels/signed.ts';
 export {
   type BatchHandler,
   type CoalesceKey,
@@ -14,6 +15,8 @@ export {
   type Origin,
   type OriginStep,
   type ProcessContext,
+  type ProgressOptions,
+  type PublishOptions,
   type RetryOptions,
   type SendOptions,
   type SentEvent,

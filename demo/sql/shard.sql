@@ -31,7 +31,7 @@ create table payment (
 --      customer_order, queues orders and emails
 --
 -- Called by:
---      src/cli/demo/till.ts
+--      src/cli/demo/shop/till.ts
 -- ----------------------------------------------------------------------
 create function public.check_out(x_till text, x_orders integer)
 returns void
@@ -67,7 +67,7 @@ $$;
 --      payment, queues payments and emails
 --
 -- Called by:
---      src/cli/demo/till.ts
+--      src/cli/demo/shop/till.ts
 -- ----------------------------------------------------------------------
 create function public.pay(x_till text, x_orders integer)
 returns void

@@ -11,6 +11,7 @@ import { held } from './held.ts';
 import { idle } from './idle.ts';
 import { isolation } from './isolation.ts';
 import { latency } from './latency.ts';
+import { live } from './live.ts';
 import { notes } from './notes.ts';
 import { queueMover } from './queue-mover.ts';
 import { scrape } from './scrape.ts';
@@ -32,6 +33,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   'host-share': () => latency('host-share', { databases: 16, queues: 5, rate: 1_600, seconds: 20 }),
   idle: () => idle('idle'),
   isolation: () => isolation('isolation'),
+  live: () => live('live'),
   notes: () => notes('notes'),
   'queue-mover': () => queueMover('queue-mover'),
   scrape: () => scrape('scrape'),

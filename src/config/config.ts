@@ -204,6 +204,16 @@ export interface Schedule {
   readonly missed: 'once' | 'skip' | 'all';
 }
 
+/** `http.live:` of the file. */
+export interface LiveSettings {
+  /** With which channels are signed; absent: with `http.token`. */
+  readonly key?: string;
+  /** Of pages on other sites that may listen, such as `https://shop.example.com`. */
+  readonly origins: readonly string[];
+  /** Streams that may be open in one process. */
+  readonly streams: number;
+}
+
 export interface HttpAddress {
   readonly host: string;
   readonly port: number;
@@ -248,6 +258,8 @@ export interface Config {
     readonly actions: boolean;
     /** The header, in lower case, in which a trusted proxy names the user; absent: none is believed. */
     readonly userHeader?: string;
+    /** What browsers may listen to, see docs/live.md; absent: as it is without any setting. */
+    readonly live?: LiveSettings;
   };
 }
 

@@ -68,6 +68,10 @@ export const ERROR_CODES = {
     means: 'A handler called a method of its context at the wrong time or with a wrong argument.',
     remedy: 'See the sentence.',
   },
+  'handler-publish': {
+    means: 'A handler published something on a channel that is no JSON, too large, or badly named.',
+    remedy: 'See the sentence.',
+  },
   'handler-send': {
     means: 'A handler sent something that is no event, or to a queue that is not in the file.',
     remedy: 'See the sentence.',

@@ -97,6 +97,18 @@ export interface SendOptions {
   readonly from?: Event;
 }
 
+export interface PublishOptions {
+  /** What browsers listen for with `addEventListener`; default `message`. */
+  readonly type?: string;
+  /** The event of this call that it belongs to; in a `batch` handler, where it is left out, the last one. */
+  readonly from?: Event;
+}
+
+export interface ProgressOptions {
+  /** Default: the channel of the last `publish` of this call, else `String(event.origin)`. */
+  readonly channel?: string;
+}
+
 /** The context of a handler that says `transaction: false`. */
 export interface FreeContext {
   /** Bound to queue, slot and batch, and to the event where there is one. */
@@ -115,6 +127,17 @@ export interface FreeContext {
    * @throws where there is no such central queue, or an event cannot be inserted as it is.
    */
   send(queue: string, events: SentEvent | readonly SentEvent[], options?: SendOptions): void;
+  /**
+   * Publishes `data`, as JSON, to all browsers that listen to the channel at `/live`, in the transaction that finishes the event
+   * at hand: they get it when the call is counted as done, once that is committed, and never else. In order per channel.
+   * @throws where the channel or the data cannot be published as they are.
+   */
+  publish(channel: string, data: unknown, options?: PublishOptions): void;
+  /**
+   * Says how far the call is, at once and outside of every transaction, as `{ done, total, text }` of type `progress`. Call it
+   * as often as you like: of one channel the newest goes out, a few times a second.
+   */
+  progress(done: number, total: number, text?: string, options?: ProgressOptions): void;
 }
 
 export interface Context extends FreeContext {

@@ -1,6 +1,7 @@
 // Serves the pages of a process until it is closed.
 import { CentralPool } from '../central/central-pool.ts';
 import type { HttpAddress } from '../config/config.ts';
+import { MOST_STREAMS } from '../config/sections/live.ts';
 import { figuredNames } from '../config/worked.ts';
 import { SlowFigures } from '../observability/metrics/read-slow.ts';
 import { groupName } from '../queue/names.ts';
@@ -11,6 +12,9 @@ import { StateStream } from './dashboard/stream.ts';
 import { DashboardView } from './dashboard/view.ts';
 import { pagesOf, type Shown } from './health/pages.ts';
 import { LagView } from './lag-view.ts';
+import { livePart } from './live/part.ts';
+import { addLive, LIVE_PATH } from './live/routes.ts';
+import { LiveStreams } from './live/streams.ts';
 import { refusalOf } from './server/address.ts';
 import { HttpServer } from './server/server.ts';
 import { ShardView } from './shard-view.ts';
@@ -35,7 +39,7 @@ export async function serve({
   shown,
 }: ServeOptions): Promise<Serving | { readonly refusal: string }> {
   const { config } = shown;
-  const { token, base } = config.http ?? {};
+  const { token, base, live } = config.http ?? {};
   const refusal = refusalOf(address, token);
   if (refusal !== undefined) return { refusal };
   const pool = new CentralPool(config, { purpose: 'http', most: MOST_CONNECTIONS });
@@ -45,20 +49,31 @@ export async function serve({
   const stopped = new AbortController();
   const dashboard = new DashboardView(config, { lag: view, pool });
   const stream = new StateStream({ layout: () => dashboard.layout, state: () => dashboard.state() });
+  const streams = new LiveStreams({
+    central: config.central,
+    applicationName: `tributary live ${config.name}`,
+    most: live?.streams ?? MOST_STREAMS,
+  });
   const server = new HttpServer({
     ...{ address, token, base },
-    pages: pagesOf({ ...shown, view, slow }),
-    more: (app) =>
-      addDashboard(app, {
-        ...{ config, pool, view, stream, retries },
-        shards: new ShardView(config),
-        asking: new Asking(),
-        signal: stopped.signal,
-      }),
+    pages: pagesOf({ ...shown, view, slow, parts: [...shown.parts, livePart(streams)] }),
+    ownChecks: [LIVE_PATH],
+    // Each by itself: what one checks is no matter of the other.
+    more: (app, tools) => {
+      app.register(async (own) => addLive(own, { ...tools, config, streams }));
+      app.register(async (own) =>
+        addDashboard(own, {
+          ...{ config, pool, view, stream, retries },
+          shards: new ShardView(config),
+          asking: new Asking(),
+          signal: stopped.signal,
+        }),
+      );
+    },
   });
   const close = async () => {
     stopped.abort();
-    await Promise.all([stream.close(), retries.close(), server.close()]);
+    await Promise.all([stream.close(), streams.close(), retries.close(), server.close()]);
     await view.close();
   };
   try {

@@ -25,6 +25,8 @@ const POSITIONS_PERIOD = '1 hour';
 /** What was handled stays at least this long, for `trace`, unless a table of it is full before. */
 const HANDLED_PERIOD = '2 hours';
 const HANDLED_BYTES = 64 * 1024 * 1024;
+/** What was published can be read for this long: a browser that comes again after a minute misses nothing. */
+const PUBLISHED_PERIOD = '2 minutes';
 /** Of the logbook. */
 const LOG_KEPT = '90 days';
 /** Of one queue's dead events, every ten seconds. */
@@ -95,6 +97,9 @@ export class CentralUpkeep implements WatchedService {
         HANDLED_PERIOD,
         HANDLED_BYTES,
       ]);
+    });
+    await this.#guarded('rotation of what was published', async () => {
+      await this.#link.query('select tributary.rotate_published($1::interval)', [PUBLISHED_PERIOD]);
     });
     await this.#note();
   }

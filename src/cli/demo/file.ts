@@ -15,10 +15,12 @@ export interface DemoFileOptions {
   readonly shards: number;
   /** Where the dashboard is served, if it is: who can reach it may also pause, scale, retry and discard. */
   readonly http: HttpAddress | undefined;
+  /** The page of the shop, which listens there. */
+  readonly shop: string | undefined;
 }
 
 /** @param folder where a copy goes. @returns the path of the file that names this server and this many shards. */
-export function demoFile(folder: string, { port, shards, http }: DemoFileOptions): string {
+export function demoFile(folder: string, { port, shards, http, shop }: DemoFileOptions): string {
   const own = packagePath('shards.yaml');
   if (port === FILE_PORT && shards === FILE_SHARDS && http === undefined) return own;
   const copy = join(folder, 'shards.yaml');
@@ -28,7 +30,9 @@ export function demoFile(folder: string, { port, shards, http }: DemoFileOptions
     // Paths are relative to the file; JSON's quotes are YAML's.
     .replaceAll(/\.\/demo\/handlers\/\w+\.js/g, (path) => JSON.stringify(packagePath(path)));
   const served =
-    http === undefined ? '' : `http: { listen: ${JSON.stringify(shownListen(http))}, actions: true }\n`;
+    http === undefined
+      ? ''
+      : `http: { listen: ${JSON.stringify(shownListen(http))}, actions: true, live: { origins: ${JSON.stringify(shop)} } }\n`;
   writeFileSync(copy, text + served);
   return copy;
 }

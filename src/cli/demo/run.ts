@@ -9,7 +9,7 @@ import { count } from '../terminal/output.ts';
 import { draw, openHours, settled, staffed } from './open-hours.ts';
 import type { DemoOptions } from './options.ts';
 import { setUpDemo } from './set-up.ts';
-import { Shop } from './shop.ts';
+import { Shop } from './shop/shop.ts';
 import { type Installed, Stage } from './stage.ts';
 import { Supervised } from './supervised.ts';
 import { dashboardOf, toTry } from './to-try.ts';
@@ -40,7 +40,7 @@ export async function runDemo(options: DemoOptions, context: CliContext): Promis
 
 /** @returns whether the proof holds. */
 async function perform(installed: Installed): Promise<boolean> {
-  const { stage, config } = installed;
+  const { stage, config, shop: page } = installed;
   const { screen, options } = stage;
   const workers = config.queues.map((queue) => `${queue.name} ${queue.workers}`).join(', ');
   screen.line(`Running \`tributary start --host ${HOST}\`: one mover, and workers: ${workers}.`);
@@ -48,6 +48,7 @@ async function perform(installed: Installed): Promise<boolean> {
   await staffed(installed);
   const dashboard = dashboardOf(config);
   if (dashboard !== undefined) screen.line(`The dashboard: ${dashboard}`);
+  if (page !== undefined) screen.line(`The shop, whose orders become invoices as you look: ${page}/`);
   const rate = count(options.rate);
   screen.line(`The shop is open: about ${rate} events a second, inserted inside its business transactions.`);
   const shop = await openShop(installed, options.rate);

@@ -5,11 +5,14 @@ import { loadConfig } from '../../config/load.ts';
 import { freePort } from '../../embedded/port.ts';
 import { TributaryError } from '../../errors/tributary-error.ts';
 import { counted } from '../../errors/words.ts';
+import { LIVE_PATH } from '../../http/live/routes.ts';
+import { shownAddress } from '../../http/server/address.ts';
 import { install } from '../../install/install.ts';
 import { EXIT, Exit } from '../exit.ts';
 import { demoFile, FILE_PORT } from './file.ts';
 import { Ledger } from './ledger.ts';
 import { makeDatabases, startServer } from './server.ts';
+import { ShopPage, shopUrl } from './shop/page.ts';
 import type { Installed, Stage } from './stage.ts';
 
 export async function setUpDemo(stage: Stage): Promise<Installed> {
@@ -21,14 +24,21 @@ export async function setUpDemo(stage: Stage): Promise<Installed> {
   stage.finally(() => server.stop());
   signal.throwIfAborted();
   const http = await withPort(options.http);
-  const config = load(stage, demoFile(server.folder, { port: server.port, shards, http }));
+  const shopPort = http === undefined ? 0 : await freePort();
+  const shop = http === undefined ? undefined : shopUrl(shopPort);
+  const config = load(stage, demoFile(server.folder, { port: server.port, shards, http, shop }));
   screen.line(`Making ${counted(shards, 'shard')} and a central database at ${server.host}:${server.port}.`);
   await stage.unlessStopped(makeDatabases(server, config));
   screen.line('Installing, as `tributary install` does: engine, queues, registrations, central schema.');
   await stage.unlessStopped(installAll(config));
   const ledger = await stage.unlessStopped(Ledger.open(config));
   stage.finally(() => ledger.close());
-  return { stage, config, ledger };
+  if (http !== undefined) {
+    const live = `http://${shownAddress(http)}${LIVE_PATH}`;
+    const page = await ShopPage.open(config, { live, port: shopPort });
+    stage.finally(() => page.close());
+  }
+  return { stage, config, ledger, ...(shop !== undefined && { shop }) };
 }
 
 /** Before anything is served, so that the address can be said and written into the file. */

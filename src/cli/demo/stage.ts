@@ -59,4 +59,6 @@ export interface Installed {
   readonly stage: Stage;
   readonly config: Config;
   readonly ledger: Ledger;
+  /** Where the page of the shop is, if it is served. */
+  readonly shop?: string;
 }

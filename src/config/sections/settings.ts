@@ -3,6 +3,7 @@ import type { Config, HttpAddress } from '../config.ts';
 import type { Value } from '../value.ts';
 import { compact, secret } from './database.ts';
 import { positive } from './handling.ts';
+import { readLive } from './live.ts';
 
 const MEGABYTE = 2 ** 20;
 /**
@@ -75,7 +76,7 @@ function readDelay(value: Value | undefined): number {
 }
 
 export function readHttp(value: Value | undefined): Config['http'] {
-  const section = value?.section(['listen', 'token', 'base', 'actions', 'user_header']);
+  const section = value?.section(['listen', 'token', 'base', 'actions', 'user_header', 'live']);
   if (value === undefined || section === undefined || value.isEmpty) return undefined;
   const listen = section.require('listen', '`listen: 127.0.0.1:7717`');
   const tokenValue = section.get('token');
@@ -90,7 +91,8 @@ export function readHttp(value: Value | undefined): Config['http'] {
   const base = readBase(section.get('base'));
   const actions = section.get('actions')?.yesOrNo() ?? false;
   const userHeader = readHeaderName(section.get('user_header'));
-  return address === undefined ? undefined : compact({ ...address, token, base, actions, userHeader });
+  const live = readLive(section.get('live'));
+  return address === undefined ? undefined : compact({ ...address, token, base, actions, userHeader, live });
 }
 
 function readHeaderName(value: Value | undefined): string | undefined {

@@ -1,11 +1,12 @@
 // Limits the connections of a server, so that connections that clients leave open keep no other client out.
 //
 // Invariant: beyond the limit the connection is closed that has been without a request for longest; one whose request is
-// being answered goes last.
+// being answered goes last. Those that are set apart do not count: they have a limit of their own.
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
-export function limitConnections(server: Server, most: number): void {
+/** @returns what sets a connection apart, for as long as its request is being answered. */
+export function limitConnections(server: Server, most: number): (socket: Socket) => void {
   /** In the order of their last requests. */
   const resting = new Set<Socket>();
   const answered = new Set<Socket>();
@@ -27,4 +28,8 @@ export function limitConnections(server: Server, most: number): void {
       if (!socket.destroyed) resting.add(socket);
     });
   });
+  return (socket) => {
+    resting.delete(socket);
+    answered.delete(socket);
+  };
 }

@@ -2,6 +2,7 @@
 //
 // Invariant: without the token a client learns nothing, not even which paths there are; a browser that asks for the root is sent to
 // the form that takes the token. No request is logged, and no internal error is shown.
+import type { Socket } from 'node:net';
 import fastify, { type FastifyInstance, type FastifyRequest } from 'fastify';
 import type { HttpAddress } from '../../config/config.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
@@ -9,7 +10,7 @@ import { shownAddress } from './address.ts';
 import { limitConnections } from './connections.ts';
 import { COMMON_HEADERS } from './headers.ts';
 import { addLogin, LOGIN_PATH } from './login.ts';
-import { tokenCheck } from './token.ts';
+import { type TokenVerdict, tokenCheck } from './token.ts';
 import { WrongTokens } from './wrong-tokens.ts';
 
 export interface Page {
@@ -30,7 +31,16 @@ export interface ServerOptions {
   /** By path, such as `/livez`. */
   readonly pages: Readonly<Record<string, () => Page | Promise<Page>>>;
   /** Adds other paths, below the base. */
-  readonly more?: (app: FastifyInstance) => void;
+  readonly more?: (app: FastifyInstance, tools: ServerTools) => void;
+  /** Paths of those, below the base, which look for themselves who may ask. */
+  readonly ownChecks?: readonly string[];
+}
+
+export interface ServerTools {
+  /** By the token of the server. */
+  verdictOn(request: FastifyRequest): TokenVerdict;
+  /** The connection has a limit of its own while its request is being answered. */
+  setApart(socket: Socket): void;
 }
 
 /** A token, or a few names. */
@@ -74,6 +84,7 @@ function newApp({
   wrongTokensMs = TIMING.http.wrongTokensMs,
   pages,
   more,
+  ownChecks = [],
 }: ServerOptions): FastifyInstance {
   const { headersMs, requestMs, stuckMs, idleMs, lookEveryMs } = limits;
   const app = fastify({
@@ -89,12 +100,14 @@ function newApp({
       maxHeaderSize: MOST_HEADER_BYTES,
     },
   });
-  limitConnections(app.server, MOST_CONNECTIONS);
+  const setApart = limitConnections(app.server, MOST_CONNECTIONS);
   const wrong = new WrongTokens(wrongTokensMs);
   const verdictOn = tokenCheck(token, wrong);
+  const ownPaths = new Set(ownChecks.map((path) => base + path));
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(COMMON_HEADERS);
     const { url } = request.routeOptions;
+    if (ownPaths.has(url ?? '')) return;
     const verdict = verdictOn(request);
     if (verdict === 'allowed' || url === base + LOGIN_PATH) return;
     if (verdict === 'too-many')
@@ -127,7 +140,7 @@ function newApp({
   app.register(
     async (below) => {
       if (token !== undefined) addLogin(below, { token, base, wrongTokensMs });
-      more?.(below);
+      more?.(below, { verdictOn, setApart });
     },
     { prefix: base },
   );

@@ -134,3 +134,25 @@ export const HTTP_DURATIONS = {
   /** … and a mover without one for this long does not live. */
   moverSilentMs: 30_000,
 } as const;
+
+export const LIVE_DURATIONS = {
+  /** After messages were read, those of the next moment are read together. */
+  togetherMs: 10,
+  /** Without a notification central is asked this often at least; closer together while messages come that way. */
+  look: { firstMs: 50, maxMs: 1_000 },
+  trouble: { firstMs: 100, maxMs: 2_000 },
+  /** Messages stay in memory this long, for streams that are slow or come again. */
+  keptMs: 300_000,
+  /** Reading goes on this long after the last stream has ended: it may come again. */
+  lingerMs: 60_000,
+  /** A stream that has nothing to send says that it is there. */
+  heartbeatMs: 15_000,
+  /** A stream whose reader takes nothing for this long is ended. */
+  slowMs: 20_000,
+  /** A browser whose stream has ended comes again after this. */
+  comeAgainMs: 1_000,
+  /** A handler's progress is published this often at most. */
+  progressEveryMs: 300,
+  /** The connection for it is closed when there was none for this long. */
+  progressIdleMs: 60_000,
+} as const;

@@ -6,7 +6,13 @@
 // served in outer.ts, of delayed events and schedules in delays.ts.
 
 import { DELAY_DURATIONS, SCHEDULE_DURATIONS, SPOOL_DURATIONS } from './delays.ts';
-import { COMMAND_DURATIONS, DOCTOR_DURATIONS, FLEET_DURATIONS, HTTP_DURATIONS } from './outer.ts';
+import {
+  COMMAND_DURATIONS,
+  DOCTOR_DURATIONS,
+  FLEET_DURATIONS,
+  HTTP_DURATIONS,
+  LIVE_DURATIONS,
+} from './outer.ts';
 import { HANDLER_DURATIONS, POOL_DURATIONS, SLOTS_DURATIONS, WORKER_DURATIONS } from './workers.ts';
 
 export const DURATIONS = {
@@ -204,6 +210,8 @@ export const DURATIONS = {
   worker: WORKER_DURATIONS,
   handler: HANDLER_DURATIONS,
   http: HTTP_DURATIONS,
+  /** What is published on channels, on its way to browsers. */
+  live: LIVE_DURATIONS,
   install: {
     /** Between tries of a step, where another transaction changed the same rows at once. */
     collisions: { firstMs: 40, maxMs: 1_000 },

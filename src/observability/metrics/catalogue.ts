@@ -179,7 +179,48 @@ const OF_WORKERS = {
   },
 } as const satisfies Record<string, Metric>;
 
-export const METRICS = { ...OF_PROCESSES, ...OF_MOVERS, ...OF_WORKERS, ...OF_CENTRAL, ...OF_SOURCES };
+/** Of what handlers publish, and the browsers that listen at this process. */
+const OF_STREAMS = {
+  tributary_live_streams: {
+    type: 'gauge',
+    labels: [],
+    help: 'Browsers that listen at this process to what handlers publish.',
+  },
+  tributary_live_messages_read_total: {
+    type: 'counter',
+    labels: [],
+    help: 'Messages that this process has read from central while somebody listened, on all channels.',
+  },
+  tributary_live_messages_sent_total: {
+    type: 'counter',
+    labels: [],
+    help: 'Messages that were sent to browsers: one that several listen to counts for each of them.',
+  },
+  tributary_live_resets_total: {
+    type: 'counter',
+    labels: [],
+    help: 'Browsers that were told that they may have missed something: they were away for too long, or read too slowly.',
+  },
+  tributary_live_streams_ended_total: {
+    type: 'counter',
+    labels: ['reason'],
+    help: 'Streams that this process has ended: slow, because nothing was read for a while, or expired, because the token was over.',
+  },
+  tributary_live_streams_refused_total: {
+    type: 'counter',
+    labels: [],
+    help: 'Browsers that were turned away because too many listen at this process.',
+  },
+} as const satisfies Record<string, Metric>;
+
+export const METRICS = {
+  ...OF_PROCESSES,
+  ...OF_MOVERS,
+  ...OF_WORKERS,
+  ...OF_STREAMS,
+  ...OF_CENTRAL,
+  ...OF_SOURCES,
+};
 
 export type MetricName = keyof typeof METRICS;
 

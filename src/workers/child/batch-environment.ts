@@ -6,6 +6,7 @@ import type { EventSource } from '../../handler/event.ts';
 import type { CoopMember } from '../../queue/coop.ts';
 import type { CallRecorder } from '../call-record.ts';
 import type { FatalCall } from '../protocol.ts';
+import type { ProgressReports } from './call/progress-reports.ts';
 import type { Carried } from './free/carried.ts';
 import type { FailureRate } from './groups/failure-rate.ts';
 import type { LifeSigns } from './life-signs.ts';
@@ -49,6 +50,8 @@ export interface BatchEnvironment {
   /** The call that the worker before this one died in. */
   readonly suspect: FatalCall | undefined;
   readonly centralQueues: CentralQueues;
+  /** What handlers say while they run. */
+  readonly reports: ProgressReports;
   /** Grants events before they start; undefined: any number may start. */
   readonly rate: RateLimit | undefined;
   cancelStatement(): Promise<void>;

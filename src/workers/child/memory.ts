@@ -1,5 +1,8 @@
 // What a worker remembers from batch to batch.
+import { Connection } from '../../postgres/connection.ts';
 import { CallRecorder } from '../call-record.ts';
+import type { StartMessage } from '../protocol.ts';
+import { ProgressReports } from './call/progress-reports.ts';
 import { Carried } from './free/carried.ts';
 import { FailureRate } from './groups/failure-rate.ts';
 import { Losses } from './narrowing/losses.ts';
@@ -8,7 +11,7 @@ import { Tally } from './tally.ts';
 import { DeferredConstraints } from './transaction/deferred-constraints.ts';
 import { TrackRecord } from './tries/track-record.ts';
 
-export const newMemory = () => ({
+export const newMemory = ({ central, slot }: StartMessage) => ({
   /** How large events are. */
   size: new EventSize(),
   /** How often events fail. */
@@ -24,4 +27,8 @@ export const newMemory = () => ({
   carried: new Carried(),
   /** Notes calls for the primary, for the case that this process dies; undefined: the primary does not look. */
   recorder: CallRecorder.inherited(),
+  /** What handlers say while they run. */
+  reports: new ProgressReports(() =>
+    Connection.open(central, { applicationName: `tributary ${slot} progress` }),
+  ),
 });

@@ -31,7 +31,7 @@ import { nextBatch, type OpenedBatch } from './next-batch.ts';
 import { HandedBack, type RateLimit, rateLimitOf } from './rate-limit.ts';
 import { SentTicks } from './sent-ticks.ts';
 import type { Tally } from './tally.ts';
-import { endWith } from './transaction/session.ts';
+import { cancelBackend, endWith } from './transaction/session.ts';
 import type { TrackRecord } from './tries/track-record.ts';
 
 /** Small ticks are joined up to this many events; with a rate up to a second's events, or one worker would get all. */
@@ -50,7 +50,7 @@ export class Worker implements Service {
   readonly #start: StartMessage;
   readonly #options: WorkerOptions;
   readonly #membership: CoopMember;
-  readonly #memory = newMemory();
+  readonly #memory: ReturnType<typeof newMemory>;
   readonly #sentTicks = new SentTicks();
   readonly #rate: RateLimit | undefined;
   readonly #draining = new AbortController();
@@ -72,6 +72,7 @@ export class Worker implements Service {
   constructor(start: StartMessage, options: WorkerOptions) {
     this.name = start.slot;
     this.#start = start;
+    this.#memory = newMemory(start);
     this.#options = options;
     this.#membership = { queue: start.queue, group: start.group, member: start.slot };
     this.#rate = rateLimitOf(start, {
@@ -139,6 +140,7 @@ export class Worker implements Service {
       },
     });
     await this.#leave();
+    await this.#memory.reports.close();
     this.record.folding.flush();
   }
 
@@ -238,7 +240,7 @@ export class Worker implements Service {
       onSent: (queue, xid) => this.#sentTicks.committed(queue, xid),
       tickSent: () => this.#sentTicks.run(connection),
       rate: this.#rate,
-      cancelStatement: () => this.#cancel(connection.backendPid),
+      cancelStatement: async () => await cancelBackend(await this.#open(), connection.backendPid),
       suspect: this.#start.suspect,
       onAdvanced: () => this.#options.send({ type: 'advanced' }),
       signs: this.signs,
@@ -259,15 +261,6 @@ export class Worker implements Service {
       applicationName: `tributary ${this.#start.slot}`,
       plainTypes: true,
     });
-  }
-
-  async #cancel(backendPid: number): Promise<void> {
-    const connection = await this.#open();
-    try {
-      await connection.query('select pg_cancel_backend($1)', [backendPid]);
-    } finally {
-      await connection.close();
-    }
   }
 
   async #dropConnection(): Promise<void> {

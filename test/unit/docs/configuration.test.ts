@@ -35,6 +35,7 @@ const PLACES: readonly (readonly [heading: string, after: string, file: string])
   ['### groups', '', top({ queues: `{ orders: { groups: { a: { ${STRANGE}: 1 } } } }` })],
   ['## `mover`', '', top({ mover: `{ ${STRANGE}: 1 }` })],
   ['## `http`', '', top({ http: `{ ${STRANGE}: 1 }` })],
+  ['### `http.live`', '', top({ http: `{ listen: ':1', live: { ${STRANGE}: 1 } }` })],
   ['## `metrics`', '', top({ metrics: `{ ${STRANGE}: 1 }` })],
 ];
 

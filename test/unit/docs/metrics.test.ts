@@ -3,7 +3,14 @@ import { expect, test } from 'vitest';
 import { METRICS, type Metric } from '../../../src/observability/metrics/catalogue.ts';
 import { rowsUnder } from '../../support/pages/tables.ts';
 
-const HEADINGS = ['Of each process', 'Of a mover', 'Of workers', 'Of central', 'Of single sources'];
+const HEADINGS = [
+  'Of each process',
+  'Of a mover',
+  'Of workers',
+  'Of streams',
+  'Of central',
+  'Of single sources',
+];
 
 test('the tables list the metrics that are served', () => {
   const expected = Object.entries(METRICS).map(([name, { type, labels, help }]: [string, Metric]) => {

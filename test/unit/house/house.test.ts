@@ -9,7 +9,7 @@ const LEVELS = [
   ['lifecycle'],
   ['config', 'postgres', 'embedded'],
   ['queue'],
-  ['shards', 'central', 'handler', 'producer', 'spool', 'coordination', 'upkeep', 'fleet'],
+  ['shards', 'central', 'channels', 'handler', 'producer', 'spool', 'coordination', 'upkeep', 'fleet'],
   ['delays', 'schedules', 'duties'],
   ['workers', 'mover', 'install', 'proof'],
   ['succession', 'observability'],
@@ -28,6 +28,8 @@ const WALL_CLOCK: Readonly<Record<string, string>> = {
   'src/coordination/clock-difference.ts': 'how far the clock of a host is from central’s',
   'src/http/server/session.ts':
     'a session ends at a time of day, for all hosts and after restarts; a clock that is set back costs or gives a login',
+  'src/channels/signed.ts': 'a signed channel ends at a time of day, for all hosts',
+  'src/http/live/streams.ts': 'the same',
   'src/spool/writer.ts': 'when an event was spooled, to show how long it waits',
   'src/spool/delivered.ts': 'how long ago a writer was delivered last, in days',
   'src/cli/commands/spool/status.ts': 'how long the oldest event waits',

@@ -59,7 +59,7 @@ test('the first token of ours is the one that the page names, in every compariso
   ).toBe(true);
 });
 
-test.each(['lease_turn', 'source_turn', 'position_table', 'handled_table'])(
+test.each(['lease_turn', 'source_turn', 'position_table', 'handled_table', 'published_table'])(
   'table %s is locked only where the page lists it',
   (table) => {
     const row = rows.find(([, lock]) => lock?.includes(`\`tributary.${table}\``));
@@ -72,7 +72,12 @@ test('functions of schema tributary lock no other table as a whole', () => {
     .filter(({ schema }) => schema === 'tributary')
     .flatMap(({ code }) => [...code.matchAll(/lock table (?:only )?([\w.%]+)/g)].map(([, name]) => name));
   const listed = rows.map(([, lock = '']) => lock).join();
-  const EMPTIED_BY_NUMBER = ['tributary.position_%s', 'tributary.handled_%s', 'tributary.queue_history_%s'];
+  const EMPTIED_BY_NUMBER = [
+    'tributary.position_%s',
+    'tributary.handled_%s',
+    'tributary.queue_history_%s',
+    'tributary.published_%s',
+  ];
   // Those of delayed events have a row of their own.
   const EMPTIED_BY_NAME = ['%s', 'tributary.%I', 'tributary.unique_key_%1'];
   expect(

@@ -21,9 +21,10 @@ const SUB_ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['commit', 'succession'],
   ],
   'src/observability': [['lag'], ['doctor'], ['metrics'], ['trace']],
-  'src/http': [['server'], ['health'], ['dashboard']],
+  'src/http': [['server'], ['health'], ['live', 'dashboard']],
   'src/page': [['words', 'url'], ['live'], ['parts', 'maps', 'charts'], ['views']],
   'src/cli': [['terminal', 'manual'], ['demo'], ['commands']],
+  'src/cli/demo': [['shop']],
 };
 const MAX_FILES = 16;
 /** One file per command; migrations are never changed. */

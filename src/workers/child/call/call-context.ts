@@ -2,6 +2,7 @@
 //
 // Invariant: after `end` none of its methods has an effect; what was decided before counts only if the call counts as done.
 import type { Logger } from 'pino';
+import { progressMessage, publishedMessage } from '../../../channels/message.ts';
 import { BadUnit, parseDuration } from '../../../config/units.ts';
 import { TributaryError } from '../../../errors/tributary-error.ts';
 import type {
@@ -9,6 +10,8 @@ import type {
   Event,
   Handler,
   HandlerClient,
+  ProgressOptions,
+  PublishOptions,
   RetryOptions,
   SendOptions,
   SentEvent,
@@ -17,6 +20,7 @@ import { BatchEvent } from '../../../handler/event.ts';
 import type { GuardedClient } from '../transaction/guarded-client.ts';
 import { type CentralQueues, type Delay, Outbox } from '../transaction/outbox.ts';
 import type { OutcomeBook } from './outcomes.ts';
+import type { ProgressReports } from './progress-reports.ts';
 
 const MOST_AFTER_MS = 100 * 365 * 86_400_000;
 
@@ -26,6 +30,7 @@ export interface ContextEnvironment {
   /** Aborted when the worker must end before the batch is done. */
   readonly stopNow: AbortSignal;
   readonly centralQueues: CentralQueues;
+  readonly reports: Pick<ProgressReports, 'report' | 'drop'>;
 }
 
 export interface ContextTools {
@@ -45,6 +50,10 @@ export class CallContext implements Context {
   #controller: AbortController | undefined;
   readonly #stop = () => this.#controller?.abort(this.#environment.stopNow.reason);
   #isOver = false;
+  /** Of the last message. */
+  #channel: string | undefined;
+  /** Where progress was said. */
+  #reported: Set<string> | undefined;
 
   constructor(events: readonly BatchEvent[], environment: ContextEnvironment, tools: ContextTools) {
     this.#events = events;
@@ -55,6 +64,8 @@ export class CallContext implements Context {
     this.retry = this.retry.bind(this);
     this.dead = this.dead.bind(this);
     this.send = this.send.bind(this);
+    this.publish = this.publish.bind(this);
+    this.progress = this.progress.bind(this);
   }
 
   get client(): HandlerClient {
@@ -113,6 +124,29 @@ export class CallContext implements Context {
     this.outbox.add(queue, events, { from: own, delay: delayOf(options) });
   }
 
+  publish(channel: string, data: unknown, { type, from }: PublishOptions = {}): void {
+    const own = this.#own((from ?? this.#events.at(-1)) as Event, 'publish');
+    this.outbox.publish(publishedMessage(channel, data, type), own);
+    this.#channel = channel;
+  }
+
+  progress(done: number, total: number, text?: string, { channel }: ProgressOptions = {}): void {
+    const [first] = this.#events;
+    const own = this.#own(first as Event, 'progress');
+    const isOne = this.#environment.handler.event !== undefined;
+    const meant = channel ?? this.#channel ?? (isOne ? String(own.origin) : undefined);
+    if (meant === undefined)
+      throw mistake(
+        'A `batch` handler has to say on which channel its progress is published.',
+        'Write `progress(done, total, text, { channel })`.',
+      );
+    this.#environment.reports.report(
+      progressMessage(meant, { done, total, ...(text !== undefined && { text }) }),
+    );
+    this.#reported ??= new Set();
+    this.#reported.add(meant);
+  }
+
   abort(reason: unknown): void {
     this.#controller?.abort(reason);
   }
@@ -120,6 +154,7 @@ export class CallContext implements Context {
   /** Ends the call: its client, if it was asked for, takes no more statements. */
   end(): GuardedClient | undefined {
     this.#isOver = true;
+    for (const channel of this.#reported ?? []) this.#environment.reports.drop(channel);
     this.#client?.end();
     if (this.#controller !== undefined) this.#environment.stopNow.removeEventListener('abort', this.#stop);
     return this.#client;

@@ -13,7 +13,7 @@ import type { LifeSigns } from '../life-signs.ts';
 import type { Tally } from '../tally.ts';
 import type { BatchTransaction } from '../transaction/batch-transaction.ts';
 import type { GuardedClient } from '../transaction/guarded-client.ts';
-import type { Outbox } from '../transaction/outbox.ts';
+import { Outbox } from '../transaction/outbox.ts';
 import { CallContext, type ContextEnvironment, type ContextTools } from './call-context.ts';
 import { type CallFailure, type InvokeOptions, invoke } from './invoke.ts';
 import type { OutcomeBook } from './outcomes.ts';
@@ -122,6 +122,7 @@ export class HandlerCalls {
 
   async #send(outbox: Outbox): Promise<void> {
     for (const sending of outbox.sendings()) await this.#transaction.send(sending);
+    await this.#transaction.publish(Outbox.messages([outbox]));
   }
 
   /** Waits for what is still under way, within the time of the call. */

@@ -146,6 +146,7 @@ export class Commits {
     await transaction.begin();
     const outboxes = done.flatMap(({ result }) => (result === undefined ? [] : [result.outbox]));
     for (const sending of Outbox.sendings(outboxes)) await transaction.send(sending);
+    await transaction.publish(Outbox.messages(outboxes));
     const { batch, environment } = this.#tools;
     const { membership } = environment;
     const outcomes = outcomesOf(done);

@@ -7,6 +7,8 @@
 // Order: savepoint · statements · the next savepoint or the end. `rollBackToSavepoint` undoes everything since the savepoint.
 // Fails by: any error on the connection; the whole transaction is gone then and the batch is handed out again.
 
+import type { PublishedMessage } from '../../../channels/message.ts';
+import { PUBLISHED_CHANNEL, publishCall } from '../../../channels/publish.ts';
 import { TributaryError } from '../../../errors/tributary-error.ts';
 import { TIMING } from '../../../lifecycle/timing.ts';
 import type { Connection } from '../../../postgres/connection.ts';
@@ -44,6 +46,7 @@ export class BatchTransaction {
   readonly #onSent: TransactionOptions['onSent'];
   readonly #constraints: TransactionOptions['constraints'];
   readonly #sent = new Map<string, number>();
+  #hasPublished = false;
   /**
    * `wanted`: the next statement makes a savepoint; `saved`: it is there; `stale`: the last group's is there and a new one is wanted;
    * `clean`: it is there, and nothing has been done since.
@@ -76,6 +79,7 @@ export class BatchTransaction {
     this.#savepoints = 0;
     this.#isBeyondUndoing = false;
     this.#sent.clear();
+    this.#hasPublished = false;
     return await this.#texts(`${beginSql(this.#token, this.#idleLimitMs)}; ${text}`);
   }
 
@@ -211,6 +215,15 @@ export class BatchTransaction {
     if (sending.delays === undefined) this.#sent.set(sending.queue, Number(row?.xid));
   }
 
+  /** Publishes on channels; undone in the same way. */
+  async publish(messages: readonly PublishedMessage[]): Promise<void> {
+    if (messages.length === 0) return;
+    this.#save();
+    const { text, values } = publishCall(messages);
+    await this.#connection.query(text, values);
+    this.#hasPublished = true;
+  }
+
   /** Releases the savepoint, so that what follows belongs to the transaction itself. */
   async releaseSavepoint(): Promise<void> {
     const text = this.#releaseSql();
@@ -232,7 +245,9 @@ export class BatchTransaction {
   }
 
   async #end(text: string): Promise<void> {
-    await endWith(`${this.#releaseSql()}${text}`, this.#connection);
+    const notice = this.#hasPublished ? `; notify ${PUBLISHED_CHANNEL}` : '';
+    await endWith(`${this.#releaseSql()}${text}${notice}`, this.#connection);
+    this.#hasPublished = false;
     for (const [queue, xid] of this.#sent) this.#onSent?.(queue, xid);
   }
 

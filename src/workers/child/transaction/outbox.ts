@@ -1,4 +1,5 @@
 // What one call of the handler sends: checked when it is sent, kept until the call has ended, inserted in bulk.
+import type { PublishedMessage } from '../../../channels/message.ts';
 import type { OriginColumn } from '../../../config/config.ts';
 import { nearest } from '../../../config/nearest.ts';
 import { TributaryError } from '../../../errors/tributary-error.ts';
@@ -46,15 +47,16 @@ const MOST_CHARACTERS = 8_000_000;
 export class Outbox {
   readonly #centralQueues: CentralQueues;
   #sent: Sent[] = [];
+  #published: { readonly message: PublishedMessage; readonly from: BatchEvent }[] = [];
   #characters = 0;
 
   constructor(centralQueues: CentralQueues) {
     this.#centralQueues = centralQueues;
   }
 
-  /** How many events. */
+  /** How many events, and messages on channels. */
   get size(): number {
-    return this.#sent.length;
+    return this.#sent.length + this.#published.length;
   }
 
   /** How much text they hold. */
@@ -81,11 +83,20 @@ export class Outbox {
     }
   }
 
+  /** For browsers that listen to the channel. */
+  publish(message: PublishedMessage, from: BatchEvent): void {
+    this.#published.push({ message, from });
+    this.#characters += message.data.length;
+  }
+
   /** The part of it that comes from some events. */
   only(isMeant: (event: BatchEvent) => boolean): Outbox {
     const outbox = new Outbox(this.#centralQueues);
     outbox.#sent = this.#sent.filter(({ from }) => isMeant(from));
-    outbox.#characters = outbox.#sent.reduce((sum, { characters }) => sum + characters, 0);
+    outbox.#published = this.#published.filter(({ from }) => isMeant(from));
+    outbox.#characters =
+      outbox.#sent.reduce((sum, { characters }) => sum + characters, 0) +
+      outbox.#published.reduce((sum, { message }) => sum + message.data.length, 0);
     return outbox;
   }
 
@@ -97,6 +108,11 @@ export class Outbox {
   /** The sendings of several outboxes, in their order. */
   static sendings(outboxes: readonly Outbox[]): Sending[] {
     return sendingsOf(outboxes.flatMap((outbox) => outbox.#sent));
+  }
+
+  /** In the order in which they were published. */
+  static messages(outboxes: readonly Outbox[]): PublishedMessage[] {
+    return outboxes.flatMap((outbox) => outbox.#published.map(({ message }) => message));
   }
 
   #queueOf(queue: string): { readonly origin: OriginColumn; readonly uniqueKey?: string } {

@@ -32,3 +32,12 @@ export async function endWith(text: string, connection: Connection): Promise<voi
   await connection.script(isUsed ? `${text}; ${RESET_ALL}` : text);
   usedByHandlers.delete(connection.client);
 }
+
+/** Cancels the statement that another session runs. @param connection is closed then. */
+export async function cancelBackend(connection: Connection, backendPid: number): Promise<void> {
+  try {
+    await connection.query('select pg_cancel_backend($1)', [backendPid]);
+  } finally {
+    await connection.close();
+  }
+}

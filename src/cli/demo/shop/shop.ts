@@ -1,7 +1,7 @@
 // The shop: two tills on every shard, which together insert events at the rate of the demo.
 import { setMaxListeners } from 'node:events';
-import type { Config } from '../../config/config.ts';
-import { Connection } from '../../postgres/connection.ts';
+import type { Config } from '../../../config/config.ts';
+import { Connection } from '../../../postgres/connection.ts';
 import { Till } from './till.ts';
 
 const TILLS = 2;

@@ -1,7 +1,7 @@
 // One till of the shop: business transactions on one shard, one after the other, each with its events inside.
-import { wait } from '../../lifecycle/wait.ts';
-import type { Connection } from '../../postgres/connection.ts';
-import { literal } from '../../postgres/quote.ts';
+import { wait } from '../../../lifecycle/wait.ts';
+import type { Connection } from '../../../postgres/connection.ts';
+import { literal } from '../../../postgres/quote.ts';
 
 /** One of this many transactions is rolled back: its events must never be seen. */
 const ROLLED_BACK = 20;

@@ -1,0 +1,38 @@
+-- ----------------------------------------------------------------------
+-- Function: tributary.publish(3)
+--
+--      Publishes messages on channels, in the order of the arrays, which are of one length: readers get them when the transaction
+--      has committed, and never else. Who publishes notifies `tributary_published` behind the commit; a reader that is not
+--      notified finds them a little later.
+--
+-- Parameters:
+--      x_channels  - channels
+--      x_types     - what browsers listen for; null: `message`
+--      x_data      - JSON texts
+--
+-- Returns:
+--      nothing
+--
+-- Writes:
+--      tributary.published_0, tributary.published_1
+--
+-- Called by:
+--      src/channels/publish.ts
+-- ----------------------------------------------------------------------
+create or replace function tributary.publish(x_channels text[], x_types text[], x_data text[])
+returns void as $$
+begin
+    -- Two statements, so that the plan of each is kept. The numbers are taken in the order of the arrays.
+    if (select t.current from tributary.published_table t) = 0 then
+        insert into tributary.published_0 (channel, type, data)
+        select u.channel, u.type, u.data
+        from unnest(x_channels, x_types, x_data) with ordinality u (channel, type, data, place)
+        order by u.place;
+    else
+        insert into tributary.published_1 (channel, type, data)
+        select u.channel, u.type, u.data
+        from unnest(x_channels, x_types, x_data) with ordinality u (channel, type, data, place)
+        order by u.place;
+    end if;
+end;
+$$ language plpgsql set search_path = pg_catalog, pg_temp;

@@ -1,0 +1,82 @@
+// What may be published: names of channels, what browsers listen for, and the JSON that they get. Pure.
+import { TributaryError } from '../errors/tributary-error.ts';
+
+/** As it is stored. */
+export interface PublishedMessage {
+  readonly channel: string;
+  /** Undefined: `message`, as browsers call what has no name. */
+  readonly type: string | undefined;
+  /** JSON. */
+  readonly data: string;
+}
+
+const MOST_CHANNEL_CHARACTERS = 200;
+const MOST_TYPE_CHARACTERS = 100;
+/** What is larger belongs into a table: then the message says where. */
+const MOST_DATA_BYTES = 65_536;
+
+/** Of ours: a browser missed something, and what an `EventSource` calls its own events. */
+const RESERVED_TYPES = ['reset', 'progress', 'open', 'error'];
+
+/** What progress is called, which is published while the handler runs. */
+const PROGRESS_TYPE = 'progress';
+
+/** @returns what is wrong with the name, as the end of a sentence; undefined: nothing. */
+export function faultOfChannel(channel: unknown): string | undefined {
+  if (typeof channel !== 'string' || channel === '') return 'must be a text such as `order:42`';
+  if (channel.length > MOST_CHANNEL_CHARACTERS) return `is longer than ${MOST_CHANNEL_CHARACTERS} characters`;
+  return /\p{Cc}|[\u2028\u2029]|\p{Cs}/u.test(channel) ? 'holds a control character' : undefined;
+}
+
+/** @throws where it cannot be published as it is. */
+export function publishedMessage(channel: string, data: unknown, type?: string): PublishedMessage {
+  if (type !== undefined && RESERVED_TYPES.includes(type))
+    throw mistake(`\`${type}\` is a type that Tributary or the browser uses itself.`, 'Use another one.');
+  return message(channel, data, type);
+}
+
+/** @throws where the channel or the text cannot be published as it is. */
+export function progressMessage(
+  channel: string,
+  { done, total, text }: { readonly done: number; readonly total: number; readonly text?: string },
+): PublishedMessage {
+  if (![done, total].every((one) => Number.isFinite(one) && one >= 0))
+    throw mistake('`progress` takes two numbers: how much is done, and of how much.');
+  return message(channel, { done, total, ...(text !== undefined && { text: String(text) }) }, PROGRESS_TYPE);
+}
+
+function message(channel: string, data: unknown, type: string | undefined): PublishedMessage {
+  const fault = faultOfChannel(channel);
+  if (fault !== undefined) throw mistake(`The name of a channel ${fault}.`);
+  if (type !== undefined && (typeof type !== 'string' || !isTypeName(type)))
+    throw mistake(
+      `\`type\` of what is published must be a text of one line, at most ${MOST_TYPE_CHARACTERS} characters.`,
+    );
+  return { channel, type: type === undefined || type === 'message' ? undefined : type, data: jsonOf(data) };
+}
+
+const isTypeName = (type: string): boolean =>
+  type !== '' && type.length <= MOST_TYPE_CHARACTERS && !/\p{Cc}|[\u2028\u2029]|\p{Cs}/u.test(type);
+
+function jsonOf(data: unknown): string {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(data ?? null);
+  } catch (error) {
+    throw mistake(`What is published is no JSON: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  if (text === undefined) throw mistake(`What is published is a ${typeof data}, which is no JSON.`);
+  if (Buffer.byteLength(text) > MOST_DATA_BYTES)
+    throw mistake(
+      `What is published on a channel is larger than ${MOST_DATA_BYTES / 1_024} kB.`,
+      'Put it into a table, and publish where it is.',
+    );
+  return text;
+}
+
+const mistake = (what: string, remedy?: string): TributaryError =>
+  new TributaryError(what, {
+    code: 'handler-publish',
+    kind: 'halting',
+    ...(remedy === undefined ? {} : { remedy }),
+  });
