@@ -49,13 +49,13 @@ export function writeHandler({ config, central }: BenchCluster): HandledLog {
       const stages: Stages[] = [];
       for (const queue of queues) {
         const own = handled.filter(([of]) => of === queue);
-        stages.push(
-          ...(await stagesOf(
-            central,
-            queue,
-            own.map(([, id, atMs]) => ({ id: Number(id), atMs: Number(atMs) })),
-          )),
+        const found = await stagesOf(
+          central,
+          queue,
+          own.map(([, id, atMs]) => ({ id: Number(id), atMs: Number(atMs) })),
         );
+        // Some hundred thousand are too many for the arguments of one call.
+        for (const one of found) stages.push(one);
       }
       return stages;
     },
