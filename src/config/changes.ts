@@ -49,7 +49,9 @@ export const isNoChange = ({ shards, queues, others }: Changes): boolean =>
 const isSame = ({ added, removed, changed }: NameChanges): boolean =>
   added.length + removed.length + changed.length === 0;
 
-const OTHERS = ['mover', 'routes', 'schedules', 'watch', 'install', 'shardQueries', 'metrics'] as const;
+const OTHERS = [
+  ...['mover', 'routes', 'schedules', 'captures', 'watch', 'install', 'shardQueries', 'metrics'],
+] as const;
 
 function namesChanged(before: readonly (Shard | Queue)[], after: readonly (Shard | Queue)[]): NameChanges {
   const was = new Map(before.map((one) => [one.name, one]));

@@ -1,4 +1,5 @@
 // The frozen shape of a shards.yaml that has no mistakes. Everything else reads this and never the file.
+import type { Capture } from './capture.ts';
 
 /** How a connection is secured, as libpq understands the words, decided by us. */
 export type Tls =
@@ -154,6 +155,8 @@ export interface Queue extends Handling {
   /** Of events with one key, an SQL expression run on the shard, only the first goes into the queue within this time; null: no key. */
   readonly unique?: { readonly key: string; readonly forMs: number };
   readonly columns: ColumnMap;
+  /** Its events get the id of their transaction on the shard in extra3, where that is empty. */
+  readonly hasTransactionIds?: boolean;
   /** Undefined: `oldest` for queues that install creates, and a mistake for queues that already hold events. */
   readonly start?: StartingPoint;
   /** Create the source queue where it does not exist. */
@@ -237,6 +240,8 @@ export interface Config {
   /** By source queue, of those that feed several central queues; absent: none does. */
   readonly routes?: Readonly<Record<string, RouteMode>>;
   readonly schedules: readonly Schedule[];
+  /** Tables of the shards whose changes become events; absent: none. */
+  readonly captures?: readonly Capture[];
   readonly mover: {
     readonly memoryBytes: number;
     readonly wholeBytes: number;

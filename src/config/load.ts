@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { Config, Problem } from './config.ts';
+import { readCaptures } from './sections/capture.ts';
 import { ACCESS_KEYS, compact, readAccess, readCentral } from './sections/database.ts';
 import { loopOf } from './sections/place.ts';
 import { readQueues } from './sections/queues.ts';
@@ -31,7 +32,7 @@ export interface LoadOptions {
 
 const KEYS = [
   ...['name', 'central', 'shards', 'defaults', 'queues', 'schedules', 'mover', 'http', 'metrics'],
-  ...['install', 'watch', 'routes'],
+  ...['install', 'watch', 'routes', 'capture'],
 ];
 
 /** @param path as the user wrote it: problems name the file like that. */
@@ -99,10 +100,11 @@ function readRoot(root: Value): Omit<Config, 'file' | 'hash'> | undefined {
       : readShards(shardsValue, { defaults: access, central });
   const { keepMs, ...mover } = readMover(section.get('mover'));
   const queuesValue = section.require('queues', 'each central queue under `queues:`');
-  const { queues, routes }: Pick<Config, 'queues' | 'routes'> =
+  const { queues: fed, routes }: Pick<Config, 'queues' | 'routes'> =
     queuesValue === undefined
       ? { queues: [] }
       : readQueues(queuesValue, { keepMs, routes: section.get('routes') });
+  const { captures, queues } = readCaptures(section.get('capture'), { name, queues: fed });
   const schedules = readSchedules(section.get('schedules'), queues);
   const http = readHttp(section.get('http'));
   const metrics = readMetrics(section.get('metrics'));
@@ -123,6 +125,7 @@ function readRoot(root: Value): Omit<Config, 'file' | 'hash'> | undefined {
     queues,
     routes,
     schedules,
+    captures,
     mover,
     metrics,
     http,

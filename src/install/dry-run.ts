@@ -3,6 +3,7 @@ import type { Config } from '../config/config.ts';
 import { sentenceFor } from '../errors/sentence.ts';
 import { Connection } from '../postgres/connection.ts';
 import { literal } from '../postgres/quote.ts';
+import { captureScript } from './capture/plan.ts';
 import { reachingWith } from './facts/reach.ts';
 import { leftOver, readKnownSources } from './facts/sources.ts';
 import { APPLICATION, type InstallOptions } from './install.ts';
@@ -82,15 +83,20 @@ function scriptOfCentral(
   ].join('\n');
 }
 
-function scriptOfShard({ shard, facts, plan }: ShardSurvey, how: RenderOptions): string {
+function scriptOfShard({ shard, facts, plan, capture }: ShardSurvey, how: RenderOptions): string {
   const { steps, begin, redirect } = plan;
   const sources = [...begin, ...redirect.map(({ wanted }) => wanted)].map(asStored);
   const name = literal(shard.name);
+  const captures = (capture?.work ?? []).map(captureScript);
   return [
     `-- ==== shard ${shard.name} ${shard.displayUrl}${facts === undefined ? '' : `, as role ${facts.server.role}`}`,
-    ...plan.mistakes.map((mistake) => `-- MISTAKE: ${mistake}`),
-    ...plan.warnings.map((warning) => `-- note: ${warning}`),
-    ...(steps.length + sources.length === 0 && facts !== undefined ? ['-- nothing to do'] : []),
+    ...[...plan.mistakes, ...(capture?.refusals ?? []), ...(capture?.mistakes ?? [])].map(
+      (mistake) => `-- MISTAKE: ${mistake}`,
+    ),
+    ...[...plan.warnings, ...(capture?.warnings ?? [])].map((warning) => `-- note: ${warning}`),
+    ...(steps.length + sources.length + captures.length === 0 && facts !== undefined
+      ? ['-- nothing to do']
+      : []),
     ...(sources.length === 0
       ? []
       : [
@@ -104,5 +110,6 @@ function scriptOfShard({ shard, facts, plan }: ShardSurvey, how: RenderOptions):
           '-- on central: store where the sources begin, with the values that the last statement returned',
           `-- select tributary.create_position(source, tick_id, tick_time_us, tick_event_seq, tick_snapshot_md5) for ${begin.map(({ queue }) => queue).join(', ')}`,
         ]),
+    ...captures,
   ].join('\n');
 }

@@ -8,13 +8,15 @@ import { meetShard, noteShard } from '../central/known-shards.ts';
 import type { Config, Shard } from '../config/config.ts';
 import { sentenceFor } from '../errors/sentence.ts';
 import { Connection } from '../postgres/connection.ts';
+import { carryOutCapture } from './capture/carry-out.ts';
+import { captureOnShard } from './capture/on-shards.ts';
 import { reachingWith } from './facts/reach.ts';
 import { placeOfCentral } from './plan/central-plan.ts';
 import type { RegistrationTick } from './plan/queue-steps.ts';
 import { placeOfShard } from './plan/shard-plan.ts';
 import { runSteps } from './plan/steps.ts';
 import { createPositions, registerSources } from './register.ts';
-import { failedRow, type InstallRow, rowOfCentral, rowOfShard } from './report.ts';
+import { type CaptureReport, failedRow, type InstallRow, rowOfCentral, rowOfShard } from './report.ts';
 import { retrying } from './retrying.ts';
 import {
   type CentralSurvey,
@@ -114,8 +116,11 @@ async function installShards(
         return report(rowOfShard(found));
       }
       try {
-        const row = await reach(shard, (connection) => installShard(connection, shard, { central, context }));
-        report({ ...row, warnings: [...new Set([...found.plan.warnings, ...row.warnings])] });
+        const row = await reach(shard, (connection) =>
+          installShard(connection, shard, { central, context, isAddition }),
+        );
+        const { warnings } = rowOfShard(found);
+        report({ ...row, warnings: [...new Set([...warnings, ...row.warnings])] });
       } catch (error) {
         report(failedRow(shard.name, shard, sentenceFor(error, placeOfShard(shard))));
       }
@@ -126,13 +131,14 @@ async function installShards(
 interface ShardOptions {
   readonly central: Connection;
   readonly context: ShardContext;
+  readonly isAddition: boolean;
 }
 
 /** Looks again, because between the first look and now another install may have been here. */
 function installShard(
   connection: Connection,
   shard: Shard,
-  { central, context }: ShardOptions,
+  { central, context, isAddition }: ShardOptions,
 ): Promise<InstallRow> {
   return retrying(async () => {
     const found = await surveyShard(connection, shard, context);
@@ -145,7 +151,7 @@ function installShard(
     const last = steps.length === 0 ? [] : await runSteps(connection, steps);
     if (begin.length === 0) {
       await noteFirst(central, found);
-      return rowOfShard(found);
+      return rowOfShard(found, await installCaptures(connection, found, { context, isAddition }));
     }
     const beginning = sources.filter(({ queue }) => begin.some((wanted) => wanted.queue === queue));
     const lost = await createPositions(central, beginning, last as unknown as RegistrationTick[]);
@@ -154,8 +160,25 @@ function installShard(
       (queue) =>
         `${placeOfShard(shard)}: queue ${queue} was registered and its tick is gone already: run install again.`,
     );
-    return rowOfShard({ ...found, plan: { ...found.plan, mistakes: [...found.plan.mistakes, ...mistakes] } });
+    return rowOfShard(
+      { ...found, plan: { ...found.plan, mistakes: [...found.plan.mistakes, ...mistakes] } },
+      await installCaptures(connection, found, { context, isAddition }),
+    );
   });
+}
+
+/** Where the file captures tables: looks again, for what was installed just now brought functions and rights. */
+async function installCaptures(
+  connection: Connection,
+  { shard, facts, plan, capture }: ShardSurvey,
+  { context: { config }, isAddition }: Pick<ShardOptions, 'context' | 'isAddition'>,
+): Promise<CaptureReport> {
+  if (capture === undefined || facts === undefined) return { did: [], mistakes: [], warnings: [] };
+  const comingQueues = plan.begin.map(({ queue }) => queue);
+  const now = await captureOnShard(connection, { config, shard, facts, comingQueues });
+  const work = now.work.filter((one) => !isAddition || one.isAddition);
+  const { did, failures } = await carryOutCapture(connection, work, placeOfShard(shard));
+  return { did, mistakes: [...now.refusals, ...now.mistakes, ...failures], warnings: now.warnings };
 }
 
 /** Notes which database the shard is, where nothing was noted yet; later a mover compares. */
@@ -175,5 +198,5 @@ function whyLetGo({ shard, known, plan }: ShardSurvey): string | undefined {
   return `${placeOfShard(shard)} was let go, and is not installed again by itself: take it out, or run \`tributary install --shard ${shard.name}\`.`;
 }
 
-const hasWork = ({ plan }: ShardSurvey): boolean =>
-  plan.steps.length + plan.begin.length + plan.redirect.length > 0;
+const hasWork = ({ plan, capture }: ShardSurvey): boolean =>
+  plan.steps.length + plan.begin.length + plan.redirect.length + (capture?.work.length ?? 0) > 0;

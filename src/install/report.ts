@@ -48,12 +48,28 @@ export function rowOfCentral(config: Config, { plan }: CentralSurvey): InstallRo
   };
 }
 
-export function rowOfShard({ shard, known, plan }: ShardSurvey): InstallRow {
+/** What was done about captures, or would be. */
+export interface CaptureReport {
+  readonly did: readonly string[];
+  readonly mistakes: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/** @param captured default: what would be done. */
+export function rowOfShard(
+  { shard, known, plan, capture }: ShardSurvey,
+  captured: CaptureReport = {
+    did: (capture?.work ?? []).map(({ what }) => what),
+    mistakes: [...(capture?.refusals ?? []), ...(capture?.mistakes ?? [])],
+    warnings: capture?.warnings ?? [],
+  },
+): InstallRow {
   const did = plan.steps.filter(({ isRoutine }) => isRoutine !== true).map(({ what }) => what);
   const redirected = plan.redirect.map(
     ({ wanted: { queue, centralQueue, routes = [centralQueue] } }) =>
       `let queue ${queue} flow to ${routes.join(', ')}`,
   );
+  const mistakes = [...plan.mistakes, ...captured.mistakes];
   const begun = new Set(plan.begin.map(({ queue }) => queue));
   const standing = [...known.values()].filter(
     ({ queue, state }) => state !== 'retired' && state !== 'registering' && !begun.has(queue),
@@ -64,14 +80,14 @@ export function rowOfShard({ shard, known, plan }: ShardSurvey): InstallRow {
     provider: plan.provider,
     version: plan.version,
     outcome:
-      plan.mistakes.length > 0
+      mistakes.length > 0
         ? 'failed'
-        : did.length + redirected.length + begun.size > 0
+        : did.length + redirected.length + begun.size + captured.did.length > 0
           ? 'installed'
           : 'unchanged',
     sources: standing.length + begun.size,
-    did: [...did, ...redirected],
-    mistakes: plan.mistakes,
-    warnings: plan.warnings,
+    did: [...did, ...redirected, ...captured.did],
+    mistakes,
+    warnings: [...plan.warnings, ...captured.warnings],
   };
 }

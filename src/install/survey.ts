@@ -4,6 +4,8 @@ import type { Config, Shard } from '../config/config.ts';
 import { sentenceFor } from '../errors/sentence.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { consumerName } from '../queue/names.ts';
+import { captureOnShard } from './capture/on-shards.ts';
+import type { CapturePlan } from './capture/plan.ts';
 import { type CentralFacts, readCentralFacts } from './facts/central.ts';
 import { type DatabaseFacts, readFacts } from './facts/database.ts';
 import { countWaiting } from './facts/queues.ts';
@@ -44,6 +46,8 @@ export interface ShardSurvey {
   /** Undefined: the database could not be reached, and the plan's only mistake says why. */
   readonly facts: DatabaseFacts | undefined;
   readonly plan: ShardPlan;
+  /** Undefined: the file captures nothing, or the shard cannot be installed. */
+  readonly capture?: CapturePlan | undefined;
 }
 
 /** What central knows, which shards are compared with. */
@@ -137,7 +141,18 @@ export async function surveyShard(
     const options = { schema: shard.schema, dialect: facts.pgq.dialect, queue, limit: COUNT_LIMIT };
     waiting.set(queue.name, await countWaiting(connection, options));
   }
-  return { shard, known, facts, plan: planShard({ ...situation, waiting }) };
+  const plan = planShard({ ...situation, waiting });
+  const capture = await surveyCapture(connection, { config, shard, facts, plan });
+  return { shard, known, facts, plan, capture };
+}
+
+/** As it will be once the plan is carried out. */
+async function surveyCapture(
+  connection: Connection,
+  { plan, ...options }: { config: Config; shard: Shard; facts: DatabaseFacts; plan: ShardPlan },
+): Promise<CapturePlan | undefined> {
+  if (options.config.captures === undefined || plan.provider === undefined) return undefined;
+  return await captureOnShard(connection, { ...options, comingQueues: plan.begin.map(({ queue }) => queue) });
 }
 
 /** Whether a queue that was not there may be there by now: `known` was read after the look at the shard, `before` before it. */

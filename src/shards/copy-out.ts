@@ -142,8 +142,10 @@ function columnSql(reading: Reading, name: keyof Reading['columns']): string {
   return `case when ${own} is null or ${readsAsOriginSql(own)} then ${literal(`${shard}:${queue}:`)} || ev_id else ${own} end`;
 }
 
-const ownSql = ({ columns }: Reading, name: keyof Reading['columns']): string =>
-  columns[name] === undefined ? `ev_${name}` : `${bracketed(columns[name])}::text`;
+function ownSql({ columns, hasTransactionIds }: Reading, name: keyof Reading['columns']): string {
+  if (columns[name] !== undefined) return `${bracketed(columns[name])}::text`;
+  return name === 'extra3' && hasTransactionIds ? 'coalesce(ev_extra3, ev_txid::text)' : `ev_${name}`;
+}
 
 /**
  * Producers may write anything into the column, and handlers must not take it for an origin. True for every text that

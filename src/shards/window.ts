@@ -27,6 +27,8 @@ export interface Reading {
   /** Its unique key; undefined: it has none. */
   readonly uniqueKey?: string | undefined;
   readonly columns: Queue['columns'];
+  /** Whether events get the id of their transaction in extra3. */
+  readonly hasTransactionIds?: boolean | undefined;
   readonly origin: Queue['origin'];
   /** Of a source that feeds several central queues: how its events are read for each. Then `where` and `columns` say nothing. */
   readonly routing?: Routing | undefined;
@@ -87,6 +89,7 @@ const readingFor = (own: Pick<Reading, 'shard' | 'queue'>, central: Queue): Read
   deliverAt: dueOf(central),
   uniqueKey: central.unique?.key,
   columns: central.columns,
+  hasTransactionIds: central.hasTransactionIds,
   origin: central.origin,
 });
 

@@ -217,6 +217,10 @@ export const DURATIONS = {
     collisions: { firstMs: 40, maxMs: 1_000 },
     /** One step of install, the waiting for locks included. */
     stepMs: 150_000,
+    /** A table that gets a trigger is waited for this long: its writers wait meanwhile. */
+    captureLockMs: 1_500,
+    /** Between such tries. */
+    captureLocks: { firstMs: 300, maxMs: 3_000 },
     /** A larger skew of clocks is warned of: times in lag and logs are hard to read then; nothing else rests on clocks. */
     clockSkewMs: 5_000,
   },

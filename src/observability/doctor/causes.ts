@@ -250,6 +250,17 @@ export const CAUSES = {
     means: 'the clock of a shard’s server, or of one of our hosts, and that of central differ',
     remedy: 'Synchronise them (chrony, ntpd).',
   },
+  'not-captured': {
+    of: 'shard',
+    means:
+      'changes of a table that the file captures are no events: a trigger is missing or disabled, or the table cannot be captured',
+    remedy: 'Run the command below; changes that were made meanwhile are no events.',
+  },
+  'capture-differs': {
+    of: 'shard',
+    means: 'a captured table is another one than it was, or has other triggers than the file says',
+    remedy: 'See `tributary capture plan`, and run the command below.',
+  },
   'versions-differ': {
     of: 'host',
     means: 'hosts run different versions of Tributary',
@@ -267,8 +278,6 @@ export type Cause = keyof typeof CAUSES;
 /** A name of a cause, as an older or newer mover may have reported it. */
 export const isCause = (name: string | undefined): name is Cause => name !== undefined && name in CAUSES;
 
-const RANKS = new Map(Object.keys(CAUSES).map((cause, at) => [cause, at]));
-
 export function diagnosis(
   cause: Cause,
   names: readonly string[],
@@ -277,23 +286,4 @@ export function diagnosis(
 ): Diagnosis {
   const { of, remedy } = CAUSES[cause];
   return { cause, of, names, evidence: [], remedy, ...said };
-}
-
-/** What waits for central's upkeep, and is no cause of its own where that is missing. */
-const FOR_UPKEEP: readonly string[] = ['schedule-late'] satisfies Cause[];
-
-/** The worst first: what is broken, then what may break, each by the catalogue; what follows from another cause is its evidence. */
-export function worstFirst(all: readonly Diagnosis[]): Diagnosis[] {
-  const missing = all.find(({ cause }) => cause === ('no-upkeep' satisfies Cause));
-  const following = missing === undefined ? [] : all.filter(({ cause }) => FOR_UPKEEP.includes(cause));
-  const diagnoses = all
-    .filter((one) => !following.includes(one))
-    .map((one) =>
-      one === missing
-        ? { ...one, evidence: [...one.evidence, ...following.map(({ sentence }) => sentence)] }
-        : one,
-    );
-  const rank = ({ cause, severity }: Diagnosis) =>
-    (severity === 'broken' ? 0 : RANKS.size) + (RANKS.get(cause) ?? RANKS.size);
-  return diagnoses.sort((a, b) => rank(a) - rank(b) || b.names.length - a.names.length);
 }

@@ -12,9 +12,9 @@ import { wantedSources } from '../../install/facts/sources.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import { LagReader } from '../lag/reader.ts';
 import type { LagReport } from '../lag/report.ts';
-import { diagnosis, worstFirst } from './causes.ts';
+import { diagnosis } from './causes.ts';
 import { CentralDoctor, diagnosesOf } from './central-doctor.ts';
-import type { Diagnosis } from './diagnosis.ts';
+import { type Diagnosis, worstFirst } from './diagnosis.ts';
 import type { CentralHealth, DatabaseHealth } from './facts.ts';
 import { databaseDiagnoses } from './judge-databases.ts';
 import { clockDiagnoses, healthDiagnoses } from './judge-health.ts';
@@ -241,7 +241,11 @@ async function askOne(
   const known = dead.get(`${host}:${port}`);
   if (known !== undefined) return { shard: name, reason: known };
   const queues = wantedSources(config).map(({ queue }) => queue);
-  const asked = await askDatabase(shard, { installation: config.name, queues, servers });
+  const asked = await askDatabase(shard, {
+    installation: config.name,
+    captures: config.captures,
+    ...{ queues, servers },
+  });
   if (asked.reason === undefined) return { shard: name, health: asked.health };
   if (asked.isUnreachable) dead.set(`${host}:${port}`, asked.reason);
   return { shard: name, reason: asked.reason };

@@ -1,4 +1,5 @@
 // The facts that `doctor` judges by beyond a report of lag: of a server's sessions, of what queues hold, of our processes.
+import type { CapturedTable } from '../../install/capture/judge.ts';
 
 /** A session inside a transaction. */
 export interface SessionFacts {
@@ -108,6 +109,8 @@ export interface DatabaseHealth {
   readonly sessions: SessionsFacts;
   /** Empty where that could not be read. */
   readonly rotation: readonly RotationFacts[];
+  /** Of a shard: tables that the file captures. */
+  readonly captured?: readonly CapturedTable[];
 }
 
 /** One of our running processes. */

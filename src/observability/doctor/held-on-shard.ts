@@ -1,7 +1,6 @@
 // What one queue holds on its shard, and what keeps it from emptying its tables, asked of the shard itself.
 import type { Config, Shard } from '../../config/config.ts';
-import { worstFirst } from './causes.ts';
-import type { Diagnosis } from './diagnosis.ts';
+import { type Diagnosis, worstFirst } from './diagnosis.ts';
 import { databaseDiagnoses } from './judge-databases.ts';
 import { askDatabase } from './read-database.ts';
 

@@ -3,6 +3,7 @@
 import type { Config } from '../../config/config.ts';
 import { workName } from '../../config/worked.ts';
 import { groupName } from '../../queue/names.ts';
+import { captureDiagnoses } from '../judge-captures.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import type { DatabaseHealth } from './facts.ts';
 import {
@@ -51,6 +52,7 @@ export function databaseDiagnoses(
     ...known.map((one) => withHeld(one, pinned.filter(isExplained), { config, disks })),
     ...ofSessions,
     ...rotationDiagnoses(open, { disks }),
+    ...captureDiagnoses(databases),
   ];
 }
 

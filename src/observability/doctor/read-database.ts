@@ -2,9 +2,11 @@
 //
 // Sessions are those of the whole server, and reading them is most of what a look costs (22 of 32 ms of a backend beside 560
 // others): of databases that share a server, one is asked.
-import type { Database, Shard } from '../../config/config.ts';
+import type { Config, Database, Shard } from '../../config/config.ts';
 import { sentenceFor } from '../../errors/sentence.ts';
 import { sqlstateOf } from '../../errors/sqlstate.ts';
+import { judgeTables } from '../../install/capture/judge.ts';
+import { readTables } from '../../install/capture/tables.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import { Connection, type Row } from '../../postgres/connection.ts';
 import { literal } from '../../postgres/quote.ts';
@@ -47,6 +49,8 @@ export class SeenServers {
 interface Asking {
   readonly installation: string;
   readonly queues: readonly string[];
+  /** Default: its tables are not asked for. */
+  readonly captures?: Config['captures'];
   /** Default: its sessions are asked for, whoever else was asked. */
   readonly servers?: SeenServers | undefined;
 }
@@ -54,7 +58,7 @@ interface Asking {
 /** Over a connection of its own, within the time that one shard is given. Never throws. */
 export async function askDatabase(
   shard: Shard,
-  { installation, queues, servers }: Asking,
+  { installation, queues, servers, captures }: Asking,
 ): Promise<AskedAnswer> {
   const { name, schema } = shard;
   const endMs = performance.now() + TIMING.doctor.shardMs;
@@ -65,13 +69,15 @@ export async function askDatabase(
       connectTimeoutMs: TIMING.doctor.shardMs,
     });
     const timeoutMs = Math.max(TIMING.doctor.leastMs, Math.round(endMs - performance.now()));
-    return {
-      health: await readDatabase(
-        connection,
-        { name, database: shard, schema, queues },
-        { timeoutMs, servers },
-      ),
-    };
+    const health = await readDatabase(
+      connection,
+      { name, database: shard, schema, queues },
+      { timeoutMs, servers },
+    );
+    if (captures === undefined) return { health };
+    const file = { name: installation, captures };
+    const captured = judgeTables(file, shard, await readTables(connection, file, shard));
+    return { health: { ...health, captured } };
   } catch (error) {
     const reason = sentenceFor(error, `Shard ${name}`);
     return { reason, isUnreachable: connection === undefined && sqlstateOf(error) === undefined };

@@ -332,7 +332,7 @@ http: { token: x }
     ],
     [
       { rest: 'zzzzzzzzzz: 1' },
-      '4:1 Unknown key `zzzzzzzzzz` in the file: the keys there are central, defaults, http, install, metrics, mover, name, queues, routes, schedules, shards, watch.',
+      '4:1 Unknown key `zzzzzzzzzz` in the file: the keys there are capture, central, defaults, http, install, metrics, mover, name, queues, routes, schedules, shards, watch.',
     ],
   ])('%j', (parts, sentence) => {
     expect(mistakesIn(file(parts))).toEqual([sentence]);

@@ -33,6 +33,7 @@ const PLACES: readonly (readonly [heading: string, after: string, file: string])
   ['## `queues.NAME`', 'Of `retry`', top({ queues: `{ orders: { retry: { ${STRANGE}: 1 } } }` })],
   ['## `queues.NAME`', 'Of `recycle`', top({ queues: `{ orders: { recycle: { ${STRANGE}: 1 } } }` })],
   ['### groups', '', top({ queues: `{ orders: { groups: { a: { ${STRANGE}: 1 } } } }` })],
+  ['## `capture.NAME`', '', top({ capture: `{ a: { ${STRANGE}: 1 } }` })],
   ['## `mover`', '', top({ mover: `{ ${STRANGE}: 1 }` })],
   ['## `http`', '', top({ http: `{ ${STRANGE}: 1 }` })],
   ['### `http.live`', '', top({ http: `{ listen: ':1', live: { ${STRANGE}: 1 } }` })],

@@ -13,7 +13,7 @@ const SUB_ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['batch', 'free'],
   ],
   'src/workers/primary': [['slot']],
-  'src/install': [['facts'], ['plan'], ['check']],
+  'src/install': [['facts'], ['plan'], ['capture', 'check']],
   'src/lifecycle': [['durations']],
   'src/config': [['url'], ['sections']],
   'src/central': [

@@ -1,7 +1,7 @@
 // What databases said of sessions and rotation: one diagnosis for one session, one consumer, one server.
 import { describe, expect, test } from 'vitest';
-import { diagnosis, worstFirst } from '../../../../src/observability/doctor/causes.ts';
-import type { Diagnosis } from '../../../../src/observability/doctor/diagnosis.ts';
+import { diagnosis } from '../../../../src/observability/doctor/causes.ts';
+import { type Diagnosis, worstFirst } from '../../../../src/observability/doctor/diagnosis.ts';
 import type {
   DatabaseHealth,
   RotationFacts,
