@@ -113,7 +113,8 @@ function runsOf(records: readonly SpoolRecord[]): Run[] {
   const runs: Run[] = [];
   for (const { queue, events } of records) {
     const run = runs.at(-1);
-    if (run?.queue === queue) run.events.push(...events);
+    // One by one: a record may have more than a call takes arguments.
+    if (run?.queue === queue) for (const event of events) run.events.push(event);
     else runs.push({ queue, events: [...events] });
   }
   return runs;
