@@ -2,6 +2,7 @@
 import type { CountedEvents } from '../protocol.ts';
 
 interface OfWorker {
+  /** What the worker is for: a central queue, or a group of one by its name, `orders/billing`; so in all that follow. */
   readonly queue: string;
   /** `orders#3` */
   readonly slot: string;

@@ -22,6 +22,18 @@ describe('groups', () => {
     givenTicker(central, 'orders');
     const host = await hosts.startHost('h1');
     await untilWorkers(hosts, [host], 3);
+    await until(
+      async () => {
+        const { central: all } = JSON.parse((await tributary('lag', '--json')).stdout) as {
+          central: { queue: string; workers_running: number }[];
+        };
+        expect(all.map((one) => `${one.queue} ${one.workers_running}`)).toEqual([
+          ...['orders 0', 'orders/billing 2', 'orders/search 1'],
+        ]);
+        return true;
+      },
+      { what: 'the workers of each group', timeoutMs: 60_000 },
+    );
     let made = 0;
     const stopped = new AbortController();
     // One transaction after the other, so that the numbers are the order of commits.
@@ -100,6 +112,11 @@ describe('groups', () => {
     expect(ofThen).toEqual(numbers(ofThen[0] ?? 0, made));
     expect(ofThen[0]).toBeLessThanOrEqual(atTime + 6);
     expect(await central.query('select * from tributary.dead_event')).toEqual([]);
+
+    const newCode = await tributary('reload', '--workers', '--queue', 'orders/search');
+    expect(newCode).toMatchObject({
+      ...{ code: 0, stdout: 'orders/search: all workers run the new code, on 1 host.\n' },
+    });
 
     // Out of the file: its slots drain, its consumer stays and is named, until it is removed.
     expect((await tributary('scale', 'orders/billing', '1')).stdout).toMatch(/orders\/billing: 2 → 1 worker/);

@@ -58,7 +58,7 @@ export class Slot {
   constructor(options: SlotOptions) {
     this.#start = options.start();
     this.name = this.#start.slot;
-    this.queue = this.#start.queue;
+    this.queue = this.#start.work ?? this.#start.queue;
     this.standing = new Standing(this.name);
     this.#options = options;
     this.#onOccurrence = options.onOccurrence;
