@@ -2,6 +2,7 @@
 import { isAny } from '../config/sections/host.ts';
 import { sentenceAge } from '../errors/age.ts';
 import type { Connection } from '../postgres/connection.ts';
+import { shardResource } from '../queue/names.ts';
 
 /** A running process of ours, or several of one host that have the same file. */
 export interface HostFile {
@@ -13,6 +14,8 @@ export interface HostFile {
   readonly ageSeconds: number;
   /** Why it did not take over the file that it read last: it goes on with the one before. */
   readonly refused?: string;
+  /** Resources that it lets go of, because its file leads to databases that these shards have left. */
+  readonly putsOff?: readonly string[];
 }
 
 export async function readHostFiles(central: Connection, timeoutMs?: number): Promise<HostFile[]> {
@@ -22,21 +25,24 @@ export async function readHostFiles(central: Connection, timeoutMs?: number): Pr
     hash: string;
     age_s: number;
     refused: string | null;
+    puts_off: string[][] | null;
   }>(
     `select m.host, m.kind, m.file_hash as hash,
         greatest(0, extract(epoch from clock_timestamp()) - min(greatest(
             extract(epoch from m.started_at), (m.details -> 'file' ->> 'since')::numeric)))::double precision as age_s,
-        max(m.details -> 'file' -> 'refused' ->> 0) as refused
+        max(m.details -> 'file' -> 'refused' ->> 0) as refused,
+        jsonb_agg(m.details -> 'puts_off') filter (where jsonb_typeof(m.details -> 'puts_off') = 'array') as puts_off
      from tributary.member m
      where m.until between clock_timestamp() and clock_timestamp() + m.ttl and m.file_hash is not null
      group by 1, 2, 3 order by 1, 2, 4 desc`,
     [],
     timeoutMs === undefined ? {} : { timeoutMs },
   );
-  return rows.map(({ age_s, refused, ...row }) => ({
+  return rows.map(({ age_s, refused, puts_off, ...row }) => ({
     ...row,
     ageSeconds: age_s,
     ...(refused === null ? {} : { refused }),
+    ...(puts_off === null ? {} : { putsOff: puts_off.flat() }),
   }));
 }
 
@@ -81,12 +87,21 @@ export interface FileAmongHosts {
 export const moverCommand = (moverHost: string): string =>
   isAny(moverHost) ? 'tributary mover' : `tributary mover --host ${moverHost}`;
 
-/** The remedy where no mover moves a shard of `moverHost`: its mover may run and not know the shard, because its file differs. */
-export function moverRemedy(moverHost: string, { file, hash, running }: FileAmongHosts): string {
+/**
+ * The remedy where no mover moves a shard: its mover may run and not know the shard, because its file differs; or know it by a
+ * URL from before `shard move`.
+ */
+export function moverRemedy(
+  { shard, moverHost }: { readonly shard: string; readonly moverHost: string },
+  { file, hash, running }: FileAmongHosts,
+): string {
   const movers = running.filter(
     (one) => one.kind === 'mover' && (isAny(moverHost) || one.host === moverHost),
   );
   const isOtherFile = movers.length > 0 && movers.every((one) => one.hash !== hash);
+  const isLeft = movers.length > 0 && movers.every((one) => one.putsOff?.includes(shardResource(shard)));
+  if (isLeft && !isOtherFile)
+    return `${file} leads to a database that it has left for another server (\`shard move\`): change its URL there, on every host, and run \`tributary reload\``;
   if (isAny(moverHost)) {
     return isOtherFile
       ? `the movers that run have another file than ${file}: bring it there and run \`tributary reload\``

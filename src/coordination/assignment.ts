@@ -20,6 +20,8 @@ export interface Member {
   readonly silentMs: number;
   /** Groups that it serves; absent: all. */
   readonly serves?: readonly string[];
+  /** Resources that it cannot work on, as far as it knows: it takes one only where nobody else does for long. */
+  readonly putsOff?: readonly string[];
 }
 
 /** A lease that runs. */
@@ -94,7 +96,8 @@ interface Pool {
 function poolsOf(standings: Standings): Pool[] {
   const pools = new Map<string, { eligible: readonly string[] | undefined; names: string[] }>();
   for (const resource of standings.resources) {
-    if (standings.orphans?.adopted.has(resource.name)) continue;
+    const isMine = standings.orphans?.adopted.has(resource.name) && !isPutOff(resource, standings);
+    if (isMine) continue;
     const eligible = eligibleFor(resource, standings);
     const apart = resource.isApart ? resource.name : '';
     const key = eligible === undefined ? 'nobody' : JSON.stringify([eligible, apart]);
@@ -105,11 +108,16 @@ function poolsOf(standings: Standings): Pool[] {
   return [...pools.values()];
 }
 
+const isPutOff = ({ name }: Resource, { me, members }: Standings): boolean =>
+  members.find(({ id }) => id === me)?.putsOff?.includes(name) === true;
+
 function eligibleFor(
-  { home, group }: Resource,
+  { name, home, group }: Resource,
   { members, adoptAfterMs, watchingMs }: Standings,
 ): readonly string[] | undefined {
-  const serving = members.filter(({ serves }) => group === undefined || serves?.includes(group) !== false);
+  const serving = members
+    .filter(({ serves }) => group === undefined || serves?.includes(group) !== false)
+    .filter(({ putsOff }) => putsOff?.includes(name) !== true);
   const alive = serving.filter(({ silentMs }) => silentMs <= 0);
   if (home === undefined) return sortedIds(alive);
   const atHome = serving.filter(({ host }) => host === home);

@@ -201,9 +201,7 @@ export class LeaseKeeper implements WatchedService {
     const adoptAfterMs = this.#options.adoptAfterMs();
     const resources = this.#options.resources();
     const names = [...new Set([...resources.map(({ name }) => name), ...this.#terms.keys()])];
-    const looked = await withClock(() =>
-      leaseStandings(connection, member.kind, { resources: names, timeoutMs }),
-    );
+    const looked = await withClock(() => leaseStandings(connection, member, { resources: names, timeoutMs }));
     this.#clock = looked.clock;
     const { members, holdings } = looked.answer;
     const nowMs = performance.now();

@@ -22,6 +22,8 @@ export interface MemberFacts {
   readonly fileHash?: () => string;
   /** Groups that it serves now; absent: all. */
   readonly serves?: () => readonly string[];
+  /** Resources that it cannot work on now, see Member.putsOff. */
+  readonly putsOff?: () => readonly string[];
 }
 
 export interface Beat {
@@ -66,13 +68,14 @@ export async function leaseBeat(
   member: MemberFacts,
   { beat, timeoutMs }: { readonly beat: Beat; readonly timeoutMs: number },
 ): Promise<HeldTerm[]> {
-  const { id, kind, host, version, fileHash, serves } = member;
+  const { id, kind, host, version, fileHash, serves, putsOff } = member;
   const details = {
     ...beat.details,
     pid: process.pid,
     version,
     file_hash: fileHash?.(),
     serves: serves?.(),
+    puts_off: putsOff?.(),
     schema: SCHEMA,
   };
   const rows = await connection.query<BeatRow>(
@@ -104,28 +107,37 @@ export async function leaseLeave(connection: Connection, memberId: string): Prom
 }
 
 interface StandingsRow {
-  members: { id: string; host: string; silent_ms: number; serves: string[] | null }[];
+  members: {
+    id: string;
+    host: string;
+    silent_ms: number;
+    serves: string[] | null;
+    /** Absent: central was installed by a version without it. */
+    puts_off?: string[] | null;
+  }[];
   leases: Holding[];
   central_ms: number;
 }
 
+/** @param me whose look it is: what it puts off now counts, which its last beat may not have said yet. */
 export async function leaseStandings(
   connection: Connection,
-  kind: MemberKind,
+  me: Pick<MemberFacts, 'id' | 'kind' | 'putsOff'>,
   { resources, timeoutMs }: { readonly resources: readonly string[]; readonly timeoutMs: number },
 ): Promise<{ members: Member[]; holdings: Holding[]; centralMs: number }> {
   const [row] = await connection.query<StandingsRow>(
     `select members, leases, extract(epoch from clock_timestamp())::float8 * 1000 as central_ms
      from tributary.lease_standings($1, $2)`,
-    [kind, resources],
+    [me.kind, resources],
     { timeoutMs },
   );
   return {
-    members: (row?.members ?? []).map(({ id, host, silent_ms, serves }) => ({
+    members: (row?.members ?? []).map(({ id, host, silent_ms, serves, puts_off }) => ({
       id,
       host,
       silentMs: silent_ms,
       ...(serves === null ? {} : { serves }),
+      putsOff: (id === me.id ? me.putsOff?.() : puts_off) ?? [],
     })),
     holdings: row?.leases ?? [],
     centralMs: row?.central_ms ?? Number.NaN,

@@ -3,6 +3,8 @@
 import type { Holding, Member, Resource } from './assignment.ts';
 
 export interface OrphansLook {
+  /** Our own id. */
+  readonly me: string;
   readonly resources: readonly Resource[];
   readonly members: readonly Member[];
   readonly holdings: readonly Holding[];
@@ -28,16 +30,18 @@ export class Orphans {
     return this.#adopted;
   }
 
-  look({ resources, members, holdings, adoptAfterMs, nowMs }: OrphansLook): void {
+  look({ me, resources, members, holdings, adoptAfterMs, nowMs }: OrphansLook): void {
     const ids = members.filter(({ silentMs }) => silentMs <= 0).map(({ id }) => id);
     const present = JSON.stringify(ids.sort());
     // A new member may have the file that the others lacked.
     if (present !== this.#present) this.#adopted.clear();
     this.#present = present;
-    const held = new Set(holdings.map(({ resource }) => resource));
+    const holderOf = new Map(holdings.map(({ resource, holder }) => [resource, holder]));
+    // One that we let go of is shared like any other where it comes back to us.
+    for (const name of this.#adopted) if (holderOf.get(name) !== me) this.#adopted.delete(name);
     // How many slots a group has does not depend on files: central stores it.
     const names = resources.filter(({ group }) => group === undefined).map(({ name }) => name);
-    const free = names.filter((name) => !held.has(name));
+    const free = names.filter((name) => !holderOf.has(name));
     for (const name of this.#freeSinceMs.keys()) if (!free.includes(name)) this.#freeSinceMs.delete(name);
     for (const name of free) if (!this.#freeSinceMs.has(name)) this.#freeSinceMs.set(name, nowMs);
     const isDue = (name: string) => nowMs - (this.#freeSinceMs.get(name) as number) > adoptAfterMs;

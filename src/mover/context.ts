@@ -30,6 +30,8 @@ export interface MoverContext {
   halt(source: Source, why: Halt): void;
   /** Queues of the file have no source on this shard yet, as central knows it. */
   onMissing(shard: string): void;
+  /** The file leads to a database that this shard has left. */
+  onLeft(shard: string): void;
 }
 
 /** The rest of `mover.memory` is for events that are done and not yet collected as garbage. */
@@ -39,7 +41,7 @@ const ROUNDS_AT_ONCE = 16;
 
 type Given =
   | ('config' | 'consumer' | 'watchdog' | 'onOccurrence' | 'central')
-  | ('gathererOf' | 'halt' | 'onMissing');
+  | ('gathererOf' | 'halt' | 'onMissing' | 'onLeft');
 
 /** What the file gives the memory budget: all bytes, and the largest window. */
 export const bytesOf = ({ mover: { memoryBytes, wholeBytes } }: Config): [number, number] => [

@@ -1,5 +1,6 @@
 // The configuration that a mover runs with now, the shards that it may hold, and who it is as a member.
 import { randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { type Changes, changesBetween } from '../config/changes.ts';
 import type { Config, Shard } from '../config/config.ts';
 import { liveConfig } from '../config/live-config.ts';
@@ -13,6 +14,8 @@ export class MovedConfig {
   #now: Config;
   /** By resource: those of the file, and those that it named before, while they are held. */
   readonly #shards = new Map<string, Shard>();
+  /** By resource: what the file calls this shard is not where it is any more. */
+  readonly #putOff = new Set<string>();
 
   constructor(config: Config) {
     this.#now = config;
@@ -23,7 +26,9 @@ export class MovedConfig {
   /** This mover among the members, from now on. */
   newMember({ host, version }: { readonly host: string; readonly version: string | undefined }): MemberFacts {
     const fileHash = () => this.#now.hash;
-    return { id: randomUUID(), kind: 'mover', host, fileHash, ...(version !== undefined && { version }) };
+    const putsOff = () => [...this.#putOff];
+    const own = { id: randomUUID(), kind: 'mover', host, fileHash, putsOff } as const;
+    return { ...own, ...(version !== undefined && { version }) };
   }
 
   changesTo(next: Config): Changes {
@@ -34,8 +39,22 @@ export class MovedConfig {
   take(next: Config): Config {
     const before = this.#now;
     this.#now = next;
+    for (const shard of next.shards) {
+      const resource = shardResource(shard.name);
+      if (!isDeepStrictEqual(this.#shards.get(resource), shard)) this.#putOff.delete(resource);
+    }
     this.#noteShards();
     return before;
+  }
+
+  /** Where the file of another mover is right, that one takes it; here it is tried again when nobody does, or the file changes. */
+  putOff(shard: string): void {
+    this.#putOff.add(shardResource(shard));
+  }
+
+  /** We have it once more. */
+  tryAgain(resource: string): void {
+    this.#putOff.delete(resource);
   }
 
   /** The names of the gatherers that it needs. */

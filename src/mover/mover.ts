@@ -6,6 +6,7 @@
 import { CentralLink } from '../central/central-link.ts';
 import { readSources } from '../central/positions.ts';
 import type { Config, Shard } from '../config/config.ts';
+import type { LeaseKeeper } from '../coordination/keeper.ts';
 import { CentralDuties } from '../duties/central-duties.ts';
 import type { Service } from '../lifecycle/service.ts';
 import { ServiceSet, type WatchedService } from '../lifecycle/service-set.ts';
@@ -75,8 +76,7 @@ export class Mover implements Service {
 
   /** Whether it looks after central now, as far as it can be sure. */
   get holdsCentral(): boolean {
-    const keeper = this.#own.get(KEEPER) as ReturnType<typeof newShardLeases> | undefined;
-    return keeper?.holds(CentralDuties.resource) ?? false;
+    return this.#keeper?.holds(CentralDuties.resource) ?? false;
   }
 
   /** Memory for events under way; undefined before it has begun. */
@@ -130,7 +130,7 @@ export class Mover implements Service {
     const before = this.#config.take(next);
     if (parts === undefined || this.#stopped.signal.aborted) return;
     takeOver(parts, { before, after: next, changes });
-    (this.#own.get(KEEPER) as ReturnType<typeof newShardLeases> | undefined)?.hurry();
+    this.#keeper?.hurry();
   }
 
   #parts(context: MoverContext): RunningParts {
@@ -172,6 +172,10 @@ export class Mover implements Service {
     return this.#gatherers.create(name, (this.#context as MoverContext).condemner);
   }
 
+  get #keeper(): LeaseKeeper | undefined {
+    return this.#own.get(KEEPER) as LeaseKeeper | undefined;
+  }
+
   get #control(): CentralSync {
     return this.#own.get(CONTROL) as CentralSync;
   }
@@ -188,6 +192,7 @@ export class Mover implements Service {
         if (resource !== CentralDuties.resource && this.#config.shardOf(resource) === undefined) return;
         if (isTakeOver) this.#onOccurrence({ kind: 'lease-taken-over', resource });
         this.#control.reportSoon();
+        this.#config.tryAgain(resource);
         this.#leased.begin(resource);
       },
       onRelease: async ({ resource }) => {
@@ -220,6 +225,10 @@ export class Mover implements Service {
       central: () => this.#control.link,
       halt: halting({ central: () => this.#control.link, onOccurrence: this.#onOccurrence }),
       onMissing: (shard) => this.#options.onMissing?.(shard),
+      onLeft: (shard) => {
+        this.#config.putOff(shard);
+        this.#keeper?.hurry();
+      },
     });
   }
 

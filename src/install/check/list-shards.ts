@@ -103,6 +103,6 @@ function unheld(
   { file, hash }: Config,
 ): { state: ShardState; reason: string | undefined } {
   if (leases.get(name)?.isHeld === true) return { state: 'moving', reason: undefined };
-  const remedy = moverRemedy(moverHost, { file, hash, running: files });
+  const remedy = moverRemedy({ shard: name, moverHost }, { file, hash, running: files });
   return { state: 'unassigned', reason: `No mover holds it: ${remedy}.` };
 }

@@ -99,6 +99,10 @@ export async function stay(
   if (hasLeft) throw left(shard);
 }
 
+/** Whether that is why a shard is not moved from here: a mover whose file leads elsewhere may do it. */
+export const isMovedAway = (error: unknown): boolean =>
+  error instanceof TributaryError && error.code === 'moved-shard';
+
 const placeOf = ({ name, displayUrl }: Shard): string => `Shard ${name} (${displayUrl})`;
 
 const left = (shard: Shard): TributaryError =>

@@ -16,7 +16,7 @@ import type { Source } from '../source/source.ts';
 import { isPausing } from '../windows/copy-windows.ts';
 import { handOnEmpty } from '../windows/empty-windows.ts';
 import { LargeWindows } from '../windows/large-windows.ts';
-import { meet, stay } from './meet-shard.ts';
+import { isMovedAway, meet, stay } from './meet-shard.ts';
 import { missingAmong, noteMissing } from './missing-queues.ts';
 import { RoundClock } from './round-clock.ts';
 import { ShardSession } from './shard-session.ts';
@@ -128,6 +128,7 @@ export class ShardLoop implements WatchedService {
         this.#trouble = sentenceFor(error, `Shard ${this.shard.name}`);
         this.#options.context.onOccurrence({ kind: 'shard-trouble', shard: this.shard.name, error, retryMs });
         this.#drop();
+        if (isMovedAway(error)) this.#options.context.onLeft(this.shard.name);
         await wait(retryMs, signal);
       }
     }

@@ -254,7 +254,7 @@ function unassignedReason(
     };
   }
   const { report, holder, freedAgeSeconds } = stored;
-  const remedy = moverRemedy(moverHost, among);
+  const remedy = moverRemedy({ shard, moverHost }, among);
   if (holder !== undefined) {
     const reason =
       report === undefined

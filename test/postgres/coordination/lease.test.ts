@@ -176,11 +176,15 @@ describe('tributary/lease', () => {
   });
 
   test('a member that leaves releases everything, and the others see it', async () => {
-    const a = await givenMember('h1');
+    const a = { ...(await givenMember('h1')), putsOff: () => ['s3'] };
     const b = await givenMember('h2');
     await beat(a, { wanted: ['s1', 's2'], details: { workers: 3 } });
     await beat(b);
-    const look = () => leaseStandings(b.connection, 'mover', { resources: ['s1', 's2'], timeoutMs: 5_000 });
+    const look = () => leaseStandings(b.connection, b, { resources: ['s1', 's2'], timeoutMs: 5_000 });
+    expect((await look()).members.map(({ host, putsOff }) => [host, putsOff]).sort()).toEqual([
+      ['h1', ['s3']],
+      ['h2', []],
+    ]);
     expect((await look()).holdings).toEqual([
       { resource: 's1', holder: a.id },
       { resource: 's2', holder: a.id },

@@ -6,6 +6,7 @@ import { givenDatabase } from '../../support/server/database.ts';
 import { givenCopy } from '../../support/server/restore.ts';
 import { givenServer } from '../../support/server/server.ts';
 import { givenStandby } from '../../support/server/standby.ts';
+import { until } from '../../support/until.ts';
 import { countsIn, fleetFile, givenFleet, tributary, untilMoved, withMover } from './fleet.ts';
 
 describe('move', () => {
@@ -69,9 +70,20 @@ describe('move', () => {
     expect(again.stderr).toMatch(
       /one:orders: 1 event came in on the old database meanwhile, and is nowhere else/,
     );
-    await withMover(next, async () => {
-      await givenEvents(two, 'orders', 1);
-      await untilMoved(central, 16);
+    // A mover that has not read its file again lets go of the shard, for one whose file is right.
+    await withMover(file, async (old) => {
+      await old.waitForLine(/is a database that shard one has left for another server/);
+      await until(
+        async () =>
+          (await tributary(file, 0, 'lag', '--json')).stdout.includes(
+            'leads to a database that it has left for another server (`shard move`): change its URL there',
+          ),
+        { what: 'lag to say why nobody moves it', timeoutMs: 60_000 },
+      );
+      await withMover(next, async () => {
+        await givenEvents(two, 'orders', 1);
+        await untilMoved(central, 16);
+      });
     });
     expect((await tributary(next, 1, 'shard', 'move', 'one', '--to', one.url, '--yes')).stderr).toMatch(
       /Nothing was changed/,

@@ -45,6 +45,16 @@ describe('central/host-files', () => {
       'the movers that run have another file than shards.yaml: bring it there and run `tributary reload`',
     ],
   ])('the host that should move a shard of host %s, of the hosts %o', (host, running, remedy) => {
-    expect(moverRemedy(host, { ...ours, running })).toBe(remedy);
+    expect(moverRemedy({ shard: 's1', moverHost: host }, { ...ours, running })).toBe(remedy);
+  });
+
+  test('a mover that lets go of a shard because its file has the URL from before a move is no other one’s fault', () => {
+    const left = { ...of('a', 'mover', 'new'), putsOff: ['shard:s1'] };
+    const remedyOf = (shard: string, ...running: HostFile[]) =>
+      moverRemedy({ shard, moverHost: 'any' }, { ...ours, running });
+    expect(remedyOf('s1', left)).toMatch(/^shards\.yaml leads to a database that it has left .*`shard move`/);
+    expect(remedyOf('s2', left)).toMatch(/^start/);
+    expect(remedyOf('s1', { ...left, hash: 'old' })).toMatch(/have another file than shards\.yaml/);
+    expect(remedyOf('s1', left, of('b', 'mover', 'new'))).toMatch(/^start/);
   });
 });

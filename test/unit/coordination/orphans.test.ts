@@ -9,6 +9,7 @@ interface Mover {
   readonly id: string;
   readonly resources: readonly Resource[];
   readonly orphans: Orphans;
+  readonly putsOff?: readonly string[];
 }
 
 const UPKEEP: Resource = { name: 'upkeep', isApart: true };
@@ -21,7 +22,9 @@ const mover = (id: string, shards: readonly string[], more: readonly Resource[] 
 
 /** Each looks and acts once a second, for so many seconds; who holds what at the end of each. */
 function live(movers: readonly Mover[], seconds: number, hostOf: (id: string) => string = () => 'h1') {
-  const members: Member[] = movers.map(({ id }) => ({ id, host: hostOf(id), silentMs: -1 }));
+  const members: Member[] = movers.map(({ id, putsOff = [] }) => ({
+    ...{ id, host: hostOf(id), silentMs: -1, putsOff },
+  }));
   let holdings: Holding[] = [];
   const history: Record<string, string>[] = [];
   for (let second = 0; second < seconds; second += 1) {
@@ -68,7 +71,7 @@ describe('coordination/orphans', () => {
     const orphans = new Orphans();
     const resources: Resource[] = [{ name: 's1' }];
     const look = (members: Member[], holdings: Holding[], nowMs: number) =>
-      orphans.look({ resources, members, holdings, adoptAfterMs: ADOPT_AFTER_MS, nowMs });
+      orphans.look({ me: 'a', resources, members, holdings, adoptAfterMs: ADOPT_AFTER_MS, nowMs });
     const a: Member = { id: 'a', host: 'h1', silentMs: -1 };
     look([a], [], 0);
     expect([...orphans.free]).toEqual([]);
@@ -81,10 +84,35 @@ describe('coordination/orphans', () => {
     expect([...orphans.adopted]).toEqual([]);
   });
 
+  test('a shard that its member puts off goes at once to one that can move it; where nobody can, it is tried now and then', () => {
+    const old: Mover = { ...mover('a', ['s1', 's2']), putsOff: ['s1'] };
+    for (const hostOf of [() => 'h1', (id: string) => (id === 'a' ? 'h1' : 'h2')]) {
+      const [first, ...later] = live([old, mover('b', ['s1', 's2'])], 40, hostOf).slice(31);
+      expect(first).toEqual({ s1: 'b', s2: 'a' });
+      for (const then of later) expect(then).toEqual(first);
+    }
+    const tries = live([{ ...mover('a', ['s1']), putsOff: ['s1'] }], 100);
+    expect(tries.flatMap((then, second) => (then.s1 === undefined ? [] : [second]))).toEqual([31, 64, 97]);
+  });
+
+  test('one that was adopted and let go of is shared like any other afterwards', () => {
+    const orphans = new Orphans();
+    const given = { me: 'a', resources: [{ name: 's1' }], adoptAfterMs: ADOPT_AFTER_MS };
+    const members: Member[] = ['a', 'b'].map((id) => ({ id, host: 'h1', silentMs: -1 }));
+    const look = (holdings: Holding[], nowMs: number) => orphans.look({ ...given, members, holdings, nowMs });
+    look([], 0);
+    look([], 30_001);
+    orphans.taken('s1');
+    look([{ resource: 's1', holder: 'a' }], 31_000);
+    look([{ resource: 's1', holder: 'b' }], 32_000);
+    expect([...orphans.adopted]).toEqual([]);
+  });
+
   test('slots of groups are no orphans', () => {
     const orphans = new Orphans();
     const look = (nowMs: number) =>
       orphans.look({
+        me: 'a',
         resources: [{ name: 'orders#1', group: 'orders' }],
         members: [{ id: 'a', host: 'h1', silentMs: -1 }],
         holdings: [],

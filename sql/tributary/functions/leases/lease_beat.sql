@@ -236,7 +236,7 @@ $$;
 --      resources   - leases of these
 --
 -- Returns:
---      members     - [{id, host, silent_ms (below 0: alive), serves}], those of the last day
+--      members     - [{id, host, silent_ms (below 0: alive), serves, puts_off}], those of the last day
 --      leases      - [{resource, holder}], held ones only
 --
 -- Writes:
@@ -251,6 +251,7 @@ set search_path = pg_catalog, pg_temp
 as $$
     select
         (select coalesce(jsonb_agg(jsonb_build_object('id', m.id, 'host', m.host, 'serves', m.details -> 'serves',
+                'puts_off', m.details -> 'puts_off',
                 'silent_ms', round(extract(epoch from clock_timestamp() - least(m.until, clock_timestamp() + m.ttl)) * 1000))
                 order by m.id), '[]')
             from tributary.member m where m.kind = lease_standings.kind),
