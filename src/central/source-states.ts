@@ -12,23 +12,41 @@ export interface StoredState {
 export interface SourceStates {
   /** By source id; a source that is absent is active. */
   readonly exceptions: ReadonlyMap<number, StoredState>;
-  /** How many sources the shards have in all. */
-  readonly total: number;
+  /** Shards that have other sources than those that the caller knows. */
+  readonly others: ReadonlySet<string>;
   /** Databases that shards have left, by shard; one that was never moved is absent. */
   readonly left: ReadonlyMap<string, readonly string[]>;
 }
 
-export async function readSourceStates(link: CentralLink, shards: readonly string[]): Promise<SourceStates> {
+export interface KnownSources {
+  readonly shard: string;
+  /** Of the sources that are known of it, see markOf. */
+  readonly mark: number;
+}
+
+const PRIME = 1_000_003;
+
+/** Tells one set of sources from another, as tributary.source_changes computes it. */
+export const markOf = (sources: readonly { readonly id: number }[]): number =>
+  sources.reduce((sum, { id }) => sum + (((id % PRIME) * (id % PRIME)) % PRIME), 0);
+
+export async function readSourceStates(
+  link: CentralLink,
+  known: readonly KnownSources[],
+): Promise<SourceStates> {
   const rows = await link.query<{
     source: number | null;
     state: StoredState['state'];
     halt_reason: string | null;
     paused: boolean;
     pause_reason: string | null;
-    total: number | null;
     shard: string | null;
-    left_databases: string[];
-  }>('select * from tributary.source_states($1)', [shards]);
+    has_others: boolean;
+    left_databases: string[] | null;
+  }>('select * from tributary.source_changes($1, $2)', [
+    known.map(({ shard }) => shard),
+    known.map(({ mark }) => mark),
+  ]);
   const exceptions = rows
     .filter((row) => row.source !== null)
     .map((row): [number, StoredState] => [
@@ -41,10 +59,10 @@ export async function readSourceStates(link: CentralLink, shards: readonly strin
       },
     ]);
   const left = rows.flatMap(({ shard, left_databases }): [string, string[]][] =>
-    shard === null ? [] : [[shard, left_databases]],
+    shard === null || left_databases === null ? [] : [[shard, left_databases]],
   );
-  const total = rows.find((row) => row.total !== null)?.total ?? 0;
-  return { exceptions: new Map(exceptions), total, left: new Map(left) };
+  const others = rows.flatMap(({ shard, has_others }) => (has_others && shard !== null ? [shard] : []));
+  return { exceptions: new Map(exceptions), others: new Set(others), left: new Map(left) };
 }
 
 /** One source's figures as they are stored. */

@@ -106,14 +106,13 @@ export class CentralSync implements WatchedService {
     const loops = this.#options.loops();
     const states = await readSourceStates(
       link,
-      loops.map(({ shard }) => shard.name),
+      loops.map(({ shard, mark }) => ({ shard: shard.name, mark })),
     );
-    const known = loops.reduce((count, loop) => count + loop.known, 0);
     // A new connection may lead to a central that was restored: a source without events would never notice.
-    const isOther = known !== states.total || link.opened !== this.#opened;
+    const isOther = link.opened !== this.#opened;
     this.#opened = link.opened;
     for (const loop of loops) {
-      loop.refresh(states.exceptions, isOther);
+      loop.refresh(states.exceptions, isOther || states.others.has(loop.shard.name));
       loop.leave(states.left.get(loop.shard.name) ?? []);
     }
     this.#options.onAsked(await readAsked(link));

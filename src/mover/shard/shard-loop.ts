@@ -80,9 +80,9 @@ export class ShardLoop implements WatchedService {
     return this.#sources.all;
   }
 
-  /** How many sources central has for this shard, those that the file does not name any more among them. */
-  get known(): number {
-    return this.#sources.known;
+  /** Of the sources that central has for this shard, see markOf. */
+  get mark(): number {
+    return this.#sources.mark;
   }
 
   /** Whether events of it may still go to this gatherer. */

@@ -4,6 +4,7 @@
 // takes its place, once central has all that was read of it and its position was read from central.
 import { isDeepStrictEqual } from 'node:util';
 import type { StoredSource } from '../../central/positions.ts';
+import { markOf } from '../../central/source-states.ts';
 import type { Queue, Shard } from '../../config/config.ts';
 import { notInstalled } from '../../config/feeds.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
@@ -30,7 +31,7 @@ export class ShardSources {
   #sources: readonly Source[] = [];
   /** Those that are wanted no longer, or not as they were, until central has all that was read of them. */
   #leaving: readonly Source[] = [];
-  #known = 0;
+  #mark = 0;
   /** The set of sources may be another one, or all positions may be: those in memory count for nothing. */
   #isStale = true;
   /** The file wants other sources, or reads them in another way. */
@@ -47,9 +48,9 @@ export class ShardSources {
     return this.#sources;
   }
 
-  /** How many central has, those that the file does not name any more among them. */
-  get known(): number {
-    return this.#known;
+  /** Of all that central has, those that the file does not name any more among them. */
+  get mark(): number {
+    return this.#mark;
   }
 
   /** Whether parcels of it are under way. */
@@ -100,7 +101,7 @@ export class ShardSources {
     const settled = new Set(this.#sources.filter((one) => one.isStale && !isBusy(one)));
     const stored = await this.#options.load();
     const readings = readingsOf(this.#options.context.config, this.#shard);
-    this.#known = stored.length;
+    this.#mark = markOf(stored);
     const known = new Map(this.#sources.map((source) => [source.id, source]));
     const lost: (number | undefined)[] = [];
     if (stored.some(({ id, n }) => (known.get(id)?.n ?? n) < n)) await this.#options.onOvertaken();
@@ -130,7 +131,7 @@ export class ShardSources {
   #noteMissing(wanted: readonly string[], stored: readonly StoredSource[]): void {
     const there = new Set(this.#sources.map(({ queue }) => queue));
     const missing = new Set(wanted.filter((queue) => !there.has(queue)));
-    // One that leads elsewhere changes without a change in the number of sources, which is what is looked at otherwise.
+    // One that leads elsewhere changes without a change in the set of sources, which is what is looked at otherwise.
     this.#lookAgainAtMs = stored.some(({ queue }) => missing.has(queue))
       ? performance.now() + TIMING.shard.missingQueueMs
       : Number.POSITIVE_INFINITY;

@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
+import { CentralLink } from '../../../src/central/central-link.ts';
 import { haltSource, readSources } from '../../../src/central/positions.ts';
+import { markOf, readSourceStates } from '../../../src/central/source-states.ts';
 import { install } from '../../../src/install/install.ts';
 import { configFor, givenCluster } from '../../support/installation/installation.ts';
-import type { TestDatabase } from '../../support/server/database.ts';
+import { givenDatabase, type TestDatabase } from '../../support/server/database.ts';
 import { until } from '../../support/until.ts';
 
 const QUEUES = ['orders', 'emails'].map((name) => `  ${name}: { workers: none, create: true }`).join('\n');
@@ -53,6 +55,33 @@ describe('central/positions', () => {
     expect(moved).toMatchObject({ queue: 'emails', n: 3, moved: 12 });
     expect(moved?.position?.tick.id).toBe((emails?.position?.tick.id as number) + 2);
     expect(still).toEqual(orders);
+  });
+
+  test('a shard whose sources are others than a mover knows is named, also where one went and one came', async () => {
+    const central = await givenCentral();
+    const known = await sourcesOf(central);
+    const config = configFor({ central, shards: [await givenDatabase({ pgq: false })] }, { queues: QUEUES });
+    const link = new CentralLink(config, 'test');
+    const others = async (...sources: readonly { readonly id: number }[]) => [
+      ...(
+        await readSourceStates(link, [
+          { shard: 's1', mark: markOf(sources) },
+          { shard: 'unknown', mark: markOf([]) },
+        ])
+      ).others,
+    ];
+    try {
+      expect(await others(...known)).toEqual([]);
+      expect(await others(...known.slice(1))).toEqual(['s1']);
+      await central.query(
+        `with gone as (update tributary.source set state = 'retired' where id = $1)
+         insert into tributary.source (shard, queue, central_queue, state) values ('s1', 'more', 'orders', 'active')`,
+        [known[0]?.id],
+      );
+      expect(await others(...known)).toEqual(['s1']);
+    } finally {
+      await link.close();
+    }
   });
 
   test('however often the tables are rotated, a source that does not move keeps its position, and sums go on', async () => {
