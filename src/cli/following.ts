@@ -2,22 +2,37 @@
 import type { Config } from '../config/config.ts';
 import { complete } from '../fleet/complete.ts';
 import { Fleet, type FleetOptions } from '../fleet/fleet.ts';
+import type { FleetOccurrence } from '../fleet/occurrence.ts';
 import { AutoInstall } from '../install/auto-install.ts';
 import type { Service } from '../lifecycle/service.ts';
 import { logFleet } from '../observability/fleet-log.ts';
 import type { CliContext } from './context.ts';
 
+interface FollowingOptions extends Pick<FleetOptions, 'config' | 'onTaken' | 'refusalsOf'> {
+  /** A mover beside it says what concerns shards alone, so that nothing is logged twice. */
+  readonly hasMover?: boolean;
+}
+
 /** A fleet whose file is read as this command read it, and that logs. */
-export const following = (
-  context: CliContext,
-  options: Pick<FleetOptions, 'config' | 'onTaken' | 'refusalsOf'>,
-): Fleet =>
-  new Fleet({
+export function following(context: CliContext, { hasMover = false, ...options }: FollowingOptions): Fleet {
+  const log = logFleet(context.log);
+  return new Fleet({
     ...options,
     load: () => context.readAgain(),
     env: context.env,
-    onOccurrence: logFleet(context.log),
+    onOccurrence: (occurrence) => {
+      if (!hasMover || !isOfShards(occurrence)) log(occurrence);
+    },
   });
+}
+
+function isOfShards(occurrence: FleetOccurrence): boolean {
+  if (occurrence.kind === 'file-refused') return false;
+  if (occurrence.kind !== 'file-taken') return true;
+  const { shards, queues, others } = occurrence.changes;
+  const rest = others.length + [queues.added, queues.removed, queues.changed].flat().length;
+  return rest === 0 && [shards.added, shards.removed, shards.changed].flat().length > 0;
+}
 
 /** What installs by itself where the file says so, and logs. */
 export const installingFor = ({ live }: Fleet, { log }: CliContext): AutoInstall =>

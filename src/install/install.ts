@@ -26,6 +26,7 @@ import {
   surveyCentral,
   surveyShard,
   surveyShards,
+  withoutRetired,
 } from './survey.ts';
 
 export const APPLICATION = { applicationName: 'tributary install', asAdmin: true };
@@ -58,7 +59,7 @@ export async function install(
     if (survey.plan.mistakes.length > 0) return rows;
     const byName = new Map<string, InstallRow>();
     await installShards(central, {
-      config,
+      config: isAddition ? withoutRetired(config, survey.central) : config,
       survey,
       only,
       isAddition,

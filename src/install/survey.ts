@@ -79,6 +79,11 @@ export function contextOf(
   };
 }
 
+/** What an operator has retired is not begun again by itself, neither its group nor sources on a shard that is new. */
+export function withoutRetired(config: Config, { retired }: CentralFacts): Config {
+  return { ...config, queues: config.queues.filter(({ name }) => !retired.has(name)) };
+}
+
 /** @param isAddition whether only what is new is to be planned. */
 export async function surveyCentral(
   connection: Connection,
@@ -95,7 +100,9 @@ export async function surveyCentral(
   return {
     facts,
     central,
-    plan: planCentral({ config, facts, central, isAddition }),
+    plan: planCentral({
+      ...{ config: isAddition ? withoutRetired(config, central) : config, facts, central, isAddition },
+    }),
     consumer: consumerName(config.name, central.identity?.id ?? NO_IDENTITY),
   };
 }

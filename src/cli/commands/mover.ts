@@ -2,6 +2,7 @@
 
 import { hostname } from 'node:os';
 import type { Command } from 'commander';
+import type { Config } from '../../config/config.ts';
 import { chooseHost } from '../../config/sections/host.ts';
 import { workedIn } from '../../config/worked.ts';
 import { counted } from '../../errors/words.ts';
@@ -25,6 +26,11 @@ export interface HostOptions {
   readonly adopt?: boolean;
 }
 
+/** Whether the file has something that no shard would be found to lack: a group, or a queue that programs on central fill. */
+const isCentralsAlone = (config: Config): boolean =>
+  workedIn(config).some(({ group }) => group !== undefined) ||
+  config.queues.some(({ from }) => from.length === 0);
+
 export function register(program: Command, context: CliContext): void {
   const command = program
     .command('mover')
@@ -39,11 +45,11 @@ export function register(program: Command, context: CliContext): void {
       config,
       onTaken: (next, { changes }) => {
         void mover.apply(next);
-        if (changes.groups.length > 0) installing.wantCentral();
+        if (changes.groups.length + changes.queues.added.length > 0) installing.wantCentral();
       },
     });
     const installing = installingFor(fleet, context);
-    if (workedIn(config).some(({ group }) => group !== undefined)) installing.wantCentral();
+    if (isCentralsAlone(config)) installing.wantCentral();
     const metrics = new MoverMetrics(config.queues.map(({ name }) => name));
     const log = logMover(context.log);
     const mover = new Mover({

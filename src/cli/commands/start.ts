@@ -40,6 +40,7 @@ export function register(program: Command, context: CliContext): void {
     await mustBeInstalled(config, log);
     const fleet = following(context, {
       config,
+      hasMover: true,
       refusalsOf: (next) => (workers === undefined ? firstWorkers(next) : []),
       onTaken: (next) => workers?.pool.apply(next),
     });

@@ -22,6 +22,8 @@ export interface CentralFacts {
   readonly runtimeMayUse: boolean;
   /** First numbers of workers that the file gave last, by central queue. */
   readonly pools: ReadonlyMap<string, number>;
+  /** Central queues that an operator has retired, and not added again since. */
+  readonly retired: ReadonlySet<string>;
 }
 
 export const COOP_COMMENT = "Cooperative consumption under upstream's names, bundled with Tributary.";
@@ -33,6 +35,7 @@ interface FirstRow {
   has_migrations: boolean;
   has_identity: boolean;
   has_pools: boolean;
+  has_logbook: boolean;
   foreign_coop: boolean;
   runtime_exists: boolean;
   is_empty: boolean;
@@ -50,7 +53,7 @@ select to_regnamespace('tributary') is not null as has_schema,
     coalesce((select pg_has_role(nspowner, 'usage') from pg_namespace where nspname = 'tributary'), false) as owns_schema,
     obj_description(to_regnamespace('tributary'), 'pg_namespace') as mark,
     ${mayReadSql('migration')} as has_migrations, ${mayReadSql('identity')} as has_identity,
-    ${mayReadSql('worker_pool')} as has_pools,
+    ${mayReadSql('worker_pool')} as has_pools, ${mayReadSql('logbook')} as has_logbook,
     to_regnamespace('pgq_coop') is not null
         and coalesce(obj_description(to_regnamespace('pgq_coop'), 'pg_namespace'), '') not ilike '%tributary%' as foreign_coop,
     to_regrole(quote_ident(${role})) is not null as runtime_exists,
@@ -62,11 +65,12 @@ select to_regnamespace('tributary') is not null as has_schema,
   const none = 'select null where false';
   // A view is code too: objects that strangers may have made are not read.
   const mayRead = strangers.length === 0;
-  const [applied = [], identity = [], pools = [], lacking = []] = await connection.script(
+  const [applied = [], identity = [], pools = [], retired = [], lacking = []] = await connection.script(
     [
       first.has_migrations && mayRead ? 'select version from tributary.migration order by version' : none,
       first.has_identity && mayRead ? 'select id::text, name from tributary.identity' : none,
       first.has_pools && mayRead ? 'select central_queue, file_wanted from tributary.worker_pool' : none,
+      first.has_logbook && mayRead ? RETIRED_SQL : none,
       first.has_schema && first.runtime_exists ? lackingSql(role) : none,
     ].join(';\n'),
   );
@@ -82,6 +86,7 @@ select to_regnamespace('tributary') is not null as has_schema,
     hasForeignCoop: first.foreign_coop,
     runtimeMayUse: first.has_schema && first.runtime_exists && lacking.length === 0,
     pools: new Map(pools.map((one) => [String(one.central_queue), Number(one.file_wanted)])),
+    retired: new Set(retired.map(({ queue }) => String(queue))),
   };
 }
 
@@ -90,6 +95,13 @@ const mayReadSql = (table: string): string => `exists (
         select from pg_class c join pg_namespace n on n.oid = c.relnamespace
         where n.nspname = 'tributary' and c.relname = '${table}'
           and has_schema_privilege(n.oid, 'usage') and has_table_privilege(c.oid, 'select'))`;
+
+/** By the newest of their notes. */
+const RETIRED_SQL = `
+select queue from (
+    select distinct on (queue) queue, kind from tributary.logbook cross join unnest(central_queues) queue
+    where kind in ('queue-add', 'queue-retire') order by queue, id desc) newest
+where kind = 'queue-retire'`;
 
 // A case, because the planner chooses the order in which the arms of an `and` run.
 const lackingSql = (role: string): string => `
