@@ -10,12 +10,13 @@ import { startEmbedded } from '../../dist/embedded/embedded.js';
 import { install } from '../../dist/install/install.js';
 import { Connection } from '../../dist/postgres/connection.js';
 import { startTributary } from './mover-process.ts';
+import { startPatroni } from './patroni.ts';
 import { startReplicated } from './replicated.ts';
 import { percentile, reportRows } from './report.ts';
 
 const TIMES = Number(process.env.BENCH_TIMES ?? 5);
 const EVERY_MS = 10;
-const QUIET_MS = 4_000;
+const QUIET_MS = 1_500;
 /** After a switch nothing of what is committed may stay away longer. */
 const PATIENCE_MS = 120_000;
 
@@ -24,8 +25,9 @@ const HANDLER = `export default { async event(event, { client }) {
 } };`;
 
 export async function failover(name: string): Promise<void> {
-  const central = await startReplicated(true);
-  const first = await startReplicated(true);
+  const start = process.env.BENCH_BY === 'patroni' ? startPatroni : () => startReplicated(true);
+  const central = await start();
+  const first = await start();
   const others = await startEmbedded({ settings: { max_connections: '100' } });
   const folder = mkdtempSync(join(tmpdir(), 'tributary-bench-'));
   const second = `postgres://${others.user}:${others.password}@${others.host}:${others.port}/second`;
