@@ -1,11 +1,12 @@
-// A fleet that changes under load: its shards and their writers, the file that names them, the hosts that run with it, and what every
-// event on them is called in the end.
+// A fleet that changes under load: its shards and their writers, the file or the table that names them, the hosts that run with it,
+// and what every event on them is called in the end.
 import { writeFileSync } from 'node:fs';
 import type { Connection } from '../../src/postgres/connection.ts';
 import { readHandled } from '../../src/proof/handled.ts';
 import { type ProofRow, readCentralEvents, readShardEvents } from '../../src/proof/origins.ts';
 import { judgeProof, type ProofVerdict } from '../../src/proof/verdict.ts';
 import { givenFile } from '../support/installation/config-file.ts';
+import { connectionsOf } from '../support/installation/installed-hosts.ts';
 import { type Load, startLoad } from '../support/mover/load.ts';
 import { isAlive, runTributary, startTributary, type TestProcess } from '../support/processes/process.ts';
 import { type Random, randomFrom } from '../support/random.ts';
@@ -18,6 +19,8 @@ export interface Member {
   database: TestDatabase;
   load: Load | undefined;
   isLive: boolean;
+  /** What the hosts had said when it began to end. */
+  endedBehind: ReadonlyMap<TestProcess, number>;
 }
 
 /** What it is called now. */
@@ -35,6 +38,8 @@ const HANDLER = `export default {
 export class FleetPark {
   readonly central: TestDatabase;
   readonly file: string;
+  /** Whether a query gives the shards, and not the file: then the hosts see changes by themselves, and install what is new. */
+  readonly isQueried: boolean;
   readonly #random: Random;
   readonly #members: Member[] = [];
   readonly #hosts = new Map<string, TestProcess>();
@@ -45,6 +50,7 @@ export class FleetPark {
   private constructor(central: TestDatabase, random: Random) {
     this.central = central;
     this.#random = random;
+    this.isQueried = random.oneIn(2);
     this.file = givenFile('', { others: { 'write.mjs': HANDLER } });
   }
 
@@ -53,9 +59,10 @@ export class FleetPark {
     await central.query(
       'create table handled (no bigint generated always as identity, txid bigint default txid_current(), origin text)',
     );
+    await central.query('create table tenants (name text primary key, url text)');
     const park = new FleetPark(central, random);
     for (let n = 0; n < shards; n += 1) await park.add();
-    park.write();
+    await park.write();
     await park.run('install');
     return park;
   }
@@ -74,7 +81,10 @@ export class FleetPark {
   async add({ isStill = false }: { readonly isStill?: boolean } = {}): Promise<Member> {
     const own = await givenDatabase();
     await own.query("select pgq.create_queue('orders')");
-    const member: Member = { names: [this.newName()], database: own, load: undefined, isLive: true };
+    const member: Member = {
+      ...{ names: [this.newName()], database: own, load: undefined },
+      ...{ isLive: true, endedBehind: new Map() },
+    };
     this.#members.push(member);
     if (!isStill) this.produce(member);
     return member;
@@ -93,15 +103,23 @@ export class FleetPark {
     member.load = undefined;
   }
 
-  /** The file as the fleet is now; hosts that run have read an older one. */
-  write(): void {
+  /** The file, or the table, as the fleet is now; hosts that run have read an older file. */
+  async write(): Promise<void> {
+    await this.central.query(
+      `with wanted as (select * from jsonb_to_recordset($1) as w (name text, url text)),
+            gone as (delete from tenants where name not in (select name from wanted))
+       insert into tenants select name, url from wanted on conflict (name) do update set url = excluded.url`,
+      [JSON.stringify(this.live.map((member) => ({ name: nameOf(member), url: member.database.url })))],
+    );
+    const query = `  - { query: "select name, url, 'any' as host from public.tenants order by name", every: 200ms }`;
     writeFileSync(
       this.file,
       [
         `central: '${this.central.url}'`,
         'shards:',
-        ...this.live.map((member) => `  - ${entryOf(member)}`),
+        ...(this.isQueried ? [query] : this.live.map((member) => `  - ${entryOf(member)}`)),
         'defaults: { tls: off }',
+        ...(this.isQueried ? ['install: auto'] : []),
         'queues:',
         '  orders: { create: true, start: oldest, workers: 2, handler: ./write.mjs }',
         '',
@@ -126,6 +144,7 @@ export class FleetPark {
 
   /** Every host has read a file with these shards as they are now, so that they are moved. */
   async ensureKnown(...members: readonly Member[]): Promise<void> {
+    if (this.isQueried) return;
     const isKnown = (member: Member) => [...this.#read.values()].every((file) => file.has(entryOf(member)));
     if (!members.every(isKnown)) await this.restartAll();
   }
@@ -152,7 +171,48 @@ export class FleetPark {
     return `host ${name}: ${how}, started again`;
   }
 
-  /** All hosts read the file as it is now. */
+  /** All hosts run with the file as it is now; where a query gives the shards they do so by themselves. */
+  async takeFile(): Promise<void> {
+    if (this.isQueried) return;
+    if (this.#random.oneIn(2)) return await this.restartAll();
+    await this.run('reload');
+    for (const name of this.#hosts.keys()) this.#read.set(name, new Set(this.live.map(entryOf)));
+  }
+
+  /** It is about to end. */
+  ends(...members: readonly Member[]): void {
+    for (const member of members)
+      member.endedBehind = new Map([...this.#hosts.values()].map((host) => [host, host.stderr.length]));
+  }
+
+  /** Most lines that a host that runs still has logged of one shard that has ended, since then. */
+  get mostSaidOfEnded(): { readonly lines: readonly string[] } {
+    const ended = this.#members.filter(({ isLive }) => !isLive);
+    const said = ended.flatMap((member) =>
+      [...member.endedBehind].map(([host, from]) =>
+        host.stderr.slice(from).filter((line) => new RegExp(`\\b${nameOf(member)}\\b`).test(line)),
+      ),
+    );
+    return { lines: said.sort((a, b) => b.length - a.length)[0] ?? [] };
+  }
+
+  /** Connections of the hosts: to central, and the most to one shard, and to all that have ended. */
+  async connections(): Promise<{ central: number; shard: number; ended: number }> {
+    const counts = await Promise.all(
+      this.#members.map(async ({ database, isLive }) => {
+        const [row] = await database.query<{ n: number }>(
+          `select count(*)::int as n from pg_stat_activity
+            where datname = current_database() and application_name like 'tributary mover%'`,
+        );
+        return { isLive, n: row?.n ?? 0 };
+      }),
+    );
+    const of = (isLive: boolean) => counts.filter((one) => one.isLive === isLive).map(({ n }) => n);
+    const ended = of(false).reduce((sum, n) => sum + n, 0);
+    return { central: await connectionsOf(this.central), shard: Math.max(...of(true)), ended };
+  }
+
+  /** All hosts end, and begin with the file as it is now. */
   async restartAll(): Promise<void> {
     for (const host of this.#hosts.values()) host.kill('SIGTERM');
     for (const host of this.#hosts.values()) await host.exit;

@@ -1,6 +1,7 @@
 // Chaos: a fleet whose shards come, are drained, moved to another database, renamed, split, merged and retired at random under load,
 // while hosts are killed, stopped, or run with an older file, and some commands are killed in the middle and run again. After every
-// round everything that was ever committed on any shard is in central and was handled, each once, in order.
+// round everything that was ever committed on any shard is in central and was handled, each once, in order; connections are as many
+// as before, and a host logs little of a shard that has ended.
 // TRIBUTARY_CHAOS_ROUNDS says how many rounds, TRIBUTARY_CHAOS_SEED which changes, TRIBUTARY_CHAOS_FAULTS how many in each.
 import { describe, expect, test } from 'vitest';
 import { endPrepared } from '../support/mover/forwarding.ts';
@@ -17,6 +18,8 @@ const say = (line: string) => process.stdout.write(`${line}\n`);
 /** Leases of the dead, hosts that start, on a busy machine. */
 const SETTLED_WITHIN_MS = 180_000;
 const FEWEST = 2;
+/** Of a shard that has ended, in the log of a host that knew it. */
+const MOST_LINES = 3;
 
 type Change = (park: FleetPark, member: Member) => Promise<string>;
 
@@ -40,7 +43,7 @@ const another = (park: FleetPark, member: Member): Member | undefined => {
 const CHANGES_OF: readonly Change[] = [
   async (park) => {
     const member = await park.add();
-    park.write();
+    await park.write();
     await command(park, 'install');
     return `${nameOf(member)} came`;
   },
@@ -52,16 +55,17 @@ const CHANGES_OF: readonly Change[] = [
   async (park, member) => {
     if (park.live.length <= FEWEST) return 'too few to retire one';
     await still(park, member);
+    park.ends(member);
     await command(park, 'shard', 'retire', nameOf(member), '--yes');
     member.isLive = false;
-    park.write();
+    await park.write();
     return `${nameOf(member)} retired`;
   },
   async (park, member) => {
     const [old, name] = [nameOf(member), park.newName()];
     await park.run('shard', 'rename', old, name, '--yes');
     member.names.push(name);
-    park.write();
+    await park.write();
     return `${old} renamed to ${name}`;
   },
   async (park, member) => {
@@ -71,17 +75,18 @@ const CHANGES_OF: readonly Change[] = [
     const old = member.database.url;
     await command(park, 'shard', 'move', nameOf(member), '--from', old, '--to', copy.url, '--yes');
     member.database = copy;
-    park.write();
+    await park.write();
     park.produce(member);
     return `${nameOf(member)} moved`;
   },
   async (park, member) => {
     await still(park, member);
     const young = [await park.add(), await park.add()];
-    park.write();
+    await park.write();
+    park.ends(member);
     await command(park, 'shard', 'split', nameOf(member), '--into', young.map(nameOf).join(), '--yes');
     member.isLive = false;
-    park.write();
+    await park.write();
     return `${nameOf(member)} split into ${young.map(nameOf).join(' and ')}`;
   },
   async (park, member) => {
@@ -89,11 +94,12 @@ const CHANGES_OF: readonly Change[] = [
     if (other === undefined) return 'too few to merge two';
     await still(park, member, other);
     const young = await park.add({ isStill: true });
-    park.write();
+    await park.write();
     const names = [member, other].map(nameOf).join();
+    park.ends(member, other);
     await command(park, 'shard', 'merge', names, '--into', nameOf(young), '--yes');
     for (const one of [member, other]) one.isLive = false;
-    park.write();
+    await park.write();
     park.produce(young);
     return `${names} merged into ${nameOf(young)}`;
   },
@@ -103,7 +109,9 @@ describe('fleet', () => {
   test(`${ROUNDS} rounds of ${CHANGES} random changes: each event is moved and handled exactly once`, async () => {
     say(`TRIBUTARY_CHAOS_SEED=${random.seed} TRIBUTARY_CHAOS_ROUNDS=${ROUNDS}`);
     const park = await FleetPark.begin(random, 4);
+    say(park.isQueried ? 'shards by a query' : 'shards in the file');
     await park.ensureHosts();
+    let usual: number | undefined;
     for (let round = 1; round <= ROUNDS; round += 1) {
       for (const member of park.live) park.produce(member);
       for (let change = 0; change < CHANGES; change += 1) {
@@ -112,10 +120,10 @@ describe('fleet', () => {
         const member = random.pick(park.live);
         say(`round ${round}: ${await random.pick(CHANGES_OF)(park, member)}`);
         // Half of the time the hosts go on with the file that they have.
-        if (random.oneIn(2)) await park.restartAll();
+        if (random.oneIn(2)) await park.takeFile();
       }
       await still(park, ...park.live);
-      await park.restartAll();
+      await park.takeFile();
       const isDone = async () => {
         const { committed, handled } = await park.verdict();
         return handled >= committed;
@@ -139,6 +147,21 @@ describe('fleet', () => {
       }).toEqual({
         ...{ lost: 0, twice: 0, disordered: 0, examples: [] },
       });
+      const connections = await until(
+        async () => {
+          const now = await park.connections();
+          return now.ended === 0 && now.shard <= 2 && now.central <= (usual ?? now.central) && now;
+        },
+        { what: `no more than ${usual} connections`, timeoutMs: SETTLED_WITHIN_MS, everyMs: 500 },
+      ).catch(async (error: unknown) => {
+        throw new Error(`${error} ${JSON.stringify(await park.connections())}`);
+      });
+      usual ??= connections.central;
+      const { lines } = park.mostSaidOfEnded;
+      expect(lines.length, lines.join('\n')).toBeLessThanOrEqual(MOST_LINES);
+      say(
+        `round ${round}: ${connections.central} connections to central, ${lines.length} lines of one that ended at most`,
+      );
       say(
         `round ${round}: ${park.live.length} shards, ${handled} events moved and handled, each exactly once`,
       );
