@@ -18,21 +18,21 @@ export interface SourceStates {
   readonly left: ReadonlyMap<string, readonly string[]>;
 }
 
-export interface KnownSources {
+export interface SourcesOfShard {
   readonly shard: string;
-  /** Of the sources that are known of it, see markOf. */
+  /** Of the sources that are known of it, see sourcesMark. */
   readonly mark: number;
 }
 
 const PRIME = 1_000_003;
 
 /** Tells one set of sources from another, as tributary.source_changes computes it. */
-export const markOf = (sources: readonly { readonly id: number }[]): number =>
+export const sourcesMark = (sources: readonly { readonly id: number }[]): number =>
   sources.reduce((sum, { id }) => sum + (((id % PRIME) * (id % PRIME)) % PRIME), 0);
 
 export async function readSourceStates(
   link: CentralLink,
-  known: readonly KnownSources[],
+  known: readonly SourcesOfShard[],
 ): Promise<SourceStates> {
   const rows = await link.query<{
     source: number | null;

@@ -6,7 +6,6 @@
 import { CentralLink } from '../central/central-link.ts';
 import { readSources } from '../central/positions.ts';
 import type { Config, Shard } from '../config/config.ts';
-import type { LeaseKeeper } from '../coordination/keeper.ts';
 import { CentralDuties } from '../duties/central-duties.ts';
 import type { Service } from '../lifecycle/service.ts';
 import { ServiceSet, type WatchedService } from '../lifecycle/service-set.ts';
@@ -172,8 +171,8 @@ export class Mover implements Service {
     return this.#gatherers.create(name, (this.#context as MoverContext).condemner);
   }
 
-  get #keeper(): LeaseKeeper | undefined {
-    return this.#own.get(KEEPER) as LeaseKeeper | undefined;
+  get #keeper(): ReturnType<typeof newShardLeases> | undefined {
+    return this.#own.get(KEEPER) as ReturnType<typeof newShardLeases> | undefined;
   }
 
   get #control(): CentralSync {

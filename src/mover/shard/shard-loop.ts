@@ -80,7 +80,7 @@ export class ShardLoop implements WatchedService {
     return this.#sources.all;
   }
 
-  /** Of the sources that central has for this shard, see markOf. */
+  /** Of the sources that central has for this shard, see sourcesMark. */
   get mark(): number {
     return this.#sources.mark;
   }

@@ -4,7 +4,7 @@
 // takes its place, once central has all that was read of it and its position was read from central.
 import { isDeepStrictEqual } from 'node:util';
 import type { StoredSource } from '../../central/positions.ts';
-import { markOf } from '../../central/source-states.ts';
+import { sourcesMark } from '../../central/source-states.ts';
 import type { Queue, Shard } from '../../config/config.ts';
 import { notInstalled } from '../../config/feeds.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
@@ -101,7 +101,7 @@ export class ShardSources {
     const settled = new Set(this.#sources.filter((one) => one.isStale && !isBusy(one)));
     const stored = await this.#options.load();
     const readings = readingsOf(this.#options.context.config, this.#shard);
-    this.#mark = markOf(stored);
+    this.#mark = sourcesMark(stored);
     const known = new Map(this.#sources.map((source) => [source.id, source]));
     const lost: (number | undefined)[] = [];
     if (stored.some(({ id, n }) => (known.get(id)?.n ?? n) < n)) await this.#options.onOvertaken();

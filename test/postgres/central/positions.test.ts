@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { CentralLink } from '../../../src/central/central-link.ts';
 import { haltSource, readSources } from '../../../src/central/positions.ts';
-import { markOf, readSourceStates } from '../../../src/central/source-states.ts';
+import { readSourceStates, sourcesMark } from '../../../src/central/source-states.ts';
 import { install } from '../../../src/install/install.ts';
 import { configFor, givenCluster } from '../../support/installation/installation.ts';
 import { givenDatabase, type TestDatabase } from '../../support/server/database.ts';
@@ -65,8 +65,8 @@ describe('central/positions', () => {
     const others = async (...sources: readonly { readonly id: number }[]) => [
       ...(
         await readSourceStates(link, [
-          { shard: 's1', mark: markOf(sources) },
-          { shard: 'unknown', mark: markOf([]) },
+          { shard: 's1', mark: sourcesMark(sources) },
+          { shard: 'unknown', mark: sourcesMark([]) },
         ])
       ).others,
     ];
