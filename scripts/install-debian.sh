@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Installs what `npm run test:provider`, `npm run test:browser` and the compatibility tests need besides npm: PostgreSQL 15
-# with the real pgq extension, its ticker, the Python client and a pooler; promtool, which comes with Prometheus; a browser and
+# with the real pgq extension, its ticker, a pooler, and clients for Python, PHP and Ruby; promtool, which comes with Prometheus; a browser and
 # a font. Does nothing where all of it is there. For Debian and Ubuntu.
 set -eu
 
-packages='postgresql-15 postgresql-15-pgq3 pgqd python3-pgq pgbouncer prometheus chromium fonts-inter'
+packages='postgresql-15 postgresql-15-pgq3 pgqd python3-pgq pgbouncer prometheus chromium fonts-inter php-cli php-pgsql ruby ruby-pg'
 
 missing=''
 for package in $packages; do

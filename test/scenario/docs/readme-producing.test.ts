@@ -61,7 +61,9 @@ ${textOf('reminders.yaml').replace(/^/gm, '  ')}`;
       await remind(connection.client, order, after);
       await connection.script('commit');
     }
-    runOthers(shard.url);
+    const languages = runOthers(shard.url);
+    if (provider() === 'extension')
+      expect(languages).toEqual(expect.arrayContaining(['psql', 'python', 'php', 'ruby']));
 
     startTributary(['-c', file, 'start', '--host', new URL(shard.url).hostname]);
     const orders = await shard.query<{ id: number }>('select id from customer_order order by id');
@@ -96,24 +98,39 @@ ${textOf('reminders.yaml').replace(/^/gm, '  ')}`;
 });
 
 /** The examples of other languages whose clients are on this machine; each puts events in. */
-function runOthers(url: string): void {
-  const env = { ...process.env, SHARD_URL: url };
+function runOthers(url: string): string[] {
+  const { hostname, port, pathname, username, password } = new URL(url);
+  const env = {
+    ...process.env,
+    ...{ SHARD_URL: url, PGHOST: hostname, PGPORT: port, PGDATABASE: decodeURIComponent(pathname.slice(1)) },
+    ...{
+      PGUSER: decodeURIComponent(username),
+      PGPASSWORD: decodeURIComponent(password),
+      PGSSLMODE: 'disable',
+    },
+  };
+  const main = writeFile(givenFolder(), 'main.go', { text: textOf('go') });
+  const runs = (program: string, ...args: string[]) => spawnSync(program, args, { encoding: 'utf8' });
   // Python's client is Debian's: that of another Python would not find it.
   const python = '/usr/bin/python3';
-  const clients: [string, string, string[]][] = [
-    ['psql', 'bash', ['-e', '-c', textOf('psql')]],
-    ['python', python, ['-c', textOf('python')]],
+  const clients: [name: string, isThere: boolean, program: string, args: string[], more?: object][] = [
+    ['psql', runs('psql', '--version').status === 0, 'bash', ['-e', '-c', textOf('psql')]],
+    ['python', runs(python, '-c', 'import psycopg2').status === 0, python, ['-c', textOf('python')]],
+    ['php', runs('php', '-m').stdout?.includes('pdo_pgsql') === true, 'php', ['-r', textOf('php')]],
+    ['ruby', runs('ruby', '-rpg', '-e', '').status === 0, 'ruby', ['-e', textOf('ruby')]],
+    // Debian's packages are sources in a folder of its own. The compiler is no package that our tests need.
+    ['go', runs('go', 'version').status === 0 && existsSync(GO_SOURCES), 'go', ['run', main], GO_ENV],
   ];
-  const isThere: Readonly<Record<string, boolean>> = {
-    psql: spawnSync('psql', ['--version']).status === 0,
-    python: existsSync(python) && spawnSync(python, ['-c', 'import psycopg2']).status === 0,
-  };
-  for (const [name, program, args] of clients) {
-    if (!isThere[name] && provider() === 'engine') continue;
-    const { status, stderr } = spawnSync(program, args, { env, encoding: 'utf8' });
+  const there = clients.filter(([, isThere]) => isThere);
+  for (const [name, , program, args, more] of there) {
+    const { status, stderr } = spawnSync(program, args, { env: { ...env, ...more }, encoding: 'utf8' });
     expect({ name, status, stderr }).toEqual({ name, status: 0, stderr: '' });
   }
+  return there.map(([name]) => name);
 }
+
+const GO_SOURCES = '/usr/share/gocode/src/github.com/lib/pq';
+const GO_ENV = { GOPATH: '/usr/share/gocode', GO111MODULE: 'off' };
 
 /** Events that the group has not been handed yet, by ticks. */
 const WAITING = `
