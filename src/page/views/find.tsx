@@ -2,9 +2,10 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Trace } from '../../observability/trace/shape.ts';
 import { useReading } from '../live/reading.ts';
-import { route } from '../live/store.ts';
+import { route, state } from '../live/store.ts';
 import { Empty, ProblemLine, Sentence } from '../parts/shown.tsx';
 import { hashOf } from '../url/route.ts';
+import { preciseTime } from '../words/times.ts';
 import { Payload, TraceSteps } from './trace-steps.tsx';
 
 const EVERY_MS = 3_000;
@@ -123,10 +124,30 @@ function Verdicts({ trace }: { readonly trace: Trace }) {
           <b>{one.state}</b>
           <span>
             {one.of !== undefined && <strong>{one.of}: </strong>}
-            <Sentence text={one.summary} />
+            <Dated text={one.summary} />
           </span>
         </p>
       ))}
+    </>
+  );
+}
+
+const TIME = /(\d{4}-\d\d-\d\dT[\d:.]+Z)/;
+
+/** A sentence whose times are those of the reader, as in the steps below it. */
+function Dated({ text }: { readonly text: string }) {
+  const now = state.value?.at ?? '';
+  return (
+    <>
+      {text.split(TIME).map((part, at) =>
+        at % 2 === 0 ? (
+          <Sentence key={`${at} ${part}`} text={part} />
+        ) : (
+          <time key={`${at} ${part}`} dateTime={part} title={part}>
+            {preciseTime(part, now || part)}
+          </time>
+        ),
+      )}
     </>
   );
 }

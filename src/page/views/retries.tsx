@@ -28,7 +28,7 @@ export function RetriesUnderWay({ queue, after }: { readonly queue: string | und
 }
 
 function RetryCard({ retry, after }: { readonly retry: Retry; after(): void }) {
-  const { id, queue, kind, error, what, host, who, done, events, perSecond } = retry;
+  const { id, queue, kind, error, what, done, events, perSecond } = retry;
   const course = useAction(after);
   const pace =
     perSecond === null
@@ -43,7 +43,7 @@ function RetryCard({ retry, after }: { readonly retry: Retry; after(): void }) {
         {queue !== null && <span>{queue}</span>}
         {kind !== null && <span class="tag">{kind}</span>}
         <span class="muted">
-          by {who === null ? host : `${who} on ${host}`}
+          by {whoOf(retry)}
           {pace}
         </span>
       </p>
@@ -67,4 +67,10 @@ function RetryCard({ retry, after }: { readonly retry: Retry; after(): void }) {
       </div>
     </article>
   );
+}
+
+/** Of a command the name has its machine already. */
+function whoOf({ who, host }: Retry): string {
+  if (who === null) return host;
+  return who.endsWith(`@${host}`) ? who : `${who} on ${host}`;
 }

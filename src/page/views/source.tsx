@@ -74,7 +74,10 @@ function Detail({ source }: { readonly source: SourceDetail }) {
       <dl class="figures">
         <Figure name="Oldest not moved">{shortSeconds(source.age)}</Figure>
         <Figure name="Not moved">{shortCount(source.unmoved)}</Figure>
-        <Figure name="Moved" note="since it was installed">
+        <Figure
+          name="Moved"
+          note={`since it was installed${source.centralQueues.length > 1 ? ', each copy counted' : ''}`}
+        >
           {shortCount(source.moved)}
         </Figure>
         <Figure name={source.centralQueues.length === 1 ? 'Central queue' : 'Central queues'}>
