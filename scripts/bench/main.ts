@@ -1,4 +1,5 @@
 // npm run bench -- NAME: measures one thing against its reference in the same run. Needs Debian's psql for the raw pipe.
+import { apply } from './apply.ts';
 import { changing } from './changing.ts';
 import { cost } from './cost.ts';
 import { delays } from './delays.ts';
@@ -21,6 +22,7 @@ import { watched } from './watched.ts';
 import { work } from './work.ts';
 
 const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
+  apply: () => apply('apply'),
   changing: () => changing('changing'),
   cost: () => cost('cost'),
   delays: () => delays('delays'),

@@ -15,8 +15,10 @@ type Register = (program: Command, context: CliContext) => void;
 /** A new command: one file with `register`, one line here. Each is loaded only when it is used: starts are quicker. */
 // biome-ignore format: one line for each, so that two new commands never meet in one line.
 const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly register: Register }>> = new Map([
+  ['apply', () => import('./commands/apply.ts')],
   ['capture', () => import('./commands/capture.ts')],
   ['check', () => import('./commands/check.ts')],
+  ['compare', () => import('./commands/compare.ts')],
   ['completion', () => import('./commands/completion.ts')],
   ['dead', () => import('./commands/dead.ts')],
   ['delayed', () => import('./commands/delayed.ts')],
@@ -48,8 +50,8 @@ const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly register: Register 
 const GROUPS: readonly (readonly [title: string, commands: readonly string[]])[] = [
   ['First steps:', ['demo', 'init', 'check', 'plan', 'install']],
   ['Run:', ['start', 'mover', 'work', 'spool', 'reload', 'scale']],
-  ['Look:', ['doctor', 'lag', 'shards', 'dead', 'delayed', 'trace']],
-  ['Act:', ['pause', 'resume', 'repair', 'send', 'schedule', 'shard', 'queue', 'group', 'capture']],
+  ['Look:', ['doctor', 'lag', 'shards', 'dead', 'delayed', 'trace', 'compare']],
+  ['Act:', ['pause', 'resume', 'repair', 'send', 'schedule', 'shard', 'queue', 'group', 'capture', 'apply']],
 ];
 const OTHERS = 'More:';
 

@@ -105,7 +105,7 @@ export type ColumnMap = Readonly<
 
 /** How events are handled, of a queue or of one of its groups. */
 export interface Handling {
-  /** Absolute path of the handler module; absent only where no worker is wanted. */
+  /** Absolute path of the handler module; absent only where no worker is wanted, or where changes are applied to tables. */
   readonly handler?: string;
   /** Limits of the handler, see `docs/handlers.md`. */
   readonly timeoutMs: number;
@@ -139,11 +139,31 @@ export interface Group extends Handling {
   readonly deadMs?: number;
 }
 
+/** A table on central that the captured changes of a table of the shards are applied to, without a handler of the user's. */
+export interface AppliedTable {
+  /** `schema.name` on central. */
+  readonly table: string;
+  /** `schema.name` on the shards, where `*` stands for any characters: partitions. */
+  readonly source: string;
+  /** Columns of a unique key of the table on central, the column of the shard among them or not. */
+  readonly key: readonly string[];
+  /** The column on central that gets the name of the shard. */
+  readonly shard: string;
+  /** What becomes of a change whose key another shard's row has. */
+  readonly onConflict: 'error' | 'newest' | 'shard_wins';
+  /** With `newest`: the column that says how old a row is; where the shards have no such column it gets the event's time. */
+  readonly time?: string;
+  /** Columns of the shards that are left out. */
+  readonly ignore: readonly string[];
+}
+
 export interface Queue extends Handling {
   /** The central queue. */
   readonly name: string;
   /** First number of workers over all hosts; 0 parks; 'none': no group without a name, so it is only filled, or has `groups`. */
   readonly workers: number | 'none';
+  /** Tables that its events are applied to, in place of a handler. */
+  readonly apply?: readonly AppliedTable[];
   /** Absent: it has one group, without a name, or none. */
   readonly groups?: readonly Group[];
   /** The source queues on every shard; default: the central queue's own name. None: only handlers and schedules feed it. */

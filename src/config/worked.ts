@@ -7,7 +7,7 @@ import type { Config, Group, Handling, Queue } from './config.ts';
 /** A group of a central queue, as its workers need it. */
 export interface Worked
   extends Handling,
-    Pick<Queue, 'origin'>,
+    Pick<Queue, 'origin' | 'apply'>,
     Pick<Group, 'workers' | 'start' | 'adopt' | 'deadMs'> {
   /** What it is called: `orders`, `orders/billing`. */
   readonly name: string;
@@ -34,11 +34,12 @@ export function workedOf({ groups, ...queue }: Queue): Worked[] {
       ...{ origin, queue: name, group: group.name, name: workName(name, group.name) },
     }));
   if (workers === 'none') return [];
-  const { handler, timeoutMs, retry, ratePerSecond, weight, recycle, adopt, deadMs } = queue;
+  const { handler, apply, timeoutMs, retry, ratePerSecond, weight, recycle, adopt, deadMs } = queue;
   return [
     {
       ...{ name, queue: name, origin, workers, timeoutMs, retry, recycle },
       ...(handler !== undefined && { handler }),
+      ...(apply !== undefined && { apply }),
       ...(ratePerSecond !== undefined && { ratePerSecond }),
       ...(weight !== undefined && { weight }),
       ...(adopt !== undefined && { adopt }),

@@ -12,6 +12,10 @@ export const ERROR_CODES = {
     means:
       'A read or a commit was given up, because its loop stood still or the process stops. It is done again.',
   },
+  apply: {
+    means: 'A change of a table of a shard cannot be applied to the table on central, or is no change.',
+    remedy: 'See the sentence, then retry what is dead.',
+  },
   central: { means: 'Central cannot be asked. The sentence names the cause.', remedy: 'See the sentence.' },
   'central-refused': { means: 'Central broke off the commit that a large event was being streamed into.' },
   'channel-binding': {

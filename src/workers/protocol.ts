@@ -1,6 +1,6 @@
 // The messages between the primary and its workers. With call-record.ts the only file that both sides share.
 import { z } from 'zod';
-import type { Database } from '../config/config.ts';
+import type { AppliedTable, Database } from '../config/config.ts';
 
 const database = z.custom<Database>(
   (value) => typeof value === 'object' && value !== null && 'host' in value,
@@ -20,6 +20,11 @@ const suspect = z.object({
   isCertain: z.boolean(),
 });
 
+/** Checked where the file is read. */
+const applied = z.custom<AppliedTable>(
+  (value) => typeof value === 'object' && value !== null && 'key' in value,
+);
+
 const origin = z.enum(['extra1', 'extra2', 'extra3', 'extra4', 'none']);
 
 /** Everything a worker needs to know; the first message to it. */
@@ -38,6 +43,8 @@ const start = z.object({
   host: z.string().optional(),
   /** Absolute path of the handler's module. */
   handler: z.string(),
+  /** The tables that events are applied to, in place of a module. */
+  apply: z.array(applied).optional(),
   origin,
   /** Where its handler may send events: the central queues of the file, each with the column of the origin. */
   centralQueues: z

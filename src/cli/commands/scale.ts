@@ -52,7 +52,12 @@ function wantedNumber(
       `The number of workers is a whole number from 0 to ${MOST_WORKERS}, not ${workers}.`,
     );
   }
-  if (wanted > 0 && queue.handler === undefined) {
+  if (wanted > 1 && queue.apply !== undefined)
+    throw new Exit(
+      EXIT.wrong,
+      `Queue ${name} applies changes to tables, by one worker, which keeps them in their order: 0 parks it, 1 lets it go on.`,
+    );
+  if (wanted > 0 && queue.handler === undefined && queue.apply === undefined) {
     throw new Exit(
       EXIT.wrong,
       `Queue ${name} has no \`handler:\` in ${config.file}, so that no worker could do anything.`,

@@ -59,7 +59,8 @@ interface WorkersOf {
 export function readWorkers(section: Section, { handler, entry, general }: WorkersOf): number | 'none' {
   const value = section.get('workers') ?? general?.get('workers');
   const named = section.get('handler') ?? general?.get('handler');
-  const hasHandler = named !== undefined;
+  const isApplied = section.get('apply') !== undefined;
+  const hasHandler = named !== undefined || isApplied;
   // Without a handler the queue is parked, not left without a group: nothing in it may be rotated away unread.
   if (value === undefined) {
     if (handler !== undefined) warnIfMissing(handler, named);
@@ -70,6 +71,11 @@ export function readWorkers(section: Section, { handler, entry, general }: Worke
   if (text === undefined) return 0;
   if (text.text === 'none') return 'none';
   const workers = value.whole(wanted, { max: MOST_WORKERS }) ?? 0;
+  if (workers > 1 && isApplied) {
+    value.problem(
+      `${entry.name} applies changes to tables, by one worker, which keeps them in their order: say \`workers: 1\`, or leave it out.`,
+    );
+  }
   if (workers > 0 && !hasHandler) {
     value.problem(
       `${entry.name} wants workers and has no handler: add \`handler: ./handlers/…\`, or say \`workers: 0\` to park it or \`workers: none\` to forward only.`,

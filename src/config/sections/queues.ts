@@ -1,4 +1,6 @@
 // `queues:` → the central queues, the source queues that feed them, and their workers.
+
+import { readApply } from '../applied-tables.ts';
 import type { ColumnMap, Config, OriginColumn, Queue, StartingPoint } from '../config.ts';
 import type { Section } from '../section.ts';
 import { either, type Value } from '../value.ts';
@@ -13,6 +15,7 @@ const KEYS = [
   ...[
     'workers',
     'handler',
+    'apply',
     'from',
     'where',
     'deliver_at',
@@ -77,6 +80,7 @@ function readQueue({ name, entry, section }: Given, { keepMs, names }: Others): 
   const said = compact({ ...readHowHandled(section, entry), deadMs: positive(section.get('dead')) });
   const groups = readGroups(section, { entry, names, queue: name, defaults: said });
   const { handler, ...handling } = said;
+  const apply = readApply(section);
   const origin = section.get('origin')?.oneOf(ORIGINS) ?? 'extra4';
   const columns = readColumns(section.get('columns'), origin);
   const placeOf = readFrom(section.get('from'), { name, entry });
@@ -84,7 +88,8 @@ function readQueue({ name, entry, section }: Given, { keepMs, names }: Others): 
     name,
     // What the entry says of workers counts for those groups that say nothing, and no group is without a name.
     workers: groups === undefined ? readWorkers(section, { handler, entry }) : ('none' as const),
-    handler: groups === undefined ? handler : undefined,
+    handler: groups === undefined && apply === undefined ? handler : undefined,
+    apply: groups === undefined ? apply : undefined,
     groups,
     from: [...placeOf.keys()],
     where: readExpression(section.get('where'), 'an SQL condition'),

@@ -92,8 +92,13 @@ export function addActions(app: FastifyInstance, parts: ActionParts): void {
   });
 
   post('/api/scale', SCALE, async ({ queue, workers: wanted }, operator) => {
-    const { handler } = mustBeWorked(config, queue);
-    if (wanted > 0 && handler === undefined)
+    const { handler, apply } = mustBeWorked(config, queue);
+    if (wanted > 1 && apply !== undefined)
+      throw new Refusal(
+        409,
+        `Queue ${queue} applies changes to tables, by one worker, which keeps them in their order.`,
+      );
+    if (wanted > 0 && handler === undefined && apply === undefined)
       throw new Refusal(409, `Queue ${queue} has no \`handler:\` in the file.`);
     const { before, now } = await scaleQueue(pool, { queue, wanted, operator });
     return `${queue}: ${before?.wanted ?? 0} → ${counted(now, 'worker')}.`;

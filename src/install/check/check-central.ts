@@ -7,6 +7,7 @@ import { groupName } from '../../queue/names.ts';
 import { type CentralFacts, readCentralFacts } from '../facts/central.ts';
 import { type DatabaseFacts, readFacts } from '../facts/database.ts';
 import { centralHindrance, centralMark, placeOfCentral } from '../plan/central-plan.ts';
+import { unfitTables } from './applied.ts';
 import { type CentralView, readCentralView } from './central-view.ts';
 import { judgeMissing, judgePrivileges, judgeServer, judgeTicking, neededBy, onlyLooks } from './judge.ts';
 import { missingCentralPrivileges, missingPrivileges } from './privileges.ts';
@@ -37,7 +38,9 @@ export async function checkCentral(connection: Connection, config: Config): Prom
   ]);
   const mayRead = !lacking.includes('usage on schema tributary') && central.strangers.length === 0;
   const view = mayRead ? await readCentralView(connection, config, central) : undefined;
-  return { facts, view, row: judgeCentral(config, { facts, central, lacking, view }) };
+  // Its functions are there as this package has them.
+  const unfit = mayRead && central.mark === centralMark() ? await unfitTables(connection, config) : [];
+  return { facts, view, row: judgeCentral(config, { facts, central, lacking, view, unfit }) };
 }
 
 interface CentralFindings {
@@ -45,9 +48,11 @@ interface CentralFindings {
   readonly central: CentralFacts;
   readonly lacking: readonly string[];
   readonly view: CentralView | undefined;
+  /** Sentences about tables that changes are applied to. */
+  readonly unfit: readonly string[];
 }
 
-function judgeCentral(config: Config, { facts, central, lacking, view }: CentralFindings): CheckRow {
+function judgeCentral(config: Config, { facts, central, lacking, view, unfit }: CentralFindings): CheckRow {
   const filesDiffer = differingFiles(view?.files ?? [], config);
   const place = placeOfCentral(config);
   const server = judgeServer(facts, { place, schema: 'pgq' });
@@ -84,6 +89,7 @@ function judgeCentral(config: Config, { facts, central, lacking, view }: Central
       ...judgeGroups(config, facts, place),
       ...judgeTickers(config, facts, place),
       ...ticking.problems,
+      ...unfit.map((sentence) => `${place}: ${sentence}`),
     ],
     warnings: [
       ...server.warnings,

@@ -29,6 +29,10 @@ export const COMMAND_DURATIONS = {
   drainSayMs: 5_000,
   /** Producers wait for at most this long while the end of a shard is made. */
   writersWaitMs: 2_000,
+  /** A piece of `apply copy` is to take about this long: the worker that applies changes waits for it. */
+  pieceMs: 100,
+  /** And no longer than this, also where a table without an index is one piece. */
+  copyPieceMs: 3_600_000,
   /** With `--cut` they also wait until what they have written is moved. */
   cutMs: 5_000,
 } as const;

@@ -5,6 +5,7 @@
 // busy to see that (primary/slot/orphan-guard.ts): the batch at hand is handed out again.
 import { constants } from 'node:os';
 import { type DestinationStream, type Logger, pino } from 'pino';
+import { applyHandler } from '../../apply/handler.ts';
 import { sentenceFor } from '../../errors/sentence.ts';
 import type { Handler } from '../../handler/contract.ts';
 import { loadHandler } from '../../handler/load.ts';
@@ -100,7 +101,7 @@ async function begin(start: StartMessage): Promise<void> {
   };
   let handler: Handler;
   try {
-    handler = await loadHandler(start.handler);
+    handler = start.apply === undefined ? await loadHandler(start.handler) : applyHandler(start.apply, start);
     if (!isLoading) return;
     await setUpHandler(handler, context, { path: start.handler });
     if (!isLoading) return;

@@ -45,7 +45,7 @@ export function startMessageOf(
     readonly log: StartMessage['log'];
   },
 ): StartMessage {
-  const { handler = '', origin, timeoutMs, retry, ratePerSecond } = queue;
+  const { handler = '', apply, origin, timeoutMs, retry, ratePerSecond } = queue;
   return {
     type: 'start',
     central: config.central,
@@ -55,6 +55,7 @@ export function startMessageOf(
     slot,
     host,
     handler,
+    ...(apply === undefined ? {} : { apply: [...apply] }),
     origin,
     centralQueues: Object.fromEntries(
       config.queues.map(({ name: central, origin: column, unique }) => [

@@ -10,10 +10,10 @@ const LEVELS = [
   ['config', 'postgres', 'embedded'],
   ['queue'],
   ['shards', 'central', 'channels', 'handler', 'producer', 'spool', 'coordination', 'upkeep', 'fleet'],
-  ['delays', 'schedules', 'duties'],
+  ['delays', 'schedules', 'duties', 'apply'],
   ['workers', 'mover', 'install', 'proof'],
   ['succession', 'observability'],
-  ['http'],
+  ['http', 'compare'],
   ['page'],
   ['cli'],
 ];

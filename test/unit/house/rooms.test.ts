@@ -23,6 +23,7 @@ const SUB_ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'src/observability': [['lag'], ['doctor'], ['metrics'], ['trace']],
   'src/http': [['server'], ['health'], ['live', 'dashboard']],
   'src/page': [['words', 'url'], ['live'], ['parts', 'maps', 'charts'], ['views']],
+  'src/apply': [['copy']],
   'src/cli': [['terminal', 'manual'], ['demo'], ['commands']],
   'src/cli/demo': [['shop']],
 };

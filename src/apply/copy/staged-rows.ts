@@ -1,0 +1,72 @@
+// Rows of a shard, copied into a table of the transaction on central and from there into the table that changes are applied to.
+import { pipeline } from 'node:stream/promises';
+import { TIMING } from '../../lifecycle/timing.ts';
+import type { Connection } from '../../postgres/connection.ts';
+import { identifier, literal } from '../../postgres/quote.ts';
+import { mayReplace } from '../statements.ts';
+import { type Target, unfit } from '../target.ts';
+import { namesSql, type SourceColumn } from './source-table.ts';
+
+export interface StagedCopy {
+  readonly shard: string;
+  /** On the shard: a select of `columns`. */
+  readonly select: string;
+  readonly columns: readonly SourceColumn[];
+}
+
+const STAGE = 'tributary_staged';
+
+/** @returns how many rows came. @throws TributaryError where one of them belongs to another shard and the file does not say who wins. */
+export async function copyStaged(
+  {
+    shard,
+    central,
+    target,
+  }: { readonly shard: Connection; readonly central: Connection; readonly target: Target },
+  { shard: name, select, columns }: StagedCopy,
+): Promise<number> {
+  const names = namesSql(columns);
+  const own = identifier(target.shard);
+  await central.script(
+    `drop table if exists pg_temp.${STAGE};
+     create temp table ${STAGE} on commit drop as select ${names} from ${target.sql} with no data`,
+  );
+  await pipeline(
+    shard.copyOut(`copy (${select}) to stdout`),
+    central.copyIn(`copy pg_temp.${STAGE} (${names}) from stdin`),
+  );
+  const keys = new Set(target.key);
+  const set = [target.shard, ...columns.map((column) => column.name)]
+    .filter((column) => !keys.has(column) && target.columns.get(column)?.isIdentity !== true)
+    .map((column) => `${identifier(column)} = excluded.${identifier(column)}`);
+  const [row] = await central.query<{ staged: number; written: number }>(
+    `with w as (
+       insert into ${target.sql} as t (${own}, ${names}) overriding system value
+       select ${literal(name)}, ${names} from pg_temp.${STAGE}
+       on conflict (${target.key.map(identifier).join(', ')}) do ${set.length === 0 ? 'nothing' : `update set ${set.join(', ')}${mayReplace(target)}`}
+       returning 1)
+     select (select count(*) from pg_temp.${STAGE}) as staged, (select count(*) from w) as written`,
+    [],
+    { timeoutMs: TIMING.commands.copyPieceMs },
+  );
+  const { staged = 0, written = 0 } = row ?? {};
+  if (!target.isOfShards && target.onConflict === 'error' && written < staged)
+    await refuseConflict(central, target, name);
+  return staged;
+}
+
+async function refuseConflict(central: Connection, target: Target, shard: string): Promise<void> {
+  const own = identifier(target.shard);
+  const same = target.ownKey.map(({ name }) => `t.${identifier(name)} = s.${identifier(name)}`).join(' and ');
+  const [found] = await central.query<{ owner: string | null; key: string }>(
+    `select t.${own}::text as owner, concat_ws(', ', ${target.ownKey.map(({ name }) => `s.${identifier(name)}`).join(', ')}) as key
+     from pg_temp.${STAGE} s join ${target.sql} t on ${same} where t.${own}::text is distinct from $1 limit 1`,
+    [shard],
+  );
+  if (found === undefined) return;
+  const names = target.ownKey.map(({ name }) => name).join(', ');
+  throw unfit(
+    `Shard ${shard} has a row with ${names} = ${found.key} in ${target.source}, and in ${target.table} of central ${found.owner === null ? 'there is one of no shard' : `shard ${found.owner} has one`}.`,
+    `Make the key unique over all shards, take the shard into it (\`key: [${target.shard}, ${names}]\`), or say by \`on_conflict\` which of them wins.`,
+  );
+}

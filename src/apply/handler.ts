@@ -1,0 +1,129 @@
+// The built-in handler that applies captured changes to tables of central: reads events, folds them, and carries the rounds out.
+//
+// Invariant: for each key of each shard, what the table has is what its last change said. A change that failed and comes again later
+// is passed over where a later one of its key was applied meanwhile (newer.ts).
+// Order: what central says of tables, copies and late events · the changes, folded · deletes, then rows.
+// Fails by: throwing. The worker then calls again with halves of the events, down to the one that fails alone.
+import type { AppliedTable } from '../config/config.ts';
+import type { BatchHandler, Context, Event } from '../handler/contract.ts';
+import type { BatchEvent } from '../handler/event.ts';
+import type { PgClient } from '../postgres/connection.ts';
+import { foldSteps, type KeyStep, type Round, type RowStep } from './fold.ts';
+import { type AppliedWork, ApplyLook } from './look.ts';
+import { noteNewer, withoutStale } from './newer.ts';
+import {
+  deleteRows,
+  deleteShard,
+  findConflict,
+  type Statement,
+  spellKeys,
+  upsertRows,
+} from './statements.ts';
+import { type AppliedEvent, readEvents, stepsFor, type TableStep } from './steps.ts';
+import { type Target, unfit } from './target.ts';
+
+export function applyHandler(tables: readonly AppliedTable[], work: AppliedWork): BatchHandler {
+  const look = new ApplyLook(tables, work);
+  return {
+    async batch(events: readonly Event[], { client }: Context) {
+      try {
+        const read = readEvents(events.map(appliedEvent), tables);
+        await look.at(client, [...new Set(read.map(({ event }) => event.origin.shard))]);
+        for (const applied of tables) {
+          const own = read.filter((one) => one.applied === applied);
+          if (own.length > 0) await applyTo(client, look, { target: look.target(applied), own, work });
+        }
+      } catch (error) {
+        look.failed();
+        throw error;
+      }
+    },
+  };
+}
+
+/** An event of a worker is a BatchEvent; its row says more than the handler's contract. */
+function appliedEvent(event: Event): AppliedEvent {
+  const { row } = event as BatchEvent;
+  const { id, type, data, extra1, extra2, origin } = event;
+  return { id, type, data, extra1, extra2, origin, timeText: row.timeText, isLate: row.wasPutOff };
+}
+
+async function applyTo(
+  client: PgClient,
+  look: ApplyLook,
+  {
+    target,
+    own,
+    work,
+  }: {
+    readonly target: Target;
+    readonly own: Parameters<typeof stepsFor>[1];
+    readonly work: AppliedWork;
+  },
+): Promise<void> {
+  const spelled = await withSpelledKeys(client, target, stepsFor(target, own));
+  const steps = await withoutStale(client, spelled, { target, work });
+  for (const round of foldSteps(steps, target)) await carryOut(client, target, round);
+  if (look.keepsAccount) await noteNewer(client, steps, { target, work });
+}
+
+async function carryOut(client: PgClient, target: Target, round: Round): Promise<void> {
+  if ('truncated' in round) {
+    await client.query(deleteShard(target), [round.truncated]);
+    return;
+  }
+  if (round.deletes.length > 0) await run(client, deleteRows(target, round.deletes));
+  if (round.rows.length > 0) await write(client, target, round.rows);
+  if (round.after.length > 0) await run(client, deleteRows(target, round.after));
+}
+
+async function write(client: PgClient, target: Target, steps: readonly RowStep[]): Promise<void> {
+  let written = 0;
+  for (const statement of upsertRows(target, steps)) written += (await run(client, statement)).rowCount;
+  const mustAll = !target.isOfShards && target.onConflict === 'error';
+  if (mustAll && written < steps.length) await refuseConflict(client, target, steps);
+}
+
+/** @throws TributaryError that names the key and the two shards. */
+async function refuseConflict(client: PgClient, target: Target, steps: readonly KeyStep[]): Promise<void> {
+  const { rows } = await run<{ owner: string | null; shard: string; key: string }>(
+    client,
+    findConflict(target, steps),
+  );
+  const [found] = rows;
+  if (found === undefined) return;
+  const { owner, shard, key } = found;
+  const names = target.ownKey.map(({ name }) => name).join(', ');
+  throw unfit(
+    `Shard ${shard} has a row with ${names} = ${key} in ${target.source}, and in ${target.table} of central ${owner === null ? 'there is one of no shard' : `shard ${owner} has one`}.`,
+    `Make the key unique over all shards, take the shard into it (\`key: [${target.shard}, ${names}]\`), or say by \`on_conflict\` which of them wins.`,
+  );
+}
+
+/** One key may come in several spellings where its type's text depends on the session, such as a time with its zone. */
+async function withSpelledKeys(
+  client: PgClient,
+  target: Target,
+  steps: readonly TableStep[],
+): Promise<TableStep[]> {
+  if (target.ownKey.every(({ isPlain }) => isPlain)) return [...steps];
+  const keyed = steps.filter((step) => 'key' in step);
+  if (keyed.length === 0) return [...steps];
+  const { rows } = await run<{ key: string[] }>(
+    client,
+    spellKeys(
+      target,
+      keyed.map(({ key }) => key),
+    ),
+  );
+  let at = 0;
+  return steps.map((step) => ('key' in step ? { ...step, key: rows[at++]?.key ?? step.key } : step));
+}
+
+async function run<R extends object = object>(
+  client: PgClient,
+  { text, values }: Statement,
+): Promise<{ readonly rows: R[]; readonly rowCount: number }> {
+  const { rows, rowCount } = await client.query<R>(text, [...values]);
+  return { rows, rowCount: rowCount ?? 0 };
+}
