@@ -34,6 +34,8 @@ interface OpenSegment {
   readonly fd: number;
   readonly inode: bigint;
   bytes: number;
+  /** Why it is not known whether all of it is on the disk. */
+  failure?: unknown;
 }
 
 /** How often the folder is looked at for what others wrote, in bytes of our own. */
@@ -72,16 +74,21 @@ export class SpoolWriter {
       );
     }
     this.#mustFit(record.length);
-    this.#write(record, seq);
-    if (this.#options.fsync) await this.#flushed();
+    const segment = this.#write(record, seq);
+    if (this.#options.fsync) {
+      await this.#flushed();
+      if (segment.failure !== undefined) throw this.#diskFailed(segment.failure);
+    }
     return `${this.#writer}:${seq}`;
   }
 
   /** Waits for what is being flushed. */
   async close(): Promise<void> {
-    await this.#nextFlush?.catch(() => {});
-    await this.#flush?.catch(() => {});
+    await this.#nextFlush;
+    await this.#flush;
+    const segment = this.#segment;
     this.#leave();
+    if (segment?.failure !== undefined) throw this.#diskFailed(segment.failure);
   }
 
   #mustFit(bytes: number): void {
@@ -96,14 +103,15 @@ export class SpoolWriter {
     );
   }
 
-  #write(record: Buffer, seq: number): void {
+  /** @returns where it is. */
+  #write(record: Buffer, seq: number): OpenSegment {
     for (;;) {
       const segment = this.#segmentFor(record.length);
       this.#writeTo(segment, record);
       // From here on the number is used: the record may be read.
       this.#seq = seq;
       this.#used.since += record.length;
-      if (this.#isStill(segment)) return;
+      if (this.#isStill(segment)) return segment;
       // The spooler took this segment for one of a writer that is gone, and perhaps had read it to its end. It knows records by
       // their number: where it had not, this one is delivered once all the same.
       this.#leave();
@@ -117,14 +125,17 @@ export class SpoolWriter {
     if (this.#segment !== undefined) return this.#segment;
     this.#number += 1;
     const path = segmentPath(folder, { writer: this.#writer, number: this.#number });
+    let fd: number | undefined;
     try {
-      const fd = openSync(path, 'ax', 0o600);
-      this.#segment = { path, fd, inode: fstatSync(fd, { bigint: true }).ino, bytes: 0 };
+      fd = openSync(path, 'ax', 0o600);
       if (this.#options.fsync) syncFolder(folder);
+      this.#segment = { path, fd, inode: fstatSync(fd, { bigint: true }).ino, bytes: 0 };
+      return this.#segment;
     } catch (error) {
+      // Its name may not be on the disk: nothing goes into it.
+      if (fd !== undefined) closeSync(fd);
       throw this.#notTaken(error);
     }
-    return this.#segment;
   }
 
   #writeTo(segment: OpenSegment, record: Buffer): void {
@@ -166,7 +177,7 @@ export class SpoolWriter {
     );
   }
 
-  /** One flush serves all that were written before it began. */
+  /** One flush serves all that were written before it began; what failed is noted with the segment. */
   async #flushed(): Promise<void> {
     if (this.#flush === undefined) {
       this.#flush = this.#flushNow().finally(() => {
@@ -174,38 +185,42 @@ export class SpoolWriter {
       });
       return await this.#flush;
     }
-    this.#nextFlush ??= this.#flush
-      .catch(() => {})
-      .then(() => {
-        this.#nextFlush = undefined;
-        this.#flush = this.#flushNow().finally(() => {
-          this.#flush = undefined;
-        });
-        return this.#flush;
+    this.#nextFlush ??= this.#flush.then(() => {
+      this.#nextFlush = undefined;
+      this.#flush = this.#flushNow().finally(() => {
+        this.#flush = undefined;
       });
+      return this.#flush;
+    });
     return await this.#nextFlush;
   }
 
   #flushNow(): Promise<void> {
     const segment = this.#segment;
     if (segment === undefined) return Promise.resolve();
-    return new Promise((resolve, reject) => {
+    return new Promise((resolve) => {
       fdatasync(segment.fd, (error) => {
-        if (error === null) return resolve();
-        // Pages that could not be written may be gone from memory: nothing more is put behind them.
-        if (this.#segment === segment) {
-          this.#segment = undefined;
-          this.#close(segment);
-        }
-        reject(
-          spoolMistake(
-            `The disk of the spool ${this.#options.folder} failed (${error.code}): the event may be in it or not.`,
-            'Look at the disk.',
-            error,
-          ),
-        );
+        if (error !== null) this.#failed(segment, error);
+        resolve();
       });
     });
+  }
+
+  /** Pages that could not be written may be gone from memory: nothing more is put behind them, and no later flush is believed. */
+  #failed(segment: OpenSegment, error: unknown): void {
+    segment.failure ??= error;
+    if (this.#segment !== segment) return;
+    this.#segment = undefined;
+    this.#close(segment);
+  }
+
+  #diskFailed(cause: unknown): unknown {
+    const { code } = (cause ?? {}) as { readonly code?: unknown };
+    return spoolMistake(
+      `The disk of the spool ${this.#options.folder} failed (${String(code)}): the event may be in it or not.`,
+      'Look at the disk.',
+      cause,
+    );
   }
 
   /** The segment is complete; with `fsync` it is on the disk before the next one is begun. */
@@ -215,14 +230,16 @@ export class SpoolWriter {
     if (segment === undefined) return;
     try {
       if (this.#options.fsync) fdatasyncSync(segment.fd);
-    } finally {
-      this.#close(segment);
+    } catch (error) {
+      // Told to those who wait for what is in it; the next event goes into another file.
+      segment.failure ??= error;
     }
+    this.#close(segment);
   }
 
   /** Behind the flush that is under way: it must not meet another file under the same number. */
   #close({ fd }: OpenSegment): void {
     if (this.#flush === undefined) closeSync(fd);
-    else void this.#flush.catch(() => {}).finally(() => closeSync(fd));
+    else void this.#flush.finally(() => closeSync(fd));
   }
 }

@@ -1,6 +1,7 @@
 // Appending to a spool: files, limits, what a writer does when its file is taken away or its disk is full, and copies of the folder.
 import { spawnSync } from 'node:child_process';
-import { readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import fs, { readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { EventTexts } from '../../../src/queue/insert.ts';
@@ -10,6 +11,17 @@ import { spoolStatus } from '../../../src/spool/status.ts';
 import { SpoolWriter, type WriterOptions } from '../../../src/spool/writer.ts';
 import { readOn } from '../../../src/spool/writer-log.ts';
 import { givenFolder } from '../../support/files.ts';
+
+const ioError = () => Object.assign(new Error('EIO: i/o error'), { code: 'EIO' });
+const FAILING = {
+  fdatasync: (_: number, done: (error: Error) => void) => setImmediate(done, ioError()),
+  fdatasyncSync: () => {
+    throw ioError();
+  },
+  fsyncSync: () => {
+    throw ioError();
+  },
+};
 
 const text = (data: string): EventTexts => ['t', data, null, null, null, null];
 
@@ -94,6 +106,50 @@ describe('spool/writer', () => {
     );
     expect(dataIn(folder)).toEqual([['0000000001', '0000000003']]);
     expect(spoolStatus(folder)?.writers).toMatchObject([{ records: 2 }]);
+  });
+
+  test('what a disk that fails did not confirm is not confirmed, and the next event goes into another file', async () => {
+    const { folder, writer } = givenWriter({ fsync: true, segmentBytes: 400 });
+    const failing = (names: readonly (keyof typeof FAILING)[]) => {
+      const before = names.map((name) => [name, fs[name]]);
+      for (const name of names) Object.assign(fs, { [name]: FAILING[name] });
+      syncBuiltinESMExports();
+      return () => {
+        Object.assign(fs, Object.fromEntries(before));
+        syncBuiltinESMExports();
+      };
+    };
+    const refused = {
+      code: 'spool',
+      message: expect.stringMatching(/^The disk of the spool \S+ failed \(EIO\)/),
+    };
+    await writer.append('q', [text('first')]);
+
+    let heal = failing(['fdatasync']);
+    await expect(writer.append('q', [text('in doubt')])).rejects.toMatchObject(refused);
+    heal();
+    await writer.append('q', [text('after it')]);
+    expect([...segmentsByWriter(folder).values()].map((segments) => segments.length)).toEqual([2]);
+
+    // The file is full, and left: only its last flush fails, while two wait for it.
+    heal = failing(['fdatasyncSync']);
+    const waiting = [1, 2].map((n) => writer.append('q', [text(`${n}`.repeat(150))]));
+    const behind = writer.append('q', [text('3'.repeat(150))]);
+    const results = await Promise.allSettled([...waiting, behind]);
+    heal();
+    expect(results.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'fulfilled']);
+    expect(results[0]).toMatchObject({ reason: refused });
+
+    heal = failing(['fsyncSync']);
+    await expect(writer.append('q', [text('4'.repeat(300))])).rejects.toMatchObject({
+      message: expect.stringContaining('the event was not taken'),
+    });
+    heal();
+    await writer.append('q', [text('last')]);
+    await writer.close();
+    expect(dataIn(folder)).toEqual([
+      ['first', 'in doubt', 'after it', ...[1, 2, 3].map((n) => `${n}`.repeat(150)), 'last'],
+    ]);
   });
 
   test('a writer whose file was taken away begins another one, and what it writes then is there', async () => {
