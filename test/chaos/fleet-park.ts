@@ -185,15 +185,16 @@ export class FleetPark {
       member.endedBehind = new Map([...this.#hosts.values()].map((host) => [host, host.stderr.length]));
   }
 
-  /** Most lines that a host that runs still has logged of one shard that has ended, since then. */
-  get mostSaidOfEnded(): { readonly lines: readonly string[] } {
+  /** What one host has logged of one shard that has ended, since it began to end: the most that there is. */
+  get mostSaidOfEnded(): readonly string[] {
     const ended = this.#members.filter(({ isLive }) => !isLive);
-    const said = ended.flatMap((member) =>
-      [...member.endedBehind].map(([host, from]) =>
-        host.stderr.slice(from).filter((line) => new RegExp(`\\b${nameOf(member)}\\b`).test(line)),
-      ),
-    );
-    return { lines: said.sort((a, b) => b.length - a.length)[0] ?? [] };
+    const said = ended.flatMap((member) => {
+      // It may have come just before.
+      const isOfIt = (line: string) =>
+        new RegExp(`\\b${nameOf(member)}\\b`).test(line) && !line.includes('is connected');
+      return [...member.endedBehind].map(([host, from]) => host.stderr.slice(from).filter(isOfIt));
+    });
+    return said.sort((a, b) => b.length - a.length)[0] ?? [];
   }
 
   /** Connections of the hosts: to central, and the most to one shard, and to all that have ended. */

@@ -157,7 +157,7 @@ describe('fleet', () => {
         throw new Error(`${error} ${JSON.stringify(await park.connections())}`);
       });
       usual ??= connections.central;
-      const { lines } = park.mostSaidOfEnded;
+      const lines = park.mostSaidOfEnded;
       expect(lines.length, lines.join('\n')).toBeLessThanOrEqual(MOST_LINES);
       say(
         `round ${round}: ${connections.central} connections to central, ${lines.length} lines of one that ended at most`,
