@@ -1,8 +1,9 @@
 // What every command gets: streams, environment, stop signals, log, and the configuration when the command loads it.
 import type { Readable } from 'node:stream';
 import type { Logger } from 'pino';
-import type { Config, Problem } from '../config/config.ts';
+import type { Config } from '../config/config.ts';
 import { type LoadResult, loadConfig } from '../config/load.ts';
+import type { Problem } from '../config/report.ts';
 import { EXIT, Exit } from './exit.ts';
 import { harmless } from './terminal/output.ts';
 

@@ -28,6 +28,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly register: Register 
   ['init', () => import('./commands/init.ts')],
   ['install', () => import('./commands/install.ts')],
   ['lag', () => import('./commands/lag.ts')],
+  ['lane', () => import('./commands/lane.ts')],
   ['mover', () => import('./commands/mover.ts')],
   ['pause', () => import('./commands/pause.ts')],
   ['plan', () => import('./commands/plan.ts')],
@@ -50,7 +51,7 @@ const COMMANDS: ReadonlyMap<string, () => Promise<{ readonly register: Register 
 const GROUPS: readonly (readonly [title: string, commands: readonly string[]])[] = [
   ['First steps:', ['demo', 'init', 'check', 'plan', 'install']],
   ['Run:', ['start', 'mover', 'work', 'spool', 'reload', 'scale']],
-  ['Look:', ['doctor', 'lag', 'shards', 'dead', 'delayed', 'trace', 'compare']],
+  ['Look:', ['doctor', 'lag', 'shards', 'dead', 'delayed', 'lane', 'trace', 'compare']],
   ['Act:', ['pause', 'resume', 'repair', 'send', 'schedule', 'shard', 'queue', 'group', 'capture', 'apply']],
 ];
 const OTHERS = 'More:';

@@ -195,6 +195,16 @@ export interface Queue extends Handling {
   readonly mostWaiting?: number;
   /** An existing plain consumer of the central queue that becomes the group. */
   readonly adopt?: string;
+  /** Events with one key are handled one after another, by each of its groups; absent: in any order where it has several workers. */
+  readonly lanes?: QueueLanes;
+}
+
+export interface QueueLanes {
+  /** SQL expression over the event's columns, run on central; null: the event is behind no other. */
+  readonly key: string;
+  readonly count: number;
+  /** Whether those behind an event that fails, with its key, wait until it is done or dead; absent: they go on. */
+  readonly pauses?: true;
 }
 
 /** Which of the central queues of a source queue get an event: the first whose `where:` matches, or all of them. */
@@ -286,14 +296,4 @@ export interface Config {
     /** What browsers may listen to, see docs/live.md; absent: as it is without any setting. */
     readonly live?: LiveSettings;
   };
-}
-
-/** One mistake (or warning): where it is, what is wrong, and what would be right. */
-export interface Problem {
-  readonly file: string;
-  /** 1-based. */
-  readonly line: number;
-  /** 1-based. */
-  readonly column: number;
-  readonly sentence: string;
 }

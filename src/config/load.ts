@@ -2,7 +2,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
-import type { Config, Problem } from './config.ts';
+import type { Config } from './config.ts';
+import type { Problem } from './report.ts';
 import { readCaptures } from './sections/capture.ts';
 import { ACCESS_KEYS, compact, readAccess, readCentral } from './sections/database.ts';
 import { loopOf } from './sections/place.ts';

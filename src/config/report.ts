@@ -1,6 +1,15 @@
 // Collects what is wrong with a file, and where.
 import type { LineCounter } from 'yaml';
-import type { Problem } from './config.ts';
+
+/** One mistake (or warning): where it is, what is wrong, and what would be right. */
+export interface Problem {
+  readonly file: string;
+  /** 1-based. */
+  readonly line: number;
+  /** 1-based. */
+  readonly column: number;
+  readonly sentence: string;
+}
 
 export class Report {
   readonly #file: string;

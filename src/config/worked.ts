@@ -7,7 +7,7 @@ import type { Config, Group, Handling, Queue } from './config.ts';
 /** A group of a central queue, as its workers need it. */
 export interface Worked
   extends Handling,
-    Pick<Queue, 'origin' | 'apply'>,
+    Pick<Queue, 'origin' | 'apply' | 'lanes'>,
     Pick<Group, 'workers' | 'start' | 'adopt' | 'deadMs'> {
   /** What it is called: `orders`, `orders/billing`. */
   readonly name: string;
@@ -27,11 +27,12 @@ export function workedIn({ queues }: Pick<Config, 'queues'>): Worked[] {
 
 /** The groups of one queue; none: it is only filled. */
 export function workedOf({ groups, ...queue }: Queue): Worked[] {
-  const { name, origin, workers } = queue;
+  const { name, origin, workers, lanes } = queue;
   if (groups !== undefined)
     return groups.map((group) => ({
       ...group,
       ...{ origin, queue: name, group: group.name, name: workName(name, group.name) },
+      ...(lanes !== undefined && { lanes }),
     }));
   if (workers === 'none') return [];
   const { handler, apply, timeoutMs, retry, ratePerSecond, weight, recycle, adopt, deadMs } = queue;
@@ -40,6 +41,7 @@ export function workedOf({ groups, ...queue }: Queue): Worked[] {
       ...{ name, queue: name, origin, workers, timeoutMs, retry, recycle },
       ...(handler !== undefined && { handler }),
       ...(apply !== undefined && { apply }),
+      ...(lanes !== undefined && { lanes }),
       ...(ratePerSecond !== undefined && { ratePerSecond }),
       ...(weight !== undefined && { weight }),
       ...(adopt !== undefined && { adopt }),

@@ -26,6 +26,10 @@ export interface CoopBatch {
   readonly openings: number;
   /** The member that had it, where it was taken over. */
   readonly takenOverFrom: string | undefined;
+  /** It has the events of this lane alone; undefined: its group has no lanes. */
+  readonly lane: number | undefined;
+  /** Events that are put off make those behind them with the same key wait: from there on the batch is read again. */
+  readonly isPausing: boolean;
 }
 
 export interface NextBatchOptions {
@@ -37,7 +41,10 @@ export interface NextBatchOptions {
   readonly minIntervalMs?: number;
   /** Only events that are at least this old. */
   readonly minLagMs?: number;
-  /** The caller skips events of a batch that are done already; without it the rest of such a batch goes to retry. */
+  /**
+   * The caller skips events of a batch that are done already, and reads only those of its lane; without it the rest of such a
+   * batch goes to retry, and a group with lanes gives none.
+   */
   readonly knowsProgress?: boolean;
 }
 
@@ -47,10 +54,10 @@ export const STALE_BATCH_SQLSTATE = 'TB001';
 /** Its columns in the order of `toBatch`. */
 const NEXT_BATCH = `select batch_id, start_tick, end_tick,
     extract(epoch from start_time)::float8 * 1000 as start_ms, extract(epoch from end_time)::float8 * 1000 as end_ms,
-    extract(epoch from clock_timestamp())::float8 * 1000 as now_ms, openings, taken_over_from
+    extract(epoch from clock_timestamp())::float8 * 1000 as now_ms, openings, taken_over_from, batch_lane, is_pausing
 from tributary.coop_next_batch($1, $2, $3, dead_interval => $4::float8 * interval '1 millisecond',
     min_lag => $5::float8 * interval '1 millisecond', min_count => $6::int4,
-    min_interval => $7::float8 * interval '1 millisecond', knows_progress => $8)`;
+    min_interval => $7::float8 * interval '1 millisecond', knows_progress => $8, knows_lanes => $8)`;
 
 /** In a transaction of its own. @returns undefined where there is nothing to do; that call wrote nothing. */
 export async function coopNextBatch(
@@ -81,7 +88,7 @@ export function nextBatchSql(
 
 /** @returns undefined where there was nothing to hand out. */
 export function toBatch(row: readonly unknown[]): CoopBatch | undefined {
-  const [token, startTick, endTick, startMs, endMs, nowMs, openings, takenOverFrom] = row;
+  const [token, startTick, endTick, startMs, endMs, nowMs, openings, takenOverFrom, lane, isPausing] = row;
   if (token === null || token === undefined) return undefined;
   return {
     token: Number(token),
@@ -92,6 +99,8 @@ export function toBatch(row: readonly unknown[]): CoopBatch | undefined {
     nowMs: Number(nowMs),
     openings: Number(openings),
     takenOverFrom: (takenOverFrom as string | null) ?? undefined,
+    lane: lane === null || lane === undefined ? undefined : Number(lane),
+    isPausing: isPausing === true || isPausing === 't',
   };
 }
 

@@ -69,8 +69,12 @@ export class CentralUpkeep implements WatchedService {
     await this.#guarded('retries', () =>
       this.#link.use(async (connection) => {
         await moveRetries(connection, 'pgq');
+        await connection.query('select tributary.lane_due()');
       }),
     );
+    await this.#guarded('positions of lanes', async () => {
+      await this.#link.query('select tributary.lane_follow()');
+    });
     await this.#tick(this.#options.queues.map(({ name }) => name));
     if (performance.now() < this.#maintainAtMs) return;
     this.#maintainAtMs = performance.now() + TIMING.centralTicks.maintainEveryMs;

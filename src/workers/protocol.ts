@@ -120,6 +120,7 @@ export const toPrimary = z.discriminatedUnion('type', [
     token: z.number(),
     openings: z.number(),
     takenOverFrom: z.string().optional(),
+    lane: z.number().optional(),
   }),
   z.object({
     type: z.literal('finished'),

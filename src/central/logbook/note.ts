@@ -32,7 +32,8 @@ export interface Note {
     | 'shard-move'
     | 'queue-add'
     | 'queue-retire'
-    | 'group-remove';
+    | 'group-remove'
+    | 'lane';
   /** Central queues that it concerns; undefined: all. */
   readonly queues?: readonly string[] | undefined;
   /** A sentence without its subject: `paused 3 sources of orders.` */

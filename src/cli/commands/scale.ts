@@ -52,6 +52,11 @@ function wantedNumber(
       `The number of workers is a whole number from 0 to ${MOST_WORKERS}, not ${workers}.`,
     );
   }
+  if (queue.lanes !== undefined && wanted > queue.lanes.count)
+    throw new Exit(
+      EXIT.wrong,
+      `Queue ${name} has ${counted(queue.lanes.count, 'lane')} in ${config.file}, and one worker at a time has a lane: more workers than that would have nothing to do.`,
+    );
   if (wanted > 1 && queue.apply !== undefined)
     throw new Exit(
       EXIT.wrong,

@@ -1,5 +1,6 @@
 // Lag as tables for people: central queues, sources that are not healthy with their reasons, or all grouped.
 
+import { counted } from '../../errors/words.ts';
 import { plain } from '../../lifecycle/plain.ts';
 import { type Alike, alike } from '../../observability/lag/alike.ts';
 import {
@@ -168,8 +169,16 @@ function notesOf(central: CentralLag): string[] {
     const of = events === undefined ? '' : ` of about ${count(events)}`;
     return `${slot} is at ${count(done)}${of} events of a batch, since ${seconds(age)}.`;
   });
-  return [...(reason === undefined ? [] : [reason]), ...outlook(central), ...progress];
+  return [...(reason === undefined ? [] : [reason]), ...outlook(central), ...progress, ...lanesOf(central)];
 }
+
+/** Only while their number changes. */
+const lanesOf = ({ queue, lanes = 0, nextLanes }: CentralLag): string[] =>
+  nextLanes === undefined
+    ? []
+    : [
+        `${queue} has ${lanes === 0 ? 'no lanes' : counted(lanes, 'lane')} until what came before the change is handled, then ${nextLanes === 0 ? 'none' : nextLanes}.`,
+      ];
 
 /** When they will have caught up, by the rates of the last minute, as the sentence says. */
 function outlook(central: CentralLag): string[] {

@@ -6,8 +6,9 @@ import type { Section } from '../section.ts';
 import { either, type Value } from '../value.ts';
 import { compact } from './database.ts';
 import { whyUnfit } from './expression.ts';
-import { readGroups } from './groups.ts';
 import { positive, readHowHandled, readWorkers } from './handling.ts';
+import { readGroups } from './queue/groups.ts';
+import { readLanes } from './queue/lanes.ts';
 import { readRedact } from './redact.ts';
 import { type PlacedQueue, readRoutes } from './routes.ts';
 
@@ -39,6 +40,9 @@ const KEYS = [
     'weight',
     'recycle',
     'redact',
+    'key',
+    'lanes',
+    'on_failure',
   ],
 ];
 const COLUMNS = ['type', 'data', 'extra1', 'extra2', 'extra3', 'extra4'] as const;
@@ -84,13 +88,15 @@ function readQueue({ name, entry, section }: Given, { keepMs, names }: Others): 
   const origin = section.get('origin')?.oneOf(ORIGINS) ?? 'extra4';
   const columns = readColumns(section.get('columns'), origin);
   const placeOf = readFrom(section.get('from'), { name, entry });
+  // What the entry says of workers counts for those groups that say nothing, and no group is without a name.
+  const workers = groups === undefined ? readWorkers(section, { handler, entry }) : ('none' as const);
   const queue: Queue = compact({
     name,
-    // What the entry says of workers counts for those groups that say nothing, and no group is without a name.
-    workers: groups === undefined ? readWorkers(section, { handler, entry }) : ('none' as const),
+    workers,
     handler: groups === undefined && apply === undefined ? handler : undefined,
     apply: groups === undefined ? apply : undefined,
     groups,
+    lanes: readLanes(section, { entry, origin, workers, groups, isApplied: apply !== undefined }),
     from: [...placeOf.keys()],
     where: readExpression(section.get('where'), 'an SQL condition'),
     deliverAt: readExpression(section.get('deliver_at'), 'an SQL expression that gives a time'),

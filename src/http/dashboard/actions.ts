@@ -92,7 +92,12 @@ export function addActions(app: FastifyInstance, parts: ActionParts): void {
   });
 
   post('/api/scale', SCALE, async ({ queue, workers: wanted }, operator) => {
-    const { handler, apply } = mustBeWorked(config, queue);
+    const { handler, apply, lanes } = mustBeWorked(config, queue);
+    if (lanes !== undefined && wanted > lanes.count)
+      throw new Refusal(
+        409,
+        `Queue ${queue} has ${counted(lanes.count, 'lane')}, and one worker at a time has a lane.`,
+      );
     if (wanted > 1 && apply !== undefined)
       throw new Refusal(
         409,

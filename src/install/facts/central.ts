@@ -1,5 +1,5 @@
 // Reads the facts of our schema in the central database: its version, its installation, the sizes of the pools.
-import type { Database } from '../../config/config.ts';
+import type { Database, QueueLanes } from '../../config/config.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import { literal } from '../../postgres/quote.ts';
 import { rolesOf, strangersSql } from './strangers.ts';
@@ -24,7 +24,17 @@ export interface CentralFacts {
   readonly pools: ReadonlyMap<string, number>;
   /** Central queues that an operator has retired, and not added again since. */
   readonly retired: ReadonlySet<string>;
+  /** The lanes that groups have, or will have behind a mark, by queue and group as a consumer. */
+  readonly lanes: ReadonlyMap<string, WantedLanes>;
 }
+
+/** Of a group without any the count is 0. */
+export type WantedLanes = Pick<QueueLanes, 'count'> & {
+  readonly key: string | undefined;
+  readonly pauses: boolean;
+};
+
+export const lanesKey = (queue: string, group: string): string => `${queue} ${group}`;
 
 export const COOP_COMMENT = "Cooperative consumption under upstream's names, bundled with Tributary.";
 
@@ -36,6 +46,7 @@ interface FirstRow {
   has_identity: boolean;
   has_pools: boolean;
   has_logbook: boolean;
+  has_lanes: boolean;
   foreign_coop: boolean;
   runtime_exists: boolean;
   is_empty: boolean;
@@ -54,6 +65,7 @@ select to_regnamespace('tributary') is not null as has_schema,
     obj_description(to_regnamespace('tributary'), 'pg_namespace') as mark,
     ${mayReadSql('migration')} as has_migrations, ${mayReadSql('identity')} as has_identity,
     ${mayReadSql('worker_pool')} as has_pools, ${mayReadSql('logbook')} as has_logbook,
+    ${mayReadSql('lane_set')} as has_lanes,
     to_regnamespace('pgq_coop') is not null
         and coalesce(obj_description(to_regnamespace('pgq_coop'), 'pg_namespace'), '') not ilike '%tributary%' as foreign_coop,
     to_regrole(quote_ident(${role})) is not null as runtime_exists,
@@ -65,15 +77,17 @@ select to_regnamespace('tributary') is not null as has_schema,
   const none = 'select null where false';
   // A view is code too: objects that strangers may have made are not read.
   const mayRead = strangers.length === 0;
-  const [applied = [], identity = [], pools = [], retired = [], lacking = []] = await connection.script(
-    [
-      first.has_migrations && mayRead ? 'select version from tributary.migration order by version' : none,
-      first.has_identity && mayRead ? 'select id::text, name from tributary.identity' : none,
-      first.has_pools && mayRead ? 'select central_queue, file_wanted from tributary.worker_pool' : none,
-      first.has_logbook && mayRead ? RETIRED_SQL : none,
-      first.has_schema && first.runtime_exists ? lackingSql(role) : none,
-    ].join(';\n'),
-  );
+  const [applied = [], identity = [], pools = [], retired = [], lacking = [], lanes = []] =
+    await connection.script(
+      [
+        first.has_migrations && mayRead ? 'select version from tributary.migration order by version' : none,
+        first.has_identity && mayRead ? 'select id::text, name from tributary.identity' : none,
+        first.has_pools && mayRead ? 'select central_queue, file_wanted from tributary.worker_pool' : none,
+        first.has_logbook && mayRead ? RETIRED_SQL : none,
+        first.has_schema && first.runtime_exists ? lackingSql(role) : none,
+        first.has_lanes && mayRead ? LANES : none,
+      ].join(';\n'),
+    );
   const owner = identity[0] as { id: string; name: string } | undefined;
   return {
     strangers,
@@ -87,8 +101,23 @@ select to_regnamespace('tributary') is not null as has_schema,
     runtimeMayUse: first.has_schema && first.runtime_exists && lacking.length === 0,
     pools: new Map(pools.map((one) => [String(one.central_queue), Number(one.file_wanted)])),
     retired: new Set(retired.map(({ queue }) => String(queue))),
+    lanes: new Map(
+      lanes.map(({ queue, group_name, lanes: count, key, pauses }) => [
+        lanesKey(String(queue), String(group_name)),
+        { count: Number(count), key: key === null ? undefined : String(key), pauses: pauses === true },
+      ]),
+    ),
   };
 }
+
+const LANES = `
+select q.queue_name as queue, c.co_name as group_name,
+    case when s.mark is null then s.lanes else s.next_lanes end as lanes,
+    case when s.mark is null then s.key else s.next_key end as key, s.pauses
+from tributary.lane_set s
+join pgq.queue q on q.queue_id = s.queue_id
+join pgq.subscription m on m.sub_queue = s.queue_id and m.sub_id = s.sub_id and m.sub_batch is null and m.sub_last_tick is not null
+join pgq.consumer c on c.co_id = m.sub_consumer`;
 
 // From the catalogs: to_regclass raises an error where the schema may not be used.
 const mayReadSql = (table: string): string => `exists (

@@ -9,6 +9,7 @@ import { groupName } from '../../queue/names.ts';
 import type { CentralFacts } from '../facts/central.ts';
 import type { DatabaseFacts } from '../facts/database.ts';
 import type { QueueFact } from '../facts/queues.ts';
+import { laneSteps } from './lanes.ts';
 import { createQueueStep, newestTick, registerStep, tickingSteps } from './queue-steps.ts';
 import type { Step } from './steps.ts';
 
@@ -53,7 +54,10 @@ function workedSteps(
 ): Step[] {
   const { name, workers } = worked;
   const group = groupName(config, worked.group);
-  const begin = fact?.consumers.has(group) === true ? [] : [beginStep(worked, group, fact)];
+  const begin = [
+    ...(fact?.consumers.has(group) === true ? [] : [beginStep(worked, group, fact)]),
+    ...laneSteps(worked, { central, group, isAddition }),
+  ];
   const isNoted = central.pools.get(name) === workers || (isAddition && central.pools.has(name));
   return isNoted ? begin : [...begin, poolStep(name, workers)];
 }

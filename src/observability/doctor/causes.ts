@@ -173,6 +173,17 @@ export const CAUSES = {
       'a group of a central queue is not in the file any more, nobody works it, and rotation keeps its events',
     remedy: 'Put it back into the file, let a group of the file `adopt` it, or end it by the command below.',
   },
+  'key-paused': {
+    of: 'queue',
+    means:
+      'an event of a queue with `on_failure: pause` failed long ago, and all behind it with its key wait',
+    remedy: 'See its error by the command below; mend the handler, or give it up by `tributary lane skip`.',
+  },
+  'lanes-differ': {
+    of: 'queue',
+    means: 'a queue has another number of lanes on central than in the file',
+    remedy: 'Let central have the lanes of the file by the command below, or correct the file.',
+  },
   'backlog-limit': {
     of: 'source',
     means: 'a central queue has reached its `backlog:` or `waiting:`, so nothing more is moved into it',

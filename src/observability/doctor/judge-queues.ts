@@ -54,6 +54,8 @@ const WITH_REMEDY: readonly Cause[] = [
   'parked',
   'workers-missing',
   'group-left',
+  'lanes-differ',
+  'key-paused',
 ];
 
 function withoutRemedy(cause: Cause, reason: string): string {
@@ -61,13 +63,17 @@ function withoutRemedy(cause: Cause, reason: string): string {
   return at === -1 ? reason : `${reason.slice(0, at)}.`;
 }
 
+/** Nothing stands still for them alone. */
+const RISKS: readonly Cause[] = ['parked', 'workers-missing', 'group-left', 'lanes-differ', 'key-paused'];
+
 function severityOf(cause: Cause, { secondsBehind }: CentralLag): Diagnosis['severity'] {
-  if (cause !== 'parked' && cause !== 'workers-missing' && cause !== 'group-left') return 'broken';
+  if (!RISKS.includes(cause)) return 'broken';
   return isLate(secondsBehind, TIMING.doctor.lateSeconds) ? 'broken' : 'risk';
 }
 
 function commandFor(cause: Cause, { queue }: CentralLag): string | undefined {
   switch (cause) {
+    case 'lanes-differ':
     case 'queue-missing':
     case 'group-missing':
       return 'tributary install';
@@ -81,6 +87,8 @@ function commandFor(cause: Cause, { queue }: CentralLag): string | undefined {
       return `tributary delayed list --queue ${queue}`;
     case 'group-left':
       return `tributary group remove ${queue}`;
+    case 'key-paused':
+      return `tributary lane list --queue ${queue}`;
     case 'parked':
       return `tributary scale ${queue} --reset`;
     default:

@@ -101,6 +101,16 @@ export interface BatchAtHand {
   readonly seconds: number;
 }
 
+/** Keys of a queue's lanes that wait because an event failed. */
+export interface PausedKeys {
+  readonly keys: number;
+  /** Events that wait, up to 10 000. */
+  readonly events: number;
+  /** Of the one that has been paused for longest: for how long, and its beginning. */
+  readonly seconds: number;
+  readonly oldest: string;
+}
+
 export interface CentralQueueFacts {
   /** A sentence where central's upkeep is not done. */
   readonly upkeepTrouble: string | undefined;
@@ -130,6 +140,12 @@ export interface CentralQueueFacts {
   readonly missingXids: number;
   readonly retrying: number;
   readonly dead: number;
+  /** Absent: none. */
+  readonly lanes?: number;
+  /** How many there will be behind a mark; absent: as many. */
+  readonly nextLanes?: number | undefined;
+  /** Absent: no key of its lanes is paused. */
+  readonly paused?: PausedKeys | undefined;
   /**
    * Events that wait for their time, when the next one is due, in ms since 1970, for how long it has been, and how many were left out
    * for their keys; undefined: none.

@@ -9,7 +9,7 @@ import { type CentralLag, isFailing } from './report.ts';
 
 /** @param queue or a group of one. @param group the workers' name as a consumer. */
 export function lagOfCentral(
-  queue: Pick<Queue, 'name' | 'workers'>,
+  queue: Pick<Queue, 'name' | 'workers' | 'lanes'>,
   facts: CentralQueueFacts,
   group: string,
 ): CentralLag {
@@ -35,11 +35,16 @@ export function lagOfCentral(
     delayed: facts.delayed?.events ?? 0,
     leftOut: facts.delayed?.leftOut ?? 0,
     nextDelayed: facts.delayed?.nextMs === undefined ? undefined : new Date(facts.delayed.nextMs),
+    lanes: facts.lanes ?? 0,
+    nextLanes: facts.nextLanes,
+    paused: facts.paused,
     recent: facts.recent,
     batches: facts.batches,
     ...(stuck ??
       undelivered ??
-      (isLeft ? leftBehind(facts, group) : whySlow(wanted, facts)) ??
+      (isLeft
+        ? leftBehind(facts, group)
+        : (whySlow(wanted, facts) ?? otherLanes(queue, facts) ?? pausedKeys(facts))) ??
       withoutUpkeep(facts) ?? { reason: undefined }),
     isStuck: stuck !== undefined || undelivered !== undefined,
   };
@@ -70,6 +75,28 @@ function leftBehind({ queue, running }: CentralQueueFacts, group: string): Queue
   return {
     cause: 'group-left',
     reason: `Group ${queue} (${group}) is not in the file, and nobody works it, so rotation keeps what waits for it: put it back, let a group of the file \`adopt\` it, or end it by \`tributary group remove ${queue}\`.`,
+  };
+}
+
+function pausedKeys({ queue, paused }: CentralQueueFacts): QueueVerdict | undefined {
+  if (paused === undefined || paused.seconds <= TIMING.doctor.lateSeconds) return undefined;
+  const others = paused.keys === 1 ? '' : ` and ${counted(paused.keys - 1, 'other')}`;
+  return {
+    cause: 'key-paused',
+    reason: `Queue ${queue}: key ${paused.oldest}${others} ${paused.keys === 1 ? 'is' : 'are'} paused, the oldest for ${sentenceAge(paused.seconds)}, and ${counted(paused.events, 'event')} wait until what failed is done or dead: mend the handler, or give the event in front up by \`tributary lane skip\`.`,
+  };
+}
+
+/** Where `install` has not seen the file, or another file. */
+function otherLanes(
+  { workers, lanes }: Pick<Queue, 'workers' | 'lanes'>,
+  { queue, lanes: there = 0, nextLanes = there }: CentralQueueFacts,
+): QueueVerdict | undefined {
+  const wanted = lanes?.count ?? 0;
+  if (workers === 'none' || nextLanes === wanted) return undefined;
+  return {
+    cause: 'lanes-differ',
+    reason: `Queue ${queue} has ${counted(nextLanes, 'lane')} on central and ${wanted} in the file: run \`tributary install\`.`,
   };
 }
 

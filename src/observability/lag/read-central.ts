@@ -237,6 +237,12 @@ interface QueueRow {
   tick_is_gone: boolean;
   retrying: number | null;
   dead: number;
+  lanes: number | null;
+  next_lanes: number | null;
+  paused_keys: number;
+  paused_events: number;
+  paused_seconds: number | null;
+  paused_key: string | null;
 }
 
 function toQueue(row: QueueRow): Omit<CentralQueueFacts, 'missingXids' | 'upkeepTrouble'> {
@@ -259,5 +265,16 @@ function toQueue(row: QueueRow): Omit<CentralQueueFacts, 'missingXids' | 'upkeep
     tickIsGone: row.tick_is_gone,
     retrying: row.retrying ?? 0,
     dead: row.dead,
+    lanes: row.lanes ?? 0,
+    nextLanes: row.next_lanes ?? undefined,
+    paused:
+      row.paused_keys === 0
+        ? undefined
+        : {
+            keys: row.paused_keys,
+            events: row.paused_events,
+            seconds: row.paused_seconds ?? 0,
+            oldest: row.paused_key ?? '',
+          },
   };
 }

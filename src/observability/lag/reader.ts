@@ -78,7 +78,8 @@ export class LagReader {
         // One that only central knows is behind the slash of its name, if it has one.
         const left = places.has(facts.queue) ? undefined : /\/([^/]*)$/.exec(facts.queue)?.[1];
         const group = groupName(this.#config, own?.group ?? left);
-        return lagOfCentral({ name: facts.queue, workers: own?.workers ?? 'none' }, facts, group);
+        const { workers = 'none', lanes } = own ?? {};
+        return lagOfCentral({ name: facts.queue, workers, ...(lanes && { lanes }) }, facts, group);
       });
   }
 

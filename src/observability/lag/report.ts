@@ -1,6 +1,6 @@
 // The report of `lag` as values: sources, central queues, and which of them are not healthy. Pure.
 import { TIMING } from '../../lifecycle/timing.ts';
-import type { BatchAtHand, TriesFigures } from './facts.ts';
+import type { BatchAtHand, PausedKeys, TriesFigures } from './facts.ts';
 
 /** `moving` and `idle` sources move; all others have a reason why not. */
 export type LagState = 'moving' | 'idle' | 'paused' | 'halted' | 'unreachable' | 'unassigned';
@@ -65,6 +65,11 @@ export interface CentralLag {
   /** Events that wait for their time, and when the next one is due; absent: none. */
   readonly delayed?: number | undefined;
   readonly nextDelayed?: Date | undefined;
+  /** Absent: any worker gets any event. */
+  readonly lanes?: number | undefined;
+  /** Once everything in front of the change is handled; absent: as many. */
+  readonly nextLanes?: number | undefined;
+  readonly paused?: PausedKeys | undefined;
   /** Events that did not go in because another one had their key. */
   readonly leftOut?: number | undefined;
   readonly recent: TriesFigures;
@@ -221,6 +226,11 @@ export function lagJson({ at, sources, central, filesDiffer }: LagReport) {
       dead: queue.dead,
       delayed: queue.delayed ?? 0,
       left_out: queue.leftOut ?? 0,
+      lanes: queue.lanes ?? 0,
+      next_lanes: queue.nextLanes ?? null,
+      paused_keys: queue.paused?.keys ?? 0,
+      paused_events: queue.paused?.events ?? 0,
+      paused_seconds: rounded(queue.paused?.seconds),
       next_delayed: queue.nextDelayed?.toISOString() ?? null,
       exact: queue.isExact,
       reason: queue.reason ?? null,

@@ -52,6 +52,16 @@ export const OF_CENTRAL = {
     labels: QUEUE,
     help: 'Events that wait for another try.',
   },
+  tributary_paused_keys: {
+    type: 'gauge',
+    labels: QUEUE,
+    help: 'Keys of the lanes of the queue that wait because an event failed (`on_failure: pause`).',
+  },
+  tributary_oldest_paused_key_age_seconds: {
+    type: 'gauge',
+    labels: QUEUE,
+    help: 'For how long the oldest of them has been paused; 0 where none is.',
+  },
   tributary_delayed_events: {
     type: 'gauge',
     labels: QUEUE,

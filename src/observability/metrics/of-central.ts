@@ -59,6 +59,8 @@ export function centralFigures(report: LagReport, { queues, isPerSource }: Centr
     tributary_waiting_events: ofQueues(({ eventsBehind }) => eventsBehind),
     tributary_oldest_waiting_event_age_seconds: ofQueues(({ secondsBehind }) => secondsBehind),
     tributary_retrying_events: ofQueues(({ retrying }) => retrying),
+    tributary_paused_keys: ofQueues(({ paused }) => paused?.keys ?? 0),
+    tributary_oldest_paused_key_age_seconds: ofQueues(({ paused }) => paused?.seconds ?? 0),
     tributary_delayed_events: ofQueues(({ delayed = 0 }) => delayed),
     tributary_left_out_events: ofQueues(({ leftOut = 0 }) => leftOut),
     tributary_dead_events: ofQueues(({ dead }) => dead),

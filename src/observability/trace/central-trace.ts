@@ -93,6 +93,7 @@ export class CentralTracer {
         ...{ queue: name, id, origin: origin ?? undefined, work, part: group },
         group: groupName(config, group),
         seenBy: event?.seenBy?.id,
+        txid: event?.txid,
       });
       const lag = report.central.find((one) => one.queue === work);
       seen.push({ group, handling, ...judgeOnCentral({ queue: name, work, id, event, handling, lag }) });

@@ -2,6 +2,7 @@
 import type { Connection } from '../../postgres/connection.ts';
 import { readDeath } from './deaths.ts';
 import { iso } from './find-event.ts';
+import { type Lane, readBatches, readLane } from './open-batches.ts';
 import type { TracedDeath, TracedTry } from './shape.ts';
 
 export interface HandlingFacts {
@@ -45,6 +46,8 @@ export interface HandledEvent {
   readonly id: number;
   /** The first central tick that saw it; undefined: none has, or it is not known. */
   readonly seenBy: number | undefined;
+  /** The transaction that wrote it; undefined: not known. */
+  readonly txid: string | undefined;
   /** As dead events that were refused have it. */
   readonly origin: string | undefined;
 }
@@ -57,15 +60,16 @@ const MOST_READINGS = 5;
 
 /** As of one moment: an event that is tried while it is read would seem to be put off, and to wait for nothing. */
 export async function readHandling(central: Connection, event: HandledEvent): Promise<HandlingFacts> {
-  let before = await readTries(central, event);
+  const lane = await readLane(central, event);
+  let before = await readTries(central, event, lane);
   for (let reading = 1; ; reading += 1) {
     const facts = {
-      ...(await readBatches(central, event)),
+      ...(await readBatches(central, event, lane)),
       retry: await readRetry(central, event),
       dead: await readDeath(central, event),
       keptFrom: await readKeptFrom(central),
     };
-    const after = await readTries(central, event);
+    const after = await readTries(central, event, lane);
     const isSame = after.tries.at(-1)?.transaction === before.tries.at(-1)?.transaction;
     if (isSame || reading === MOST_READINGS) return { ...facts, ...after };
     before = after;
@@ -106,6 +110,7 @@ const HANDLED = `h.start_tick, h.end_tick, h.token, h.openings, h.worker, h.host
 async function readTries(
   central: Connection,
   { work, id, seenBy }: HandledEvent,
+  lane: Lane | undefined,
 ): Promise<Pick<HandlingFacts, 'tries' | 'isUnsure'>> {
   const first =
     seenBy === undefined
@@ -113,9 +118,12 @@ async function readTries(
       : await central.query<HandledRow>(
           `select ${HANDLED} from tributary.handled h
            where h.central_queue = $1 and h.start_tick < $2 and (h.last_event_id is null or h.last_event_id >= $3)
-               and h.end_tick = (select min(o.end_tick) from tributary.handled o where o.central_queue = $1 and o.end_tick >= $2)
+               and h.end_tick = (select min(o.end_tick) from tributary.handled o
+                   where o.central_queue = $1 and o.end_tick >= $2 and o.start_tick < $2
+                       and coalesce(o.lane, $4::int4, -1) = coalesce($4::int4, o.lane, -1))
+               and coalesce(h.lane, $4::int4, -1) = coalesce($4::int4, h.lane, -1)
            order by h.at limit 1`,
-          [work, seenBy, id],
+          [work, seenBy, id, lane?.lane ?? null],
         );
   const later = await central.query<HandledRow>(
     `select ${HANDLED} from tributary.handled h
@@ -162,50 +170,6 @@ function toTry(row: HandledRow, id: number): TracedTry {
     attempts: fate?.attempts ?? null,
     error: fate?.error ?? null,
     afterMs: fate?.after_ms ?? null,
-  };
-}
-
-async function readBatches(
-  central: Connection,
-  { queue, group, id, seenBy }: HandledEvent,
-): Promise<Pick<HandlingFacts, 'group' | 'open'>> {
-  const [main] = await central.query<{ tick: number; event_seq: number | null; sub_id: number }>(
-    `select s.sub_last_tick as tick, t.tick_event_seq as event_seq, s.sub_id
-     from pgq.queue q
-     join pgq.subscription s on s.sub_queue = q.queue_id
-     join pgq.consumer c on c.co_id = s.sub_consumer
-     left join pgq.tick t on t.tick_queue = q.queue_id and t.tick_id = s.sub_last_tick
-     where q.queue_name = $1 and c.co_name = $2`,
-    [queue, group],
-  );
-  if (main === undefined) return { group: undefined, open: undefined };
-  const [open] =
-    seenBy === undefined
-      ? []
-      : await central.query<{ member: string; token: number; active_ms: number; done: number | null }>(
-          `select tributary.coop_member_of($2, c.co_name) as member, s.sub_batch as token,
-               extract(epoch from s.sub_active)::float8 * 1000 as active_ms, n.last_event_id as done
-           from pgq.queue q
-           join pgq.subscription s on s.sub_queue = q.queue_id and s.sub_id = $4
-           join pgq.consumer c on c.co_id = s.sub_consumer
-           left join tributary.narrowing n on n.central_queue = q.queue_name and n.group_name = $2
-               and n.start_tick = s.sub_last_tick and n.end_tick = s.sub_next_tick
-           where q.queue_name = $1 and s.sub_batch is not null and s.sub_last_tick < $3 and s.sub_next_tick >= $3
-               and c.co_name <> $2
-           limit 1`,
-          [queue, group, seenBy, main.sub_id],
-        );
-  return {
-    group: { tick: main.tick, eventSeq: main.event_seq ?? undefined },
-    open:
-      open === undefined
-        ? undefined
-        : {
-            member: open.member,
-            token: String(open.token),
-            activeAt: iso(open.active_ms),
-            isDone: open.done !== null && open.done >= id,
-          },
   };
 }
 

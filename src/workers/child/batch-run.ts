@@ -9,6 +9,7 @@
 import type { Connection } from '../../postgres/connection.ts';
 import type { CoopBatch } from '../../queue/coop.ts';
 import { Attempt } from './batch/attempt.ts';
+import { KeyPaused } from './batch/key-paused.ts';
 import { inSlices } from './batch/slices.ts';
 import { asAWhole } from './batch/whole.ts';
 import type { BatchEnvironment, BatchResult } from './batch-environment.ts';
@@ -88,12 +89,20 @@ async function run(tries: Tries): Promise<BatchResult> {
 async function asAWholeOrInParts(tries: Tries): Promise<BatchResult> {
   const { batch, connection, environment } = tries.current;
   const progress = () => progressOf(connection, environment.membership, batch);
-  const afterId = batch.openings > 1 ? await progress() : undefined;
-  try {
-    return await asAWhole(tries.current, { afterId, isFailing: afterId !== undefined });
-  } catch (error) {
-    if (!(error instanceof TooManySavepoints)) throw error;
-    await endWith('rollback', connection);
-    return await asAWhole(tries.again(), { afterId: await progress(), isFailing: true });
+  let afterId = batch.openings > 1 ? await progress() : undefined;
+  let isFailing = afterId !== undefined;
+  for (let isLast = false; ; ) {
+    try {
+      return await asAWhole(tries.current, { afterId, isFailing });
+    } catch (error) {
+      if (error instanceof KeyPaused) {
+        afterId = error.lastEventId;
+      } else if (error instanceof TooManySavepoints && !isLast) {
+        await endWith('rollback', connection);
+        afterId = await progress();
+        isFailing = isLast = true;
+      } else throw error;
+      tries.again();
+    }
   }
 }

@@ -185,20 +185,20 @@ export class Worker implements Service {
     });
     if (opened === undefined) return 'nothing';
     const { batch } = opened;
-    const { token, openings, takenOverFrom } = batch;
+    const { token, openings, takenOverFrom, lane } = batch;
     this.#token = token;
     this.record.opened();
     this.tally.deliveries.opened(batch);
     this.#memory.recorder?.opened(token);
-    this.#options.send({ type: 'opened', token, openings, ...(takenOverFrom && { takenOverFrom }) });
+    this.#options.send({ type: 'opened', token, openings, takenOverFrom, lane });
     try {
       const { hasOverrun, ...counts } = await this.#run(connection, opened).finally(() =>
         this.#memory.recorder?.clear(),
       );
       if (hasOverrun) this.#overrun.abort();
       this.#options.send({ type: 'finished', token, ...counts, rssBytes: process.memoryUsage.rss() });
-      // Ticks are joined as far as there are any, up to `minCount` events; a batch that was opened before is what it was.
-      return openings === 1 && counts.events < minCount ? 'last' : 'more';
+      // Ticks are joined as far as there are any, up to `minCount` events. One opened before is what it was; other lanes may have more.
+      return lane === undefined && openings === 1 && counts.events < minCount ? 'last' : 'more';
     } catch (error) {
       const isStale = sqlstateOf(error) === STALE_BATCH_SQLSTATE;
       this.#options.send({ type: 'gaveUp', token, sentence: sentenceFor(error, `Batch ${token}`) });

@@ -35,6 +35,8 @@ export type OfSlot =
       readonly token: number;
       readonly openings: number;
       readonly takenOverFrom: string | undefined;
+      /** The one that the batch is of; absent: its group has none. */
+      readonly lane?: number | undefined;
     }
   | {
       readonly kind: 'batch-finished';

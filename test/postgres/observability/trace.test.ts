@@ -151,7 +151,7 @@ describe('trace', () => {
     } as unknown as typeof connection;
     const { tries, retry } = await readHandling(meanwhile, {
       ...{ queue: 'orders', group: 'workers_shop', work: 'orders', part: undefined },
-      ...{ id: 5, seenBy: 2, origin: undefined },
+      ...{ id: 5, txid: undefined, seenBy: 2, origin: undefined },
     });
     expect(retry).toBeUndefined();
     expect(tries.map(({ became }) => became)).toEqual(['put-off', 'done']);

@@ -16,6 +16,7 @@ const SUB_ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
   'src/install': [['facts'], ['plan'], ['capture', 'check']],
   'src/lifecycle': [['durations']],
   'src/config': [['url'], ['sections']],
+  'src/config/sections': [['queue']],
   'src/central': [
     ['fit', 'logbook'],
     ['commit', 'succession'],

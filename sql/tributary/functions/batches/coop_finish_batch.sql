@@ -12,7 +12,8 @@
 --      1; SQLSTATE TB001 where the batch was taken over or is finished already
 --
 -- Writes:
---      pgq.subscription, pgq.consumer, tributary.coop_opening, tributary.narrowing, tributary.attempt
+--      pgq.subscription, pgq.consumer, tributary.coop_opening, tributary.narrowing, tributary.attempt,
+--      tributary.lane, and what tributary.lane_done writes
 --
 -- Called by:
 --      src/queue/coop.ts, pgq_coop.finish_batch, tributary.coop_put_back
@@ -26,6 +27,7 @@ as $$
 declare
     v_mine  pgq.subscription;
     v_name  text;
+    v_lane  integer;
 begin
     -- A member that takes the batch over at this moment has the row's lock: this waits for it and then finds another token.
     select * into v_mine from pgq.subscription where sub_batch = batch_id for update;
@@ -58,16 +60,22 @@ begin
         set sub_last_tick = null, sub_next_tick = null, sub_batch = null, sub_active = clock_timestamp()
         where sub_batch = batch_id;
     end if;
-    delete from tributary.coop_opening
-    where queue_id = v_mine.sub_queue and sub_id = v_mine.sub_id
-        and start_tick = v_mine.sub_last_tick and end_tick = v_mine.sub_next_tick;
+    update tributary.lane l set batch = null
+    where l.queue_id = v_mine.sub_queue and l.sub_id = v_mine.sub_id and l.batch = v_mine.sub_batch
+    returning l.lane into v_lane;
+    if v_lane is not null then
+        perform tributary.lane_done(batch_id, null);
+    end if;
+    delete from tributary.coop_opening o
+    where o.queue_id = v_mine.sub_queue and o.sub_id = v_mine.sub_id
+        and o.start_tick = v_mine.sub_last_tick and o.end_tick = v_mine.sub_next_tick and o.lane = coalesce(v_lane, -1);
     delete from tributary.narrowing n
     using pgq.queue q
     where q.queue_id = v_mine.sub_queue and n.central_queue = q.queue_name
         and n.start_tick = v_mine.sub_last_tick and n.end_tick = v_mine.sub_next_tick
         and exists (
             select from pgq.subscription g join pgq.consumer c on c.co_id = g.sub_consumer
-            where c.co_name = n.group_name and g.sub_queue = v_mine.sub_queue and g.sub_id = v_mine.sub_id);
+            where n.group_name = c.co_name || coalesce('@' || v_lane, '') and g.sub_queue = v_mine.sub_queue and g.sub_id = v_mine.sub_id);
     return 1;
 end;
 $$;

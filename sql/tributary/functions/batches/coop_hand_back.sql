@@ -25,14 +25,17 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_mine  pgq.subscription;
+    v_lane  integer;
 begin
     select * into v_mine from pgq.subscription where sub_batch = batch_id for update;
     if not found then
         return false;
     end if;
+    select l.lane into v_lane from tributary.lane l
+    where l.queue_id = v_mine.sub_queue and l.sub_id = v_mine.sub_id and l.batch = v_mine.sub_batch;
     -- The next opening makes it 2: the member that opens the batch then knows that a part of it may be done.
-    insert into tributary.coop_opening as o (queue_id, sub_id, start_tick, end_tick, openings)
-    values (v_mine.sub_queue, v_mine.sub_id, v_mine.sub_last_tick, v_mine.sub_next_tick, 1)
+    insert into tributary.coop_opening as o (queue_id, sub_id, start_tick, end_tick, lane, openings)
+    values (v_mine.sub_queue, v_mine.sub_id, v_mine.sub_last_tick, v_mine.sub_next_tick, coalesce(v_lane, -1), 1)
     on conflict on constraint coop_opening_pkey do update set openings = greatest(o.openings - 1, 1);
     update tributary.narrowing n
     set running_events = null
@@ -41,7 +44,7 @@ begin
         and n.start_tick = v_mine.sub_last_tick and n.end_tick = v_mine.sub_next_tick
         and exists (
             select from pgq.subscription g join pgq.consumer c on c.co_id = g.sub_consumer
-            where c.co_name = n.group_name and g.sub_queue = v_mine.sub_queue and g.sub_id = v_mine.sub_id);
+            where n.group_name = c.co_name || coalesce('@' || v_lane, '') and g.sub_queue = v_mine.sub_queue and g.sub_id = v_mine.sub_id);
     return true;
 end;
 $$;

@@ -24,12 +24,16 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     v_events    bigint;
+    v_lanes     integer;
 begin
-    select e.tick_event_seq - s.tick_event_seq into v_events
+    select e.tick_event_seq - s.tick_event_seq, o.lanes into v_events, v_lanes
     from pgq.subscription b
     join pgq.tick s on s.tick_queue = b.sub_queue and s.tick_id = b.sub_last_tick
     join pgq.tick e on e.tick_queue = b.sub_queue and e.tick_id = b.sub_next_tick
+    left join tributary.lane_set o on o.queue_id = b.sub_queue and o.sub_id = b.sub_id
     where b.sub_batch = batch_id;
+    v_events := ceil(v_events::numeric / greatest(v_lanes, 1));
+    perform set_config('tributary.batch_lane', case when v_lanes > 0 then 'yes' else '' end, true);
     perform set_config('tributary.batch', coalesce(batch_id::text, ''), true);
     perform set_config('tributary.batch_events', coalesce(v_events, 9223372036854775807)::text, true);
     return v_events;

@@ -15,7 +15,7 @@
 --      nothing
 --
 -- Writes:
---      tributary.narrowing
+--      tributary.narrowing, and what tributary.lane_done writes
 --
 -- Called by:
 --      src/workers/child/narrowing/narrowing.ts
@@ -33,5 +33,8 @@ begin
     values (x_queue, x_group, x_ticks[1], x_ticks[2], x_last)
     on conflict on constraint narrowing_pkey do update
     set last_event_id = excluded.last_event_id, running_events = null, at = now();
+    if strpos(x_group, '@') > 0 then
+        perform tributary.lane_done(x_batch, x_last);
+    end if;
 end;
 $$ language plpgsql set search_path = pg_catalog, pg_temp;

@@ -1,5 +1,5 @@
 -- ----------------------------------------------------------------------
--- Function: tributary.note_handled(16)
+-- Function: tributary.note_handled(17)
 --
 --      Notes which worker handled a batch or a part of it, in the transaction of the effects; for `trace`. Nothing that it is
 --      given can make it fail: the batch must not fail by it.
@@ -14,6 +14,7 @@
 --      x_calls, x_calls_ms, x_longest_ms - calls of the handler: how many, how long together, the longest
 --      x_fates         - JSON array of {id, became, attempts, error, after_ms}: events that were put off, died, or were
 --                        handled after failures; null: none
+--      x_lane          - lane that the batch is of; null: its group has none
 --
 -- Returns:
 --      nothing
@@ -27,20 +28,20 @@
 create or replace function tributary.note_handled(
     x_queue text, x_start bigint, x_end bigint, x_last bigint, x_token bigint, x_openings integer,
     x_worker text, x_host text, x_pid integer, x_events integer, x_put_off integer, x_dead integer,
-    x_calls integer, x_calls_ms real, x_longest_ms real, x_fates text)
+    x_calls integer, x_calls_ms real, x_longest_ms real, x_fates text, x_lane integer default null)
 returns void as $$
 begin
     -- Two statements, so that the plan of each is kept.
     if (select t.current from tributary.handled_table t) = 0 then
         insert into tributary.handled_0 (central_queue, start_tick, end_tick, last_event_id, token, openings, worker, host, pid,
-            events, put_off, dead, calls, calls_ms, longest_ms, fates)
+            events, put_off, dead, calls, calls_ms, longest_ms, fates, lane)
         values (x_queue, x_start, x_end, x_last, x_token, x_openings, x_worker, x_host, x_pid,
-            x_events, x_put_off, x_dead, x_calls, x_calls_ms, x_longest_ms, x_fates);
+            x_events, x_put_off, x_dead, x_calls, x_calls_ms, x_longest_ms, x_fates, x_lane);
     else
         insert into tributary.handled_1 (central_queue, start_tick, end_tick, last_event_id, token, openings, worker, host, pid,
-            events, put_off, dead, calls, calls_ms, longest_ms, fates)
+            events, put_off, dead, calls, calls_ms, longest_ms, fates, lane)
         values (x_queue, x_start, x_end, x_last, x_token, x_openings, x_worker, x_host, x_pid,
-            x_events, x_put_off, x_dead, x_calls, x_calls_ms, x_longest_ms, x_fates);
+            x_events, x_put_off, x_dead, x_calls, x_calls_ms, x_longest_ms, x_fates, x_lane);
     end if;
 end;
 $$ language plpgsql set search_path = pg_catalog, pg_temp;

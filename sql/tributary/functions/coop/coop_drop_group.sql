@@ -15,7 +15,8 @@
 --      retries         - how many events waited to be tried again
 --
 -- Writes:
---      pgq.subscription, pgq.retry_queue, pgq.consumer, tributary.coop_opening, tributary.narrowing, tributary.attempt
+--      pgq.subscription, pgq.retry_queue, pgq.consumer, tributary.coop_opening, tributary.narrowing, tributary.attempt,
+--      tributary.lane, tributary.lane_set, tributary.paused_key, tributary.lane_waiting
 --
 -- Called by:
 --      src/queue/coop.ts
@@ -50,8 +51,14 @@ begin
     end loop;
     delete from pgq.retry_queue where ev_queue = v_main.sub_queue and ev_owner = v_main.sub_id;
     get diagnostics retries = row_count;
+    retries := retries + (select count(*) from tributary.lane_waiting w where w.queue_id = v_main.sub_queue and w.sub_id = v_main.sub_id);
     delete from tributary.coop_opening where queue_id = v_main.sub_queue and sub_id = v_main.sub_id;
-    delete from tributary.narrowing n where n.central_queue = queue and n.group_name = coop_drop_group.group_name;
+    delete from tributary.paused_key k where k.queue_id = v_main.sub_queue and k.sub_id = v_main.sub_id;
+    delete from tributary.lane_waiting w where w.queue_id = v_main.sub_queue and w.sub_id = v_main.sub_id;
+    delete from tributary.lane l where l.queue_id = v_main.sub_queue and l.sub_id = v_main.sub_id;
+    delete from tributary.lane_set o where o.queue_id = v_main.sub_queue and o.sub_id = v_main.sub_id;
+    delete from tributary.narrowing n where n.central_queue = queue
+        and (n.group_name = coop_drop_group.group_name or starts_with(n.group_name, coop_drop_group.group_name || '@'));
     delete from tributary.attempt a where a.central_queue = queue and a.group_name = coop_drop_group.group_name;
     if not coalesce(force, false) and open_batches + retries > 0 then
         raise exception using errcode = 'object_in_use', message = format(

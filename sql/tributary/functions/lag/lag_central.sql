@@ -28,6 +28,9 @@
 --      position_tick           - the group's position
 --      tick_is_gone            - that tick, or one of an open batch, does not exist any more
 --      retrying, dead          - events that wait to be tried again; dead events
+--      paused_keys, paused_events  - keys that are paused, and events that wait for that, up to 10 000 of them
+--      paused_seconds, paused_key  - the one that has been for longest: for how long, and its beginning
+--      lanes, next_lanes       - how many lanes the group has, and will have behind a mark; null: no lanes, and no other number. 0: none
 --
 -- Writes:
 --      none
@@ -40,14 +43,17 @@ returns table (
     queue text, is_there boolean, has_group boolean, wanted integer, running integer, parked text, troubled text,
     tried bigint, failed bigint, failure text, came double precision,
     handled double precision, batches jsonb, events_behind bigint, exact boolean, seconds_behind double precision, position_tick bigint, tick_is_gone boolean, retrying bigint,
-    dead bigint) as $$
+    dead bigint, lanes integer, next_lanes integer,
+    paused_keys bigint, paused_events bigint, paused_seconds double precision, paused_key text) as $$
 #variable_conflict use_column
 declare
     c_counted   constant integer := 10000;
     q           record;
     g           record;
     b           record;
+    p           record;
     v_oldest    timestamptz;
+    v_all       bigint;
     v_found     record;
 begin
     for q in
@@ -63,6 +69,12 @@ begin
         exact := false;
         seconds_behind := null;
         tick_is_gone := false;
+        lanes := null;
+        next_lanes := null;
+        paused_keys := 0;
+        paused_events := 0;
+        paused_seconds := null;
+        paused_key := null;
         came := tributary.lag_came(q.queue_id, q.queue_event_seq);
         select p.wanted into wanted from tributary.worker_pool p where p.central_queue = q.name;
         -- For a member that does not report what runs, its slots count. Of one that is silent nothing runs, as far as is known:
@@ -108,30 +120,65 @@ begin
             continue;
         end if;
 
-        select * into v_found from tributary.lag_rows(q.queue_data_pfx, g.tick_snapshot, null, g.sub_id, c_counted + 1);
-        events_behind := v_found.rows;
-        exact := v_found.rows <= c_counted;
-        if not exact then
-            events_behind := greatest(v_found.rows,
-                tributary.lag_estimate(q.queue_data_pfx, g.tick_snapshot, null));
+        select nullif(o.lanes, 0), o.next_lanes into lanes, next_lanes
+        from tributary.lane_set o where o.queue_id = q.queue_id and o.sub_id = g.sub_id;
+        if next_lanes is not null or lanes is not null then
+            select count(*), extract(epoch from clock_timestamp() - min(k.since)), (array_agg(k.key order by k.since))[1]
+            into paused_keys, paused_seconds, paused_key
+            from tributary.paused_key k where k.queue_id = q.queue_id and k.sub_id = g.sub_id;
         end if;
+        if paused_keys > 0 then
+            select count(*) into paused_events from (
+                select from tributary.lane_waiting w where w.queue_id = q.queue_id and w.sub_id = g.sub_id limit c_counted) w;
+            retrying := retrying + paused_keys;
+        end if;
+        events_behind := paused_events;
+        exact := paused_events < c_counted;
         v_oldest := null;
-        if v_found.rows > 0 then
-            select least(v_found.oldest, t.tick_time) into v_oldest
-            from (select t.tick_time from pgq.tick t
-                  where t.tick_queue = q.queue_id and t.tick_id > g.tick_id order by t.tick_id limit 1) t;
-            -- Not ticked yet. Of events that are tried again only the tick before them is known.
-            v_oldest := coalesce(v_oldest, v_found.oldest, g.tick_time);
-        end if;
+        for p in
+            select f.at, t.tick_time, t.tick_snapshot, f.own
+            from (select g.sub_last_tick as at, null::text as own where lanes is null
+                  union all
+                  select l.position, tributary.lane_filter(o.key, quote_literal(l.buckets) || '::integer[]')
+                  from tributary.lane l join tributary.lane_set o on o.queue_id = l.queue_id and o.sub_id = l.sub_id
+                  where lanes is not null and l.queue_id = q.queue_id and l.sub_id = g.sub_id) f
+            left join pgq.tick t on t.tick_queue = q.queue_id and t.tick_id = f.at
+        loop
+            if p.tick_snapshot is null then
+                tick_is_gone := true;
+                exact := false;
+                continue;
+            end if;
+            select * into v_found
+            from tributary.lag_rows(q.queue_data_pfx, p.tick_snapshot, null, g.sub_id, c_counted + 1, p.own);
+            v_all := v_found.rows;
+            if v_found.rows > c_counted then
+                exact := false;
+                v_all := greatest(v_found.rows,
+                    tributary.lag_estimate(q.queue_data_pfx, p.tick_snapshot, null) / coalesce(lanes, 1));
+            end if;
+            events_behind := events_behind + v_all;
+            if v_found.rows > 0 then
+                -- Not ticked yet: of events that are tried again only the tick before them is known.
+                v_oldest := least(v_oldest, coalesce(
+                    (select least(v_found.oldest, t.tick_time)
+                     from (select t.tick_time from pgq.tick t
+                           where t.tick_queue = q.queue_id and t.tick_id > p.at and lanes is null order by t.tick_id limit 1) t),
+                    v_found.oldest, p.tick_time));
+            end if;
+        end loop;
 
         for b in
             select s.sub_last_tick, f.tick_id as from_tick, f.tick_snapshot as from_snapshot,
                 e.tick_snapshot as end_snapshot,
+                tributary.lane_filter(o.key, quote_literal(l.buckets) || '::integer[]') as own,
                 (select t.tick_time from pgq.tick t
                  where t.tick_queue = q.queue_id and t.tick_id > s.sub_last_tick order by t.tick_id limit 1) as oldest
             from pgq.subscription s
             left join pgq.tick f on f.tick_queue = s.sub_queue and f.tick_id = s.sub_last_tick
             left join pgq.tick e on e.tick_queue = s.sub_queue and e.tick_id = s.sub_next_tick
+            left join tributary.lane l on l.queue_id = s.sub_queue and l.sub_id = s.sub_id and l.batch = s.sub_batch
+            left join tributary.lane_set o on o.queue_id = l.queue_id and o.sub_id = l.sub_id
             where s.sub_queue = q.queue_id and s.sub_id = g.sub_id and s.sub_consumer <> g.sub_consumer
                 and s.sub_last_tick is not null and s.sub_batch is not null
         loop
@@ -141,13 +188,13 @@ begin
                 continue;
             end if;
             select * into v_found
-            from tributary.lag_rows(q.queue_data_pfx, b.from_snapshot, b.end_snapshot, g.sub_id, c_counted + 1);
+            from tributary.lag_rows(q.queue_data_pfx, b.from_snapshot, b.end_snapshot, g.sub_id, c_counted + 1, b.own);
             if v_found.rows > 0 then
-                v_oldest := least(v_oldest, v_found.oldest, b.oldest);
+                v_oldest := least(v_oldest, v_found.oldest, case when b.own is null then b.oldest end);
                 if v_found.rows > c_counted then
                     exact := false;
                     events_behind := events_behind + greatest(v_found.rows,
-                        tributary.lag_estimate(q.queue_data_pfx, b.from_snapshot, b.end_snapshot));
+                        tributary.lag_estimate(q.queue_data_pfx, b.from_snapshot, b.end_snapshot) / coalesce(lanes, 1));
                 else
                     events_behind := events_behind + v_found.rows;
                 end if;

@@ -1,5 +1,5 @@
 -- ----------------------------------------------------------------------
--- Function: tributary.lag_rows(5)
+-- Function: tributary.lag_rows(6)
 --
 --      Counts the events of a central queue that were not finished at one snapshot, and finished at another.
 --
@@ -9,6 +9,7 @@
 --      x_end       - up to this one; null: all that is committed
 --      x_group     - sub_id whose retried events count, too
 --      x_limit     - counts no further
+--      x_where     - only those that it is true for; null: all
 --
 -- Returns:
 --      rows        - how many
@@ -21,7 +22,7 @@
 --      tributary.lag_central
 -- ----------------------------------------------------------------------
 create or replace function tributary.lag_rows(
-    x_table text, x_from txid_snapshot, x_end txid_snapshot, x_group integer, x_limit integer,
+    x_table text, x_from txid_snapshot, x_end txid_snapshot, x_group integer, x_limit integer, x_where text default null,
     out rows bigint, out oldest timestamptz) as $$
 begin
     -- In the order of the transactions, so that the oldest are among those that are counted.
@@ -31,16 +32,16 @@ begin
             select * from (
                 select e.ev_time, e.ev_retry from %1$s e
                 where e.ev_txid = any (array(select txid_snapshot_xip($1)))
-                    and (e.ev_owner is null or e.ev_owner = $3) and ($2 is null or txid_visible_in_snapshot(e.ev_txid, $2))
+                    and (e.ev_owner is null or e.ev_owner = $3) and ($2 is null or txid_visible_in_snapshot(e.ev_txid, $2)) and %2$s
                 limit $4) open_then
             union all
             select * from (
                 select e.ev_time, e.ev_retry from %1$s e
                 where e.ev_txid >= txid_snapshot_xmax($1)
-                    and (e.ev_owner is null or e.ev_owner = $3) and ($2 is null or txid_visible_in_snapshot(e.ev_txid, $2))
+                    and (e.ev_owner is null or e.ev_owner = $3) and ($2 is null or txid_visible_in_snapshot(e.ev_txid, $2)) and %2$s
                 order by e.ev_txid limit $4) begun_since
             limit $4) r
-        $sql$, x_table)
+        $sql$, x_table, coalesce(x_where, 'true'))
     into rows, oldest using x_from, x_end, x_group, x_limit;
 end;
 $$ language plpgsql stable

@@ -14,15 +14,12 @@ import { PartNote } from '../call/part-note.ts';
 import { writeOutcomes } from '../call/write-outcomes.ts';
 import { type EventPiece, Gathering } from '../groups/coalesce.ts';
 import { type GroupRunner, type GroupTools, InHalves, OneByOne } from '../groups/groups.ts';
-import { type Range, rangeOf } from '../narrowing/losses.ts';
+import { joinedRange, type Range, rangeOf } from '../narrowing/losses.ts';
 import { stepNarrowing } from '../narrowing/narrowing.ts';
 import { BatchTransaction } from '../transaction/batch-transaction.ts';
 import { Tripped } from '../tries/probing.ts';
 import { NONE, type SettledCounts, sum } from './counts.ts';
-
-/** Outcomes in memory before they are written. */
-const MOST_OUTCOMES = 200;
-const MOST_OUTCOME_BYTES = 8_000_000;
+import { KeyPaused } from './key-paused.ts';
 
 export class Attempt {
   readonly connection: Connection;
@@ -110,6 +107,7 @@ export class Attempt {
       book: this.#book,
       rate: failureRate,
       record,
+      isPausing: this.batch.isPausing,
       cut: async ({ id }: BatchEvent) => {
         this.#settleUpTo(id);
         await this.commitPart(transaction, id);
@@ -117,11 +115,12 @@ export class Attempt {
         await transaction.begin();
       },
       pause: async ({ id }: BatchEvent) => {
-        if (!record.breaker.isTripped) return;
+        const { isTripped } = record.breaker;
+        if (!isTripped && !this.hasPaused) return;
         this.#settleUpTo(id);
         await this.commitPart(transaction, id);
         this.environment.onAdvanced();
-        throw new Tripped(id);
+        throw isTripped ? new Tripped(id) : new KeyPaused(id);
       },
       onCall: (events: readonly BatchEvent[]) => this.#note(events),
       onReturn: () => {
@@ -143,7 +142,8 @@ export class Attempt {
     try {
       await runner.run(events);
     } catch (error) {
-      if (error instanceof Tripped) this.passed(all.filter(({ id }) => id <= error.lastEventId).length);
+      if (error instanceof Tripped || error instanceof KeyPaused)
+        this.passed(all.filter(({ id }) => id <= error.lastEventId).length);
       throw error;
     }
   }
@@ -153,15 +153,18 @@ export class Attempt {
     this.#book.dead(event, 'killed', KILLED);
   }
 
-  /** Writes the failure of events whose effects are rolled back, in a transaction of its own. @throws central's trouble */
+  /** Writes the failure of events whose effects are rolled back, in a transaction of its own. @throws central's trouble; KeyPaused */
   async fail(events: readonly BatchEvent[], error: unknown): Promise<void> {
+    const last = events.at(-1)?.id ?? 0;
+    let hasPaused = false;
     const write = async (decide: (event: BatchEvent) => void) => {
       this.discard();
       const transaction = this.transaction();
       await transaction.begin();
       events.forEach(decide);
       this.settled(events.length);
-      await this.commitPart(transaction, events.at(-1)?.id ?? 0);
+      hasPaused = this.hasPaused;
+      await this.commitPart(transaction, last);
     };
     try {
       await write((event) => this.#failed(event, error));
@@ -172,6 +175,12 @@ export class Attempt {
       await write((event) => this.#book.dead(event, 'handler', unwritable(unwritten)));
     }
     this.advanced(events.length);
+    if (hasPaused) throw new KeyPaused(last);
+  }
+
+  /** An event was put off, and nothing behind it may be handled before that is committed. */
+  get hasPaused(): boolean {
+    return this.batch.isPausing && this.#book.hasPutOff;
   }
 
   /** The transaction was rolled back. */
@@ -204,10 +213,9 @@ export class Attempt {
     this.#committed();
   }
 
-  /** Writes outcomes before they take much memory. */
+  /** Writes outcomes before they take much memory; those that pause keys where the part ends, which is soon. */
   async writeManyOutcomes(transaction: BatchTransaction): Promise<void> {
-    const { bytes, size } = this.#book;
-    if (size >= MOST_OUTCOMES || bytes >= MOST_OUTCOME_BYTES) await this.#writeOutcomes(transaction);
+    if (this.#book.isLarge && !this.hasPaused) await this.#writeOutcomes(transaction);
   }
 
   /** This many more events of the open transaction were handled. @throws Abandoned where the worker has to stop at once */
@@ -236,7 +244,7 @@ export class Attempt {
   #note(events: readonly BatchEvent[]): void {
     const call = rangeOf(events);
     this.#call = call;
-    this.#range = joined(this.#range, call);
+    this.#range = joinedRange(this.#range, call);
     this.environment.recorder?.note(this.batch, call);
   }
 
@@ -282,15 +290,11 @@ export class Attempt {
     if (this.#book.size === 0) return;
     const outcomes = this.#book.take(lastEventId);
     await transaction.releaseSavepoint();
-    await writeOutcomes(transaction, this.environment.membership, outcomes);
+    await writeOutcomes(transaction, this.environment.membership, outcomes, {
+      batch: this.batch,
+      lastEventId,
+    });
     this.#partNote.wrote(outcomes);
     this.#count({ putOff: outcomes.putOff.length, dead: outcomes.dead.length });
   }
-}
-
-/** Calls come in order; some are repeated. */
-function joined(range: Range | undefined, call: Range): Range {
-  if (range === undefined || call.first < range.first) return call;
-  if (call.last <= range.last) return range;
-  return { first: range.first, last: call.last, events: range.events + call.events };
 }

@@ -18,6 +18,7 @@ import { readAhead } from '../reading/read-ahead.ts';
 import { sliceEnd } from '../reading/same-id.ts';
 import { Tripped, untilProbe } from '../tries/probing.ts';
 import type { Attempt } from './attempt.ts';
+import { KeyPaused } from './key-paused.ts';
 
 /** A slice that fails is cut into this many parts; an event is called again once for each level. */
 const PARTS = 8;
@@ -41,10 +42,9 @@ export async function inSlices(
   const plan = new SlicePlan({ suspect, isRecorded: loss !== undefined || recorder !== undefined });
   const isNarrowing = isSuspected || loss !== undefined;
   const found = { fatal: fatalEvent(killed), ...(fatalEvent(suspect) === undefined ? {} : { loss }) };
-  const { token } = work.batch;
   let afterId = lastEventId;
   for (;;) {
-    const read = await readAhead(() => work.transaction(), { token, source, size, afterId });
+    const read = await readAhead(() => work.transaction(), { batch: work.batch, source, size, afterId });
     const { events } = read;
     await estimate(work.connection, { batch: work.batch, record, read });
     if (events.length === 0) break;
@@ -56,9 +56,14 @@ export async function inSlices(
       try {
         await settleSlice(work, events.slice(from, end), { isMarked, ...found });
       } catch (error) {
-        if (!(error instanceof Tripped)) throw error;
+        if (!(error instanceof Tripped || error instanceof KeyPaused)) throw error;
         work.discard();
         const { lastEventId: last } = error;
+        if (error instanceof KeyPaused) {
+          afterId = last;
+          plan.passed(last);
+          break;
+        }
         end = from + ids.slice(from, end).filter((id) => id <= last).length;
       }
       afterId = ids[end - 1];
@@ -114,7 +119,7 @@ async function settleSlice(
   try {
     return await runSlice(work, events, options);
   } catch (error) {
-    if (error instanceof Tripped) throw error;
+    if (error instanceof Tripped || error instanceof KeyPaused) throw error;
     await assertOfEvents(error, { connection, batch, stopNow: environment.stopNow });
     // An error that prevents this is central's trouble.
     if (isOne) return await work.fail(events, error);
@@ -158,7 +163,9 @@ async function runSlice(
   work.environment.rate?.ran(others.length, performance.now() - begunMs);
   for (const event of events) if (event.id === fatal) work.killed(event);
   work.settled(events.length - others.length);
+  const { hasPaused } = work;
   await work.commitPart(transaction, lastEventId);
   if (others.length > 0) work.environment.onAdvanced();
   work.advanced(events.length);
+  if (hasPaused) throw new KeyPaused(lastEventId);
 }

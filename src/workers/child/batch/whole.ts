@@ -17,7 +17,7 @@ export async function asAWhole(work: Attempt, { afterId, isFailing }: WholeOptio
   const transaction = work.transaction();
   let behind = 0;
   const runner = work.runner(transaction, { isFailing, behind: () => Math.max(0, behind) });
-  const chunks = readBatch(transaction, work.batch.token, {
+  const chunks = readBatch(transaction, work.batch, {
     source,
     size,
     isGathering: handler.batch !== undefined,

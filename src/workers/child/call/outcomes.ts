@@ -34,6 +34,10 @@ export interface Outcomes {
 
 type Outcome = { readonly putOff: PutOff } | { readonly dead: Dead };
 
+/** Outcomes in memory before they are written. */
+const MOST_OUTCOMES = 200;
+const MOST_OUTCOME_BYTES = 8_000_000;
+
 /** Longer error texts are cut. */
 const LONGEST = 8_000;
 
@@ -93,6 +97,16 @@ export class OutcomeBook {
     return book;
   }
 
+  isPutOff(event: BatchEvent): boolean {
+    const outcome = this.#byEvent.get(event);
+    return outcome !== undefined && 'putOff' in outcome;
+  }
+
+  get hasPutOff(): boolean {
+    for (const outcome of this.#byEvent.values()) if ('putOff' in outcome) return true;
+    return false;
+  }
+
   /** Forgets all outcomes. */
   clear(): void {
     this.#byEvent.clear();
@@ -108,6 +122,11 @@ export class OutcomeBook {
 
   get size(): number {
     return this.#byEvent.size + this.#recovered.size;
+  }
+
+  /** They should be written before they take much memory. */
+  get isLarge(): boolean {
+    return this.size >= MOST_OUTCOMES || this.bytes >= MOST_OUTCOME_BYTES;
   }
 
   /** Everything so far, of events up to `lastEventId` where it is given. */

@@ -90,6 +90,7 @@ export class PartNote {
       ...[events, putOff, dead],
       ...[calls.calls, calls.ms.toFixed(3), calls.longestMs.toFixed(3)],
       this.#fates.length === 0 ? 'null' : literal(asciiJson(this.#fates)),
+      ...(batch.lane === undefined ? [] : [batch.lane]),
     ];
     return `tributary.note_handled(${values.join(', ')})`;
   }

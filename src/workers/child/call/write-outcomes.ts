@@ -1,6 +1,6 @@
 // Writes what became of single events, in the batch's transaction, as many at a time as fit into one statement.
 import type { BatchEvent } from '../../../handler/event.ts';
-import type { CoopMember } from '../../../queue/coop.ts';
+import type { CoopBatch, CoopMember } from '../../../queue/coop.ts';
 import type { BatchTransaction } from '../transaction/batch-transaction.ts';
 import type { Outcomes } from './outcomes.ts';
 
@@ -8,17 +8,29 @@ import type { Outcomes } from './outcomes.ts';
 const EVENTS_A_STATEMENT = 1_000;
 const MOST_BYTES = 8_000_000;
 
+/** Where the transaction ends in the batch. */
+export interface SettledPart {
+  readonly batch: Pick<CoopBatch, 'token' | 'isPausing'>;
+  /** Undefined: with its last event. */
+  readonly lastEventId: number | undefined;
+}
+
 export async function writeOutcomes(
   transaction: BatchTransaction,
   { queue, group }: CoopMember,
   { putOff, dead, recovered }: Outcomes,
+  { batch, lastEventId }: SettledPart,
 ): Promise<void> {
   for (const some of inStatements(putOff)) {
     const rows = some.map(({ event, retry, attempts, afterMs, error }) => ({
       ...fieldsOf(event),
       ...{ retry, attempts, after_ms: afterMs, error },
     }));
-    await transaction.query('select tributary.put_off($1, $2, $3)', [queue, group, JSON.stringify(rows)]);
+    const behind = batch.isPausing ? [batch.token, lastEventId ?? null] : [null, null];
+    await transaction.query('select tributary.put_off($1, $2, $3, $4, $5)', [
+      ...[queue, group, JSON.stringify(rows)],
+      ...behind,
+    ]);
   }
   for (const some of inStatements(dead)) {
     const rows = some.map(({ event, ...fate }) => ({ ...fieldsOf(event), ...fate }));

@@ -150,8 +150,11 @@ export class Commits {
     const { batch, environment } = this.#tools;
     const { membership } = environment;
     const outcomes = outcomesOf(done);
-    await writeOutcomes(transaction, membership, outcomes);
     const lastEventId = done.at(-1)?.event.id;
+    await writeOutcomes(transaction, membership, outcomes, {
+      batch,
+      lastEventId: isLast ? undefined : lastEventId,
+    });
     if (!isLast && lastEventId !== undefined)
       await stepNarrowing(transaction, membership, { batch, lastEventId });
     const [putOff, dead] = [outcomes.putOff.length, outcomes.dead.length];

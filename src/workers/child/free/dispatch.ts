@@ -2,6 +2,7 @@
 import type { Handler } from '../../../handler/contract.ts';
 import type { BatchEvent } from '../../../handler/event.ts';
 import { TIMING } from '../../../lifecycle/timing.ts';
+import type { CoopBatch } from '../../../queue/coop.ts';
 import { Gathering } from '../groups/coalesce.ts';
 import type { FreeCalls, Result } from './calls.ts';
 import { Lanes } from './lanes.ts';
@@ -44,10 +45,15 @@ export interface Dispatch {
   next(): Promise<boolean>;
 }
 
-export function dispatchOf(handler: Handler, tools: DispatchTools): Dispatch {
+/** Events of a batch of a lane go one after the other, whatever the handler says. */
+export function dispatchOf(
+  handler: Handler,
+  { lane }: Pick<CoopBatch, 'lane'>,
+  tools: DispatchTools,
+): Dispatch {
   return handler.event === undefined
     ? new InPieces(handler, tools)
-    : new OverLanes(handler.concurrency ?? 1, tools);
+    : new OverLanes(lane === undefined ? (handler.concurrency ?? 1) : 1, tools);
 }
 
 type EventHandlers = Extract<Handler, { event: unknown }>;

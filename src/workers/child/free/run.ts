@@ -65,6 +65,8 @@ class FreeRun {
   /** A marked slice is at work: a commit would remove the mark. */
   #isMarked = false;
   #uncommitted = 0;
+  /** An event was put off whose followers have to wait. */
+  #hasPaused = false;
   #read = 0;
   #passed = 0;
 
@@ -76,11 +78,12 @@ class FreeRun {
       { ...options, calls: this.#calls },
       { hasNarrowing: past.narrowing !== undefined },
     );
-    this.#dispatch = dispatchOf(options.environment.handler, {
+    this.#dispatch = dispatchOf(options.environment.handler, options.batch, {
       calls: this.#calls,
       progress: this.#progress,
       done: (event, result) => {
         this.#progress.done(event, result);
+        if (options.batch.isPausing && result?.book.hasPutOff) this.#hasPaused = true;
         options.environment.record.progress.passed(1);
         this.#uncommitted += charactersOf(result);
       },
@@ -127,7 +130,7 @@ class FreeRun {
       // Reads on only while fewer events are read and not passed than one reading has, even behind an event that takes long.
       await this.#untilLess(() => this.#progress.size >= size.rows);
       const read = await readAhead(() => this.#commits.newTransaction(), {
-        token: batch.token,
+        batch,
         source,
         size,
         afterId,
@@ -234,7 +237,9 @@ class FreeRun {
     throw new HandedBack(
       environment.draining.aborted
         ? `The worker has to end after ${this.#passed} events of the batch; another one goes on with the rest.`
-        : `Nothing succeeds: the batch waits behind ${this.#passed} of its events.`,
+        : this.#hasPaused
+          ? `A key is paused: the batch goes on behind ${this.#passed} events, without those that wait.`
+          : `Nothing succeeds: the batch waits behind ${this.#passed} of its events.`,
     );
   }
 
@@ -247,6 +252,8 @@ class FreeRun {
   #assertMayGoOn(): void {
     const { connection, environment } = this.#options;
     if (connection.failed) throw new Abandoned('The connection to central was lost.');
+    if (this.#hasPaused)
+      throw new HandedBack('A key is paused: the batch goes on without the events that wait behind it.');
     if (environment.draining.aborted || environment.stopNow.aborted) {
       throw new HandedBack('The worker has to end before the batch is done.');
     }

@@ -37,6 +37,8 @@ export interface GroupTools {
   onCall?(events: readonly BatchEvent[]): void;
   /** Called when the handler has returned. */
   onReturn?(): void;
+  /** Nothing may be handled behind an event that was put off before `pause` was called. */
+  readonly isPausing?: boolean;
   /** Called between two groups with the last event that is settled; throws where what follows has to wait. */
   pause?(last: BatchEvent): Promise<void>;
   /** Counts events that went well and events that failed. */
@@ -52,6 +54,8 @@ class Attempts {
   readonly tools: GroupTools;
   readonly rate: FailureRate;
   #hasFailed: boolean;
+  /** The event that was put off, where nothing behind it may be handled now. */
+  paused: BatchEvent | undefined;
   /** The last event that is settled in this transaction. */
   #last: BatchEvent | undefined;
 
@@ -99,6 +103,11 @@ class Attempts {
     this.rate.note(event, true);
     const isCounted = record?.failed(event, error) ?? true;
     onFailure(event, book.failed(event, error, { isCounted }), error);
+    this.noteIfPaused([event]);
+  }
+
+  noteIfPaused(events: readonly BatchEvent[]): void {
+    if (this.tools.isPausing) this.paused ??= events.find((event) => this.tools.book.isPutOff(event));
   }
 
   /** Everything up to this event is settled. */
@@ -157,24 +166,36 @@ export class OneByOne implements GroupRunner {
   async #group(group: readonly BatchEvent[], { isRepeat }: { readonly isRepeat: boolean }): Promise<number> {
     const { rate, tools } = this.#attempts;
     const written: BatchEvent[] = [];
-    for (const [at, event] of group.entries()) {
+    let end = 0;
+    for (const event of group) {
       const called = this.#attempts.call([event]);
       const result = called instanceof Promise ? await called : called;
+      end += 1;
       if (result.ok) {
         if (!isRepeat) rate.note(event, false);
         if (result.touched) written.push(event);
+        this.#attempts.noteIfPaused([event]);
+        if (this.#attempts.paused !== undefined) break;
         continue;
       }
       if (await tools.transaction.rollBackToSavepoint()) await this.#repeat(written);
-      await this.#settle(event, result);
-      return at + 1;
+      if (this.#attempts.paused === undefined) await this.#settle(event, result);
+      return this.#pausedIn(group) ?? end;
     }
     const violated = written.length === 0 ? undefined : await tools.calls.check();
     if (violated !== undefined) {
+      this.#attempts.paused = undefined;
       await tools.transaction.rollBackToSavepoint();
       await this.#part(written, this.#attempts.violated(violated));
+      this.#attempts.noteIfPaused(group);
     }
-    return group.length;
+    return this.#pausedIn(group) ?? end;
+  }
+
+  /** @returns how many of them are handled where one was put off that pauses its key: those behind it are not. */
+  #pausedIn(group: readonly BatchEvent[]): number | undefined {
+    const { paused } = this.#attempts;
+    return paused === undefined ? undefined : group.indexOf(paused) + 1;
   }
 
   /** Runs again the events of a group that was undone because a deferred constraint is violated. */
@@ -183,13 +204,13 @@ export class OneByOne implements GroupRunner {
     if (event !== undefined && written.length === 1) return await this.#settle(event, result);
     const middle = written.length >>> 1;
     await this.#repeat(written.slice(0, middle));
-    await this.#repeat(written.slice(middle));
+    if (this.#attempts.paused === undefined) await this.#repeat(written.slice(middle));
   }
 
   /** Runs again events that went well and were undone with another one of their group. */
   async #repeat(events: readonly BatchEvent[]): Promise<void> {
     const { transaction } = this.#attempts.tools;
-    for (let at = 0; at < events.length; ) {
+    for (let at = 0; at < events.length && this.#attempts.paused === undefined; ) {
       transaction.savepoint();
       at += await this.#group(events.slice(at), { isRepeat: true });
     }
@@ -251,6 +272,7 @@ export class InHalves implements GroupRunner {
       const result = await this.#attempts.checkedCall(events);
       if (result.ok) {
         rate.noteDone(events);
+        this.#attempts.noteIfPaused(events);
         return true;
       }
       if (isCollision(result.error) && rerun < RERUNS) continue;

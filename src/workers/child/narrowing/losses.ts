@@ -61,3 +61,10 @@ function common(one: Range, other: Range): Range {
   const last = Math.min(one.last, other.last);
   return { first, last, events: first === last ? 1 : Math.min(one.events, other.events) };
 }
+
+/** Of two calls; they come in order, some are repeated. */
+export function joinedRange(range: Range | undefined, call: Range): Range {
+  if (range === undefined || call.first < range.first) return call;
+  if (call.last <= range.last) return range;
+  return { first: range.first, last: call.last, events: range.events + call.events };
+}

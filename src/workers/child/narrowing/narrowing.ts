@@ -11,13 +11,17 @@ export interface Narrowing {
   readonly suspect: SuspectSlice | undefined;
 }
 
+/** Batches of several lanes may have the same ticks: each lane's notes have a name of their own. */
+const noteName = ({ group }: CoopMember, { lane }: CoopBatch): string =>
+  lane === undefined ? group : `${group}@${lane}`;
+
 type Slice = readonly [first: number, last: number];
 
-export async function hasNarrowing(connection: Connection, { queue, group }: CoopMember, batch: CoopBatch) {
+export async function hasNarrowing(connection: Connection, member: CoopMember, batch: CoopBatch) {
   const rows = await connection.query(
     `select 1 from tributary.narrowing
       where central_queue = $1 and group_name = $2 and start_tick = $3 and end_tick = $4`,
-    [queue, group, batch.startTick, batch.endTick],
+    [member.queue, noteName(member, batch), batch.startTick, batch.endTick],
   );
   return rows.length > 0;
 }
@@ -25,13 +29,13 @@ export async function hasNarrowing(connection: Connection, { queue, group }: Coo
 /** @returns the last event of the batch that is done, where a part of it was committed before. */
 export async function progressOf(
   connection: Connection,
-  { queue, group }: CoopMember,
+  member: CoopMember,
   batch: CoopBatch,
 ): Promise<number | undefined> {
   const [row] = await connection.query(
     `select last_event_id from tributary.narrowing
       where central_queue = $1 and group_name = $2 and start_tick = $3 and end_tick = $4`,
-    [queue, group, batch.startTick, batch.endTick],
+    [member.queue, noteName(member, batch), batch.startTick, batch.endTick],
   );
   return row?.last_event_id == null ? undefined : Number(row.last_event_id);
 }
@@ -39,14 +43,14 @@ export async function progressOf(
 /** @param death the call that the last worker died in, where it belongs to this batch. */
 export async function openNarrowing(
   connection: Connection,
-  { queue, group }: CoopMember,
+  member: CoopMember,
   batch: CoopBatch,
   death?: Death | undefined,
 ): Promise<Narrowing> {
   const [row = {}] = await connection.query<Record<string, string | number | null>>(
     'select * from tributary.narrowing_open($1, $2, $3, $4, $5, $6)',
     [
-      ...[queue, group, batch.startTick, batch.endTick],
+      ...[member.queue, noteName(member, batch), batch.startTick, batch.endTick],
       death ? [death.token, death.first, death.last, death.events] : null,
       death?.isCertain ?? false,
     ],
@@ -69,12 +73,12 @@ export async function openNarrowing(
 
 export async function markNarrowing(
   connection: Connection,
-  { queue, group }: CoopMember,
+  member: CoopMember,
   { batch, slice, events }: { readonly batch: CoopBatch; readonly slice: Slice; readonly events: number },
 ): Promise<void> {
   await connection.query('select tributary.narrowing_mark($1, $2, $3, $4, $5)', [
-    queue,
-    group,
+    member.queue,
+    noteName(member, batch),
     [batch.startTick, batch.endTick],
     slice,
     events,
@@ -83,13 +87,13 @@ export async function markNarrowing(
 
 export async function stepNarrowing(
   transaction: BatchTransaction,
-  { queue, group }: CoopMember,
+  member: CoopMember,
   { batch, lastEventId }: { readonly batch: CoopBatch; readonly lastEventId: number },
 ): Promise<void> {
   await transaction.query('select tributary.narrowing_step($1, $2, $3, $4, $5)', [
     batch.token,
-    queue,
-    group,
+    member.queue,
+    noteName(member, batch),
     [batch.startTick, batch.endTick],
     lastEventId,
   ]);

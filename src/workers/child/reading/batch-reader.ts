@@ -1,6 +1,7 @@
 // Reads a batch's events: a small batch at once, as the bytes of one COPY; a larger one in chunks through a cursor in the
 // batch's transaction. Memory stays flat either way.
 import { BatchEvent, type EventSource } from '../../../handler/event.ts';
+import type { CoopBatch } from '../../../queue/coop.ts';
 import type { BatchTransaction } from '../transaction/batch-transaction.ts';
 import { estimateSql } from './estimate.ts';
 import { BINARY_COLUMNS, binaryRows, TextRow } from './event-rows.ts';
@@ -45,6 +46,9 @@ export class EventSize {
   }
 }
 
+/** The batch that is read: all of it, or its lane's events. */
+export type ReadBatch = Pick<CoopBatch, 'token' | 'lane'>;
+
 export interface ReadOptions {
   readonly source: EventSource;
   readonly size: EventSize;
@@ -66,10 +70,10 @@ export interface ReadOptions {
  */
 export async function* readBatch(
   transaction: BatchTransaction,
-  token: number,
+  batch: ReadBatch,
   options: ReadOptions,
 ): AsyncGenerator<BatchEvent[]> {
-  const first = await firstRead(transaction, token, options);
+  const first = await firstRead(transaction, batch.token, options);
   const { estimate } = first;
   options.onEstimate?.(estimate);
   if (options.afterId === undefined && options.size.isSmall(estimate)) {
@@ -82,9 +86,9 @@ export async function* readBatch(
     await transaction.rollBack();
     await transaction.begin();
   }
-  const [[counted] = []] = await transaction.rows(estimateSql(token));
+  const [[counted] = []] = await transaction.rows(estimateSql(batch.token));
   options.onEstimate?.(Number(counted ?? 0));
-  yield* readChunks(transaction, token, options);
+  yield* readChunks(transaction, batch, options);
 }
 
 /** What came with the message that opened the batch, whose transaction is taken over, else the estimate alone. */
@@ -117,12 +121,16 @@ export const READ = (token: number | string): string => `select tributary.coop_r
 
 /** Of fewer events it is worth while to try without knowing how many there are. */
 const FEW_EVENTS = 200;
-const COPY = `copy (select ${BINARY_COLUMNS} from pgq.get_batch_events(current_setting('tributary.batch')::bigint)) to stdout (format binary)`;
+/** Of the two functions that may have the events the other one is not even called. */
+const copySql = (condition = ''): string => {
+  const arm = (events: string, isOfLane: boolean) =>
+    `select ${BINARY_COLUMNS} from ${events}(current_setting('tributary.batch')::bigint)
+    where current_setting('tributary.batch_lane') = '${isOfLane ? 'yes' : ''}'${condition}`;
+  return `copy (${arm('pgq.get_batch_events', false)} union all ${arm('tributary.lane_events', true)}) to stdout (format binary)`;
+};
+const COPY = copySql();
 /** The same, of a batch with few events; of others, and of none, it sends no row. */
-export const FEW_COPY = COPY.replace(
-  ')) to stdout',
-  `) where current_setting('tributary.batch_events')::bigint <= ${FEW_EVENTS}) to stdout`,
-);
+export const FEW_COPY = copySql(` and current_setting('tributary.batch_events')::bigint <= ${FEW_EVENTS}`);
 
 /** What was read in the message that opened the batch. */
 export interface FirstRead {
@@ -148,12 +156,12 @@ async function readAtOnce(
 /** Chunks never end between two events of one id: after a cut the cursor goes on behind the last id. */
 async function* readChunks(
   transaction: BatchTransaction,
-  token: number,
+  batch: ReadBatch,
   { source, size, isGathering, afterId }: ReadOptions,
 ): AsyncGenerator<BatchEvent[]> {
   let asked = size.rows;
   let lastId = afterId;
-  let texts = await transaction.rows(cursorSql(token, asked, lastId));
+  let texts = await transaction.rows(cursorSql(batch, asked, lastId));
   let { generation } = transaction;
   let events: BatchEvent[] = [];
   let bytes = 0;
@@ -179,7 +187,7 @@ async function* readChunks(
       generation = transaction.generation;
       events = [];
       asked = size.rows;
-      texts = await transaction.rows(cursorSql(token, asked, lastId));
+      texts = await transaction.rows(cursorSql(batch, asked, lastId));
     } else {
       asked = powerOfTwo(Math.min(size.rows, EVENTS_A_CALL - events.length));
       texts = await transaction.rows(`fetch ${asked} from ${CURSOR}`);
@@ -190,7 +198,7 @@ async function* readChunks(
 /** Some events of a batch after `afterId`, in a transaction that the caller ends. */
 export async function readSome(
   transaction: BatchTransaction,
-  token: number,
+  batch: ReadBatch,
   {
     source,
     size,
@@ -198,7 +206,7 @@ export async function readSome(
     afterId,
   }: { source: EventSource; size: EventSize; limit: number; afterId: number | undefined },
 ): Promise<BatchEvent[]> {
-  const texts = await transaction.begin(cursorSql(token, limit, afterId));
+  const texts = await transaction.begin(cursorSql(batch, limit, afterId));
   learn(size, texts);
   return texts.map((text) => new BatchEvent(new TextRow(text), source));
 }
@@ -215,5 +223,5 @@ function learn(size: EventSize, texts: readonly (readonly (string | null)[])[]):
   return characters;
 }
 
-const cursorSql = (token: number, limit: number, afterId: number | undefined): string =>
-  `select * from pgq.get_batch_cursor(${token}, '${CURSOR}', ${limit}${afterId === undefined ? '' : `, 'ev_id > ${afterId}'`})`;
+const cursorSql = ({ token, lane }: ReadBatch, limit: number, afterId: number | undefined): string =>
+  `select * from ${lane === undefined ? 'pgq.get_batch_cursor' : 'tributary.lane_cursor'}(${token}, '${CURSOR}', ${limit}${afterId === undefined ? '' : `, 'ev_id > ${afterId}'`})`;

@@ -1,11 +1,11 @@
 // Reads a part of a batch in a transaction of its own, which ends before the events are handled.
 import type { BatchEvent, EventSource } from '../../../handler/event.ts';
 import type { BatchTransaction } from '../transaction/batch-transaction.ts';
-import { type EventSize, readSome } from './batch-reader.ts';
+import { type EventSize, type ReadBatch, readSome } from './batch-reader.ts';
 import { usable } from './same-id.ts';
 
 export interface ReadAheadOptions {
-  readonly token: number;
+  readonly batch: ReadBatch;
   readonly source: EventSource;
   readonly size: EventSize;
   /** Only events after this one. */
@@ -15,11 +15,11 @@ export interface ReadAheadOptions {
 /** @returns the next events, never only some of one id; `isAll`: there are no more. */
 export async function readAhead(
   newTransaction: () => BatchTransaction,
-  { token, source, size, afterId }: ReadAheadOptions,
+  { batch, source, size, afterId }: ReadAheadOptions,
 ): Promise<{ readonly events: BatchEvent[]; readonly isAll: boolean }> {
   for (let limit = size.rows; ; limit *= 2) {
     const transaction = newTransaction();
-    const events = await readSome(transaction, token, { source, size, limit, afterId });
+    const events = await readSome(transaction, batch, { source, size, limit, afterId });
     await transaction.rollBack();
     const isAll = events.length < limit;
     const end = usable(

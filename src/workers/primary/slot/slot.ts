@@ -225,9 +225,9 @@ export class Slot {
         this.#options.onIdle();
         break;
       case 'opened': {
-        const { token, openings, takenOverFrom } = message;
+        const { token, openings, takenOverFrom, lane } = message;
         this.#isIdle = false;
-        return { kind: 'batch-opened', token, openings, takenOverFrom };
+        return { kind: 'batch-opened', token, openings, takenOverFrom, lane };
       }
       case 'finished': {
         const { token, events, putOff, dead } = message;

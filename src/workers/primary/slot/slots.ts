@@ -118,6 +118,9 @@ export class Slots {
           this.#options.onOccurrence(occurrence);
           if (occurrence.kind === 'batch-finished' && occurrence.events >= MANY_EVENTS)
             this.wakeAll(one.queue);
+          // Other lanes may have events of the same tick.
+          if (occurrence.kind === 'batch-opened' && occurrence.lane !== undefined)
+            this.#idle(one.queue)[0]?.wake();
         },
       });
       this.#slots.set(one.slot, slot);

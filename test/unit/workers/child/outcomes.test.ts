@@ -40,6 +40,7 @@ describe('workers/child/call/write-outcomes', () => {
       { query } as unknown as BatchTransaction,
       { queue: 'orders', group: 'g', member: 'm' },
       book.take(),
+      { batch: { token: 1, isPausing: false }, lastEventId: undefined },
     );
     expect(statements.flat().map(({ id }) => id)).toEqual(events.map(({ id }) => id));
     expect(book.bytes).toBe(0);

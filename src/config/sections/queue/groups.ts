@@ -1,10 +1,10 @@
 // `groups:` of a queue → what handles its events, each group with a position of its own.
-import type { Group, GroupStart, Handling } from '../config.ts';
-import type { Section } from '../section.ts';
-import type { Value } from '../value.ts';
-import { workName } from '../worked.ts';
-import { compact } from './database.ts';
-import { HANDLING_KEYS, positive, readHowHandled, readWorkers } from './handling.ts';
+import type { Group, GroupStart, Handling } from '../../config.ts';
+import type { Section } from '../../section.ts';
+import type { Value } from '../../value.ts';
+import { workName } from '../../worked.ts';
+import { compact } from '../database.ts';
+import { HANDLING_KEYS, positive, readHowHandled, readWorkers } from '../handling.ts';
 
 const EXAMPLE = '`billing: { workers: 2, handler: ./handlers/billing.js }`';
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,39}$/;

@@ -1,0 +1,155 @@
+-- ----------------------------------------------------------------------
+-- Function: tributary.lane_batch_sql(2)
+--
+--      The query for the events of a batch as they came: all of them, or those of its lane, without those that wait.
+--
+-- Parameters:
+--      x_batch     - token
+--      x_where     - a further condition on the columns of pgq.get_batch_events
+--
+-- Returns:
+--      SQL that gives rows as pgq.get_batch_events does
+--
+-- Writes:
+--      none
+--
+-- Called by:
+--      tributary.lane_sql, tributary.lane_hold, tributary.lane_put_off
+-- ----------------------------------------------------------------------
+create or replace function tributary.lane_batch_sql(x_batch bigint, x_where text)
+returns text
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_lane      record;
+    v_waiting   text := '';
+begin
+    select b.sub_queue, b.sub_id, tributary.lane_filter(s.key, quote_literal(l.buckets) || '::integer[]') as own,
+        exists (select from tributary.paused_key k where k.queue_id = b.sub_queue and k.sub_id = b.sub_id) as has_paused
+    into v_lane
+    from pgq.subscription b
+    left join tributary.lane l on l.queue_id = b.sub_queue and l.sub_id = b.sub_id and l.batch = b.sub_batch
+    left join tributary.lane_set s on s.queue_id = l.queue_id and s.sub_id = l.sub_id
+    where b.sub_batch = x_batch;
+    if v_lane.has_paused then
+        v_waiting := format(
+            ' and not exists (select from tributary.lane_waiting w where w.queue_id = %s and w.sub_id = %s and w.ev_id = batch.ev_id)',
+            v_lane.sub_queue, v_lane.sub_id);
+    end if;
+    return format(E'select * from (%s) batch where %s and (%s\n)%s',
+        pgq.batch_event_sql(x_batch), coalesce(v_lane.own, 'true'), x_where, v_waiting);
+end;
+$$;
+
+-- ----------------------------------------------------------------------
+-- Function: tributary.lane_sql(2)
+--
+--      The query for the events that a batch hands out: those that came with it, and those of paused keys that are tried again in it,
+--      which are in front of the others of their key.
+--
+-- Parameters:
+--      x_batch     - token
+--      x_where     - a further condition; null: none
+--
+-- Returns:
+--      SQL that gives rows as pgq.get_batch_events does
+--
+-- Writes:
+--      none
+--
+-- Called by:
+--      tributary.lane_events, tributary.lane_cursor
+-- ----------------------------------------------------------------------
+create or replace function tributary.lane_sql(x_batch bigint, x_where text)
+returns text
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    v_came      text := tributary.lane_batch_sql(x_batch, coalesce(x_where, 'true'));
+begin
+    perform 1 from tributary.paused_key k where k.batch = x_batch limit 1;
+    if not found then
+        return v_came || ' order by ev_id';
+    end if;
+    -- Each as if it were a commit of its own: a batch may be cut between any two of them.
+    return format(E'select * from (%s union all
+        select w.ev_id, w.ev_time, -w.id, w.ev_retry, w.ev_type, w.ev_data, w.ev_extra1, w.ev_extra2, w.ev_extra3, w.ev_extra4
+        from tributary.paused_key k
+        join tributary.lane_waiting w on w.queue_id = k.queue_id and w.sub_id = k.sub_id and w.hash = k.hash
+        where k.batch = %s) event where (%s\n) order by ev_id',
+        v_came, x_batch, coalesce(x_where, 'true'));
+end;
+$$;
+
+-- ----------------------------------------------------------------------
+-- Function: tributary.lane_events(1)
+--
+--      The events of a batch of a lane, as pgq.get_batch_events gives those of other batches.
+--
+-- Parameters:
+--      x_batch     - token
+--
+-- Returns:
+--      a row per event, by their ids
+--
+-- Writes:
+--      none
+--
+-- Called by:
+--      src/workers/child/reading/batch-reader.ts
+-- ----------------------------------------------------------------------
+create or replace function tributary.lane_events(x_batch bigint)
+returns table (
+    ev_id bigint, ev_time timestamptz, ev_txid bigint, ev_retry integer, ev_type text, ev_data text,
+    ev_extra1 text, ev_extra2 text, ev_extra3 text, ev_extra4 text)
+language plpgsql
+set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off
+set max_parallel_workers_per_gather = 0
+as $$
+begin
+    return query execute tributary.lane_sql(x_batch, null);
+end;
+$$;
+
+-- ----------------------------------------------------------------------
+-- Function: tributary.lane_cursor(4)
+--
+--      As pgq.get_batch_cursor, for a batch of a lane.
+--
+-- Parameters:
+--      x_batch     - token
+--      x_cursor    - name of the cursor
+--      x_limit     - number of events to return at once
+--      x_where     - condition on the columns of pgq.get_batch_events, or null
+--
+-- Returns:
+--      the first events, by their ids
+--
+-- Writes:
+--      none
+--
+-- Called by:
+--      src/workers/child/reading/batch-reader.ts
+-- ----------------------------------------------------------------------
+create or replace function tributary.lane_cursor(
+    x_batch bigint, x_cursor text, x_limit integer, x_where text default null,
+    out ev_id bigint, out ev_time timestamptz, out ev_txid bigint, out ev_retry integer, out ev_type text, out ev_data text,
+    out ev_extra1 text, out ev_extra2 text, out ev_extra3 text, out ev_extra4 text)
+returns setof record
+language plpgsql
+set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off
+set max_parallel_workers_per_gather = 0
+as $$
+declare
+    v_cursor    refcursor := x_cursor;
+begin
+    open v_cursor no scroll for execute tributary.lane_sql(x_batch, x_where);
+    for n in 1 .. x_limit loop
+        fetch v_cursor into ev_id, ev_time, ev_txid, ev_retry, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4;
+        exit when not found;
+        return next;
+    end loop;
+end;
+$$;

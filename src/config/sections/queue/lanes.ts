@@ -1,0 +1,76 @@
+// `key`, `lanes` and `on_failure` of a queue → which of its events are handled one after another.
+import type { Group, OriginColumn, Queue, QueueLanes } from '../../config.ts';
+import type { Section } from '../../section.ts';
+import type { Value } from '../../value.ts';
+import { whyUnfit } from '../expression.ts';
+
+/** Keys go into as many buckets, which are shared out to the lanes. */
+const MOST_LANES = 64;
+
+export interface LanesOfQueue {
+  readonly entry: Value;
+  readonly origin: OriginColumn;
+  readonly workers: Queue['workers'];
+  readonly groups: readonly Group[] | undefined;
+  /** Its events are changes of tables, in one order for all keys. */
+  readonly isApplied: boolean;
+}
+
+/** Undefined: any worker gets any event. */
+export function readLanes(section: Section, given: LanesOfQueue): QueueLanes | undefined {
+  const [key, lanes] = [section.get('key'), section.get('lanes')];
+  const onFailure = section.get('on_failure');
+  const pauses = onFailure?.oneOf(['skip', 'pause']) === 'pause';
+  if (lanes === undefined && key === undefined) {
+    onFailure?.problem(
+      `${onFailure.name} is about events with the same key: say \`key\` and \`lanes\` as well, or take it out.`,
+    );
+    return undefined;
+  }
+  if (lanes === undefined)
+    return key?.problem(
+      `${key.name} says which events are handled one after another, and nothing says in how many lanes: add \`lanes: 8\`, or take it out.`,
+    );
+  const count = lanes.whole(`a whole number from 1 to ${MOST_LANES}`, { min: 1, max: MOST_LANES });
+  if (key === undefined)
+    return lanes.problem(
+      `${lanes.name} needs a \`key\` beside it, such as \`key: ev_extra1\`: events with the same key are handled one after another.`,
+    );
+  if (given.isApplied)
+    return lanes.problem(
+      `${given.entry.name} applies changes to tables, in their one order: take \`key\` and \`lanes\` out.`,
+    );
+  const text = readKey(key, given.origin);
+  if (count !== undefined) checkWorkers(section, count, given);
+  return count === undefined || text === undefined
+    ? undefined
+    : { key: text, count, ...(pauses && { pauses }) };
+}
+
+function readKey(key: Value, origin: OriginColumn): string | undefined {
+  const text = key.text('an SQL expression over the columns of an event');
+  if (text === undefined) return undefined;
+  const unfit = whyUnfit(text);
+  if (unfit !== undefined) return key.problem(`${key.name} ${unfit}.`);
+  if (new RegExp(`\\bev_${origin}\\b`, 'i').test(text))
+    return key.problem(
+      `${key.name} is about \`ev_${origin}\`, which holds the origin, another one for each event: take another key, or set \`origin\` to a free column.`,
+    );
+  return text;
+}
+
+/** Only one worker at a time has a lane. */
+function checkWorkers(section: Section, count: number, { entry, workers, groups }: LanesOfQueue): void {
+  const place = section.get('workers') ?? entry;
+  const tooMany = (wanted: number, of: string) =>
+    place.problem(
+      `${of} wants ${wanted} workers and has ${count === 1 ? '1 lane' : `${count} lanes`}, and one worker at a time has a lane: say at most ${count}, or more \`lanes\`.`,
+    );
+  if (workers === 'none' && groups === undefined)
+    place.problem(
+      `${entry.name} has lanes and nobody who works them: say \`workers: 0\` to park it, or take \`lanes\` out.`,
+    );
+  if (workers !== 'none' && workers > count) tooMany(workers, entry.name);
+  for (const group of groups ?? [])
+    if (group.workers > count) tooMany(group.workers, `Group ${group.name} of ${entry.name}`);
+}

@@ -1,0 +1,38 @@
+// Plans the lanes of a group: how many, by what key. Pure.
+import type { Worked } from '../../config/worked.ts';
+import { counted } from '../../errors/words.ts';
+import { literal } from '../../postgres/quote.ts';
+import { type CentralFacts, lanesKey } from '../facts/central.ts';
+import type { Step } from './steps.ts';
+
+export interface LanesSituation {
+  readonly central: Pick<CentralFacts, 'lanes'>;
+  /** The group, as a consumer. */
+  readonly group: string;
+  /** Only what is new: no other lanes of a group that has some. */
+  readonly isAddition?: boolean | undefined;
+}
+
+/** Where others than the file's are there, or on their way. */
+export function laneSteps(
+  { queue, name, lanes }: Pick<Worked, 'queue' | 'name' | 'lanes'>,
+  { central, group, isAddition }: LanesSituation,
+): Step[] {
+  const there = central.lanes.get(lanesKey(queue, group));
+  const wanted = { count: lanes?.count ?? 0, key: lanes?.key };
+  const pauses = lanes?.pauses === true;
+  const isSame = (there?.count ?? 0) === wanted.count && there?.key === wanted.key;
+  if (isSame && (there?.pauses ?? false) === pauses) return [];
+  if (isAddition && there !== undefined) return [];
+  const key = wanted.key === undefined ? 'null' : literal(wanted.key);
+  return [
+    {
+      what: isSame
+        ? `let queue ${name} ${pauses ? 'pause keys' : 'not pause keys'} whose event fails`
+        : wanted.count === 0
+          ? `let queue ${name} have no lanes, behind what waits now`
+          : `let queue ${name} have ${counted(wanted.count, 'lane')} by ${wanted.key}, behind what waits now`,
+      sql: `select tributary.lanes_set(${literal(queue)}, ${literal(group)}, ${key}, ${wanted.count}, ${pauses})`,
+    },
+  ];
+}
