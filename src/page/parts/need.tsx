@@ -4,9 +4,9 @@ import { Command } from './copy.tsx';
 import { Sentence } from './shown.tsx';
 
 export function NeededHere({ need }: { readonly need: DashboardState['diagnoses'][number] }) {
-  const { sentence, remedy, command } = need;
+  const { sentence, remedy, command, severity } = need;
   return (
-    <div class="aside">
+    <div class={`aside ${severity}`}>
       <p>
         <Sentence text={sentence} />
       </p>
