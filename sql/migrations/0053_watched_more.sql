@@ -10,6 +10,5 @@ comment on column tributary.dead_run.central_queue is 'The queue of the dead eve
 comment on column tributary.dead_run.what is 'Which dead events, in words; null: those of the queue, kind and error.';
 comment on column tributary.dead_run.who is 'Who began it; null: a program of an older version did not say.';
 
--- One is stopped by its id now, and a source may lead to several central queues and groups.
-drop function if exists tributary.dead_run_stop(text, text, text, interval);
+-- A source may lead to several central queues and groups: the call without them is served by the new one.
 drop function if exists tributary.source_windows(text, text, integer);
