@@ -12,7 +12,7 @@ import { shortSeconds, shownTime } from '../words/times.ts';
 type Queue = DashboardState['queues'][number];
 
 /** A row of the history is ten seconds, and a pixel of the longer one is some minutes. */
-const EVERY_MS: Readonly<Record<Span, number>> = { '1h': 20_000, '24h': 300_000 };
+const EVERY_MS: Readonly<Record<Span, number>> = { '1h': 20_000, '24h': 120_000 };
 
 export function QueueTable({ queues }: { readonly queues: readonly Queue[] }) {
   return (
