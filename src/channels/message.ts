@@ -16,7 +16,10 @@ const MOST_TYPE_CHARACTERS = 100;
 const MOST_DATA_BYTES = 65_536;
 
 /** Of ours: a browser missed something, and what an `EventSource` calls its own events. */
-const RESERVED_TYPES = ['reset', 'progress', 'open', 'error'];
+const RESERVED_TYPES = ['reset', 'progress', 'result', 'open', 'error'];
+
+/** What the answer to a call is called. */
+export const RESULT_TYPE = 'result';
 
 /** What progress is called, which is published while the handler runs. */
 const PROGRESS_TYPE = 'progress';
@@ -43,6 +46,23 @@ export function progressMessage(
   if (![done, total].every((one) => Number.isFinite(one) && one >= 0))
     throw mistake('`progress` takes two numbers: how much is done, and of how much.');
   return message(channel, { done, total, ...(text !== undefined && { text: String(text) }) }, PROGRESS_TYPE);
+}
+
+/** What a call of a producer is answered: what the handler returned, or why it will not. */
+export type CallAnswer =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly error: string };
+
+/** @param origin as a text. */
+export const resultChannel = (origin: string): string => `result:${origin}`;
+
+/** @throws where it cannot be published as it is. */
+export function resultMessage(origin: string, result: CallAnswer): PublishedMessage {
+  return {
+    channel: resultChannel(origin),
+    type: RESULT_TYPE,
+    data: jsonOf(result.ok ? { ok: true, value: result.value ?? null } : result),
+  };
 }
 
 function message(channel: string, data: unknown, type: string | undefined): PublishedMessage {

@@ -61,6 +61,13 @@ export class RecentMessages {
     return last && { tick: last.tick, at: last.at, id: Number.POSITIVE_INFINITY };
   }
 
+  /** The oldest place that is covered; undefined: nothing was read yet. */
+  get begin(): LivePosition | undefined {
+    const floor = this.#floor;
+    const at = floor && this.#ticks[indexOf(this.#ticks, floor.tick)]?.at;
+    return floor === undefined || at === undefined ? undefined : { ...floor, at };
+  }
+
   /** Nothing is here any more. */
   clear(): void {
     this.#messages = [];

@@ -1,4 +1,5 @@
 // The frozen shape of a shards.yaml that has no mistakes. Everything else reads this and never the file.
+
 import type { Capture } from './capture.ts';
 
 /** How a connection is secured, as libpq understands the words, decided by us. */
@@ -116,6 +117,8 @@ export interface Handling {
   readonly weight?: number;
   /** When a worker's process is replaced by a new one, between two batches. */
   readonly recycle: Recycle;
+  /** What handlers return is published, for producers that wait for it; absent: it is not. */
+  readonly results?: true;
 }
 
 /** Where a group begins that is new: with what is committed from now on, with all that rotation has left, or behind a time. */
@@ -237,13 +240,11 @@ export interface Schedule {
   readonly missed: 'once' | 'skip' | 'all';
 }
 
-/** `http.live:` of the file. */
+/** `http.live:` of the file; `origins` are of pages on other sites that may listen. */
 export interface LiveSettings {
   /** With which channels are signed; absent: with `http.token`. */
   readonly key?: string;
-  /** Of pages on other sites that may listen, such as `https://shop.example.com`. */
   readonly origins: readonly string[];
-  /** Streams that may be open in one process. */
   readonly streams: number;
 }
 
@@ -293,7 +294,6 @@ export interface Config {
     readonly actions: boolean;
     /** The header, in lower case, in which a trusted proxy names the user; absent: none is believed. */
     readonly userHeader?: string;
-    /** What browsers may listen to, see docs/live.md; absent: as it is without any setting. */
     readonly live?: LiveSettings;
   };
 }

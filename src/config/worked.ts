@@ -35,7 +35,7 @@ export function workedOf({ groups, ...queue }: Queue): Worked[] {
       ...(lanes !== undefined && { lanes }),
     }));
   if (workers === 'none') return [];
-  const { handler, apply, timeoutMs, retry, ratePerSecond, weight, recycle, adopt, deadMs } = queue;
+  const { handler, apply, timeoutMs, retry, ratePerSecond, weight, recycle, results, adopt, deadMs } = queue;
   return [
     {
       ...{ name, queue: name, origin, workers, timeoutMs, retry, recycle },
@@ -44,6 +44,7 @@ export function workedOf({ groups, ...queue }: Queue): Worked[] {
       ...(lanes !== undefined && { lanes }),
       ...(ratePerSecond !== undefined && { ratePerSecond }),
       ...(weight !== undefined && { weight }),
+      ...(results && { results }),
       ...(adopt !== undefined && { adopt }),
       ...(deadMs !== undefined && { deadMs }),
     },

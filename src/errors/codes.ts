@@ -16,6 +16,18 @@ export const ERROR_CODES = {
     means: 'A change of a table of a shard cannot be applied to the table on central, or is no change.',
     remedy: 'See the sentence, then retry what is dead.',
   },
+  'call-at-work': {
+    means: 'A producer has waited long enough for the answer to its call. The event is handled all the same.',
+    remedy: 'Wait for it by its origin.',
+  },
+  'call-failed': {
+    means: 'The event of a call has died; the sentence is the handler’s error.',
+    remedy: 'See the sentence, and `tributary dead list`.',
+  },
+  'call-refused': {
+    means: 'A producer may not listen to the answer of its call.',
+    remedy: 'Give it `http.live.key` of the file, or `http.token`, as `calls.key`.',
+  },
   central: { means: 'Central cannot be asked. The sentence names the cause.', remedy: 'See the sentence.' },
   'central-refused': { means: 'Central broke off the commit that a large event was being streamed into.' },
   'channel-binding': {

@@ -73,6 +73,51 @@ export interface SpoolingProducer<Queues> extends Producer<Queues> {
   close(): Promise<void>;
 }
 
+/** Where a producer calls: one shard, and a process of Tributary that says what handlers returned. */
+export interface CallsOption {
+  /** The shard's name in the file of Tributary: it is part of each event's origin. */
+  readonly shard: string;
+  /** Its database, each event in a transaction of its own: a pool of pg, or anything that queries as it does. */
+  readonly on: {
+    query(
+      text: string,
+      values: unknown[],
+    ): Promise<{ readonly rows: readonly Readonly<Record<string, unknown>>[] }>;
+  };
+  /** Where a process of Tributary, any of them, serves HTTP: `http://10.0.0.5:7717`, with its `http.base`. */
+  readonly url: string;
+  /** `http.live.key` of the file; without one there, `http.token`. Not needed where every channel is open. */
+  readonly key?: string;
+}
+
+export interface WaitOptions {
+  /** How long to wait, such as `500ms`, `30s`, `5m`; default 30 s. */
+  readonly timeout?: string | undefined;
+  /** Ends the wait. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ProducerCallOptions extends WaitOptions {
+  readonly type?: string | null;
+  readonly key?: string | number | bigint | null;
+}
+
+export interface CallingProducer<Queues> extends Producer<Queues> {
+  /**
+   * Sends an event in a transaction of its own, and waits for what its handler returns, which its queue on central says with
+   * `results: true`.
+   * @throws TributaryError `call-failed` with the error that the event died of; `call-at-work`, with its origin, where that takes longer:
+   * the event is handled all the same.
+   */
+  call<Result = unknown, Name extends QueueName<Queues> = QueueName<Queues>>(
+    queue: Name,
+    data: Queues[Name],
+    options?: ProducerCallOptions,
+  ): Promise<Result>;
+  /** Waits for the answer to a call that was made before. An answer is kept for two minutes at least. */
+  result<Result = unknown>(origin: string, options?: WaitOptions): Promise<Result>;
+}
+
 /** The names of a map of queues to the type of their data. */
 export type QueueName<Queues> = keyof Queues & string;
 

@@ -3,7 +3,16 @@ import type { EventTexts, InsertCall } from '../queue/insert.ts';
 import { insertEach, insertInBulk, insertOne, namesOfQueues } from '../queue/insert.ts';
 import { noSuchQueue } from '../queue/no-such-queue.ts';
 import type { PgqSchema } from '../queue/provider.ts';
-import type { ProducedEvent, Producer, ProducerOptions, SpoolingProducer, SpoolOption } from './contract.ts';
+import { callsBy } from './calls.ts';
+import type {
+  CallingProducer,
+  CallsOption,
+  ProducedEvent,
+  Producer,
+  ProducerOptions,
+  SpoolingProducer,
+  SpoolOption,
+} from './contract.ts';
 import { type EventRules, rulesOf, textsOf } from './event.ts';
 import { explained, mistakeInEvent } from './mistakes.ts';
 import { spoolInto } from './spool.ts';
@@ -14,24 +23,33 @@ import { type CallersTransaction, type ProducedRow, transactionOf } from './tran
  * @throws TributaryError where the options contradict themselves.
  */
 export function createProducer<Queues extends object = Record<string, unknown>>(
+  options: ProducerOptions & { readonly spool: SpoolOption; readonly calls: CallsOption },
+): SpoolingProducer<Queues> & CallingProducer<Queues>;
+export function createProducer<Queues extends object = Record<string, unknown>>(
   options: ProducerOptions & { readonly spool: SpoolOption },
 ): SpoolingProducer<Queues>;
+export function createProducer<Queues extends object = Record<string, unknown>>(
+  options: ProducerOptions & { readonly calls: CallsOption },
+): CallingProducer<Queues>;
 export function createProducer<Queues extends object = Record<string, unknown>>(
   options?: ProducerOptions,
 ): Producer<Queues>;
 export function createProducer(
-  options: ProducerOptions & { readonly spool?: SpoolOption } = {},
-): SpoolingProducer<Record<string, unknown>> | Producer<Record<string, unknown>> {
-  const { send } = new TransactionProducer(options);
-  const producer = { send } as Producer<Record<string, unknown>>;
-  if (options.spool === undefined) return producer;
-  return { ...producer, ...spoolInto(options.spool, rulesOf(options)) };
+  options: ProducerOptions & { readonly spool?: SpoolOption; readonly calls?: CallsOption } = {},
+): Producer<Record<string, unknown>> {
+  const { schema, send } = new TransactionProducer(options);
+  const event = rulesOf(options);
+  return {
+    send,
+    ...(options.spool !== undefined && spoolInto(options.spool, event)),
+    ...(options.calls !== undefined && callsBy(options.calls, { schema, event })),
+  } as Producer<Record<string, unknown>>;
 }
 
-const OPTIONS = ['schema', 'columns', 'traceparent', 'spool'];
+const OPTIONS = ['schema', 'columns', 'traceparent', 'spool', 'calls'];
 
 class TransactionProducer {
-  readonly #schema: PgqSchema;
+  readonly schema: PgqSchema;
   readonly #rules: EventRules;
   /** Whether databases have the bulk insert of the bundled engine, as the first bulk of each has told. */
   readonly #byAddress = new Map<string, boolean>();
@@ -41,8 +59,8 @@ class TransactionProducer {
     const strange = Object.keys(options).find((name) => !OPTIONS.includes(name));
     if (strange !== undefined)
       throw mistakeInEvent(`A producer has no option \`${strange}\`.`, `There are ${OPTIONS.join(', ')}.`);
-    this.#schema = options.schema ?? 'pgq';
-    if (this.#schema !== 'pgq' && this.#schema !== 'pgque')
+    this.schema = options.schema ?? 'pgq';
+    if (this.schema !== 'pgq' && this.schema !== 'pgque')
       throw mistakeInEvent('`schema` of a producer is neither `pgq` nor `pgque`.');
     this.#rules = rulesOf(options);
   }
@@ -56,7 +74,7 @@ class TransactionProducer {
     if (typeof queue !== 'string' || queue === '') throw mistakeInEvent('The name of the queue is missing.');
     if (!Array.isArray(events)) {
       const event = textsOf(events as ProducedEvent, this.#rules);
-      const [id = ''] = await this.#ids(tx, queue, insertOne(this.#schema, queue, event));
+      const [id = ''] = await this.#ids(tx, queue, insertOne(this.schema, queue, event));
       return id;
     }
     const all = events.map((event) => textsOf(event, this.#rules));
@@ -66,7 +84,7 @@ class TransactionProducer {
 
   #insert(tx: CallersTransaction, queue: string, events: readonly EventTexts[]): InsertCall {
     const insert = this.#isBulk(tx.database) === true ? insertInBulk : insertEach;
-    return insert(this.#schema, queue, events);
+    return insert(this.schema, queue, events);
   }
 
   async #ids(tx: CallersTransaction, queue: string, call: InsertCall): Promise<string[]> {
@@ -78,7 +96,7 @@ class TransactionProducer {
   }
 
   async #names(tx: CallersTransaction, queue: string): Promise<string[]> {
-    const [row] = await this.#run(tx, queue, namesOfQueues(this.#schema));
+    const [row] = await this.#run(tx, queue, namesOfQueues(this.schema));
     return JSON.parse(String(row?.names)) as string[];
   }
 
@@ -88,7 +106,7 @@ class TransactionProducer {
     } catch (error) {
       // The engine may be gone from a database that had it: what is known is asked again.
       this.#forget(tx.database);
-      throw explained(error, { queue, schema: this.#schema });
+      throw explained(error, { queue, schema: this.schema });
     }
   }
 

@@ -15,6 +15,7 @@ export const HANDLING_KEYS = [
   'rate',
   'weight',
   'recycle',
+  'results',
   'dead',
 ] as const;
 
@@ -40,6 +41,7 @@ export function readHowHandled(section: Section, entry: Value, defaults: Handlin
       section.get('weight')?.whole('a whole number from 1 to 1000', { min: 1, max: 1_000 }) ??
       defaults.weight,
     recycle: recycle === undefined ? defaults.recycle : readRecycle(recycle),
+    results: (section.get('results')?.yesOrNo() ?? defaults.results) ? (true as const) : undefined,
   });
 }
 

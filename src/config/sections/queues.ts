@@ -39,6 +39,7 @@ const KEYS = [
     'rate',
     'weight',
     'recycle',
+    'results',
     'redact',
     'key',
     'lanes',

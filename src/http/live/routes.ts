@@ -42,7 +42,9 @@ export function addLive(app: FastifyInstance, { config, streams, verdictOn, setA
     if (isAllowed) allow(reply, headers.origin);
     const foreign = isOpen ? foreignName(headers) : undefined;
     if (foreign !== undefined) return reply.code(403).send({ error: foreign });
-    const listening = listeningOf(query, headers, { key, verdict: () => verdictOn(request) });
+    // Without a token of the server everybody would be allowed by it.
+    const verdict = () => (token === undefined ? 'refused' : verdictOn(request));
+    const listening = listeningOf(query, headers, { key, verdict });
     if ('status' in listening) {
       if (listening.status === 401) reply.header('www-authenticate', 'Bearer');
       return reply.code(listening.status).send({ error: listening.sentence });

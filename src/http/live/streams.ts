@@ -21,6 +21,8 @@ export interface LiveStreamsOptions extends Pick<ReaderOptions, 'central' | 'app
 export type EndReason = 'slow' | 'expired';
 
 const RECENT_BYTES = 64 * 1024 * 1024;
+/** In place of an id: with all that is still there. */
+const OLDEST = 'oldest';
 /** Sent to before anything else has its turn. */
 const AT_ONCE = 200;
 /** Beats of all streams are spread over this many parts of their time. */
@@ -171,6 +173,7 @@ export class LiveStreams {
   /** Null: it was somewhere that cannot be found any more. */
   #placeOf({ lastEventId }: StreamWish): LivePosition | null | undefined {
     if (lastEventId === undefined) return undefined;
+    if (lastEventId === OLDEST) return this.#recent.begin;
     const position = parsePosition(lastEventId);
     return position !== undefined && this.#recent.covers(position) ? position : null;
   }

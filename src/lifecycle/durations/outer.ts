@@ -159,4 +159,8 @@ export const LIVE_DURATIONS = {
   progressEveryMs: 300,
   /** The connection for it is closed when there was none for this long. */
   progressIdleMs: 60_000,
+  /** A producer that waits for an answer tries again after this while nobody answers. */
+  callAgainMs: 250,
+  /** The token of a wait outlives it by this: clocks differ. */
+  callSlackMs: 60_000,
 } as const;

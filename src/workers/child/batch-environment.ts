@@ -52,6 +52,8 @@ export interface BatchEnvironment {
   readonly centralQueues: CentralQueues;
   /** What handlers say while they run. */
   readonly reports: ProgressReports;
+  /** What the handler returns is published, and why an event died. */
+  readonly hasResults: boolean;
   /** Grants events before they start; undefined: any number may start. */
   readonly rate: RateLimit | undefined;
   cancelStatement(): Promise<void>;

@@ -222,6 +222,7 @@ export class Worker implements Service {
 
   #run(connection: Connection, { batch, first }: OpenedBatch) {
     const { queue, origin, centralQueues = {}, timeoutMs, retry, slot, work = queue } = this.#start;
+    const { hasResults = false } = this.#start;
     const { handler, log } = this.#options;
     return runBatch(connection, batch, {
       ...this.#memory,
@@ -236,7 +237,7 @@ export class Worker implements Service {
       retry,
       draining: this.#draining.signal,
       stopNow: this.#stopNow.signal,
-      centralQueues,
+      ...{ centralQueues, hasResults },
       onSent: (queue, xid) => this.#sentTicks.committed(queue, xid),
       tickSent: () => this.#sentTicks.run(connection),
       rate: this.#rate,

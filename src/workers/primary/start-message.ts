@@ -45,7 +45,7 @@ export function startMessageOf(
     readonly log: StartMessage['log'];
   },
 ): StartMessage {
-  const { handler = '', apply, origin, timeoutMs, retry, ratePerSecond } = queue;
+  const { handler = '', apply, origin, timeoutMs, retry, ratePerSecond, results } = queue;
   return {
     type: 'start',
     central: config.central,
@@ -66,6 +66,7 @@ export function startMessageOf(
     timeoutMs,
     retry,
     ...(ratePerSecond === undefined ? {} : { ratePerSecond }),
+    ...(results && { hasResults: true }),
     heldForMs: TIMING.worker.leaseForMs,
     log,
   };

@@ -290,10 +290,9 @@ export class Attempt {
     if (this.#book.size === 0) return;
     const outcomes = this.#book.take(lastEventId);
     await transaction.releaseSavepoint();
-    await writeOutcomes(transaction, this.environment.membership, outcomes, {
-      batch: this.batch,
-      lastEventId,
-    });
+    const { hasResults, membership } = this.environment;
+    const { batch } = this;
+    await writeOutcomes(transaction, membership, outcomes, { batch, lastEventId, hasResults });
     this.#partNote.wrote(outcomes);
     this.#count({ putOff: outcomes.putOff.length, dead: outcomes.dead.length });
   }

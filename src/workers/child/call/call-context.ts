@@ -2,7 +2,7 @@
 //
 // Invariant: after `end` none of its methods has an effect; what was decided before counts only if the call counts as done.
 import type { Logger } from 'pino';
-import { progressMessage, publishedMessage } from '../../../channels/message.ts';
+import { progressMessage, publishedMessage, resultMessage } from '../../../channels/message.ts';
 import { BadUnit, parseDuration } from '../../../config/units.ts';
 import { TributaryError } from '../../../errors/tributary-error.ts';
 import type {
@@ -31,6 +31,8 @@ export interface ContextEnvironment {
   readonly stopNow: AbortSignal;
   readonly centralQueues: CentralQueues;
   readonly reports: Pick<ProgressReports, 'report' | 'drop'>;
+  /** What the handler returns is published. */
+  readonly hasResults: boolean;
 }
 
 export interface ContextTools {
@@ -46,6 +48,8 @@ export class CallContext implements Context {
   readonly #tools: ContextTools;
   /** The handler did not come back in time. */
   hasOverrun = false;
+  /** What the handler returned. */
+  answer: unknown;
   #client: GuardedClient | undefined;
   #controller: AbortController | undefined;
   readonly #stop = () => this.#controller?.abort(this.#environment.stopNow.reason);
@@ -149,6 +153,27 @@ export class CallContext implements Context {
 
   abort(reason: unknown): void {
     this.#controller?.abort(reason);
+  }
+
+  /** Publishes what the handler returned, for each event that this was the end of. @returns why that is not possible. */
+  answerCalls(): { readonly error: unknown } | undefined {
+    if (!this.#environment.hasResults) return undefined;
+    const { answer } = this;
+    const isEach = Array.isArray(answer) && this.#environment.handler.event === undefined;
+    try {
+      for (const [at, event] of this.#events.entries()) {
+        if (this.#tools.book.isDecided(event)) continue;
+        const value: unknown = isEach
+          ? answer[at]
+          : this.#environment.handler.event === undefined
+            ? null
+            : answer;
+        this.outbox.publish(resultMessage(String(event.origin), { ok: true, value }), event);
+      }
+      return undefined;
+    } catch (error) {
+      return { error };
+    }
   }
 
   /** Ends the call: its client, if it was asked for, takes no more statements. */

@@ -93,8 +93,9 @@ export class HandlerCalls {
     return settled.then((failure) => this.#judge(failure, context, client));
   }
 
-  #judge(thrown: CallFailure, { outbox }: CallContext, client: GuardedClient | undefined): Soon<CallResult> {
-    let failure = thrown;
+  #judge(thrown: CallFailure, context: CallContext, client: GuardedClient | undefined): Soon<CallResult> {
+    const { outbox } = context;
+    let failure = thrown ?? context.answerCalls();
     const isUsed = client?.isUsed ?? false;
     if (isUsed) {
       failure ??= client?.unawaited;

@@ -46,7 +46,10 @@ export function invoke(
   } catch (error) {
     return ended({ error });
   }
-  if (!(answer instanceof Promise)) return ended(undefined);
+  if (!(answer instanceof Promise)) {
+    context.answer = answer;
+    return ended(undefined);
+  }
   const onWaiting = (stop: (error: unknown) => void) => {
     interrupt = stop;
   };
@@ -101,7 +104,10 @@ function inTime(
     onWaiting(stop);
     try {
       answer.then(
-        () => settled(undefined),
+        (value) => {
+          context.answer = value;
+          settled(undefined);
+        },
         (error: unknown) => settled({ error }),
       );
     } catch (error) {

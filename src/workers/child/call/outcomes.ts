@@ -56,6 +56,11 @@ export class OutcomeBook {
     this.#recovered.delete(event);
   }
 
+  /** It was put off, or given up. */
+  isDecided(event: BatchEvent): boolean {
+    return this.#byEvent.has(event);
+  }
+
   /** The handler returned. */
   done(event: BatchEvent): void {
     if (event.row.wasPutOff && !this.#byEvent.has(event)) this.#recovered.add(event);

@@ -1,4 +1,5 @@
 // Writes what became of single events, in the batch's transaction, as many at a time as fit into one statement.
+import { resultMessage } from '../../../channels/message.ts';
 import type { BatchEvent } from '../../../handler/event.ts';
 import type { CoopBatch, CoopMember } from '../../../queue/coop.ts';
 import type { BatchTransaction } from '../transaction/batch-transaction.ts';
@@ -13,13 +14,15 @@ export interface SettledPart {
   readonly batch: Pick<CoopBatch, 'token' | 'isPausing'>;
   /** Undefined: with its last event. */
   readonly lastEventId: number | undefined;
+  /** Somebody may wait for what becomes of each event. */
+  readonly hasResults?: boolean;
 }
 
 export async function writeOutcomes(
   transaction: BatchTransaction,
   { queue, group }: CoopMember,
   { putOff, dead, recovered }: Outcomes,
-  { batch, lastEventId }: SettledPart,
+  { batch, lastEventId, hasResults = false }: SettledPart,
 ): Promise<void> {
   for (const some of inStatements(putOff)) {
     const rows = some.map(({ event, retry, attempts, afterMs, error }) => ({
@@ -35,6 +38,10 @@ export async function writeOutcomes(
   for (const some of inStatements(dead)) {
     const rows = some.map(({ event, ...fate }) => ({ ...fieldsOf(event), ...fate }));
     await transaction.query('select tributary.bury($1, $2, $3)', [queue, group, JSON.stringify(rows)]);
+    if (hasResults)
+      await transaction.publish(
+        some.map(({ event, error }) => resultMessage(String(event.origin), { ok: false, error })),
+      );
   }
   if (recovered.length > 0)
     await transaction.query('select tributary.retried($1, $2, $3)', [queue, group, recovered]);

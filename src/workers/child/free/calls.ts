@@ -67,7 +67,8 @@ export class FreeCalls {
     const failure = await this.#unlessCut(Promise.resolve(invoke(events, context, options)));
     context.end();
     if (failure === 'cut') return { end: 'stopped' };
-    if (failure !== undefined) return stopNow.aborted ? { end: 'stopped' } : { end: 'failed', ...failure };
+    const wrong = failure ?? context.answerCalls();
+    if (wrong !== undefined) return stopNow.aborted ? { end: 'stopped' } : { end: 'failed', ...wrong };
     for (const event of [...events, ...passedOver]) book.done(event);
     record.done(events);
     record.committed();

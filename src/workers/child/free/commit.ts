@@ -154,6 +154,7 @@ export class Commits {
     await writeOutcomes(transaction, membership, outcomes, {
       batch,
       lastEventId: isLast ? undefined : lastEventId,
+      hasResults: environment.hasResults,
     });
     if (!isLast && lastEventId !== undefined)
       await stepNarrowing(transaction, membership, { batch, lastEventId });
