@@ -6,10 +6,8 @@
 import type { CentralLink } from '../central/central-link.ts';
 import type { Queue } from '../config/config.ts';
 import { failPoint } from '../lifecycle/fail-point.ts';
-import type { WatchedService } from '../lifecycle/service-set.ts';
 import { TIMING } from '../lifecycle/timing.ts';
-import { wait } from '../lifecycle/wait.ts';
-import { PendingTicks } from '../upkeep/pending-ticks.ts';
+import { PendingTicks, tickOn } from '../upkeep/pending-ticks.ts';
 
 export interface DelayedDeliveryOptions {
   /** Central queues. */
@@ -26,51 +24,34 @@ const FULL_BYTES = 32 * 1024 * 1024;
 /** Runs are kept this long, for `trace`. */
 const RUNS_KEPT = '2 hours';
 
-export class DelayedDelivery implements WatchedService {
+export class DelayedDelivery {
   readonly name = 'delayed events';
   readonly #link: CentralLink;
   readonly #options: DelayedDeliveryOptions;
-  readonly #stopped = new AbortController();
   readonly #ticks = new PendingTicks();
   readonly #restsUntilMs = new Map<string, number>();
   #tidyAtMs = 0;
-  turns = 0;
 
-  /** @param link used by this alone, and closed when it ends. */
+  /** @param link used by this alone. */
   constructor(link: CentralLink, options: DelayedDeliveryOptions) {
     this.#link = link;
     this.#options = options;
   }
 
-  async run(): Promise<void> {
-    const { signal } = this.#stopped;
-    while (!signal.aborted) {
-      const isSoon = await this.runOnce();
-      this.turns += 1;
-      const restMs = isSoon ? TIMING.delays.turnMs : TIMING.delays.everyMs;
-      await wait(Math.min(restMs, this.#ticks.dueInMs ?? restMs), signal);
-    }
-    await this.#link.close();
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped.abort();
-  }
-
-  abandon(): void {
-    this.#stopped.abort();
-    this.#link.abandon();
-  }
-
-  /** @returns whether there is more to do at once. */
-  async runOnce(): Promise<boolean> {
+  /** @returns how long there is nothing to do, in ms. */
+  async runOnce(): Promise<number> {
+    const due = await this.#due();
+    if (due === undefined) return TIMING.centralTicks.retryMs;
     let isSoon = false;
-    for (const queue of await this.#due()) isSoon = (await this.#deliver(queue)) || isSoon;
+    for (const queue of due) isSoon = (await this.#deliver(queue)) || isSoon;
     await this.#tick();
-    return (await this.#tidy()) || isSoon;
+    isSoon = (await this.#tidy()) || isSoon;
+    const restMs = isSoon ? TIMING.delays.turnMs : TIMING.delays.everyMs;
+    return Math.min(restMs, this.#ticks.dueInMs ?? restMs);
   }
 
-  async #due(): Promise<string[]> {
+  /** Undefined: central did not say. */
+  async #due(): Promise<string[] | undefined> {
     const nowMs = performance.now();
     const names = this.#options.queues.map(({ name }) => name);
     const queues = names.filter((queue) => (this.#restsUntilMs.get(queue) ?? 0) <= nowMs);
@@ -82,8 +63,7 @@ export class DelayedDelivery implements WatchedService {
       return rows.map(({ queue }) => queue);
     } catch (error) {
       this.#options.onTrouble('delayed events', error);
-      await wait(TIMING.centralTicks.retryMs, this.#stopped.signal);
-      return [];
+      return undefined;
     }
   }
 
@@ -108,13 +88,7 @@ export class DelayedDelivery implements WatchedService {
   /** What a crash leaves without a tick, central's upkeep ticks. */
   async #tick(): Promise<void> {
     try {
-      await this.#ticks.ask(async (queue, xid) => {
-        const [row] = await this.#link.query<{ covered: boolean }>(
-          'select tributary.tick($1, $2) as covered',
-          [queue, xid],
-        );
-        return row?.covered === true;
-      });
+      await this.#ticks.ask(tickOn(this.#link));
     } catch (error) {
       this.#options.onTrouble('ticks of delayed events', error);
     }

@@ -7,6 +7,7 @@ import type { WatchedService } from '../lifecycle/service-set.ts';
 import { groupName } from '../queue/names.ts';
 import { ScheduleClock } from '../schedules/schedule-clock.ts';
 import { CENTRAL_RESOURCE, CentralUpkeep, type CentralUpkeepOptions } from '../upkeep/central-upkeep.ts';
+import { type Duty, DutyLoop } from './duty-loop.ts';
 
 export type CentralDutiesOptions = Pick<CentralUpkeepOptions, 'onTrouble' | 'onRotation'>;
 
@@ -14,26 +15,28 @@ export class CentralDuties implements WatchedService {
   /** Whose holder it belongs to. */
   static readonly resource = CENTRAL_RESOURCE;
   readonly name = 'central upkeep';
-  readonly #parts: readonly WatchedService[];
+  readonly #parts: readonly DutyLoop[];
 
   constructor(config: Config, { onTrouble, onRotation }: CentralDutiesOptions) {
     const { queues } = config;
+    const worked = queues.flatMap(({ name, groups = [] }) =>
+      groups.map((group) => ({ name: workName(name, group.name), deadMs: group.deadMs })),
+    );
     // A connection each: a rotation that waits keeps no event from its time.
+    const loop = (purpose: string, make: (link: CentralLink) => Duty) => {
+      const link = new CentralLink(config, purpose);
+      return new DutyLoop(link, make(link));
+    };
     this.#parts = [
-      new CentralUpkeep(new CentralLink(config, 'upkeep'), {
-        ...{ queues, onTrouble, onRotation },
-        worked: queues.flatMap(({ name, groups = [] }) =>
-          groups.map((group) => ({ name: workName(name, group.name), deadMs: group.deadMs })),
-        ),
-        group: groupName(config),
-      }),
-      new DelayedDelivery(new CentralLink(config, 'delayed'), {
-        queues,
-        onTrouble,
-      }),
+      loop(
+        'upkeep',
+        (link) =>
+          new CentralUpkeep(link, { queues, onTrouble, onRotation, worked, group: groupName(config) }),
+      ),
+      loop('delayed', (link) => new DelayedDelivery(link, { queues, onTrouble })),
       ...(config.schedules.length === 0
         ? []
-        : [new ScheduleClock(new CentralLink(config, 'schedules'), { config, onTrouble })]),
+        : [loop('schedules', (link) => new ScheduleClock(link, { config, onTrouble }))]),
     ];
   }
 

@@ -5,10 +5,8 @@
 import type { CentralLink } from '../central/central-link.ts';
 import type { Config } from '../config/config.ts';
 import { failPoint } from '../lifecycle/fail-point.ts';
-import type { WatchedService } from '../lifecycle/service-set.ts';
 import { TIMING } from '../lifecycle/timing.ts';
-import { wait } from '../lifecycle/wait.ts';
-import { PendingTicks } from '../upkeep/pending-ticks.ts';
+import { PendingTicks, tickOn } from '../upkeep/pending-ticks.ts';
 import { decide, nextAfter } from './occurrences.ts';
 import { decideSchedule, type StoredSchedule, seeSchedules } from './stored.ts';
 
@@ -17,37 +15,16 @@ export interface ScheduleClockOptions {
   readonly onTrouble: (what: string, error: unknown) => void;
 }
 
-export class ScheduleClock implements WatchedService {
+export class ScheduleClock {
   readonly name = 'schedules';
   readonly #link: CentralLink;
   readonly #options: ScheduleClockOptions;
-  readonly #stopped = new AbortController();
   readonly #ticks = new PendingTicks();
-  turns = 0;
 
-  /** @param link used by this alone, and closed when it ends. */
+  /** @param link used by this alone. */
   constructor(link: CentralLink, options: ScheduleClockOptions) {
     this.#link = link;
     this.#options = options;
-  }
-
-  async run(): Promise<void> {
-    const { signal } = this.#stopped;
-    while (!signal.aborted) {
-      const restMs = await this.runOnce();
-      this.turns += 1;
-      await wait(restMs, signal);
-    }
-    await this.#link.close();
-  }
-
-  async stop(): Promise<void> {
-    this.#stopped.abort();
-  }
-
-  abandon(): void {
-    this.#stopped.abort();
-    this.#link.abandon();
   }
 
   /** @returns how long there is nothing to do, in ms. */
@@ -61,13 +38,7 @@ export class ScheduleClock implements WatchedService {
         const one = stored.get(name);
         if (one !== undefined && !one.isPaused) restMs = Math.min(restMs, await this.#decide(one));
       }
-      await this.#ticks.ask(async (queue, xid) => {
-        const [row] = await this.#link.query<{ covered: boolean }>(
-          'select tributary.tick($1, $2) as covered',
-          [queue, xid],
-        );
-        return row?.covered === true;
-      });
+      await this.#ticks.ask(tickOn(this.#link));
     } catch (error) {
       this.#options.onTrouble('schedules', error);
     }

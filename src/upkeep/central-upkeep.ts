@@ -2,9 +2,7 @@
 import type { CentralLink } from '../central/central-link.ts';
 import { expireDead } from '../central/dead.ts';
 import type { Queue } from '../config/config.ts';
-import type { WatchedService } from '../lifecycle/service-set.ts';
 import { TIMING } from '../lifecycle/timing.ts';
-import { wait } from '../lifecycle/wait.ts';
 import { maintain, moveRetries } from './maintenance.ts';
 
 /** The resource whose holder does it: a mover, or a host of workers. */
@@ -32,39 +30,27 @@ const LOG_KEPT = '90 days';
 /** Of one queue's dead events, every ten seconds. */
 const EXPIRED_AT_ONCE = 1_000;
 
-export class CentralUpkeep implements WatchedService {
+export class CentralUpkeep {
   readonly name = 'central upkeep';
   readonly #link: CentralLink;
   readonly #options: CentralUpkeepOptions;
-  readonly #stopped = new AbortController();
   #maintainAtMs = 0;
-  turns = 0;
+  /** Each step of a turn counts: rotations take long. */
+  steps = 0;
 
-  /** @param link used by this alone, and closed by `stop`. */
+  /** @param link used by this alone. */
   constructor(link: CentralLink, options: CentralUpkeepOptions) {
     this.#link = link;
     this.#options = options;
   }
 
-  async run(): Promise<void> {
-    const { signal } = this.#stopped;
-    while (!signal.aborted) {
-      await this.runOnce();
-      await wait(TIMING.centralTicks.upkeepEveryMs * (0.9 + Math.random() * 0.2), signal);
-    }
-    await this.#link.close();
+  /** @returns how long there is nothing to do, in ms. */
+  async runOnce(): Promise<number> {
+    await this.#turn();
+    return TIMING.centralTicks.upkeepEveryMs * (0.9 + Math.random() * 0.2);
   }
 
-  async stop(): Promise<void> {
-    this.#stopped.abort();
-  }
-
-  abandon(): void {
-    this.#stopped.abort();
-    this.#link.abandon();
-  }
-
-  async runOnce(): Promise<void> {
+  async #turn(): Promise<void> {
     // Before the ticks, which hand them out.
     await this.#guarded('retries', () =>
       this.#link.use(async (connection) => {
@@ -112,7 +98,7 @@ export class CentralUpkeep implements WatchedService {
   async #tick(queues: readonly string[]): Promise<void> {
     const tick = async (some: readonly string[]) => {
       await this.#link.query('select tributary.tick(q, null) from unnest($1::text[]) q', [some]);
-      this.turns += 1;
+      this.steps += 1;
     };
     try {
       await tick(queues);
@@ -143,6 +129,6 @@ export class CentralUpkeep implements WatchedService {
     } catch (error) {
       this.#options.onTrouble(what, error);
     }
-    this.turns += 1;
+    this.steps += 1;
   }
 }

@@ -1,10 +1,22 @@
 // Commits that no tick is known to cover yet, by central queue.
 //
 // Invariant: a commit is pending until a tick covers it; a queue is ticked at most every `centralTicks.apartMs`.
+import type { CentralLink } from '../central/central-link.ts';
 import { TIMING } from '../lifecycle/timing.ts';
 
 /** Asks for a tick behind a transaction. @returns whether a tick covers the transaction now. */
 export type AskForTick = (queue: string, xid: number) => Promise<boolean>;
+
+/** Asks central over this link. */
+export const tickOn =
+  (link: Pick<CentralLink, 'query'>): AskForTick =>
+  async (queue, xid) => {
+    const [row] = await link.query<{ covered: boolean }>('select tributary.tick($1, $2) as covered', [
+      queue,
+      xid,
+    ]);
+    return row?.covered === true;
+  };
 
 export class PendingTicks {
   /**
