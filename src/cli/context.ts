@@ -40,12 +40,17 @@ export interface CliContext extends CliIo {
   readonly verbatim: Output;
   /** The path from -c, from TRIBUTARY_CONFIG, or `shards.yaml`; as given, for messages. */
   readonly configFile: string;
-  /** To stderr: JSON lines, or for people on a terminal. Only services have one. */
-  readonly log: Logger;
+  /** For a command that runs until it is stopped: the same, with a log. */
+  asService(): Promise<ServiceContext>;
   /** Reads the file once more, for a service that runs; nothing is printed. */
   readAgain(): LoadResult;
   /** The configuration; warnings go to stderr, those of services to the log. A file with mistakes prints them all and ends the command with 2. */
   loadConfig(options?: LoadConfigOptions): Promise<Config>;
+}
+
+export interface ServiceContext extends CliContext {
+  /** To stderr: JSON lines, or for people on a terminal. */
+  readonly log: Logger;
 }
 
 export interface LoadConfigOptions {
@@ -60,19 +65,15 @@ export interface LoadConfigOptions {
 
 /**
  * @param asked.configFile a function, because options are known only once the command runs.
- * @param asked.log of a service, which is a command that runs until it is stopped.
  * @param asked.verbatim stdout in UTF-8, also on terminals that show ASCII only.
  */
 export function makeContext(
   io: CliIo,
-  {
-    configFile,
-    log,
-    verbatim,
-  }: { readonly configFile: () => string; readonly log: Logger | undefined; readonly verbatim: Output },
+  { configFile, verbatim }: { readonly configFile: () => string; readonly verbatim: Output },
 ): CliContext {
   const stderr = harmless(io.stderr);
-  return {
+  let log: Logger | undefined;
+  const context: CliContext = {
     stdin: io.stdin,
     stdout: harmless(io.stdout),
     stderr,
@@ -90,9 +91,9 @@ export function makeContext(
     get configFile() {
       return configFile();
     },
-    get log() {
-      if (log === undefined) throw new Error('Only services log.');
-      return log;
+    async asService() {
+      log = await (await import('./log.ts')).makeLog(io.stderr, io.env);
+      return Object.assign(context, { log });
     },
     readAgain: () => loadConfig(configFile(), { env: io.env, cwd: io.cwd }),
     async loadConfig({ queries = 'ask', onMistake } = {}) {
@@ -110,6 +111,7 @@ export function makeContext(
       throw new Exit(EXIT.wrong);
     },
   };
+  return context;
 }
 
 /** Together with the shards of the file's queries. */

@@ -6,7 +6,7 @@ import type { FleetOccurrence } from '../fleet/occurrence.ts';
 import { AutoInstall } from '../install/auto-install.ts';
 import type { Service } from '../lifecycle/service.ts';
 import { logFleet } from '../observability/fleet-log.ts';
-import type { CliContext } from './context.ts';
+import type { CliContext, ServiceContext } from './context.ts';
 
 interface FollowingOptions extends Pick<FleetOptions, 'config' | 'onTaken' | 'refusalsOf'> {
   /** A mover beside it says what concerns shards alone, so that nothing is logged twice. */
@@ -14,7 +14,10 @@ interface FollowingOptions extends Pick<FleetOptions, 'config' | 'onTaken' | 're
 }
 
 /** A fleet whose file is read as this command read it, and that logs. */
-export function following(context: CliContext, { hasMover = false, ...options }: FollowingOptions): Fleet {
+export function following(
+  context: ServiceContext,
+  { hasMover = false, ...options }: FollowingOptions,
+): Fleet {
   const log = logFleet(context.log);
   return new Fleet({
     ...options,
@@ -35,7 +38,7 @@ function isOfShards(occurrence: FleetOccurrence): boolean {
 }
 
 /** What installs by itself where the file says so, and logs. */
-export const installingFor = ({ live }: Fleet, { log }: CliContext): AutoInstall =>
+export const installingFor = ({ live }: Fleet, { log }: ServiceContext): AutoInstall =>
   new AutoInstall({ config: live, onOccurrence: logFleet(log) });
 
 /** Which shards there are now, to find out which of them are this machine's; what goes wrong with a query the fleet says. */

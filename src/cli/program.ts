@@ -88,7 +88,6 @@ export async function runCli(argv: readonly string[], given: CliIo): Promise<Exi
   try {
     const context = makeContext(io, {
       configFile: () => program.opts<{ config: string }>().config,
-      log: isService ? await (await import('./log.ts')).makeLog(io.stderr, io.env) : undefined,
       verbatim: given.stdout,
     });
     if (!isVersion) await registerOn(program, { context, named });
@@ -106,7 +105,7 @@ export async function wholeProgram(width: number): Promise<Command> {
   const streams = { stdin: Readable.from([]), stdout: nowhere, stderr: nowhere };
   const io: CliIo = { ...streams, env: {}, cwd: '', signal, hardSignal: signal };
   const program = makeProgram(io);
-  const context = makeContext(io, { configFile: () => '', log: undefined, verbatim: io.stdout });
+  const context = makeContext(io, { configFile: () => '', verbatim: io.stdout });
   await registerOn(program, { context, named: undefined });
   return program;
 }

@@ -5,7 +5,7 @@ import { parseListen } from '../config/sections/settings.ts';
 import { sentenceFor } from '../errors/sentence.ts';
 import type { Part } from '../http/health/parts.ts';
 import type { Duties } from '../http/health/readiness.ts';
-import type { CliContext } from './context.ts';
+import type { ServiceContext } from './context.ts';
 import { EXIT, Exit } from './exit.ts';
 import { ServiceManager } from './service-manager.ts';
 
@@ -32,7 +32,7 @@ export function addHttpOptions(command: Command): Command {
 
 /** @throws Exit where nothing can or may be served where the file or the option says. */
 export async function whileServing(
-  context: CliContext,
+  context: ServiceContext,
   served: Served,
   work: () => Promise<void>,
 ): Promise<void> {
@@ -59,7 +59,7 @@ function statusOf({ host, movesShards, queues }: Duties): string {
 }
 
 async function whileServingPages(
-  { log }: CliContext,
+  { log }: ServiceContext,
   { config, options, duties, parts }: Served,
   work: () => Promise<void>,
 ): Promise<void> {

@@ -31,13 +31,14 @@ const isCentralsAlone = (config: Config): boolean =>
   workedIn(config).some(({ group }) => group !== undefined) ||
   config.queues.some(({ from }) => from.length === 0);
 
-export function register(program: Command, context: CliContext): void {
+export function register(program: Command, given: CliContext): void {
   const command = program
     .command('mover')
     .description('moves the shards of this host until SIGTERM')
     .option('--host <name>', 'the host whose shards are moved; default: the name of this machine')
     .option('--adopt', 'where the file has no such host: move the shards of hosts without a mover');
   addHttpOptions(command).action(async ({ host, adopt, ...options }: HostOptions & HttpOptions) => {
+    const context = await given.asService();
     const config = await context.loadConfig({ queries: 'leave' });
     const choice = chooseHost(await withShards(config, context), host, hostname(), adopt);
     if (choice.problem !== undefined) throw new Exit(EXIT.wrong, choice.problem);

@@ -8,7 +8,7 @@ import { adoptFolder, openFolder } from '../../spool/folder.ts';
 import { lockFolder } from '../../spool/lock.ts';
 import type { SpoolShard } from '../../spool/prepare-shard.ts';
 import { Spooler, type SpoolOccurrence } from '../../spool/spooler.ts';
-import type { CliContext } from '../context.ts';
+import type { CliContext, ServiceContext } from '../context.ts';
 import { databasesAt } from '../database-urls.ts';
 import { EXIT, Exit } from '../exit.ts';
 import { shardNamed } from '../shard-named.ts';
@@ -34,11 +34,11 @@ export function register(program: Command, context: CliContext): void {
     .option('--adopt', 'the folder was copied or restored, and this one is to go on')
     .option('--rewind', 'the shard was restored: deliver again what the folder still has')
     .option('--skip', 'the shard was restored: go on behind what was delivered before')
-    .action((folder: string, options: SpoolOptions) => run(folder, options, context));
+    .action(async (folder: string, options: SpoolOptions) => run(folder, options, await context.asService()));
   registerStatus(spool, context);
 }
 
-async function run(given: string, options: SpoolOptions, context: CliContext): Promise<void> {
+async function run(given: string, options: SpoolOptions, context: ServiceContext): Promise<void> {
   const shard = await shardOf(options, context);
   if (options.rewind && options.skip) throw new Exit(EXIT.wrong, 'Give --rewind or --skip, not both.');
   const folder = resolve(context.cwd, given);
@@ -86,7 +86,7 @@ async function shardOf({ shard, url }: SpoolOptions, context: CliContext): Promi
 }
 
 /** What happens, as lines of the log; trouble that lasts is said once. */
-function saying({ log }: CliContext, shard: SpoolShard) {
+function saying({ log }: ServiceContext, shard: SpoolShard) {
   const troubles = new Map<string, SaidOnce>();
   const said = {
     events: 0,

@@ -12,7 +12,7 @@ import { kindOf } from '../../errors/sqlstate.ts';
 import { counted } from '../../errors/words.ts';
 import { processPart } from '../../http/health/parts.ts';
 import type { Service } from '../../lifecycle/service.ts';
-import type { CliContext } from '../context.ts';
+import type { CliContext, ServiceContext } from '../context.ts';
 import { EXIT, Exit } from '../exit.ts';
 import { following, whileRunning, withShards } from '../following.ts';
 import { addHttpOptions, type HttpOptions, whileServing } from '../serving.ts';
@@ -25,13 +25,14 @@ interface Supervised extends Service {
   stopNow(): Promise<void>;
 }
 
-export function register(program: Command, context: CliContext): void {
+export function register(program: Command, given: CliContext): void {
   const command = program
     .command('start')
     .description('moves the shards of this host and runs its share of the workers until SIGTERM')
     .option('--host <name>', 'the host whose shards are moved; default: the name of this machine')
     .option('--adopt', 'where the file has no such host: move the shards of hosts without a mover');
   addHttpOptions(command).action(async ({ host, adopt, ...options }: HostOptions & HttpOptions) => {
+    const context = await given.asService();
     const config = await context.loadConfig({ queries: 'leave' });
     const choice = chooseHost(await withShards(config, context), host, hostname(), adopt);
     if (choice.problem !== undefined) throw new Exit(EXIT.wrong, choice.problem);
@@ -84,7 +85,7 @@ export function register(program: Command, context: CliContext): void {
   });
 }
 
-async function mustBeInstalled(config: Config, log: CliContext['log']): Promise<void> {
+async function mustBeInstalled(config: Config, log: ServiceContext['log']): Promise<void> {
   const link = new CentralLink(config, 'start');
   try {
     await readIdentity(link, config.name);
@@ -110,7 +111,7 @@ function newMover(
     log,
     noteAsked,
     adopts,
-  }: Pick<CliContext, 'log'> & { readonly noteAsked: (number: number) => void; readonly adopts: boolean },
+  }: Pick<ServiceContext, 'log'> & { readonly noteAsked: (number: number) => void; readonly adopts: boolean },
 ): ForkedMover {
   return new ForkedMover({
     config,

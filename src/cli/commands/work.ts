@@ -19,13 +19,14 @@ interface Options extends HttpOptions {
   readonly host?: string;
 }
 
-export function register(program: Command, context: CliContext): void {
+export function register(program: Command, given: CliContext): void {
   const command = program
     .command('work')
     .description("runs this host's share of the workers until SIGTERM")
     .option('--queue <name...>', 'only these central queues, or groups of them: orders/billing')
     .option('--host <name>', 'how this host is called in `lag`; default: the name of this machine');
   addHttpOptions(command).action(async ({ queue, host = hostname(), ...options }: Options) => {
+    const context = await given.asService();
     const config = await context.loadConfig({ queries: 'leave' });
     const queues = queuesToWork(config, queue);
     const metrics = new WorkerMetrics(queues);

@@ -2,7 +2,6 @@
 import { stripVTControlCharacters } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import { makeContext } from '../../../src/cli/context.ts';
-import { makeLog } from '../../../src/cli/log.ts';
 import { json } from '../../../src/cli/terminal/output.ts';
 import { plain, plainJson, plainLines } from '../../../src/lifecycle/plain.ts';
 import { run } from '../../support/processes/run-cli.ts';
@@ -92,8 +91,7 @@ describe('text from databases and files', () => {
     const io = { stdout: output('stdout'), stderr: output('stderr'), env: {} } as unknown as Parameters<
       typeof makeContext
     >[0];
-    const log = await makeLog(io.stderr, {});
-    const context = makeContext(io, { configFile: () => 'x', log, verbatim: io.stdout });
+    const context = await makeContext(io, { configFile: () => 'x', verbatim: io.stdout }).asService();
     context.stdout.write(`${NASTY}\n`);
     context.stderr.write(`${NASTY}\n`);
     expect(written.stdout).not.toMatch(STEERS);

@@ -7,7 +7,7 @@ import { packageVersion } from '../../../lifecycle/package-root.ts';
 import { WorkerMetrics } from '../../../observability/metrics/of-workers.ts';
 import { logWorkers } from '../../../observability/worker-log.ts';
 import { WorkerPool } from '../../../workers/primary/pool.ts';
-import type { CliContext } from '../../context.ts';
+import type { ServiceContext } from '../../context.ts';
 
 export interface OwnWorkers {
   readonly pool: WorkerPool;
@@ -18,7 +18,7 @@ export interface OwnWorkers {
 export function newWorkers(
   config: Config,
   host: string,
-  { context: { log, stderr }, fleet }: { readonly context: CliContext; readonly fleet: Fleet },
+  { context: { log, stderr }, fleet }: { readonly context: ServiceContext; readonly fleet: Fleet },
 ): OwnWorkers | undefined {
   const queues = workedIn(config).map(({ name }) => name);
   if (queues.length === 0) return undefined;
