@@ -38,9 +38,8 @@ const URL_OPS: Readonly<Record<string, Op>> = { I: 'insert', U: 'update', D: 'de
 /** @throws TributaryError where the event is no such change. */
 export function readChange(event: ChangeEvent): Change {
   const { type, extra1 } = event;
-  const json = /^\s*\{/.test(type ?? '');
-  const op = json ? jsonOp(type ?? '') : urlOp(type ?? '');
-  if (op === undefined || extra1 === null || !/^.+\..+$/s.test(extra1)) throw noChange(event);
+  const { op, json } = kindOf(type ?? '');
+  if (op === undefined || extra1 === null || !extra1.includes('.')) throw noChange(event);
   if (op === 'truncate') return { table: extra1, op };
   const read = json ? readJsonRow : readUrlRow;
   const row = event.data === null ? undefined : read(event.data);
@@ -48,6 +47,20 @@ export function readChange(event: ChangeEvent): Change {
   if (op === 'delete') return { table: extra1, op, row };
   const before = op === 'update' && event.extra2 !== null ? read(event.extra2) : undefined;
   return { table: extra1, op, row, before };
+}
+
+/** A table has few types of events, and each comes often. */
+const kinds = new Map<string, { readonly op: Op | undefined; readonly json: boolean }>();
+const MOST_KINDS = 1_000;
+
+function kindOf(type: string) {
+  const known = kinds.get(type);
+  if (known !== undefined) return known;
+  const json = /^\s*\{/.test(type);
+  const kind = { json, op: json ? jsonOp(type) : urlOp(type) };
+  if (kinds.size >= MOST_KINDS) kinds.clear();
+  kinds.set(type, kind);
+  return kind;
 }
 
 function jsonOp(type: string): Op | undefined {

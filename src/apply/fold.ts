@@ -75,9 +75,9 @@ export function foldSteps(
   return rounds;
 }
 
-/** Key texts as one text. */
+/** Key texts as one text: none of them can hold the character 0. */
 export const keyName = (key: readonly string[]): string =>
-  key.length === 1 ? (key[0] ?? '') : JSON.stringify(key);
+  key.length === 1 ? (key[0] ?? '') : key.join('\0');
 
 function next(net: Net | undefined, step: KeyStep, mayReplace: boolean): Net {
   const was = net?.step;

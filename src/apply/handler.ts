@@ -4,8 +4,8 @@
 // is passed over where a later one of its key was applied meanwhile (newer.ts).
 // Order: what central says of tables, copies and late events · the changes, folded · deletes, then rows.
 // Fails by: throwing. The worker then calls again with halves of the events, down to the one that fails alone.
-import type { AppliedTable } from '../config/config.ts';
-import type { BatchHandler, Context, Event } from '../handler/contract.ts';
+import type { AppliedTable, OriginColumn } from '../config/config.ts';
+import type { BatchHandler, Context, Event, Origin } from '../handler/contract.ts';
 import type { BatchEvent } from '../handler/event.ts';
 import type { PgClient } from '../postgres/connection.ts';
 import { foldSteps, type KeyStep, type Round, type RowStep } from './fold.ts';
@@ -27,8 +27,9 @@ export function applyHandler(tables: readonly AppliedTable[], work: AppliedWork)
   return {
     async batch(events: readonly Event[], { client }: Context) {
       try {
-        const read = readEvents(events.map(appliedEvent), tables);
-        await look.at(client, [...new Set(read.map(({ event }) => event.origin.shard))]);
+        const given = events.map((event) => new LazyEvent(event as BatchEvent, work.origin));
+        const read = readEvents(given, tables);
+        await look.at(client, [...new Set(read.map(({ event }) => event.shard))]);
         for (const applied of tables) {
           const own = read.filter((one) => one.applied === applied);
           if (own.length > 0) await applyTo(client, look, { target: look.target(applied), own, work });
@@ -41,11 +42,45 @@ export function applyHandler(tables: readonly AppliedTable[], work: AppliedWork)
   };
 }
 
-/** An event of a worker is a BatchEvent; its row says more than the handler's contract. */
-function appliedEvent(event: Event): AppliedEvent {
-  const { row } = event as BatchEvent;
-  const { id, type, data, extra1, extra2, origin } = event;
-  return { id, type, data, extra1, extra2, origin, timeText: row.timeText, isLate: row.wasPutOff };
+/** The origin of an event that no handler sent; all else is left to `event.origin`. */
+const FROM_SHARD = /^([^:>]+):[^>]+:\d+$/;
+
+/** An event of a worker is a BatchEvent; its row says more than the handler's contract. What is rarely needed is read when it is. */
+class LazyEvent implements AppliedEvent {
+  readonly #event: BatchEvent;
+  readonly id: number;
+  readonly type: string | null;
+  readonly shard: string;
+  readonly isLate: boolean;
+
+  constructor(event: BatchEvent, column: OriginColumn) {
+    this.#event = event;
+    this.id = event.id;
+    this.type = event.type;
+    this.isLate = event.row.wasPutOff;
+    const text = column === 'none' ? null : event[column];
+    this.shard = FROM_SHARD.exec(text ?? '')?.[1] ?? event.origin.shard;
+  }
+
+  get data(): string | null {
+    return this.#event.data;
+  }
+
+  get extra1(): string | null {
+    return this.#event.extra1;
+  }
+
+  get extra2(): string | null {
+    return this.#event.extra2;
+  }
+
+  get origin(): Origin {
+    return this.#event.origin;
+  }
+
+  get timeText(): string {
+    return this.#event.row.timeText;
+  }
 }
 
 async function applyTo(

@@ -2,7 +2,7 @@
 //
 // Invariant: inside a transaction in which an event has failed, and while events of the queue wait to be tried again or are dead,
 // account is kept of what is applied.
-import type { AppliedTable } from '../config/config.ts';
+import type { AppliedTable, OriginColumn } from '../config/config.ts';
 import type { PgClient } from '../postgres/connection.ts';
 import { type Target, type TargetFacts, tableSql, targetOf } from './target.ts';
 
@@ -10,6 +10,8 @@ export interface AppliedWork {
   /** The central queue, and the consumer of it whose worker this is. */
   readonly queue: string;
   readonly group: string;
+  /** Where events carry their origin. */
+  readonly origin: OriginColumn;
 }
 
 interface Answer {

@@ -1,6 +1,5 @@
 // The account of what was applied while older changes may still come: those that failed, and are tried again later.
 import type { PgClient } from '../postgres/connection.ts';
-import { keyName } from './fold.ts';
 import type { AppliedWork } from './look.ts';
 import type { TableStep } from './steps.ts';
 import { type Target, unfit } from './target.ts';
@@ -12,7 +11,7 @@ interface Account {
 
 /** Stands for all keys of a shard; a key is never so called. */
 const ALL = 'all';
-const nameOf = (step: TableStep): string => ('key' in step ? `=${keyName(step.key)}` : ALL);
+const nameOf = (step: TableStep): string => ('key' in step ? `=${JSON.stringify(step.key)}` : ALL);
 
 /** The steps without those that came late, where a later change of their key was applied before them. */
 export async function withoutStale(

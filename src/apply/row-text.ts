@@ -16,17 +16,53 @@ export function readJsonRow(text: string): RowText | undefined {
   const start = /^\s*\{/.exec(text);
   if (start === null) return undefined;
   if (/^\s*\{\s*\}\s*$/.test(text)) return row;
-  MEMBER.lastIndex = start[0].length;
+  let next = start[0].length;
   for (;;) {
+    const quick = quickMember(text, next);
+    if (quick !== undefined) {
+      row.set(quick.name, quick.value);
+      next = quick.end;
+      if (text.charCodeAt(next - 1) === CLOSE) return text.slice(next).trim() === '' ? row : undefined;
+      continue;
+    }
+    MEMBER.lastIndex = next;
     const [all, name, string, none, bare, end] = MEMBER.exec(text) ?? [];
     if (all === undefined || name === undefined) return undefined;
     const value = string === undefined ? (none === undefined ? (bare ?? null) : null) : unquoted(string);
     const column = unquoted(name);
     if (column === undefined || value === undefined) return undefined;
     row.set(column, value);
-    if (end === '}') return text.slice(MEMBER.lastIndex).trim() === '' ? row : undefined;
+    next = MEMBER.lastIndex;
+    if (end === '}') return text.slice(next).trim() === '' ? row : undefined;
   }
 }
+
+const [QUOTE, COLON, COMMA, CLOSE] = [...'":,}'].map((sign) => sign.charCodeAt(0));
+
+/** A member whose name and string have no backslash, or that has a plain word: nearly all are so. */
+function quickMember(text: string, at: number) {
+  if (text.charCodeAt(at) !== QUOTE) return undefined;
+  const nameEnd = text.indexOf('"', at + 1);
+  const from = nameEnd + 2;
+  if (nameEnd === -1 || text.charCodeAt(nameEnd + 1) !== COLON) return undefined;
+  if (text.charCodeAt(from) !== QUOTE) return quickWord(text, { name: text.slice(at + 1, nameEnd), from });
+  const to = text.indexOf('"', from + 1);
+  const sign = text.charCodeAt(to + 1);
+  if (to === -1 || (sign !== COMMA && sign !== CLOSE)) return undefined;
+  const [name, value] = [text.slice(at + 1, nameEnd), text.slice(from + 1, to)];
+  return name.includes('\\') || value.includes('\\') ? undefined : { name, value, end: to + 2 };
+}
+
+function quickWord(text: string, { name, from }: { readonly name: string; readonly from: number }) {
+  const comma = text.indexOf(',', from);
+  const to = comma === -1 ? text.length - 1 : comma;
+  const word = text.slice(from, to);
+  if (to < text.length - 1 ? !WORD.test(word) : text.charCodeAt(to) !== CLOSE || !WORD.test(word))
+    return undefined;
+  return name.includes('\\') ? undefined : { name, value: word === 'null' ? null : word, end: to + 1 };
+}
+
+const WORD = /^(?:-?[0-9][0-9.eE+-]*|true|false|null)$/;
 
 function unquoted(string: string): string | undefined {
   if (!string.includes('\\')) return string.slice(1, -1);

@@ -43,7 +43,7 @@ export function deleteShard(target: Target): string {
 export function upsertRows(target: Target, steps: readonly RowStep[]): Statement[] {
   const alike = new Map<string, RowStep[]>();
   for (const step of steps) {
-    const names = JSON.stringify([...step.row.keys()].sort());
+    const names = [...step.row.keys()].join('\0');
     const known = alike.get(names);
     if (known === undefined) alike.set(names, [step]);
     else known.push(step);

@@ -8,6 +8,8 @@ import { isSource, type Target, unfit } from './target.ts';
 
 export interface AppliedEvent extends ChangeEvent {
   readonly origin: Origin;
+  /** That of its origin. */
+  readonly shard: string;
   /** Its time as PostgreSQL writes it. */
   readonly timeText: string;
   /** It was put off before, or was dead: later changes of its key may have been applied meanwhile. */
@@ -24,9 +26,16 @@ export type TableStep = (KeyStep | Truncation) & { readonly isLate: boolean };
 
 /** @throws TributaryError for an event that is no change, or one of a table that nothing is said about. */
 export function readEvents(events: readonly AppliedEvent[], tables: readonly AppliedTable[]): ReadEvent[] {
+  const bySource = new Map<string, AppliedTable | undefined>();
   return events.map((event) => {
     const change = readChange(event);
-    const applied = tables.find((one) => isSource(one, change.table));
+    const { table } = change;
+    if (!bySource.has(table))
+      bySource.set(
+        table,
+        tables.find((one) => isSource(one, table)),
+      );
+    const applied = bySource.get(table);
     if (applied === undefined)
       throw unfit(
         `Event ${event.id} is a change of ${change.table}, which no \`apply\` of the queue names as its source.`,
@@ -38,43 +47,50 @@ export function readEvents(events: readonly AppliedEvent[], tables: readonly App
 
 /** The steps of one table. @throws TributaryError for a change that does not fit the table. */
 export function stepsFor(target: Target, read: readonly ReadEvent[]): TableStep[] {
-  return read.flatMap(({ event, change }): TableStep[] => {
-    const { id, timeText: time, isLate } = event;
-    const { shard } = event.origin;
-    const own = { id, time, shard, isLate };
-    if (change.op === 'truncate') return [{ id, shard, isTruncate: true as const, isLate }];
+  const steps: TableStep[] = [];
+  for (const { event, change } of read) {
+    const { id, shard, isLate } = event;
+    if (change.op === 'truncate') {
+      steps.push({ id, shard, isTruncate: true, isLate });
+      continue;
+    }
+    const time = target.time === undefined ? '' : event.timeText;
     const key = keyOf(target, change.row, event);
-    if (change.op === 'delete') return [{ ...own, key }];
+    if (change.op === 'delete') {
+      steps.push({ id, time, shard, isLate, key });
+      continue;
+    }
     mustFit(target, change.row, event);
-    const step = { ...own, key, row: change.row };
     const former = change.before === undefined ? key : keyOf(target, change.before, event);
     // A row that changes its key leaves its old place.
-    return former.every((text, at) => text === key[at]) ? [step] : [{ ...own, key: former }, step];
-  });
+    if (former.some((text, at) => text !== key[at])) steps.push({ id, time, shard, isLate, key: former });
+    steps.push({ id, time, shard, isLate, key, row: change.row });
+  }
+  return steps;
 }
 
-function keyOf(target: Target, row: RowText, { id, origin }: AppliedEvent): string[] {
+function keyOf(target: Target, row: RowText, event: AppliedEvent): string[] {
   return target.ownKey.map(({ name }) => {
     const text = row.get(name);
     if (text !== undefined && text !== null) return text;
     throw unfit(
-      `Event ${id} (origin ${origin}) has no value for ${name}, a column of the key of ${target.table}.`,
+      `Event ${event.id} (origin ${event.origin}) has no value for ${name}, a column of the key of ${target.table}.`,
       'Name a key whose columns the shards capture and never leave empty: `key:` of `apply`.',
     );
   });
 }
 
-function mustFit(target: Target, row: RowText, { origin }: AppliedEvent): void {
+function mustFit(target: Target, row: RowText, { shard }: AppliedEvent): void {
   for (const name of row.keys()) {
     if (target.ignore.includes(name)) continue;
     if (name === target.shard)
       throw unfit(
-        `Shard ${origin.shard} has a column ${name} of its own in ${target.source}, and the one of ${target.table} takes the shard's name.`,
+        `Shard ${shard} has a column ${name} of its own in ${target.source}, and the one of ${target.table} takes the shard's name.`,
         'Name another column by `shard:` of `apply`.',
       );
     if (!target.columns.has(name))
       throw unfit(
-        `Shard ${origin.shard} has a column ${name} in ${target.source} that table ${target.table} of central does not have.`,
+        `Shard ${shard} has a column ${name} in ${target.source} that table ${target.table} of central does not have.`,
         `Run \`alter table ${target.sql} add column …\` on central, or leave it out by \`ignore: [${name}]\` of \`apply\`.`,
       );
   }

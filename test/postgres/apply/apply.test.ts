@@ -50,9 +50,13 @@ async function givenMerged(columns: string, key = 'shard, id'): Promise<Merged> 
       );
     },
     work: (applied = {}) =>
-      givenWorker(central, applyHandler([{ ...TABLE, ...applied }], { queue: QUEUE, group: GROUP }), {
-        ...{ queue: QUEUE, slot: `${QUEUE}#1`, retry: { attempts: 1, firstMs: 10, maxMs: 20 } },
-      }),
+      givenWorker(
+        central,
+        applyHandler([{ ...TABLE, ...applied }], { queue: QUEUE, group: GROUP, origin: 'extra4' }),
+        {
+          ...{ queue: QUEUE, slot: `${QUEUE}#1`, retry: { attempts: 1, firstMs: 10, maxMs: 20 } },
+        },
+      ),
     async settle(running) {
       const before = finished(running).length;
       await central.query("select pgq.insert_event($1, 'end', null, null, null, null, null)", [QUEUE]);
