@@ -134,7 +134,7 @@ describe('keys that pause', () => {
           await central.tick('orders');
           return (await settled()) >= made.length;
         },
-        { what: `${made.length} events done or dead` },
+        { what: `${made.length} events done or dead`, timeoutMs: 100_000 },
       );
 
       const dead = made.filter(({ fails }) => fails >= TRIES).map(({ n }) => n);
@@ -154,7 +154,7 @@ describe('keys that pause', () => {
           );
           return left?.n === 0;
         },
-        { what: 'nothing that waits' },
+        { what: 'nothing that waits', timeoutMs: 30_000 },
       );
     },
   );
