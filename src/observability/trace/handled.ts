@@ -2,7 +2,7 @@
 import type { Connection } from '../../postgres/connection.ts';
 import { readDeath } from './deaths.ts';
 import { iso } from './find-event.ts';
-import { type Lane, readBatches, readLane } from './open-batches.ts';
+import { type InFront, type Lane, readBatches, readInFront, readLane } from './open-batches.ts';
 import type { TracedDeath, TracedTry } from './shape.ts';
 
 export interface HandlingFacts {
@@ -22,6 +22,8 @@ export interface HandlingFacts {
         readonly isDue: boolean;
       }
     | undefined;
+  /** It waits behind another one of its key; absent: it does not. */
+  readonly inFront?: InFront | undefined;
   /** The newest one. */
   readonly dead: TracedDeath | undefined;
   /** The history reaches back to here; undefined: it is empty. */
@@ -66,10 +68,13 @@ export async function readHandling(central: Connection, event: HandledEvent): Pr
     const facts = {
       ...(await readBatches(central, event, lane)),
       retry: await readRetry(central, event),
+      inFront: await readInFront(central, event),
       dead: await readDeath(central, event),
       keptFrom: await readKeptFrom(central),
     };
     const after = await readTries(central, event, lane);
+    // The batch that it came with has gone on without it.
+    if (facts.inFront !== undefined) return { ...facts, tries: [], isUnsure: false };
     const isSame = after.tries.at(-1)?.transaction === before.tries.at(-1)?.transaction;
     if (isSame || reading === MOST_READINGS) return { ...facts, ...after };
     before = after;
@@ -91,6 +96,7 @@ interface HandledRow {
   calls_ms: number;
   longest_ms: number;
   fates: string | null;
+  lane: number | null;
   xid: number;
   at_ms: number;
 }
@@ -105,7 +111,7 @@ interface Fate {
 }
 
 const HANDLED = `h.start_tick, h.end_tick, h.token, h.openings, h.worker, h.host, h.pid, h.events, h.put_off, h.dead,
-    h.calls, h.calls_ms, h.longest_ms, h.fates, h.xid, extract(epoch from h.at)::float8 * 1000 as at_ms`;
+    h.calls, h.calls_ms, h.longest_ms, h.fates, h.lane, h.xid, extract(epoch from h.at)::float8 * 1000 as at_ms`;
 
 async function readTries(
   central: Connection,
@@ -131,13 +137,17 @@ async function readTries(
      order by h.at desc limit $4`,
     [work, seenBy ?? 0, `"id":${id},`, MOST_TRIES],
   );
-  const rows = [...first, ...later.reverse().filter(({ xid }) => xid !== first[0]?.xid)];
+  const others = later.reverse().filter(({ xid }) => xid !== first[0]?.xid);
   const [part] = first;
   const fates = part === undefined ? [] : fatesOf(part);
+  // What is noted of a later batch alone had waited behind another event of its key when the first one was handled.
+  const hasWaited = part?.lane != null && others.length > 0 && !fates.some((fate) => fate.id === id);
+  const rows = hasWaited ? others : [...first, ...others];
   return {
     tries: rows.map((row) => toTry(row, id)),
     isUnsure:
       part !== undefined &&
+      !hasWaited &&
       part.put_off + part.dead > fates.filter(({ became }) => became !== 'recovered').length &&
       !fates.some((fate) => fate.id === id),
   };

@@ -25,10 +25,15 @@ export interface OnCentralFacts {
 /** An event that came to central, or that central knows by its failures. */
 export function judgeOnCentral(facts: OnCentralFacts): Verdict {
   const { handling, work, lag } = facts;
-  const { dead, retry, tries } = handling;
+  const { dead, inFront, retry, tries } = handling;
   const last = tries.at(-1);
   if (dead !== undefined && dead.redrivenAt === null) return deadVerdict(dead);
   if (retry !== undefined) return retryVerdict(retry, { work, lag });
+  if (inFront !== undefined)
+    return {
+      state: 'waiting',
+      summary: `It waits behind event ${inFront.id} of its key ${inFront.key}, which failed${because(inFront.error)} and is tried again at ${inFront.nextAt}: \`tributary lane\` shows it.`,
+    };
   if (dead?.redrivenAt != null && (last === undefined || last.at < dead.redrivenAt)) {
     return {
       state: 'retrying',

@@ -27,6 +27,31 @@ export async function readLane(
   return { lane: row.lane, at: row.at, batch: row.batch };
 }
 
+/** The event that failed, behind which this one waits with its key. */
+export interface InFront {
+  readonly id: number;
+  readonly key: string;
+  readonly error: string | null;
+  readonly nextAt: string;
+}
+
+export async function readInFront(
+  central: Connection,
+  { queue, group, id }: HandledEvent,
+): Promise<InFront | undefined> {
+  const [row] = await central.query<{ id: number; key: string; error: string | null; next_ms: number }>(
+    `select k.ev_id as id, k.key, k.last_error as error, extract(epoch from k.next_at)::float8 * 1000 as next_ms
+      from pgq.consumer c
+      join pgq.subscription s on s.sub_consumer = c.co_id
+      join pgq.queue q on q.queue_id = s.sub_queue
+      join tributary.lane_waiting w on w.queue_id = s.sub_queue and w.sub_id = s.sub_id and w.ev_id = $3
+      join tributary.paused_key k on k.queue_id = w.queue_id and k.sub_id = w.sub_id and k.hash = w.hash
+      where q.queue_name = $1 and c.co_name = $2 and k.ev_id <> $3`,
+    [queue, group, id],
+  );
+  return row && { id: row.id, key: row.key, error: row.error, nextAt: iso(row.next_ms) };
+}
+
 export async function readBatches(
   central: Connection,
   { queue, group, id, seenBy }: HandledEvent,

@@ -126,6 +126,12 @@ describe('lanes of a central queue', () => {
     await given(cluster, 'bad', 'good');
     expect(await handled(cluster)).toEqual(['good']);
 
+    expect(JSON.parse((await tributary('trace', 'orders:3', '--json')).stdout)).toMatchObject({
+      state: 'waiting',
+      summary: expect.stringMatching(
+        /^It waits behind event 1 of its key bad, which failed.*away.*tried again at/,
+      ),
+    });
     const listed = JSON.parse((await tributary('lane', 'list', '--queue', 'orders', '--json')).stdout);
     expect(listed).toMatchObject({
       keys: [{ queue: 'orders', key: 'bad', waiting: 3, attempts: 1, error: 'away', is_tried: false }],

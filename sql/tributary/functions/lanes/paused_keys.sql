@@ -2,7 +2,8 @@
 -- Function: tributary.lane_hold(4)
 --
 --      Begins a batch of a lane where keys of it are paused: those that are due go with the batch, in front of what it has of them;
---      events of the others leave it and wait behind the one that failed.
+--      events of the others leave it and wait behind the one that failed. They are as if they had been put off without a try: what becomes
+--      of them later is noted one by one, for `trace`.
 --
 -- Parameters:
 --      x_queue     - id of the queue
@@ -44,7 +45,7 @@ begin
     execute format($sql$
         insert into tributary.lane_waiting (queue_id, sub_id, hash, ev_id, ev_time, ev_retry, ev_type, ev_data,
                                             ev_extra1, ev_extra2, ev_extra3, ev_extra4)
-        select $1, $2, h.hash, e.ev_id, e.ev_time, e.ev_retry, e.ev_type, e.ev_data, e.ev_extra1, e.ev_extra2, e.ev_extra3, e.ev_extra4
+        select $1, $2, h.hash, e.ev_id, e.ev_time, coalesce(e.ev_retry, 0), e.ev_type, e.ev_data, e.ev_extra1, e.ev_extra2, e.ev_extra3, e.ev_extra4
         from (%s) e, lateral (select md5(%s) as hash) h
         where h.hash = any ($3)
         order by e.ev_id
@@ -155,7 +156,7 @@ begin
         execute format($sql$
             insert into tributary.lane_waiting (queue_id, sub_id, hash, ev_id, ev_time, ev_retry, ev_type, ev_data,
                                                 ev_extra1, ev_extra2, ev_extra3, ev_extra4)
-            select $1, $2, $3, e.ev_id, e.ev_time, e.ev_retry, e.ev_type, e.ev_data, e.ev_extra1, e.ev_extra2, e.ev_extra3, e.ev_extra4
+            select $1, $2, $3, e.ev_id, e.ev_time, coalesce(e.ev_retry, 0), e.ev_type, e.ev_data, e.ev_extra1, e.ev_extra2, e.ev_extra3, e.ev_extra4
             from (%s) e where %s = $4
             order by e.ev_id
             $sql$, tributary.lane_batch_sql(x_batch, 'ev_id > ' || x_last), tributary.key_sql(v_set.key))
