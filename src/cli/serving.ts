@@ -81,18 +81,27 @@ async function whileServingPages(
 
 function addressOf({ http }: Config, options: HttpOptions): HttpAddress | undefined {
   if (options.http === false) return undefined;
-  if (options.http === undefined) return http;
-  const address = parseListen(options.http);
+  return options.http === undefined ? http : listenAddress(options.http);
+}
+
+/** @throws Exit where `--http` says no address. */
+export function listenAddress(text: string): HttpAddress {
+  const address = parseListen(text);
   if (address === undefined)
     throw new Exit(
       EXIT.wrong,
-      `--http must be a port or an address such as :7717 or 127.0.0.1:7717, not ${options.http}.`,
+      `--http must be a port or an address such as :7717 or 127.0.0.1:7717, not ${text}.`,
     );
   return address;
 }
 
-function whyNot({ host, port }: HttpAddress, error: unknown): string {
+/** Why nothing can be served there, with the remedy. */
+export function whyNot(
+  { host, port }: HttpAddress,
+  error: unknown,
+  otherwise = ', or serve nothing with --no-http',
+): string {
   if ((error as { code?: unknown }).code !== 'EADDRINUSE')
     return sentenceFor(error, `Serving on ${host}:${port}`);
-  return `Port ${port} on ${host} is taken: name another one with --http, or serve nothing with --no-http.`;
+  return `Port ${port} on ${host} is taken: name another one with --http${otherwise}.`;
 }

@@ -170,3 +170,12 @@ function parsed(path: string, text: string): Identity {
     'Restore it: it holds the name under which shards know this spool.',
   );
 }
+
+/** How many files were set aside for bytes that are no record. */
+export function damagedIn(folder: string): number {
+  try {
+    return readdirSync(join(folder, 'damaged')).length;
+  } catch {
+    return 0;
+  }
+}

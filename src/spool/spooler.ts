@@ -68,6 +68,11 @@ export class Spooler {
     this.#delivered = new DeliveredPlaces(options.folder);
   }
 
+  /** How far the log of a writer was read; undefined: not yet. */
+  cursorOf(writer: string): Cursor | undefined {
+    return this.#logs.get(writer)?.cursor;
+  }
+
   /** @throws where an operator has to decide; with `isOnce` also what keeps it from delivering. */
   async run(signal: AbortSignal): Promise<void> {
     let failures = 0;

@@ -1,8 +1,6 @@
 // What is in a spool now, from its folder alone: the shard need not be reachable, and nothing is changed.
-import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { DeliveredPlaces } from './delivered.ts';
-import { type Segment, segmentsByWriter, sizeOf, spoolIdentity } from './folder.ts';
+import { damagedIn, type Segment, segmentsByWriter, sizeOf, spoolIdentity } from './folder.ts';
 import { lockHolder } from './lock.ts';
 import { type Cursor, readOn } from './writer-log.ts';
 
@@ -56,12 +54,4 @@ function statusOf(writer: string, segments: readonly Segment[], delivered: numbe
   }
   const bytes = segments.reduce((sum, { path }) => sum + sizeOf(path), 0);
   return { writer, files: segments.length, bytes, delivered, records, events, oldestMs };
-}
-
-function damagedIn(folder: string): number {
-  try {
-    return readdirSync(join(folder, 'damaged')).length;
-  } catch {
-    return 0;
-  }
 }

@@ -8,10 +8,12 @@ import { adoptFolder, openFolder } from '../../spool/folder.ts';
 import { lockFolder } from '../../spool/lock.ts';
 import type { SpoolShard } from '../../spool/prepare-shard.ts';
 import { Spooler, type SpoolOccurrence } from '../../spool/spooler.ts';
+import { waitingIn } from '../../spool/waiting.ts';
 import type { CliContext, ServiceContext } from '../context.ts';
 import { databasesAt } from '../database-urls.ts';
 import { EXIT, Exit } from '../exit.ts';
 import { shardNamed } from '../shard-named.ts';
+import { whileServingSpool } from './spool/serving.ts';
 import { register as registerStatus } from './spool/status.ts';
 
 interface SpoolOptions {
@@ -21,6 +23,7 @@ interface SpoolOptions {
   readonly rewind?: true;
   readonly skip?: true;
   readonly adopt?: true;
+  readonly http?: string;
 }
 
 export function register(program: Command, context: CliContext): void {
@@ -30,6 +33,10 @@ export function register(program: Command, context: CliContext): void {
     .argument('<folder>', 'the folder, as given to `createProducer({ spool })`')
     .option('--shard <name>', 'the shard, as `tributary shards` names it')
     .option('--url <url>', 'the shard by its URL; needs no shards.yaml')
+    .option(
+      '--http <address>',
+      'serve /livez, /readyz and /metrics there, such as :7718; :0 takes a free port',
+    )
     .option('--once', 'end when all that is there has been delivered')
     .option('--adopt', 'the folder was copied or restored, and this one is to go on')
     .option('--rewind', 'the shard was restored: deliver again what the folder still has')
@@ -61,7 +68,11 @@ async function run(given: string, options: SpoolOptions, context: ServiceContext
         ...{ folder, spool, shard, choice, isOnce: options.once === true },
         onOccurrence: said.note,
       });
-      await spooler.run(signal);
+      const now = () => ({
+        ...{ folder, delivered: said.events, troubles: said.troubles },
+        waiting: waitingIn(folder, (writer) => spooler.cursorOf(writer)),
+      });
+      await whileServingSpool(context, { http: options.http, now }, () => spooler.run(signal));
       log.info(`stopped: ${counted(said.events, 'event')} delivered`);
     } finally {
       unlock();
@@ -87,9 +98,13 @@ async function shardOf({ shard, url }: SpoolOptions, context: CliContext): Promi
 
 /** What happens, as lines of the log; trouble that lasts is said once. */
 function saying({ log }: ServiceContext, shard: SpoolShard) {
-  const troubles = new Map<string, SaidOnce>();
+  const troubles = new Map<string, { readonly once: SaidOnce; sentence: string }>();
   const said = {
     events: 0,
+    /** What lasts, a sentence each. */
+    get troubles(): readonly string[] {
+      return [...troubles.values()].map(({ sentence }) => sentence);
+    },
     note: (occurrence: SpoolOccurrence): void => {
       if (occurrence.kind === 'delivered') {
         said.events += occurrence.events;
@@ -100,11 +115,16 @@ function saying({ log }: ServiceContext, shard: SpoolShard) {
       } else if (occurrence.kind === 'noticed') log.warn(occurrence.sentence);
       else {
         const { error, writer = '' } = occurrence;
-        const trouble =
-          troubles.get(writer) ??
-          new SaidOnce((failure) => log.warn(`${sentenceFor(failure, shard.name)} What is spooled waits.`));
+        const sentence = sentenceFor(error, shard.name);
+        const trouble = troubles.get(writer) ?? {
+          sentence,
+          once: new SaidOnce((failure) =>
+            log.warn(`${sentenceFor(failure, shard.name)} What is spooled waits.`),
+          ),
+        };
         troubles.set(writer, trouble);
-        trouble.say(error);
+        trouble.sentence = sentence;
+        trouble.once.say(error);
       }
     },
   };

@@ -114,9 +114,9 @@ function readBase(value: Value | undefined): string | undefined {
   return value?.problem(`${value.name} must be ${wanted}, not ${text.shown}.`);
 }
 
-/** `host:port`, `[::1]:port` or `:port` (this machine only); port 0 takes a free one. Undefined where it is none of these. */
+/** `host:port`, `[::1]:port`, or `:port` and `port` alone (this machine only); port 0 takes a free one. Undefined where it is none of these. */
 export function parseListen(text: string): HttpAddress | undefined {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^\s:/[\]]*)):(\d{1,5})$/.exec(text.trim());
+  const match = /^(?:(?:\[([0-9a-fA-F:.]+)\]|([^\s:/[\]]*)):)?(\d{1,5})$/.exec(text.trim());
   const port = Number(match?.[3]);
   if (match === null || port > 65_535) return undefined;
   return { host: match[1] ?? (match[2] || '127.0.0.1'), port };

@@ -6,10 +6,17 @@ const LOOPBACK = new BlockList();
 LOOPBACK.addSubnet('127.0.0.0', 8, 'ipv4');
 LOOPBACK.addAddress('::1', 'ipv6');
 
-/** @returns why nothing may be served there, with the remedy. */
-export function refusalOf(address: HttpAddress, token: string | undefined): string | undefined {
+/**
+ * @param where the token is given.
+ * @returns why nothing may be served there, with the remedy.
+ */
+export function refusalOf(
+  address: HttpAddress,
+  token: string | undefined,
+  where = '`http.token` in the file',
+): string | undefined {
   if (token !== undefined || isLoopback(address.host)) return undefined;
-  return `Nothing is served on ${shownAddress(address)} without a token, because other machines reach it: give \`http.token\` in the file, or listen on 127.0.0.1.`;
+  return `Nothing is served on ${shownAddress(address)} without a token, because other machines reach it: give ${where}, or listen on 127.0.0.1.`;
 }
 
 /** As in a URL. */

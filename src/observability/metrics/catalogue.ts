@@ -213,11 +213,36 @@ const OF_STREAMS = {
   },
 } as const satisfies Record<string, Metric>;
 
+const OF_SPOOLS = {
+  tributary_spool_delivered_events_total: {
+    type: 'counter',
+    labels: [],
+    help: 'Events that this process has delivered from the spool to its shard.',
+  },
+  tributary_spool_bytes: { type: 'gauge', labels: [], help: 'Size of the files in the spool.' },
+  tributary_spool_oldest_event_age_seconds: {
+    type: 'gauge',
+    labels: [],
+    help: 'Age of the oldest event that waits in the spool; 0 where none does.',
+  },
+  tributary_spool_troubles: {
+    type: 'gauge',
+    labels: [],
+    help: 'What keeps events in the spool now: 1 where the shard cannot be reached, and 1 for each writer whose events it refuses.',
+  },
+  tributary_spool_damaged_files: {
+    type: 'gauge',
+    labels: [],
+    help: 'Files that were set aside because some of their bytes are no record.',
+  },
+} as const satisfies Record<string, Metric>;
+
 export const METRICS = {
   ...OF_PROCESSES,
   ...OF_MOVERS,
   ...OF_WORKERS,
   ...OF_STREAMS,
+  ...OF_SPOOLS,
   ...OF_CENTRAL,
   ...OF_SOURCES,
 };

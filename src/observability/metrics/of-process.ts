@@ -2,7 +2,7 @@
 import { packageVersion } from '../../lifecycle/package-root.ts';
 import { type Figures, gauge } from './figures.ts';
 
-/** @param role `start`, `mover` or `work`. */
+/** @param role `start`, `mover`, `work` or `spool`. */
 export function processFigures(role: string): Figures {
   const { user, system } = process.cpuUsage();
   return {

@@ -323,8 +323,8 @@ http: { token: x }
       '4:18 `mover.memory` needs a unit: write `256MB` for megabytes or `256kB` for kilobytes.',
     ],
     [
-      { rest: 'http: { listen: 7717 }' },
-      '4:17 `http.listen` must be a host and a port such as 127.0.0.1:7717, not `7717`.',
+      { rest: 'http: { listen: a:b }' },
+      '4:17 `http.listen` must be a host and a port such as 127.0.0.1:7717, not `a:b`.',
     ],
     [
       { rest: 'defaults: { tls: { ca: . } }' },

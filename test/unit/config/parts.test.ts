@@ -140,11 +140,12 @@ describe('config/nearest', () => {
 });
 
 describe('config/sections/settings', () => {
-  test('an address to listen on has a host and a port', () => {
+  test('an address to listen on has a host and a port, or a port alone', () => {
     expect(parseListen('127.0.0.1:7717')).toEqual({ host: '127.0.0.1', port: 7717 });
     expect(parseListen('[::1]:0')).toEqual({ host: '::1', port: 0 });
     expect(parseListen(':80')).toEqual({ host: '127.0.0.1', port: 80 });
-    expect(['7717', 'a:b', 'a:70000', 'http://a:1'].map(parseListen)).toEqual(Array(4).fill(undefined));
+    expect(parseListen('7717')).toEqual({ host: '127.0.0.1', port: 7717 });
+    expect(['', 'a', 'a:b', 'a:70000', 'http://a:1'].map(parseListen)).toEqual(Array(5).fill(undefined));
   });
 });
 

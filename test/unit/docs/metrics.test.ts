@@ -8,6 +8,7 @@ const HEADINGS = [
   'Of a mover',
   'Of workers',
   'Of streams',
+  'Of a spool',
   'Of central',
   'Of single sources',
 ];

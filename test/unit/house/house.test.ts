@@ -32,6 +32,7 @@ const WALL_CLOCK: Readonly<Record<string, string>> = {
   'src/http/live/streams.ts': 'the same',
   'src/spool/writer.ts': 'when an event was spooled, to show how long it waits',
   'src/spool/delivered.ts': 'how long ago a writer was delivered last, in days',
+  'src/spool/waiting.ts': 'how long the oldest event has waited',
   'src/cli/commands/spool/status.ts': 'how long the oldest event waits',
   'src/producer/event.ts': 'a producer gives a time of day at which an event is due',
   'src/workers/child/call/call-context.ts': 'a handler gives a time of day until which an event is put off',
