@@ -21,6 +21,11 @@ export class FileWatch {
     return isSettled && now !== this.#taken;
   }
 
+  /** Whether a file is another one now than was taken over. */
+  get isOther(): boolean {
+    return this.#look() !== this.#taken;
+  }
+
   /** The files were read, or are about to be: as they are at the last look, or now. */
   took(): void {
     this.#taken = this.#seen = this.#look();

@@ -63,7 +63,7 @@ export class Fleet implements Service {
   #file: Config;
   #now: Config;
   #wanted: ReadBy | undefined;
-  /** Undefined before the first look: a process that begins has read the newest file. */
+  /** Undefined before the first look. */
   #asked: number | undefined;
   #answered = 0;
   #refused: readonly string[] | null = null;
@@ -97,8 +97,10 @@ export class Fleet implements Service {
 
   /** Central says how often all members were asked to read their files again. */
   noteAsked(number: number): void {
-    if (this.#asked === undefined) this.#answered = number;
-    else if (number > this.#asked) this.readAgain('`tributary reload`');
+    const isFirst = this.#asked === undefined;
+    // A request may be older than the process, or have come between its start and the first look: then the file is another one.
+    if (isFirst ? this.#watch.isOther : number > (this.#asked ?? 0)) this.readAgain('`tributary reload`');
+    else if (isFirst) this.#answered = number;
     this.#asked = number;
   }
 

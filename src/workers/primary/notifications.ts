@@ -5,7 +5,7 @@ import { WORKERS_CHANNEL } from '../../coordination/worker-pool.ts';
 import { repeat } from '../../lifecycle/retry.ts';
 import type { Service } from '../../lifecycle/service.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
-import { wait } from '../../lifecycle/wait.ts';
+import { untilAborted, wait } from '../../lifecycle/wait.ts';
 import { Connection } from '../../postgres/connection.ts';
 
 export interface NotificationsOptions {
@@ -20,6 +20,8 @@ export class Notifications implements Service {
   readonly #central: Database;
   readonly #options: NotificationsOptions;
   readonly #stopped = new AbortController();
+  /** Once for all connections: central may fail over many times. */
+  readonly #isStopped = untilAborted(this.#stopped.signal);
 
   constructor(central: Database, options: NotificationsOptions) {
     this.#central = central;
@@ -43,7 +45,6 @@ export class Notifications implements Service {
     const { applicationName, onTick, onScale } = this.#options;
     const { signal } = this.#stopped;
     const connection = await Connection.open(this.#central, { applicationName, signal });
-    const stopped = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
     try {
       connection.client.on('notification', ({ channel, payload = '' }) => {
         if (channel === TICK_CHANNEL) onTick(payload);
@@ -53,7 +54,7 @@ export class Notifications implements Service {
       onWell();
       while (!signal.aborted) {
         await Promise.race([wait(TIMING.pool.askEveryMs, signal), connection.closed]);
-        if (!signal.aborted) await Promise.race([connection.query('select'), stopped]);
+        if (!signal.aborted) await Promise.race([connection.query('select'), this.#isStopped]);
       }
     } finally {
       await connection.close();
