@@ -19,7 +19,7 @@ export interface Member {
   database: TestDatabase;
   load: Load | undefined;
   isLive: boolean;
-  /** What the hosts had said when it began to end. */
+  /** How many lines the hosts had said when it ended. */
   endedBehind: ReadonlyMap<TestProcess, number>;
 }
 
@@ -179,19 +179,17 @@ export class FleetPark {
     for (const name of this.#hosts.keys()) this.#read.set(name, new Set(this.live.map(entryOf)));
   }
 
-  /** It is about to end. */
+  /** It has ended just now. */
   ends(...members: readonly Member[]): void {
     for (const member of members)
       member.endedBehind = new Map([...this.#hosts.values()].map((host) => [host, host.stderr.length]));
   }
 
-  /** What one host has logged of one shard that has ended, since it began to end: the most that there is. */
+  /** What one host has logged of one shard that has ended, since then: the most that there is. */
   get mostSaidOfEnded(): readonly string[] {
     const ended = this.#members.filter(({ isLive }) => !isLive);
     const said = ended.flatMap((member) => {
-      // It may have come just before.
-      const isOfIt = (line: string) =>
-        new RegExp(`\\b${nameOf(member)}\\b`).test(line) && !line.includes('is connected');
+      const isOfIt = (line: string) => new RegExp(`\\b${nameOf(member)}\\b`).test(line);
       return [...member.endedBehind].map(([host, from]) => host.stderr.slice(from).filter(isOfIt));
     });
     return said.sort((a, b) => b.length - a.length)[0] ?? [];

@@ -57,8 +57,8 @@ const CHANGES_OF: readonly Change[] = [
   async (park, member) => {
     if (park.live.length <= FEWEST) return 'too few to retire one';
     await still(park, member);
-    park.ends(member);
     await command(park, 'shard', 'retire', nameOf(member), '--yes');
+    park.ends(member);
     member.isLive = false;
     await park.write();
     return `${nameOf(member)} retired`;
@@ -85,8 +85,8 @@ const CHANGES_OF: readonly Change[] = [
     await still(park, member);
     const young = [await park.add(), await park.add()];
     await park.write();
-    park.ends(member);
     await command(park, 'shard', 'split', nameOf(member), '--into', young.map(nameOf).join(), '--yes');
+    park.ends(member);
     member.isLive = false;
     await park.write();
     return `${nameOf(member)} split into ${young.map(nameOf).join(' and ')}`;
@@ -98,8 +98,8 @@ const CHANGES_OF: readonly Change[] = [
     const young = await park.add({ isStill: true });
     await park.write();
     const names = [member, other].map(nameOf).join();
-    park.ends(member, other);
     await command(park, 'shard', 'merge', names, '--into', nameOf(young), '--yes');
+    park.ends(member, other);
     for (const one of [member, other]) one.isLive = false;
     await park.write();
     park.produce(young);
