@@ -56,10 +56,11 @@ async function compare(context: CliContext, name: string, options: CompareOption
   if (troubles.length > 0)
     throw new Exit(EXIT.failed, `${counted(troubles.length, 'shard')} could not be compared.`);
   const left = tables.reduce((sum, { differences, repaired }) => sum + differences.length - repaired, 0);
-  if (left > 0)
+  const isCut = tables.some((one) => one.isCut);
+  if (left > 0 || isCut)
     throw new Exit(
       EXIT.unhealthy,
-      `${counted(left, 'row')} differ: \`tributary compare ${name} --repair\` makes them what the shards have.`,
+      `${counted(left, 'row')}${isCut ? ' or more' : ''} differ: \`tributary compare ${name} --repair\` makes them what the shards have.`,
     );
 }
 
@@ -83,7 +84,10 @@ const WORDS = {
   different: 'has other values on central',
 } as const;
 
-function linesOf({ shard, applied, differences, unsettled, elsewhere }: ComparedShard, most: number): string {
+function linesOf(
+  { shard, applied, differences, unsettled, elsewhere, isCut }: ComparedShard,
+  most: number,
+): string {
   const lines = differences
     .slice(0, most)
     .map(({ key, what }) => `${shard} ${applied} (${key.join(', ')}) ${WORDS[what]}`);
@@ -91,6 +95,10 @@ function linesOf({ shard, applied, differences, unsettled, elsewhere }: Compared
     lines.push(`${shard} ${applied} and ${count(differences.length - most)} more`);
   if (unsettled > 0)
     lines.push(`${shard} ${applied}: ${counted(unsettled, 'row')} changed at every look; compare again.`);
+  if (isCut)
+    lines.push(
+      `${shard} ${applied}: more rows differ than are looked at; repair or copy them, then compare again.`,
+    );
   if (elsewhere > 0)
     lines.push(`${shard} ${applied}: in place of ${counted(elsewhere, 'row')} central has another shard's.`);
   return lines.map((line) => `${line}\n`).join('');

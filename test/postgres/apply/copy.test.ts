@@ -151,7 +151,7 @@ describe('apply copy', () => {
         async () =>
           ((
             await central.query<{ n: number }>(
-              "select count(*) as n from pg_locks where not granted and database = (select oid from pg_database where datname = current_database()) or (not granted and locktype in ('transactionid', 'tuple'))",
+              "select count(*) as n from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'",
             )
           )[0]?.n ?? 0) > 0,
         { what: 'one who waits' },
@@ -163,7 +163,7 @@ describe('apply copy', () => {
     await worker?.script('commit');
     const [at] = await begun;
     // And one that applies at the moment of a piece.
-    await worker?.script(`begin; ${look}; insert into item values ('s1', 1, 'older')`);
+    await worker?.script(`begin; ${look}`);
     const copied = copyTable(
       {
         ...{ queue: QUEUE, target, source: source as never, shard: shard as never, central: other as never },
@@ -172,8 +172,12 @@ describe('apply copy', () => {
       at as never,
     );
     await waiting();
-    await worker?.script('commit');
+    // What it applies now must not be overwritten by what the piece saw before.
+    await first.query("update item set note = 'newer'");
+    await worker?.script(
+      `insert into item values ('s1', 1, 'newer') on conflict (shard, id) do update set note = excluded.note; commit`,
+    );
     expect(await copied).toMatchObject({ state: 'copied', rows: 1 });
-    expect(await central.query('select note from item')).toEqual([{ note: 'a' }]);
+    expect(await central.query('select note from item')).toEqual([{ note: 'newer' }]);
   });
 });
