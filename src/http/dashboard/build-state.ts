@@ -80,6 +80,9 @@ function queueState(queue: CentralLag, busy: number | undefined): Omit<QueueStat
     dead: queue.dead,
     delayed: queue.delayed ?? 0,
     nextDelayed: queue.nextDelayed?.toISOString() ?? null,
+    lanes: queue.lanes ?? 0,
+    pausedKeys: queue.paused?.keys ?? 0,
+    pausedFor: rounded(queue.paused?.seconds),
     reason: queue.reason ?? null,
   };
 }

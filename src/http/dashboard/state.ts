@@ -76,6 +76,11 @@ export interface QueueState {
   /** Events that wait for their time, and when the next one is due, ISO 8601; null: none is. */
   readonly delayed: number;
   readonly nextDelayed: string | null;
+  /** 0: any worker gets any event. */
+  readonly lanes: number;
+  /** Keys of its lanes that wait because an event failed, and seconds that the oldest has; null: none does. */
+  readonly pausedKeys: number;
+  readonly pausedFor: number | null;
   /** Those of the file. */
   readonly schedules: readonly ScheduleState[];
   /** What keeps its workers from working. */

@@ -94,6 +94,18 @@ function Figures({ now }: { readonly now: Queue }) {
           {shortCount(now.delayed)}
         </Figure>
       )}
+      {now.lanes > 0 && (
+        <Figure
+          name="Lanes"
+          note={
+            now.pausedKeys === 0
+              ? undefined
+              : `${shortCount(now.pausedKeys)} paused ${now.pausedKeys === 1 ? 'key' : 'keys'}, ${shortSeconds(now.pausedFor)}`
+          }
+        >
+          {now.lanes}
+        </Figure>
+      )}
       <Figure name="Retrying">{shortCount(now.retrying)}</Figure>
       <Figure name="Dead" tone={now.dead > 0 ? 'broken' : undefined}>
         {now.dead === 0 ? (

@@ -132,7 +132,10 @@ queues: { orders: { groups: { billing: { workers: 0 }, search: { workers: 0 } } 
       report(
         [],
         [
-          queue('orders', { delayed: 7, nextDelayed: new Date('2026-01-31T12:30:00Z') }),
+          queue('orders', {
+            ...{ delayed: 7, nextDelayed: new Date('2026-01-31T12:30:00Z') },
+            ...{ lanes: 8, paused: { keys: 2, events: 30, seconds: 61, oldest: 'a' } },
+          }),
           queue('mails', { workersWanted: undefined, inPerSecond: undefined }),
         ],
       ),
@@ -141,6 +144,7 @@ queues: { orders: { groups: { billing: { workers: 0 }, search: { workers: 0 } } 
       ...{ name: 'orders', inRate: 10, outRate: 20, waiting: 100, age: 20, drainedIn: 10 },
       ...{ workersUp: 2, workersWanted: 2, workersBusy: 1, retrying: 1, dead: 2, reason: null },
       ...{ delayed: 7, nextDelayed: '2026-01-31T12:30:00.000Z', schedules: [] },
+      ...{ lanes: 8, pausedKeys: 2, pausedFor: 61 },
     });
     expect(queues[1]).toMatchObject({
       inRate: null,
@@ -148,6 +152,7 @@ queues: { orders: { groups: { billing: { workers: 0 }, search: { workers: 0 } } 
       workersWanted: null,
       workersBusy: null,
       ...{ delayed: 0, nextDelayed: null, schedules: [NIGHTLY] },
+      ...{ lanes: 0, pausedKeys: 0, pausedFor: null },
     });
   });
 
