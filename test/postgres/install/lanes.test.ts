@@ -7,6 +7,7 @@ import { givenFolder, writeFile } from '../../support/files.ts';
 import { givenFile } from '../../support/installation/config-file.ts';
 import { type Cluster, configFor, fileFor, givenCluster } from '../../support/installation/installation.ts';
 import { run } from '../../support/processes/run-cli.ts';
+import { until } from '../../support/until.ts';
 
 const handler = writeFile(givenFolder(), 'orders.js', { text: 'export default { event() {} };' });
 const GROUP = 'workers_shop';
@@ -111,6 +112,16 @@ describe('lanes of a central queue', () => {
     ]);
     await given(cluster, 'a');
     expect(await next(cluster)).toMatchObject({ lane: undefined });
+    const indexes = () => central.query("select from pg_class where relname like 'event%\\_lanes\\_%'");
+    expect(await indexes()).not.toEqual([]);
+    await until(
+      async () => {
+        await central.query('select tributary.lane_follow()');
+        return (await indexes()).length === 0;
+      },
+      { what: 'the end of the indexes' },
+    );
+    expect(await central.query('select from tributary.lane_set')).toEqual([]);
   });
 
   test('a paused key is listed with what waits; an operator lets it be tried, or gives its event up', async () => {

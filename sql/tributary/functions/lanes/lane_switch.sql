@@ -104,7 +104,8 @@ revoke all on function tributary.lane_switch(integer, integer) from public;
 -- Function: tributary.lane_follow(0)
 --
 --      Lets the positions of lanes that have nothing to do, and the positions that PgQ knows of their groups, follow, so that none of
---      them holds rotation back; begins lanes that nobody has begun yet. To be called every few seconds.
+--      them holds rotation back; begins lanes that nobody has begun yet; forgets groups that are gone, and the lanes of groups that have
+--      none any more. To be called every second or so.
 --
 -- Parameters:
 --      none
@@ -113,7 +114,8 @@ revoke all on function tributary.lane_switch(integer, integer) from public;
 --      nothing
 --
 -- Writes:
---      tributary.lane, pgq.subscription, tributary.paused_key, tributary.lane_waiting, and what tributary.lane_switch writes
+--      tributary.lane, pgq.subscription, tributary.paused_key, tributary.lane_waiting, and what tributary.lane_switch
+--      and tributary.lane_index write
 --
 -- Called by:
 --      src/upkeep/central-upkeep.ts
@@ -142,6 +144,19 @@ begin
         end if;
         if s.mark is not null then
             perform tributary.lane_switch(s.queue_id, s.sub_id);
+        end if;
+        -- Without lanes, and none on their way: the index goes, as soon as nobody uses the tables for a moment.
+        perform 1 from tributary.lane_set o
+        where o.queue_id = s.queue_id and o.sub_id = s.sub_id and o.lanes = 0 and o.mark is null for update skip locked;
+        if found then
+            begin
+                perform set_config('lock_timeout', '10ms', true);
+                delete from tributary.lane_set o where o.queue_id = s.queue_id and o.sub_id = s.sub_id;
+                perform tributary.lane_index(s.queue_id, null);
+            exception when others then
+                null;
+            end;
+            continue;
         end if;
         continue when s.lanes = 0;
         v_end := tributary.lane_newest(s.queue_id, s.mark);

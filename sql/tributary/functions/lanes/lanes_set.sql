@@ -69,7 +69,7 @@ revoke all on function tributary.lanes_set(text, text, text, integer, boolean) f
 --
 -- Parameters:
 --      x_queue     - id of the queue
---      x_key       - SQL expression
+--      x_key       - SQL expression; null: none more
 --
 -- Returns:
 --      nothing; an error that names the key where it cannot be one
@@ -78,7 +78,7 @@ revoke all on function tributary.lanes_set(text, text, text, integer, boolean) f
 --      indexes of the queue's event tables
 --
 -- Called by:
---      tributary.lanes_set
+--      tributary.lanes_set, tributary.lane_follow
 -- ----------------------------------------------------------------------
 create or replace function tributary.lane_index(x_queue integer, x_key text)
 returns void
@@ -94,7 +94,7 @@ declare
     v_state text;
 begin
     select * into q from pgq.queue o where o.queue_id = x_queue;
-    select array_agg('%_lanes_' || left(md5(k), 8)) into v_used
+    select coalesce(array_agg('%_lanes_' || left(md5(k), 8)), '{}') into v_used
     from (select x_key as k union select s.key from tributary.lane_set s where s.queue_id = x_queue
           union select s.next_key from tributary.lane_set s where s.queue_id = x_queue) used where k is not null;
     for n in 0 .. q.queue_ntables - 1 loop
@@ -106,6 +106,7 @@ begin
             loop
                 execute format('drop index %s', v_name);
             end loop;
+            continue when x_key is null;
             execute format(E'create index if not exists %I on %s (tributary.bucket_of((%s\n)::text, ev_id), ev_txid)',
                 'event_' || x_queue || '_' || n || '_lanes_' || left(md5(x_key), 8), v_table, x_key);
         exception when others then
