@@ -49,15 +49,16 @@ export async function serve({
   const stopped = new AbortController();
   const dashboard = new DashboardView(config, { lag: view, pool });
   const stream = new StateStream({ layout: () => dashboard.layout, state: () => dashboard.state() });
+  const most = live?.streams ?? MOST_STREAMS;
   const streams = new LiveStreams({
     central: config.central,
     applicationName: `tributary live ${config.name}`,
-    most: live?.streams ?? MOST_STREAMS,
+    most,
   });
   const server = new HttpServer({
     ...{ address, token, base },
     pages: pagesOf({ ...shown, view, slow, parts: [...shown.parts, livePart(streams)] }),
-    ownChecks: [LIVE_PATH],
+    ...{ ownChecks: [LIVE_PATH], streams: most },
     // Each by itself: what one checks is no matter of the other.
     more: (app, tools) => {
       app.register(async (own) => addLive(own, { ...tools, config, streams }));

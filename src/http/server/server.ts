@@ -34,6 +34,8 @@ export interface ServerOptions {
   readonly more?: (app: FastifyInstance, tools: ServerTools) => void;
   /** Paths of those, below the base, which look for themselves who may ask. */
   readonly ownChecks?: readonly string[];
+  /** Connections that may be set apart; default: none. */
+  readonly streams?: number;
 }
 
 export interface ServerTools {
@@ -85,6 +87,7 @@ function newApp({
   pages,
   more,
   ownChecks = [],
+  streams = 0,
 }: ServerOptions): FastifyInstance {
   const { headersMs, requestMs, stuckMs, idleMs, lookEveryMs } = limits;
   const app = fastify({
@@ -100,7 +103,7 @@ function newApp({
       maxHeaderSize: MOST_HEADER_BYTES,
     },
   });
-  const setApart = limitConnections(app.server, MOST_CONNECTIONS);
+  const setApart = limitConnections(app.server, { most: MOST_CONNECTIONS, coming: streams });
   const wrong = new WrongTokens(wrongTokensMs);
   const verdictOn = tokenCheck(token, wrong);
   const ownPaths = new Set(ownChecks.map((path) => base + path));

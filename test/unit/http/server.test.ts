@@ -75,6 +75,15 @@ describe('http/server', () => {
     });
   });
 
+  test('where streams may be set apart many may come at once, and none of them is turned away', async () => {
+    const { socket } = await given({ streams: 300 });
+    const all = await Promise.all(Array.from({ length: 250 }, () => socket()));
+    const answers = all.map((one) => untilClosed(one));
+    for (const one of all) one.write('GET /page HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
+    const texts = await Promise.all(answers);
+    expect(texts.filter((text) => !text.startsWith('HTTP/1.1 200 OK'))).toEqual([]);
+  });
+
   test('without the token nobody learns anything, also not which paths there are', async () => {
     const { ask } = await given({ token: TOKEN, wrongTokensMs: 0 });
     const wrong: Record<string, string>[] = [
