@@ -96,6 +96,8 @@ begin
         cross join lateral (
             select max(h.at) as at from tributary.handled h
             where c.tick > c.oldest and h.central_queue = c.work and h.start_tick < c.tick and h.last_event_id is null
+                -- Which of several lanes had them is not known.
+                and h.lane is null
                 and h.end_tick = (select min(o.end_tick) from tributary.handled o
                                   where o.central_queue = c.work and o.end_tick >= c.tick)) one
         where p.moved > p.moved_before and c.xid = p.xid) h on true
