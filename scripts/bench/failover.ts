@@ -147,9 +147,10 @@ const clock = async (central: Database): Promise<string> =>
 async function longestGap(central: Database, shard: string | undefined, since: string): Promise<number> {
   const [row] = await once<{ gap: number }>(
     central,
+    // The last event before it counts as well: there may be none between the first moment and the fall of the server.
     `select max(extract(epoch from at - before))::float8 as gap from (
-       select at, lag(at) over (order by at) as before from handled
-       where at > $1::timestamptz and ($2::text is null or shard = $2)) g`,
+       select at, lag(at) over (order by at) as before from handled where $2::text is null or shard = $2) g
+     where at > $1::timestamptz`,
     [since, shard ?? null],
   );
   return row?.gap ?? Number.NaN;
