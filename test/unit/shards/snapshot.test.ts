@@ -8,7 +8,10 @@ const isDone = (xid: bigint, { xmax, xip }: Snapshot) => xid < xmax && !xip.incl
 
 const textOf = ({ xmin, xmax, xip }: Snapshot) => `${xmin}:${xmax}:${xip.join(',')}`;
 
-/** A snapshot among small transaction ids, with gaps wide enough to leave some far behind. */
+/**
+ * A snapshot among small transaction ids, with gaps wide enough to leave some far behind. The last id below xmax is never open:
+ * xmax is the one behind the newest that has ended.
+ */
 const snapshot = fc
   .record({
     xmax: fc.integer({ min: 200, max: 900 }),
@@ -16,7 +19,7 @@ const snapshot = fc
   })
   .map(({ xmax, open }): Snapshot => {
     const xip = open
-      .filter((xid) => xid < xmax)
+      .filter((xid) => xid < xmax - 1)
       .sort((a, b) => a - b)
       .map(BigInt);
     return { xmin: xip[0] ?? BigInt(xmax), xmax: BigInt(xmax), xip };
@@ -34,7 +37,7 @@ const pair = fc
     const xmax = start.xmax + BigInt(more);
     const old = start.xip.filter((xid) => !ends(xid));
     const young: bigint[] = [];
-    for (let xid = start.xmax; xid < xmax; xid += 1n) if (opens(xid) === 0) young.push(xid);
+    for (let xid = start.xmax; xid < xmax - 1n; xid += 1n) if (opens(xid) === 0) young.push(xid);
     const xip = [...old, ...young];
     return { start, end: { xmin: xip[0] ?? xmax, xmax, xip } };
   });
