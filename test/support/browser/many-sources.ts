@@ -30,8 +30,13 @@ interface ReportedFigure {
 const [HOSTS, PER_HOST] = [16, 16];
 export const QUEUES = ['orders', 'payments', 'emails', 'stock', 'audit'] as const;
 
-/** On a machine with other things to do a report may come late, as from a real mover. */
+/**
+ * On a machine with other things to do a report may come late. Leases run as long: else the real mover that serves the page takes
+ * some over, and ends the connection of whoever held them.
+ */
 const PATIENT_MS = 60_000;
+/** For how long the leases of a mover run that is silent from now on. */
+const LAST_MS = 2_000;
 
 const two = (number: number): string => String(number).padStart(2, '0');
 const shardOf = (host: number, at: number): string => `app_${String(host * PER_HOST + at).padStart(3, '0')}`;
@@ -61,13 +66,19 @@ export async function givenManySources(): Promise<ManySources> {
   for (const queue of QUEUES) await central.query('select pgq.create_queue($1)', [queue]);
   const ids = await registered(central);
   const special = new Map<number, Partial<ReportedFigure>>();
-  const silent = new Set<number>();
+  /** And whether it has held its leases for the last time. */
+  const silent = new Map<number, boolean>();
   const connection = await central.connect();
   const movers = Array.from({ length: HOSTS }, (_, host) => ({ host, id: randomUUID(), fileHash }));
   let isOver = false;
   const reporting = (async () => {
     while (!isOver) {
-      for (const mover of movers) if (!silent.has(mover.host)) await beat(connection, mover, ids, special);
+      for (const mover of movers) {
+        const isLast = silent.has(mover.host);
+        if (silent.get(mover.host)) continue;
+        if (isLast) silent.set(mover.host, true);
+        await beat(connection, { ...mover, ttlMs: isLast ? LAST_MS : PATIENT_MS }, ids, special);
+      }
       await new Promise((resolve) => setTimeout(resolve, 300));
     }
   })();
@@ -83,7 +94,7 @@ export async function givenManySources(): Promise<ManySources> {
       if (figure === undefined) special.delete(id);
       else special.set(id, figure);
     },
-    silence: (host) => void silent.add(host),
+    silence: (host) => void silent.set(host, false),
   };
 }
 
@@ -105,7 +116,12 @@ async function registered(central: TestDatabase): Promise<ReadonlyMap<string, nu
 /** What a mover says once a second: it lives, it holds its shards, and how far behind their sources are. */
 async function beat(
   connection: Connection,
-  { host, id, fileHash }: { readonly host: number; readonly id: string; readonly fileHash: string },
+  {
+    host,
+    id,
+    fileHash,
+    ttlMs,
+  }: { readonly host: number; readonly id: string; readonly fileHash: string; readonly ttlMs: number },
   ids: ReadonlyMap<string, number>,
   special: ReadonlyMap<number, Partial<ReportedFigure>>,
 ): Promise<void> {
@@ -114,7 +130,7 @@ async function beat(
     connection,
     { id, kind: 'mover', host: `db${two(host + 1)}`, version: packageVersion(), fileHash: () => fileHash },
     {
-      beat: { ttlMs: 10_000, wanted: shards.map((shard) => `shard:${shard}`), maxNew: PER_HOST, release: [] },
+      beat: { ttlMs, wanted: shards.map((shard) => `shard:${shard}`), maxNew: PER_HOST, release: [] },
       timeoutMs: PATIENT_MS,
     },
   );
