@@ -26,6 +26,7 @@ describe('mover at its start', () => {
     const mover = forwarding.startMover();
     await until(() => mover.stderr.filter((line) => /Central /.test(line)).length >= 2, {
       what: 'two tries',
+      timeoutMs: 60_000,
     });
     proxy.heal();
     expect((await forwarding.untilProven()).moved).toBe(10);
