@@ -22,7 +22,7 @@ const EVERY_MS = { metrics: 5_000, readyz: 1_000, doctor: 60_000 } as const;
 
 export async function watched(
   name: string,
-  { databases = 256, queues = 5, rate = 1_500, turns = 4, seconds = 60 }: WatchedOptions = {},
+  { databases = 256, queues = 5, rate = 800, turns = 3, seconds = 45 }: WatchedOptions = {},
 ): Promise<void> {
   const names = Array.from({ length: queues }, (_, at) => `queue_${at + 1}`);
   const bench = await givenBench({
