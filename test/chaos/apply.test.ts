@@ -1,7 +1,6 @@
 // Chaos: tables of four shards merged into one under random changes, while movers, workers, hosts, the copy and connections are killed
 // at random: after every round the rows are the same.
 // TRIBUTARY_CHAOS_ROUNDS says how many rounds, TRIBUTARY_CHAOS_SEED which faults, TRIBUTARY_CHAOS_FAULTS how many in each.
-import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import {
@@ -14,7 +13,8 @@ import {
 } from '../support/apply/sales.ts';
 import { givenFile } from '../support/installation/config-file.ts';
 import { fileFor, givenCluster } from '../support/installation/installation.ts';
-import { isAlive, startTributary, type TestProcess } from '../support/processes/process.ts';
+import { childrenOf } from '../support/processes/children.ts';
+import { isAlive, startTributary } from '../support/processes/process.ts';
 import { run } from '../support/processes/run-cli.ts';
 import { randomFrom } from '../support/random.ts';
 
@@ -23,18 +23,6 @@ const FAULTS = Number(process.env.TRIBUTARY_CHAOS_FAULTS ?? 8);
 const random = randomFrom(Number(process.env.TRIBUTARY_CHAOS_SEED ?? Math.floor(Math.random() * 2 ** 31)));
 const say = (line: string) => process.stdout.write(`${line}\n`);
 const ROWS = 20_000;
-
-function childrenOf({ pid }: TestProcess): number[] {
-  return readdirSync('/proc').flatMap((name) => {
-    if (!/^\d+$/.test(name)) return [];
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
-      return Number(stat.slice(stat.lastIndexOf(')') + 4).split(' ')[0]) === pid ? [Number(name)] : [];
-    } catch {
-      return [];
-    }
-  });
-}
 
 describe('apply', () => {
   test(`${ROUNDS} rounds of ${FAULTS} random faults: the table on central has the rows of the shards`, {

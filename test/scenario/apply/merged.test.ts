@@ -1,5 +1,4 @@
 // Tables of four shards, merged into one while they change at random: rows of before copied, movers, workers and the copy killed.
-import { readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import {
   capture,
@@ -12,7 +11,8 @@ import {
 import { givenFile } from '../../support/installation/config-file.ts';
 import { fileFor, givenCluster } from '../../support/installation/installation.ts';
 import { blockOf, markedBlocks } from '../../support/pages/blocks.ts';
-import { startTributary, type TestProcess } from '../../support/processes/process.ts';
+import { childrenOf } from '../../support/processes/children.ts';
+import { startTributary } from '../../support/processes/process.ts';
 import { run } from '../../support/processes/run-cli.ts';
 import { randomFrom } from '../../support/random.ts';
 import type { TestDatabase } from '../../support/server/database.ts';
@@ -33,19 +33,6 @@ interface ComparedJson {
     readonly rows: readonly { readonly key: readonly string[]; readonly what: string }[];
   }[];
   readonly troubles: readonly unknown[];
-}
-
-/** Process ids that a process forked. */
-function childrenOf({ pid }: TestProcess): number[] {
-  return readdirSync('/proc').flatMap((name) => {
-    if (!/^\d+$/.test(name)) return [];
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
-      return Number(stat.slice(stat.lastIndexOf(')') + 4).split(' ')[0]) === pid ? [Number(name)] : [];
-    } catch {
-      return [];
-    }
-  });
 }
 
 describe.skipIf(process.platform !== 'linux')('apply, copy and compare', () => {

@@ -1,5 +1,5 @@
 // `tributary start` as real processes: what it forks lives, dies, comes back and goes with it.
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { givenFile } from '../../support/installation/config-file.ts';
@@ -9,25 +9,11 @@ import {
   givenTransactions,
   type InstalledHosts,
 } from '../../support/installation/installed-hosts.ts';
-import { isAlive, runTributary, type TestProcess } from '../../support/processes/process.ts';
+import { childrenOf } from '../../support/processes/children.ts';
+import { isAlive, runTributary } from '../../support/processes/process.ts';
 import { until } from '../../support/until.ts';
 
 const PERFECT = { lost: 0, twice: 0, split: 0, disordered: 0, holds: true };
-
-/** Process ids of all descendants, by who forked whom. */
-function childrenOf(host: TestProcess): number[] {
-  const parents = new Map<number, number>();
-  for (const name of readdirSync('/proc')) {
-    if (!/^\d+$/.test(name)) continue;
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
-      parents.set(Number(name), Number(stat.slice(stat.lastIndexOf(')') + 4).split(' ')[0]));
-    } catch {
-      // It ended meanwhile.
-    }
-  }
-  return [...parents].filter(([, parent]) => parent === host.pid).map(([pid]) => pid);
-}
 
 const untilHandled = (hosts: InstalledHosts, count: number, timeoutMs = 30_000) =>
   until(async () => (await hosts.handled()) >= count, { what: `${count} handled events`, timeoutMs });

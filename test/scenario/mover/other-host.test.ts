@@ -1,5 +1,5 @@
 // A whole host, with its mover and its workers, that is cut off from central by the network and from nothing else: it stops by itself.
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { packagePath } from '../../../src/lifecycle/package-root.ts';
 import { givenFile } from '../../support/installation/config-file.ts';
@@ -7,6 +7,7 @@ import { givenInstalledHosts } from '../../support/installation/installed-hosts.
 import { endPrepared } from '../../support/mover/forwarding.ts';
 import { startLoad } from '../../support/mover/load.ts';
 import { givenOtherHost, mayMakeNamespaces } from '../../support/network/namespaces.ts';
+import { childrenOf } from '../../support/processes/children.ts';
 import { startProcess, startTributary } from '../../support/processes/process.ts';
 import { randomFrom } from '../../support/random.ts';
 import { until } from '../../support/until.ts';
@@ -15,19 +16,6 @@ const random = randomFrom(Number(process.env.TRIBUTARY_SEED ?? Math.floor(Math.r
 process.stdout.write(`TRIBUTARY_SEED=${random.seed}\n`);
 
 const PATIENTLY = { timeoutMs: 90_000 };
-
-/** Pids of the processes that it forked and that live. */
-function childrenOf(pid: number): string[] {
-  return readdirSync('/proc').filter((name) => {
-    if (!/^\d+$/.test(name)) return false;
-    try {
-      const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
-      return new RegExp(`^ [^Z] ${pid} `).test(stat.slice(stat.lastIndexOf(')') + 1));
-    } catch {
-      return false;
-    }
-  });
-}
 
 // Linux, as root.
 describe.skipIf(!mayMakeNamespaces())('a host in a network of its own', () => {
@@ -82,14 +70,14 @@ describe.skipIf(!mayMakeNamespaces())('a host in a network of its own', () => {
     await untilHeld({ cut: 2, near: 2 });
     const load = startLoad(hosts.shards, { queues: ['orders'], random, everyMs: 30, bulk: 100 });
     await until(() => other.openToShards >= 2, { what: 'its connections to shards', ...PATIENTLY });
-    await until(() => childrenOf(cut.pid).length >= 3, { what: 'its mover and workers', ...PATIENTLY });
+    await until(() => childrenOf(cut).length >= 3, { what: 'its mover and workers', ...PATIENTLY });
     await untilMore();
 
     other.cutCentral();
     await cut.waitForLine(/the lease of shard:s\d ran out: central did not answer in time/, PATIENTLY);
     await untilHeld({ near: 4 });
     await untilMore();
-    await until(() => childrenOf(cut.pid).length === 1, { what: 'no worker beside the mover', ...PATIENTLY });
+    await until(() => childrenOf(cut).length === 1, { what: 'no worker beside the mover', ...PATIENTLY });
     other.healCentral();
     await untilHeld({ cut: 2, near: 2 });
     await untilMore();
