@@ -10,6 +10,8 @@ export interface SpoolWaiting {
   readonly oldestSeconds: number;
   /** Files that were set aside. */
   readonly damaged: number;
+  /** Writers of which something waits. */
+  readonly writers: ReadonlySet<string>;
 }
 
 /** @param cursorOf how far a writer's log was read; undefined: it was not begun. */
@@ -17,11 +19,14 @@ export function waitingIn(folder: string, cursorOf: (writer: string) => Cursor |
   const delivered = new DeliveredPlaces(folder);
   const nowMs = Date.now();
   let [bytes, oldestMs] = [0, nowMs];
+  const writers = new Set<string>();
   for (const [writer, segments] of segmentsByWriter(folder)) {
     for (const { path } of segments) bytes += sizeOf(path);
     const begin = { number: segments[0]?.number ?? 0, offset: 0, seq: delivered.of(writer) };
     const [first] = readOn(segments, cursorOf(writer) ?? begin, { events: 1, bytes: 1 }).records;
-    oldestMs = Math.min(oldestMs, first?.atMs ?? nowMs);
+    if (first === undefined) continue;
+    writers.add(writer);
+    oldestMs = Math.min(oldestMs, first.atMs);
   }
-  return { bytes, oldestSeconds: (nowMs - oldestMs) / 1_000, damaged: damagedIn(folder) };
+  return { bytes, oldestSeconds: (nowMs - oldestMs) / 1_000, damaged: damagedIn(folder), writers };
 }

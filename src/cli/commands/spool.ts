@@ -68,10 +68,10 @@ async function run(given: string, options: SpoolOptions, context: ServiceContext
         ...{ folder, spool, shard, choice, isOnce: options.once === true },
         onOccurrence: said.note,
       });
-      const now = () => ({
-        ...{ folder, delivered: said.events, troubles: said.troubles },
-        waiting: waitingIn(folder, (writer) => spooler.cursorOf(writer)),
-      });
+      const now = () => {
+        const waiting = waitingIn(folder, (writer) => spooler.cursorOf(writer));
+        return { folder, waiting, delivered: said.events, troubles: said.troublesOf(waiting.writers) };
+      };
       await whileServingSpool(context, { http: options.http, now }, () => spooler.run(signal));
       log.info(`stopped: ${counted(said.events, 'event')} delivered`);
     } finally {
@@ -99,11 +99,16 @@ async function shardOf({ shard, url }: SpoolOptions, context: CliContext): Promi
 /** What happens, as lines of the log; trouble that lasts is said once. */
 function saying({ log }: ServiceContext, shard: SpoolShard) {
   const troubles = new Map<string, { readonly once: SaidOnce; sentence: string }>();
+  let isReached = false;
   const said = {
     events: 0,
-    /** What lasts, a sentence each. */
-    get troubles(): readonly string[] {
-      return [...troubles.values()].map(({ sentence }) => sentence);
+    /** What keeps events of these writers where they are, a sentence each: of others nothing waits any more. */
+    troublesOf(writers: ReadonlySet<string>): readonly string[] {
+      if (writers.size === 0) return [];
+      if (!isReached && troubles.size === 0) return [`${shard.name} has not been reached yet.`];
+      return [...troubles].flatMap(([writer, { sentence }]) =>
+        writer === '' || writers.has(writer) ? [sentence] : [],
+      );
     },
     note: (occurrence: SpoolOccurrence): void => {
       if (occurrence.kind === 'delivered') {
@@ -111,6 +116,7 @@ function saying({ log }: ServiceContext, shard: SpoolShard) {
         troubles.delete(occurrence.writer);
         log.debug(occurrence, `${counted(occurrence.events, 'event')} delivered`);
       } else if (occurrence.kind === 'connected') {
+        isReached = true;
         if (troubles.delete('')) log.info(`${shard.name} can be reached again`);
       } else if (occurrence.kind === 'noticed') log.warn(occurrence.sentence);
       else {

@@ -10,6 +10,7 @@ import { buildFigures } from '../../observability/metrics/of-process.ts';
 import type { SlowFigures } from '../../observability/metrics/read-slow.ts';
 import type { LagView } from '../lag-view.ts';
 import type { Page } from '../server/server.ts';
+import { jsonPage } from './json-page.ts';
 import type { Part } from './parts.ts';
 import { type Duties, type Readiness, type Reason, readinessOf, reason } from './readiness.ts';
 
@@ -81,9 +82,3 @@ async function figuresOfCentral({ config, view, slow }: Shown): Promise<Figures 
     return undefined;
   }
 }
-
-const jsonPage = (isWell: boolean, document: object): Page => ({
-  status: isWell ? 200 : 503,
-  type: 'application/json; charset=utf-8',
-  body: `${JSON.stringify(document)}\n`,
-});

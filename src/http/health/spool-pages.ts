@@ -4,6 +4,7 @@ import { gauge, together } from '../../observability/metrics/figures.ts';
 import { buildFigures, processFigures } from '../../observability/metrics/of-process.ts';
 import type { SpoolWaiting } from '../../spool/waiting.ts';
 import type { Page } from '../server/server.ts';
+import { jsonPage } from './json-page.ts';
 
 export interface SpoolNow {
   readonly folder: string;
@@ -37,9 +38,3 @@ export function spoolPages(now: () => SpoolNow): Readonly<Record<string, () => P
     },
   };
 }
-
-const jsonPage = (isWell: boolean, document: object): Page => ({
-  status: isWell ? 200 : 503,
-  type: 'application/json; charset=utf-8',
-  body: `${JSON.stringify(document)}\n`,
-});

@@ -1,4 +1,5 @@
 // `tributary spool --http`: whether it delivers, and figures of what waits, for as long as it runs.
+import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { METRICS } from '../../../src/observability/metrics/catalogue.ts';
@@ -30,7 +31,8 @@ test('a spooler that is scraped says what it delivered, what waits, and why', as
   };
   const metric = async (name: keyof typeof METRICS) =>
     Number(new RegExp(`^${name} (\\S+)$`, 'm').exec((await ask('/metrics')).text)?.[1]);
-  await until(async () => (await ask('/readyz')).status === 503, { what: 'the queue to be missed' });
+  await until(async () => (await ask('/readyz')).text.includes('mails'), { what: 'the queue to be missed' });
+  expect((await ask('/readyz')).status).toBe(503);
   expect(JSON.parse((await ask('/readyz')).text)).toMatchObject({
     ready: false,
     reasons: [{ of: 'spool', names: [folder], sentence: expect.stringContaining('mails') }],
@@ -52,6 +54,15 @@ test('a spooler that is scraped says what it delivered, what waits, and why', as
     what: 'nothing to wait',
   });
   expect(await metric('tributary_spool_delivered_events_total')).toBe(4);
+
+  // What a writer waited for keeps nothing once its files are gone.
+  await another?.spool('nowhere', { data: 'no such queue' });
+  await until(async () => (await metric('tributary_spool_troubles')) === 1, {
+    what: 'the queue to be missed',
+  });
+  for (const name of readdirSync(folder)) if (name.endsWith('.log')) rmSync(join(folder, name));
+  await until(async () => (await ask('/readyz')).status === 200, { what: 'nothing to wait any more' });
+  expect(await metric('tributary_spool_troubles')).toBe(0);
 
   const taken = new URL(url).port;
   const other = await run(['spool', join(givenFolder(), 'other'), '--url', shard.url, '--http', taken]);
