@@ -61,7 +61,7 @@ export function resultMessage(origin: string, result: CallAnswer): PublishedMess
   return {
     channel: resultChannel(origin),
     type: RESULT_TYPE,
-    data: jsonOf(result.ok ? { ok: true, value: result.value ?? null } : result),
+    data: result.ok ? `{"ok":true,"value":${jsonOf(result.value, RETURNED)}}` : jsonOf(result, RETURNED),
   };
 }
 
@@ -72,25 +72,41 @@ function message(channel: string, data: unknown, type: string | undefined): Publ
     throw mistake(
       `\`type\` of what is published must be a text of one line, at most ${MOST_TYPE_CHARACTERS} characters.`,
     );
-  return { channel, type: type === undefined || type === 'message' ? undefined : type, data: jsonOf(data) };
+  return {
+    channel,
+    type: type === undefined || type === 'message' ? undefined : type,
+    data: jsonOf(data, PUBLISHED),
+  };
 }
 
 const isTypeName = (type: string): boolean =>
   type !== '' && type.length <= MOST_TYPE_CHARACTERS && !/\p{Cc}|[\u2028\u2029]|\p{Cs}/u.test(type);
 
-function jsonOf(data: unknown): string {
+interface Words {
+  readonly what: string;
+  readonly remedy: string;
+}
+
+const PUBLISHED: Words = {
+  what: 'What is published on a channel',
+  remedy: 'Put it into a table, and publish where it is.',
+};
+const RETURNED: Words = {
+  what: 'What the handler returned',
+  remedy: 'Put it into a table, and return where it is.',
+};
+
+function jsonOf(data: unknown, { what, remedy }: Words): string {
   let text: string | undefined;
   try {
     text = JSON.stringify(data ?? null);
   } catch (error) {
-    throw mistake(`What is published is no JSON: ${error instanceof Error ? error.message : String(error)}`);
+    const [why] = (error instanceof Error ? error.message : String(error)).split('\n');
+    throw mistake(`${what} is no JSON: ${why}.`);
   }
-  if (text === undefined) throw mistake(`What is published is a ${typeof data}, which is no JSON.`);
+  if (text === undefined) throw mistake(`${what} is a ${typeof data}, which is no JSON.`);
   if (Buffer.byteLength(text) > MOST_DATA_BYTES)
-    throw mistake(
-      `What is published on a channel is larger than ${MOST_DATA_BYTES / 1_024} kB.`,
-      'Put it into a table, and publish where it is.',
-    );
+    throw mistake(`${what} is larger than ${MOST_DATA_BYTES / 1_024} kB.`, remedy);
   return text;
 }
 

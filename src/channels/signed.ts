@@ -22,13 +22,16 @@ export interface SignedChannels {
 const DEFAULT_FOR = '1h';
 /** Of one token, and of one stream. */
 export const MOST_CHANNELS = 50;
+/** Of a token: the server takes 8 kB of URL and headers, and the names stand in the URL as well. */
+const MOST_CHARACTERS = 4_096;
 
 /**
  * Allows a browser that shows the result to listen to these channels: `/live?channel=…&token=…`.
  * @throws a TypeError where the channels, the key or the time cannot be used.
  */
 export function signChannel(channel: string | readonly string[], options: SignOptions): string {
-  const channels = typeof channel === 'string' ? [channel] : [...channel];
+  const channels: string[] =
+    typeof channel === 'string' ? [channel] : Array.isArray(channel) ? [...channel] : [];
   if (channels.length === 0 || channels.length > MOST_CHANNELS)
     throw new TypeError(`\`signChannel\` takes one channel, or up to ${MOST_CHANNELS} of them.`);
   for (const one of channels) {
@@ -39,6 +42,10 @@ export function signChannel(channel: string | readonly string[], options: SignOp
     throw new TypeError('`signChannel` needs `key`: `http.live.key` of the file, or `http.token`.');
   const untilMs = Date.now() + durationOf(options.for ?? DEFAULT_FOR);
   const text = Buffer.from(JSON.stringify({ c: channels, u: untilMs })).toString('base64url');
+  if (text.length > MOST_CHARACTERS)
+    throw new TypeError(
+      'The names of these channels are too long together for one URL: sign fewer at once, and open several streams.',
+    );
   return `${text}.${macOf(text, options.key).toString('base64url')}`;
 }
 

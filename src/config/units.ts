@@ -63,7 +63,8 @@ interface Words {
 }
 
 function split(text: string, units: Readonly<Record<string, number>>, { wanted, bare }: Words): number[] {
-  const trimmed = text.trim();
+  // Callers in JavaScript give numbers and whatever else.
+  const trimmed = String(text).trim();
   if (/^0+$/.test(trimmed)) return [0];
   if (/^\d+(\.\d+)?$/.test(trimmed)) throw new BadUnit(bare(trimmed));
   const matches = [...trimmed.matchAll(/(\d+(?:\.\d+)?)\s*([a-z]+)\s*/gi)];
@@ -79,7 +80,7 @@ function split(text: string, units: Readonly<Record<string, number>>, { wanted, 
 
 function total(parts: readonly number[], text: string): number {
   const sum = Math.round(parts.reduce((all, part) => all + part, 0));
-  if (!Number.isSafeInteger(sum)) throw new BadUnit(`is too large: \`${text.slice(0, 40)}\``);
+  if (!Number.isSafeInteger(sum)) throw new BadUnit(`is too large: \`${String(text).slice(0, 40)}\``);
   return sum;
 }
 

@@ -29,6 +29,8 @@ export const FAIL_POINTS = [
   'delayed:delivered',
   'schedule:due',
   'schedule:decided',
+  'spool:inserted',
+  'spool:committed',
 ] as const;
 
 export type FailPoint = (typeof FAIL_POINTS)[number];

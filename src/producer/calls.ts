@@ -18,13 +18,17 @@ import type {
   ProducerCallOptions,
   WaitOptions,
 } from './contract.ts';
-import { type EventRules, textsOf } from './event.ts';
+import { type EventRules, queueNamed, textsOf } from './event.ts';
 import { explained, mistakeInEvent } from './mistakes.ts';
 
 const OPTIONS = ['shard', 'on', 'url', 'key'];
 const WAIT_OPTIONS = ['timeout', 'signal'];
 const CALL_OPTIONS = [...WAIT_OPTIONS, 'type', 'key'];
 const DEFAULT_TIMEOUT = '30s';
+/** What a timer can wait for. */
+const MOST_TIMEOUT_MS = 24 * 86_400_000;
+/** Shard, queue, id; behind a `>` steps. */
+const ORIGIN = /^[^:\p{Cc}]+:[^\p{Cc}]+:\d+(>[^\p{Cc}]*)?$/u;
 
 export interface CallRules {
   readonly schema: PgqSchema;
@@ -36,6 +40,8 @@ export function callsBy(
   option: CallsOption,
   { schema, event: rules }: CallRules,
 ): Pick<CallingProducer<Record<string, unknown>>, 'call' | 'result'> {
+  if (typeof option !== 'object' || option === null)
+    throw mistakeInEvent('`calls` must be an object.', `There are ${OPTIONS.join(', ')}.`);
   known('calls', option, OPTIONS);
   const { on, shard } = option;
   if (typeof shard !== 'string' || shard === '')
@@ -59,6 +65,7 @@ export function callsBy(
       known('call', options, CALL_OPTIONS);
       const { type, key, timeout, signal } = options;
       const waiting = waitOf({ timeout, signal });
+      queueNamed(queue);
       const event = textsOf({ data, type, key } as ProducedEvent, rules);
       const [row] = await query(insertOne(schema, queue, event), queue);
       if (row === undefined) {
@@ -69,6 +76,10 @@ export function callsBy(
     },
     result: async <Result>(origin: string, options: WaitOptions = {}): Promise<Result> => {
       known('result', options, WAIT_OPTIONS);
+      if (typeof origin !== 'string' || !ORIGIN.test(origin))
+        throw mistakeInEvent(
+          `\`result\` takes an origin such as \`app_017:resize:42\`, not \`${String(origin).slice(0, 40)}\`.`,
+        );
       return (await answers.to(origin, waitOf(options))) as Result;
     },
   };
@@ -111,7 +122,8 @@ class Answers {
     throw new TributaryError(`The call is still at work, its origin is ${origin}.${trouble}`, {
       code: 'call-at-work',
       kind: 'retryable',
-      remedy: 'Wait for it with `result(origin)`, soon: an answer is kept for two minutes.',
+      remedy:
+        'Wait for it with `result(origin)`, soon: an answer is kept for two minutes, and only a queue with `results: true` gives one.',
     });
   }
 
@@ -161,8 +173,14 @@ const failed = (origin: string, error: string) =>
   new TributaryError(error, { code: 'call-failed', kind: 'halting', remedy: `Its origin is ${origin}.` });
 
 function waitOf({ timeout = DEFAULT_TIMEOUT, signal }: WaitOptions): Waiting {
+  if (signal !== undefined && !(signal instanceof AbortSignal))
+    throw mistakeInEvent('`signal` of a call must be an AbortSignal.');
+  // What nobody waits for is not sent.
+  signal?.throwIfAborted();
   try {
-    return { ms: parseDuration(timeout), signal };
+    const ms = parseDuration(timeout);
+    if (ms > MOST_TIMEOUT_MS) throw mistakeInEvent('`timeout` of a call must be at most 24 days.');
+    return { ms, signal };
   } catch (error) {
     if (error instanceof BadUnit) throw mistakeInEvent(`\`timeout\` of a call ${error.message}.`);
     throw error;

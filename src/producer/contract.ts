@@ -87,7 +87,7 @@ export interface CallsOption {
   /** Where a process of Tributary, any of them, serves HTTP: `http://10.0.0.5:7717`, with its `http.base`. */
   readonly url: string;
   /** `http.live.key` of the file; without one there, `http.token`. Not needed where every channel is open. */
-  readonly key?: string;
+  readonly key?: string | undefined;
 }
 
 export interface WaitOptions {

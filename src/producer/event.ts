@@ -42,6 +42,14 @@ export function rulesOf({ columns = {}, traceparent }: ProducerOptions): EventRu
   return { columns: all, traceparent };
 }
 
+/** @throws where it cannot be the name of a queue. */
+export function queueNamed(queue: unknown): string {
+  if (typeof queue !== 'string' || queue === '') throw mistakeInEvent('The name of the queue is missing.');
+  if (/\p{Cc}|\p{Surrogate}/u.test(queue))
+    throw mistakeInEvent('The name of the queue holds a character that no name has.');
+  return queue;
+}
+
 /** @throws where the event cannot be inserted as it is. */
 export function textsOf(event: ProducedEvent, rules: EventRules): EventTexts {
   if (typeof event !== 'object' || event === null || Array.isArray(event))
@@ -87,15 +95,22 @@ function dueOf({ at, after }: ProducedEvent): string | null {
   if (at != null) {
     if (!(at instanceof Date) || Number.isNaN(at.getTime()))
       throw mistakeInEvent('`at` of an event is a valid Date.');
-    return at.toISOString();
+    return timeOf(at, 'at');
   }
   if (after == null) return null;
   try {
-    return new Date(Date.now() + parseDuration(after)).toISOString();
+    return timeOf(new Date(Date.now() + parseDuration(after)), 'after');
   } catch (error) {
-    const why = error instanceof BadUnit ? error.message : 'must be a duration such as `30s` or `5m`';
-    throw mistakeInEvent(`\`after\` of an event ${why}.`);
+    if (error instanceof BadUnit) throw mistakeInEvent(`\`after\` of an event ${error.message}.`);
+    throw error;
   }
+}
+
+/** As PostgreSQL reads it, which writes years beyond these in another way. */
+function timeOf(date: Date, what: 'at' | 'after'): string {
+  const year = date.getUTCFullYear();
+  if (year >= 1 && year <= 9_999) return date.toISOString();
+  throw mistakeInEvent(`\`${what}\` of an event leads out of the years 1 to 9999.`);
 }
 
 function wordOf(name: string, value: unknown): string | null {
@@ -111,7 +126,10 @@ function dataOf(data: unknown): string | null {
     const [why] = (error instanceof Error ? error.message : 'it cannot be written').split('\n');
     throw mistakeInEvent(`\`data\` of an event is no JSON: ${why}.`);
   }
-  if (text === undefined) throw mistakeInEvent(`\`data\` of an event is a ${typeof data}, which is no JSON.`);
+  if (text === undefined) {
+    const what = typeof data === 'object' ? 'an object that gives none' : `a ${typeof data}, which is none`;
+    throw mistakeInEvent(`\`data\` of an event is to be JSON, and is ${what}.`);
+  }
   return text;
 }
 

@@ -13,7 +13,7 @@ import type {
   SpoolingProducer,
   SpoolOption,
 } from './contract.ts';
-import { type EventRules, rulesOf, textsOf } from './event.ts';
+import { type EventRules, queueNamed, rulesOf, textsOf } from './event.ts';
 import { explained, mistakeInEvent } from './mistakes.ts';
 import { spoolInto } from './spool.ts';
 import { type CallersTransaction, type ProducedRow, transactionOf } from './transaction.ts';
@@ -71,7 +71,7 @@ class TransactionProducer {
     events: ProducedEvent | readonly ProducedEvent[],
   ): Promise<string | string[]> => {
     const tx = transactionOf(given);
-    if (typeof queue !== 'string' || queue === '') throw mistakeInEvent('The name of the queue is missing.');
+    queueNamed(queue);
     if (!Array.isArray(events)) {
       const event = textsOf(events as ProducedEvent, this.#rules);
       const [id = ''] = await this.#ids(tx, queue, insertOne(this.schema, queue, event));

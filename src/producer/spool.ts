@@ -2,7 +2,7 @@
 import { BadUnit, parseSize } from '../config/units.ts';
 import { SpoolWriter } from '../spool/writer.ts';
 import type { ProducedEvent, SpoolingProducer, SpoolOption, SpoolOptions } from './contract.ts';
-import { type EventRules, textsOf } from './event.ts';
+import { type EventRules, queueNamed, textsOf } from './event.ts';
 import { mistakeInEvent } from './mistakes.ts';
 
 const OPTIONS = ['folder', 'fsync', 'limit', 'segment'];
@@ -12,7 +12,7 @@ export function spoolInto(
   option: SpoolOption,
   rules: EventRules,
 ): Pick<SpoolingProducer<Record<string, unknown>>, 'spool' | 'close'> {
-  const options: SpoolOptions = typeof option === 'string' ? { folder: option } : option;
+  const options: Partial<SpoolOptions> = typeof option === 'string' ? { folder: option } : (option ?? {});
   const strange = Object.keys(options).find((name) => !OPTIONS.includes(name));
   if (strange !== undefined)
     throw mistakeInEvent(`\`spool\` knows no \`${strange}\`.`, `There are ${OPTIONS.join(', ')}.`);
@@ -25,8 +25,7 @@ export function spoolInto(
   });
   return {
     spool: async (queue: string, given: ProducedEvent | readonly ProducedEvent[]) => {
-      if (typeof queue !== 'string' || queue === '')
-        throw mistakeInEvent('The name of the queue is missing.');
+      queueNamed(queue);
       const events = (Array.isArray(given) ? given : [given]) as readonly ProducedEvent[];
       if (events.length === 0) throw mistakeInEvent('There is no event to spool.');
       return await writer.append(

@@ -59,6 +59,13 @@ export function transactionOf(given: unknown): CallersTransaction {
         'Take a client from it, `begin`, and give that client.',
       );
     }
+    // One that does something just now may be at its `begin`.
+    if (can('getTransactionStatus') && call('getTransactionStatus') === 'I' && tx.readyForQuery === true) {
+      throw noTransaction(
+        'This client of pg is in no transaction: the event would commit alone.',
+        '`begin` first, and send before `commit`.',
+      );
+    }
     return {
       run: async ({ text, values }) => rowsOf(await call('query', text, values)),
       database: addressOf(tx.connectionParameters) ?? given,

@@ -2,6 +2,7 @@
 //
 // Invariant: a record is inserted only in the transaction that moves the place of its writer from the record before to it.
 import { readFileSync } from 'node:fs';
+import { failPoint } from '../lifecycle/fail-point.ts';
 import { packagePath } from '../lifecycle/package-root.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { type EventTexts, insertEach, insertInBulk, namesOfQueues } from '../queue/insert.ts';
@@ -22,6 +23,8 @@ export interface Delivery {
   readonly records: readonly SpoolRecord[];
   readonly schema: PgqSchema;
   readonly isBulk: boolean;
+  /** Whether only the place moves: the events were set aside. */
+  readonly isAside?: boolean;
 }
 
 /** Whether the table of places is there. */
@@ -70,8 +73,11 @@ export async function deliver(connection: Connection, delivery: Delivery): Promi
       'update tributary_spool.place set seq = $3, at = now() where spool = $1 and writer = $2 and seq = $4 returning seq',
       [spool, writer, last, after],
     );
-    if (moved.length === 1) for (const run of runsOf(records)) await insert(connection, run, delivery);
+    if (moved.length === 1 && delivery.isAside !== true)
+      for (const run of runsOf(records)) await insert(connection, run, delivery);
+    await failPoint('spool:inserted');
     await connection.script(moved.length === 1 ? 'commit' : 'rollback');
+    await failPoint('spool:committed');
     return moved.length === 1;
   } catch (error) {
     if (!connection.failed) await connection.script('rollback').catch(() => {});

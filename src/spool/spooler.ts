@@ -3,11 +3,11 @@
 //
 // Invariant: the shard's place decides what is delivered. A segment is deleted only when the shard has all of it, and the folder
 // remembers that on its disk.
-// Fails by: a shard that cannot be reached, or a queue that is not there: said once, and tried again. A shard that knows less
-// than was delivered to it: an operator decides.
+// Fails by: a shard that cannot be reached: tried again. A record that the shard refuses, such as one for a queue that is not there:
+// what is in front of it is delivered, and its writer waits there. A shard that knows less than was delivered to it: an operator
+// decides.
 import { mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { kindOf, sqlstateOf } from '../errors/sqlstate.ts';
 import { isOurs } from '../errors/tributary-error.ts';
 import { counted } from '../errors/words.ts';
 import { backoffMs } from '../lifecycle/backoff.ts';
@@ -16,16 +16,18 @@ import { wait } from '../lifecycle/wait.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { DeliveredPlaces } from './delivered.ts';
 import { isNoSpace, type Segment, segmentsByWriter } from './folder.ts';
-import { sizeInWords, spoolDiverged } from './mistakes.ts';
-import { deliver, forgetPlaces, hasBulk, placesOf, setPlace } from './place.ts';
+import { spoolDiverged } from './mistakes.ts';
+import { damageSentence, gapSentence, othersSentence } from './notices.ts';
+import { forgetPlaces, hasBulk, placesOf, setPlace } from './place.ts';
 import { openWithPlaces, type SpoolShard } from './prepare-shard.ts';
-import { type Cursor, type Damage, readOn } from './writer-log.ts';
+import { deliverUpToRefused, newTries, type Tries, type WaitingWriter } from './up-to-refused.ts';
+import { type Cursor, readOn } from './writer-log.ts';
 
 /** What became of something, for the log. */
 export type SpoolOccurrence =
   | { readonly kind: 'delivered'; readonly events: number; readonly writer: string }
   | { readonly kind: 'connected' }
-  | { readonly kind: 'trouble'; readonly error: unknown; readonly writer?: string }
+  | { readonly kind: 'trouble'; readonly error: unknown; readonly waiting?: WaitingWriter }
   | { readonly kind: 'noticed'; readonly sentence: string };
 
 export interface SpoolerOptions {
@@ -35,7 +37,9 @@ export interface SpoolerOptions {
   readonly shard: SpoolShard;
   /** What to do where the shard knows less than was delivered: deliver again what is left, or go on behind it. */
   readonly choice?: 'rewind' | 'skip' | undefined;
-  /** Ends once all that is there has been delivered. */
+  /** Queues whose events go into files where the shard refuses them, so that their writers go on. */
+  readonly setAside?: readonly string[];
+  /** Ends once all that is there has been delivered, or waits for what the shard refuses. */
   readonly isOnce?: boolean;
   readonly onOccurrence: (occurrence: SpoolOccurrence) => void;
 }
@@ -47,8 +51,7 @@ interface Log {
   cursor: Cursor;
   /** Since when its last segment has not grown, by the monotonic clock, and its size then. */
   idle: { readonly sinceMs: number; readonly bytes: number };
-  failures: number;
-  restsUntilMs: number;
+  readonly tries: Tries;
 }
 
 export class Spooler {
@@ -61,11 +64,17 @@ export class Spooler {
   /** A commit whose answer did not come: the shard may be ahead of what we know. */
   #isUnsure = true;
   readonly #damaged = new Set<string>();
+  #turns = 0;
 
   constructor(options: SpoolerOptions) {
     this.#options = options;
     this.#choice = options.choice;
     this.#delivered = new DeliveredPlaces(options.folder);
+  }
+
+  /** Counts turns, and writers within a turn. */
+  get turns(): number {
+    return this.#turns;
   }
 
   /** How far the log of a writer was read; undefined: not yet. */
@@ -81,7 +90,11 @@ export class Spooler {
         try {
           const isMore = await this.#turn(signal);
           failures = 0;
-          if (this.#options.isOnce === true && !isMore) return;
+          if (this.#options.isOnce === true && !isMore) {
+            const waiting = [...this.#logs.values()].find(({ tries }) => tries.refusal !== undefined);
+            if (waiting !== undefined) throw waiting.tries.refusal;
+            return;
+          }
           if (!isMore) await wait(TIMING.spool.lookMs, signal);
         } catch (error) {
           this.#drop();
@@ -101,6 +114,7 @@ export class Spooler {
 
   /** @returns whether there is more to deliver at once. */
   async #turn(signal: AbortSignal): Promise<boolean> {
+    this.#turns += 1;
     const writers = segmentsByWriter(this.#options.folder);
     for (const writer of this.#logs.keys()) if (!writers.has(writer)) this.#logs.delete(writer);
     if (writers.size === 0) return false;
@@ -109,18 +123,9 @@ export class Spooler {
     for (const [writer, segments] of writers) {
       if (signal.aborted) return false;
       const log = this.#logs.get(writer) ?? this.#newLog(writer, segments);
-      if (log.restsUntilMs > performance.now()) continue;
-      try {
-        isMore = (await this.#writerTurn(connection, writer, { log, segments })) || isMore;
-        log.failures = 0;
-      } catch (error) {
-        // The others need not wait for a queue that is missing.
-        const isItsOwn = !connection.failed && (isNoInsert(error) || kindOf(error) === 'misconfigured');
-        if (!isItsOwn || this.#options.isOnce) throw error;
-        log.failures += 1;
-        log.restsUntilMs = performance.now() + backoffMs(log.failures, TIMING.spool.trouble);
-        this.#options.onOccurrence({ kind: 'trouble', error, writer });
-      }
+      if (log.tries.restsUntilMs > performance.now()) continue;
+      isMore = (await this.#writerTurn(connection, writer, { log, segments })) || isMore;
+      this.#turns += 1;
     }
     return isMore;
   }
@@ -130,24 +135,34 @@ export class Spooler {
     writer: string,
     { log, segments }: { log: Log; segments: readonly Segment[] },
   ): Promise<boolean> {
-    const part = readOn(segments, log.cursor, AT_ONCE);
+    const part = readOn(segments, log.cursor, { ...AT_ONCE, records: log.tries.most });
     const after = log.cursor.seq;
     const { records, next } = part;
-    if (records.length > 0) {
-      this.#noticeGap(writer, after, records[0]?.seq ?? after + 1);
-      const { spool, shard, onOccurrence } = this.#options;
+    const [first] = records;
+    if (first !== undefined) {
+      const { spool, shard, onOccurrence, folder } = this.#options;
       const delivery = { spool, writer, after, records, schema: shard.schema, isBulk: this.#isBulk };
       const isOthers = !this.#isUnsure;
       this.#isUnsure = true;
-      if (!(await deliver(connection, delivery)))
-        return await this.#placeMoved(connection, writer, { log, isOthers });
+      const outcome = await deliverUpToRefused(connection, delivery, {
+        ...{ folder, tries: log.tries, setAside: this.#options.setAside ?? [], shardName: shard.name },
+        onAside: (sentence) => this.#notice(sentence),
+        onWaiting: (error, waiting) => onOccurrence({ kind: 'trouble', error, waiting }),
+      });
+      if (outcome === 'moved') return await this.#placeMoved(connection, writer, { log, isOthers });
       this.#isUnsure = false;
+      if (outcome === 'waiting' || outcome === 'fewer') return outcome === 'fewer';
+      const gap = gapSentence(folder, writer, { before: after, first: first.seq });
+      if (gap !== undefined) this.#notice(gap);
       this.#delivered.note(writer, next.seq);
       this.#save({ onDisk: false });
-      const events = records.reduce((sum, { events }) => sum + events.length, 0);
+      const events = outcome === 'aside' ? 0 : records.reduce((sum, { events }) => sum + events.length, 0);
       onOccurrence({ kind: 'delivered', events, writer });
     }
-    for (const damage of part.damages) this.#noticeDamage(damage);
+    for (const damage of part.damages) {
+      this.#damaged.add(damage.path);
+      this.#notice(damageSentence(damage));
+    }
     log.cursor = next;
     this.#clear(part.done);
     if (records.length > 0) return true;
@@ -163,11 +178,7 @@ export class Spooler {
   ): Promise<boolean> {
     const seq = (await placesOf(connection, this.#options.spool)).get(writer) ?? 0;
     if (seq < log.cursor.seq) throw this.#diverged(new Map([[writer, seq]]));
-    if (isOthers) {
-      this.#notice(
-        `Somebody else delivers the same events: another spooler, or one on a copy of ${this.#options.folder}. Each goes in once.`,
-      );
-    }
+    if (isOthers) this.#notice(othersSentence(this.#options.folder));
     this.#delivered.note(writer, seq);
     log.cursor = { ...log.cursor, number: 0, offset: 0, seq };
     return true;
@@ -207,8 +218,7 @@ export class Spooler {
     const log: Log = {
       cursor: { number: segments[0]?.number ?? 0, offset: 0, seq: this.#delivered.of(writer) },
       idle: { sinceMs: performance.now(), bytes: -1 },
-      failures: 0,
-      restsUntilMs: 0,
+      tries: newTries(),
     };
     this.#logs.set(writer, log);
     return log;
@@ -224,23 +234,6 @@ export class Spooler {
         'writer',
       )} are not there any more. It was restored or taken over by an older copy, or it is another database.`,
       `\`tributary spool ${folder} --rewind\` delivers again those that the folder still has, which central may have got before; \`--skip\` goes on behind them.`,
-    );
-  }
-
-  #noticeGap(writer: string, after: number, first: number): void {
-    if (first <= after + 1) return;
-    this.#notice(
-      `${counted(first - after - 1, 'record')} of writer ${writer} before its record ${first} are missing in ${this.#options.folder}: they were lost with the power, with a disk, or with files that were deleted.`,
-    );
-  }
-
-  #noticeDamage({ path, offset, bytes, isTail }: Damage): void {
-    this.#damaged.add(path);
-    const where = `${sizeInWords(bytes)} at ${offset} of ${basename(path)}`;
-    this.#notice(
-      isTail
-        ? `${where} are no whole record: their writer ended while it wrote them, or the power failed. An event that was confirmed with \`fsync\` is not among them. The file is kept in damaged/.`
-        : `${where} are damaged, and what follows is delivered. The file is kept in damaged/.`,
     );
   }
 
@@ -287,7 +280,3 @@ export class Spooler {
     this.#connection = undefined;
   }
 }
-
-/** Said by PgQ of a queue, such as one that is closed. */
-const isNoInsert = (error: unknown): boolean =>
-  sqlstateOf(error) !== undefined && kindOf(error) === 'halting';

@@ -2,6 +2,7 @@
 import { DeliveredPlaces } from './delivered.ts';
 import { damagedIn, type Segment, segmentsByWriter, sizeOf, spoolIdentity } from './folder.ts';
 import { lockHolder } from './lock.ts';
+import { type RefusedFiles, refusedIn } from './refused.ts';
 import { type Cursor, readOn } from './writer-log.ts';
 
 export interface WriterStatus {
@@ -23,6 +24,8 @@ export interface SpoolStatus {
   readonly writers: readonly WriterStatus[];
   /** Files that were set aside for bytes that are no record. */
   readonly damaged: number;
+  /** What an operator has set aside, a file for each record. */
+  readonly refused: readonly RefusedFiles[];
 }
 
 const AT_ONCE = { events: 10_000, bytes: 4 * 1024 * 1024 };
@@ -35,7 +38,10 @@ export function spoolStatus(folder: string): SpoolStatus | undefined {
   const writers = [...segmentsByWriter(folder)].map(([writer, segments]) =>
     statusOf(writer, segments, delivered.of(writer)),
   );
-  return { ...identity, spooler: lockHolder(folder), writers, damaged: damagedIn(folder) };
+  return {
+    ...{ ...identity, spooler: lockHolder(folder), writers },
+    ...{ damaged: damagedIn(folder), refused: refusedIn(folder) },
+  };
 }
 
 function statusOf(writer: string, segments: readonly Segment[], delivered: number): WriterStatus {

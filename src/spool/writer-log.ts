@@ -29,6 +29,8 @@ export interface LogPart {
 export interface ReadLimits {
   readonly events: number;
   readonly bytes: number;
+  /** Default: no limit. */
+  readonly records?: number;
 }
 
 const READ_BYTES = 4 * 1024 * 1024;
@@ -43,7 +45,8 @@ export function readOn(segments: readonly Segment[], cursor: Cursor, limits: Rea
   const done: Segment[] = [];
   let next = cursor;
   let [events, bytes] = [0, 0];
-  const isFull = () => events >= limits.events || bytes >= limits.bytes;
+  const { records: most = Number.POSITIVE_INFINITY } = limits;
+  const isFull = () => events >= limits.events || bytes >= limits.bytes || records.length >= most;
   for (const [at, segment] of segments.entries()) {
     if (segment.number < next.number) {
       done.push(segment);

@@ -8,6 +8,7 @@ import { adoptFolder, openFolder } from '../../spool/folder.ts';
 import { lockFolder } from '../../spool/lock.ts';
 import type { SpoolShard } from '../../spool/prepare-shard.ts';
 import { Spooler, type SpoolOccurrence } from '../../spool/spooler.ts';
+import type { WaitingWriter } from '../../spool/up-to-refused.ts';
 import { waitingIn } from '../../spool/waiting.ts';
 import type { CliContext, ServiceContext } from '../context.ts';
 import { databasesAt } from '../database-urls.ts';
@@ -23,6 +24,7 @@ interface SpoolOptions {
   readonly rewind?: true;
   readonly skip?: true;
   readonly adopt?: true;
+  readonly setAside?: readonly string[];
   readonly http?: string;
 }
 
@@ -38,6 +40,10 @@ export function register(program: Command, context: CliContext): void {
       'serve /livez, /readyz and /metrics there, such as :7718; :0 takes a free port',
     )
     .option('--once', 'end when all that is there has been delivered')
+    .option(
+      '--set-aside <queue...>',
+      'put events for these queues that the shard refuses into files, and go on behind them',
+    )
     .option('--adopt', 'the folder was copied or restored, and this one is to go on')
     .option('--rewind', 'the shard was restored: deliver again what the folder still has')
     .option('--skip', 'the shard was restored: go on behind what was delivered before')
@@ -66,13 +72,15 @@ async function run(given: string, options: SpoolOptions, context: ServiceContext
       log.info({ folder, shard: shard.name }, `delivering the spool ${folder} to ${shard.name}`);
       const spooler = new Spooler({
         ...{ folder, spool, shard, choice, isOnce: options.once === true },
+        setAside: options.setAside ?? [],
         onOccurrence: said.note,
       });
       const now = () => {
         const waiting = waitingIn(folder, (writer) => spooler.cursorOf(writer));
         return { folder, waiting, delivered: said.events, troubles: said.troublesOf(waiting.writers) };
       };
-      await whileServingSpool(context, { http: options.http, now }, () => spooler.run(signal));
+      const loops = () => [{ name: 'the spooler', turns: spooler.turns }];
+      await whileServingSpool(context, { http: options.http, now, loops }, () => spooler.run(signal));
       log.info(`stopped: ${counted(said.events, 'event')} delivered`);
     } finally {
       unlock();
@@ -94,6 +102,12 @@ async function shardOf({ shard, url }: SpoolOptions, context: CliContext): Promi
   }
   const found = shardNamed(await context.loadConfig({ queries: 'try' }), shard ?? '');
   return { ...found, name: `Shard ${found.name}` };
+}
+
+function waitsSentence(waiting: WaitingWriter | undefined): string {
+  if (waiting === undefined) return 'What is spooled waits.';
+  const { writer, seq, queue } = waiting;
+  return `Writer ${writer} waits at its record ${seq}; \`--set-aside ${queue}\` puts what is refused for this queue into files, and goes on.`;
 }
 
 /** What happens, as lines of the log; trouble that lasts is said once. */
@@ -120,12 +134,13 @@ function saying({ log }: ServiceContext, shard: SpoolShard) {
         if (troubles.delete('')) log.info(`${shard.name} can be reached again`);
       } else if (occurrence.kind === 'noticed') log.warn(occurrence.sentence);
       else {
-        const { error, writer = '' } = occurrence;
+        const { error, waiting } = occurrence;
+        const { writer = '' } = waiting ?? {};
         const sentence = sentenceFor(error, shard.name);
         const trouble = troubles.get(writer) ?? {
           sentence,
           once: new SaidOnce((failure) =>
-            log.warn(`${sentenceFor(failure, shard.name)} What is spooled waits.`),
+            log.warn(`${sentenceFor(failure, shard.name)} ${waitsSentence(waiting)}`),
           ),
         };
         troubles.set(writer, trouble);

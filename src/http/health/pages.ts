@@ -12,7 +12,7 @@ import type { LagView } from '../lag-view.ts';
 import type { Page } from '../server/server.ts';
 import { jsonPage } from './json-page.ts';
 import type { Part } from './parts.ts';
-import { type Duties, type Readiness, type Reason, readinessOf, reason } from './readiness.ts';
+import { type Duties, type Readiness, readinessOf, reason, stillReasons } from './readiness.ts';
 
 export interface Shown {
   readonly config: Config;
@@ -25,12 +25,12 @@ export interface Shown {
 export function pagesOf(shown: Shown): Readonly<Record<string, () => Page | Promise<Page>>> {
   return {
     '/livez': () => {
-      const reasons = stillReasons(shown.parts);
+      const reasons = stillReasons(stillOf(shown));
       return jsonPage(reasons.length === 0, { alive: reasons.length === 0, reasons });
     },
     '/readyz': async () => {
       const { at, reasons, onPurpose } = await look(shown);
-      const all = [...stillReasons(shown.parts), ...reasons];
+      const all = [...stillReasons(stillOf(shown)), ...reasons];
       return jsonPage(all.length === 0, {
         ready: all.length === 0,
         at: at?.toISOString() ?? null,
@@ -46,11 +46,7 @@ export function pagesOf(shown: Shown): Readonly<Record<string, () => Page | Prom
   };
 }
 
-function stillReasons(parts: readonly Part[]): Reason[] {
-  return parts
-    .flatMap(({ still }) => still)
-    .map((name) => reason('process', [name], { sentence: `No sign of life from ${name}: see the log.` }));
-}
+const stillOf = ({ parts }: Shown): string[] => parts.flatMap(({ still }) => still);
 
 async function look({ config, duties, view }: Shown): Promise<Readiness & { at?: Date }> {
   try {

@@ -86,6 +86,10 @@ export function reason(
   return { of, names: names.slice(0, MOST_NAMES), count: names.length, ...said };
 }
 
+/** @param still the loops of the process that stand still, by name. */
+export const stillReasons = (still: readonly string[]): Reason[] =>
+  still.map((name) => reason('process', [name], { sentence: `No sign of life from ${name}: see the log.` }));
+
 /** A shard at home here, one that this host moves for another, and one of any host that no mover moves. */
 function isOurs({ mover }: SourceLag, home: string | undefined, host: string): boolean {
   if (mover === host || home === host) return true;

@@ -5,6 +5,7 @@ import { buildFigures, processFigures } from '../../observability/metrics/of-pro
 import type { SpoolWaiting } from '../../spool/waiting.ts';
 import type { Page } from '../server/server.ts';
 import { jsonPage } from './json-page.ts';
+import { stillReasons } from './readiness.ts';
 
 export interface SpoolNow {
   readonly folder: string;
@@ -15,13 +16,23 @@ export interface SpoolNow {
   readonly waiting: SpoolWaiting;
 }
 
-/** @param now what is to be shown, when it is asked for. */
-export function spoolPages(now: () => SpoolNow): Readonly<Record<string, () => Page>> {
+/**
+ * @param now what is to be shown, when it is asked for.
+ * @param still the loops that stand still.
+ */
+export function spoolPages(
+  now: () => SpoolNow,
+  still: () => readonly string[],
+): Readonly<Record<string, () => Page>> {
   return {
-    '/livez': () => jsonPage(true, { alive: true, reasons: [] }),
+    '/livez': () => {
+      const reasons = stillReasons(still());
+      return jsonPage(reasons.length === 0, { alive: reasons.length === 0, reasons });
+    },
     '/readyz': () => {
       const { folder, troubles } = now();
-      const reasons = troubles.map((sentence) => ({ of: 'spool', names: [folder], sentence }));
+      const ofSpool = troubles.map((sentence) => ({ of: 'spool', names: [folder], sentence }));
+      const reasons = [...stillReasons(still()), ...ofSpool];
       return jsonPage(reasons.length === 0, { ready: reasons.length === 0, reasons });
     },
     '/metrics': () => {

@@ -46,7 +46,8 @@ export function listeningOf(
     const fault = faultOfChannel(channel);
     if (fault !== undefined) return refused(400, `The name of a channel ${fault}.`);
   }
-  const lastEventId = headers['last-event-id']?.toString() ?? allOf(query.last_event_id)[0];
+  // A page that has no id yet may send an empty one.
+  const lastEventId = headers['last-event-id']?.toString() || allOf(query.last_event_id)[0] || undefined;
   const wish = { channels, lastEventId };
   if (rules.key === undefined) return wish;
   const bearer = /^bearer +(\S.*)$/i.exec(headers.authorization?.trim() ?? '')?.[1];

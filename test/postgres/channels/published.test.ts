@@ -62,6 +62,32 @@ describe('tributary/channels', () => {
     expect(third.place).toEqual(first.place);
   });
 
+  test('what browsers could not read is refused, and nothing of it is there', async () => {
+    const central = await givenCentral();
+    const wrong: readonly [values: unknown[], RegExp][] = [
+      [[['a'], [null], []], /takes three arrays of one length/],
+      [[null, [null], ['1']], /takes three arrays of one length/],
+      [
+        [
+          ['a', null],
+          [null, null],
+          ['1', '1'],
+        ],
+        /takes channels and types of one line/,
+      ],
+      [[['a\nb'], [null], ['1']], /takes channels and types of one line/],
+      [[['a'], ['b\nid: 1'], ['1']], /takes channels and types of one line/],
+      [[['a'], [null], [null]], /and JSON/],
+      [[['a'], [null], ['no JSON']], /invalid input syntax for type json/],
+    ];
+    for (const [values, sentence] of wrong)
+      await expect(central.query('select tributary.publish($1, $2, $3)', values)).rejects.toThrow(sentence);
+    expect(await central.query('select from tributary.published')).toEqual([]);
+    await central.query('select tributary.publish($1, $2, $3)', [[], [], []]);
+    await central.query(...publish('großer Kanal "1" ✓', '{"a": [1, "\\u0000"]}'));
+    expect(await central.query('select from tributary.published')).toHaveLength(1);
+  });
+
   test('while nothing is published, reading writes nothing', async () => {
     const central = await givenCentral();
     const reader = givenReader(central);

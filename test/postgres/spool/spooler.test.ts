@@ -1,8 +1,9 @@
 // Delivering a spool: order and places, queues that are missing, a shard that was restored, a copied folder, rights.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { parseEventLine } from '../../../src/cli/commands/send/event-line.ts';
 import { createProducer } from '../../../src/producer.ts';
 import { openFolder } from '../../../src/spool/folder.ts';
 import { Spooler, type SpoolerOptions, type SpoolOccurrence } from '../../../src/spool/spooler.ts';
@@ -76,24 +77,76 @@ describe('spool/spooler', () => {
     expect(await dataOn(shard)).toEqual([...delivered, 'd']);
   });
 
-  test('a queue that is missing keeps its writer waiting and no other, and is named', async () => {
+  test('a queue that is missing keeps its writer waiting behind what it had spooled before, and no other, and is named', async () => {
     const { shard, folder, open } = await givenSpool();
     const [one, other] = [open(), open()];
-    await one.spool('later', { data: '1' });
-    await one.spool('orders', { data: '2' });
+    for (const n of numbers(1, 700)) await one.spool('orders', { data: n });
+    await one.spool('later', { data: 'for later' });
+    await one.spool('orders', { data: '701' });
     await other.spool('orders', { data: 'x' });
+    // The command ends, and what it could deliver is there.
+    await expect(spoolerOn(shard, folder).once()).rejects.toThrow('This database has no queue `later`.');
+    const before = [...numbers(1, 700), 'x'];
+    expect((await dataOn(shard)).toSorted()).toEqual(before.toSorted());
+
     const { spooler, occurrences } = spoolerOn(shard, folder, { isOnce: false });
     const stop = new AbortController();
     const running = spooler.run(stop.signal);
-    await until(async () => (await dataOn(shard)).length === 1, { what: 'the other writer' });
-    await until(() => occurrences.some(({ kind }) => kind === 'trouble'), { what: 'the sentence' });
-    const [trouble] = occurrences.flatMap((one) => (one.kind === 'trouble' ? [one.error] : []));
-    expect(String(trouble)).toContain('This database has no queue `later`. There are: orders;');
+    const troubles = () => occurrences.flatMap((one) => (one.kind === 'trouble' ? [one] : []));
+    await until(() => troubles().length > 0, { what: 'the sentence' });
+    expect(String(troubles()[0]?.error)).toContain('This database has no queue `later`. There are: orders;');
+    expect(troubles()[0]?.waiting).toMatchObject({ seq: 701, queue: 'later' });
     await givenQueue(shard, 'later');
-    await until(async () => (await dataOn(shard)).length === 2, { what: 'the writer that waited' });
+    await until(async () => (await dataOn(shard)).length === 702, { what: 'the writer that waited' });
     stop.abort();
     await running;
-    expect([await dataOn(shard), await dataOn(shard, 2)]).toEqual([['x', '2'], ['1']]);
+    expect((await dataOn(shard)).filter((data) => data !== 'x')).toEqual(numbers(1, 701));
+    expect(await dataOn(shard, 2)).toEqual(['for later']);
+  });
+
+  test('what the shard refuses is set aside where an operator says so, in order, and can be sent from there', async () => {
+    const { shard, folder, producer } = await givenSpool();
+    await producer.spool('orders', { data: '1' });
+    await producer.spool('../ordrs', [
+      { type: 't', data: '2' },
+      { data: { n: 3 }, key: 'k' },
+    ]);
+    await producer.spool('orders', { data: '4' });
+    await producer.spool('../ordrs', { data: '5' });
+    // Of another queue nothing is.
+    await expect(spoolerOn(shard, folder, { setAside: ['orders'] }).once()).rejects.toThrow('`../ordrs`');
+    expect(await dataOn(shard)).toEqual(['1']);
+    const { once, noticed } = spoolerOn(shard, folder, { setAside: ['../ordrs'] });
+    await once();
+    expect(await dataOn(shard)).toEqual(['1', '4']);
+    const path = join(folder, 'refused', '%2E.%2Fordrs');
+    expect(noticed()).toHaveLength(2);
+    expect(noticed()[0]).toContain(`was set aside in ${path}. This database has no queue \`../ordrs\`.`);
+    const lines = readdirSync(path)
+      .toSorted()
+      .map((name) => readFileSync(join(path, name), 'utf8'));
+    expect(lines).toEqual([
+      '{"type":"t","data":"2"}\n{"data":"{\\"n\\":3}","extra1":"k"}\n',
+      '{"data":"5"}\n',
+    ]);
+    const status = await run(['spool', 'status', folder]);
+    expect(status.stdout).toContain(`2 records set aside: cat ${path}/*.ndjson | tributary send QUEUE`);
+    for (const line of lines.join('').trim().split('\n')) parseEventLine(line);
+    // Nothing of it comes again.
+    await spoolerOn(shard, folder).once();
+    expect(await dataOn(shard)).toEqual(['1', '4']);
+  });
+
+  test('of many records that are refused for their queue or their data each is found, and all others go', async () => {
+    const { shard, folder, producer } = await givenSpool();
+    // A check of the event table, as a database of another encoding would refuse what it cannot write.
+    await shard.query("alter table pgq.event_1 add check (ev_data not like '%bad%')");
+    const all = numbers(1, 300).map((n) => (Number(n) % 37 === 0 ? `bad ${n}` : n));
+    for (const data of all) await producer.spool('orders', { data });
+    const { once, noticed } = spoolerOn(shard, folder, { setAside: ['orders'] });
+    await once();
+    expect(await dataOn(shard)).toEqual(all.filter((data) => !data.startsWith('bad')));
+    expect(noticed()).toHaveLength(8);
   });
 
   test('a shard that refuses connections, or does not answer them, is trouble and no end, and a stop is heard meanwhile', async () => {
@@ -248,6 +301,7 @@ describe('spool/spooler', () => {
       oldest: null,
       copy: false,
       damaged: 0,
+      refused: [],
       spooler: null,
       writers: [{ delivered: 1, waiting: 0, files: 1 }],
     });

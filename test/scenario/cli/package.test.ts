@@ -1,13 +1,20 @@
-// What a user gets: the packed tarball in an empty project, a typed handler compiled with `strict`, and it runs.
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+// What a user gets: the packed tarball in an empty project, all that our pages show compiled there, and what is in it.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { loadHandler } from '../../../src/handler/load.ts';
-import { packagePath } from '../../../src/lifecycle/package-root.ts';
-import { givenFolder, writeFile } from '../../support/files.ts';
+import { fileFor, givenCluster } from '../../support/installation/installation.ts';
+import {
+  givenPackedProject,
+  type PackedProject,
+  STRICTEST,
+} from '../../support/installation/packed-project.ts';
+import { openEventStream } from '../../support/network/event-stream.ts';
+import { documents } from '../../support/pages/documents.ts';
+import { startProcess } from '../../support/processes/process.ts';
+import { until } from '../../support/until.ts';
+import { SHOP_FILES, SHOP_QUEUES } from './shop-files.ts';
 
 const HANDLER = `
 import { defineHandler, type HandlerClient } from 'tributary';
@@ -66,86 +73,95 @@ export async function place(tx: object): Promise<string> {
 }
 `;
 
-const TSCONFIG = {
-  compilerOptions: {
-    target: 'es2023',
-    module: 'nodenext',
-    moduleResolution: 'nodenext',
-    strict: true,
-    exactOptionalPropertyTypes: true,
-    noUncheckedIndexedAccess: true,
-    // Our declarations are the user's problem as well.
-    skipLibCheck: false,
-    types: [],
-    rootDir: 'src',
-    outDir: 'dist',
-  },
-  include: ['src'],
+/** What the user of a library has beside the handlers of docs/orms.md. */
+const BESIDE_ORMS = {
+  'loose/schema.ts': `import { pgTable, text } from 'drizzle-orm/pg-core';
+export const invoice = pgTable('invoice', { origin: text().primaryKey() });\n`,
+  'loose/tables.ts': 'export interface Tables { invoice: { origin: string } }\n',
+  // As Prisma generates it, as far as the page uses it.
+  'loose/generated/client.ts': `import type { PrismaPg } from '@prisma/adapter-pg';
+interface Invoice { origin: string }
+export declare class PrismaClient {
+  constructor(options: { adapter: PrismaPg });
+  $disconnect(): Promise<void>;
+  readonly invoice: { upsert(how: { where: Invoice; create: Invoice; update: Partial<Invoice> }): Promise<Invoice> };
+}\n`,
+  // What blocks of JavaScript take from what is around them.
+  'loose/around.d.ts': `export {};
+declare global {
+  const order: { readonly id: number };
+  const stream: EventSource;
+}\n`,
 };
 
-function run(program: string, args: readonly string[], cwd: string) {
-  const { status, stdout, stderr } = spawnSync(program, [...args], { cwd, encoding: 'utf8' });
-  return { status, output: `${stdout}${stderr}`, stdout };
-}
-
-/** The tarball unpacked where npm would, and links to the dependencies that it names: no registry is needed. */
-function givenProject(): string {
-  const project = givenFolder();
-  const packed = run(
-    'npm',
-    ['pack', '--json', '--ignore-scripts', '--pack-destination', project],
-    packagePath(),
+/** Blocks of code on our pages, by the path of the file that each becomes. */
+function blocksOfPages(): { readonly path: string; readonly text: string }[] {
+  return documents().flatMap(({ path, text }) =>
+    [...text.matchAll(/^ *```(ts|js|tsx|jsx|mjs|cjs|typescript|javascript)\n([\s\S]*?)^ *```/gm)].map(
+      ([, kind = '', code = ''], at) => {
+        const isTyped = /^t/.test(kind);
+        // drizzle-orm's own types compile in no other way than a loose one.
+        const folder = isTyped && !/orms/.test(path) ? 'src/pages' : 'loose/pages';
+        const name = `${path.replaceAll('/', '-').replace(/\.md$/, '')}-${at + 1}`;
+        return { path: `${folder}/${name}.${isTyped ? 'ts' : 'js'}`, text: `${code}export {};\n` };
+      },
+    ),
   );
-  expect(packed.status, packed.output).toBe(0);
-  const modules = join(project, 'node_modules');
-  const home = join(modules, 'tributary');
-  mkdirSync(home, { recursive: true });
-  const tarball = readdirSync(project).find((name) => name.endsWith('.tgz')) as string;
-  expect(run('tar', ['-xzf', tarball, '-C', home, '--strip-components=1'], project).status).toBe(0);
-  const { dependencies } = createRequire(import.meta.url)(join(home, 'package.json')) as {
-    dependencies: Record<string, string>;
-  };
-  // As npm would hoist them: beside the package, each resolving its own from where it really is.
-  for (const name of Object.keys(dependencies)) link(modules, name);
-  // A typed Node is what a user of TypeScript has.
-  link(modules, '@types/node');
-  writeFile(project, 'package.json', { text: '{ "name": "shop", "type": "module" }' });
-  writeFile(project, 'tsconfig.json', { text: JSON.stringify(TSCONFIG) });
-  writeFile(project, 'src/orders.ts', { text: HANDLER });
-  writeFile(project, 'src/place.ts', { text: PRODUCER });
-  // The producer alone as a bundler resolves it.
-  const { compilerOptions } = TSCONFIG;
-  const bundled = { ...compilerOptions, module: 'esnext', moduleResolution: 'bundler' };
-  writeFile(project, 'tsconfig.bundler.json', {
-    text: JSON.stringify({ ...TSCONFIG, compilerOptions: bundled }),
-  });
-  return project;
-}
-
-function link(modules: string, name: string): void {
-  mkdirSync(dirname(join(modules, name)), { recursive: true });
-  symlinkSync(packagePath('node_modules', name), join(modules, name));
 }
 
 describe('the package', () => {
-  let project = '';
+  let project: PackedProject;
   beforeAll(() => {
-    project = givenProject();
+    project = givenPackedProject();
+    project.write('src/orders.ts', HANDLER);
+    project.write('src/place.ts', PRODUCER);
+    for (const { path, text } of blocksOfPages()) project.write(path, text);
+    for (const [path, text] of Object.entries({ ...BESIDE_ORMS, ...SHOP_FILES })) project.write(path, text);
+    const { program, run, compile } = project;
+    expect(run(process.execPath, program, 'init', '--handler', 'mails').output).toContain(
+      'handlers/mails.ts',
+    );
+    expect(compile()).toBe('');
   });
 
-  test('a typed handler compiles in strict mode, its client is not `any`, and the loader takes it', async () => {
-    const compiler = packagePath('node_modules', 'typescript', 'bin', 'tsc');
-    const compiled = run(process.execPath, [compiler, '-p', project], project);
-    expect(compiled.output).toBe('');
-    const handler = await loadHandler(join(project, 'dist', 'orders.js'));
+  test('the loader takes a typed handler that was compiled as strictly as that can be', async () => {
+    const handler = await loadHandler(join(project.folder, 'dist', 'src', 'orders.js'));
     expect(handler.event).toBeTypeOf('function');
   });
 
-  test('a typed producer compiles as Node and as bundlers resolve it, and sends', async () => {
-    const compiler = packagePath('node_modules', 'typescript', 'bin', 'tsc');
-    for (const file of ['tsconfig.json', 'tsconfig.bundler.json'])
-      expect(run(process.execPath, [compiler, '-p', join(project, file)], project).output).toBe('');
-    const { place } = (await import(pathToFileURL(join(project, 'dist', 'place.js')).href)) as {
+  test('the test of a handler that `init` has written passes', () => {
+    const { status, output } = project.run(process.execPath, '--test', 'dist/handlers/mails.test.js');
+    expect(status, output).toBe(0);
+  });
+
+  test('every block of JavaScript and every handler with a library on our pages compiles', () => {
+    project.addPackages('drizzle-orm', 'kysely', 'knex', '@prisma/adapter-pg');
+    const compilerOptions = {
+      ...STRICTEST,
+      ...{ noEmit: true, rootDir: '.', allowJs: true, checkJs: true, skipLibCheck: true },
+      // Plain JavaScript says no types.
+      ...{ noImplicitAny: false, strictNullChecks: false, exactOptionalPropertyTypes: false },
+    };
+    project.write('tsconfig.loose.json', JSON.stringify({ compilerOptions, include: ['loose'] }));
+    expect(project.compile('tsconfig.loose.json')).toBe('');
+    const paths = blocksOfPages().map(({ path }) => path);
+    expect(paths.filter((path) => path.startsWith('src/pages/')).length).toBeGreaterThan(8);
+    expect(paths.filter((path) => path.endsWith('.js')).length).toBeGreaterThan(5);
+    // And it would see a mistake.
+    const [drizzle = ''] = paths.filter((path) => /docs-orms-1/.test(path));
+    const text = readFileSync(join(project.folder, drizzle), 'utf8');
+    project.write(drizzle, text.replace('insert(invoice).values', 'insert(invoice).value'));
+    project.write('loose/pages/wrong.js', "import { signChanel } from 'tributary';\nsignChanel('a');\n");
+    const said = project.compile('tsconfig.loose.json');
+    expect(said).toContain(`${drizzle}(`);
+    expect(said).toContain('loose/pages/wrong.js(');
+  });
+
+  test('a typed producer sends, and compiles as bundlers resolve it', async () => {
+    const compilerOptions = { ...STRICTEST, module: 'esnext', moduleResolution: 'bundler', noEmit: true };
+    project.write('tsconfig.bundler.json', JSON.stringify({ compilerOptions, files: ['src/place.ts'] }));
+    expect(project.compile('tsconfig.bundler.json')).toBe('');
+    const { place } = (await import(pathToFileURL(join(project.folder, 'dist', 'src', 'place.js')).href)) as {
       place(tx: object): Promise<string>;
     };
     let id = 0;
@@ -158,34 +174,32 @@ describe('the package', () => {
   });
 
   test('its command line runs where it is installed', () => {
-    const { bin } = JSON.parse(readFileSync(packagePath('package.json'), 'utf8'));
-    const main = join(project, 'node_modules', 'tributary', bin.tributary);
-    const { status, output } = run(process.execPath, [main, '--version'], project);
+    const { status, output } = project.run(process.execPath, project.program, '--version');
     expect({ status, output: output.trim() }).toEqual({ status: 0, output: '0.1.0' });
   });
 
   test('every relative link of its README leads to a file in it', () => {
-    const home = join(project, 'node_modules', 'tributary');
+    const { home } = project;
     const links = [...readFileSync(join(home, 'README.md'), 'utf8').matchAll(/\]\((?!https?:|#)([^)#]+)/g)];
     expect(links.length).toBeGreaterThan(5);
     expect(links.map(([, path = '']) => path).filter((path) => !existsSync(join(home, path)))).toEqual([]);
   });
 
   test('tools that do not read `exports` find its types', () => {
-    const home = join(project, 'node_modules', 'tributary');
+    const { home } = project;
     const { main, types } = JSON.parse(readFileSync(join(home, 'package.json'), 'utf8'));
     expect([main, types].map((path) => existsSync(join(home, path)))).toEqual([true, true]);
   });
 
   test('the dashboard in it is complete', () => {
-    const page = join(project, 'node_modules', 'tributary', 'dist', 'page');
+    const page = join(project.home, 'dist', 'page');
     const named = [...readFileSync(join(page, 'index.html'), 'utf8').matchAll(/(?:src|href)="\.\/([^"]+)"/g)];
     expect(named.length).toBeGreaterThan(2);
     expect(named.map(([, path = '']) => path).filter((path) => !existsSync(join(page, path)))).toEqual([]);
   });
 
   test('it holds what it needs and nothing of the tests', () => {
-    const home = join(project, 'node_modules', 'tributary');
+    const { home } = project;
     const files = readdirSync(home, { recursive: true, encoding: 'utf8' });
     expect(files).toEqual(
       expect.arrayContaining([
@@ -201,5 +215,79 @@ describe('the package', () => {
     );
     const ours = files.filter((name) => /^(src|test|scripts)\/.*\.\w+$|tsbuildinfo/.test(name));
     expect(ours.sort()).toEqual(['src/README.md', 'src/coordination/README.md']);
+  });
+
+  test('a shop in strict TypeScript runs: it produces, spools, calls, publishes, sends later, in order by a key and for two groups', async () => {
+    const cluster = await givenCluster();
+    const { central, shards } = cluster;
+    await central.query(`create table invoice (id serial, origin text primary key, customer text, n int);
+      create table found (customer text, "group" text);
+      create table mail (type text, time timestamptz, origin text primary key)`);
+    project.write('shards.yaml', fileFor(cluster, { queues: SHOP_QUEUES }));
+    const { folder, program } = project;
+    const tributary = (...args: string[]) =>
+      startProcess([process.execPath, program, ...args], { cwd: folder });
+    const installed = tributary('install');
+    expect(await installed.exit, installed.stderr.join('\n')).toMatchObject({ code: 0 });
+    const start = tributary('start', '--host', central.database.host);
+    const serving = /serving (http:\S+)\/livez/;
+    const url = serving.exec(await start.waitForLine(serving))?.[1] ?? '';
+
+    const { openShop } = (await import(pathToFileURL(join(folder, 'dist/src/shop/app.js')).href)) as {
+      openShop(settings: object): {
+        place(customer: string): Promise<string[]>;
+        placeOutside(): Promise<string>;
+        resize(picture: number): Promise<unknown>;
+        post(picture: number): Promise<string>;
+        wait(origin: string): Promise<unknown>;
+        click(to: string): Promise<string>;
+        tokenFor(channel: string): string;
+        close(): Promise<void>;
+      };
+    };
+    const spool = join(folder, 'spool');
+    const key = 'a key of some length';
+    const shop = openShop({ shardUrl: shards[0]?.url, liveUrl: url, key, folder: spool });
+    const streamOf = (channel: string, token = shop.tokenFor(channel)) =>
+      openEventStream(`${url}/live?channel=${encodeURIComponent(channel)}&token=${token}`);
+    expect((await streamOf('customer:Ben', shop.tokenFor('customer:Ann'))).status).toBe(403);
+    const stream = await streamOf('customer:Ann');
+    expect(stream.status).toBe(200);
+
+    // What belongs to a transaction, what a spool takes, and what is waited for.
+    expect(await shop.placeOutside()).toContain('This client of pg is in no transaction');
+    expect(await shop.place('Ann')).toHaveLength(3);
+    await shop.click('Ann');
+    const spooled = tributary('spool', spool, '--shard', 's1', '--once');
+    expect(await spooled.exit, spooled.stderr.join('\n')).toMatchObject({ code: 0 });
+    expect(await Promise.all([1, 2].map((picture) => shop.resize(picture)))).toEqual([2, 4]);
+    expect(await shop.resize(-1)).toMatch(/^call-failed: .*There is no such picture\./);
+    expect(await shop.resize(0)).toMatch(/^call-failed: .*What the handler returned is no JSON: /);
+    expect(await shop.wait(await shop.post(21))).toEqual({ width: 42 });
+
+    const invoiced = () => stream.events.filter(({ event }) => event === 'invoiced');
+    await until(() => invoiced().length === 3, { what: 'the invoices on the stream', timeoutMs: 60_000 });
+    expect(invoiced().map(({ data }) => data.data)).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }]);
+    expect(await central.query('select customer, n from invoice order by id')).toEqual(
+      [1, 2, 3].map((n) => ({ customer: 'Ann', n })),
+    );
+    const found = () => central.query('select distinct customer, "group" from found');
+    await until(async () => (await found()).length === 1, { what: 'the other group', timeoutMs: 60_000 });
+    expect(await found()).toEqual([{ customer: 'Ann', group: 'search' }]);
+    const mails = () => central.query<{ type: string; time: Date; origin: string }>('select * from mail');
+    await until(async () => new Set((await mails()).map(({ type }) => type)).size === 4, {
+      what: 'a mail of each kind',
+      timeoutMs: 60_000,
+    });
+    const all = await mails();
+    expect(new Set(all.map(({ type }) => type))).toEqual(new Set(['clicked', 'now', 'soon', 'ticking']));
+    // A schedule's event says when it was due.
+    for (const { time, origin } of all.filter(({ type }) => type === 'ticking'))
+      expect([time.getTime() % 1_000, origin]).toEqual([0, `@schedule:ticking:${time.getTime()}`]);
+    const waits = await central.query("select * from tributary.delayed_list('{}', 10)");
+    expect(waits).toHaveLength(1);
+    await shop.close();
+    start.kill('SIGTERM');
+    expect(await start.exit).toMatchObject({ code: 0 });
   });
 });

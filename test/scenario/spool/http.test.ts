@@ -6,6 +6,7 @@ import type { METRICS } from '../../../src/observability/metrics/catalogue.ts';
 import { createProducer } from '../../../src/producer.ts';
 import { givenFolder } from '../../support/files.ts';
 import { givenQueue } from '../../support/installation/installation.ts';
+import { givenProxy } from '../../support/network/proxy.ts';
 import { startTributary } from '../../support/processes/process.ts';
 import { run } from '../../support/processes/run-cli.ts';
 import { givenDatabase } from '../../support/server/database.ts';
@@ -72,4 +73,43 @@ test('a spooler that is scraped says what it delivered, what waits, and why', as
   });
   const open = await run(['spool', join(givenFolder(), 'open'), '--url', shard.url, '--http', '0.0.0.0:0']);
   expect(open).toMatchObject({ code: 2, stderr: expect.stringContaining('TRIBUTARY_HTTP_TOKEN') });
+});
+
+test('a spooler that stands still is not alive, and is again once it goes on', async () => {
+  const shard = await givenDatabase();
+  await givenQueue(shard, 'orders');
+  const { hostname, port } = new URL(shard.url);
+  const proxy = await givenProxy({ host: hostname, port: Number(port) });
+  const url = new URL(shard.url);
+  url.port = String(proxy.port);
+  const folder = join(givenFolder(), 'spool');
+  const producer = createProducer({ spool: { folder, fsync: false } });
+  await producer.spool('orders', { data: '1' });
+  const spooler = startTributary(['spool', folder, '--url', url.href, '--http', ':0'], {
+    // Waits that have an end of their own do not end in time here.
+    env: {
+      TRIBUTARY_TIMING: 'spool.lookMs=10 spool.trouble=50 watchdog.stillMs=3000 connections.callMs=600000',
+    },
+  });
+  const served = SERVING.exec(await spooler.waitForLine(SERVING))?.[1] ?? '';
+  const livez = async () => {
+    const response = await fetch(`${served}/livez`);
+    return { status: response.status, text: await response.text() };
+  };
+  const delivered = async () => (await shard.query('select from pgq.event_1')).length;
+  await until(async () => (await delivered()) === 1, { what: 'the first event' });
+  expect((await livez()).status).toBe(200);
+  proxy.blackhole();
+  await producer.spool('orders', { data: '2' });
+  const dead = await until(
+    async () => {
+      const answer = await livez();
+      return answer.status === 503 && answer;
+    },
+    { what: 'the end of life', timeoutMs: 60_000 },
+  );
+  expect(dead.text).toContain('No sign of life from the spooler: see the log.');
+  proxy.heal();
+  await until(async () => (await delivered()) === 2, { what: 'the second event', timeoutMs: 30_000 });
+  await until(async () => (await livez()).status === 200, { what: 'life', timeoutMs: 60_000 });
 });

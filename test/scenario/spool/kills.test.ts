@@ -156,3 +156,36 @@ test('each confirmed event is delivered exactly once and in order, whatever is k
   const left = readdirSync(folder).filter((name) => name.endsWith('.log'));
   expect(left.length).toBeLessThanOrEqual(writers.length);
 });
+
+/** Dies when its event is in the file and nobody was told yet. */
+const DYING_WRITER = `
+import fs from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
+fs.fdatasync = () => process.kill(process.pid, 'SIGKILL');
+syncBuiltinESMExports();
+const { createProducer } = await import('${packagePath('dist', 'producer.js')}');
+await createProducer({ spool: process.argv[2] }).spool('orders', { data: 'not confirmed' });
+`;
+
+test('killed between append and confirmation, and between the events of a delivery and what the folder knows of it, nothing is doubled', async () => {
+  const shard = await givenDatabase();
+  await givenQueue(shard, 'orders');
+  const home = givenFolder();
+  const folder = join(home, 'spool');
+  const script = writeFile(home, 'dying.mjs', { text: DYING_WRITER });
+  const there = async () =>
+    (await shard.query<{ ev_data: string }>('select ev_data from pgq.event_1 order by ev_id')).map(
+      ({ ev_data }) => ev_data,
+    );
+  expect(await startProcess([process.execPath, script, folder]).exit).toMatchObject({ signal: 'SIGKILL' });
+  const deliver = (failPoint?: string) =>
+    runTributary(['spool', folder, '--url', shard.url, '--once'], {
+      env: { TRIBUTARY_FAIL_POINT: failPoint },
+    });
+  expect(await deliver('spool:inserted')).toMatchObject({ signal: 'SIGKILL' });
+  expect(await there()).toEqual([]);
+  expect(await deliver('spool:committed')).toMatchObject({ signal: 'SIGKILL' });
+  expect(await there()).toEqual(['not confirmed']);
+  expect(await deliver()).toMatchObject({ code: 0 });
+  expect(await there()).toEqual(['not confirmed']);
+});

@@ -1,9 +1,14 @@
-// A producer on a shard calls and waits: through the mover and a worker that is killed in the middle of it, and back over HTTP.
+// A producer on a shard calls and waits: through the mover and a worker that is killed in the middle of it, and back over HTTP; and
+// so it is where the caller is killed, or everything but the caller.
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
 import { expect, test } from 'vitest';
+import { packagePath } from '../../../src/lifecycle/package-root.ts';
 import { createProducer } from '../../../src/producer/producer.ts';
+import { givenFolder, writeFile } from '../../support/files.ts';
 import { givenFile } from '../../support/installation/config-file.ts';
 import { fileFor, givenCluster } from '../../support/installation/installation.ts';
-import { startTributary } from '../../support/processes/process.ts';
+import { startProcess, startTributary } from '../../support/processes/process.ts';
 import { run } from '../../support/processes/run-cli.ts';
 import { until } from '../../support/until.ts';
 
@@ -19,7 +24,16 @@ const HANDLER = `export default { async event(event, { client, progress }) {
   return { n, twice: n * 2, shard: event.origin.shard };
 } };`;
 
-test('a call from a shard is answered once its event is handled, also where a worker was killed meanwhile', async () => {
+/** Calls, and is killed while it waits. */
+const CALLER = `
+import pg from '${pathToFileURL(createRequire(import.meta.url).resolve('pg')).href}';
+import { createProducer } from '${packagePath('dist', 'producer.js')}';
+const [, , shard, url, data] = process.argv;
+const calls = { shard: 's1', on: new pg.Pool({ connectionString: shard }), url };
+await createProducer({ calls }).call('doubles', JSON.parse(data), { timeout: '150s' });
+`;
+
+test('a call from a shard is answered once its event is handled, whether worker, caller or everything else is killed meanwhile', async () => {
   const cluster = await givenCluster();
   const { central, shards } = cluster;
   await central.query('create table effect (n int)');
@@ -28,7 +42,8 @@ test('a call from a shard is answered once its event is handled, also where a wo
   const file = givenFile(fileFor(cluster, { name: 'test', queues }), { others: { 'double.mjs': HANDLER } });
   expect(await run(['-c', file, 'install'])).toMatchObject({ code: 0 });
   const { host } = central.database;
-  const start = startTributary(['-c', file, 'start', '--host', host, '--http', ':0']);
+  const begin = (port: string) => startTributary(['-c', file, 'start', '--host', host, '--http', `:${port}`]);
+  const start = begin('0');
   const serving = /serving (http:\S+)\/livez/;
   const url = serving.exec(await start.waitForLine(serving))?.[1] ?? '';
   const connection = await shards[0]?.connect();
@@ -42,21 +57,53 @@ test('a call from a shard is answered once its event is handled, also where a wo
   });
   const options = { timeout: '150s' };
   expect(await producer.call('doubles', { n: 1 }, options)).toEqual({ n: 1, twice: 2, shard: 's1' });
+  /** What says so while its transaction is open: its channel is the origin, its text the process. */
+  const progressOf = async (count: number) =>
+    await until(
+      async () => {
+        const rows = await central.query<{ channel: string; text: string }>(
+          "select distinct channel, data::json ->> 'text' as text from tributary.published where type = 'progress'",
+        );
+        return rows.length === count && rows;
+      },
+      { what: `progress of ${count} calls`, timeoutMs: 60_000 },
+    );
+  const go = () => central.query('insert into moves default values');
+  const effects = async () =>
+    (await central.query<{ n: number }>('select n from effect order by n')).map(({ n }) => n);
+
+  // The worker.
   const answer = producer.call('doubles', { n: 2, stands: true }, options);
-  // Seen while the transaction is open.
-  const [progress] = await until(
-    async () => {
-      const rows = await central.query<{ text: string; channel: string }>(
-        "select channel, data::json ->> 'text' as text from tributary.published where type = 'progress'",
-      );
-      return rows.length > 0 && rows;
-    },
-    { what: 'its progress', timeoutMs: 60_000 },
-  );
+  const [progress] = await progressOf(1);
   expect(progress?.channel).toMatch(/^s1:doubles:\d+$/);
-  expect(await central.query('select n from effect')).toEqual([{ n: 1 }]);
-  await central.query('insert into moves default values');
+  expect(await effects()).toEqual([1]);
+  await go();
   process.kill(Number(progress?.text), 'SIGKILL');
   expect(await answer).toEqual({ n: 2, twice: 4, shard: 's1' });
-  expect(await central.query('select n from effect order by n')).toEqual([{ n: 1 }, { n: 2 }]);
+
+  // The caller: somebody else may wait for what it waited for.
+  await central.query('truncate moves');
+  const script = writeFile(givenFolder(), 'caller.mjs', { text: CALLER });
+  const third = JSON.stringify({ n: 3, stands: true });
+  const caller = startProcess([process.execPath, script, shards[0]?.url ?? '', url, third]);
+  const [, ofCaller] = (await progressOf(2)).toSorted((a, b) =>
+    a.channel === progress?.channel ? -1 : b.channel === progress?.channel ? 1 : 0,
+  );
+  caller.kill('SIGKILL');
+  await caller.exit;
+  const result = producer.result(ofCaller?.channel ?? '', options);
+  await go();
+  process.kill(Number(ofCaller?.text), 'SIGKILL');
+  expect(await result).toEqual({ n: 3, twice: 6, shard: 's1' });
+
+  // Everything but the caller, which waits on at the same address.
+  await central.query('truncate moves');
+  const patient = producer.call('doubles', { n: 4, stands: true }, options);
+  await progressOf(3);
+  start.kill('SIGKILL');
+  await start.exit;
+  await go();
+  begin(new URL(url).port);
+  expect(await patient).toEqual({ n: 4, twice: 8, shard: 's1' });
+  expect(await effects()).toEqual([1, 2, 3, 4]);
 });

@@ -40,10 +40,23 @@ const browser = (): Promise<Browser> => {
   return running;
 };
 
-export async function openPage(
-  url: string,
-  { scheme = 'light', width = 1280, height = 900 }: OpenOptions = {},
-): Promise<OpenedPage> {
+export async function openPage(url: string, options: OpenOptions = {}): Promise<OpenedPage> {
+  const opened = await openBlankPage(options);
+  const { page, faults } = opened;
+  page.on('request', (request) => {
+    const asked = new URL(request.url());
+    if (asked.origin !== new URL(url).origin && asked.protocol !== 'data:') faults.push(`asks ${asked.href}`);
+  });
+  await page.goto(url);
+  return opened;
+}
+
+/** Nothing is asked for yet. */
+export async function openBlankPage({
+  scheme = 'light',
+  width = 1280,
+  height = 900,
+}: OpenOptions = {}): Promise<OpenedPage & { readonly faults: string[] }> {
   const context = await (await browser()).newContext({
     viewport: { width, height },
     colorScheme: scheme,
@@ -59,11 +72,6 @@ export async function openPage(
     if (message.type() === 'error' && !/net::ERR|Failed to load resource/.test(message.text()))
       faults.push(message.text());
   });
-  page.on('request', (request) => {
-    const asked = new URL(request.url());
-    if (asked.origin !== new URL(url).origin && asked.protocol !== 'data:') faults.push(`asks ${asked.href}`);
-  });
-  await page.goto(url);
   return { page, faults };
 }
 

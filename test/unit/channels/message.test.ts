@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { progressMessage, publishedMessage } from '../../../src/channels/message.ts';
+import { progressMessage, publishedMessage, resultMessage } from '../../../src/channels/message.ts';
 
 describe('channels/message', () => {
   test('data goes as JSON, and nothing as null', () => {
@@ -25,7 +25,15 @@ describe('channels/message', () => {
       [() => publishedMessage('a\u0000', 1), /control character/],
       [() => publishedMessage('a', () => {}), /is a function, which is no JSON/],
       [() => publishedMessage('a', circle), /is no JSON: /],
-      [() => publishedMessage('a', 10n), /is no JSON: /],
+      [
+        () => publishedMessage('a', 10n),
+        /^What is published on a channel is no JSON: Do not know how to serialize a BigInt\.$/,
+      ],
+      [() => resultMessage('s:q:1', { ok: true, value: 10n }), /^What the handler returned is no JSON: /],
+      [
+        () => resultMessage('s:q:1', { ok: true, value: 'x'.repeat(70_000) }),
+        /returned is larger than 64 kB.*return where it is/,
+      ],
       [() => publishedMessage('a', 'x'.repeat(65_536)), /larger than 64 kB.*Put it into a table/],
       [() => publishedMessage('a', 1, 'a\nb'), /a text of one line/],
       [() => publishedMessage('a', 1, 'error'), /`error` is a type that Tributary or the browser uses/],

@@ -43,6 +43,9 @@ describe('channels/signed', () => {
     const wrong: readonly [() => string, RegExp][] = [
       [() => signChannel([], { key: KEY }), /one channel, or up to 50/],
       [() => signChannel(Array(51).fill('a'), { key: KEY }), /up to 50/],
+      [() => signChannel(undefined as never, { key: KEY }), /up to 50/],
+      [() => signChannel(Array(50).fill('x'.repeat(200)), { key: KEY }), /too long together for one URL/],
+      [() => signChannel('a', { key: KEY, for: 10 as never }), /`for` of `signChannel` needs a unit/],
       [() => signChannel('', { key: KEY }), /must be a text such as `order:42`/],
       [() => signChannel('a\nb', { key: KEY }), /control character/],
       [() => signChannel('x'.repeat(201), { key: KEY }), /longer than 200/],

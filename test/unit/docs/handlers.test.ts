@@ -1,33 +1,21 @@
-// The handlers on our pages compile, with all the strictness that a user may have turned on.
+// The types of handlers, with all the strictness that a user may have turned on. Those on our pages: test/scenario/cli/package.test.ts.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { packagePath } from '../../../src/lifecycle/package-root.ts';
-import { documents } from '../../support/pages/documents.ts';
 
-/** Compiles handlers against what is built, as strictly as a user may. @param others texts by path, beside the handlers' folder. */
-function compiled(
-  handlers: readonly string[],
-  others: Readonly<Record<string, string>> = {},
-): { readonly status: number | null; readonly stdout: string } {
+/** Compiles handlers against what is built, as strictly as a user may. */
+function compiled(handlers: readonly string[]): { readonly status: number | null; readonly stdout: string } {
   // Inside the package, so that the import of `tributary` leads to what is built.
   mkdirSync(packagePath('.tmp'), { recursive: true });
   const folder = mkdtempSync(packagePath('.tmp', 'handlers-'));
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  const files = {
-    ...Object.fromEntries(handlers.map((code, at) => [`handlers/handler-${at}.ts`, code])),
-    ...others,
-  };
-  for (const [path, code] of Object.entries(files)) {
-    mkdirSync(dirname(join(folder, path)), { recursive: true });
-    writeFileSync(join(folder, path), code);
-  }
+  for (const [at, code] of handlers.entries()) writeFileSync(join(folder, `handler-${at}.ts`), code);
   const compilerOptions = {
     ...{ strict: true, noEmit: true, target: 'es2023', module: 'nodenext', types: ['node'] },
     ...{ noUncheckedIndexedAccess: true, exactOptionalPropertyTypes: true },
-    // drizzle-orm's own types compile in no other way.
-    skipLibCheck: Object.keys(others).length > 0,
+    skipLibCheck: false,
   };
   writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, include: ['**/*.ts'] }));
   const tsc = packagePath('node_modules', 'typescript', 'bin', 'tsc');
@@ -63,41 +51,7 @@ const WRONG = [
 const handlerOf = (code: string) =>
   `import { defineHandler } from 'tributary';\ninterface Order { readonly id: number }\nexport type { Order };\nexport const handler = ${code};\n`;
 
-/** What the user of a library has beside the handlers of docs/orms.md. */
-const BESIDE_ORMS = {
-  'schema.ts': `import { pgTable, text } from 'drizzle-orm/pg-core';
-export const invoice = pgTable('invoice', { origin: text().primaryKey() });\n`,
-  'tables.ts': 'export interface Tables { invoice: { origin: string } }\n',
-  // As Prisma generates it, as far as the page uses it.
-  'generated/client.ts': `import type { PrismaPg } from '@prisma/adapter-pg';
-interface Invoice { origin: string }
-export declare class PrismaClient {
-  constructor(options: { adapter: PrismaPg });
-  $disconnect(): Promise<void>;
-  readonly invoice: { upsert(how: { where: Invoice; create: Invoice; update: Partial<Invoice> }): Promise<Invoice> };
-}\n`,
-};
-
-describe('docs/orms', () => {
-  test('every handler of the page compiles', { timeout: 180_000 }, () => {
-    const { text = '' } = documents().find(({ path }) => path === 'docs/orms.md') ?? {};
-    const handlers = [...text.matchAll(/^```ts\n([\s\S]*?)^```/gm)].map(([, code = '']) => code);
-    expect(handlers).toHaveLength(4);
-    expect(compiled(handlers, BESIDE_ORMS)).toEqual({ status: 0, stdout: '' });
-    const [drizzle = ''] = handlers;
-    expect(compiled([drizzle.replace('invoice).values', 'invoice).value')], BESIDE_ORMS).status).not.toBe(0);
-  });
-});
-
 describe('docs/handlers', () => {
-  test('every handler marked as typed compiles', { timeout: 180_000 }, () => {
-    const handlers = documents().flatMap(({ text }) =>
-      [...text.matchAll(/<!-- typed -->\n```ts\n([\s\S]*?)```/g)].map(([, code = '']) => code),
-    );
-    expect(handlers.length).toBeGreaterThan(0);
-    expect(compiled(handlers)).toEqual({ status: 0, stdout: '' });
-  });
-
   test('types accept what works, and nothing that the loader or the worker would refuse', {
     timeout: 180_000,
   }, () => {

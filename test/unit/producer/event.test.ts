@@ -1,8 +1,10 @@
 // An event as texts: what goes into which column, and each mistake as a sentence; and what the import of the producer loads.
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { ProducedEvent, ProducerOptions } from '../../../src/producer/contract.ts';
 import { rulesOf, textsOf } from '../../../src/producer/event.ts';
 import { createProducer } from '../../../src/producer.ts';
+import { givenFolder } from '../../support/files.ts';
 import { filesIn, importsOf } from '../../support/pages/source-tree.ts';
 
 const texts = (event: unknown, options: ProducerOptions = {}) =>
@@ -41,8 +43,15 @@ describe('producer/event', () => {
     [{ payload: 1 }, {}, '`payload` is no field of an event. There are type, data, key'],
     [{ type: 5 }, {}, '`type` of an event must be text.'],
     [{ data: 'a\0' }, {}, '`data` of an event holds the character 0. PostgreSQL cannot keep it.'],
-    [{ data: () => 1 }, {}, '`data` of an event is a function, which is no JSON.'],
+    [{ data: () => 1 }, {}, '`data` of an event is to be JSON, and is a function, which is none.'],
     [{ data: { a: 1n } }, {}, '`data` of an event is no JSON: Do not know how to serialize a BigInt.'],
+    [{ data: { toJSON: () => undefined } }, {}, 'is to be JSON, and is an object that gives none.'],
+    [{ at: new Date(8.64e15) }, {}, '`at` of an event leads out of the years 1 to 9999.'],
+    [{ at: new Date(-8.64e15) }, {}, '`at` of an event leads out of the years 1 to 9999.'],
+    [{ after: '99999999d' }, {}, '`after` of an event leads out of the years 1 to 9999.'],
+    [{ after: 5 }, {}, '`after` of an event needs a unit: write `5s`'],
+    [{ after: {} }, {}, '`after` of an event must be a duration such as'],
+    [{ at: '2031-01-01' }, {}, '`at` of an event is a valid Date.'],
     [{ at: new Date(Number.NaN) }, {}, '`at` of an event is a valid Date.'],
     [{ after: '5' }, {}, '`after` of an event needs a unit: write `5s`'],
     [{ after: '5s', at: new Date(0) }, {}, 'An event has `at` or `after`, not both.'],
@@ -64,9 +73,28 @@ describe('producer/event', () => {
     [{}, 'no transaction that this producer knows'],
     [() => {}, 'no transaction that this producer knows'],
     [{ query() {}, totalCount: 1 }, 'A pool of pg is no transaction'],
+    [
+      { query() {}, getTransactionStatus: () => 'I', readyForQuery: true },
+      'This client of pg is in no transaction: the event would commit alone. `begin` first',
+    ],
   ])('to send in %o is refused', async (tx, sentence) => {
     await expect(createProducer().send(tx as object, 'orders', {})).rejects.toThrow(sentence);
   });
+
+  test.each([undefined, null, '', 5, 'a\0', 'or\nders', '\ud800'])(
+    'a queue called %j is refused before anything is asked',
+    async (queue) => {
+      const producer = createProducer({ spool: join(givenFolder(), 'spool') });
+      const tx = {
+        query() {
+          throw new Error('asked');
+        },
+      };
+      const refused = { code: 'producer-event', message: expect.stringMatching(/^The name of the queue /) };
+      await expect(producer.send(tx, queue as string, {})).rejects.toMatchObject(refused);
+      await expect(producer.spool(queue as string, {})).rejects.toMatchObject(refused);
+    },
+  );
 
   test.each([
     [
@@ -76,6 +104,9 @@ describe('producer/event', () => {
     [{ schema: 'public' }, '`schema` of a producer is neither `pgq` nor `pgque`.'],
     [{ spool: { path: '/x' } }, '`spool` knows no `path`. There are folder, fsync, limit, segment.'],
     [{ spool: { folder: '' } }, '`spool` needs a folder.'],
+    [{ spool: { folder: '/dev/null', segment: 1 } }, '`spool.segment` needs a unit: write `1MB`'],
+    [{ spool: null }, '`spool` needs a folder.'],
+    [{ calls: null }, '`calls` must be an object'],
     [{ spool: { folder: '/dev/null', limit: '1' } }, '`spool.limit` needs a unit: write `1MB`'],
     [{ spool: '/dev/null' }, 'The spool /dev/null cannot be opened ('],
   ])('options %o are refused: %s', (options, sentence) => {

@@ -1,5 +1,5 @@
 // tributary spool status FOLDER: what waits in a spool, from its folder alone.
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { sentenceAge } from '../../../errors/age.ts';
 import { counted } from '../../../errors/words.ts';
@@ -31,7 +31,7 @@ function show(given: string, options: { readonly json?: true }, context: CliCont
   const folder = resolve(context.cwd, given);
   const status = spoolStatus(folder);
   if (status === undefined) throw new Exit(EXIT.failed, `${folder} is no spool.`);
-  const { writers, damaged, isCopy, spooler, spool } = status;
+  const { writers, damaged, refused, isCopy, spooler, spool } = status;
   const sum = (of: (writer: WriterStatus) => number) => writers.reduce((all, one) => all + of(one), 0);
   const events = sum((one) => one.events);
   const oldest = writers.flatMap(({ oldestMs }) => oldestMs ?? []).toSorted((a, b) => a - b)[0];
@@ -45,6 +45,7 @@ function show(given: string, options: { readonly json?: true }, context: CliCont
           ...total,
           oldest: timeOf(oldest),
           damaged,
+          refused,
           copy: isCopy,
           spooler: spooler ?? null,
         },
@@ -66,6 +67,10 @@ function show(given: string, options: { readonly json?: true }, context: CliCont
       : `process ${spooler.pid} on ${spooler.host} delivers it`;
   context.stdout.write(`${waits}; ${by}.\n`);
   if (damaged > 0) context.stdout.write(`${counted(damaged, 'damaged file')} in ${folder}/damaged.\n`);
+  for (const { path, files } of refused)
+    context.stdout.write(
+      `${counted(files, 'record')} set aside: cat ${join(path, '*.ndjson')} | tributary send QUEUE --shard NAME\n`,
+    );
   if (isCopy) context.stdout.write('It is a copy of another spool, or was restored.\n');
 }
 

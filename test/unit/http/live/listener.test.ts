@@ -23,6 +23,14 @@ describe('http/live/listener', () => {
     });
   });
 
+  test('a page that has no place yet begins with what comes', () => {
+    const headers = { 'last-event-id': '' };
+    expect(ask({ channel: 'a', last_event_id: '' }, { headers })).toEqual({
+      channels: ['a'],
+      lastEventId: undefined,
+    });
+  });
+
   test('a request that makes no sense is told what would', () => {
     expect(ask({})).toEqual({ status: 400, sentence: expect.stringContaining('/live?channel=NAME') });
     expect(ask({ channel: '' })).toMatchObject({ status: 400 });
