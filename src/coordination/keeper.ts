@@ -36,8 +36,8 @@ export interface LeaseKeeperOptions {
   readonly ttlMs: number;
   readonly adoptAfterMs: () => number;
   readonly beatMs?: number;
-  /** A term began: the work for the resource may begin. `isTakeOver`: another member held it, and was silent. */
-  readonly onTaken: (term: Term, how: { readonly isTakeOver: boolean }) => void;
+  /** A term began: the work for the resource may begin. `takenFrom`: another member held it, and was silent. */
+  readonly onTaken: (term: Term, how: { readonly takenFrom: string | undefined }) => void;
   /** Stop the work for the resource; resolves when it has ended, and only then the lease is let go. */
   readonly onRelease: (term: Term) => Promise<void>;
   /** The term ended without our doing: stop at once. */
@@ -183,7 +183,9 @@ export class LeaseKeeper implements WatchedService {
       this.#terms.set(term.resource, term);
       this.#orphans.taken(term.resource);
       const { id } = this.#options.member;
-      this.#options.onTaken(term, { isTakeOver: predecessor !== undefined && predecessor.holder !== id });
+      this.#options.onTaken(term, {
+        takenFrom: predecessor?.holder === id ? undefined : predecessor?.holder,
+      });
     }
   }
 

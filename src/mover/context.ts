@@ -4,6 +4,7 @@ import type { Halt } from '../central/positions.ts';
 import type { Config } from '../config/config.ts';
 import { TIMING } from '../lifecycle/timing.ts';
 import type { Watchdog } from '../lifecycle/watchdog.ts';
+import { moverSessions } from '../shards/mover-sessions.ts';
 import { Condemner } from './condemn.ts';
 import type { Gatherer } from './gather/gatherer.ts';
 import { MemoryBudget } from './limits/memory-budget.ts';
@@ -18,6 +19,8 @@ export interface MoverContext {
   readonly config: Config;
   /** Our name as a consumer on the shards. */
   readonly consumer: string;
+  /** What our sessions on the shards are called. */
+  readonly sessions: string;
   readonly watchdog: Watchdog;
   readonly budget: MemoryBudget;
   readonly roundLimit: RoundLimit;
@@ -50,7 +53,10 @@ export const bytesOf = ({ mover: { memoryBytes, wholeBytes } }: Config): [number
 ];
 
 /** The context from what a mover gives, with the limits that the file sets for all its shards together. */
-export function newContext(given: Pick<MoverContext, Given>): MoverContext {
+export function newContext({
+  member,
+  ...given
+}: Pick<MoverContext, Given> & { readonly member: string }): MoverContext {
   const { config, halt } = given;
   const older = new OlderCentral(given);
   const onOccurrence: OnMoverOccurrence = (occurrence) => {
@@ -59,6 +65,7 @@ export function newContext(given: Pick<MoverContext, Given>): MoverContext {
   };
   return {
     ...given,
+    sessions: moverSessions(config.name, member),
     onOccurrence,
     budget: new MemoryBudget(...bytesOf(config)),
     roundLimit: new RoundLimit({ limit: ROUNDS_AT_ONCE, patienceMs: TIMING.shard.roundPatienceMs }),

@@ -11,7 +11,7 @@ import type { Service } from '../lifecycle/service.ts';
 import { ServiceSet, type WatchedService } from '../lifecycle/service-set.ts';
 import { untilAborted } from '../lifecycle/wait.ts';
 import { type SeenLoop, Watchdog } from '../lifecycle/watchdog.ts';
-import { consumerName } from '../queue/names.ts';
+import { consumerName, shardResource } from '../queue/names.ts';
 import { CentralTicker } from '../upkeep/central-ticker.ts';
 import { CentralSync } from './central-sync.ts';
 import { type MoverContext, newContext } from './context.ts';
@@ -42,6 +42,8 @@ export class Mover implements Service {
   readonly #stopped = new AbortController();
   #context: MoverContext | undefined;
   readonly #gatherers: Gatherers;
+  /** By resource: the silent member that we took it over from. */
+  readonly #takenFrom = new Map<string, string>();
   #applying: Promise<void> = Promise.resolve();
 
   constructor(options: MoverOptions) {
@@ -186,10 +188,13 @@ export class Mover implements Service {
         ...{ memory: this.#context?.budget.figures, commits: this.#gatherers.commitTimes },
         file: this.#options.file?.stand,
       }),
-      onTaken: ({ resource }, { isTakeOver }) => {
+      onTaken: ({ resource }, { takenFrom }) => {
         // The file named it when it was asked for, and does not any more: it is let go at the next look.
         if (resource !== CentralDuties.resource && this.#config.shardOf(resource) === undefined) return;
-        if (isTakeOver) this.#onOccurrence({ kind: 'lease-taken-over', resource });
+        if (takenFrom !== undefined) {
+          this.#onOccurrence({ kind: 'lease-taken-over', resource });
+          this.#takenFrom.set(resource, takenFrom);
+        }
         this.#control.reportSoon();
         this.#config.tryAgain(resource);
         this.#leased.begin(resource);
@@ -201,15 +206,22 @@ export class Mover implements Service {
       },
       onLost: ({ resource }, reason) => {
         this.#onOccurrence({ kind: 'lease-lost', resource, reason });
+        const lost = this.#leased.get(resource);
         void this.#leased.end(resource).then(() => this.#gone(resource));
+        // Another mover reads the shard by now. What was read goes to central, where positions decide; nothing more is read.
+        if (lost instanceof ShardLoop) lost.abandon();
       },
       onTrouble: (error) => this.#centralTrouble(error),
     });
   }
 
   #newLoop(shard: Shard): ShardLoop {
+    const resource = shardResource(shard.name);
+    const takenFrom = this.#takenFrom.get(resource);
+    this.#takenFrom.delete(resource);
     return new ShardLoop(shard, {
       context: this.#context as MoverContext,
+      takenFrom,
       loadSources: () => this.#control.link.use((central) => readSources(central, [shard.name])),
     });
   }
@@ -218,6 +230,7 @@ export class Mover implements Service {
     return newContext({
       config: this.#config.live,
       consumer,
+      member: this.#member.id,
       watchdog: this.#watchdog,
       onOccurrence: this.#onOccurrence,
       gathererOf: (source) => gathererIn(this.#own, source),

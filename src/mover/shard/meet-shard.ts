@@ -17,6 +17,7 @@ import { TIMING } from '../../lifecycle/timing.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import { missingXidsSql } from '../../queue/ahead.ts';
 import { readDatabaseIdentity } from '../../shards/identity.ts';
+import { endSessions, moverSessions } from '../../shards/mover-sessions.ts';
 import type { QueueOnShard } from '../../shards/queue-on-shard.ts';
 import { readingsApart } from '../../shards/window.ts';
 import type { MoverContext } from '../context.ts';
@@ -97,6 +98,21 @@ export async function stay(
   if (database === undefined) return;
   const { hasLeft } = await central().use((one) => meetShard(one, shard.name, database));
   if (hasLeft) throw left(shard);
+}
+
+/** Ends what a silent mover, from which the shard was taken over, has left there. */
+export async function endLeftBehind(
+  connection: Connection,
+  takenFrom: string,
+  { shard, context }: { readonly shard: string; readonly context: MoverContext },
+): Promise<void> {
+  try {
+    await endSessions(connection, moverSessions(context.config.name, takenFrom));
+  } catch (error) {
+    if (connection.failed) throw error;
+    const what = 'sessions of the mover before';
+    context.onOccurrence({ kind: 'upkeep-trouble', database: shard, what, error });
+  }
 }
 
 /** Whether that is why a shard is not moved from here: a mover whose file leads elsewhere may do it. */

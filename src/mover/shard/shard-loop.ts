@@ -16,7 +16,7 @@ import type { Source } from '../source/source.ts';
 import { isPausing } from '../windows/copy-windows.ts';
 import { handOnEmpty } from '../windows/empty-windows.ts';
 import { LargeWindows } from '../windows/large-windows.ts';
-import { isMovedAway, meet, stay } from './meet-shard.ts';
+import { endLeftBehind, isMovedAway, meet, stay } from './meet-shard.ts';
 import { missingAmong, noteMissing } from './missing-queues.ts';
 import { RoundClock } from './round-clock.ts';
 import { ShardSession } from './shard-session.ts';
@@ -27,6 +27,8 @@ export interface ShardLoopOptions {
   readonly context: MoverContext;
   /** Reads this shard's sources and positions from central. */
   readonly loadSources: () => Promise<StoredSource[]>;
+  /** The silent member that had the shard before; undefined: nobody, or one that let go of it. */
+  readonly takenFrom?: string | undefined;
 }
 
 const ACTIVE: StoredState = { state: 'active', haltReason: undefined, paused: false, pauseReason: undefined };
@@ -48,6 +50,8 @@ export class ShardLoop implements WatchedService {
   #isToBeMet = false;
   /** The identity of the database that this session leads to. */
   #database: string | undefined;
+  /** Whose sessions may be left on the shard; undefined: they were ended. */
+  #takenFrom: string | undefined;
   #failures = 0;
   #lastFlushMs = 0;
   #trouble: string | undefined;
@@ -57,6 +61,7 @@ export class ShardLoop implements WatchedService {
     this.name = `shard ${shard.name}`;
     this.shard = shard;
     this.#options = options;
+    this.#takenFrom = options.takenFrom;
     this.#centralAge = new CentralAge(shard, options.context);
     this.#sources = new ShardSources(shard, {
       context: options.context,
@@ -113,7 +118,8 @@ export class ShardLoop implements WatchedService {
     while (!signal.aborted) {
       try {
         await this.#sources.refresh();
-        await this.#session();
+        await this.#untilInstalled();
+        if (!signal.aborted) await this.#session();
       } catch (error) {
         // Stopped while connecting: not a failure.
         if (signal.aborted) break;
@@ -132,8 +138,8 @@ export class ShardLoop implements WatchedService {
         await wait(retryMs, signal);
       }
     }
-    await Promise.all([this.#untilSettled(), this.#largeWindows.end()]);
-    await this.#connection?.close();
+    // Nothing is read any more: while central takes what was read, or does not answer, the shard has a connection less.
+    await Promise.all([this.#untilSettled(), this.#largeWindows.end(), this.#connection?.close()]);
   }
 
   async stop(): Promise<void> {
@@ -175,12 +181,23 @@ export class ShardLoop implements WatchedService {
     this.#isToBeMet = true;
   }
 
+  /** Where that is done by itself: until then nothing can be read there, and there may be no PgQ. */
+  async #untilInstalled(): Promise<void> {
+    const { signal } = this.#stopped;
+    const { config } = this.#options.context;
+    while (config.install === 'auto' && this.sources.length === 0 && !signal.aborted) {
+      this.#turns += 1;
+      await this.#changed.next(TIMING.shard.idleMs);
+      if (this.#sources.mayRefresh) await this.#sources.refresh();
+    }
+  }
+
   async #session(): Promise<void> {
     const { signal } = this.#stopped;
     const { context } = this.#options;
     const shard = this.shard.name;
     const connection = await Connection.open(this.shard, {
-      applicationName: `tributary mover ${context.config.name}`,
+      applicationName: context.sessions,
       connectTimeoutMs: this.#failures === 0 ? TIMING.shard.connectMs : TIMING.shard.patientConnectMs,
       signal,
     });
@@ -203,6 +220,8 @@ export class ShardLoop implements WatchedService {
       { shard: this.shard, sources: opened, queues, onLooked },
       context,
     );
+    if (this.#takenFrom !== undefined) await endLeftBehind(connection, this.#takenFrom, { shard, context });
+    this.#takenFrom = undefined;
     this.#centralAge.connected();
     this.provider = session.provider;
     const openedAtMs = performance.now();

@@ -78,9 +78,8 @@ export class LargeWindows {
   }
 
   async #read(found: Found, large: LargeWindow): Promise<void> {
-    const { config } = this.#context;
     const connection = await Connection.open(this.#shard, {
-      applicationName: `tributary mover ${config.name} large window`,
+      applicationName: `${this.#context.sessions} large window`,
     });
     this.#open.add(large);
     large.reads(connection);

@@ -101,8 +101,10 @@ export class SlotLeases {
       ttlMs: TIMING.leases.leaseMs,
       adoptAfterMs: () => 0,
       beatMs: TIMING.leases.workerBeatMs,
-      onTaken: ({ resource }, how) =>
-        isCentral(resource) ? this.#duty.begin() : options.onTaken(slotOf(resource), how),
+      onTaken: ({ resource }, { takenFrom }) =>
+        isCentral(resource)
+          ? this.#duty.begin()
+          : options.onTaken(slotOf(resource), { isTakeOver: takenFrom !== undefined }),
       onRelease: ({ resource }) =>
         isCentral(resource) ? this.#duty.end() : options.onRelease(slotOf(resource)),
       onLost: ({ resource }) =>

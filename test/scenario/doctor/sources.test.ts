@@ -104,7 +104,7 @@ describe('doctor on sources', () => {
     await untilHealthy(file);
     // The server's process hangs for the mover alone.
     const [hanging] = await s3.query<{ pid: number }>(
-      "select pid from pg_stat_activity where datname = current_database() and application_name = 'tributary mover shop'",
+      "select pid from pg_stat_activity where datname = current_database() and application_name like 'tributary mover shop %'",
     );
     process.kill(hanging?.pid as number, 'SIGSTOP');
     try {

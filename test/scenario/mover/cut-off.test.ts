@@ -45,6 +45,21 @@ test('a mover that is cut off from central stops by itself, one that is frozen i
     await until(async () => (await forwarding.moved()) > before, { what: 'more moved events', ...PATIENTLY });
   };
 
+  /** On no shard has more than one mover a session: the one that holds it. */
+  const untilAlone = () =>
+    until(
+      async () => {
+        const [row] = await cluster.central.query<{ most: number }>(
+          `select coalesce(max(n), 0)::int as most from (
+             select count(*) as n from pg_stat_activity
+              where application_name like 'tributary mover %' and datname = any ($1) group by datname) of_shard`,
+          [cluster.shards.map(({ database }) => database.database)],
+        );
+        return row?.most === 1;
+      },
+      { what: 'one mover on each shard', ...PATIENTLY },
+    );
+
   const cut = start('cut', through.href);
   await untilHeld({ cut: SHARDS });
   const frozen = start('frozen');
@@ -55,6 +70,9 @@ test('a mover that is cut off from central stops by itself, one that is frozen i
   proxy.blackhole();
   await cut.waitForLine(/the lease of shard:s\d ran out: central did not answer in time/, PATIENTLY);
   await untilHeld({ frozen: SHARDS });
+  await untilAlone();
+  // At once, and not when it gives up what it was committing.
+  expect(cut.stderr.filter((line) => line.includes('No answer within 30 s'))).toEqual([]);
   await untilMore();
   proxy.heal();
   await untilHeld({ cut: 2, frozen: 2 });
@@ -62,6 +80,8 @@ test('a mover that is cut off from central stops by itself, one that is frozen i
   send(frozen.pid, 'SIGSTOP');
   await untilHeld({ cut: SHARDS });
   await untilMore();
+  // It cannot close them: the one that took over has ended them.
+  await untilAlone();
   send(frozen.pid, 'SIGCONT');
   await untilHeld({ cut: 2, frozen: 2 });
 

@@ -75,6 +75,7 @@ describe.skipIf(!mayMakeNamespaces())('a host in a network of its own', () => {
 
     other.cutCentral();
     await cut.waitForLine(/the lease of shard:s\d ran out: central did not answer in time/, PATIENTLY);
+    await until(() => other.openToShards === 0, { what: 'no connection to a shard', ...PATIENTLY });
     await untilHeld({ near: 4 });
     await untilMore();
     await until(() => childrenOf(cut).length === 1, { what: 'no worker beside the mover', ...PATIENTLY });
