@@ -10,6 +10,8 @@ export interface Changes {
   readonly numbers: readonly string[];
   /** Groups that are new in the file, by their names: `orders/billing`. */
   readonly groups: readonly string[];
+  /** Groups, by their names, whose lanes are others: as many of another key, another number, the first ones or none. */
+  readonly lanes: readonly string[];
   /** Other settings, by their keys: `mover`, `watch`. */
   readonly others: readonly string[];
   /** What is done for central is to be done otherwise: for other queues, or by other schedules. */
@@ -25,6 +27,7 @@ export interface NameChanges {
 export function changesBetween(before: Config, after: Config): Changes {
   const queues = namesChanged(before.queues, after.queues);
   const [known, now] = [numbersIn(before), numbersIn(after)];
+  const hadLanes = new Map(workedIn(before).map(({ name, lanes }) => [name, lanes]));
   const was = new Set(figuredNames(before));
   const others = OTHERS.filter((key) => !isDeepStrictEqual(before[key], after[key]));
   return {
@@ -33,6 +36,9 @@ export function changesBetween(before: Config, after: Config): Changes {
     numbers: figuredNames(after).filter((name) => was.has(name) && known.get(name) !== now.get(name)),
     groups: workedIn(after).flatMap(({ name, group }) =>
       group === undefined || known.has(name) ? [] : [name],
+    ),
+    lanes: workedIn(after).flatMap(({ name, lanes }) =>
+      known.has(name) && !isDeepStrictEqual(hadLanes.get(name), lanes) ? [name] : [],
     ),
     others,
     hasOtherDuties: !isSame(queues) || others.includes('schedules'),

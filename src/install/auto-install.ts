@@ -1,7 +1,7 @@
 // Installs by itself what is new in the file (`install: auto`): asked for by the mover that holds a shard and finds no source of it.
 //
-// Invariant: it only adds. It never migrates central's schema, never changes a number of workers that was installed, and never
-// begins anew what an operator has let go of: that is what `tributary install` is for.
+// Invariant: it only adds, and changes lanes where the file has just changed them. It never migrates central's schema, never changes
+// a number of workers that was installed, and never begins anew what an operator has let go of: that is what `tributary install` is for.
 // Fails by: a shard that cannot be installed is tried again, later each time; its sentences are said once.
 import type { Config } from '../config/config.ts';
 import type { FleetOccurrence } from '../fleet/occurrence.ts';
@@ -34,6 +34,8 @@ export class AutoInstall implements Service {
   readonly #options: AutoInstallOptions;
   readonly #wanted = new Map<string, Wanted>();
   readonly #said = new Map<string, string>();
+  /** Until they are installed. */
+  readonly #lanesOf = new Set<string>();
   readonly #changed = new Signal();
   readonly #stopped = new AbortController();
 
@@ -48,8 +50,10 @@ export class AutoInstall implements Service {
     this.#changed.notify();
   }
 
-  /** Something of central is missing, such as a group of a queue. */
-  wantCentral(): void {
+  /** Something of central is missing, such as a group of a queue, or these groups have other lanes since the file was read again. */
+  wantCentral(lanesOf: readonly string[] = []): void {
+    if (this.#options.config.install !== 'auto') return;
+    for (const name of lanesOf) this.#lanesOf.add(name);
     this.want(CENTRAL);
   }
 
@@ -75,9 +79,11 @@ export class AutoInstall implements Service {
     if (due.length === 0) return;
     const only = new Set(due.slice(0, MOST_AT_ONCE));
     const shards = config.shards.filter(({ name }) => only.has(name));
-    const rows = await install({ ...config, shards }, { isAddition: true });
+    const lanesOf = new Set(this.#lanesOf);
+    const rows = await install({ ...config, shards }, { isAddition: true, lanesOf });
     const central = rows.find(({ name }) => name === 'central');
     const failed = central?.outcome === 'failed' ? central : undefined;
+    if (failed === undefined) for (const name of lanesOf) this.#lanesOf.delete(name);
     const rowOf = (wanted: string) =>
       wanted === CENTRAL ? central : (rows.find((one) => one.name === wanted) ?? failed);
     for (const name of only) {

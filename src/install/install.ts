@@ -36,6 +36,8 @@ export interface InstallOptions {
   readonly only?: ReadonlySet<string> | undefined;
   /** Only what is new: no migration, no other number of workers, and nothing that was let go. */
   readonly isAddition?: boolean;
+  /** With `isAddition`: other lanes all the same for these, by their names, because the file has just changed them. */
+  readonly lanesOf?: ReadonlySet<string>;
   /** Called once for every database as soon as it is done. */
   readonly onRow?: (row: InstallRow) => void;
 }
@@ -43,7 +45,7 @@ export interface InstallOptions {
 /** @returns a row for each database, central first; an error of a database is in its row. */
 export async function install(
   config: Config,
-  { onRow = () => {}, only, isAddition = false }: InstallOptions = {},
+  { onRow = () => {}, only, isAddition = false, lanesOf }: InstallOptions = {},
 ): Promise<InstallRow[]> {
   const rows: InstallRow[] = [];
   const report = (row: InstallRow) => {
@@ -54,7 +56,7 @@ export async function install(
   let central: Connection | undefined;
   try {
     central = await Connection.open(config.central, { ...APPLICATION, owner: placeOfCentral(config) });
-    const survey = await installCentral(central, { config, isAddition });
+    const survey = await installCentral(central, { config, isAddition, lanesOf });
     report(rowOfCentral(config, survey));
     if (survey.plan.mistakes.length > 0) return rows;
     const byName = new Map<string, InstallRow>();
@@ -78,10 +80,10 @@ export async function install(
 /** @returns the survey from before, with the identity as it is now. */
 async function installCentral(
   connection: Connection,
-  { config, isAddition }: { readonly config: Config; readonly isAddition: boolean },
+  { config, ...how }: { readonly config: Config } & Parameters<typeof surveyCentral>[2],
 ): Promise<CentralSurvey> {
   return retrying(async () => {
-    const before = await surveyCentral(connection, config, { isAddition });
+    const before = await surveyCentral(connection, config, how);
     const { schemaSteps, queueSteps, mistakes } = before.plan;
     if (mistakes.length > 0) return before;
     if (schemaSteps.length > 0) await runSteps(connection, schemaSteps);

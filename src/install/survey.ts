@@ -84,11 +84,14 @@ export function withoutRetired(config: Config, { retired }: CentralFacts): Confi
   return { ...config, queues: config.queues.filter(({ name }) => !retired.has(name)) };
 }
 
-/** @param isAddition whether only what is new is to be planned. */
+/** @param isAddition whether only what is new is to be planned, with other lanes of those in `lanesOf` alone. */
 export async function surveyCentral(
   connection: Connection,
   config: Config,
-  { isAddition = false } = {},
+  {
+    isAddition = false,
+    lanesOf,
+  }: { readonly isAddition?: boolean; readonly lanesOf?: ReadonlySet<string> | undefined } = {},
 ): Promise<CentralSurvey> {
   const facts = await readFacts(connection, {
     schema: 'pgq',
@@ -101,7 +104,8 @@ export async function surveyCentral(
     facts,
     central,
     plan: planCentral({
-      ...{ config: isAddition ? withoutRetired(config, central) : config, facts, central, isAddition },
+      ...{ config: isAddition ? withoutRetired(config, central) : config, facts, central },
+      ...{ isAddition, lanesOf },
     }),
     consumer: consumerName(config.name, central.identity?.id ?? NO_IDENTITY),
   };

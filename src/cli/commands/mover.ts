@@ -46,7 +46,8 @@ export function register(program: Command, given: CliContext): void {
       config,
       onTaken: (next, { changes }) => {
         void mover.apply(next);
-        if (changes.groups.length + changes.queues.added.length > 0) installing.wantCentral();
+        const { groups, lanes, queues } = changes;
+        if (groups.length + lanes.length + queues.added.length > 0) installing.wantCentral(lanes);
       },
     });
     const installing = installingFor(fleet, context);

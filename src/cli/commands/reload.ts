@@ -15,6 +15,7 @@ import type { CliContext } from '../context.ts';
 import { durationOption } from '../duration-option.ts';
 import { EXIT, Exit } from '../exit.ts';
 import { operator } from '../operator.ts';
+import { changeLanes } from './reload/lanes.ts';
 import { rereadFiles } from './reload/members.ts';
 import { renewWorkers } from './reload/workers.ts';
 import { queuesToWork } from './work.ts';
@@ -51,7 +52,7 @@ export function register(program: Command, context: CliContext): void {
     });
 }
 
-/** The numbers of workers first: they are central's, and the file at hand is the one that is meant. */
+/** The numbers of workers and lanes first: they are central's, and the file at hand is the one that is meant. */
 async function reload(
   link: CentralLink,
   config: Config,
@@ -66,6 +67,7 @@ async function reload(
       `${name}: ${installed.wanted} → ${counted(now, 'worker')} wanted over all hosts.\n`,
     );
   }
+  const hasLanes = await changeLanes(link, config, how.context);
   const isDone = await rereadFiles(link, config, how);
   if (config.install === 'by-hand') {
     const groups = workedIn(config).flatMap(({ name, group }) =>
@@ -77,7 +79,7 @@ async function reload(
         `Not installed yet: ${missing.slice(0, 5).join(', ')}${missing.length > 5 ? ` and ${missing.length - 5} more` : ''}. \`tributary install\` does it, or say \`install: auto\` in the file.\n`,
       );
   }
-  return isDone;
+  return isDone && hasLanes;
 }
 
 /** Sources that the file asks for and central does not know. */

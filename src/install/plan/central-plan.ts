@@ -30,6 +30,8 @@ export interface CentralSituation {
   readonly central: CentralFacts;
   /** Only what is new: neither another schema nor other numbers of workers. */
   readonly isAddition?: boolean;
+  /** See LanesSituation. */
+  readonly lanesOf?: ReadonlySet<string> | undefined;
 }
 
 /** How central is named in sentences. */

@@ -19,6 +19,8 @@ interface QueueSituation {
   readonly central: CentralFacts;
   /** Only what is new: no other numbers of workers. */
   readonly isAddition?: boolean;
+  /** See LanesSituation. */
+  readonly lanesOf?: ReadonlySet<string> | undefined;
 }
 
 export function queueStepsFor(
@@ -50,13 +52,13 @@ export function queueStepsFor(
 /** The group first, then its workers. */
 function workedSteps(
   worked: Worked,
-  { config, central, isAddition, fact }: QueueSituation & { readonly fact: QueueFact | undefined },
+  { config, central, isAddition, lanesOf, fact }: QueueSituation & { readonly fact: QueueFact | undefined },
 ): Step[] {
   const { name, workers } = worked;
   const group = groupName(config, worked.group);
   const begin = [
     ...(fact?.consumers.has(group) === true ? [] : [beginStep(worked, group, fact)]),
-    ...laneSteps(worked, { central, group, isAddition }),
+    ...laneSteps(worked, { central, group, isAddition, lanesOf }),
   ];
   const isNoted = central.pools.get(name) === workers || (isAddition && central.pools.has(name));
   return isNoted ? begin : [...begin, poolStep(name, workers)];

@@ -9,21 +9,23 @@ export interface LanesSituation {
   readonly central: Pick<CentralFacts, 'lanes'>;
   /** The group, as a consumer. */
   readonly group: string;
-  /** Only what is new: no other lanes of a group that has some. */
+  /** Only what is new: no other lanes of a group that has some … */
   readonly isAddition?: boolean | undefined;
+  /** … but for these, by their names, whose lanes the file has just changed. */
+  readonly lanesOf?: ReadonlySet<string> | undefined;
 }
 
 /** Where others than the file's are there, or on their way. */
 export function laneSteps(
   { queue, name, lanes }: Pick<Worked, 'queue' | 'name' | 'lanes'>,
-  { central, group, isAddition }: LanesSituation,
+  { central, group, isAddition, lanesOf }: LanesSituation,
 ): Step[] {
   const there = central.lanes.get(lanesKey(queue, group));
   const wanted = { count: lanes?.count ?? 0, key: lanes?.key };
   const pauses = lanes?.pauses === true;
   const isSame = (there?.count ?? 0) === wanted.count && there?.key === wanted.key;
   if (isSame && (there?.pauses ?? false) === pauses) return [];
-  if (isAddition && there !== undefined) return [];
+  if (isAddition && there !== undefined && lanesOf?.has(name) !== true) return [];
   const key = wanted.key === undefined ? 'null' : literal(wanted.key);
   return [
     {

@@ -1,6 +1,8 @@
 // Lanes of a central queue as install makes and changes them, what `lag` and `doctor` say of them, and what operators do with a key
 // that is paused.
 import { describe, expect, test } from 'vitest';
+import type { FleetOccurrence } from '../../../src/fleet/occurrence.ts';
+import { AutoInstall } from '../../../src/install/auto-install.ts';
 import { install } from '../../../src/install/install.ts';
 import { type CoopBatch, coopFinishSql, coopNextBatch } from '../../../src/queue/coop.ts';
 import { givenFolder, writeFile } from '../../support/files.ts';
@@ -122,6 +124,58 @@ describe('lanes of a central queue', () => {
       { what: 'the end of the indexes' },
     );
     expect(await central.query('select from tributary.lane_set')).toEqual([]);
+  });
+
+  test('`reload` carries other lanes of the file out where it says `install: auto`, and names the command where not; so does a file that is read again', async () => {
+    const cluster = await givenCluster();
+    const { central } = cluster;
+    const lanes = (count: number) => withLanes(`key: ev_extra1, lanes: ${count}`);
+    expect((await installed(cluster, 'key: ev_extra1, lanes: 4'))?.mistakes).toEqual([]);
+    await given(cluster, 'a', 'b');
+    const counts = async () => {
+      const [row] = await central.query('select lanes, next_lanes as next from tributary.lane_set');
+      return row;
+    };
+    const reload = (queues: string, more = '') =>
+      run(['-c', givenFile(fileFor(cluster, { queues, more })), 'reload']);
+    const nobody = 'No mover and no workers run now: those that start read the file.\n';
+    expect(await reload(lanes(4))).toMatchObject({ code: 0, stdout: nobody });
+    expect(await reload(lanes(8))).toMatchObject({
+      code: 0,
+      stdout: `Not carried out yet: let queue orders have 8 lanes by ev_extra1, behind what waits now. \`tributary install\` does it, or say \`install: auto\` in the file.\n${nobody}`,
+    });
+    expect(await counts()).toEqual({ lanes: 4, next: null });
+    expect(await reload(lanes(8), 'install: auto')).toMatchObject({
+      code: 0,
+      stdout: `Done: let queue orders have 8 lanes by ev_extra1, behind what waits now.\n${nobody}`,
+    });
+    expect(await counts()).toEqual({ lanes: 4, next: 8 });
+    expect((await handled(cluster)).sort()).toEqual(['a', 'b']);
+    expect(await reload(lanes(8), 'install: auto')).toMatchObject({ code: 0, stdout: nobody });
+    // A key that is none: said, and nothing is changed.
+    const refused = await reload(withLanes('key: random(), lanes: 8'), 'install: auto');
+    expect([refused.code, refused.stdout]).toEqual([
+      1,
+      expect.stringMatching(/^Not carried out: .*IMMUTABLE/),
+    ]);
+
+    const said: FleetOccurrence[] = [];
+    const config = configFor(cluster, { queues: lanes(2), more: 'install: auto' });
+    // A process that starts with another number changes nothing, as with workers: only a file that is read again does.
+    expect((await install(config, { isAddition: true }))[0]).toMatchObject({ outcome: 'unchanged' });
+    const auto = new AutoInstall({ config, onOccurrence: (one) => said.push(one) });
+    const ended = auto.run();
+    auto.wantCentral(['orders']);
+    await until(() => said.length > 0, { what: 'what was installed', timeoutMs: 60_000 });
+    await auto.stop();
+    await ended;
+    expect(said).toEqual([
+      {
+        kind: 'installed',
+        shard: undefined,
+        did: ['let queue orders have 2 lanes by ev_extra1, behind what waits now'],
+      },
+    ]);
   });
 
   test('a paused key is listed with what waits; an operator lets it be tried, or gives its event up', async () => {

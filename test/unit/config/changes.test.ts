@@ -30,6 +30,7 @@ describe('changes of the file', () => {
       queues: { added: ['more'], removed: [], changed: ['orders'] },
       numbers: ['orders'],
       groups: [],
+      lanes: [],
       others: ['mover'],
       hasOtherDuties: true,
     });
@@ -44,6 +45,27 @@ describe('changes of the file', () => {
       numbers: ['orders'],
       groups: ['orders/a'],
     });
+  });
+
+  test('lanes that are others: more of them, of another key, the first ones, none; of all groups of a queue', () => {
+    const lanesOf = (orders: string) => givenConfig(FILE.replace('workers: 0', `workers: 0${orders}`));
+    const [none, four, eight, other] = ['', ', key: a, lanes: 4', ', key: a, lanes: 8', ', key: b, lanes: 4'];
+    for (const [from, to] of [
+      [none, four],
+      [four, eight],
+      [four, other],
+      [four, none],
+    ] as const)
+      expect(changesBetween(lanesOf(from), lanesOf(to))).toMatchObject({ lanes: ['orders'] });
+    expect(changesBetween(lanesOf(four), lanesOf(four))).toMatchObject({ lanes: [] });
+    const grouped = (lanes: number) =>
+      givenConfig(
+        FILE.replace(
+          'workers: 0',
+          `groups: { a: { workers: 0 }, b: { workers: 0 } }, key: a, lanes: ${lanes}`,
+        ),
+      );
+    expect(changesBetween(grouped(2), grouped(3))).toMatchObject({ lanes: ['orders/a', 'orders/b'] });
   });
 
   test('what is fixed at the start of a process names the restart', () => {

@@ -96,6 +96,7 @@ const noChange = {
   queues: noNames,
   numbers: [],
   groups: [],
+  lanes: [],
   others: [],
   hasOtherDuties: false,
 };
