@@ -4,7 +4,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { runTests } from './vitest.js';
 
-const SUITES = ['forward', 'workers', 'lanes', 'hosts', 'fleet', 'apply'];
+const SUITES = ['forward', 'workers', 'lanes', 'hosts', 'fleet', 'fleet-cycles', 'apply'];
 const SEED_LIMIT = 2 ** 31;
 
 /** @param {string} sentence @returns {never} */

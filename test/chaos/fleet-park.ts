@@ -1,6 +1,6 @@
 // A fleet that changes under load: its shards and their writers, the file or the table that names them, the hosts that run with it,
 // and what every event on them is called in the end.
-import { writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import type { Connection } from '../../src/postgres/connection.ts';
 import { readHandled } from '../../src/proof/handled.ts';
 import { type ProofRow, readCentralEvents, readShardEvents } from '../../src/proof/origins.ts';
@@ -8,9 +8,11 @@ import { judgeProof, type ProofVerdict } from '../../src/proof/verdict.ts';
 import { givenFile } from '../support/installation/config-file.ts';
 import { connectionsOf } from '../support/installation/installed-hosts.ts';
 import { type Load, startLoad } from '../support/mover/load.ts';
+import { childrenOf } from '../support/processes/children.ts';
 import { isAlive, runTributary, startTributary, type TestProcess } from '../support/processes/process.ts';
 import { type Random, randomFrom } from '../support/random.ts';
 import { givenDatabase, type TestDatabase } from '../support/server/database.ts';
+import { until } from '../support/until.ts';
 
 /** A shard from its beginning on; renamed it is the same, and moved it has another database. */
 export interface Member {
@@ -21,6 +23,15 @@ export interface Member {
   isLive: boolean;
   /** How many lines the hosts had said when it ended. */
   endedBehind: ReadonlyMap<TestProcess, number>;
+  /** Its database is gone, and had these. */
+  buried?: readonly ProofRow[];
+}
+
+export interface FleetParkOptions {
+  /** Default: at random. */
+  readonly isQueried?: boolean;
+  /** Pause between the transactions of one writer, in ms. */
+  readonly everyMs?: number;
 }
 
 /** What it is called now. */
@@ -45,22 +56,24 @@ export class FleetPark {
   readonly #hosts = new Map<string, TestProcess>();
   /** What the file of each host had when it read it. */
   readonly #read = new Map<string, ReadonlySet<string>>();
+  readonly #everyMs: number | undefined;
   #made = 0;
 
-  private constructor(central: TestDatabase, random: Random) {
+  private constructor(central: TestDatabase, random: Random, options: FleetParkOptions) {
     this.central = central;
     this.#random = random;
-    this.isQueried = random.oneIn(2);
+    this.#everyMs = options.everyMs;
+    this.isQueried = options.isQueried ?? random.oneIn(2);
     this.file = givenFile('', { others: { 'write.mjs': HANDLER } });
   }
 
-  static async begin(random: Random, shards: number): Promise<FleetPark> {
+  static async begin(random: Random, shards: number, options: FleetParkOptions = {}): Promise<FleetPark> {
     const central = await givenDatabase({ pgq: 'central' });
     await central.query(
       'create table handled (no bigint generated always as identity, txid bigint default txid_current(), origin text)',
     );
     await central.query('create table tenants (name text primary key, url text)');
-    const park = new FleetPark(central, random);
+    const park = new FleetPark(central, random, options);
     for (let n = 0; n < shards; n += 1) await park.add();
     await park.write();
     await park.run('install');
@@ -95,6 +108,7 @@ export class FleetPark {
       queues: ['orders'],
       random: randomFrom(this.#random.below(2 ** 31)),
       bulk: 200,
+      ...(this.#everyMs !== undefined && { everyMs: this.#everyMs }),
     });
   }
 
@@ -185,6 +199,41 @@ export class FleetPark {
       member.endedBehind = new Map([...this.#hosts.values()].map((host) => [host, host.stderr.length]));
   }
 
+  /** Keeps what the proof needs of one that has ended, and drops its database once no host is connected to it. */
+  async bury(member: Member): Promise<void> {
+    const connection = await member.database.connect();
+    member.buried = await readShardEvents(connection, { shard: member.names[0] ?? '', queue: 'orders' });
+    await connection.close();
+    await this.drop(member.database);
+  }
+
+  /** A database that no host should be connected to any more, once that is so. */
+  async drop({ name }: TestDatabase): Promise<void> {
+    const sql = `select from pg_stat_activity where datname = $1 and application_name like 'tributary mover%'`;
+    await until(async () => (await this.central.query(sql, [name])).length === 0, {
+      what: `no connection of a host to database ${name}`,
+      timeoutMs: 60_000,
+    });
+    await this.central.query(`drop database "${name}" with (force)`);
+  }
+
+  /** Whether central has events of it. */
+  async hasMoved(member: Member): Promise<boolean> {
+    const rows = await this.central.query(
+      `select from tributary.source s cross join lateral (
+         select moved from tributary.position p where p.source = s.id order by n desc limit 1) p
+       where s.shard = $1 and p.moved > 0`,
+      [nameOf(member)],
+    );
+    return rows.length > 0;
+  }
+
+  /** Open files and sockets of the hosts and all that they have forked, as it is when nothing is under way. */
+  get handles(): number {
+    const pids = [...this.#hosts.values()].flatMap((host) => [host.pid, ...childrenOf(host)]);
+    return pids.reduce((sum, pid) => sum + readdirSync(`/proc/${pid}/fd`).length, 0);
+  }
+
   /** What one host has logged of one shard that has ended, since then: the most that there is. */
   get mostSaidOfEnded(): readonly string[] {
     const ended = this.#members.filter(({ isLive }) => !isLive);
@@ -198,7 +247,8 @@ export class FleetPark {
   /** Connections of the hosts: to central, and the most to one shard, and to all that have ended. */
   async connections(): Promise<{ central: number; shard: number; ended: number }> {
     const counts = await Promise.all(
-      this.#members.map(async ({ database, isLive }) => {
+      this.#members.map(async ({ database, isLive, buried }) => {
+        if (buried !== undefined) return { isLive, n: 0 };
         const [row] = await database.query<{ n: number }>(
           `select count(*)::int as n from pg_stat_activity
             where datname = current_database() and application_name like 'tributary mover%'`,
@@ -237,8 +287,11 @@ export class FleetPark {
       for (const {
         names: [first = ''],
         database,
+        buried,
       } of this.#members)
-        shards.push(...(await readShardEvents(await open(database), { shard: first, queue: 'orders' })));
+        for (const row of buried ??
+          (await readShardEvents(await open(database), { shard: first, queue: 'orders' })))
+          shards.push(row);
       const names = new Map(this.#members.flatMap((one) => one.names.map((name) => [name, one.names[0]])));
       const asFirst = (rows: readonly ProofRow[]) =>
         rows.map((row) => {
