@@ -1,7 +1,9 @@
 // Rolling upgrades: central as older packages left it, with programs that run before, during and after `install`.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, test } from 'vitest';
+import { schemaVersion } from '../../../src/central/fit/schema-version.ts';
 import { packagePath } from '../../../src/lifecycle/package-root.ts';
 import { givenFile } from '../../support/installation/config-file.ts';
 import { fileFor, givenEvents } from '../../support/installation/installation.ts';
@@ -13,7 +15,14 @@ import { until } from '../../support/until.ts';
 
 const PATIENTLY = { timeoutMs: 60_000 };
 const SCHEMAS = packagePath('test', 'support', 'schemas');
-const FILES = readdirSync(SCHEMAS).sort();
+/** Made by scripts/keep-schema.js. */
+const FILES = readdirSync(SCHEMAS)
+  .filter((name) => name.startsWith('central-'))
+  .sort();
+/** Of the tables that came until a version; those of an older one are in central of a newer one as well. */
+const ROWS = readdirSync(SCHEMAS)
+  .filter((name) => name.startsWith('rows-'))
+  .sort();
 const NEWEST = FILES.at(-1) as string;
 
 const HANDLER = `export default { async event(event, { client }) {
@@ -54,14 +63,28 @@ const LOST: Readonly<Record<string, readonly string[]>> = {
   'central-0021.sql': ['store_lag(text, jsonb)'],
 };
 
-/** Central as that package left it, a shard, and a file for both. Nothing is installed of this package. */
-async function givenOlder(file: string) {
-  const [central, shard] = await Promise.all([givenDatabase(), givenDatabase()]);
-  const connection = await central.connect();
+const kept = (name: string): string => readFileSync(join(SCHEMAS, name), 'utf8');
+const versionOf = (name: string): string => /\d+/.exec(name)?.[0] ?? '';
+
+/** Central as that package left it. Nothing is installed of this package. */
+async function givenOlderCentral(file: string): Promise<TestDatabase> {
+  const central = await givenDatabase();
   // As install does: functions that call each other.
-  await connection.script(`set check_function_bodies = off; ${readFileSync(join(SCHEMAS, file), 'utf8')}`);
-  await connection.query("insert into tributary.identity (name) values ('shop')");
-  await connection.query('create table handled (origin text)');
+  await script(central, `set check_function_bodies = off; ${kept(file)}`);
+  await central.query("insert into tributary.identity (name) values ('shop')");
+  return central;
+}
+
+async function script(database: TestDatabase, text: string): Promise<void> {
+  const connection = await database.connect();
+  await connection.script(text);
+  await connection.close();
+}
+
+/** With a shard, and a file for both. */
+async function givenOlder(file: string) {
+  const [central, shard] = await Promise.all([givenOlderCentral(file), givenDatabase()]);
+  await central.query('create table handled (origin text)');
   const yaml = givenFile(
     fileFor(
       { central, shards: [shard] },
@@ -76,8 +99,66 @@ async function givenOlder(file: string) {
   return { central, shard, yaml, start };
 }
 
+/**
+ * The rows of all tables of ours, of PgQ, and the events, by table; of a table that others inherit from, without theirs. Not the
+ * settings of queues, which are install's to change.
+ */
+async function rowsOf(central: TestDatabase): Promise<ReadonlyMap<string, readonly Row[]>> {
+  const tables = await central.query<{ name: string }>(
+    `select format('%I.%I', n.nspname, c.relname) as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
+     where n.nspname in ('tributary', 'pgq') and c.relkind = 'r' and c.relname <> 'queue' order by 1`,
+  );
+  const all = new Map<string, readonly Row[]>();
+  for (const { name } of tables) {
+    const rows = await central.query<{ row: Row }>(`select to_jsonb(t) as row from only ${name} t`);
+    all.set(
+      name,
+      rows.map(({ row }) => row),
+    );
+  }
+  return all;
+}
+
+type Row = Readonly<Record<string, unknown>>;
+
+/** Columns may have come, and rows; no value may have changed or gone. */
+const isIn = (rows: readonly Row[], row: Row): boolean =>
+  rows.some((one) => Object.entries(row).every(([column, value]) => isDeepStrictEqual(one[column], value)));
+
+/** Tables that others inherit from, and those that are only locked. */
+const EMPTY =
+  /^tributary\.("position"|handled|queue_history|delayed|published|unique_key|unique_left|\w+_turn)$/;
+
 describe('upgrade', () => {
-  test.each(FILES)(
+  test.each(FILES)('from %s: every row is there afterwards, with the values that it had', async (file) => {
+    const central = await givenOlderCentral(file);
+    for (const name of ROWS) if (versionOf(name) <= versionOf(file)) await script(central, kept(name));
+    const before = await rowsOf(central);
+    const empty = [...before].flatMap(([name, rows]) => (rows.length === 0 ? [name] : []));
+    // What is not in it would not be seen to go.
+    expect(empty.filter((name) => name.startsWith('tributary.') && !EMPTY.test(name))).toEqual([]);
+    const queues = [
+      '  orders: { create: true, workers: 4, handler: ./handler.mjs }',
+      ...(versionOf(file) < '0046'
+        ? []
+        : [
+            '  mails: { create: true, key: ev_extra1, lanes: 4, on_failure: pause, groups: {',
+            '    billing: { workers: 2, handler: ./handler.mjs }, search: { workers: 1, handler: ./handler.mjs } } }',
+          ]),
+    ];
+    // Another shard than those of its rows.
+    const text = fileFor({ central, shards: [await givenDatabase()] }, { queues: queues.join('\n') });
+    const yaml = givenFile(text.replace('name: s1', 'name: new'), { others: { 'handler.mjs': HANDLER } });
+    expect(await run(['-c', yaml, 'install'])).toMatchObject({ code: 0 });
+    const after = await rowsOf(central);
+    const gone = [...before].flatMap(([name, rows]) =>
+      rows.filter((row) => !isIn(after.get(name) ?? [], row)).map((row) => ({ name, row })),
+    );
+    expect(gone).toEqual([]);
+  });
+
+  // The newest that is kept may be that of today, which nobody waits for.
+  test.each(FILES.filter((file) => Number(versionOf(file)) < schemaVersion()))(
     'from %s: mover and workers of this version say it once, wait for install, and go on',
     async (file) => {
       const { central, shard, yaml, start } = await givenOlder(file);
