@@ -11,6 +11,7 @@ import type { Binaries } from './binaries.ts';
 import { type Folder, makeFolder } from './folder.ts';
 import { Keeper } from './keeper.ts';
 import { freePort } from './port.ts';
+import { verifierOf } from './verifier.ts';
 
 /** A running server and what to do with it. */
 export interface Cluster {
@@ -61,7 +62,7 @@ export async function startCluster(options: ClusterOptions): Promise<Cluster> {
   });
   try {
     binaries.place();
-    folder.writePassword(password);
+    folder.writePassword(verifierOf(password));
     await initialise(keeper, folder);
     if (options.trusted !== undefined) folder.trust(options.trusted);
     const port =
