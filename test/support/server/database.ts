@@ -51,14 +51,16 @@ const databases: string[] = [];
 const templates = new WeakMap<ServerAddress, Promise<void>>();
 const centralTemplates = new WeakMap<ServerAddress, Promise<void>>();
 
+/** Makes and drops the databases of a test file on the server of the run. */
+let ofRun: Promise<Connection> | undefined;
+
 afterEachFile(async () => {
   await Promise.all(connections.splice(0).map((connection) => connection.close()));
-  const names = databases.splice(0);
-  if (names.length === 0) return;
-  await asAdmin(inject('server'), async (admin) => {
-    for (const name of names)
-      await admin.query(`drop database if exists ${identifier(name)} with (force)`, [], PATIENT);
-  });
+  for (const name of databases.splice(0))
+    await asAdmin(inject('server'), `drop database if exists ${identifier(name)} with (force)`);
+  const admin = ofRun;
+  ofRun = undefined;
+  await (await admin)?.close();
 });
 
 /** The engine's or the extension's PgQ is in it unless `pgq` is false. */
@@ -69,15 +71,12 @@ export async function givenDatabase(options: GivenDatabaseOptions = {}): Promise
   else if (pgq) await templateOn(server);
   if (options.server !== undefined && pgq === 'central') await centralTemplateOn(server);
   const template = pgq === 'central' ? CENTRAL_TEMPLATE : pgq ? TEMPLATE : 'template0';
-  await asAdmin(server, (admin) =>
-    admin.query(
-      // A copy has the encoding of what it is copied from; only template0 may be copied into another.
-      encoding === undefined
-        ? `create database ${identifier(name)} template ${template} ${copyStrategy()}`
-        : `create database ${identifier(name)} template template0 encoding ${literal(encoding)}`,
-      [],
-      PATIENT,
-    ),
+  await asAdmin(
+    server,
+    // A copy has the encoding of what it is copied from; only template0 may be copied into another.
+    encoding === undefined
+      ? `create database ${identifier(name)} template ${template} ${copyStrategy()}`
+      : `create database ${identifier(name)} template template0 encoding ${literal(encoding)}`,
   );
   if (encoding !== undefined && pgq) await loadPgq(databaseOn(server, name));
   return testDatabase(server, name);
@@ -134,13 +133,23 @@ function centralTemplateOn(server: ServerAddress): Promise<void> {
   return made;
 }
 
-async function asAdmin(server: ServerAddress, use: (admin: Connection) => Promise<unknown>): Promise<void> {
-  const admin = await Connection.open(databaseOn(server, 'postgres'), {
-    applicationName: 'tributary test admin',
-  });
+async function asAdmin(server: ServerAddress, statement: string): Promise<void> {
+  if (server.port === inject('server').port) {
+    const last = ofRun;
+    if (last !== undefined && (await last.catch(() => undefined))?.failed !== false && ofRun === last)
+      ofRun = undefined;
+    ofRun ??= openAdmin(server);
+    await (await ofRun).query(statement, [], PATIENT);
+    return;
+  }
+  const admin = await openAdmin(server);
   try {
-    await use(admin);
+    await admin.query(statement, [], PATIENT);
   } finally {
     await admin.close();
   }
+}
+
+function openAdmin(server: ServerAddress): Promise<Connection> {
+  return Connection.open(databaseOn(server, 'postgres'), { applicationName: 'tributary test admin' });
 }

@@ -23,6 +23,8 @@ declare module 'vitest' {
 }
 
 const MAX_CONNECTIONS = 400;
+/** Databases live for seconds. Each one that is there would be looked through once a minute, by a process of its own. */
+const AUTOVACUUM_EVERY = '1h';
 
 /** Every project loads this file anew, so shared state is kept on the process object. */
 const shared = globalThis as { tributaryTestServer?: { users: number; server: Promise<TestServer> } };
@@ -51,7 +53,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
 async function start(): Promise<TestServer> {
   let server: TestServer | undefined;
   try {
-    server = await startServer({ maxConnections: MAX_CONNECTIONS });
+    server = await startServer({
+      maxConnections: MAX_CONNECTIONS,
+      settings: { autovacuum_naptime: AUTOVACUUM_EVERY },
+    });
     await makeTemplate(server);
     await makeCentralTemplate(server);
     return server;
