@@ -12,6 +12,7 @@ import { goodput } from './goodput.ts';
 import { held } from './held.ts';
 import { idle } from './idle.ts';
 import { isolation } from './isolation.ts';
+import { lanes } from './lanes.ts';
 import { latency } from './latency.ts';
 import { live } from './live.ts';
 import { notes } from './notes.ts';
@@ -37,6 +38,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   'host-share': () => latency('host-share', { databases: 16, queues: 5, rate: 1_600, seconds: 20 }),
   idle: () => idle('idle'),
   isolation: () => isolation('isolation'),
+  lanes: () => lanes('lanes'),
   live: () => live('live'),
   notes: () => notes('notes'),
   'queue-mover': () => queueMover('queue-mover'),

@@ -15,13 +15,22 @@ export interface WorkedOff {
 
 const POLL_MS = 5;
 
-/** A lock on the group's position is the start signal: no worker gets its first batch before all of them ask for one. */
+export interface WorkOffOptions {
+  readonly queue: string;
+  readonly workers: number;
+  readonly node?: string;
+  /** Its events go by their keys. */
+  readonly hasLanes?: boolean;
+}
+
+/** A lock on the group's position, or on lanes, is the start signal: no worker gets its first batch before all of them ask for one. */
 export async function workOff(
   { central, config, server }: BenchCluster,
-  { queue, workers, node }: { readonly queue: string; readonly workers: number; readonly node?: string },
+  { queue, workers, node, hasLanes = false }: WorkOffOptions,
 ): Promise<WorkedOff> {
   const gun = await Connection.open(config.central, { applicationName: 'bench start' });
   await gun.script('begin');
+  if (hasLanes) await gun.script('lock table tributary.lane in exclusive mode');
   await gun.query(
     `select from pgq.subscription s join pgq.queue q on q.queue_id = s.sub_queue
       where q.queue_name = $1 and s.sub_last_tick is not null for update of s`,
@@ -50,7 +59,7 @@ export async function workOff(
     const began = performance.now();
     await gun.script('commit');
     await poll(async () => {
-      const [row] = await central.query<{ done: boolean }>(DONE, [queue]);
+      const [row] = await central.query<{ done: boolean }>(hasLanes ? LANES_DONE : DONE, [queue]);
       return row?.done === true;
     });
     const seconds = (performance.now() - began) / 1000;
@@ -70,6 +79,11 @@ export async function workOff(
 const DONE = `select bool_and(s.sub_batch is null)
      and max(s.sub_last_tick) = (select max(t.tick_id) from pgq.tick t where t.tick_queue = min(s.sub_queue)) as done
   from pgq.subscription s join pgq.queue q on q.queue_id = s.sub_queue where q.queue_name = $1`;
+
+/** PgQ's position of the group follows a second later. */
+const LANES_DONE = `select bool_and(l.batch is null)
+     and min(l.position) = (select max(t.tick_id) from pgq.tick t where t.tick_queue = min(l.queue_id)) as done
+  from tributary.lane l join pgq.queue q using (queue_id) where q.queue_name = $1`;
 
 async function transactions(central: BenchCluster['central']): Promise<number> {
   const [row] = await central.query<{ count: number }>(

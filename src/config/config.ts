@@ -1,6 +1,7 @@
 // The frozen shape of a shards.yaml that has no mistakes. Everything else reads this and never the file.
 
 import type { Capture } from './capture.ts';
+import type { QueueLanes } from './worked.ts';
 
 /** How a connection is secured, as libpq understands the words, decided by us. */
 export type Tls =
@@ -200,14 +201,6 @@ export interface Queue extends Handling {
   readonly adopt?: string;
   /** Events with one key are handled one after another, by each of its groups; absent: in any order where it has several workers. */
   readonly lanes?: QueueLanes;
-}
-
-export interface QueueLanes {
-  /** SQL expression over the event's columns, run on central; null: the event is behind no other. */
-  readonly key: string;
-  readonly count: number;
-  /** Whether those behind an event that fails, with its key, wait until it is done or dead; absent: they go on. */
-  readonly pauses?: true;
 }
 
 /** Which of the central queues of a source queue get an event: the first whose `where:` matches, or all of them. */

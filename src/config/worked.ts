@@ -4,6 +4,21 @@
 // group of queue orders, `orders/billing` for its group billing.
 import type { Config, Group, Handling, Queue } from './config.ts';
 
+/** Of a queue whose events go by their keys. */
+export interface QueueLanes {
+  /** SQL expression over the event's columns, run on central; null: the event is behind no other. */
+  readonly key: string;
+  readonly count: number;
+  /** Whether those behind an event that fails, with its key, wait until it is done or dead; absent: they go on. */
+  readonly pauses?: true;
+  /** Whether a batch has at most a share of one key, so that one that floods does not keep the others waiting. */
+  readonly isFair?: true;
+  /** Events of one key that may be handed out a second; absent: any number. */
+  readonly perKeyPerSecond?: number;
+  /** Events of one key that a free handler may have at work; absent: one after another. */
+  readonly atOnce?: number;
+}
+
 /** A group of a central queue, as its workers need it. */
 export interface Worked
   extends Handling,

@@ -17,6 +17,8 @@ export interface EventRow {
   text(place: number): string | null;
   /** The transaction that brought it to central. */
   readonly txid: string;
+  /** A hash of the key of its lane; undefined: it has none, or was read without. */
+  readonly key: string | undefined;
   /** About how much memory its texts take, in bytes. */
   readonly size: number;
 }

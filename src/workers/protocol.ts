@@ -54,6 +54,8 @@ const start = z.object({
   retry: z.object({ attempts: z.number(), firstMs: z.number(), maxMs: z.number() }),
   /** Events that may start a second over all workers of the queue; absent: any number. */
   ratePerSecond: z.number().optional(),
+  /** Of a queue with lanes: what each key may have. */
+  keys: z.object({ atOnce: z.number().optional(), isRated: z.boolean().optional() }).optional(),
   /** What the handler returns is published. */
   hasResults: z.boolean().optional(),
   /** Another process still works in the slot: load the handler, and begin with `go`. */

@@ -44,6 +44,8 @@ const KEYS = [
     'key',
     'lanes',
     'on_failure',
+    'fair',
+    'limits',
   ],
 ];
 const COLUMNS = ['type', 'data', 'extra1', 'extra2', 'extra3', 'extra4'] as const;

@@ -1,5 +1,6 @@
 // Reads the facts of our schema in the central database: its version, its installation, the sizes of the pools.
-import type { Database, QueueLanes } from '../../config/config.ts';
+import type { Database } from '../../config/config.ts';
+import type { QueueLanes } from '../../config/worked.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import { literal } from '../../postgres/quote.ts';
 import { rolesOf, strangersSql } from './strangers.ts';
@@ -32,6 +33,8 @@ export interface CentralFacts {
 export type WantedLanes = Pick<QueueLanes, 'count'> & {
   readonly key: string | undefined;
   readonly pauses: boolean;
+  readonly isFair: boolean;
+  readonly perKeyPerSecond: number | undefined;
 };
 
 export const lanesKey = (queue: string, group: string): string => `${queue} ${group}`;
@@ -102,9 +105,13 @@ select to_regnamespace('tributary') is not null as has_schema,
     pools: new Map(pools.map((one) => [String(one.central_queue), Number(one.file_wanted)])),
     retired: new Set(retired.map(({ queue }) => String(queue))),
     lanes: new Map(
-      lanes.map(({ queue, group_name, lanes: count, key, pauses }) => [
+      lanes.map(({ queue, group_name, lanes: count, key, pauses, fair, per_key: perKey }) => [
         lanesKey(String(queue), String(group_name)),
-        { count: Number(count), key: key === null ? undefined : String(key), pauses: pauses === true },
+        {
+          ...{ count: Number(count), key: key === null ? undefined : String(key) },
+          ...{ pauses: pauses === true, isFair: fair === true },
+          perKeyPerSecond: perKey === null ? undefined : Number(perKey),
+        },
       ]),
     ),
   };
@@ -113,7 +120,9 @@ select to_regnamespace('tributary') is not null as has_schema,
 const LANES = `
 select q.queue_name as queue, c.co_name as group_name,
     case when s.mark is null then s.lanes else s.next_lanes end as lanes,
-    case when s.mark is null then s.key else s.next_key end as key, s.pauses
+    case when s.mark is null then s.key else s.next_key end as key, s.pauses,
+    -- An earlier version does not have these.
+    to_jsonb(s) -> 'fair' = 'true' as fair, (to_jsonb(s) ->> 'per_key')::float8 as per_key
 from tributary.lane_set s
 join pgq.queue q on q.queue_id = s.queue_id
 join pgq.subscription m on m.sub_queue = s.queue_id and m.sub_id = s.sub_id and m.sub_batch is null and m.sub_last_tick is not null

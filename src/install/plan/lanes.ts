@@ -23,18 +23,33 @@ export function laneSteps(
   const there = central.lanes.get(lanesKey(queue, group));
   const wanted = { count: lanes?.count ?? 0, key: lanes?.key };
   const pauses = lanes?.pauses === true;
+  const isFair = lanes?.isFair === true;
+  const perKey = lanes?.perKeyPerSecond;
   const isSame = (there?.count ?? 0) === wanted.count && there?.key === wanted.key;
-  if (isSame && (there?.pauses ?? false) === pauses) return [];
+  const changes = [
+    ...((there?.pauses ?? false) === pauses
+      ? []
+      : [`${pauses ? 'pause keys' : 'not pause keys'} whose event fails`]),
+    ...((there?.isFair ?? false) === isFair
+      ? []
+      : [isFair ? 'be fair to its keys' : 'not be fair to its keys']),
+    ...(there?.perKeyPerSecond === perKey
+      ? []
+      : [perKey === undefined ? 'limit its keys no more' : `start ${perSecond(perKey)} of a key a second`]),
+  ];
+  if (isSame && changes.length === 0) return [];
   if (isAddition && there !== undefined && lanesOf?.has(name) !== true) return [];
   const key = wanted.key === undefined ? 'null' : literal(wanted.key);
   return [
     {
       what: isSame
-        ? `let queue ${name} ${pauses ? 'pause keys' : 'not pause keys'} whose event fails`
+        ? `let queue ${name} ${changes.join(', and ')}`
         : wanted.count === 0
           ? `let queue ${name} have no lanes, behind what waits now`
           : `let queue ${name} have ${counted(wanted.count, 'lane')} by ${wanted.key}, behind what waits now`,
-      sql: `select tributary.lanes_set(${literal(queue)}, ${literal(group)}, ${key}, ${wanted.count}, ${pauses})`,
+      sql: `select tributary.lanes_set(${literal(queue)}, ${literal(group)}, ${key}, ${wanted.count}, ${pauses}, ${isFair}, ${perKey ?? 'null'})`,
     },
   ];
 }
+
+const perSecond = (events: number): string => counted(Math.round(events * 1e3) / 1e3, 'event');

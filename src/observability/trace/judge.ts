@@ -29,6 +29,14 @@ export function judgeOnCentral(facts: OnCentralFacts): Verdict {
   const last = tries.at(-1);
   if (dead !== undefined && dead.redrivenAt === null) return deadVerdict(dead);
   if (retry !== undefined) return retryVerdict(retry, { work, lag });
+  if (inFront !== undefined && inFront.waitsFor !== 'retry')
+    return {
+      state: 'waiting',
+      summary:
+        inFront.waitsFor === 'turn'
+          ? `It waits for the turn of its key ${inFront.key}, of which more events came than go into one batch (\`fair\` of ${work}).`
+          : `It waits for the rate of its key ${inFront.key} (\`limits\` of ${work}).`,
+    };
   if (inFront !== undefined)
     return {
       state: 'waiting',

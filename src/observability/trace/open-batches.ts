@@ -27,8 +27,9 @@ export async function readLane(
   return { lane: row.lane, at: row.at, batch: row.batch };
 }
 
-/** The event that failed, behind which this one waits with its key. */
+/** What this event waits for with its key: an event in front that failed, its turn, or its rate. */
 export interface InFront {
+  readonly waitsFor: 'retry' | 'turn' | 'rate';
   readonly id: number;
   readonly key: string;
   readonly error: string | null;
@@ -39,17 +40,26 @@ export async function readInFront(
   central: Connection,
   { queue, group, id }: HandledEvent,
 ): Promise<InFront | undefined> {
-  const [row] = await central.query<{ id: number; key: string; error: string | null; next_ms: number }>(
-    `select k.ev_id as id, k.key, k.last_error as error, extract(epoch from k.next_at)::float8 * 1000 as next_ms
+  const [row] = await central.query<{
+    waits_for: InFront['waitsFor'];
+    id: number;
+    key: string;
+    error: string | null;
+    next_ms: number;
+  }>(
+    `select k.waits_for, k.ev_id as id, k.key, k.last_error as error, extract(epoch from k.next_at)::float8 * 1000 as next_ms
       from pgq.consumer c
       join pgq.subscription s on s.sub_consumer = c.co_id
       join pgq.queue q on q.queue_id = s.sub_queue
       join tributary.lane_waiting w on w.queue_id = s.sub_queue and w.sub_id = s.sub_id and w.ev_id = $3
       join tributary.paused_key k on k.queue_id = w.queue_id and k.sub_id = w.sub_id and k.hash = w.hash
-      where q.queue_name = $1 and c.co_name = $2 and k.ev_id <> $3`,
+      where q.queue_name = $1 and c.co_name = $2
+        and case when k.waits_for = 'retry' then k.ev_id <> $3 else k.batch is null or w.ev_id > k.upto end`,
     [queue, group, id],
   );
-  return row && { id: row.id, key: row.key, error: row.error, nextAt: iso(row.next_ms) };
+  return (
+    row && { waitsFor: row.waits_for, id: row.id, key: row.key, error: row.error, nextAt: iso(row.next_ms) }
+  );
 }
 
 export async function readBatches(

@@ -54,6 +54,8 @@ export interface BatchEnvironment {
   readonly reports: ProgressReports;
   /** What the handler returns is published, and why an event died. */
   readonly hasResults: boolean;
+  /** Events of one key of a lane that a free handler may have at work. */
+  readonly keysAtOnce?: number;
   /** Grants events before they start; undefined: any number may start. */
   readonly rate: RateLimit | undefined;
   cancelStatement(): Promise<void>;

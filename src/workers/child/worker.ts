@@ -160,7 +160,9 @@ export class Worker implements Service {
     }
     this.#idle += 1;
     if (this.#idle === 1) this.#options.send({ type: 'idle' });
-    const backoff = this.#isNotified ? TIMING.worker.idleNotified : TIMING.worker.idle;
+    // No tick says that a key's rate allows more.
+    const isSeldom = this.#isNotified && this.#start.keys?.isRated !== true;
+    const backoff = isSeldom ? TIMING.worker.idleNotified : TIMING.worker.idle;
     const lookMs = backoffMs(this.#idle, backoff);
     await wait(Math.min(lookMs, this.#sentTicks.dueInMs ?? Infinity), this.#waking.signal);
     this.#hasWaited = true;
@@ -241,6 +243,7 @@ export class Worker implements Service {
       onSent: (queue, xid) => this.#sentTicks.committed(queue, xid),
       tickSent: () => this.#sentTicks.run(connection),
       rate: this.#rate,
+      keysAtOnce: this.#start.keys?.atOnce ?? 1,
       cancelStatement: async () => await cancelBackend(await this.#open(), connection.backendPid),
       suspect: this.#start.suspect,
       onAdvanced: () => this.#options.send({ type: 'advanced' }),

@@ -45,7 +45,7 @@ export function startMessageOf(
     readonly log: StartMessage['log'];
   },
 ): StartMessage {
-  const { handler = '', apply, origin, timeoutMs, retry, ratePerSecond, results } = queue;
+  const { handler = '', apply, lanes, origin, timeoutMs, retry, ratePerSecond, results } = queue;
   return {
     type: 'start',
     central: config.central,
@@ -66,6 +66,9 @@ export function startMessageOf(
     timeoutMs,
     retry,
     ...(ratePerSecond === undefined ? {} : { ratePerSecond }),
+    ...(lanes === undefined
+      ? {}
+      : { keys: { atOnce: lanes.atOnce, isRated: lanes.perKeyPerSecond !== undefined } }),
     ...(results && { hasResults: true }),
     heldForMs: TIMING.worker.leaseForMs,
     log,

@@ -75,6 +75,14 @@ describe('lanes of a central queue', () => {
       did: [expect.stringMatching(/let queue orders have 2 lanes by ev_extra1, behind what waits now/)],
     });
     expect((await installed(cluster, 'key: ev_extra1, lanes: 2'))?.outcome).toBe('unchanged');
+    const limited = 'key: ev_extra1, lanes: 2, fair: true, limits: { per_key: 10/s }';
+    expect((await installed(cluster, limited))?.did).toEqual([
+      expect.stringMatching(/let queue orders be fair to its keys, and start 10 events of a key a second/),
+    ]);
+    expect((await installed(cluster, limited))?.outcome).toBe('unchanged');
+    expect((await installed(cluster, 'key: ev_extra1, lanes: 2'))?.did).toEqual([
+      expect.stringMatching(/let queue orders not be fair to its keys, and limit its keys no more/),
+    ]);
 
     const file = givenFile(fileFor(cluster, { queues: withLanes('key: ev_extra1, lanes: 2') }));
     const tributary = (...args: string[]) => run(['-c', file, ...args]);

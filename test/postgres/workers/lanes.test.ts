@@ -11,6 +11,10 @@ const KEYS = ['a', 'b', 'c', 'd', 'e', null];
 const SAID = ['ev_extra1', "(ev_data::json ->> 'key') || ''"];
 const SEEDS = Array.from({ length: 8 }, (_, at) => at + 1);
 const STEPS = 120;
+/** Of one key, at once: more than go into a fair batch. */
+const FLOOD = 150;
+/** Of tributary.lane_share. */
+const SHARE = 100;
 
 interface Row {
   readonly ev_id: number;
@@ -34,6 +38,8 @@ class History {
   readonly #made = new Map<number, Made>();
   readonly #open = new Map<string, { readonly batch: CoopBatch; readonly rows: readonly Row[] }>();
   readonly told: string[] = [];
+  #isFair = false;
+  #perKey: number | null = null;
 
   constructor(central: WorkerCentral, queue: string, random: Random) {
     this.#central = central;
@@ -44,9 +50,11 @@ class History {
   async run(): Promise<void> {
     await this.#lanes(3);
     for (let step = 0; step < STEPS; step++) await this.#step();
+    this.#perKey = null;
     for (let rounds = 0; [...this.#made.values()].some(({ state }) => state !== 'handled'); rounds++) {
       expect(rounds, 'rounds until all is handled').toBeLessThan(200);
       await this.#central.tick(this.#queue);
+      await this.#time();
       for (const member of MEMBERS) {
         await this.#take(member);
         await this.#finish(member, { isAll: true });
@@ -57,13 +65,15 @@ class History {
   async #step(): Promise<void> {
     const random = this.#random;
     const member = random.pick(MEMBERS);
-    const choice = random.below(20);
+    const choice = random.below(22);
     if (choice < 4) await this.#produce();
     else if (choice < 8) await this.#central.tick(this.#queue);
     else if (choice < 13) await this.#take(member);
     else if (choice < 17) await this.#finish(member);
     else if (choice === 17) await this.#die(member);
     else if (choice === 18) await this.#lanes(random.below(6));
+    else if (choice === 19) await this.#time();
+    else if (choice === 20) await this.#flood();
     else await this.#central.query('select tributary.lane_follow()');
   }
 
@@ -81,14 +91,33 @@ class History {
     this.told.push(`made up to ${this.#made.size}`);
   }
 
+  async #flood(): Promise<void> {
+    const key = this.#random.pick(['a', 'b']);
+    const from = this.#made.size + 1;
+    for (let n = from; n < from + FLOOD; n++) this.#made.set(n, { n, key, state: 'waits' });
+    await this.#central.query(
+      `select count(pgq.insert_event($1, 'made', json_build_object('n', n, 'key', $2::text)::text, $2, null, null, null))
+       from generate_series($3::int, $4::int) n`,
+      [this.#queue, key, from, from + FLOOD - 1],
+    );
+    this.told.push(`flooded by ${key} up to ${this.#made.size}`);
+  }
+
   async #lanes(count: number): Promise<void> {
-    this.told.push(`${count} lanes`);
-    await this.#central.query('select tributary.lanes_set($1, $2, $3, $4)', [
-      this.#queue,
-      GROUP,
-      count === 0 ? null : this.#random.pick(SAID),
-      count,
+    this.#isFair = this.#random.oneIn(2);
+    this.#perKey = this.#random.pick([null, null, 8]);
+    this.told.push(`${count} lanes${this.#isFair ? ', fair' : ''}, ${this.#perKey} a second of a key`);
+    await this.#central.query('select tributary.lanes_set($1, $2, $3, $4, false, $5, $6)', [
+      ...[this.#queue, GROUP, count === 0 ? null : this.#random.pick(SAID), count],
+      ...[this.#isFair, this.#perKey],
     ]);
+  }
+
+  /** Ten seconds pass, for keys that wait for their rate. */
+  async #time(): Promise<void> {
+    const earlier = "- interval '10 seconds'";
+    await this.#central.query(`update tributary.key_rate set used_until = used_until ${earlier}`);
+    await this.#central.query(`update tributary.paused_key set next_at = next_at ${earlier}`);
   }
 
   async #take(member: string): Promise<void> {
@@ -125,6 +154,16 @@ class History {
     for (const { batch: other, rows: theirs } of this.#open.values())
       if (lane !== undefined || other.lane !== undefined)
         expect(theirs.map((row) => row.ev_extra1).filter((key) => key !== null && keys.has(key))).toEqual([]);
+    const most = Math.min(
+      this.#isFair ? SHARE : Infinity,
+      this.#perKey === null ? Infinity : 2 * this.#perKey,
+    );
+    // A batch that is handed out again is what it was; an event that failed before may come on top.
+    if (lane !== undefined && batch.openings === 1)
+      for (const key of keys)
+        expect(
+          rows.filter((row) => row.ev_extra1 === key && key !== null && !row.ev_retry).length,
+        ).toBeLessThanOrEqual(most);
     for (const n of ns) (this.#made.get(n) as Made).state = 'open';
     this.#open.set(member, { batch, rows });
   }

@@ -89,11 +89,9 @@ describe('keys that pause', () => {
         'create table done (id bigint generated always as identity, n int not null, key text)',
       );
       const lanes = (count: number) =>
-        central.query('select tributary.lanes_set($1, $2, $3, $4, true)', [
-          'orders',
-          GROUP,
-          'ev_extra1',
-          count,
+        central.query('select tributary.lanes_set($1, $2, $3, $4, true, $5, $6)', [
+          ...['orders', GROUP, 'ev_extra1', count],
+          ...[random.oneIn(2), random.pick([null, 100])],
         ]);
       await lanes(4);
       const seen = new Seen();

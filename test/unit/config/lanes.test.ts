@@ -9,12 +9,12 @@ const file = (queues: string) =>
 test('what is worked has the lanes of its queue, each of its groups as well', () => {
   const config = givenConfig(
     file(
-      'orders: { handler: ./a.js, key: ev_extra1, lanes: 8, workers: 8 }, mails: { key: "ev_data::json ->> \'to\'", lanes: 2, on_failure: pause, handler: ./b.js, groups: { one: {}, two: {} } }, plain: { handler: ./a.js, workers: 9 }',
+      'orders: { handler: ./a.js, key: ev_extra1, lanes: 8, workers: 8, fair: true, limits: { per_key: 30/m, at_once: 2 } }, mails: { key: "ev_data::json ->> \'to\'", lanes: 2, on_failure: pause, handler: ./b.js, groups: { one: {}, two: {} } }, plain: { handler: ./a.js, workers: 9 }',
     ),
   );
   const pausing = { key: "ev_data::json ->> 'to'", count: 2, pauses: true };
   expect(workedIn(config).map(({ name, lanes }) => [name, lanes])).toEqual([
-    ['orders', { key: 'ev_extra1', count: 8 }],
+    ['orders', { key: 'ev_extra1', count: 8, isFair: true, perKeyPerSecond: 0.5, atOnce: 2 }],
     ['mails/one', pausing],
     ['mails/two', pausing],
     ['plain', undefined],
@@ -47,6 +47,26 @@ test.each([
     /applies changes to tables, in their one order: take `key` and `lanes` out/,
   ],
   ['orders: { on_failure: pause }', /`queues\.orders\.on_failure` is about events with the same key/],
+  [
+    'orders: { fair: true }',
+    /`queues\.orders\.fair` is about events with the same key: say `key` and `lanes`/,
+  ],
+  [
+    'orders: { limits: { per_key: 10/s } }',
+    /`queues\.orders\.limits` is about events with the same key: say `key` and `lanes`/,
+  ],
+  [
+    'orders: { key: ev_extra1, lanes: 2, limits: 10/s }',
+    /`queues\.orders\.limits` must be a map such as `{ per_key: 10\/s, at_once: 2 }`/,
+  ],
+  [
+    'orders: { key: ev_extra1, lanes: 2, limits: { per_key: fast } }',
+    /`queues\.orders\.limits\.per_key` must be a rate above 0 such as `50\/s`/,
+  ],
+  [
+    'orders: { key: ev_extra1, lanes: 2, limits: { at_once: 0 } }',
+    /`queues\.orders\.limits\.at_once` must be a whole number from 1 to 1000/,
+  ],
   [
     'orders: { key: ev_extra1, lanes: 2, on_failure: stop }',
     /`queues\.orders\.on_failure` must be `skip` or `pause`/,

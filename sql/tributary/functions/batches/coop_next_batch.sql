@@ -232,8 +232,8 @@ begin
             update tributary.lane l set position = v_end.end_tick, batch = coop_next_batch.batch_id
             where batch_lane is not null
                 and l.queue_id = v_ids.queue_id and l.sub_id = v_main.sub_id and l.lane = batch_lane;
-            if batch_lane is not null and exists (
-                select from tributary.paused_key k where k.queue_id = v_ids.queue_id and k.sub_id = v_main.sub_id)
+            if batch_lane is not null and (v_set.fair or v_set.per_key is not null or exists (
+                select from tributary.paused_key k where k.queue_id = v_ids.queue_id and k.sub_id = v_main.sub_id))
             then
                 perform tributary.lane_hold(v_ids.queue_id, v_main.sub_id, batch_lane, batch_id);
             end if;

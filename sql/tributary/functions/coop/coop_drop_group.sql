@@ -16,7 +16,7 @@
 --
 -- Writes:
 --      pgq.subscription, pgq.retry_queue, pgq.consumer, tributary.coop_opening, tributary.narrowing, tributary.attempt,
---      tributary.lane, tributary.lane_set, tributary.paused_key, tributary.lane_waiting
+--      tributary.lane, tributary.lane_set, tributary.paused_key, tributary.lane_waiting, tributary.key_rate
 --
 -- Called by:
 --      src/queue/coop.ts
@@ -55,6 +55,7 @@ begin
     delete from tributary.coop_opening where queue_id = v_main.sub_queue and sub_id = v_main.sub_id;
     delete from tributary.paused_key k where k.queue_id = v_main.sub_queue and k.sub_id = v_main.sub_id;
     delete from tributary.lane_waiting w where w.queue_id = v_main.sub_queue and w.sub_id = v_main.sub_id;
+    delete from tributary.key_rate r where r.queue_id = v_main.sub_queue and r.sub_id = v_main.sub_id;
     delete from tributary.lane l where l.queue_id = v_main.sub_queue and l.sub_id = v_main.sub_id;
     delete from tributary.lane_set o where o.queue_id = v_main.sub_queue and o.sub_id = v_main.sub_id;
     delete from tributary.narrowing n where n.central_queue = queue

@@ -28,7 +28,7 @@
 --      position_tick           - the group's position
 --      tick_is_gone            - that tick, or one of an open batch, does not exist any more
 --      retrying, dead          - events that wait to be tried again; dead events
---      paused_keys, paused_events  - keys that are paused, and events that wait for that, up to 10 000 of them
+--      paused_keys, paused_events  - keys that are paused because an event failed, and events that wait for that, up to 10 000 of them
 --      paused_seconds, paused_key  - the one that has been for longest: for how long, and its beginning
 --      lanes, next_lanes       - how many lanes the group has, and will have behind a mark; null: no lanes, and no other number. 0: none
 --
@@ -54,6 +54,7 @@ declare
     p           record;
     v_oldest    timestamptz;
     v_all       bigint;
+    v_waiting   bigint;
     v_found     record;
 begin
     for q in
@@ -71,6 +72,7 @@ begin
         tick_is_gone := false;
         lanes := null;
         next_lanes := null;
+        v_waiting := 0;
         paused_keys := 0;
         paused_events := 0;
         paused_seconds := null;
@@ -123,18 +125,36 @@ begin
         select nullif(o.lanes, 0), o.next_lanes into lanes, next_lanes
         from tributary.lane_set o where o.queue_id = q.queue_id and o.sub_id = g.sub_id;
         if next_lanes is not null or lanes is not null then
-            select count(*), extract(epoch from clock_timestamp() - min(k.since)), (array_agg(k.key order by k.since))[1]
-            into paused_keys, paused_seconds, paused_key
+            select count(*) filter (where k.waits_for = 'retry'),
+                extract(epoch from clock_timestamp() - min(k.since) filter (where k.waits_for = 'retry')),
+                (array_agg(k.key order by k.since) filter (where k.waits_for = 'retry'))[1], count(*)
+            into paused_keys, paused_seconds, paused_key, v_waiting
             from tributary.paused_key k where k.queue_id = q.queue_id and k.sub_id = g.sub_id;
         end if;
+        -- Keys that wait for their turn or their rate are behind like others.
+        v_oldest := null;
+        if v_waiting > paused_keys then
+            select min(w.ev_time) into v_oldest
+            from tributary.paused_key k
+            cross join lateral (
+                select w.ev_time from tributary.lane_waiting w
+                where w.queue_id = k.queue_id and w.sub_id = k.sub_id and w.hash = k.hash and w.ev_id >= tributary.waits_from(k)
+                order by w.ev_id limit 1) w
+            where k.queue_id = q.queue_id and k.sub_id = g.sub_id and k.waits_for <> 'retry';
+        end if;
         if paused_keys > 0 then
-            select count(*) into paused_events from (
-                select from tributary.lane_waiting w where w.queue_id = q.queue_id and w.sub_id = g.sub_id limit c_counted) w;
+            select count(*) into paused_events
+            from (select from tributary.paused_key k
+                  join tributary.lane_waiting w on w.queue_id = k.queue_id and w.sub_id = k.sub_id and w.hash = k.hash
+                  where k.queue_id = q.queue_id and k.sub_id = g.sub_id and k.waits_for = 'retry' limit c_counted) w;
             retrying := retrying + paused_keys;
         end if;
-        events_behind := paused_events;
-        exact := paused_events < c_counted;
-        v_oldest := null;
+        if v_waiting > 0 then
+            select count(*) into v_waiting from (
+                select from tributary.lane_waiting w where w.queue_id = q.queue_id and w.sub_id = g.sub_id limit c_counted) w;
+        end if;
+        events_behind := v_waiting;
+        exact := v_waiting < c_counted;
         for p in
             select f.at, t.tick_time, t.tick_snapshot, f.own
             from (select g.sub_last_tick as at, null::text as own where lanes is null

@@ -1,7 +1,7 @@
 -- ----------------------------------------------------------------------
 -- Function: tributary.lane_keys(2)
 --
---      The paused keys of an installation's groups, the one that has been for longest first.
+--      The keys of an installation's groups that wait for an event that failed, the one that has been for longest first.
 --
 -- Parameters:
 --      x_group     - the installation's group without a name
@@ -38,6 +38,7 @@ as $$
     join tributary.groups_of(x_group) g on g.queue = q.queue_name
     join pgq.consumer c on c.co_name = x_group || coalesce('/' || g.part, '')
     join pgq.subscription m on m.sub_queue = k.queue_id and m.sub_consumer = c.co_id and m.sub_id = k.sub_id
+    where k.waits_for = 'retry'
     order by k.since, g.queue, k.key
     limit x_limit
 $$;
@@ -73,7 +74,7 @@ declare
 begin
     -- A batch that takes the key waits for us, and finds it due then.
     select * into k from tributary.paused_key o
-    where o.queue_id = v_main.sub_queue and o.sub_id = v_main.sub_id and o.hash = md5(x_key) for update;
+    where o.queue_id = v_main.sub_queue and o.sub_id = v_main.sub_id and o.hash = md5(x_key) and o.waits_for = 'retry' for update;
     if not found then
         return null;
     end if;

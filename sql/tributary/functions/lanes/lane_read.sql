@@ -43,7 +43,7 @@ end;
 $$;
 
 -- ----------------------------------------------------------------------
--- Function: tributary.lane_sql(2)
+-- Function: tributary.lane_sql(3)
 --
 --      The query for the events that a batch hands out: those that came with it, and those of paused keys that are tried again in it,
 --      which are in front of the others of their key.
@@ -51,6 +51,7 @@ $$;
 -- Parameters:
 --      x_batch     - token
 --      x_where     - a further condition; null: none
+--      x_has_keys  - with a hash of the key behind them; null: it has none
 --
 -- Returns:
 --      SQL that gives rows as pgq.get_batch_events does
@@ -61,25 +62,32 @@ $$;
 -- Called by:
 --      tributary.lane_events, tributary.lane_cursor
 -- ----------------------------------------------------------------------
-create or replace function tributary.lane_sql(x_batch bigint, x_where text)
+create or replace function tributary.lane_sql(x_batch bigint, x_where text, x_has_keys boolean default false)
 returns text
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    v_came      text := tributary.lane_batch_sql(x_batch, coalesce(x_where, 'true'));
+    v_sql       text := tributary.lane_batch_sql(x_batch, coalesce(x_where, 'true'));
+    v_key       text := '';
 begin
     perform 1 from tributary.paused_key k where k.batch = x_batch limit 1;
-    if not found then
-        return v_came || ' order by ev_id';
+    if found then
+        -- Each as if it were a commit of its own: a batch may be cut between any two of them.
+        v_sql := format(E'select * from (%s union all
+            select w.ev_id, w.ev_time, -w.id, w.ev_retry, w.ev_type, w.ev_data, w.ev_extra1, w.ev_extra2, w.ev_extra3, w.ev_extra4
+            from tributary.paused_key k
+            join tributary.lane_waiting w on w.queue_id = k.queue_id and w.sub_id = k.sub_id and w.hash = k.hash
+            where k.batch = %s and w.ev_id >= tributary.waits_from(k) and (k.upto is null or w.ev_id <= k.upto)) event where (%s\n)',
+            v_sql, x_batch, coalesce(x_where, 'true'));
     end if;
-    -- Each as if it were a commit of its own: a batch may be cut between any two of them.
-    return format(E'select * from (%s union all
-        select w.ev_id, w.ev_time, -w.id, w.ev_retry, w.ev_type, w.ev_data, w.ev_extra1, w.ev_extra2, w.ev_extra3, w.ev_extra4
-        from tributary.paused_key k
-        join tributary.lane_waiting w on w.queue_id = k.queue_id and w.sub_id = k.sub_id and w.hash = k.hash
-        where k.batch = %s) event where (%s\n) order by ev_id',
-        v_came, x_batch, coalesce(x_where, 'true'));
+    if x_has_keys then
+        select format(', md5(%s)', tributary.key_sql(s.key)) into v_key
+        from pgq.subscription b join tributary.lane_set s on s.queue_id = b.sub_queue and s.sub_id = b.sub_id
+        where b.sub_batch = x_batch;
+        v_sql := format('select event.*%s from (%s) event', v_key, v_sql);
+    end if;
+    return v_sql || ' order by ev_id';
 end;
 $$;
 
@@ -105,7 +113,8 @@ returns table (
     ev_id bigint, ev_time timestamptz, ev_txid bigint, ev_retry integer, ev_type text, ev_data text,
     ev_extra1 text, ev_extra2 text, ev_extra3 text, ev_extra4 text)
 language plpgsql
-set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off
+-- By pages, not by buckets: each page is visited once, and the events come nearly in their order.
+set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_indexscan = off set jit = off
 set max_parallel_workers_per_gather = 0
 as $$
 begin
@@ -114,7 +123,7 @@ end;
 $$;
 
 -- ----------------------------------------------------------------------
--- Function: tributary.lane_cursor(4)
+-- Function: tributary.lane_cursor(5)
 --
 --      As pgq.get_batch_cursor, for a batch of a lane.
 --
@@ -123,6 +132,7 @@ $$;
 --      x_cursor    - name of the cursor
 --      x_limit     - number of events to return at once
 --      x_where     - condition on the columns of pgq.get_batch_events, or null
+--      x_has_keys  - with a hash of the key of each, which the cursor gives only then
 --
 -- Returns:
 --      the first events, by their ids
@@ -134,20 +144,21 @@ $$;
 --      src/workers/child/reading/batch-reader.ts
 -- ----------------------------------------------------------------------
 create or replace function tributary.lane_cursor(
-    x_batch bigint, x_cursor text, x_limit integer, x_where text default null,
+    x_batch bigint, x_cursor text, x_limit integer, x_where text default null, x_has_keys boolean default false,
     out ev_id bigint, out ev_time timestamptz, out ev_txid bigint, out ev_retry integer, out ev_type text, out ev_data text,
-    out ev_extra1 text, out ev_extra2 text, out ev_extra3 text, out ev_extra4 text)
+    out ev_extra1 text, out ev_extra2 text, out ev_extra3 text, out ev_extra4 text, out ev_key text)
 returns setof record
 language plpgsql
-set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off set jit = off
+-- By pages, not by buckets: each page is visited once, and the events come nearly in their order.
+set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_indexscan = off set jit = off
 set max_parallel_workers_per_gather = 0
 as $$
 declare
     v_cursor    refcursor := x_cursor;
 begin
-    open v_cursor no scroll for execute tributary.lane_sql(x_batch, x_where);
+    open v_cursor no scroll for execute tributary.lane_sql(x_batch, x_where, x_has_keys);
     for n in 1 .. x_limit loop
-        fetch v_cursor into ev_id, ev_time, ev_txid, ev_retry, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4;
+        fetch v_cursor into ev_id, ev_time, ev_txid, ev_retry, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4, ev_key;
         exit when not found;
         return next;
     end loop;

@@ -114,8 +114,8 @@ revoke all on function tributary.lane_switch(integer, integer) from public;
 --      nothing
 --
 -- Writes:
---      tributary.lane, pgq.subscription, tributary.paused_key, tributary.lane_waiting, and what tributary.lane_switch
---      and tributary.lane_index write
+--      tributary.lane, pgq.subscription, tributary.paused_key, tributary.lane_waiting, tributary.key_rate, and what
+--      tributary.lane_switch and tributary.lane_index write
 --
 -- Called by:
 --      src/upkeep/central-upkeep.ts
@@ -138,6 +138,7 @@ begin
             -- The group is gone.
             delete from tributary.paused_key k where k.queue_id = s.queue_id and k.sub_id = s.sub_id;
             delete from tributary.lane_waiting w where w.queue_id = s.queue_id and w.sub_id = s.sub_id;
+            delete from tributary.key_rate r where r.queue_id = s.queue_id and r.sub_id = s.sub_id;
             delete from tributary.lane l where l.queue_id = s.queue_id and l.sub_id = s.sub_id;
             delete from tributary.lane_set o where o.queue_id = s.queue_id and o.sub_id = s.sub_id;
             continue;
@@ -159,6 +160,10 @@ begin
             continue;
         end if;
         continue when s.lanes = 0;
+        -- What a key has used says no more than that it may have all again.
+        delete from tributary.key_rate r
+        where r.queue_id = s.queue_id and r.sub_id = s.sub_id
+            and r.used_until < clock_timestamp() - greatest(2, 1.1 / s.per_key) * interval '1 second';
         v_end := tributary.lane_newest(s.queue_id, s.mark);
         for v_look in
             select * from tributary.lane_look(s.queue_id, s.sub_id, v_end) k where not k.has_events and k.is_usable

@@ -37,7 +37,11 @@ begin
     from tributary.lane_set s
     join pgq.queue q on q.queue_id = s.queue_id
     join pgq.tick t on t.tick_queue = s.queue_id and t.tick_id = x_end
-    where s.queue_id = x_queue and s.sub_id = x_sub;
+    where s.queue_id = x_queue and s.sub_id = x_sub
+        -- Nearly always there is none where nothing happens.
+        and exists (
+            select from tributary.lane l
+            where l.queue_id = x_queue and l.sub_id = x_sub and l.batch is null and l.position < x_end);
     if not found then
         return;
     end if;

@@ -1,5 +1,5 @@
 -- ----------------------------------------------------------------------
--- Function: tributary.lanes_set(5)
+-- Function: tributary.lanes_set(7)
 --
 --      Wants another number of lanes for a group, or another key. It holds behind a mark, the newest tick: what is in front of that
 --      is handled as before, and only when all of it is done anything behind it is handed out. Calling it again changes nothing.
@@ -10,6 +10,8 @@
 --      x_key       - SQL expression over the columns of an event; null where there are no lanes
 --      x_lanes     - how many; 0: none
 --      x_pauses    - whether events behind one that fails, with its key, wait until it is done or dead; at once
+--      x_fair      - whether a batch has at most a share of one key; at once
+--      x_per_key   - events of one key that may be handed out a second, null: any number; at once
 --
 -- Returns:
 --      whether something is different now
@@ -20,7 +22,9 @@
 -- Called by:
 --      src/install/plan/lanes.ts
 -- ----------------------------------------------------------------------
-create or replace function tributary.lanes_set(x_queue text, x_group text, x_key text, x_lanes integer, x_pauses boolean default false)
+create or replace function tributary.lanes_set(
+    x_queue text, x_group text, x_key text, x_lanes integer, x_pauses boolean default false, x_fair boolean default false,
+    x_per_key double precision default null)
 returns boolean
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -38,8 +42,9 @@ begin
     on conflict do nothing;
     select * into s from tributary.lane_set o
     where o.queue_id = v_main.sub_queue and o.sub_id = v_main.sub_id for update;
-    update tributary.lane_set o set pauses = x_pauses
-    where o.queue_id = v_main.sub_queue and o.sub_id = v_main.sub_id and o.pauses <> x_pauses;
+    update tributary.lane_set o set pauses = x_pauses, fair = x_fair, per_key = x_per_key
+    where o.queue_id = v_main.sub_queue and o.sub_id = v_main.sub_id
+        and (o.pauses, o.fair, o.per_key) is distinct from (x_pauses, x_fair, x_per_key);
     if s.queue_id is null or s.mark is not null and (s.next_lanes, s.next_key) is not distinct from (x_lanes, x_key) then
         return false;
     end if;
@@ -59,7 +64,7 @@ begin
 end;
 $$;
 
-revoke all on function tributary.lanes_set(text, text, text, integer, boolean) from public;
+revoke all on function tributary.lanes_set(text, text, text, integer, boolean, boolean, double precision) from public;
 
 -- ----------------------------------------------------------------------
 -- Function: tributary.lane_index(2)

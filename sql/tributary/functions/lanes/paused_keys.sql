@@ -1,62 +1,4 @@
 -- ----------------------------------------------------------------------
--- Function: tributary.lane_hold(4)
---
---      Begins a batch of a lane where keys of it are paused: those that are due go with the batch, in front of what it has of them;
---      events of the others leave it and wait behind the one that failed. They are as if they had been put off without a try: what becomes
---      of them later is noted one by one, for `trace`.
---
--- Parameters:
---      x_queue     - id of the queue
---      x_sub       - sub_id of the group
---      x_lane      - lane
---      x_batch     - token of the batch, which is open
---
--- Returns:
---      nothing
---
--- Writes:
---      tributary.paused_key, tributary.lane_waiting
---
--- Called by:
---      tributary.coop_next_batch
--- ----------------------------------------------------------------------
-create or replace function tributary.lane_hold(x_queue integer, x_sub integer, x_lane integer, x_batch bigint)
-returns void
-language plpgsql
-set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off set max_parallel_workers_per_gather = 0
-as $$
-declare
-    v_buckets   integer[];
-    v_key       text;
-    v_paused    text[];
-begin
-    select l.buckets, s.key into v_buckets, v_key
-    from tributary.lane l join tributary.lane_set s on s.queue_id = l.queue_id and s.sub_id = l.sub_id
-    where l.queue_id = x_queue and l.sub_id = x_sub and l.lane = x_lane;
-    update tributary.paused_key k set batch = x_batch
-    where k.queue_id = x_queue and k.sub_id = x_sub and k.bucket = any (v_buckets)
-        and k.batch is null and k.next_at <= clock_timestamp();
-    select array_agg(k.hash) into v_paused
-    from tributary.paused_key k
-    where k.queue_id = x_queue and k.sub_id = x_sub and k.bucket = any (v_buckets) and k.batch is null;
-    if v_paused is null then
-        return;
-    end if;
-    execute format($sql$
-        insert into tributary.lane_waiting (queue_id, sub_id, hash, ev_id, ev_time, ev_retry, ev_type, ev_data,
-                                            ev_extra1, ev_extra2, ev_extra3, ev_extra4)
-        select $1, $2, h.hash, e.ev_id, e.ev_time, coalesce(e.ev_retry, 0), e.ev_type, e.ev_data, e.ev_extra1, e.ev_extra2, e.ev_extra3, e.ev_extra4
-        from (%s) e, lateral (select md5(%s) as hash) h
-        where h.hash = any ($3)
-        order by e.ev_id
-        $sql$, tributary.lane_batch_sql(x_batch, 'true'), tributary.key_sql(v_key))
-    using x_queue, x_sub, v_paused;
-end;
-$$;
-
-revoke all on function tributary.lane_hold(integer, integer, integer, bigint) from public;
-
--- ----------------------------------------------------------------------
 -- Function: tributary.key_sql(1)
 --
 --      The key of an event as text, in SQL.
@@ -71,7 +13,7 @@ revoke all on function tributary.lane_hold(integer, integer, integer, bigint) fr
 --      none
 --
 -- Called by:
---      tributary.lane_hold, tributary.lane_put_off
+--      tributary.lane_hold, tributary.lane_share, tributary.lane_put_off, tributary.lane_sql
 -- ----------------------------------------------------------------------
 create or replace function tributary.key_sql(x_key text)
 returns text
@@ -135,13 +77,13 @@ begin
     delete from tributary.lane_waiting w using tributary.paused_key k
     where k.queue_id = v_set.queue_id and k.sub_id = v_set.sub_id and k.hash = v_hash and k.batch = x_batch
         and w.queue_id = k.queue_id and w.sub_id = k.sub_id and w.hash = k.hash
-        and w.ev_id <> v_id and (x_last is null or w.ev_id <= x_last);
+        and w.ev_id <> v_id and (x_last is null or w.ev_id <= x_last) and (k.upto is null or w.ev_id <= k.upto);
     insert into tributary.paused_key as k (queue_id, sub_id, hash, key, bucket, ev_id, next_at, attempts, last_error)
     values (v_set.queue_id, v_set.sub_id, v_hash, left(v_key, 200), tributary.bucket_of(v_key, 0), v_id, x_next,
             (x_event ->> 'attempts')::integer, x_error)
     on conflict on constraint paused_key_pkey do update
     set ev_id = excluded.ev_id, next_at = excluded.next_at, attempts = excluded.attempts,
-        last_error = coalesce(excluded.last_error, k.last_error), batch = null,
+        last_error = coalesce(excluded.last_error, k.last_error), batch = null, upto = null, waits_for = 'retry',
         since = case when k.ev_id = excluded.ev_id then k.since else now() end;
     update tributary.lane_waiting w set ev_retry = (x_event ->> 'retry')::integer
     where w.queue_id = v_set.queue_id and w.sub_id = v_set.sub_id and w.ev_id = v_id and w.hash = v_hash;
@@ -169,7 +111,8 @@ $$;
 -- ----------------------------------------------------------------------
 -- Function: tributary.lane_done(2)
 --
---      Forgets events of paused keys that are done, in the transaction of their effects. A key of which nothing waits is not paused.
+--      Forgets events of paused keys that are done, in the transaction of their effects. A key of which nothing waits is not paused; one
+--      of which the batch had only some has its turn with the next one.
 --
 -- Parameters:
 --      x_batch     - token
@@ -192,9 +135,47 @@ as $$
 begin
     delete from tributary.lane_waiting w using tributary.paused_key k
     where k.batch = x_batch and w.queue_id = k.queue_id and w.sub_id = k.sub_id and w.hash = k.hash
+        and w.ev_id >= tributary.waits_from(k) and (k.upto is null or w.ev_id <= k.upto)
         and (x_last is null or w.ev_id <= x_last);
-    delete from tributary.paused_key k where x_last is null and k.batch = x_batch;
+    if x_last is not null then
+        return;
+    end if;
+    update tributary.paused_key k
+    set batch = null, upto = null, ev_id = f.ev_id, attempts = 0, last_error = null, since = now(),
+        waits_for = case when k.waits_for = 'rate' then 'rate' else 'turn' end
+    from tributary.paused_key o
+    cross join lateral (
+        select w.ev_id from tributary.lane_waiting w
+        where w.queue_id = o.queue_id and w.sub_id = o.sub_id and w.hash = o.hash and w.ev_id >= tributary.waits_from(o)
+        order by w.ev_id limit 1) f
+    where o.batch = x_batch and o.upto is not null
+        and k.queue_id = o.queue_id and k.sub_id = o.sub_id and k.hash = o.hash;
+    delete from tributary.paused_key k where k.batch = x_batch;
 end;
+$$;
+
+-- ----------------------------------------------------------------------
+-- Function: tributary.waits_from(1)
+--
+--      No event of a key that waits has a lower id: so that a search does not pass over all that were done lately.
+--
+-- Parameters:
+--      x_key       - row of the key
+--
+-- Returns:
+--      id of an event; 0: not known
+--
+-- Writes:
+--      none
+--
+-- Called by:
+--      tributary.lane_done, tributary.lane_share, tributary.lane_sql
+-- ----------------------------------------------------------------------
+create or replace function tributary.waits_from(x_key tributary.paused_key)
+returns bigint
+language sql immutable
+as $$
+    select case when x_key.waits_for = 'retry' then 0 else x_key.ev_id end
 $$;
 
 -- ----------------------------------------------------------------------

@@ -1,11 +1,13 @@
 // `key`, `lanes` and `on_failure` of a queue → which of its events are handled one after another.
-import type { Group, OriginColumn, Queue, QueueLanes } from '../../config.ts';
+import type { Group, OriginColumn, Queue } from '../../config.ts';
 import type { Section } from '../../section.ts';
 import type { Value } from '../../value.ts';
+import type { QueueLanes } from '../../worked.ts';
 import { whyUnfit } from '../expression.ts';
 
 /** Keys go into as many buckets, which are shared out to the lanes. */
 const MOST_LANES = 64;
+const MOST_AT_ONCE = 1_000;
 
 export interface LanesOfQueue {
   readonly entry: Value;
@@ -20,11 +22,15 @@ export interface LanesOfQueue {
 export function readLanes(section: Section, given: LanesOfQueue): QueueLanes | undefined {
   const [key, lanes] = [section.get('key'), section.get('lanes')];
   const onFailure = section.get('on_failure');
+  const [fair, limits] = [section.get('fair'), section.get('limits')];
   const pauses = onFailure?.oneOf(['skip', 'pause']) === 'pause';
+  const isFair = fair?.yesOrNo();
+  const limited = readLimits(limits);
   if (lanes === undefined && key === undefined) {
-    onFailure?.problem(
-      `${onFailure.name} is about events with the same key: say \`key\` and \`lanes\` as well, or take it out.`,
-    );
+    for (const one of [onFailure, fair, limits])
+      one?.problem(
+        `${one.name} is about events with the same key: say \`key\` and \`lanes\` as well, or take it out.`,
+      );
     return undefined;
   }
   if (lanes === undefined)
@@ -44,7 +50,23 @@ export function readLanes(section: Section, given: LanesOfQueue): QueueLanes | u
   if (count !== undefined) checkWorkers(section, count, given);
   return count === undefined || text === undefined
     ? undefined
-    : { key: text, count, ...(pauses && { pauses }) };
+    : { key: text, count, ...(pauses && { pauses }), ...(isFair && { isFair: true as const }), ...limited };
+}
+
+/** What each key of a queue may have. */
+function readLimits(value: Value | undefined): Pick<QueueLanes, 'perKeyPerSecond' | 'atOnce'> {
+  const section = value?.section(
+    ['per_key', 'at_once'],
+    'a map such as `{ per_key: 10/s, at_once: 2 }`: events of one key that may start in a time, and be at work at once',
+  );
+  const perKeyPerSecond = section?.get('per_key')?.rate();
+  const atOnce = section
+    ?.get('at_once')
+    ?.whole(`a whole number from 1 to ${MOST_AT_ONCE}`, { min: 1, max: MOST_AT_ONCE });
+  return {
+    ...(perKeyPerSecond !== undefined && { perKeyPerSecond }),
+    ...(atOnce !== undefined && { atOnce }),
+  };
 }
 
 function readKey(key: Value, origin: OriginColumn): string | undefined {

@@ -4,6 +4,7 @@ import type { BatchEvent } from '../../../handler/event.ts';
 import { TIMING } from '../../../lifecycle/timing.ts';
 import type { CoopBatch } from '../../../queue/coop.ts';
 import { Gathering } from '../groups/coalesce.ts';
+import { ByKey } from './by-key.ts';
 import type { FreeCalls, Result } from './calls.ts';
 import { Lanes } from './lanes.ts';
 import type { FreeProgress } from './progress.ts';
@@ -32,9 +33,15 @@ export interface DispatchTools {
   note(atWork: AtWork): void;
   /** Throws the same as `before`, without waiting. */
   assertGoesOn(): void;
+  /** No event behind this one may begin. */
+  mostId(): number | undefined;
+  /** Events of one key of a lane that may be at work. */
+  readonly keysAtOnce: number;
 }
 
 export interface Dispatch {
+  /** Events of lanes have to be read with their keys. */
+  readonly needsKeys: boolean;
   /** The next events of the batch; some of them may begin later. */
   feed(events: readonly BatchEvent[]): Promise<void>;
   /** All that was fed is done. */
@@ -45,15 +52,15 @@ export interface Dispatch {
   next(): Promise<boolean>;
 }
 
-/** Events of a batch of a lane go one after the other, whatever the handler says. */
+/** Events of one key of a lane go one after the other, or as many at once as the queue says. */
 export function dispatchOf(
   handler: Handler,
   { lane }: Pick<CoopBatch, 'lane'>,
   tools: DispatchTools,
 ): Dispatch {
-  return handler.event === undefined
-    ? new InPieces(handler, tools)
-    : new OverLanes(lane === undefined ? (handler.concurrency ?? 1) : 1, tools);
+  if (handler.event === undefined) return new InPieces(handler, tools);
+  const { concurrency = 1 } = handler;
+  return new OverLanes({ concurrency, needsKeys: lane !== undefined && concurrency > 1 }, tools);
 }
 
 type EventHandlers = Extract<Handler, { event: unknown }>;
@@ -61,35 +68,37 @@ type BatchHandlers = Exclude<Handler, EventHandlers>;
 
 /** For handlers with `event`. */
 class OverLanes implements Dispatch {
+  readonly needsKeys: boolean;
   readonly #tools: DispatchTools;
   readonly #lanes: Lanes;
-  /** Ids, in the order in which they began. */
+  readonly #byKey: ByKey;
   readonly #atWork = new Set<number>();
   #allowed = 0;
+  #isStarting = false;
 
-  constructor(concurrency: number, tools: DispatchTools) {
+  constructor(
+    { concurrency, needsKeys }: { readonly concurrency: number; readonly needsKeys: boolean },
+    tools: DispatchTools,
+  ) {
+    this.needsKeys = needsKeys;
     this.#tools = tools;
     this.#lanes = new Lanes(concurrency);
+    this.#byKey = new ByKey(tools.keysAtOnce);
   }
 
   async feed(events: readonly BatchEvent[]): Promise<void> {
-    const { assertGoesOn, before, carried, done, progress } = this.#tools;
+    const { carried, done, progress } = this.#tools;
     progress.read(events);
-    for (const [at, event] of events.entries()) {
+    for (const event of events) {
       const ended = carried(event);
-      if (ended !== undefined) {
-        done(event, ended.result);
-        continue;
-      }
-      if (this.#allowed === 0) this.#allowed = await before(events.length - at);
-      while (!this.#lanes.isFree) await this.#wait();
-      assertGoesOn();
-      this.#allowed -= 1;
-      this.#lanes.start(() => this.#one(event));
+      if (ended !== undefined) done(event, ended.result);
+      else this.#byKey.add(event);
     }
+    await this.#start();
   }
 
   async finish(): Promise<void> {
+    do await this.#start();
     while (await this.#wait());
     await this.#lanes.idle();
     if (!this.#tools.progress.isComplete) this.#tools.assertGoesOn();
@@ -100,7 +109,30 @@ class OverLanes implements Dispatch {
   }
 
   async next(): Promise<boolean> {
-    return await this.#lanes.next();
+    const isAtWork = await this.#lanes.next();
+    await this.#start();
+    return isAtWork;
+  }
+
+  /** Starts what may begin, and those behind them that may meanwhile. */
+  async #start(): Promise<void> {
+    // What is waited for before an event begins may have waited for a call that ended.
+    if (this.#isStarting) return;
+    this.#isStarting = true;
+    try {
+      const { assertGoesOn, before, mostId } = this.#tools;
+      for (;;) {
+        const event = this.#byKey.take(mostId());
+        if (event === undefined) return;
+        if (this.#allowed === 0) this.#allowed = await before(this.#byKey.ready + 1);
+        while (!this.#lanes.isFree) await this.#wait();
+        assertGoesOn();
+        this.#allowed -= 1;
+        this.#lanes.start(() => this.#one(event));
+      }
+    } finally {
+      this.#isStarting = false;
+    }
   }
 
   /** Notes events that are done meanwhile, however long the others take. */
@@ -113,17 +145,22 @@ class OverLanes implements Dispatch {
   async #one(event: BatchEvent): Promise<void> {
     const { calls, done, note } = this.#tools;
     this.#atWork.add(event.id);
-    const [first = event.id] = this.#atWork;
-    note({ first, last: event.id, events: this.#atWork.size });
+    note({
+      first: Math.min(...this.#atWork),
+      last: Math.max(...this.#atWork),
+      events: this.#atWork.size,
+    });
     const end = await calls.call([event]);
     this.#atWork.delete(event.id);
-    if (end.end === 'done') done(event, end.result);
-    if (end.end === 'failed') done(event, calls.failed(event, end.error));
+    if (end.end === 'stopped') return;
+    done(event, end.end === 'done' ? end.result : calls.failed(event, end.error));
+    this.#byKey.ended(event);
   }
 }
 
 /** For handlers with `batch`: one call after the other; after a throw in halves, down to the events that throw alone. */
 class InPieces implements Dispatch {
+  readonly needsKeys = false;
   readonly #tools: DispatchTools;
   readonly #gathering: Gathering;
   /** Retried events that a later one replaced: their tries are settled with the next call. */

@@ -38,6 +38,12 @@ export class FreeProgress<Result> {
     return false;
   }
 
+  /** Whether this event and all before it are done. */
+  isDoneUpTo(id: number): boolean {
+    for (const [event, result] of this.#results) if (result === undefined) return event.id > id;
+    return true;
+  }
+
   /** All events are done. */
   get isComplete(): boolean {
     for (const result of this.#results.values()) if (result === undefined) return false;

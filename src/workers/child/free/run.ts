@@ -65,8 +65,8 @@ class FreeRun {
   /** A marked slice is at work: a commit would remove the mark. */
   #isMarked = false;
   #uncommitted = 0;
-  /** An event was put off whose followers have to wait. */
-  #hasPaused = false;
+  /** The first event that was put off whose followers have to wait: nothing behind it begins, until all before it are done. */
+  #pausedAt: number | undefined;
   #read = 0;
   #passed = 0;
 
@@ -83,7 +83,8 @@ class FreeRun {
       progress: this.#progress,
       done: (event, result) => {
         this.#progress.done(event, result);
-        if (options.batch.isPausing && result?.book.hasPutOff) this.#hasPaused = true;
+        if (options.batch.isPausing && result?.book.hasPutOff)
+          this.#pausedAt = Math.min(event.id, this.#pausedAt ?? event.id);
         options.environment.record.progress.passed(1);
         this.#uncommitted += charactersOf(result);
       },
@@ -92,6 +93,8 @@ class FreeRun {
       passDone: () => this.#passDone(),
       note: (call) => this.#note(call),
       assertGoesOn: () => this.#assertGoesOn(),
+      mostId: () => this.#pausedAt,
+      keysAtOnce: options.environment.keysAtOnce ?? 1,
     });
   }
 
@@ -134,6 +137,7 @@ class FreeRun {
         source,
         size,
         afterId,
+        hasKeys: this.#dispatch.needsKeys,
       });
       isAll = read.isAll;
       await estimate(connection, { batch, record: environment.record, read });
@@ -237,7 +241,7 @@ class FreeRun {
     throw new HandedBack(
       environment.draining.aborted
         ? `The worker has to end after ${this.#passed} events of the batch; another one goes on with the rest.`
-        : this.#hasPaused
+        : this.#pausedAt !== undefined
           ? `A key is paused: the batch goes on behind ${this.#passed} events, without those that wait.`
           : `Nothing succeeds: the batch waits behind ${this.#passed} of its events.`,
     );
@@ -252,7 +256,7 @@ class FreeRun {
   #assertMayGoOn(): void {
     const { connection, environment } = this.#options;
     if (connection.failed) throw new Abandoned('The connection to central was lost.');
-    if (this.#hasPaused)
+    if (this.#pausedAt !== undefined && this.#progress.isDoneUpTo(this.#pausedAt))
       throw new HandedBack('A key is paused: the batch goes on without the events that wait behind it.');
     if (environment.draining.aborted || environment.stopNow.aborted) {
       throw new HandedBack('The worker has to end before the batch is done.');

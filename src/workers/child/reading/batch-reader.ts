@@ -204,9 +204,19 @@ export async function readSome(
     size,
     limit,
     afterId,
-  }: { source: EventSource; size: EventSize; limit: number; afterId: number | undefined },
+    hasKeys = false,
+  }: {
+    source: EventSource;
+    size: EventSize;
+    limit: number;
+    afterId: number | undefined;
+    hasKeys?: boolean;
+  },
 ): Promise<BatchEvent[]> {
-  const texts = await transaction.begin(cursorSql(batch, limit, afterId));
+  const keyed = hasKeys && batch.lane !== undefined;
+  const texts = await transaction.begin(
+    keyed ? keyedCursorSql(batch, limit, afterId) : cursorSql(batch, limit, afterId),
+  );
   learn(size, texts);
   return texts.map((text) => new BatchEvent(new TextRow(text), source));
 }
@@ -225,3 +235,7 @@ function learn(size: EventSize, texts: readonly (readonly (string | null)[])[]):
 
 const cursorSql = ({ token, lane }: ReadBatch, limit: number, afterId: number | undefined): string =>
   `select * from ${lane === undefined ? 'pgq.get_batch_cursor' : 'tributary.lane_cursor'}(${token}, '${CURSOR}', ${limit}${afterId === undefined ? '' : `, 'ev_id > ${afterId}'`})`;
+
+/** The same with the keys of a lane's events. */
+const keyedCursorSql = ({ token }: ReadBatch, limit: number, afterId: number | undefined): string =>
+  `select * from tributary.lane_cursor(${token}, '${CURSOR}', ${limit}, ${afterId === undefined ? 'null' : `'ev_id > ${afterId}'`}, true)`;

@@ -13,6 +13,9 @@ import {
 
 const TIMESTAMP = /^(\d{4,}-\d\d-\d\d) (\d\d:\d\d:\d\d)(\.\d+)?([+-]\d\d)(:?\d\d)?(:\d\d)?$/;
 
+/** Behind the columns, where it was asked for. */
+const KEY = 10;
+
 /** The columns of pgq.get_batch_events as texts: id, time, txid, retry, type, data, extra1..4. */
 export class TextRow implements EventRow {
   readonly #texts: readonly (string | null)[];
@@ -54,6 +57,10 @@ export class TextRow implements EventRow {
     return this.#texts[2] ?? '';
   }
 
+  get key(): string | undefined {
+    return this.#texts[KEY] ?? undefined;
+  }
+
   get size(): number {
     return this.#texts.reduce((sum, text) => sum + (text?.length ?? 0), 0);
   }
@@ -73,6 +80,7 @@ class BinaryRow implements EventRow {
   readonly #view: DataView;
   /** Of the first field's length. */
   readonly #at: number;
+  readonly key = undefined;
 
   /** @param view over the same bytes. */
   constructor(bytes: Buffer, view: DataView, at: number) {

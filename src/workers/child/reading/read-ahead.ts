@@ -10,16 +10,18 @@ export interface ReadAheadOptions {
   readonly size: EventSize;
   /** Only events after this one. */
   readonly afterId: number | undefined;
+  /** Those of a lane come with their keys. */
+  readonly hasKeys?: boolean;
 }
 
 /** @returns the next events, never only some of one id; `isAll`: there are no more. */
 export async function readAhead(
   newTransaction: () => BatchTransaction,
-  { batch, source, size, afterId }: ReadAheadOptions,
+  { batch, source, size, afterId, hasKeys = false }: ReadAheadOptions,
 ): Promise<{ readonly events: BatchEvent[]; readonly isAll: boolean }> {
   for (let limit = size.rows; ; limit *= 2) {
     const transaction = newTransaction();
-    const events = await readSome(transaction, batch, { source, size, limit, afterId });
+    const events = await readSome(transaction, batch, { source, size, limit, afterId, hasKeys });
     await transaction.rollBack();
     const isAll = events.length < limit;
     const end = usable(
