@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { givenLoad } from '../../support/mover/steady-load.ts';
 import { givenPgbouncer, hasPgbouncer } from '../../support/network/pgbouncer.ts';
 import { givenProxy } from '../../support/network/proxy.ts';
-import { isAlive } from '../../support/processes/process.ts';
+import { isAlive, type TestProcess } from '../../support/processes/process.ts';
 import { givenDatabase } from '../../support/server/database.ts';
 import { provider } from '../../support/server/provider.ts';
 import { givenServer } from '../../support/server/server.ts';
@@ -111,8 +111,13 @@ describe('the pool of workers', () => {
     }
     for (const host of started) expect(host.stderr.filter((line) => / died /.test(line))).toEqual([]);
     expect(pids.filter((pid) => !isAlive(pid))).toEqual([]);
-    for (const host of started) host.kill('SIGTERM');
-    expect(await Promise.all(started.map(async ({ exit }) => (await exit).code))).toEqual([0, 0]);
+    const [one, two] = started as [TestProcess, TestProcess];
+    one.kill('SIGTERM');
+    expect((await one.exit).code).toBe(0);
+    // With central away for good, it ends everything as well.
+    await server.kill('immediate');
+    two.kill('SIGTERM');
+    await two.exit;
     expect(pids.filter(isAlive)).toEqual([]);
   });
 

@@ -1,14 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { isAlive } from '../../support/processes/process.ts';
-import { givenDatabase } from '../../support/server/database.ts';
-import { givenServer } from '../../support/server/server.ts';
 import { until } from '../../support/until.ts';
-import {
-  givenTicker,
-  givenWorkerHosts,
-  untilWorkers,
-  WRITING_HANDLER,
-} from '../../support/workers/worker-host.ts';
+import { givenTicker, givenWorkerHosts, untilWorkers } from '../../support/workers/worker-host.ts';
 
 const ORDERS = '  orders: { create: true, workers: 1, handler: ./write.mjs }';
 const numbers = (count: number) => Array.from({ length: count }, (_, at) => at + 1);
@@ -63,45 +56,6 @@ describe('workers as processes', () => {
     );
     host.kill('SIGKILL');
     await until(() => !pids.some(isAlive), { what: 'the end of all workers' });
-  });
-
-  test('a handler that does not load parks its queue with a sentence, and nothing crashes in a loop', async () => {
-    const hosts = await givenWorkerHosts(ORDERS, { 'write.mjs': 'export default { evnt() {} };' });
-    const host = await hosts.startHost('h1');
-    const line = await host.waitForLine(/is parked/);
-    expect(line).toContain('does not export a handler');
-    expect(host.stderr.some((text) => text.includes('died'))).toBe(false);
-    host.kill('SIGTERM');
-    expect(await host.exit).toEqual({ code: 0, signal: null });
-  });
-
-  test('central stopped like a power cut and started again: nothing is lost, no crash loop', async () => {
-    const server = await givenServer();
-    const [central, shard] = await Promise.all([givenDatabase({ server }), givenDatabase({ server })]);
-    const hosts = await givenWorkerHosts(
-      '  orders: { create: true, workers: 2, handler: ./write.mjs }',
-      { 'write.mjs': WRITING_HANDLER },
-      { central, shards: [shard] },
-    );
-    givenTicker(hosts.central, 'orders');
-    const host = await hosts.startHost('h1');
-    await untilWorkers(hosts, [host], 2);
-    await hosts.central.produce('orders', 500);
-    await server.kill('immediate');
-    await host.waitForLine(/shutting down|refuses connections|Connection terminated|ended the connection/);
-    await server.restart();
-    const count = async () => (await hosts.central.effects().catch(() => [])).length;
-    await until(async () => (await count()) >= 500, { what: 'all events', timeoutMs: 60_000 });
-    await hosts.central.produce('orders', 500, { from: 501 });
-    await until(async () => (await count()) >= 1_000, { what: 'new events', timeoutMs: 60_000 });
-    expect(await hosts.central.effects()).toEqual(numbers(1_000));
-    expect(host.stderr.filter((line) => / died /.test(line))).toEqual([]);
-    // And with central away for good, SIGTERM still ends everything.
-    const pids = [...hosts.workersOf(host).values()];
-    await server.kill('immediate');
-    host.kill('SIGTERM');
-    await host.exit;
-    expect(pids.filter(isAlive)).toEqual([]);
   });
 
   test('a frozen host loses its slots; when it continues, nothing is done twice', async () => {
