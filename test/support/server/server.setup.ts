@@ -24,7 +24,7 @@ declare module 'vitest' {
 
 const MAX_CONNECTIONS = 400;
 /** Databases live for seconds. Each one that is there would be looked through once a minute, by a process of its own. */
-const AUTOVACUUM_EVERY = '1h';
+const AUTOVACUUM_EVERY = '5min';
 
 /** Every project loads this file anew, so shared state is kept on the process object. */
 const shared = globalThis as { tributaryTestServer?: { users: number; server: Promise<TestServer> } };
