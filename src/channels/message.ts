@@ -1,5 +1,6 @@
 // What may be published: names of channels, what browsers listen for, and the JSON that they get. Pure.
 import { TributaryError } from '../errors/tributary-error.ts';
+import { jsonText } from '../queue/json-text.ts';
 
 /** As it is stored. */
 export interface PublishedMessage {
@@ -97,14 +98,9 @@ const RETURNED: Words = {
 };
 
 function jsonOf(data: unknown, { what, remedy }: Words): string {
-  let text: string | undefined;
-  try {
-    text = JSON.stringify(data ?? null);
-  } catch (error) {
-    const [why] = (error instanceof Error ? error.message : String(error)).split('\n');
-    throw mistake(`${what} is no JSON: ${why}.`);
-  }
-  if (text === undefined) throw mistake(`${what} is a ${typeof data}, which is no JSON.`);
+  const json = jsonText(data ?? null);
+  if ('fault' in json) throw mistake(`${what} ${json.fault}.`);
+  const { text } = json;
   if (Buffer.byteLength(text) > MOST_DATA_BYTES)
     throw mistake(`${what} is larger than ${MOST_DATA_BYTES / 1_024} kB.`, remedy);
   return text;

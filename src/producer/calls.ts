@@ -110,12 +110,17 @@ class Answers {
     let trouble = '';
     while (!over.aborted) {
       try {
-        const result = await this.#listen(origin, ms, over);
+        const result = await this.#listen(origin, ms, {
+          signal: over,
+          onOpen: (status) => {
+            trouble = status === 200 ? '' : ` ${this.#url} answers with status ${status}.`;
+          },
+        });
         if (result?.ok === true) return result.value;
         if (result !== undefined) throw failed(origin, result.error);
       } catch (error) {
         if (error instanceof TributaryError) throw error;
-        if (!over.aborted) trouble = ` Nobody answers at ${this.#url}.`;
+        if (!over.aborted) trouble = ` Nobody answers at ${this.#url}${codeIn(error)}.`;
       }
       await wait(TIMING.live.callAgainMs, over);
     }
@@ -128,7 +133,11 @@ class Answers {
   }
 
   /** @returns undefined where the stream ended without. */
-  async #listen(origin: string, ms: number, signal: AbortSignal): Promise<CallAnswer | undefined> {
+  async #listen(
+    origin: string,
+    ms: number,
+    { signal, onOpen }: { readonly signal: AbortSignal; onOpen(status: number): void },
+  ): Promise<CallAnswer | undefined> {
     const channel = resultChannel(origin);
     const query = new URLSearchParams({ channel, last_event_id: 'oldest' });
     const headers: Record<string, string> = { accept: 'text/event-stream' };
@@ -136,6 +145,7 @@ class Answers {
       headers.authorization = `Bearer ${signChannel(channel, { key: this.#key, for: `${Math.ceil(ms) + TIMING.live.callSlackMs}ms` })}`;
     const response = await fetch(`${this.#url}?${query}`, { headers, signal });
     if ([400, 401, 403, 404].includes(response.status)) throw await refused(response);
+    onOpen(response.status);
     if (!response.ok || response.body === null) return undefined;
     let rest = '';
     for await (const text of response.body.pipeThrough(new TextDecoderStream())) {
@@ -147,6 +157,12 @@ class Answers {
     }
     return undefined;
   }
+}
+
+/** Why a request failed, such as `ECONNREFUSED`, or what is wrong with a certificate. */
+function codeIn(error: unknown): string {
+  const { cause } = error as { readonly cause?: { readonly code?: unknown } };
+  return typeof cause?.code === 'string' ? ` (${cause.code})` : '';
 }
 
 function resultIn(block: string): CallAnswer | undefined {

@@ -1,6 +1,7 @@
 // An event as the caller gives it, as the six texts that PgQ stores: what has no column of its own goes where the options say.
 import { BadUnit, parseDuration } from '../config/units.ts';
 import type { EventTexts } from '../queue/insert.ts';
+import { isEventObject, jsonText } from '../queue/json-text.ts';
 import type { ExtraColumn, ProducedEvent, ProducerColumns, ProducerOptions } from './contract.ts';
 import { mistakeInEvent } from './mistakes.ts';
 
@@ -52,8 +53,7 @@ export function queueNamed(queue: unknown): string {
 
 /** @throws where the event cannot be inserted as it is. */
 export function textsOf(event: ProducedEvent, rules: EventRules): EventTexts {
-  if (typeof event !== 'object' || event === null || Array.isArray(event))
-    throw mistakeInEvent('An event is an object such as `{ type, data }`.');
+  if (!isEventObject(event)) throw mistakeInEvent('An event is an object such as `{ type, data }`.');
   const strange = Object.keys(event).find((name) => !FIELDS.includes(name));
   if (strange !== undefined) {
     throw mistakeInEvent(
@@ -119,18 +119,9 @@ function wordOf(name: string, value: unknown): string | null {
 
 function dataOf(data: unknown): string | null {
   if (data === undefined || data === null || typeof data === 'string') return plainText('data', data);
-  let text: string | undefined;
-  try {
-    text = JSON.stringify(data);
-  } catch (error) {
-    const [why] = (error instanceof Error ? error.message : 'it cannot be written').split('\n');
-    throw mistakeInEvent(`\`data\` of an event is no JSON: ${why}.`);
-  }
-  if (text === undefined) {
-    const what = typeof data === 'object' ? 'an object that gives none' : `a ${typeof data}, which is none`;
-    throw mistakeInEvent(`\`data\` of an event is to be JSON, and is ${what}.`);
-  }
-  return text;
+  const json = jsonText(data);
+  if ('fault' in json) throw mistakeInEvent(`\`data\` of an event ${json.fault}.`);
+  return json.text;
 }
 
 function plainText(name: string, value: unknown): string | null {

@@ -42,6 +42,8 @@ export interface SpoolFolder {
   /** A uuid; a copy of the folder has the same. */
   readonly spool: string;
   readonly isCopy: boolean;
+  /** It was made just now. */
+  readonly isNew?: true;
 }
 
 /** Makes the folder into a spool where it is none. @throws where that is not possible. */
@@ -51,7 +53,7 @@ export function openFolder(folder: string): SpoolFolder {
     const found = spoolIdentity(folder);
     if (found !== undefined) return found;
     writeIdentity(folder, { spool: randomUUID(), replace: false });
-    return spoolIdentity(folder) as SpoolFolder;
+    return { ...(spoolIdentity(folder) as SpoolFolder), isNew: true };
   } catch (error) {
     if (isOurs(error)) throw error;
     const { code } = error as { readonly code?: unknown };

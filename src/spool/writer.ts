@@ -73,6 +73,13 @@ export class SpoolWriter {
         `Send less than ${sizeInWords(MOST_RECORD_BYTES)} at once.`,
       );
     }
+    const { folder, limitBytes } = this.#options;
+    if (record.length > limitBytes) {
+      throw spoolMistake(
+        `An event of ${sizeInWords(record.length)} never fits into the spool ${folder}, which may hold ${sizeInWords(limitBytes)}.`,
+        'Raise `limit`.',
+      );
+    }
     this.#mustFit(record.length);
     const segment = this.#write(record, seq);
     if (this.#options.fsync) {

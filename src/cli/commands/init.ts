@@ -1,5 +1,5 @@
 // `init`: writes a commented shards.yaml and a handler to start from, and says what to do next.
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { CliContext } from '../context.ts';
@@ -42,13 +42,13 @@ function init(folder: string, options: InitOptions, context: CliContext): void {
   if (queue !== undefined) {
     if (!/^\w[\w-]*$/.test(queue))
       throw new Exit(EXIT.wrong, `\`${queue}\` cannot be the name of a file: use letters, digits, - and _.`);
-    const isTyped = existsSync(join(target, 'tsconfig.json'));
-    const files = handlerFiles(queue, { isTyped }).map(({ path, text }) => [path, text] as const);
+    const typed = existsSync(join(target, 'tsconfig.json')) ? moduleEnding(target) : undefined;
+    const files = handlerFiles(queue, typed).map(({ path, text }) => [path, text] as const);
     writeAll(files, { target, shown, options });
     context.stdout.write(
       handlerSteps(
         files.map(([path]) => shown(path)),
-        { queue, isTyped },
+        { queue, typed },
       ),
     );
   } else if (compose) {
@@ -119,14 +119,27 @@ Next:
 `;
 }
 
+/** A module is `.ts` only where package.json says so; elsewhere strict settings refuse its `import`. */
+function moduleEnding(folder: string): 'js' | 'mjs' {
+  try {
+    const { type } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
+      readonly type?: unknown;
+    };
+    return type === 'module' ? 'js' : 'mjs';
+  } catch {
+    return 'mjs';
+  }
+}
+
 function handlerSteps(
   written: readonly string[],
-  { queue, isTyped }: { readonly queue: string; readonly isTyped: boolean },
+  { queue, typed }: { readonly queue: string; readonly typed: 'js' | 'mjs' | undefined },
 ): string {
-  const [module, test] = isTyped
-    ? [`./dist/handlers/${queue}.js`, `node --test dist/handlers/${queue}.test.js`]
-    : [`./handlers/${queue}.mjs`, `node --test handlers/${queue}.test.mjs`];
-  const where = isTyped ? ' (where your compiler puts it)' : '';
+  const folder = typed === undefined ? '' : 'dist/';
+  const ending = typed ?? 'mjs';
+  const module = `./${folder}handlers/${queue}.${ending}`;
+  const test = `node --test ${folder}handlers/${queue}.test.${ending}`;
+  const where = typed === undefined ? '' : ' (where your compiler puts it)';
   return `Written: ${written.join(', ')}
 
 Next:

@@ -57,7 +57,8 @@ async function run(given: string, options: SpoolOptions, context: ServiceContext
   const folder = resolve(context.cwd, given);
   const { log, signal } = context;
   try {
-    const { spool, isCopy } = openFolder(folder);
+    const { spool, isCopy, isNew } = openFolder(folder);
+    if (isNew) log.warn(`${folder} was no spool until now: no producer has written to it yet.`);
     if (isCopy && options.adopt) adoptFolder(folder);
     else if (isCopy) {
       throw new Exit(

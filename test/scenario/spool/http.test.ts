@@ -71,6 +71,7 @@ test('a spooler that is scraped says what it delivered, what waits, and why', as
     code: 1,
     stderr: expect.stringContaining(`Port ${taken} on 127.0.0.1 is taken`),
   });
+  expect(other.stderr).toContain('/other was no spool until now: no producer has written to it yet.');
   const open = await run(['spool', join(givenFolder(), 'open'), '--url', shard.url, '--http', '0.0.0.0:0']);
   expect(open).toMatchObject({ code: 2, stderr: expect.stringContaining('TRIBUTARY_HTTP_TOKEN') });
 });

@@ -51,7 +51,7 @@ describe('what workers publish', () => {
     const pids = () =>
       until(() => workersOf(host).size > 0 && [...workersOf(host).values()], { what: 'a worker' });
     let made = 0;
-    for (const victim of ['worker', 'host', 'commit']) {
+    for (const victim of ['worker', 'commit', 'host']) {
       const before = seen().length;
       if (victim === 'commit') await holding.query('select pg_advisory_lock(7717)');
       await central.produce('orders', 300, { from: made + 1 });

@@ -202,6 +202,7 @@ describe('workers/child send', () => {
     ],
     ['emails', { data: 'a\0b' }, /`data` of an event that is sent holds the character 0/],
     ['emails', { data: () => {} }, /`data` of an event that is sent is a function, which is no JSON/],
+    ['emails', { data: Promise.resolve(1) }, /`data` of an event that is sent is a promise: wait for it/],
     ['emails', { type: 7 }, /`type` of an event that is sent must be text/],
     ['emails', 'text', /`send` takes an event such as/],
   ])('to %s, %j is refused with a sentence where it is sent', async (queue, event, sentence) => {

@@ -116,6 +116,18 @@ describe('cli/commands/init', () => {
     const files = ['mails.ts', 'mails.test.ts'].map((name) => join(cwd, 'handlers', name));
     expect(compile(cwd, ['--outDir', join(cwd, 'dist'), ...files])).toMatchObject({ status: 0, stdout: '' });
     expect(spawnSync(process.execPath, ['--test', 'dist/mails.test.js'], { cwd, env: PLAIN }).status).toBe(0);
+
+    // As `npm init` makes it: there a file `.ts` is CommonJS, which strict settings let import nothing.
+    writeFileSync(join(cwd, 'package.json'), '{ "type": "commonjs" }');
+    const common = await run(['init', '--handler', 'orders'], { cwd });
+    expect(common.stdout).toContain('Written: handlers/orders.mts, handlers/orders.test.mts');
+    expect(common.stdout).toContain('handler: ./dist/handlers/orders.mjs');
+    const modules = ['orders.mts', 'orders.test.mts'].map((name) => join(cwd, 'handlers', name));
+    const args = ['--verbatimModuleSyntax', '--outDir', join(cwd, 'dist'), ...modules];
+    expect(compile(cwd, args)).toMatchObject({ status: 0, stdout: '' });
+    expect(spawnSync(process.execPath, ['--test', 'dist/orders.test.mjs'], { cwd, env: PLAIN }).status).toBe(
+      0,
+    );
   });
 
   test('--compose writes a compose.yaml and a shards.yaml that fit each other, and leaves what is there', async () => {

@@ -10,6 +10,9 @@ import { filesIn, importsOf } from '../../support/pages/source-tree.ts';
 const texts = (event: unknown, options: ProducerOptions = {}) =>
   textsOf(event as ProducedEvent, rulesOf(options));
 
+const circular: Record<string, unknown> = {};
+circular.self = circular;
+
 describe('producer/event', () => {
   test.each<[unknown, ProducerOptions, (string | null)[]]>([
     [{}, {}, [null, null, null, null, null, null]],
@@ -40,12 +43,20 @@ describe('producer/event', () => {
   test.each<[unknown, ProducerOptions, string]>([
     [null, {}, 'An event is an object such as `{ type, data }`.'],
     [[[]], {}, 'An event is an object'],
+    [Promise.resolve({ type: 't' }), {}, 'An event is an object'],
+    [new Set([{ type: 't' }]), {}, 'An event is an object'],
+    [new Date(), {}, 'An event is an object'],
+    [{ data: Promise.resolve(1) }, {}, '`data` of an event is a promise: wait for it with `await`.'],
+    [{ data: new Map([[1, 2]]) }, {}, '`data` of an event is a Map, which JSON has not: make an object'],
+    [{ data: Number.NaN }, {}, '`data` of an event is NaN, which is no JSON.'],
+    [{ data: new Date(Number.NaN) }, {}, '`data` of an event is a date without a time (Invalid Date).'],
+    [{ data: circular }, {}, '`data` of an event is no JSON: Converting circular structure to JSON.'],
     [{ payload: 1 }, {}, '`payload` is no field of an event. There are type, data, key'],
     [{ type: 5 }, {}, '`type` of an event must be text.'],
     [{ data: 'a\0' }, {}, '`data` of an event holds the character 0. PostgreSQL cannot keep it.'],
-    [{ data: () => 1 }, {}, '`data` of an event is to be JSON, and is a function, which is none.'],
+    [{ data: () => 1 }, {}, '`data` of an event is a function, which is no JSON.'],
     [{ data: { a: 1n } }, {}, '`data` of an event is no JSON: Do not know how to serialize a BigInt.'],
-    [{ data: { toJSON: () => undefined } }, {}, 'is to be JSON, and is an object that gives none.'],
+    [{ data: { toJSON: () => undefined } }, {}, '`data` of an event is an object that gives no JSON.'],
     [{ at: new Date(8.64e15) }, {}, '`at` of an event leads out of the years 1 to 9999.'],
     [{ at: new Date(-8.64e15) }, {}, '`at` of an event leads out of the years 1 to 9999.'],
     [{ after: '99999999d' }, {}, '`after` of an event leads out of the years 1 to 9999.'],

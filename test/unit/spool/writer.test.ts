@@ -77,6 +77,10 @@ describe('spool/writer', () => {
     const { folder, writer } = givenWriter({ limitBytes: 300 });
     await writer.append('q', [text('x'.repeat(150))]);
     await expect(writer.append('q', [text('y'.repeat(150))])).rejects.toMatchObject({ code: 'spool-full' });
+    await expect(writer.append('q', [text('z'.repeat(400))])).rejects.toMatchObject({
+      code: 'spool',
+      message: expect.stringContaining('never fits into the spool'),
+    });
     await writer.append('q', [text('small')]);
     for (const [{ path } = { path: '' }] of segmentsByWriter(folder).values()) rmSync(path);
     await writer.append('q', [text('y'.repeat(150))]);

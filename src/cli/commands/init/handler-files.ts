@@ -33,13 +33,13 @@ const TEST = (queue: string) => `test('what the event says is written once, with
 });
 `;
 
-/** @param isTyped whether the project is one in TypeScript. */
-export function handlerFiles(queue: string, { isTyped }: { readonly isTyped: boolean }): HandlerFile[] {
-  const ending = isTyped ? 'ts' : 'mjs';
+/** @param typed what the compiler makes of a module: `js`, or `mjs` in a project of CommonJS; undefined: there is no TypeScript. */
+export function handlerFiles(queue: string, typed: 'js' | 'mjs' | undefined): HandlerFile[] {
+  const ending = typed === undefined ? 'mjs' : typed.replace('js', 'ts');
   const at = (name: string) => `handlers/${name}.${ending}`;
   return [
-    { path: at(queue), text: isTyped ? typedHandler(queue) : plainHandler(queue) },
-    { path: at(`${queue}.test`), text: isTyped ? typedTest(queue) : plainTest(queue) },
+    { path: at(queue), text: typed === undefined ? plainHandler(queue) : typedHandler(queue) },
+    { path: at(`${queue}.test`), text: typed === undefined ? plainTest(queue) : typedTest(queue, typed) },
   ];
 }
 
@@ -75,8 +75,8 @@ const plainTest = (queue: string) => `// Run it with \`node --test handlers/${qu
 ${IMPORTS(queue, 'mjs')}
 ${TEST(queue).replace('TYPE', '')}`;
 
-const typedTest = (queue: string) => `// Compile it, and run the result with \`node --test\`.
-${IMPORTS(queue, 'js')}
+const typedTest = (queue: string, ending: string) => `// Compile it, and run the result with \`node --test\`.
+${IMPORTS(queue, ending)}
 ${TEST(queue)
   .replace('TYPE', ': unknown[]')
   .replace('(text, values)', '(text: string, values: unknown[])')

@@ -6,6 +6,7 @@ import { TributaryError } from '../../../errors/tributary-error.ts';
 import type { SentEvent } from '../../../handler/contract.ts';
 import type { BatchEvent } from '../../../handler/event.ts';
 import { sentFrom } from '../../../handler/origin.ts';
+import { isEventObject, jsonText } from '../../../queue/json-text.ts';
 
 /** The central queues of the file, each with the column that takes the origin, and the expression of its unique key. */
 export type CentralQueues = Readonly<
@@ -165,7 +166,7 @@ function fieldsOf(
   event: SentEvent,
   { queue, column, origin }: { queue: string; column: OriginColumn; origin: string },
 ): Fields {
-  if (typeof event !== 'object' || event === null)
+  if (!isEventObject(event))
     throw mistake('`send` takes an event such as `{ type, data }`, or an array of them.');
   for (const name of Object.keys(event)) {
     if (FIELDS.some((field) => field === name)) continue;
@@ -200,10 +201,9 @@ function fieldsOf(
 function textOf(data: unknown): string | null {
   if (data === undefined || data === null) return null;
   if (typeof data === 'string') return data;
-  const text: string | undefined = JSON.stringify(data);
-  if (text === undefined)
-    throw mistake(`\`data\` of an event that is sent is a ${typeof data}, which is no JSON.`);
-  return text;
+  const json = jsonText(data);
+  if ('fault' in json) throw mistake(`\`data\` of an event that is sent ${json.fault}.`);
+  return json.text;
 }
 
 const isList = (events: SentEvent | readonly SentEvent[]): events is readonly SentEvent[] =>
