@@ -89,7 +89,7 @@ test('a spooler that stands still is not alive, and is again once it goes on', a
   const spooler = startTributary(['spool', folder, '--url', url.href, '--http', ':0'], {
     // Waits that have an end of their own do not end in time here.
     env: {
-      TRIBUTARY_TIMING: 'spool.lookMs=10 spool.trouble=50 watchdog.stillMs=3000 connections.callMs=600000',
+      TRIBUTARY_TIMING: 'spool.lookMs=10 spool.trouble=50 watchdog.stillMs=2000 connections.callMs=600000',
     },
   });
   const served = SERVING.exec(await spooler.waitForLine(SERVING))?.[1] ?? '';
@@ -99,7 +99,7 @@ test('a spooler that stands still is not alive, and is again once it goes on', a
   };
   const delivered = async () => (await shard.query('select from pgq.event_1')).length;
   await until(async () => (await delivered()) === 1, { what: 'the first event' });
-  expect((await livez()).status).toBe(200);
+  await until(async () => (await livez()).status === 200, { what: 'life', timeoutMs: 60_000 });
   proxy.blackhole();
   await producer.spool('orders', { data: '2' });
   const dead = await until(
