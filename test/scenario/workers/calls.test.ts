@@ -40,7 +40,10 @@ test('a call from a shard is answered once its event is handled, whether worker,
   const file = givenFile(fileFor(cluster, { name: 'test', queues }), { others: { 'double.mjs': HANDLER } });
   expect(await run(['-c', file, 'install'])).toMatchObject({ code: 0 });
   const { host } = central.database;
-  const begin = (port: string) => startTributary(['-c', file, 'start', '--host', host, '--http', `:${port}`]);
+  const begin = (port: string) =>
+    startTributary(['-c', file, 'start', '--host', host, '--http', `:${port}`], {
+      env: { TRIBUTARY_TIMING: 'leases.leaseMs=5000' },
+    });
   const start = begin('0');
   const serving = /serving (http:\S+)\/livez/;
   const url = serving.exec(await start.waitForLine(serving))?.[1] ?? '';
