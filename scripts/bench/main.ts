@@ -17,6 +17,7 @@ import { latency } from './latency.ts';
 import { live } from './live.ts';
 import { notes } from './notes.ts';
 import { queueMover } from './queue-mover.ts';
+import { replication } from './replication/main.ts';
 import { scrape } from './scrape.ts';
 import { sideBySide } from './side-by-side.ts';
 import { watched } from './watched.ts';
@@ -42,6 +43,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   live: () => live('live'),
   notes: () => notes('notes'),
   'queue-mover': () => queueMover('queue-mover'),
+  replication: () => replication('replication'),
   scrape: () => scrape('scrape'),
   'side-by-side': () => sideBySide('side-by-side'),
   'small-ticks': () => forward('small-ticks', { eventsPerTick: 500 }),

@@ -34,7 +34,8 @@ export interface Replicated {
   stop(): void;
 }
 
-export async function startReplicated(isSynchronous: boolean): Promise<Replicated> {
+/** @param more lines of postgresql.conf. */
+export async function startReplicated(isSynchronous: boolean, more = ''): Promise<Replicated> {
   const account = serverAccount();
   const root = mkdtempSync(join(tmpdir(), 'tributary-replicated-'));
   // Not so that we wait for its end: what the bench does beside it goes on.
@@ -76,7 +77,7 @@ export async function startReplicated(isSynchronous: boolean): Promise<Replicate
   );
   appendFileSync(
     join(primary.folder, 'postgresql.conf'),
-    `listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\nmax_connections = 300\nwal_keep_size = '1GB'\nhot_standby = on\n`,
+    `listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\nmax_connections = 300\nwal_keep_size = '1GB'\nhot_standby = on\n${more}\n`,
   );
   await start(primary);
   /** A copy of the primary, which follows it. */

@@ -29,6 +29,14 @@ select c.oid::bigint as id, n.nspname as schema, c.relname as name, c.relkind::t
     (select coalesce(jsonb_agg(a.relid::oid::bigint), '[]') from pg_partition_ancestors(c.oid) a where a.relid <> c.oid) as ancestors,
     (select coalesce(jsonb_agg(i.inhrelid::bigint), '[]') from pg_inherits i join pg_class k on k.oid = i.inhrelid
       where i.inhparent = c.oid and not k.relispartition) as children,
+    -- A table that was attached is there since another transaction than its place among the partitions.
+    (select coalesce(jsonb_agg(jsonb_build_array(pn.nspname || '.' || pc.relname, i.xmin::text is distinct from y.xmin::text) order by 1), '[]')
+       from pg_partition_tree(c.oid) p
+       join pg_class pc on pc.oid = p.relid
+       join pg_namespace pn on pn.oid = pc.relnamespace
+       join pg_inherits i on i.inhrelid = pc.oid
+       left join pg_type y on y.oid = pc.reltype
+      where c.relkind = 'p' and p.level > 0) as parts,
     (select coalesce(jsonb_agg(jsonb_build_array(a.attnum, a.attname, format_type(a.atttypid, a.atttypmod)) order by a.attnum), '[]')
        from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) as columns,
     (select jsonb_agg(a.attname order by k.n)

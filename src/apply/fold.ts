@@ -21,10 +21,12 @@ export interface Truncation {
   readonly shard: string;
   readonly isTruncate: true;
   readonly id: number;
+  /** Keys whose rows are newer, and stay. */
+  readonly except?: readonly (readonly string[])[];
 }
 
 export type Round =
-  | { readonly truncated: string; readonly id: number }
+  | { readonly truncated: Truncation }
   | {
       /** Keys whose rows go before the others come: the deleted ones, and those that were made anew. */
       readonly deletes: readonly KeyStep[];
@@ -57,13 +59,13 @@ export function foldSteps(
   const mayReplace = !isOfShards && onConflict !== 'error';
   let nets = new Map<string, Net>();
   const end = () => {
-    if (nets.size > 0) rounds.push(roundOf(nets));
+    if (nets.size > 0) rounds.push(roundOf(nets, isOfShards));
     nets = new Map();
   };
   for (const step of steps) {
     if ('isTruncate' in step) {
       end();
-      rounds.push({ truncated: step.shard, id: step.id });
+      rounds.push({ truncated: step });
       continue;
     }
     const name = keyName(isOfShards ? [step.shard, ...step.key] : step.key);
@@ -94,8 +96,11 @@ function next(net: Net | undefined, step: KeyStep, mayReplace: boolean): Net {
   };
 }
 
-function roundOf(nets: ReadonlyMap<string, Net>): Round {
-  const all = [...nets.values()];
+function roundOf(nets: ReadonlyMap<string, Net>, isOfShards: boolean): Round {
+  // Workers of several lanes may lock rows of the same keys: in one order, so that they wait for each other, and not both for ever.
+  const all = isOfShards
+    ? [...nets.values()]
+    : [...nets].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, net]) => net);
   return {
     deletes: all.filter(({ isDeleted }) => isDeleted).map(({ step }) => step),
     rows: all.flatMap(({ step, former }) => former ?? (hasRow(step) ? [step] : [])),

@@ -29,7 +29,10 @@ export function applyHandler(tables: readonly AppliedTable[], work: AppliedWork)
       try {
         const given = events.map((event) => new LazyEvent(event as BatchEvent, work.origin));
         const read = readEvents(given, tables);
-        await look.at(client, [...new Set(read.map(({ event }) => event.shard))]);
+        await look.at(
+          client,
+          read.map(({ event }) => event),
+        );
         for (const applied of tables) {
           const own = read.filter((one) => one.applied === applied);
           if (own.length > 0) await applyTo(client, look, { target: look.target(applied), own, work });
@@ -43,7 +46,7 @@ export function applyHandler(tables: readonly AppliedTable[], work: AppliedWork)
 }
 
 /** The origin of an event that no handler sent; all else is left to `event.origin`. */
-const FROM_SHARD = /^([^:>]+):[^>]+:\d+$/;
+const FROM_SHARD = /^([^:>]+):[^>]+:(\d+)$/;
 
 /** An event of a worker is a BatchEvent; its row says more than the handler's contract. What is rarely needed is read when it is. */
 class LazyEvent implements AppliedEvent {
@@ -51,6 +54,7 @@ class LazyEvent implements AppliedEvent {
   readonly id: number;
   readonly type: string | null;
   readonly shard: string;
+  readonly sourceId: number | undefined;
   readonly isLate: boolean;
 
   constructor(event: BatchEvent, column: OriginColumn) {
@@ -59,7 +63,9 @@ class LazyEvent implements AppliedEvent {
     this.type = event.type;
     this.isLate = event.row.wasPutOff;
     const text = column === 'none' ? null : event[column];
-    this.shard = FROM_SHARD.exec(text ?? '')?.[1] ?? event.origin.shard;
+    const [, shard, sourceId] = FROM_SHARD.exec(text ?? '') ?? [];
+    this.shard = shard ?? event.origin.shard;
+    this.sourceId = sourceId === undefined ? undefined : Number(sourceId);
   }
 
   get data(): string | null {
@@ -104,7 +110,7 @@ async function applyTo(
 
 async function carryOut(client: PgClient, target: Target, round: Round): Promise<void> {
   if ('truncated' in round) {
-    await client.query(deleteShard(target), [round.truncated]);
+    await run(client, deleteShard(target, round.truncated));
     return;
   }
   if (round.deletes.length > 0) await run(client, deleteRows(target, round.deletes));
@@ -113,11 +119,22 @@ async function carryOut(client: PgClient, target: Target, round: Round): Promise
 }
 
 async function write(client: PgClient, target: Target, steps: readonly RowStep[]): Promise<void> {
-  let written = 0;
-  for (const statement of upsertRows(target, steps)) written += (await run(client, statement)).rowCount;
   const mustAll = !target.isOfShards && target.onConflict === 'error';
-  if (mustAll && written < steps.length) await refuseConflict(client, target, steps);
+  for (let tries = 1; ; tries += 1) {
+    let written = 0;
+    for (const statement of upsertRows(target, steps)) written += (await run(client, statement)).rowCount;
+    if (!mustAll || written >= steps.length) return;
+    await refuseConflict(client, target, steps);
+    // A worker of another lane deleted the row that was in the way.
+    if (tries === MOST_TRIES)
+      throw unfit(
+        `Rows of ${target.table} of central with keys of other shards come and go all the time.`,
+        `Make the key unique over all shards, or take the shard into it (\`key: [${target.shard}, …]\`).`,
+      );
+  }
 }
+
+const MOST_TRIES = 5;
 
 /** @throws TributaryError that names the key and the two shards. */
 async function refuseConflict(client: PgClient, target: Target, steps: readonly KeyStep[]): Promise<void> {

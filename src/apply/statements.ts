@@ -1,6 +1,6 @@
 // The statements that carry out a round: many rows each, their values as texts that the types of the table read. Pure.
 import { identifier } from '../postgres/quote.ts';
-import type { KeyStep, RowStep } from './fold.ts';
+import type { KeyStep, RowStep, Truncation } from './fold.ts';
 import type { Target, TargetColumn } from './target.ts';
 
 export interface Statement {
@@ -33,10 +33,23 @@ export function deleteRows(target: Target, steps: readonly KeyStep[]): Statement
   };
 }
 
-/** All rows of a shard. */
-export function deleteShard(target: Target): string {
+/** All rows of a shard, but those of the keys that stay. */
+export function deleteShard(target: Target, { shard, except = [] }: Truncation): Statement {
   const own = column(target, target.shard);
-  return `delete from ${target.sql} where ${identifier(own.name)} = $1::text::${own.type}`;
+  const isOf = (place: string) => `t.${identifier(own.name)} = ${place}::${own.type}`;
+  if (except.length === 0)
+    return {
+      text: `delete from ${target.sql} t where ${isOf('($1::text[])[1]')}`,
+      values: [[shard]],
+      rows: 1,
+    };
+  const same = target.ownKey.map((one, at) => `t.${identifier(one.name)} = ${typed(one, at + 1)}`);
+  return {
+    text: `delete from ${target.sql} t where ${isOf('($1::text[])[1]')}
+and not exists (select from ${unnested(target.ownKey.length + 1)} where ${same.join(' and ')})`,
+    values: [except.map(() => shard), ...target.ownKey.map((_, at) => except.map((key) => key[at] ?? null))],
+    rows: except.length,
+  };
 }
 
 /** One statement for all rows that have the same columns. */

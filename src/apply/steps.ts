@@ -12,6 +12,8 @@ export interface AppliedEvent extends ChangeEvent {
   readonly shard: string;
   /** Its time as PostgreSQL writes it. */
   readonly timeText: string;
+  /** The id that it had on the shard: it grows from change to change of a row. Undefined: its origin does not say. */
+  readonly sourceId: number | undefined;
   /** It was put off before, or was dead: later changes of its key may have been applied meanwhile. */
   readonly isLate: boolean;
 }
@@ -22,7 +24,7 @@ export interface ReadEvent {
   readonly applied: AppliedTable;
 }
 
-export type TableStep = (KeyStep | Truncation) & { readonly isLate: boolean };
+export type TableStep = (KeyStep | Truncation) & Pick<AppliedEvent, 'sourceId' | 'isLate'>;
 
 /** @throws TributaryError for an event that is no change, or one of a table that nothing is said about. */
 export function readEvents(events: readonly AppliedEvent[], tables: readonly AppliedTable[]): ReadEvent[] {
@@ -49,22 +51,23 @@ export function readEvents(events: readonly AppliedEvent[], tables: readonly App
 export function stepsFor(target: Target, read: readonly ReadEvent[]): TableStep[] {
   const steps: TableStep[] = [];
   for (const { event, change } of read) {
-    const { id, shard, isLate } = event;
+    const { id, shard, sourceId, isLate } = event;
+    const of = { id, shard, sourceId, isLate };
     if (change.op === 'truncate') {
-      steps.push({ id, shard, isTruncate: true, isLate });
+      steps.push({ ...of, isTruncate: true });
       continue;
     }
     const time = target.time === undefined ? '' : event.timeText;
     const key = keyOf(target, change.row, event);
     if (change.op === 'delete') {
-      steps.push({ id, time, shard, isLate, key });
+      steps.push({ ...of, time, key });
       continue;
     }
     mustFit(target, change.row, event);
     const former = change.before === undefined ? key : keyOf(target, change.before, event);
     // A row that changes its key leaves its old place.
-    if (former.some((text, at) => text !== key[at])) steps.push({ id, time, shard, isLate, key: former });
-    steps.push({ id, time, shard, isLate, key, row: change.row });
+    if (former.some((text, at) => text !== key[at])) steps.push({ ...of, time, key: former });
+    steps.push({ ...of, time, key, row: change.row });
   }
   return steps;
 }

@@ -93,6 +93,13 @@ async function retryPage(
   }
 }
 
+/** As others that were dead: not retried yet, and not null, so that it is known to come late. */
+function withRetry(row: Buffer): Buffer {
+  const added = Buffer.concat([row, Buffer.from([0, 0, 0, 4, 0, 0, 0, 0])]);
+  added.writeInt16BE(row.readInt16BE(0) + 1, 0);
+  return added;
+}
+
 /** One transaction for each: an event that central refuses keeps no other from being stored. */
 async function storeAgain(
   link: Central,
@@ -102,7 +109,7 @@ async function storeAgain(
   if (kept === undefined) return;
   const content = {
     queue,
-    chunks: [Buffer.from(kept.raw, 'base64')],
+    chunks: [withRetry(Buffer.from(kept.raw, 'base64'))],
     alongsideSql: `select tributary.dead_stored(array[${id}]::bigint[])`,
   };
   try {

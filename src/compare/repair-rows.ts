@@ -1,7 +1,7 @@
 // Repairs rows of central that differ: as the shard has them now, while the worker that applies its changes waits.
 import { inTurn } from '../apply/copy/copies.ts';
 import { namesSql, ONE_SPELLING, type SourceTable, sharedColumns } from '../apply/copy/source-table.ts';
-import { copyStaged } from '../apply/copy/staged-rows.ts';
+import { copyStaged, NEWEST_SQL } from '../apply/copy/staged-rows.ts';
 import { type Target, unfit } from '../apply/target.ts';
 import { TIMING } from '../lifecycle/timing.ts';
 import type { Connection } from '../postgres/connection.ts';
@@ -65,14 +65,14 @@ export async function repairRows(repair: Repair): Promise<number> {
 }
 
 async function repairPiece(
-  { target, sources, shard, central }: Repair,
+  { queue, target, sources, shard, central }: Repair,
   own: readonly string[],
   keys: readonly (readonly string[])[],
 ): Promise<void> {
   const [source] = sources;
   await central.script('begin isolation level read committed');
-  const [copy] = await central.query<{ state: string }>(
-    `select state from tributary.apply_copy where ${OWN} for update`,
+  const [copy] = await central.query<{ state: string; newest: string | null }>(
+    `select state, ${NEWEST_SQL} from tributary.apply_copy where ${OWN} for update`,
     own,
     { timeoutMs: TIMING.commands.copyPieceMs },
   );
@@ -88,8 +88,7 @@ async function repairPiece(
   await copyStaged(
     { shard, central, target },
     {
-      shard: source.shard,
-      columns,
+      ...{ queue, newest: copy.newest, shard: source.shard, columns },
       select: sources
         .map(
           ({ sql }) =>

@@ -78,15 +78,19 @@ function readTable(value: Value): AppliedTable[] {
   ];
 }
 
-/** `orders` is `public.orders`. */
+const PART = '(?:"((?:[^"]|"")+)"|([^".][^.]*))';
+const NAME = new RegExp(`^(?:${PART}\\.)?${PART}$`);
+
+/** `orders` is `public.orders`; a name with a dot of its own is quoted, `public."odd.name"`. The first dot of what comes back parts the two. */
 function readName(value: Value | undefined): string | undefined {
   const text = value?.text('the name of a table, such as `public.orders`');
   if (value === undefined || text === undefined) return undefined;
-  const parts = text.split('.');
-  if (parts.length <= 2 && parts.every((part) => part.trim() !== ''))
-    return parts.length === 1 ? `public.${text}` : text;
+  const [, quotedSchema, plainSchema = 'public', quoted, plain = ''] = NAME.exec(text) ?? [];
+  const schema = quotedSchema?.replaceAll('""', '"') ?? plainSchema;
+  const table = quoted?.replaceAll('""', '"') ?? plain;
+  if (!schema.includes('.') && schema.trim() !== '' && table.trim() !== '') return `${schema}.${table}`;
   return value.problem(
-    `${value.name} must be a schema and a table, such as \`public.orders\`, not \`${text}\`.`,
+    `${value.name} must be a schema and a table, such as \`public.orders\` or \`public."odd.name"\`, not \`${text}\`.`,
   );
 }
 

@@ -14,6 +14,8 @@ export interface InstallRow {
   readonly sources: number;
   /** What was done, in words. */
   readonly did: readonly string[];
+  /** What of it was done to captured tables; absent: nothing. */
+  readonly captured?: readonly string[];
   readonly mistakes: readonly string[];
   readonly warnings: readonly string[];
 }
@@ -87,6 +89,7 @@ export function rowOfShard(
           : 'unchanged',
     sources: standing.length + begun.size,
     did: [...did, ...redirected, ...captured.did],
+    ...(captured.did.length > 0 && { captured: captured.did }),
     mistakes,
     warnings: [...plan.warnings, ...captured.warnings],
   };

@@ -31,7 +31,10 @@ describe('apply', () => {
     say(`TRIBUTARY_CHAOS_SEED=${random.seed} TRIBUTARY_CHAOS_ROUNDS=${ROUNDS}`);
     const cluster = await givenCluster({ shards: 4 });
     const { central, shards } = cluster;
-    const queues = `  ${QUEUE}: { create: true, retry: { first: 100ms, max: 1s }, apply: { table: public.sales, key: [shard, id] } }`;
+    // By one worker, or by several.
+    const workers = random.oneIn(2) ? 'workers: 1' : 'workers: 3, lanes: 16';
+    say(workers);
+    const queues = `  ${QUEUE}: { create: true, ${workers}, retry: { first: 100ms, max: 1s }, apply: { table: public.sales, key: [shard, id] } }`;
     const file = givenFile(fileFor(cluster, { queues }));
     await givenMergedSales(central);
     await Promise.all(shards.map((shard) => givenSales(shard, ROWS)));

@@ -12,6 +12,10 @@ export interface CopyName {
 
 export interface StoredCopy extends CopyName, CopyState {
   readonly begunAt: Date;
+  /** When the last piece was copied, or it was begun. */
+  readonly movedAt: Date;
+  /** Why the next piece was not, where that is known. */
+  readonly trouble: string | null;
   readonly endedAt: Date | null;
 }
 
@@ -56,16 +60,29 @@ export async function beginCopies(
       `insert into tributary.apply_copy as c (central_queue, applied, shard, source, state)
        select $1, x.applied, x.shard, x.source, 'copying' ${NAMES}
        on conflict (central_queue, applied, shard, source) do update
-       set state = case when c.ended_at is null then 'copying' else 'copied' end where c.state = 'repairing'`,
+       set state = case when c.ended_at is null then 'copying' else 'copied' end, moved_at = clock_timestamp(), trouble = null
+       where c.state <> 'copied'`,
       valuesOf(queue, names),
     );
   });
   return await readCopies(central, queue);
 }
 
+/** Notes why copies of a shard do not get on, for those who ask later. */
+export async function noteTrouble(
+  central: Connection,
+  queue: string,
+  { shard, sentence }: { readonly shard: string; readonly sentence: string },
+): Promise<void> {
+  await central.query(
+    `update tributary.apply_copy set trouble = $3 where central_queue = $1 and shard = $2 and state = 'copying'`,
+    [queue, shard, sentence],
+  );
+}
+
 export async function readCopies(central: Connection, queue: string): Promise<StoredCopy[]> {
   return await central.query<StoredCopy>(
-    `select applied, shard, source, ${COPY_STATE}, begun_at as "begunAt", ended_at as "endedAt"
+    `select applied, shard, source, ${COPY_STATE}, begun_at as "begunAt", moved_at as "movedAt", trouble, ended_at as "endedAt"
      from tributary.apply_copy where central_queue = $1 order by shard, applied, source`,
     [queue],
   );

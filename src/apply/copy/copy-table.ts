@@ -16,7 +16,7 @@ import {
   type SourceTable,
   sharedColumns,
 } from './source-table.ts';
-import { copyStaged } from './staged-rows.ts';
+import { copyStaged, NEWEST_SQL } from './staged-rows.ts';
 
 export interface TableCopy {
   readonly queue: string;
@@ -70,8 +70,8 @@ export async function copyTable(copy: TableCopy, from: CopyState): Promise<CopyS
 async function copyPiece(copy: TableCopy, before: CopyState, most: number): Promise<CopyState> {
   const { central, shard, source, target } = copy;
   await central.script('begin isolation level read committed');
-  const [now] = await central.query<CopyState>(
-    `select ${COPY_STATE}
+  const [now] = await central.query<CopyState & { newest: string | null }>(
+    `select ${COPY_STATE}, ${NEWEST_SQL}
      from tributary.apply_copy where ${OWN} for update`,
     ownValues(copy),
     { timeoutMs: TIMING.commands.copyPieceMs },
@@ -90,6 +90,7 @@ async function copyPiece(copy: TableCopy, before: CopyState, most: number): Prom
   const rows = await copyStaged(
     { shard, central, target },
     {
+      ...{ queue: copy.queue, newest: now.newest },
       shard: source.shard,
       columns,
       select: `select ${namesSql(columns)} from ${source.sql} where ${piece.where}`,
@@ -98,7 +99,7 @@ async function copyPiece(copy: TableCopy, before: CopyState, most: number): Prom
   await shard.script('commit');
   const state = piece.isLast ? 'copied' : 'copying';
   await central.query(
-    `update tributary.apply_copy set state = $5, copied_to = $6, rows = rows + $7,
+    `update tributary.apply_copy set state = $5, copied_to = $6, rows = rows + $7, moved_at = clock_timestamp(), trouble = null,
        ended_at = case when $5 = 'copied' then now() end where ${OWN}`,
     [...ownValues(copy), state, piece.last, rows],
   );

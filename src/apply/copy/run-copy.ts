@@ -6,7 +6,7 @@ import { sentenceFor } from '../../errors/sentence.ts';
 import { Connection } from '../../postgres/connection.ts';
 import { readTarget } from '../read-target.ts';
 import { type Target, unfit } from '../target.ts';
-import { beginCopies, type StoredCopy } from './copies.ts';
+import { beginCopies, noteTrouble, type StoredCopy } from './copies.ts';
 import { type CopyState, copyTable } from './copy-table.ts';
 import { type SourceTable, sharedColumns, sourceTables } from './source-table.ts';
 
@@ -77,7 +77,9 @@ export async function runCopy(run: CopyRun): Promise<CopyResult> {
       try {
         return await work();
       } catch (error) {
-        troubles.push({ shard: shard.name, sentence: sentenceFor(error, `Shard ${shard.name}`) });
+        const trouble = { shard: shard.name, sentence: sentenceFor(error, `Shard ${shard.name}`) };
+        troubles.push(trouble);
+        await noteTrouble(central, queue.name, trouble).catch(() => {});
         return undefined;
       }
     };

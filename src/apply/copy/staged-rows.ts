@@ -8,6 +8,9 @@ import { type Target, unfit } from '../target.ts';
 import { namesSql, type SourceColumn } from './source-table.ts';
 
 export interface StagedCopy {
+  readonly queue: string;
+  /** As `newest` of `NEWEST_SQL` before the snapshot on the shard was taken. */
+  readonly newest: string | null;
   readonly shard: string;
   /** On the shard: a select of `columns`. */
   readonly select: string;
@@ -23,7 +26,7 @@ export async function copyStaged(
     central,
     target,
   }: { readonly shard: Connection; readonly central: Connection; readonly target: Target },
-  { shard: name, select, columns }: StagedCopy,
+  { queue, newest, shard: name, select, columns }: StagedCopy,
 ): Promise<number> {
   const names = namesSql(columns);
   const own = identifier(target.shard);
@@ -52,7 +55,29 @@ export async function copyStaged(
   const { staged = 0, written = 0 } = row ?? {};
   if (!target.isOfShards && target.onConflict === 'error' && written < staged)
     await refuseConflict(central, target, name);
+  await noteCopied(central, target, { queue, newest, shard: name });
   return staged;
+}
+
+/** The id that no event of queue $1 is behind which central has now; null where older changes come behind newer ones never. */
+export const NEWEST_SQL = `(select t.tick_event_seq::text from pgq.tick t join pgq.queue q on q.queue_id = t.tick_queue
+  where q.queue_name = $1 and tributary.apply_is_late($1) order by t.tick_id desc limit 1) as newest`;
+
+/** Changes that failed before may come late, and are older than the rows that were copied. */
+async function noteCopied(
+  central: Connection,
+  { table, ownKey }: Target,
+  { queue, newest, shard }: Pick<StagedCopy, 'queue' | 'newest' | 'shard'>,
+): Promise<void> {
+  if (newest === null) return;
+  const key = ownKey.map(({ name }) => `s.${identifier(name)}::text`).join(', ');
+  await central.query(
+    `insert into tributary.apply_newer as n (central_queue, applied, shard, key, event_id)
+     select $1, $2, $3, '=' || array_to_json(array[${key}])::text, $4::bigint from pg_temp.${STAGE} s
+     on conflict (central_queue, applied, shard, key) do update set event_id = greatest(n.event_id, excluded.event_id)`,
+    [queue, table, shard, newest],
+    { timeoutMs: TIMING.commands.copyPieceMs },
+  );
 }
 
 async function refuseConflict(central: Connection, target: Target, shard: string): Promise<void> {

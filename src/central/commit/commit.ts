@@ -150,7 +150,10 @@ export interface RowsContent {
   readonly alongsideSql: string;
 }
 
-/** Stores rows that belong to no step of a source: dead events that are retried. @throws central's error; nothing is stored then. */
+/**
+ * Stores rows that belong to no step of a source: dead events that are retried, each with how often. @throws central's error; nothing is
+ * stored then.
+ */
 export async function commitRows(
   central: Connection,
   { queue, chunks, alongsideSql }: RowsContent,
@@ -158,7 +161,7 @@ export async function commitRows(
 ): Promise<void> {
   try {
     const { table } = await openCommit(central, { queue }, options);
-    await copyIn(central, { table, chunks }, options.timeoutMs);
+    await copyIn(central, { table, chunks, isRetried: true }, options.timeoutMs);
     await central.script(alongsideSql, options);
     await central.script('commit', options);
   } catch (error) {

@@ -5,12 +5,16 @@ import { finished } from 'node:stream/promises';
 import { COPY_HEADER, COPY_TRAILER } from '../../postgres/binary-copy.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import { CENTRAL_COLUMNS, DELAYED_COLUMNS } from '../columns.ts';
+import type { QueueRows } from './queue-rows.ts';
 
 /** Central processes at least this fast what it has received. */
 const CENTRAL_BYTES_PER_MS = 1024;
 
-export const copyInSql = (table: string, { isDelaying = false } = {}): string =>
-  `copy ${table} (${isDelaying ? `${DELAYED_COLUMNS}, ` : ''}${CENTRAL_COLUMNS}) from stdin (format binary)`;
+export const copyInSql = (
+  table: string,
+  { isDelaying, isRetried }: Pick<QueueRows, 'isDelaying' | 'isRetried'> = {},
+): string =>
+  `copy ${table} (${isDelaying === true ? `${DELAYED_COLUMNS}, ` : ''}${CENTRAL_COLUMNS}${isRetried === true ? ', ev_retry' : ''}) from stdin (format binary)`;
 
 /** @param timeoutMs without progress the connection is given up. */
 export async function copyIn(
@@ -18,11 +22,11 @@ export async function copyIn(
   {
     table,
     chunks,
-    isDelaying,
-  }: { table: string; chunks: readonly Buffer[] | AsyncIterable<Buffer>; isDelaying?: boolean | undefined },
+    ...kind
+  }: Pick<QueueRows, 'chunks' | 'isDelaying' | 'isRetried'> & { readonly table: string },
   timeoutMs: number,
 ): Promise<void> {
-  const sink = central.copyIn(copyInSql(table, { isDelaying: isDelaying === true }));
+  const sink = central.copyIn(copyInSql(table, kind));
   const giveUp = () => central.destroy();
   let timer = setTimeout(giveUp, timeoutMs);
   let bytes = 0;

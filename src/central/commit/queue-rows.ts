@@ -6,6 +6,8 @@ export interface QueueRows {
   readonly chunks: readonly Buffer[] | AsyncIterable<Buffer>;
   /** Each row has its due time in front: it goes to the delayed events, and those without one from there into the queue. */
   readonly isDelaying?: boolean;
+  /** Each row has behind it how often it was retried. */
+  readonly isRetried?: boolean;
   /** Asked when all of them have come: rows for another queue behind them, as they come. */
   readonly following?: () => QueueRows | undefined;
 }

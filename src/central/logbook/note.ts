@@ -33,7 +33,8 @@ export interface Note {
     | 'queue-add'
     | 'queue-retire'
     | 'group-remove'
-    | 'lane';
+    | 'lane'
+    | 'capture';
   /** Central queues that it concerns; undefined: all. */
   readonly queues?: readonly string[] | undefined;
   /** A sentence without its subject: `paused 3 sources of orders.` */

@@ -86,7 +86,12 @@ async function status(context: CliContext, name: string, options: { readonly jso
       copies.length === 0
         ? `Nothing was copied for queue ${queue.name}: \`tributary apply copy ${queue.name}\`.\n`
         : table<StoredCopy>(
-            [...COLUMNS, { title: 'SINCE', value: ({ begunAt }) => begunAt.toISOString() }],
+            [
+              ...COLUMNS,
+              { title: 'SINCE', value: ({ begunAt }) => begunAt.toISOString() },
+              { title: 'LAST PIECE', value: ({ movedAt }) => movedAt.toISOString() },
+              { title: 'TROUBLE', value: ({ trouble }) => trouble ?? '' },
+            ],
             copies,
           ),
     );

@@ -3,10 +3,12 @@ import type { Command } from 'commander';
 import type { Config } from '../../config/config.ts';
 import { nearest } from '../../config/nearest.ts';
 import { counted } from '../../errors/words.ts';
+import { noteCaptured } from '../../install/capture/logbook.ts';
 import { type CaptureRow, captureOnShards } from '../../install/capture/on-shards.ts';
 import { type CapturePlan, type CaptureWork, captureScript, removalOf } from '../../install/capture/plan.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT, Exit } from '../exit.ts';
+import { operator } from '../operator.ts';
 import { shardNamed } from '../shard-named.ts';
 import { mustConfirm } from '../terminal/confirm.ts';
 import { json } from '../terminal/output.ts';
@@ -143,6 +145,8 @@ async function run(
   if (options.json) context.stdout.write(documentOf(shown));
   else if (isDryRun) context.verbatim.write(scriptOf(shown));
   else context.stdout.write(changesText(shown, { isDone: true }));
+  const untold = isDryRun ? undefined : await noteCaptured(config, operator(), rows);
+  if (untold !== undefined) context.stderr.write(`note: ${untold}\n`);
   finish(context, shown);
   return rows;
 }

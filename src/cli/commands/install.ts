@@ -4,11 +4,13 @@ import type { Command } from 'commander';
 import type { Config } from '../../config/config.ts';
 import { parseStart } from '../../config/sections/queues.ts';
 import { counted } from '../../errors/words.ts';
+import { noteCaptured } from '../../install/capture/logbook.ts';
 import { dryRun } from '../../install/dry-run.ts';
 import { install } from '../../install/install.ts';
 import type { InstallRow } from '../../install/report.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT, Exit } from '../exit.ts';
+import { operator } from '../operator.ts';
 import { shardNamed } from '../shard-named.ts';
 import { type Column, count, json, table, widthOf } from '../terminal/output.ts';
 import { progressOn } from '../terminal/progress.ts';
@@ -52,12 +54,19 @@ async function runInstall(context: CliContext, options: Options): Promise<void> 
       progress.step(outcome === 'failed' ? (mistakes[0] ?? name) : undefined, `${name} ${outcome}`),
   });
   progress.end();
+  const untold = await noteCaptured(
+    config,
+    operator(),
+    rows.map(({ name, captured = [] }) => ({ shard: name, did: captured })),
+  );
   context.stdout.write(
     options.json
       ? json({ databases: rows.map(asJson) })
       : `${table(COLUMNS, rows, { width: widthOf(context.stdout) })}${summary(rows)}\n`,
   );
-  for (const warning of rows.flatMap(({ warnings }) => warnings)) context.stderr.write(`note: ${warning}\n`);
+  const warnings = rows.flatMap((row) => row.warnings);
+  for (const warning of untold === undefined ? warnings : [...warnings, untold])
+    context.stderr.write(`note: ${warning}\n`);
   // On a terminal each mistake was shown as it came; elsewhere they go under the table.
   if (rows.some(({ outcome }) => outcome === 'failed')) {
     const mistakes = rows.flatMap((row) => row.mistakes);

@@ -57,10 +57,10 @@ function wantedNumber(
       EXIT.wrong,
       `Queue ${name} has ${counted(queue.lanes.count, 'lane')} in ${config.file}, and one worker at a time has a lane: more workers than that would have nothing to do.`,
     );
-  if (wanted > 1 && queue.apply !== undefined)
+  if (wanted > 1 && queue.apply !== undefined && queue.lanes === undefined)
     throw new Exit(
       EXIT.wrong,
-      `Queue ${name} applies changes to tables, by one worker, which keeps them in their order: 0 parks it, 1 lets it go on.`,
+      `Queue ${name} applies changes to tables, by one worker, which keeps them in their order: 0 parks it, 1 lets it go on; for more it needs \`lanes\` in ${config.file}.`,
     );
   if (wanted > 0 && queue.handler === undefined && queue.apply === undefined) {
     throw new Exit(

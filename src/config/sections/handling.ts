@@ -73,9 +73,9 @@ export function readWorkers(section: Section, { handler, entry, general }: Worke
   if (text === undefined) return 0;
   if (text.text === 'none') return 'none';
   const workers = value.whole(wanted, { max: MOST_WORKERS }) ?? 0;
-  if (workers > 1 && isApplied) {
+  if (workers > 1 && isApplied && section.get('lanes') === undefined) {
     value.problem(
-      `${entry.name} applies changes to tables, by one worker, which keeps them in their order: say \`workers: 1\`, or leave it out.`,
+      `${entry.name} applies changes to tables, by one worker, which keeps them in their order: say \`workers: 1\`, or in how many lanes, \`lanes: 16\`, so that several shards are applied at a time.`,
     );
   }
   if (workers > 0 && !hasHandler) {

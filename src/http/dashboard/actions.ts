@@ -98,10 +98,10 @@ export function addActions(app: FastifyInstance, parts: ActionParts): void {
         409,
         `Queue ${queue} has ${counted(lanes.count, 'lane')}, and one worker at a time has a lane.`,
       );
-    if (wanted > 1 && apply !== undefined)
+    if (wanted > 1 && apply !== undefined && lanes === undefined)
       throw new Refusal(
         409,
-        `Queue ${queue} applies changes to tables, by one worker, which keeps them in their order.`,
+        `Queue ${queue} applies changes to tables, by one worker, which keeps them in their order: for more it needs \`lanes\` in the file.`,
       );
     if (wanted > 0 && handler === undefined && apply === undefined)
       throw new Refusal(409, `Queue ${queue} has no \`handler:\` in the file.`);

@@ -173,6 +173,13 @@ export interface SourceOnShard {
   readonly consumerAge: number | null;
   /** That consumer is the watermark of this installation. */
   readonly isOurs: boolean;
+  /** Tables of the shard whose changes become events of the queue, or should; with what is not right. */
+  readonly captured: readonly {
+    readonly capture: string;
+    readonly table: string;
+    readonly state: string;
+    readonly why: readonly string[];
+  }[];
   /** What `doctor` says of the shard. */
   readonly diagnoses: readonly Diagnosis[];
 }

@@ -1,7 +1,7 @@
 // How the tables of a shard stand to the captures of the file. Pure.
 import type { Capture } from '../../config/capture.ts';
 import type { Config, Shard } from '../../config/config.ts';
-import { differences, parseNote } from './note.ts';
+import { differences, parseNote, partDifferences } from './note.ts';
 import { type CaptureFacts, patternsOf, type TableFact, type TriggerFact } from './tables.ts';
 import {
   asStoredArguments,
@@ -164,7 +164,10 @@ function standing(
         is.arguments === asStoredArguments(one.arguments)
       );
     }) && own.length === triggers.length;
-  const changes = note === undefined ? [] : differences(note, { columns: fact.columns, key });
+  const changes =
+    note === undefined
+      ? []
+      : [...differences(note, { columns: fact.columns, key }), ...partDifferences(note.parts, fact)];
   if (isAsMade && changes.length === 0 && notes.every((one) => one?.made === made))
     return { state: 'captured', why: [] };
   return {

@@ -9,12 +9,15 @@ export interface TriggerNote {
   readonly made: string;
   readonly columns: readonly ColumnFact[];
   readonly key: readonly string[];
+  /** Names of its partitions; undefined: it can have none, or they were not noted yet. */
+  readonly parts?: readonly string[] | undefined;
 }
 
 const NOTE = z.object({
   made: z.string(),
   columns: z.array(z.tuple([z.number(), z.string(), z.string()])),
   key: z.array(z.string()),
+  parts: z.array(z.string()).optional(),
 });
 
 export const noteText = (installation: string, note: TriggerNote): string =>
@@ -62,5 +65,38 @@ export function differences(
       : [`its key was ${listed(before.key)} and is ${listed(now.key)}`]),
   ];
 }
+
+/** What became of partitions as a whole, which no event says: `partition public.orders_2024 is gone, …`. */
+export function partDifferences(
+  before: readonly string[] | undefined,
+  {
+    kind,
+    parts,
+  }: { readonly kind: string; readonly parts: readonly (readonly [name: string, isAttached: boolean])[] },
+): string[] {
+  if (kind !== 'p') return [];
+  if (before === undefined) return ['its partitions were not noted'];
+  const now = new Set(parts.map(([name]) => name));
+  const gone = before.filter((name) => !now.has(name));
+  const attached = parts.flatMap(([name, isAttached]) =>
+    isAttached && !before.includes(name) ? [name] : [],
+  );
+  return [
+    ...(gone.length === 0
+      ? []
+      : [`${some('partition', gone)} gone, detached or dropped: no event says that ${its(gone)} rows are`]),
+    ...(attached.length === 0
+      ? []
+      : [`${some('partition', attached)} attached: rows that ${they(attached)} had by then are no events`]),
+  ];
+}
+
+const MOST_PARTS = 3;
+const some = (what: string, names: readonly string[]): string =>
+  names.length === 1
+    ? `${what} ${names[0]} is`
+    : `${what}s ${names.slice(0, MOST_PARTS).join(', ')}${names.length > MOST_PARTS ? ` and ${names.length - MOST_PARTS} more` : ''} are`;
+const its = (names: readonly string[]): string => (names.length === 1 ? 'its' : 'their');
+const they = (names: readonly string[]): string => (names.length === 1 ? 'it' : 'they');
 
 const listed = (names: readonly string[]): string => (names.length === 0 ? 'none' : `(${names.join(', ')})`);

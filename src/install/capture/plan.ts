@@ -119,7 +119,10 @@ function workOn(
   const disabled = triggers.filter(
     ({ enabled, disabledOn }) => enabled === 'D' || enabled === 'R' || disabledOn !== null,
   );
-  const note = noteText(config.name, { made: wanted.made, columns: fact.columns, key: wanted.key });
+  const note = noteText(config.name, {
+    ...{ made: wanted.made, columns: fact.columns, key: wanted.key },
+    ...(fact.kind === 'p' && { parts: fact.parts.map(([name]) => name) }),
+  });
   return {
     what:
       state === 'missing' && triggers.length === 0

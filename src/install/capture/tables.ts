@@ -38,6 +38,8 @@ export interface TableFact {
   readonly ancestors: readonly number[];
   /** Tables that inherit from it and are no partitions. */
   readonly children: readonly number[];
+  /** Its partitions, and whether each was attached after it was made. */
+  readonly parts: readonly (readonly [name: string, isAttached: boolean])[];
   readonly columns: readonly ColumnFact[];
   readonly key: readonly string[];
   /** Of a unique index. */
@@ -112,6 +114,7 @@ function tableOf(row: Readonly<Record<string, unknown>>): TableFact {
     triggers: list(row.triggers),
     ancestors: list(row.ancestors),
     children: list(row.children),
+    parts: list(row.parts),
     columns: list(row.columns),
     key: list(row.key),
     uniqueColumns: list(row.unique_columns),

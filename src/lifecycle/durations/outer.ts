@@ -77,6 +77,8 @@ export const DOCTOR_DURATIONS = {
   heldTransactions: 1_000_000,
   /** … or a slot that nobody uses and that keeps this much WAL. */
   slotBytes: 1_073_741_824,
+  /** A copy of a table of which no piece was copied for this long stands still. */
+  copySeconds: 60,
   /** What takes longer to be caught up counts as never. */
   longestOutlookSeconds: 604_800,
   /** What central knows beyond lag is read again after this. */

@@ -17,8 +17,7 @@ export const CAUSES = {
   },
   'central-younger': {
     of: 'queue',
-    means:
-      'central was restored into a server that has given out fewer transaction ids: its queues stand still',
+    means: 'central was restored into a server with lower transaction ids: its queues stand still',
     remedy: 'See docs/operating.md, "central was restored".',
   },
   'lock-held': {
@@ -126,6 +125,11 @@ export const CAUSES = {
     means: 'workers run and make no progress',
     remedy: 'Mend what the sentence names; new code goes live by the command below.',
   },
+  'copy-stopped': {
+    of: 'queue',
+    means: 'a copy of rows from before for `apply`, or a repair, was begun and does not get on',
+    remedy: 'Mend what the figures say and run the command below: it goes on where it stopped.',
+  },
   'delayed-late': {
     of: 'queue',
     means: 'delayed events of the queue are due and do not go in',
@@ -139,8 +143,7 @@ export const CAUSES = {
   'handler-fails': {
     of: 'queue',
     means: 'more than a tenth of what is tried fails',
-    remedy:
-      'Correct the handler or what it calls, bring new code live by the command below, then retry what is dead.',
+    remedy: 'Correct the handler or what it calls, bring it live by the command below, retry what is dead.',
   },
   'handler-slow': {
     of: 'queue',
@@ -216,8 +219,7 @@ export const CAUSES = {
   },
   'no-upkeep': {
     of: 'central',
-    means:
-      'no process rotates, ticks and retries on central, or puts delayed events and those of schedules in',
+    means: 'no process rotates, ticks and retries on central, or delivers delayed and scheduled events',
     remedy: 'Start a mover or workers again, and see the log.',
   },
   'dead-growing': {
@@ -227,8 +229,7 @@ export const CAUSES = {
   },
   'rotation-pinned': {
     of: 'queue',
-    means:
-      'event tables cannot be emptied: a consumer, a transaction or a session holds them, and the disk fills',
+    means: 'event tables are not emptied: a consumer, transaction or session holds them; the disk fills',
     remedy: 'Let that consumer read on, or unregister it where nobody needs it.',
   },
   'long-transaction': {
@@ -263,8 +264,7 @@ export const CAUSES = {
   },
   'not-captured': {
     of: 'shard',
-    means:
-      'changes of a table that the file captures are no events: a trigger is missing or disabled, or the table cannot be captured',
+    means: 'changes of a table that the file captures are no events: no trigger, or a disabled one',
     remedy: 'Run the command below; changes that were made meanwhile are no events.',
   },
   'capture-differs': {

@@ -146,10 +146,31 @@ export interface ScheduleStanding {
   readonly paused: { readonly by: string; readonly seconds: number } | undefined;
 }
 
+/** A table of a shard that is being copied to central, or repaired there. */
+export interface CopyStanding {
+  readonly queue: string;
+  readonly shard: string;
+  /** `schema.name` on the shard, and on central. */
+  readonly source: string;
+  readonly applied: string;
+  readonly state: 'copying' | 'repairing';
+  readonly rows: number;
+  /** Since it was begun, or since the last piece. */
+  readonly seconds: number;
+  /** By central's clock. */
+  readonly nowMs: number;
+  /** A sentence. */
+  readonly trouble: string | undefined;
+  /** A command copies or compares now, and the session that it waits for. */
+  readonly isAtWork: boolean;
+  readonly waitsFor: string | undefined;
+}
+
 /** What central knows beyond a report of lag. */
 export interface CentralHealth {
   readonly database: DatabaseHealth;
   readonly members: readonly RunningMember[];
   readonly dead: readonly RecentDead[];
   readonly schedules: readonly ScheduleStanding[];
+  readonly copies: readonly CopyStanding[];
 }

@@ -3,6 +3,7 @@
 import { sentenceAge } from '../../errors/age.ts';
 import { counted } from '../../errors/words.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
+import { copyDiagnoses } from '../judge-copies.ts';
 import { fedBy, isLate, type SourceLag } from '../lag/report.ts';
 import { diagnosis } from './causes.ts';
 import type { Diagnosis } from './diagnosis.ts';
@@ -10,7 +11,7 @@ import type { CentralHealth, DatabaseHealth, RecentDead, RunningMember, Schedule
 import { bytesText } from './judge-rotation.ts';
 
 export function healthDiagnoses(
-  { members, dead, schedules }: Pick<CentralHealth, 'members' | 'dead' | 'schedules'>,
+  { members, dead, schedules, copies }: Pick<CentralHealth, 'members' | 'dead' | 'schedules' | 'copies'>,
   sources: readonly SourceLag[],
 ): Diagnosis[] {
   return [
@@ -20,6 +21,7 @@ export function healthDiagnoses(
     ...hostClockDiagnoses(members),
     ...dead.flatMap(deadDiagnosis),
     ...schedules.flatMap(scheduleDiagnosis),
+    ...copyDiagnoses(copies),
   ];
 }
 

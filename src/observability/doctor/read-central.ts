@@ -4,7 +4,7 @@ import { TIMING } from '../../lifecycle/timing.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import { nextAfter } from '../../schedules/occurrences.ts';
 import { listSchedules, type ScheduleFacts } from '../../schedules/stored.ts';
-import type { CentralHealth, RecentDead, RunningMember, ScheduleStanding } from './facts.ts';
+import type { CentralHealth, CopyStanding, RecentDead, RunningMember, ScheduleStanding } from './facts.ts';
 import { readDatabase } from './read-database.ts';
 
 export async function readCentralHealth(connection: Connection, config: Config): Promise<CentralHealth> {
@@ -18,7 +18,57 @@ export async function readCentralHealth(connection: Connection, config: Config):
     options,
   );
   const schedules = config.schedules.length === 0 ? [] : await schedulesOf(connection, config);
-  return { members: members.map(memberOf), dead: dead.map(deadOf), database, schedules };
+  const copies = config.queues.some(({ apply }) => apply !== undefined)
+    ? await copiesOf(connection, config)
+    : [];
+  return { members: members.map(memberOf), dead: dead.map(deadOf), database, schedules, copies };
+}
+
+/** Not those of shards that the file does not name any more. */
+async function copiesOf(
+  connection: Connection,
+  { name, queues, shards }: Pick<Config, 'name' | 'queues' | 'shards'>,
+): Promise<CopyStanding[]> {
+  const rows = await connection.query<CopyRow>(
+    COPIES,
+    [
+      queues.filter(({ apply }) => apply !== undefined).map((queue) => queue.name),
+      shards.map((shard) => shard.name),
+      [`tributary copy ${name}`, `tributary compare ${name}`],
+    ],
+    { timeoutMs: TIMING.doctor.centralMs },
+  );
+  return rows.map(({ at_work, trouble, waits_for, now_ms, ...row }) => ({
+    ...row,
+    ...{ rows: Number(row.rows), nowMs: now_ms, isAtWork: at_work },
+    ...{ trouble: trouble ?? undefined, waitsFor: waits_for ?? undefined },
+  }));
+}
+
+/** Which command copies which table is not known: where one waits, it is the one. */
+const COPIES = `
+select c.central_queue as queue, c.applied, c.shard, c.source, c.state, c.rows, c.trouble, w.at_work, w.waits_for,
+    extract(epoch from clock_timestamp() - c.moved_at)::float8 as seconds, extract(epoch from clock_timestamp())::float8 * 1000 as now_ms
+from tributary.apply_copy c,
+    (select count(*) > 0 as at_work, min(b.pid || coalesce(' (' || nullif(b.application_name, '') || ')', '')) as waits_for
+     from pg_stat_activity a
+     left join pg_stat_activity b on b.pid = any (pg_blocking_pids(a.pid))
+     where a.datname = current_database() and a.application_name = any (select left(n, 63) from unnest($3::text[]) n)) w
+where c.central_queue = any ($1) and c.shard = any ($2) and c.state in ('copying', 'repairing')
+order by c.central_queue, c.shard, c.applied, c.source`;
+
+interface CopyRow {
+  queue: string;
+  applied: string;
+  shard: string;
+  source: string;
+  state: CopyStanding['state'];
+  rows: number;
+  trouble: string | null;
+  at_work: boolean;
+  waits_for: string | null;
+  seconds: number;
+  now_ms: number;
 }
 
 async function schedulesOf(

@@ -135,6 +135,7 @@ export function OnShard({ shard, queue }: { readonly shard: string; readonly que
       ) : (
         <HeldFigures held={value} />
       )}
+      {value !== undefined && value.captured.length > 0 && <Captured tables={value.captured} />}
       {value?.diagnoses.map((need) => (
         <NeededHere key={`${need.cause} ${need.sentence}`} need={need} />
       ))}
@@ -168,6 +169,25 @@ function HeldFigures({ held }: { readonly held: SourceOnShard }) {
         <Sentence text={holdSentence(consumer, isOurs)} />
       </p>
     </>
+  );
+}
+
+/** Whose events come from triggers on tables. */
+function Captured({ tables }: { readonly tables: SourceOnShard['captured'] }) {
+  return (
+    <Table
+      caption="Captured tables"
+      rows={tables}
+      keyOf={({ capture, table }) => `${capture} ${table}`}
+      columns={[
+        { name: 'Captured table', show: ({ table }) => table },
+        { name: 'Capture', show: ({ capture }) => capture },
+        {
+          name: 'State',
+          show: ({ state, why }) => (why.length === 0 ? state : `${state}: ${why.join('; ')}`),
+        },
+      ]}
+    />
   );
 }
 

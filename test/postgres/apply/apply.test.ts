@@ -1,94 +1,13 @@
 // Captured changes, applied to tables of central by a worker: the events of real triggers on tables beside them.
 import { describe, expect, test } from 'vitest';
-import { applyHandler } from '../../../src/apply/handler.ts';
-import type { AppliedTable } from '../../../src/config/config.ts';
+import { givenMerged, QUEUE, rowsOf } from '../../support/apply/merged.ts';
 import { randomFrom } from '../../support/random.ts';
-import { until } from '../../support/until.ts';
-import { finished, givenWorker, type Running } from '../../support/workers/child-worker.ts';
-import { GROUP, givenWorkerCentral, type WorkerCentral } from '../../support/workers/worker-central.ts';
-
-const QUEUE = 'changes';
-const TABLE: AppliedTable = {
-  ...{ table: 'merged.orders', source: 's*.orders', key: ['shard', 'id'], shard: 'shard' },
-  ...{ onConflict: 'error', ignore: [] },
-};
 
 /** Everything that a value can be; `id` stays behind the last one that a number of ours can hold. */
 const COLUMNS = `
   id bigint, no bigint generated always as identity, price numeric(14, 4), at timestamptz(3), day date, wait interval,
   tags text[], numbers int[], doc jsonb, raw json, bytes bytea, mood mood, rating rating, "Order ""x""" text, code varchar(5),
   fixed char(4), ratio float8, ok boolean, uid uuid, doubled numeric generated always as (price * 2) stored, span int4range`;
-
-interface Merged {
-  readonly central: WorkerCentral;
-  /** Puts a trigger for all changes on a table `s1.orders`; its shard is `s1`. */
-  capture(
-    shard: string,
-    options?: { readonly trigger?: string; readonly args?: readonly string[] },
-  ): Promise<void>;
-  work(applied?: Partial<AppliedTable>): Running;
-  /** Ticks, and waits until everything that is committed was worked off. */
-  settle(running: Running): Promise<void>;
-  dead(): Promise<string[]>;
-}
-
-async function givenMerged(columns: string, key = 'shard, id'): Promise<Merged> {
-  const central = await givenWorkerCentral([QUEUE]);
-  await central.query("create type mood as enum ('sad', 'so so', 'happy')");
-  await central.query('create domain rating as int check (value between 1 and 5)');
-  await central.query('create schema merged');
-  await central.query(`create table merged.orders (shard text, ${columns}, primary key (${key}))`);
-  return {
-    central,
-    async capture(shard, { trigger = 'jsontriga', args = [] } = {}) {
-      await central.query(`create schema if not exists ${shard}`);
-      await central.query(`create table if not exists ${shard}.orders (${columns}, primary key (id))`);
-      const all = [QUEUE, `ev_extra4='${shard}:${QUEUE}:1'`, ...args];
-      await central.query(
-        `create trigger capture after insert or update or delete on ${shard}.orders for each row
-         execute procedure pgq.${trigger}(${all.map((text) => `'${text.replaceAll("'", "''")}'`).join(', ')})`,
-      );
-    },
-    work: (applied = {}) =>
-      givenWorker(
-        central,
-        applyHandler([{ ...TABLE, ...applied }], { queue: QUEUE, group: GROUP, origin: 'extra4' }),
-        {
-          ...{ queue: QUEUE, slot: `${QUEUE}#1`, retry: { attempts: 1, firstMs: 10, maxMs: 20 } },
-        },
-      ),
-    async settle(running) {
-      const before = finished(running).length;
-      await central.query("select pgq.insert_event($1, 'end', null, null, null, null, null)", [QUEUE]);
-      await central.tick(QUEUE);
-      await until(() => finished(running).length > before, { what: 'the batch' });
-      await until(
-        async () => {
-          const [row] = await central.query<{ n: number }>(
-            'select count(*) as n from pgq.get_consumer_info($1, $2) where pending_events > 0 or current_batch is not null',
-            [QUEUE, GROUP],
-          );
-          return row?.n === 0;
-        },
-        { what: 'the end of the queue' },
-      );
-    },
-    async dead() {
-      const rows = await central.query<{ error: string }>(
-        "select error from tributary.dead_event where ev_type <> 'end' order by id",
-      );
-      return rows.map(({ error }) => error);
-    },
-  };
-}
-
-/** Rows of a table as texts, without the shard. */
-const rowsOf = async (central: WorkerCentral, table: string, where = 'true') =>
-  (
-    await central.query<{ row: string }>(
-      `select (to_jsonb(t) - 'shard')::text as row from ${table} t where ${where} order by id`,
-    )
-  ).map(({ row }) => row);
 
 describe('apply', () => {
   test('random inserts, updates, deletes and truncates of two shards, of every type and in both formats, come to equal rows', {
@@ -100,7 +19,7 @@ describe('apply', () => {
     const { central } = merged;
     await merged.capture('s1');
     await merged.capture('s2', { trigger: 'logutriga' });
-    const running = merged.work();
+    merged.work();
     const id = () => `9007199254740993 + ${whole(1, 40)}`;
     const values = () => {
       const n = whole(1, 1_000_000);
@@ -130,7 +49,7 @@ describe('apply', () => {
           ]);
         }
       }
-      await merged.settle(running);
+      await merged.settle();
       expect(await merged.dead()).toEqual([]);
       for (const shard of ['s1', 's2'])
         expect(await rowsOf(central, 'merged.orders', `shard = '${shard}'`), `seed ${random.seed}`).toEqual(
@@ -143,13 +62,13 @@ describe('apply', () => {
     const merged = await givenMerged('id int, serial int, note text');
     const { central } = merged;
     await merged.capture('s1', { args: ['backup', 'pkey=serial'] });
-    const running = merged.work();
+    merged.work();
     await central.query("insert into s1.orders values (1, 1, 'a'), (2, 2, 'b'), (3, 3, 'c')");
-    await merged.settle(running);
+    await merged.settle();
     await central.query('update s1.orders set id = 10 where id = 1');
     await central.query("insert into s1.orders values (1, 4, 'anew')");
     await central.query('update s1.orders set id = id + 100 where id in (2, 3)');
-    await merged.settle(running);
+    await merged.settle();
     expect(await rowsOf(central, 'merged.orders')).toEqual(await rowsOf(central, 's1.orders'));
     expect(await merged.dead()).toEqual([]);
   });
@@ -158,14 +77,14 @@ describe('apply', () => {
     const merged = await givenMerged('id timestamptz, n int');
     const { central } = merged;
     await merged.capture('s1', { trigger: 'logutriga' });
-    const running = merged.work();
+    merged.work();
     await central.query(
       `begin; set local timezone = 'Asia/Tokyo'; insert into s1.orders values ('2026-03-01 12:00Z', 1), ('2026-03-02 12:00Z', 1); commit`,
     );
     await central.query(
       `begin; set local timezone = 'America/Lima'; update s1.orders set n = 2; delete from s1.orders where id = '2026-03-01 12:00Z'; commit`,
     );
-    await merged.settle(running);
+    await merged.settle();
     expect(await rowsOf(central, 'merged.orders')).toEqual(await rowsOf(central, 's1.orders'));
     expect(await merged.dead()).toEqual([]);
   });
@@ -174,18 +93,18 @@ describe('apply', () => {
     const merged = await givenMerged('id int, note text, extra text');
     const { central } = merged;
     await merged.capture('s1');
-    const running = merged.work();
+    merged.work();
     await central.query("insert into s1.orders values (1, 'a', 'x'), (2, 'b', 'y')");
     await central.query('alter table s1.orders drop column extra');
     await central.query("update s1.orders set note = 'c' where id = 1");
-    await merged.settle(running);
+    await merged.settle();
     expect(await central.query('select id, note, extra from merged.orders order by id')).toEqual([
       { id: 1, note: 'c', extra: 'x' },
       { id: 2, note: 'b', extra: 'y' },
     ]);
     await central.query('alter table s1.orders add column colour text');
     await central.query("update s1.orders set colour = 'red' where id = 2");
-    await merged.settle(running);
+    await merged.settle();
     const sentence =
       'Shard s1 has a column colour in s*.orders that table merged.orders of central does not have. Run `alter table "merged"."orders" add column …` on central, or leave it out by `ignore: [colour]` of `apply`.';
     expect(await merged.dead()).toEqual([sentence]);
@@ -193,17 +112,9 @@ describe('apply', () => {
     // A later change of the same key, applied before the dead one comes again: it stays.
     await central.query("update s1.orders set colour = 'green' where id = 2");
     await central.query("update s1.orders set colour = 'blue' where id = 1");
-    await merged.settle(running);
-    const [group] = [GROUP];
-    const ids = await central.query<{ id: number }>(
-      "select id from tributary.dead_event where ev_type <> 'end'",
-    );
-    await central.query('select * from tributary.dead_retry($1, $2, $3)', [
-      QUEUE,
-      group,
-      ids.map(({ id }) => id),
-    ]);
-    await merged.settle(running);
+    await merged.settle();
+    await merged.retry();
+    await merged.settle();
     expect(await central.query('select id, note, colour from merged.orders order by id')).toEqual([
       { id: 1, note: 'c', colour: 'blue' },
       { id: 2, note: 'b', colour: 'green' },
@@ -225,7 +136,7 @@ describe('apply', () => {
     };
     const refusing = merged.work({ key: ['id'] });
     await both('2026-01-01', '2026-01-02');
-    await merged.settle(refusing);
+    await merged.settle();
     expect(await rows()).toEqual([
       { id: 1, shard: 's1', note: 'one' },
       { id: 2, shard: 's2', note: 'own' },
@@ -235,27 +146,27 @@ describe('apply', () => {
     ]);
     // What s2 deletes is not the row of s1.
     await central.query('delete from s2.orders');
-    await merged.settle(refusing);
+    await merged.settle();
     expect(await rows()).toEqual([{ id: 1, shard: 's1', note: 'one' }]);
     await clear();
-    await merged.settle(refusing);
+    await merged.settle();
     await refusing.stop();
 
     const newest = merged.work({ key: ['id'], onConflict: 'newest', time: 'changed' });
     await both('2026-01-02', '2026-01-01');
-    await merged.settle(newest);
+    await merged.settle();
     expect((await rows())[0]).toEqual({ id: 1, shard: 's1', note: 'one' });
     await central.query("update s2.orders set changed = '2026-01-03'");
-    await merged.settle(newest);
+    await merged.settle();
     expect((await rows())[0]).toEqual({ id: 1, shard: 's2', note: 'two' });
     await clear();
-    await merged.settle(newest);
+    await merged.settle();
     expect(await rows()).toEqual([]);
     await newest.stop();
 
-    const last = merged.work({ key: ['id'], onConflict: 'shard_wins' });
+    merged.work({ key: ['id'], onConflict: 'shard_wins' });
     await both('2026-01-02', '2026-01-01');
-    await merged.settle(last);
+    await merged.settle();
     expect((await rows())[0]).toEqual({ id: 1, shard: 's2', note: 'two' });
   });
 
@@ -279,9 +190,9 @@ describe('apply', () => {
   ])('%j is named', async (applied, sentence) => {
     const merged = await givenMerged('id int, note text');
     await merged.capture('s1');
-    const running = merged.work(applied);
+    merged.work(applied);
     await merged.central.query("insert into s1.orders values (1, 'a')");
-    await merged.settle(running);
+    await merged.settle();
     const [dead = ''] = await merged.dead();
     expect(dead).toMatch(sentence);
   });

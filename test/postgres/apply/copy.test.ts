@@ -6,8 +6,10 @@ import { copyTable } from '../../../src/apply/copy/copy-table.ts';
 import { sourceTables } from '../../../src/apply/copy/source-table.ts';
 import { readTarget } from '../../../src/apply/read-target.ts';
 import type { AppliedTable } from '../../../src/config/config.ts';
+import type { Diagnosis } from '../../../src/observability/doctor/diagnosis.ts';
 import { givenFile } from '../../support/installation/config-file.ts';
 import { type Cluster, fileFor, givenCluster } from '../../support/installation/installation.ts';
+import { runWithTiming } from '../../support/processes/command-thread.ts';
 import { run } from '../../support/processes/run-cli.ts';
 import { until } from '../../support/until.ts';
 
@@ -19,7 +21,7 @@ async function givenInstalled(apply: string, cluster?: Cluster, more = '') {
   const tributary = (...args: string[]) => run(['-c', file, ...args]);
   const installed = await tributary('install');
   expect(installed.code, installed.stderr).toBe(0);
-  return { ...own, tributary };
+  return { ...own, file, tributary };
 }
 
 /** Two shards, whose tables are captured by the file's own capture. */
@@ -72,7 +74,7 @@ describe('apply copy', () => {
     expect(await central.query('select count(*) as n from item')).toEqual([{ n: 14_000 }]);
     const status = await tributary('apply', 'status', QUEUE);
     expect(status.stdout).toMatch(
-      /SHARD +SOURCE +TABLE +STATE +ROWS +SINCE\ns1 +public\.item +public\.item +copied +7,000/,
+      /SHARD +SOURCE +TABLE +STATE +ROWS +SINCE +LAST PIECE +TROUBLE\ns1 +public\.item +public\.item +copied +7,000/,
     );
   });
 
@@ -126,6 +128,76 @@ describe('apply copy', () => {
       code: 2,
       stderr: expect.stringContaining('did you mean changes?'),
     });
+  });
+
+  test('a copy that stands still is named by doctor: which table, since when, why, and what goes on', async () => {
+    const { central, tributary, file } = await givenTables(
+      'create table item (id int primary key, note text); insert into item select n, $$a$$ from generate_series(1, 3000) n; insert into item values (3001, $$odd$$)',
+      "create table item (shard text, id int, note text check (note <> 'odd'), primary key (shard, id))",
+      '{ table: item, key: [shard, id] }',
+    );
+    const doctor = async () => {
+      const { stdout } = await runWithTiming('doctor.copySeconds=0', ['-c', file, 'doctor', '--json']);
+      const { diagnoses } = JSON.parse(stdout) as { diagnoses: Diagnosis[] };
+      return diagnoses.find(({ cause }) => cause === 'copy-stopped');
+    };
+    expect(await doctor()).toBeUndefined();
+    const copy = await tributary('apply', 'copy', QUEUE);
+    expect(copy.code).toBe(1);
+    const found = await doctor();
+    expect(found).toMatchObject({
+      ...{ of: 'queue', names: [QUEUE], severity: 'broken', command: `tributary apply copy ${QUEUE}` },
+      sentence: expect.stringMatching(
+        /^Queue changes: the copy of 2 tables has stood still for \d+ s, since 2\d{3}-.*Z\.$/,
+      ),
+      evidence: ['s1', 's2'].map((shard) =>
+        expect.stringMatching(
+          new RegExp(
+            `^public\\.item of shard ${shard}, 2,000 rows in public\\.item: .*violates check constraint`,
+          ),
+        ),
+      ),
+    });
+    expect((await tributary('apply', 'status', QUEUE)).stdout).toMatch(/violates check constraint/);
+    // One that was killed says nothing.
+    await central.query('update tributary.apply_copy set trouble = null');
+    expect((await doctor())?.evidence[0]).toMatch(
+      /2,000 rows in public\.item: the command that copied has ended$/,
+    );
+    // One that is at work waits for somebody.
+    await central.query('alter table item drop constraint item_note_check');
+    const holder = await central.connect();
+    await holder.script('begin; select from tributary.apply_copy for update');
+    const waiting = tributary('apply', 'copy', QUEUE);
+    const [{ pid } = { pid: 0 }] = await holder.query<{ pid: number }>('select pg_backend_pid() as pid');
+    await until(
+      async () => (await doctor())?.evidence.some((one) => one.includes(`waits for session ${pid} `)),
+      {
+        ...{ what: 'the session that is waited for', timeoutMs: 60_000 },
+      },
+    );
+    await holder.script('commit');
+    expect((await waiting).code).toBe(0);
+    expect(await doctor()).toBeUndefined();
+    expect(await central.query('select count(*) as n from item')).toEqual([{ n: 6_002 }]);
+  });
+
+  test('what is copied while older changes may come late is noted as newer than those', async () => {
+    const { central, shards, tributary } = await givenTables(
+      "create table item (id int primary key, note text); insert into item values (1, 'copied')",
+      'create table item (shard text, id int, note text, primary key (shard, id))',
+      '{ table: item, key: [shard, id] }',
+    );
+    const noted = () => central.query('select shard, key from tributary.apply_newer order by shard');
+    await tributary('apply', 'copy', QUEUE);
+    expect(await noted()).toEqual([]);
+    await central.query(
+      "insert into tributary.dead_event (kind, central_queue, ev_id, error, attempts) values ('handler', $1, 1, 'odd', 1)",
+      [QUEUE],
+    );
+    await shards[0]?.query("update item set note = 'newer'");
+    await tributary('apply', 'copy', QUEUE, '--again', '--shard', 's1');
+    expect(await noted()).toEqual([{ shard: 's1', key: '=["1"]' }]);
   });
 
   test('a piece waits for the worker that applies, and the worker for the piece', async () => {

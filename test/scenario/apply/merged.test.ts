@@ -44,7 +44,7 @@ describe.skipIf(process.platform !== 'linux')('apply, copy and compare', () => {
     const { central, shards } = cluster;
     const file = givenFile(
       fileFor(cluster, {
-        queues: `  ${QUEUE}: { create: true, retry: { first: 100ms, max: 1s }, apply: { table: public.sales, key: [shard, id] } }\n${textOf('queues').replace(/^/gm, '  ')}`,
+        queues: `  ${QUEUE}: { create: true, workers: 2, lanes: 16, retry: { first: 100ms, max: 1s }, apply: { table: public.sales, key: [shard, id] } }\n${textOf('queues').replace(/^/gm, '  ')}`,
         more: textOf('capture'),
       }),
     );

@@ -28,12 +28,32 @@ test('a queue that applies needs no handler, has one worker, and may name severa
 });
 
 test.each([
+  ['orders', 'public.orders'],
+  ['Order "Items"', 'public.Order "Items"'],
+  ['shop.orders', 'shop.orders'],
+  ['public."odd.name"', 'public.odd.name'],
+  ['"Shop"."a ""b"".c"', 'Shop.a "b".c'],
+])('the name %s is table %s', (name, table) => {
+  const [queue] = givenConfig(file(`apply: { table: '${name}', key: [shard, id] }`)).queues;
+  expect(queue?.apply).toMatchObject([{ table, source: table }]);
+});
+
+test('with lanes several workers apply, the changes of each shard in one lane', () => {
+  const config = givenConfig(
+    file('workers: 4, lanes: 8, origin: extra2, apply: { table: orders, key: [shard, id] }'),
+  );
+  expect(workedIn(config)).toMatchObject([
+    { workers: 4, lanes: { count: 8, key: "split_part(ev_extra2, ':', 1)" }, apply: [{}] },
+  ]);
+});
+
+test.each([
   ['apply: { table: orders }', /^`key` is missing in `queues\.changes\.apply`: add its key, such as/],
   ['apply: { key: id }', /^`table` is missing in `queues\.changes\.apply`/],
   ['apply: []', /^`queues\.changes\.apply` names no table: add one, such as/],
   [
     'apply: { table: a.b.c, key: id }',
-    /must be a schema and a table, such as `public\.orders`, not `a\.b\.c`\.$/,
+    /must be a schema and a table, such as `public\.orders` or `public\."odd\.name"`, not `a\.b\.c`\.$/,
   ],
   ['apply: { table: orders, key: [id, id] }', /repeats `id`: keep it once\.$/],
   ['apply: { table: orders, key: shard }', /^The key is the shard alone/],
@@ -54,7 +74,12 @@ test.each([
   ],
   [
     'workers: 4, apply: { table: orders, key: id }',
-    /applies changes to tables, by one worker, which keeps them in their order: say `workers: 1`/,
+    /applies changes to tables, by one worker, which keeps them in their order: say `workers: 1`, or in how many lanes/,
+  ],
+  ['workers: 4, lanes: 2, apply: { table: orders, key: id }', /wants 4 workers and has 2 lanes/],
+  [
+    'lanes: 2, on_failure: pause, apply: { table: orders, key: id }',
+    /`queues\.changes\.on_failure` stands beside `apply`/,
   ],
   [
     'handler: ./a.js, apply: { table: orders, key: id }',

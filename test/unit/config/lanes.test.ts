@@ -44,7 +44,7 @@ test.each([
   ['orders: { key: ev_extra1, lanes: 2, workers: none }', /has lanes and nobody who works them/],
   [
     'orders: { key: ev_extra1, lanes: 2, apply: { table: orders, key: [shard, id] } }',
-    /applies changes to tables, in their one order: take `key` and `lanes` out/,
+    /`queues\.orders\.key` stands beside `apply`, which keeps the changes of each shard in their order: take it out; `lanes` alone/,
   ],
   ['orders: { on_failure: pause }', /`queues\.orders\.on_failure` is about events with the same key/],
   [

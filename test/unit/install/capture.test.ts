@@ -1,7 +1,7 @@
 // Captures judged and planned from facts alone.
 import { describe, expect, test } from 'vitest';
 import { judgeTables } from '../../../src/install/capture/judge.ts';
-import { differences, noteText, parseNote } from '../../../src/install/capture/note.ts';
+import { differences, noteText, parseNote, partDifferences } from '../../../src/install/capture/note.ts';
 import { planCapture, removalOf } from '../../../src/install/capture/plan.ts';
 import type { CaptureFacts, TableFact } from '../../../src/install/capture/tables.ts';
 import { asStoredArguments, wantedTriggers } from '../../../src/install/capture/triggers.ts';
@@ -26,6 +26,7 @@ const given = (fact: Partial<TableFact> = {}): TableFact => ({
   patterns: [0],
   triggers: [],
   ancestors: [],
+  parts: [],
   children: [],
   columns: [
     [1, 'id', 'integer'],
@@ -142,6 +143,21 @@ describe('what a trigger remembers of its table', () => {
     ['another key', { columns: before.columns, key: [] }, ['its key was (id) and is none']],
   ])('differs by %s', (_what, now, words) => {
     expect(differences(before, now)).toEqual(words);
+  });
+
+  test('partitions that went and those that came with rows are named, new ones are not', () => {
+    const is = (...parts: [string, boolean][]) => partDifferences(['a', 'b'], { kind: 'p', parts });
+    expect(is(['a', true], ['b', false], ['c', false])).toEqual([]);
+    expect(is(['b', false], ['d', true])).toEqual([
+      'partition a is gone, detached or dropped: no event says that its rows are',
+      'partition d is attached: rows that it had by then are no events',
+    ]);
+    expect(is(['c', true], ['d', true])).toEqual([
+      'partitions a, b are gone, detached or dropped: no event says that their rows are',
+      'partitions c, d are attached: rows that they had by then are no events',
+    ]);
+    expect(partDifferences(undefined, { kind: 'p', parts: [] })).toEqual(['its partitions were not noted']);
+    expect(partDifferences(undefined, { kind: 'r', parts: [] })).toEqual([]);
   });
 });
 

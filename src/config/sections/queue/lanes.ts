@@ -14,9 +14,12 @@ export interface LanesOfQueue {
   readonly origin: OriginColumn;
   readonly workers: Queue['workers'];
   readonly groups: readonly Group[] | undefined;
-  /** Its events are changes of tables, in one order for all keys. */
+  /** Its events are changes of tables, in the order of their shard. */
   readonly isApplied: boolean;
 }
+
+/** The shard of an event that came from one. */
+const shardOf = (origin: OriginColumn): string => `split_part(ev_${origin}, ':', 1)`;
 
 /** Undefined: any worker gets any event. */
 export function readLanes(section: Section, given: LanesOfQueue): QueueLanes | undefined {
@@ -24,6 +27,7 @@ export function readLanes(section: Section, given: LanesOfQueue): QueueLanes | u
   const onFailure = section.get('on_failure');
   const [fair, limits] = [section.get('fair'), section.get('limits')];
   const pauses = onFailure?.oneOf(['skip', 'pause']) === 'pause';
+  if (given.isApplied) return ofApplied(section, given);
   const isFair = fair?.yesOrNo();
   const limited = readLimits(limits);
   if (lanes === undefined && key === undefined) {
@@ -37,14 +41,10 @@ export function readLanes(section: Section, given: LanesOfQueue): QueueLanes | u
     return key?.problem(
       `${key.name} says which events are handled one after another, and nothing says in how many lanes: add \`lanes: 8\`, or take it out.`,
     );
-  const count = lanes.whole(`a whole number from 1 to ${MOST_LANES}`, { min: 1, max: MOST_LANES });
+  const count = readCount(lanes);
   if (key === undefined)
     return lanes.problem(
       `${lanes.name} needs a \`key\` beside it, such as \`key: ev_extra1\`: events with the same key are handled one after another.`,
-    );
-  if (given.isApplied)
-    return lanes.problem(
-      `${given.entry.name} applies changes to tables, in their one order: take \`key\` and \`lanes\` out.`,
     );
   const text = readKey(key, given.origin);
   if (count !== undefined) checkWorkers(section, count, given);
@@ -67,6 +67,27 @@ function readLimits(value: Value | undefined): Pick<QueueLanes, 'perKeyPerSecond
     ...(perKeyPerSecond !== undefined && { perKeyPerSecond }),
     ...(atOnce !== undefined && { atOnce }),
   };
+}
+
+const readCount = (lanes: Value): number | undefined =>
+  lanes.whole(`a whole number from 1 to ${MOST_LANES}`, { min: 1, max: MOST_LANES });
+
+/**
+ * Changes of one shard are in one lane, so that each of its transactions is applied whole, and a truncate behind all rows that were
+ * there before it.
+ */
+function ofApplied(section: Section, given: LanesOfQueue): QueueLanes | undefined {
+  for (const name of ['key', 'on_failure', 'fair', 'limits']) {
+    const value = section.get(name);
+    value?.problem(
+      `${value.name} stands beside \`apply\`, which keeps the changes of each shard in their order: take it out; \`lanes\` alone says how many shards are applied at a time.`,
+    );
+  }
+  const lanes = section.get('lanes');
+  const count = lanes === undefined ? undefined : readCount(lanes);
+  if (count === undefined) return undefined;
+  checkWorkers(section, count, given);
+  return { key: shardOf(given.origin), count };
 }
 
 function readKey(key: Value, origin: OriginColumn): string | undefined {

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { diagnosis } from '../../../../src/observability/doctor/causes.ts';
 import { type Diagnosis, worstFirst } from '../../../../src/observability/doctor/diagnosis.ts';
 import type {
+  CopyStanding,
   DatabaseHealth,
   RotationFacts,
   ScheduleStanding,
@@ -243,14 +244,51 @@ describe('observability/doctor on our processes', () => {
         members,
         dead: dead === 0 ? [] : [{ queue: 'orders', events: dead, error: 'boom', origin: 's1:orders:7' }],
         schedules: [],
+        copies: [],
       },
       [],
     );
 
+  test('a copy is worth a word where none of its tables got on for a minute, with what stands still, since when, and why', () => {
+    const copy: CopyStanding = {
+      ...{ queue: 'changes', shard: 's1', source: 'public.orders', applied: 'merged.orders' },
+      ...{ state: 'copying', rows: 2_000, seconds: 90, nowMs: Date.UTC(2026, 2, 1, 12), trouble: undefined },
+      ...{ isAtWork: false, waitsFor: undefined },
+    };
+    const look = (...copies: Partial<CopyStanding>[]) =>
+      healthDiagnoses(
+        { members: [], dead: [], schedules: [], copies: copies.map((one) => ({ ...copy, ...one })) },
+        [],
+      );
+    expect(look()).toEqual([]);
+    // Those that wait for their turn do so while another one gets on.
+    expect(look({ seconds: 59 }, { shard: 's2' })).toEqual([]);
+    const [stopped] = look({});
+    expect(stopped).toMatchObject({
+      ...{ cause: 'copy-stopped', of: 'queue', names: ['changes'], severity: 'broken' },
+      sentence:
+        'Queue changes: the copy of public.orders of shard s1 has stood still for 1 m 30 s, since 2026-03-01T11:58:30.000Z.',
+      evidence: ['public.orders of shard s1, 2,000 rows in merged.orders: the command that copied has ended'],
+      command: 'tributary apply copy changes',
+    });
+    const waiting = { isAtWork: true, waitsFor: '12 (psql)' };
+    const [two, repair] = look(
+      { trouble: 'No such column.' },
+      { shard: 's2', ...waiting },
+      { state: 'repairing' },
+    );
+    expect(two?.sentence).toMatch(/the copy of 2 tables has stood still for 1 m 30 s/);
+    expect(two?.evidence.map((one) => one.split(': ')[1])).toEqual([
+      'No such column.',
+      'the command that copies waits for session 12 (psql)',
+    ]);
+    expect(repair).toMatchObject({ command: 'tributary compare changes --repair' });
+  });
+
   test('a schedule is worth a word where it was due a minute ago, or somebody paused it', () => {
     const nightly = { name: 'nightly', queue: 'reports', overdueSeconds: undefined, paused: undefined };
     const look = (changes: Partial<ScheduleStanding>) =>
-      healthDiagnoses({ members: [], dead: [], schedules: [{ ...nightly, ...changes }] }, []);
+      healthDiagnoses({ members: [], dead: [], schedules: [{ ...nightly, ...changes }], copies: [] }, []);
     expect(look({})).toEqual([]);
     expect(look({ overdueSeconds: 59 })).toEqual([]);
     const late = look({ overdueSeconds: 121 });
