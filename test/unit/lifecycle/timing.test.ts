@@ -14,6 +14,7 @@ const NO_DURATIONS = [
   'COUNTED_SECONDS',
   'AGED_SECONDS',
   'MOST_AFTER_MS',
+  'MOST_TIMEOUT_MS',
 ];
 const DURATION =
   /\b(?:const (\w+_(?:MS|SECONDS)) = [\d_. *]+;|(\w+(?:Ms|Seconds)): [1-9][\d_]+\b|(\w+(?:Ms|Seconds)) = [1-9][\d_]+\b)/g;
