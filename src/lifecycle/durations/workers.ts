@@ -52,8 +52,10 @@ export const SLOTS_DURATIONS = {
   reportEveryMs: 10_000,
   /** A slot's events a second are an average over `windowMs`, known after `leastMs`. */
   throughput: { leastMs: 10_000, windowMs: 60_000 },
-  /** A slot's trouble is reported for this long after it happened last. */
+  /** A slot's trouble is reported for this long after it happened last … */
   troubleMs: 60_000,
+  /** … or until its worker has lived for this long with nothing waiting for it. */
+  wellAfterMs: 5_000,
 } as const;
 
 export const WORKER_DURATIONS = {

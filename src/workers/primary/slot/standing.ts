@@ -1,7 +1,8 @@
 // How the worker of a slot is doing, from its messages and the way it ends: the batch at hand, the results of the last events,
 // and the trouble that keeps it from making progress.
 //
-// Invariant: trouble is that nothing succeeds, or what happened twice, not long ago, without any success since.
+// Invariant: trouble is that nothing succeeds, or what happened twice, not long ago, without any success since; not of a worker
+// that has lived for a while with nothing waiting for it.
 import { TIMING } from '../../../lifecycle/timing.ts';
 import type { ToPrimary, TriedEvents } from '../../protocol.ts';
 import { RecentDeliveries } from './recent-deliveries.ts';
@@ -28,6 +29,8 @@ const LONGEST = 300;
 export class Standing {
   readonly #slot: string;
   #batch: OpenBatch | undefined;
+  /** Since then its process lives and finds no batch. */
+  #idleSinceMs = Number.POSITIVE_INFINITY;
   #progress: Pick<LongBatch, 'done' | 'events'> | undefined;
   #recent: TriedEvents | undefined;
   #heldBack: string | undefined;
@@ -48,6 +51,7 @@ export class Standing {
       case 'opened': {
         const nowMs = performance.now();
         this.#batch = { token: message.token, sinceMs: nowMs, reportedMs: nowMs };
+        this.#idleSinceMs = Number.POSITIVE_INFINITY;
         this.#progress = undefined;
         this.#throughput.opened();
         break;
@@ -80,6 +84,7 @@ export class Standing {
         this.#wentWell();
         break;
       case 'idle':
+        this.#idleSinceMs = performance.now();
         this.#wentWell();
         break;
       default:
@@ -89,6 +94,7 @@ export class Standing {
   /** The process has ended. @param how the way it died; undefined: it ended in order. */
   ended(how: string | undefined): void {
     this.close();
+    this.#idleSinceMs = Number.POSITIVE_INFINITY;
     this.#recent = undefined;
     this.#heldBack = undefined;
     this.#gaveUp = undefined;
@@ -143,6 +149,9 @@ export class Standing {
   /** What keeps it from making progress, in a sentence. */
   get trouble(): string | undefined {
     if (this.#heldBack !== undefined) return this.#heldBack;
+    // Where it was killed twice with the last events, no success can follow until there are others. One that dies by itself does so
+    // sooner.
+    if (performance.now() - this.#idleSinceMs >= TIMING.slots.wellAfterMs) return undefined;
     const troubles = [this.#trouble, this.#deaths];
     return troubles.find(
       (one) => one && one.times > 1 && performance.now() - one.atMs < TIMING.slots.troubleMs,

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
+import { TIMING } from '../../../../src/lifecycle/timing.ts';
 import { BatchProgress } from '../../../../src/workers/child/tries/batch-progress.ts';
 import { RecentTries } from '../../../../src/workers/child/tries/recent-tries.ts';
 import { figuresOf } from '../../../../src/workers/primary/slot/figures.ts';
@@ -59,6 +60,8 @@ describe('workers/primary/slot/standing', () => {
   const troubled = { type: 'troubled', sentence: 'Central cannot be reached.' } as const;
 
   test('what happens once is no trouble; what happens again is, until an event succeeds', () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    onTestFinished(() => void vi.useRealTimers());
     const standing = new Standing('orders#1');
     standing.note({ type: 'gaveUp', token: 7, sentence: 'Batch 7: no.' });
     standing.note(troubled);
@@ -71,8 +74,16 @@ describe('workers/primary/slot/standing', () => {
     expect(standing.trouble).toBeUndefined();
     for (const _ of [1, 2, 3]) standing.ended('exit code 1');
     expect(standing.trouble).toBe('orders#1 died (exit code 1), 3 times in a row.');
+    // It lives, and nothing waits for it; with the next batch nothing has succeeded still.
     standing.note({ type: 'idle' });
     expect(standing.trouble).toBe('orders#1 died (exit code 1), 3 times in a row.');
+    vi.advanceTimersByTime(TIMING.slots.wellAfterMs);
+    expect(standing.trouble).toBeUndefined();
+    standing.note({ type: 'opened', token: 9, openings: 1 });
+    expect(standing.trouble).toBe('orders#1 died (exit code 1), 3 times in a row.');
+    standing.note({ type: 'idle' });
+    standing.ended('exit code 1');
+    expect(standing.trouble).toBe('orders#1 died (exit code 1), 4 times in a row.');
     standing.note({ type: 'finished', token: 9, events: 1, putOff: 0, dead: 0 });
     expect(standing.trouble).toBeUndefined();
     for (const _ of [1, 2, 3]) standing.ended(undefined);
