@@ -30,11 +30,13 @@ export interface SideOptions {
 
 /** @throws where the database cannot be reached. */
 export async function openSide(shard: Shard, { consumer, queues }: SideOptions): Promise<ShardSide> {
+  // Later as well: a command has several databases at hand, and one that goes away in the middle is to be named.
+  const owner = `Shard ${shard.name} (${shard.displayUrl})`;
   try {
-    const connection = await Connection.open(shard, { applicationName: 'tributary shard' });
+    const connection = await Connection.open(shard, { applicationName: 'tributary shard', owner });
     return { shard, connection, consumer, queues: await resolveQueues(connection, shard.schema, queues) };
   } catch (error) {
-    throw refusal(sentenceFor(error, `Shard ${shard.name} (${shard.displayUrl})`));
+    throw refusal(sentenceFor(error, owner));
   }
 }
 

@@ -1,8 +1,9 @@
 // Shards that end: drained, retired, split and merged while real movers run, are paused, are dead, or the command is killed.
 import { describe, expect, test } from 'vitest';
-import { givenEvents } from '../../support/installation/installation.ts';
+import { givenCluster, givenEvents } from '../../support/installation/installation.ts';
+import { givenProxy } from '../../support/network/proxy.ts';
 import { startTributary } from '../../support/processes/process.ts';
-import { givenDatabase } from '../../support/server/database.ts';
+import { givenDatabase, type TestDatabase } from '../../support/server/database.ts';
 import { givenCopy } from '../../support/server/restore.ts';
 import { until } from '../../support/until.ts';
 import {
@@ -179,6 +180,50 @@ describe('retire', () => {
       expect(await central.query("select from tributary.retired_source where shard = 'two'")).toHaveLength(1);
     });
     expect(await countsIn(central)).toEqual({ one: 5, two: 5 });
+  }, 120_000);
+
+  test('a shard that goes away in the middle is named, and the same command goes on; names may have quotes', async () => {
+    const { central, shards } = await givenCluster({ shards: 2 });
+    const [one, two] = shards as [TestDatabase, TestDatabase];
+    const [odd, odder] = [`it's "one" \\ 50%`, `$1' or "1`];
+    const address = new URL(one.url);
+    const proxy = await givenProxy({ host: address.hostname, port: Number(address.port) });
+    address.port = String(proxy.port);
+    const fileWith = (name: string) =>
+      fleetFile(central, { [JSON.stringify(name)]: { ...one, url: address.href }, two });
+    const file = fileWith(odd);
+    await tributary(file, 0, 'install');
+    for (const shard of shards) await givenEvents(shard, 'orders', 3);
+    const ticks = async () => (await one.query('select from pgq.tick')).length;
+    const before = await ticks();
+    // No mover runs: it waits until it is cut off.
+    const cut = tributary(file, 1, 'shard', 'drain', odd);
+    await until(async () => (await ticks()) > before, { what: 'its mark', timeoutMs: 60_000 });
+    proxy.drop();
+    expect((await cut).stderr).toMatch(
+      /^Shard it's "one" \\ 50% \(\S+\) lost its connection.*\. Run this again: it goes on where it ended\.$/m,
+    );
+    expect((await tributary(file, 1, 'shard', 'retire', odd, '--yes')).stderr).toMatch(
+      /^Shard it's "one" \\ 50% \(\S+\) /m,
+    );
+    expect(await statesOf(central, odd)).toEqual(['active']);
+    proxy.heal();
+    await withMover(file, async () => {
+      expect((await tributary(file, 0, 'shard', 'drain', odd)).stdout).toContain(`Shard ${odd} is drained`);
+    });
+    await tributary(file, 0, 'pause', '--shard', odd);
+    await tributary(file, 0, 'shard', 'rename', odd, odder, '--yes');
+    const renamed = fileWith(odder);
+    await tributary(renamed, 0, 'resume', '--shard', odder);
+    await givenEvents(one, 'orders', 2);
+    await withMover(renamed, async () => {
+      expect((await tributary(renamed, 0, 'shard', 'retire', odder, '--yes')).stdout).toContain(
+        `Now take ${odder} out of`,
+      );
+      await untilMoved(central, 8);
+    });
+    expect(await countsIn(central)).toEqual({ [odd]: 3, [odder]: 2, two: 3 });
+    expect([await statesOf(central, odder), await consumersOn(one)]).toEqual([['retired'], 0]);
   }, 120_000);
 });
 
