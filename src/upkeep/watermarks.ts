@@ -14,17 +14,17 @@ export interface Watermark {
   readonly keepMs: number;
 }
 
-/** A registration that was moved, or made. */
+/** A registration that was moved, or made; or, where none is to be made, that is missing. */
 export interface MovedWatermark {
   readonly queue: string;
   readonly isNew: boolean;
 }
 
-/** Moves the registrations of `consumer` forward, never back; a registration that is missing is made at the position. */
+/** Moves the registrations of `consumer` forward, never back; one that is missing is made at the position, unless it is only to be told. */
 export async function moveWatermarks(
   shard: Connection,
   watermarks: readonly Watermark[],
-  { schema, consumer }: { schema: string; consumer: string },
+  { schema, consumer, registers = true }: { schema: string; consumer: string; registers?: boolean },
 ): Promise<MovedWatermark[]> {
   if (watermarks.length === 0) return [];
   const request = watermarks.map(({ queue, tickId, keepMs }) => ({
@@ -34,7 +34,10 @@ export async function moveWatermarks(
   }));
   await failPoint('watermark:before');
   const [rows = []] = await shard.script(
-    fill(WATERMARK, { schema, consumer: literal(consumer), request: literal(JSON.stringify(request)) }),
+    fill(WATERMARK, {
+      ...{ schema, consumer: literal(consumer), request: literal(JSON.stringify(request)) },
+      registers: String(registers),
+    }),
   );
   await failPoint('watermark:after');
   return rows.map(({ queue, is_new }) => ({ queue: String(queue), isNew: is_new === true }));

@@ -1,7 +1,8 @@
 // Upkeep of a shard, done between turns over the same connection: watermarks, rotation, retries.
 //
-// Invariant: a registration that was missing is kept only where central has the source behind it: a command may have ended the
-// source and unregistered us just now, and a registration that nobody moves any more would hold rotation for ever.
+// Invariant: a registration that is missing is made only where central, asked after that was seen, has the source behind it: a command
+// may have ended the source and unregistered us just now, and a registration that nobody moves any more would hold rotation for ever.
+// For one that ends right then it is asked once more.
 import { readSources } from '../../central/positions.ts';
 import type { Shard } from '../../config/config.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
@@ -53,21 +54,32 @@ export class ShardUpkeep {
       if (keepMs === 0 && this.#left.get(source.queue) === tickId) return [];
       return [{ queue: source.queue, tickId, keepMs }];
     });
-    const moved = await moveWatermarks(connection, due, { schema: this.#shard.schema, consumer });
-    for (const { queue, isNew } of moved) if (isNew) this.#unconfirmed.add(queue);
+    const { schema } = this.#shard;
+    const moved = await moveWatermarks(connection, due, { schema, consumer, registers: false });
+    const missing = new Set(moved.flatMap(({ queue, isNew }) => (isNew ? [queue] : [])));
+    if (missing.size > 0) {
+      const known = await this.#known();
+      const wanted = due.filter(({ queue }) => missing.has(queue) && known.has(queue));
+      for (const { queue } of wanted) this.#unconfirmed.add(queue);
+      await moveWatermarks(connection, wanted, { schema, consumer });
+    }
     if (this.#unconfirmed.size > 0) await this.#confirm(connection);
     for (const { queue, tickId } of due) this.#left.set(queue, tickId);
   }
 
   async #confirm(connection: Connection): Promise<void> {
-    const { central, consumer } = this.#context;
-    const { name, schema } = this.#shard;
-    const known = new Set(
-      (await central().use((link) => readSources(link, [name]))).map(({ queue }) => queue),
-    );
+    const { schema } = this.#shard;
+    const known = await this.#known();
     const ended = [...this.#unconfirmed].filter((queue) => !known.has(queue));
-    if (ended.length > 0) await connection.script(unregisterSql(ended, { schema, consumer }));
+    if (ended.length > 0)
+      await connection.script(unregisterSql(ended, { schema, consumer: this.#context.consumer }));
     this.#unconfirmed.clear();
+  }
+
+  /** Queues of the shard's sources, as central has them now. */
+  async #known(): Promise<ReadonlySet<string>> {
+    const sources = await this.#context.central().use((link) => readSources(link, [this.#shard.name]));
+    return new Set(sources.map(({ queue }) => queue));
   }
 
   async #maintain(connection: Connection, sources: readonly Source[]): Promise<void> {

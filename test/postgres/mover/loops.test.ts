@@ -68,6 +68,40 @@ describe('mover/mover', () => {
     expect(await connections()).toBe(0);
   });
 
+  test('a shard whose lease was lost has no session of ours any more, while what was read of it waits for central', async () => {
+    const given = await givenMover({ shards: 1, queues: '  orders: { workers: none, create: true }' });
+    const { central, shards } = given.cluster;
+    const [shard] = shards as [TestDatabase];
+    const sessions = () =>
+      count(
+        shard,
+        `pg_stat_activity where datname = current_database() and application_name like 'tributary mover %'`,
+      );
+    const waiting = () =>
+      count(
+        central,
+        `pg_stat_activity where application_name like 'tributary commit orders%' and wait_event_type = 'Lock' and datname = current_database()`,
+      );
+    const locking = await central.connect();
+    await locking.script(
+      'begin; lock table pgq.event_1, pgq.event_1_0, pgq.event_1_1, pgq.event_1_2 in share mode',
+    );
+    const { mover, ended } = given.start();
+    await givenEvents(shard, 'orders', 3);
+    await until(waiting, { what: 'a commit that waits', timeoutMs: 60_000 });
+    expect(await sessions()).toBe(1);
+    await central.query(`update tributary.term set epoch = epoch + 1 where resource = 'shard:s1'`);
+    await until(async () => (await sessions()) === 0, { what: 'no session', timeoutMs: 20_000 });
+    expect(await waiting()).toBe(1);
+    await locking.script('rollback');
+    await until(async () => (await count(central, 'pgq.event_1')) === 3, {
+      what: 'its events',
+      timeoutMs: 60_000,
+    });
+    await mover.stop();
+    await ended;
+  });
+
   test.each([
     ['alone on its shard', '  orders: { workers: none, create: true }'],
     ['beside others', TWO],

@@ -22,6 +22,10 @@ describe('mover/shard/shard-upkeep', () => {
     expect(before.map(({ queue }) => queue)).toEqual(['emails', 'orders']);
     for (const { queue } of before)
       await connection.query('select pgq.unregister_consumer($1, $2)', [queue, consumer]);
+    await connection.script(`create table public.made (queue integer);
+      create function note_made() returns trigger language plpgsql as $$
+      begin insert into public.made values (new.sub_queue); return new; end $$;
+      create trigger note_made after insert on pgq.subscription for each row execute function note_made()`);
     // What a command does on central while the mover still knows both sources.
     await cluster.central.query(`update tributary.source set state = 'retired' where queue = 'emails'`);
 
@@ -34,5 +38,10 @@ describe('mover/shard/shard-upkeep', () => {
     const upkeep = new ShardUpkeep(shard, { config, consumer, central: () => link } as MoverContext);
     await upkeep.watermarks(connection, sources);
     expect(await registered()).toEqual(before.filter(({ queue }) => queue === 'orders'));
+    // Not even for a moment: the mover may die in it.
+    const made = await connection.query(
+      'select q.queue_name as queue from public.made join pgq.queue q on q.queue_id = made.queue',
+    );
+    expect(made).toEqual([{ queue: 'orders' }]);
   });
 });

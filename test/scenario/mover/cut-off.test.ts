@@ -45,19 +45,21 @@ test('a mover that is cut off from central stops by itself, one that is frozen i
     await until(async () => (await forwarding.moved()) > before, { what: 'more moved events', ...PATIENTLY });
   };
 
-  /** On no shard has more than one mover a session: the one that holds it. */
+  /** On each shard the mover that holds it has a session, and no other one has. */
   const untilAlone = () =>
     until(
       async () => {
-        const [row] = await cluster.central.query<{ most: number }>(
-          `select coalesce(max(n), 0)::int as most from (
-             select count(*) as n from pg_stat_activity
-              where application_name like 'tributary mover %' and datname = any ($1) group by datname) of_shard`,
-          [cluster.shards.map(({ database }) => database.database)],
+        const rows = await cluster.central.query<{ held: string; sessions: string[] }>(
+          `select left(l.holder::text, 6) as held, array(
+               select right(a.application_name, 6) from pg_stat_activity a
+                where a.datname = s.database and a.application_name like 'tributary mover %') as sessions
+             from unnest($1::text[]) with ordinality s (database, n)
+             join tributary.lease l on l.resource = 'shard:s' || s.n`,
+          [cluster.shards.map(({ name }) => name)],
         );
-        return row?.most === 1;
+        return rows.length === SHARDS && rows.every(({ held, sessions }) => sessions.join() === held);
       },
-      { what: 'one mover on each shard', ...PATIENTLY },
+      { what: 'the session of its mover alone on each shard', ...PATIENTLY },
     );
 
   const cut = start('cut', through.href);
