@@ -1,4 +1,4 @@
--- Rows of the tables that came until schema version 53: groups and lanes, delayed events and schedules, unique keys, messages for browsers,
+-- Rows of the tables that came until schema version 53: groups and lanes with limits of keys, delayed events and schedules, unique keys, messages for browsers,
 -- tables that changes are applied to, what has ended.
 select pgq.create_queue('mails');
 select tributary.begin_group('mails', 'workers_shop/billing', 'now', null);
@@ -10,6 +10,7 @@ insert into tributary.dead_run (id, host, central_queue, kind, events, done, wha
 values ('00000000-0000-4000-8000-00000000000d', 'h1', 'orders', 'handler', 10, 4, 'retry', 'anna@h1');
 insert into tributary.paused_key (queue_id, sub_id, hash, key, bucket, ev_id, next_at, attempts, last_error)
 select s.queue_id, s.sub_id, md5('ANNA'), 'ANNA', 3, 1, '2027-01-01Z', 2, 'her account is locked' from tributary.lane_set s;
+insert into tributary.key_rate (queue_id, sub_id, hash, used_until) select s.queue_id, s.sub_id, md5('ANNA'), '2026-11-01Z' from tributary.lane_set s;
 insert into tributary.lane_waiting (queue_id, sub_id, hash, ev_id, ev_time, ev_type, ev_data, ev_extra1)
 select s.queue_id, s.sub_id, md5('ANNA'), n, '2026-11-01Z', 'made', n::text, 'ANNA' from tributary.lane_set s, generate_series(1, 2) n;
 insert into tributary.delayed_0 (central_queue, due_at, ev_time, ev_type, ev_data, ev_extra4, unique_key) values
