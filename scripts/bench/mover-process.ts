@@ -22,7 +22,7 @@ export interface MoverProcess {
 }
 
 /** Options of Node for the process and those it forks, e.g. `--cpu-prof --cpu-prof-dir=/tmp/profiles`. */
-const NODE_ARGS = process.env.BENCH_NODE_ARGS?.split(' ') ?? [];
+const NODE_ARGS = (process.env.BENCH_NODE_ARGS ?? '').split(' ').filter((arg) => arg !== '');
 const CLI = fileURLToPath(new URL('../../dist/run/tributary.js', import.meta.url));
 const TICKS_PER_SECOND = 100;
 

@@ -11,13 +11,14 @@ import { TIMING } from '../lifecycle/timing.ts';
 import { wait } from '../lifecycle/wait.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { type Assignment, assign, type Resource } from './assignment.ts';
+import { BeatPace } from './beat-pace.ts';
 import { type ClockDifference, withClock } from './clock-difference.ts';
 import {
+  type BeatAnswer,
   endPredecessor,
   type HeldTerm,
   leaseBeat,
   leaseLeave,
-  leaseStandings,
   type MemberFacts,
   type Predecessor,
 } from './lease-queries.ts';
@@ -35,7 +36,10 @@ export interface LeaseKeeperOptions {
   /** How long a lease lasts without a beat. */
   readonly ttlMs: number;
   readonly adoptAfterMs: () => number;
+  /** Between beats while anything changes; default: a second, as it is while nothing does. */
   readonly beatMs?: number;
+  /** What central says with each beat beside the leases. */
+  readonly onAnswer?: (answer: Pick<BeatAnswer, 'asked' | 'pools'>) => void;
   /** A term began: the work for the resource may begin. `takenFrom`: another member held it, and was silent. */
   readonly onTaken: (term: Term, how: { readonly takenFrom: string | undefined }) => void;
   /** Stop the work for the resource; resolves when it has ended, and only then the lease is let go. */
@@ -53,9 +57,7 @@ const NOTHING: Assignment = { take: [], maxNew: 0, release: [] };
 export class LeaseKeeper implements WatchedService {
   readonly name = 'lease keeper';
   readonly #options: LeaseKeeperOptions;
-  readonly #beatMs: number;
-  /** The standings are read with every beat, or with every second one where beats are close together. */
-  readonly #lookEveryBeats: number;
+  readonly #pace: BeatPace;
   readonly #terms = new Map<string, Term>();
   /** Being let go: 'ending' while the work ends, 'ended' when the next beat may say so. */
   readonly #leaving = new Map<string, 'ending' | 'ended'>();
@@ -76,8 +78,8 @@ export class LeaseKeeper implements WatchedService {
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
-    this.#beatMs = options.beatMs ?? TIMING.leases.moverBeatMs;
-    this.#lookEveryBeats = this.#beatMs < TIMING.leases.lookMs ? 2 : 1;
+    const { beatMs = TIMING.leases.beatMs, ttlMs } = options;
+    this.#pace = new BeatPace({ beatMs, ttlMs }, this.#startedMs);
   }
 
   /** The terms that are held, as far as one can trust them now. */
@@ -141,32 +143,43 @@ export class LeaseKeeper implements WatchedService {
     const isHurried = this.#isHurried;
     this.#isHurried = false;
     this.#pause = new AbortController();
-    await this.#beatOnce({ isLooking: isHurried });
+    await this.#beatOnce();
     // At the start, and when there are more resources, a plan is carried out at once instead of with the next beat.
     const isEager = (this.#beats === 1 || isHurried) && this.#plan.take.length > 0;
-    if (!isEager && !this.#stopped.signal.aborted)
-      await wait(this.#beatMs - (performance.now() - startedMs), this.#pause.signal);
+    const { take, soon = [] } = this.#plan;
+    if (isHurried || this.#leaving.size + take.length + soon.length > 0) this.#pace.moves(startedMs);
+    if (isEager || this.#stopped.signal.aborted) return;
+    await wait(this.#pace.everyMs(startedMs) - (performance.now() - startedMs), this.#pause.signal);
   }
 
-  async #beatOnce({ isLooking = false } = {}): Promise<void> {
-    const timeoutMs = Math.max(500, Math.min(5_000, this.#options.ttlMs / 3));
+  async #beatOnce(): Promise<void> {
+    const { details, member, onAnswer, ttlMs } = this.#options;
+    const timeoutMs = Math.max(500, Math.min(5_000, ttlMs / 3));
     this.#connection ??= await this.#options.open();
     const connection = this.#connection;
     const release = [...this.#leaving].filter(([, state]) => state === 'ended').map(([name]) => name);
     const beat = {
-      ttlMs: this.#options.ttlMs,
+      ttlMs,
       wanted: [...this.#plan.take, ...(this.#plan.soon ?? [])].filter((name) => !this.#leaving.has(name)),
       maxNew: this.#plan.maxNew,
       release,
-      details: { ...this.#options.details?.(), clock: this.#clock },
+      details: { ...details?.(), clock: this.#clock },
     };
+    const resources = this.#options.resources();
+    const names = resources.map(({ name }) => name);
     const startedMs = performance.now();
-    const held = await leaseBeat(connection, this.#options.member, { beat, timeoutMs });
+    const { answer, clock } = await withClock(() =>
+      leaseBeat(connection, member, { beat, resources: names, timeoutMs }),
+    );
+    this.#clock = clock;
     this.#beats += 1;
-    for (const name of release) this.#letGo(name);
-    await this.#settle(held, startedMs, connection);
-    const isDue = isLooking || (this.#beats - 1) % this.#lookEveryBeats === 0;
-    if (isDue || this.#plan.maxNew > 0) await this.#look(connection, timeoutMs);
+    for (const name of release) {
+      this.#leaving.delete(name);
+      this.#terms.delete(name);
+    }
+    await this.#settle(answer.held, startedMs, connection);
+    onAnswer?.(answer);
+    this.#look(answer, resources);
   }
 
   /** Makes our terms those that the server says we hold, and reports the differences. */
@@ -198,16 +211,10 @@ export class LeaseKeeper implements WatchedService {
     }
   }
 
-  async #look(connection: Connection, timeoutMs: number): Promise<void> {
-    const { member } = this.#options;
+  #look({ members, holdings }: BeatAnswer, resources: readonly Resource[]): void {
     const adoptAfterMs = this.#options.adoptAfterMs();
-    const resources = this.#options.resources();
-    const names = [...new Set([...resources.map(({ name }) => name), ...this.#terms.keys()])];
-    const looked = await withClock(() => leaseStandings(connection, member, { resources: names, timeoutMs }));
-    this.#clock = looked.clock;
-    const { members, holdings } = looked.answer;
     const nowMs = performance.now();
-    const standings = { me: member.id, resources, members, holdings, adoptAfterMs };
+    const standings = { me: this.#options.member.id, resources, members, holdings, adoptAfterMs };
     this.#orphans.look({ ...standings, nowMs });
     this.#plan = assign({ ...standings, watchingMs: nowMs - this.#startedMs, orphans: this.#orphans });
     for (const name of this.#plan.release) this.#beginRelease(name);
@@ -226,11 +233,6 @@ export class LeaseKeeper implements WatchedService {
         // Another member waits for it: the next beat says so now.
         if (![...this.#leaving.values()].includes('ending')) this.#pause.abort();
       });
-  }
-
-  #letGo(name: string): void {
-    this.#leaving.delete(name);
-    this.#terms.delete(name);
   }
 
   #lose(term: Term, reason: LossReason): void {
@@ -275,7 +277,7 @@ export class LeaseKeeper implements WatchedService {
         this.#options.onTrouble?.(error);
         this.#dropConnection(error);
       });
-      await this.#untilEnded(this.#beatMs - (performance.now() - startedMs));
+      await this.#untilBeatOrEnd(this.#pace.everyMs(startedMs) - (performance.now() - startedMs));
     }
     clearTimeout(this.#watch);
     this.#terms.clear();
@@ -290,8 +292,7 @@ export class LeaseKeeper implements WatchedService {
     await this.#connection?.close();
   }
 
-  /** Waits for the next beat, or until all work has ended. */
-  async #untilEnded(ms: number): Promise<void> {
+  async #untilBeatOrEnd(ms: number): Promise<void> {
     const endMs = performance.now() + ms;
     while (performance.now() < endMs && [...this.#leaving.values()].includes('ending'))
       await wait(Math.min(20, ms));

@@ -5,6 +5,7 @@ import { TIMING } from '../lifecycle/timing.ts';
 import type { Connection } from '../postgres/connection.ts';
 import type { Holding, Member } from './assignment.ts';
 import type { Term } from './term.ts';
+import { type PoolRow, type WantedWorkers, wantedWorkers } from './worker-pool.ts';
 
 /** The schema of central that this program was made for. */
 const SCHEMA = schemaVersion();
@@ -51,23 +52,54 @@ export interface HeldTerm extends Term {
 }
 
 interface BeatRow {
-  resource: string;
-  epoch: number;
-  taken: boolean;
-  previous_backend_pid: number | null;
-  previous_backend_start: string | null;
-  previous_holder: string | null;
+  held: {
+    resource: string;
+    epoch: number;
+    taken: boolean;
+    previous_backend_pid: number | null;
+    previous_backend_start: string | null;
+    previous_holder: string | null;
+  }[];
+  members: {
+    id: string;
+    host: string;
+    silent_ms: number;
+    serves: string[] | null;
+    puts_off: string[] | null;
+  }[];
+  leases: Holding[];
+  asked: number | null;
+  pools: PoolRow[] | null;
+  now_ms: number;
 }
 
-const BEAT = `select resource, epoch, taken, previous_backend_pid, previous_backend_start::text, previous_holder
-from tributary.lease_beat($1, $2, $3, $4, $5 * interval '1 millisecond', $6, $7, $8)`;
+/** What central answers to a beat. */
+export interface BeatAnswer {
+  /** All that is held now. */
+  readonly held: readonly HeldTerm[];
+  readonly members: readonly Member[];
+  readonly holdings: readonly Holding[];
+  /** How often all members were asked to read their files again. */
+  readonly asked: number;
+  /** How many workers each central queue shall have; of a mover nothing. */
+  readonly pools: readonly WantedWorkers[];
+  /** Central's clock, ms since 1970. */
+  readonly centralMs: number;
+}
 
-/** @returns all that is held now. */
+const BEAT = `select held, members, leases, asked::float8 as asked, pools, now_ms
+from tributary.member_beat($1, $2, $3, $4, $5 * interval '1 millisecond', $6, $7, $8, $9)`;
+
+/** @param resources whose standings are looked at, beside those that are held. */
 export async function leaseBeat(
   connection: Connection,
   member: MemberFacts,
-  { beat, timeoutMs }: { readonly beat: Beat; readonly timeoutMs: number },
-): Promise<HeldTerm[]> {
+  {
+    beat,
+    resources,
+    timeoutMs,
+  }: { readonly beat: Beat; readonly resources: readonly string[]; readonly timeoutMs: number },
+): Promise<BeatAnswer> {
   const { id, kind, host, version, fileHash, serves, putsOff } = member;
   const details = {
     ...beat.details,
@@ -78,25 +110,39 @@ export async function leaseBeat(
     puts_off: putsOff?.(),
     schema: SCHEMA,
   };
-  const rows = await connection.query<BeatRow>(
+  const [row] = await connection.query<BeatRow>(
     BEAT,
-    [id, kind, host, JSON.stringify(details), beat.ttlMs, beat.wanted, beat.release, beat.maxNew],
+    [id, kind, host, JSON.stringify(details), beat.ttlMs, beat.wanted, beat.release, beat.maxNew, resources],
     { timeoutMs },
   );
-  return rows.map((row) => ({
-    resource: row.resource,
-    holder: id,
-    epoch: row.epoch,
-    isNew: row.taken,
-    predecessor:
-      row.previous_holder === null
-        ? undefined
-        : {
-            holder: row.previous_holder,
-            backendPid: row.previous_backend_pid ?? undefined,
-            backendStart: row.previous_backend_start ?? undefined,
-          },
-  }));
+  return {
+    held: (row?.held ?? []).map((term) => ({
+      resource: term.resource,
+      holder: id,
+      epoch: term.epoch,
+      isNew: term.taken,
+      predecessor:
+        term.previous_holder === null
+          ? undefined
+          : {
+              holder: term.previous_holder,
+              backendPid: term.previous_backend_pid ?? undefined,
+              backendStart: term.previous_backend_start ?? undefined,
+            },
+    })),
+    members: (row?.members ?? []).map((seen) => ({
+      id: seen.id,
+      host: seen.host,
+      silentMs: seen.silent_ms,
+      ...(seen.serves === null ? {} : { serves: seen.serves }),
+      // What it puts off now counts, which this beat may not have said.
+      putsOff: (seen.id === id ? putsOff?.() : seen.puts_off) ?? [],
+    })),
+    holdings: row?.leases ?? [],
+    asked: row?.asked ?? 0,
+    pools: (row?.pools ?? []).map(wantedWorkers),
+    centralMs: row?.now_ms ?? Number.NaN,
+  };
 }
 
 /** Lets go of everything. */
@@ -104,44 +150,6 @@ export async function leaseLeave(connection: Connection, memberId: string): Prom
   await connection.query('select tributary.lease_leave($1)', [memberId], {
     timeoutMs: TIMING.leases.leaveMs,
   });
-}
-
-interface StandingsRow {
-  members: {
-    id: string;
-    host: string;
-    silent_ms: number;
-    serves: string[] | null;
-    /** Absent: central was installed by a version without it. */
-    puts_off?: string[] | null;
-  }[];
-  leases: Holding[];
-  central_ms: number;
-}
-
-/** @param me whose look it is: what it puts off now counts, which its last beat may not have said yet. */
-export async function leaseStandings(
-  connection: Connection,
-  me: Pick<MemberFacts, 'id' | 'kind' | 'putsOff'>,
-  { resources, timeoutMs }: { readonly resources: readonly string[]; readonly timeoutMs: number },
-): Promise<{ members: Member[]; holdings: Holding[]; centralMs: number }> {
-  const [row] = await connection.query<StandingsRow>(
-    `select members, leases, extract(epoch from clock_timestamp())::float8 * 1000 as central_ms
-     from tributary.lease_standings($1, $2)`,
-    [me.kind, resources],
-    { timeoutMs },
-  );
-  return {
-    members: (row?.members ?? []).map(({ id, host, silent_ms, serves, puts_off }) => ({
-      id,
-      host,
-      silentMs: silent_ms,
-      ...(serves === null ? {} : { serves }),
-      putsOff: (id === me.id ? me.putsOff?.() : puts_off) ?? [],
-    })),
-    holdings: row?.leases ?? [],
-    centralMs: row?.central_ms ?? Number.NaN,
-  };
 }
 
 /** Ends the backends of a predecessor: a process frozen in its COPY would hold up all others. */

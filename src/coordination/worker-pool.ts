@@ -15,24 +15,29 @@ export interface WantedWorkers {
 /** Sent with the queue's name as payload whenever a number changes. */
 export const WORKERS_CHANNEL = 'tributary_workers';
 
+/** A row of tributary.worker_pool. */
+export interface PoolRow {
+  readonly central_queue: string;
+  readonly wanted: number;
+  readonly file_wanted: number;
+  readonly set_by: string | null;
+  readonly generation: number;
+}
+
 export async function readWantedWorkers(connection: Connection): Promise<WantedWorkers[]> {
-  const rows = await connection.query<{
-    central_queue: string;
-    wanted: number;
-    file_wanted: number;
-    set_by: string | null;
-    generation: number;
-  }>(
+  const rows = await connection.query<PoolRow>(
     'select central_queue, wanted, file_wanted, set_by, generation from tributary.worker_pool order by central_queue',
   );
-  return rows.map((row) => ({
-    queue: row.central_queue,
-    wanted: row.wanted,
-    fileWanted: row.file_wanted,
-    setBy: row.set_by ?? undefined,
-    generation: row.generation,
-  }));
+  return rows.map(wantedWorkers);
 }
+
+export const wantedWorkers = (row: PoolRow): WantedWorkers => ({
+  queue: row.central_queue,
+  wanted: row.wanted,
+  fileWanted: row.file_wanted,
+  setBy: row.set_by ?? undefined,
+  generation: row.generation,
+});
 
 /** @returns how many are wanted now. */
 export async function setWorkers(

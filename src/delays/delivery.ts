@@ -31,6 +31,8 @@ export class DelayedDelivery {
   readonly #ticks = new PendingTicks();
   readonly #restsUntilMs = new Map<string, number>();
   #tidyAtMs = 0;
+  /** When an event was due last. */
+  #dueMs = performance.now();
 
   /** @param link used by this alone. */
   constructor(link: CentralLink, options: DelayedDeliveryOptions) {
@@ -43,10 +45,13 @@ export class DelayedDelivery {
     const due = await this.#due();
     if (due === undefined) return TIMING.centralTicks.retryMs;
     let isSoon = false;
+    if (due.length > 0) this.#dueMs = performance.now();
     for (const queue of due) isSoon = (await this.#deliver(queue)) || isSoon;
     await this.#tick();
     isSoon = (await this.#tidy()) || isSoon;
-    const restMs = isSoon ? TIMING.delays.turnMs : TIMING.delays.everyMs;
+    const isCalm = performance.now() - this.#dueMs > TIMING.delays.calmAfterMs;
+    const everyMs = isCalm ? TIMING.delays.calmMs : TIMING.delays.everyMs;
+    const restMs = isSoon ? TIMING.delays.turnMs : everyMs;
     return Math.min(restMs, this.#ticks.dueInMs ?? restMs);
   }
 

@@ -1,14 +1,12 @@
 // Requests to all members to read their files again (tributary.file_request), and what each member says of it.
 import type { CentralLink } from '../central/central-link.ts';
 import { noted, type Operator } from '../central/logbook/note.ts';
-import { sqlstateOf } from '../errors/sqlstate.ts';
-import { TributaryError } from '../errors/tributary-error.ts';
 import type { Connection } from '../postgres/connection.ts';
 
 /** Older ones are of no use to anybody. */
 const KEPT = '90 days';
 
-/** Asks all members. @returns the number of the request. */
+/** Asks all members: their next beats show it. @returns the number of the request. */
 export async function askForFiles(link: Pick<CentralLink, 'use'>, operator: Operator): Promise<number> {
   return await noted(link, operator, async (central) => {
     const [row] = await central.query<{ n: number }>(
@@ -19,18 +17,6 @@ export async function askForFiles(link: Pick<CentralLink, 'use'>, operator: Oper
     const what = 'asked all hosts to read their files again.';
     return { result: Number(row?.n), note: { kind: 'reload', what } };
   });
-}
-
-/** @returns the number of the newest request; 0: there was none. */
-export async function readAsked(link: Pick<CentralLink, 'query'>): Promise<number> {
-  try {
-    const [row] = await link.query<{ n: number | null }>('select max(n) as n from tributary.file_request');
-    return Number(row?.n ?? 0);
-  } catch (error) {
-    // Central was installed by a version that has no requests, and is to be upgraded yet.
-    if (sqlstateOf(error instanceof TributaryError ? error.cause : error) === '42P01') return 0;
-    throw error;
-  }
 }
 
 /** How a member and the file that it runs with come together: by its beats, and by what it sees in central. */

@@ -5,7 +5,6 @@
 import type { CentralLink } from '../central/central-link.ts';
 import { readBacklogs } from '../central/queue-backlog.ts';
 import { readSourceStates, storeLag } from '../central/source-states.ts';
-import { readAsked } from '../fleet/file-requests.ts';
 import type { WatchedService } from '../lifecycle/service-set.ts';
 import { TIMING } from '../lifecycle/timing.ts';
 import { wait } from '../lifecycle/wait.ts';
@@ -29,8 +28,6 @@ export interface CentralSyncOptions {
   readonly queueTrouble: (gatherer: string) => string | undefined;
   /** Why they are filled slowly or not at all. */
   readonly heldBack: (gatherer: string) => string | undefined;
-  /** How often all members were asked to read their files again. */
-  readonly onAsked: (number: number) => void;
   readonly onTrouble: (error: unknown) => void;
 }
 
@@ -115,7 +112,6 @@ export class CentralSync implements WatchedService {
       loop.refresh(states.exceptions, isOther || states.others.has(loop.shard.name));
       loop.leave(states.left.get(loop.shard.name) ?? []);
     }
-    this.#options.onAsked(await readAsked(link));
     this.turns += 1;
   }
 

@@ -166,7 +166,6 @@ export class Mover implements Service {
         heldBack: (name) => this.#gatherers.heldBack(name),
         memoryWaitingMs: () => this.#context?.budget.waitingMs ?? 0,
         queueTrouble: (name) => this.#gatherers.troubleOf(name),
-        onAsked: (number) => this.#options.file?.noteAsked(number),
         onTrouble: (error) => this.#centralTrouble(error),
       });
     }
@@ -188,6 +187,7 @@ export class Mover implements Service {
         ...{ memory: this.#context?.budget.figures, commits: this.#gatherers.commitTimes },
         file: this.#options.file?.stand,
       }),
+      onAnswer: ({ asked }) => this.#options.file?.noteAsked(asked),
       onTaken: ({ resource }, { takenFrom }) => {
         // The file named it when it was asked for, and does not any more: it is let go at the next look.
         if (resource !== CentralDuties.resource && this.#config.shardOf(resource) === undefined) return;

@@ -12,7 +12,10 @@ import type { OnMoverOccurrence } from './occurrence.ts';
 /** @param config always the newest one. @param options the member that holds them, and what follows where one comes or goes. */
 export function newShardLeases(
   config: Config,
-  options: Pick<LeaseKeeperOptions, 'member' | 'details' | 'onTaken' | 'onRelease' | 'onLost' | 'onTrouble'>,
+  options: Pick<
+    LeaseKeeperOptions,
+    'member' | 'details' | 'onAnswer' | 'onTaken' | 'onRelease' | 'onLost' | 'onTrouble'
+  >,
 ): LeaseKeeper {
   return new LeaseKeeper({
     ...options,

@@ -3,7 +3,7 @@ import type { CentralLink } from '../central/central-link.ts';
 import { expireDead } from '../central/dead.ts';
 import type { Queue } from '../config/config.ts';
 import { TIMING } from '../lifecycle/timing.ts';
-import { maintain, moveRetries } from './maintenance.ts';
+import { maintain, moveRetries, retriesDueSql } from './maintenance.ts';
 
 /** The resource whose holder does it: a mover, or a host of workers. */
 export const CENTRAL_RESOURCE = 'upkeep:central';
@@ -51,17 +51,25 @@ export class CentralUpkeep {
   }
 
   async #turn(): Promise<void> {
-    // Before the ticks, which hand them out.
-    await this.#guarded('retries', () =>
-      this.#link.use(async (connection) => {
-        await moveRetries(connection, 'pgq');
-        await connection.query('select tributary.lane_due()');
-      }),
-    );
-    await this.#guarded('positions of lanes', async () => {
-      await this.#link.query('select tributary.lane_follow()');
-    });
-    await this.#tick(this.#options.queues.map(({ name }) => name));
+    const names = this.#options.queues.map(({ name }) => name);
+    const { hasRetries, hasLanes } = await this.#tick(names);
+    if (hasRetries) {
+      await this.#guarded('retries', () =>
+        this.#link.use(async (connection) => {
+          await moveRetries(connection, 'pgq');
+        }),
+      );
+      // The ticks that hand them out.
+      await this.#tick(names);
+    }
+    if (hasLanes) {
+      await this.#guarded('events of paused keys', async () => {
+        await this.#link.query('select tributary.lane_due()');
+      });
+      await this.#guarded('positions of lanes', async () => {
+        await this.#link.query('select tributary.lane_follow()');
+      });
+    }
     if (performance.now() < this.#maintainAtMs) return;
     this.#maintainAtMs = performance.now() + TIMING.centralTicks.maintainEveryMs;
     await this.#guarded('maintenance', () =>
@@ -94,16 +102,29 @@ export class CentralUpkeep {
     await this.#note();
   }
 
-  /** All in one statement; where one of them cannot be ticked, each in its own. */
-  async #tick(queues: readonly string[]): Promise<void> {
+  /**
+   * All in one statement; where one of them cannot be ticked, each in its own. @returns what else there is to do, as the same
+   * statement shows it: once a second, on a central that may have nothing to do, it is the only one.
+   */
+  async #tick(queues: readonly string[]): Promise<{ hasRetries: boolean; hasLanes: boolean }> {
     const tick = async (some: readonly string[]) => {
-      await this.#link.query('select tributary.tick(q, null) from unnest($1::text[]) q', [some]);
+      const [row] = await this.#link.query<{ has_retries: boolean; has_lanes: boolean }>(
+        `select count(tributary.tick(q, null)), ${retriesDueSql('pgq')} as has_retries,
+           exists (select from tributary.lane_set) or exists (select from tributary.paused_key) as has_lanes
+         from unnest($1::text[]) q`,
+        [some],
+      );
       this.steps += 1;
+      return { hasRetries: row?.has_retries === true, hasLanes: row?.has_lanes === true };
     };
     try {
-      await tick(queues);
+      return await tick(queues);
     } catch {
-      for (const queue of queues) await this.#guarded(`tick of ${queue}`, () => tick([queue]));
+      for (const queue of queues)
+        await this.#guarded(`tick of ${queue}`, async () => {
+          await tick([queue]);
+        });
+      return { hasRetries: true, hasLanes: true };
     }
   }
 

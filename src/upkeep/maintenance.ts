@@ -46,13 +46,16 @@ export async function maintain(
   return { rotated, retried: state?.has_retries ? await moveRetries(connection, schema) : 0 };
 }
 
+/** Whether there is something to do for moveRetries. */
+export const retriesDueSql = (schema: string): string =>
+  `(exists (select from ${schema}.retry_queue where ev_retry_after <= now()) and ${missingXidsSql(schema)} <= 0)`;
+
 /**
  * Hands out again events that were put off, once their time has come. Only reads where there are none, or where the events
  * would be inserted behind the consumers.
  */
 export async function moveRetries(connection: Connection, schema: string): Promise<number> {
-  const due = `select exists (select from ${schema}.retry_queue where ev_retry_after <= now())
-    and ${missingXidsSql(schema)} <= 0 as due`;
+  const due = `select ${retriesDueSql(schema)} as due`;
   let moved = 0;
   while ((await connection.query<{ due: boolean }>(due))[0]?.due) {
     const [row] = await connection.query<{ moved: number }>(`select ${schema}.maint_retry_events() as moved`);

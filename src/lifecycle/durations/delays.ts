@@ -1,8 +1,11 @@
 // Durations of delayed events, schedules and spools, a part of the table in table.ts.
 
 export const DELAY_DURATIONS = {
-  /** How often central is asked whether a delayed event is due; it comes at most this much later than its time. */
+  /** How often central is asked whether a delayed event is due; it comes at most this much later than its time … */
   everyMs: 250,
+  /** … or this much, where none was due for as long as `calmAfterMs`. */
+  calmMs: 700,
+  calmAfterMs: 10_000,
   /** Between tries while another one has the turn. */
   turnMs: 25,
   /** A queue that took no delayed events for an error is tried again after this. */

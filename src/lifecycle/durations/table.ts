@@ -53,12 +53,12 @@ export const DURATIONS = {
     endPredecessorMs: 2_000,
     /** Between beats that failed. */
     trouble: { firstMs: 200, maxMs: 2_000 },
-    /** A mover beats this often. */
-    moverBeatMs: 1_000,
-    /** A host of workers beats this often: a changed number of workers takes effect within three beats. */
+    /** A member beats this often, and looks with each beat at what others hold … */
+    beatMs: 1_000,
+    /** … a host of workers this often while slots change hands: a changed number of workers takes effect within three beats … */
     workerBeatMs: 400,
-    /** With beats that are closer together, a member looks with every second one at what others hold. */
-    lookMs: 800,
+    /** … and for this long after they did. */
+    movingMs: 3_000,
     /** An answer that was under way for longer than twice this does not tell how far our clock is from central's. */
     clockWithinMs: 2_000,
   },

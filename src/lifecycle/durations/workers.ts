@@ -3,7 +3,7 @@
 export const POOL_DURATIONS = {
   /** How often it is looked whether all processes have ended. */
   endingMs: 100,
-  /** A pool looks this often how many workers are wanted, and fills and empties its slots. */
+  /** A pool fills and empties its slots this often. */
   roundMs: 500,
   /** Limit for the last messages to central before the pool ends. */
   goodbyeMs: 2_000,
@@ -72,7 +72,7 @@ export const WORKER_DURATIONS = {
   /** Between looks for a batch where no notification woke the worker. */
   idle: { firstMs: 50, maxMs: 1_000 },
   /** The same where notifications arrive: each look that finds nothing costs central as much as half a batch. */
-  idleNotified: { firstMs: 500, maxMs: 3_000 },
+  idleNotified: { firstMs: 500, maxMs: 6_000 },
   /** Our own statements are short: a server that does not answer within this time is gone. */
   answerMs: 60_000,
   /** Deferred constraints of central are looked for this often. */

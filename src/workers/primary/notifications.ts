@@ -12,6 +12,8 @@ export interface NotificationsOptions {
   readonly applicationName: string;
   onTick(queue: string): void;
   onScale(queue: string): void;
+  /** From now on notifications come; some may have come to nobody before. */
+  onListening(): void;
 }
 
 /** Behind a pooler in transaction mode no notification arrives; that does no harm. */
@@ -42,7 +44,7 @@ export class Notifications implements Service {
   }
 
   async #listen(onWell: () => void): Promise<void> {
-    const { applicationName, onTick, onScale } = this.#options;
+    const { applicationName, onTick, onScale, onListening } = this.#options;
     const { signal } = this.#stopped;
     const connection = await Connection.open(this.#central, { applicationName, signal });
     try {
@@ -52,6 +54,7 @@ export class Notifications implements Service {
       });
       await connection.script(`listen ${TICK_CHANNEL}; listen ${WORKERS_CHANNEL}`);
       onWell();
+      onListening();
       while (!signal.aborted) {
         await Promise.race([wait(TIMING.pool.askEveryMs, signal), connection.closed]);
         if (!signal.aborted) await Promise.race([connection.query('select'), this.#isStopped]);

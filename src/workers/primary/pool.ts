@@ -1,7 +1,7 @@
 // The workers of this host: as many processes as there are slots it holds by lease, over all its queues.
 //
 // Invariant: the pool holds no state that matters: slots are leases, batches are rows; whatever process dies, others go on.
-// Order of a round: how many are wanted · fill what is held and wanted, empty the rest · heartbeats of the batches at hand.
+// Order of a round: heartbeats of the batches at hand · fill what is held and wanted, as the leases' beats say, empty the rest.
 // Order of stopping: workers drain while heartbeats and leases go on; then the leases go; then the connections.
 import { CentralLink } from '../../central/central-link.ts';
 import type { Config } from '../../config/config.ts';
@@ -9,7 +9,7 @@ import type { Service } from '../../lifecycle/service.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import { wait } from '../../lifecycle/wait.ts';
 import { coopHandBack } from '../../queue/coop.ts';
-import { FileNumbers, type FileNumbersOptions } from './file-numbers.ts';
+import { FileNumbers } from './file-numbers.ts';
 import { Heartbeat } from './heartbeat.ts';
 import { Notifications } from './notifications.ts';
 import type { OnWorkerOccurrence, WorkerOccurrence } from './occurrence.ts';
@@ -18,7 +18,7 @@ import { RollingRestart } from './rolling-restart.ts';
 import { slotsOf } from './slot/slot-names.ts';
 import { Slots, type WantedSlot } from './slot/slots.ts';
 import type { StopOptions } from './slot/stopping.ts';
-import { SlotLeases } from './slot-leases.ts';
+import { SlotLeases, type SlotLeasesOptions } from './slot-leases.ts';
 import { groupsOf } from './start-message.ts';
 import { TroubleReports } from './trouble-reports.ts';
 import { waitForCentral } from './wait-for-central.ts';
@@ -27,8 +27,7 @@ import { WorkedConfig, type WorkedConfigOptions } from './worked-config.ts';
 export interface WorkerPoolOptions extends WorkedConfigOptions {
   readonly version?: string;
   readonly onOccurrence: OnWorkerOccurrence;
-  /** What is reported of the file, with each beat. */
-  readonly file?: FileNumbersOptions['file'];
+  readonly file?: SlotLeasesOptions['file'];
   /** Time for batches to finish when the pool stops; default 20 s, and 5 s after the handlers' signals. */
   readonly stopping?: StopOptions;
 }
@@ -65,7 +64,7 @@ export class WorkerPool implements Service {
     this.#work = new WorkedConfig(options);
     this.#control = new CentralLink(options.config, 'workers');
     this.#numbers = new FileNumbers({
-      ...{ config: this.#work.live, control: this.#control, file: options.file },
+      ...{ config: this.#work.live, control: this.#control },
       onOtherNumber: (other) => this.#report({ kind: 'other-number', ...other }),
     });
     this.#heartbeat = new Heartbeat(this.#control, () => groupsOf(options.config, this.#work.queues));
@@ -87,7 +86,10 @@ export class WorkerPool implements Service {
       onTick: (queue) => {
         for (const name of this.#work.namesOf(queue)) this.#slots.wake(name);
       },
-      onScale: () => this.#poked.abort(),
+      onScale: () => this.#leases.hurry(),
+      onListening: () => {
+        for (const name of this.#work.names) this.#slots.wakeAll(name);
+      },
     });
     this.#leases = this.#newLeases();
   }
@@ -210,8 +212,9 @@ export class WorkerPool implements Service {
       details: () => ({
         ...this.#slots.details(this.#work.names),
         ...this.#rollingRestart.of(this.#slots.all),
-        file: file?.stand,
       }),
+      file,
+      onNumbers: (pools) => this.#take(pools),
       onTaken: (slot, { isTakeOver }) => {
         const queue = slot.slice(0, slot.lastIndexOf('#'));
         if (isTakeOver) this.#report({ kind: 'slot-taken-over', queue, slot });
@@ -240,10 +243,9 @@ export class WorkerPool implements Service {
 
   async #round(): Promise<void> {
     try {
-      if (!this.#stopped.signal.aborted) await this.#readNumbers();
       await this.#heartbeat.beat(this.#slots.all);
     } catch (error) {
-      // Running workers go on; the numbers are read again in the next round.
+      // Running workers go on.
       this.#report({ kind: 'pool-trouble', error });
     }
     if (!this.#stopped.signal.aborted) this.#fill();
@@ -261,16 +263,20 @@ export class WorkerPool implements Service {
     if (!this.#stopped.signal.aborted) this.#rollingRestart.runOnce(this.#slots.all);
   }
 
-  async #readNumbers(): Promise<void> {
-    for (const { queue, wanted, generation } of await this.#numbers.read()) {
+  #take(pools: Parameters<SlotLeasesOptions['onNumbers']>[0]): void {
+    if (this.#stopped.signal.aborted) return;
+    for (const { queue, wanted, generation } of pools) {
       if (!this.#work.queues.has(queue)) continue;
       this.#rollingRestart.want(queue, generation);
       const before = this.#wanted.get(queue);
       this.#wanted.set(queue, wanted);
       if (before !== undefined && before !== wanted)
         this.#report({ kind: 'pool-scaled', queue, wanted, before });
-      if (before !== wanted) this.#leases.hurry();
+      if (before === wanted) continue;
+      this.#leases.hurry();
+      this.#poked.abort();
     }
+    void this.#numbers.settle(pools).catch((error) => this.#report({ kind: 'pool-trouble', error }));
   }
 
   /** Level-triggered: slots held and wanted are filled, slots not wanted are emptied before the keeper asks for it. */

@@ -4,6 +4,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Config } from '../../config/config.ts';
 import { LeaseKeeper } from '../../coordination/keeper.ts';
+import type { WantedWorkers } from '../../coordination/worker-pool.ts';
+import type { FileReport } from '../../fleet/file-requests.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import type { SeenLoop } from '../../lifecycle/watchdog.ts';
 import { Connection } from '../../postgres/connection.ts';
@@ -24,6 +26,10 @@ export interface SlotLeasesOptions {
   wanted(): readonly WantedSlot[];
   /** Sent to central with each beat. */
   details(): Readonly<Record<string, unknown>>;
+  /** What is reported of the file, with each beat. */
+  readonly file: FileReport | undefined;
+  /** How many workers are wanted, with each beat. */
+  onNumbers(pools: readonly WantedWorkers[]): void;
   onTaken(slot: string, how: { readonly isTakeOver: boolean }): void;
   /** Empties the slot; its lease goes when this resolves. */
   onRelease(slot: string): Promise<void>;
@@ -97,10 +103,14 @@ export class SlotLeases {
         ...options.wanted().map(({ slot, queue }) => ({ name: slotResource(slot), group: queue })),
         { name: CENTRAL_RESOURCE, isApart: true },
       ],
-      details: () => options.details(),
+      details: () => ({ ...options.details(), file: options.file?.stand }),
       ttlMs: TIMING.leases.leaseMs,
       adoptAfterMs: () => 0,
       beatMs: TIMING.leases.workerBeatMs,
+      onAnswer: ({ asked, pools }) => {
+        options.file?.noteAsked(asked);
+        options.onNumbers(pools);
+      },
       onTaken: ({ resource }, { takenFrom }) =>
         isCentral(resource)
           ? this.#duty.begin()

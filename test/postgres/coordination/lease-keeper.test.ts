@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Resource } from '../../../src/coordination/assignment.ts';
 import { LeaseKeeper, type LeaseKeeperOptions } from '../../../src/coordination/keeper.ts';
+import { TIMING } from '../../../src/lifecycle/timing.ts';
 import { Connection } from '../../../src/postgres/connection.ts';
 import { givenCentral } from '../../support/server/central-schema.ts';
 import type { TestDatabase } from '../../support/server/database.ts';
@@ -188,25 +189,32 @@ describe('coordination/keeper', () => {
     expect([heldBy(a), heldBy(b)]).toEqual([['shard:x'], ['shard:y']]);
   });
 
-  test('sends one statement at each heartbeat, and a second one at every other heartbeat', async () => {
-    const statements: string[] = [];
+  test('sends one statement with each beat, and beats once a second while nothing changes hands', async () => {
+    const statements: { name: string; atMs: number }[] = [];
     const a = givenKeeper(slots('s1'), {
+      ttlMs: TIMING.leases.leaseMs,
       open: async () => {
         const connection = await db.connect();
         const query = connection.query.bind(connection);
         connection.query = (async (text: string, ...rest: []) => {
-          statements.push(/tributary\.(\w+)/.exec(text)?.[1] ?? text);
+          statements.push({ name: /tributary\.(\w+)/.exec(text)?.[1] ?? text, atMs: performance.now() });
           return await query(text, ...rest);
         }) as never;
         return connection;
       },
     });
     await untilHeld(a, 1);
-    statements.length = 0;
-    await until(() => statements.length >= 30, { what: 'some beats' });
-    const looks = statements.filter((name) => name === 'lease_standings').length;
-    const beats = statements.filter((name) => name === 'lease_beat').length;
-    expect(looks + beats).toBe(statements.length);
-    expect(Math.abs(looks - beats / 2)).toBeLessThanOrEqual(1);
+    await until(() => (gaps(statements).at(-1) ?? 0) >= TIMING.leases.beatMs - 50, {
+      what: 'beats a second apart',
+    });
+    expect(new Set(statements.map(({ name }) => name))).toEqual(new Set(['member_beat']));
+    const calm = statements.length;
+    a.keeper.hurry();
+    await until(() => statements.length >= calm + 3, { what: 'beats that follow' });
+    expect(Math.min(...gaps(statements.slice(calm)))).toBeLessThan(TIMING.leases.beatMs / 2);
   });
 });
+
+/** Ms between each and the next. */
+const gaps = (beats: readonly { readonly atMs: number }[]): number[] =>
+  beats.slice(1).map(({ atMs }, n) => atMs - (beats[n]?.atMs ?? 0));

@@ -5,7 +5,6 @@ import {
   endPredecessor,
   leaseBeat,
   leaseLeave,
-  leaseStandings,
   type MemberFacts,
   memberHoldSql,
 } from '../../../src/coordination/lease-queries.ts';
@@ -33,10 +32,12 @@ async function givenMember(host = 'h1'): Promise<TestMember> {
 const beat = (member: TestMember, beat: Partial<Beat> = {}) =>
   leaseBeat(member.connection, member, {
     beat: { ttlMs: TTL_MS, wanted: [], maxNew: 99, release: [], ...beat },
+    resources: [],
     timeoutMs: 5_000,
   });
 
-const namesOf = async (held: ReturnType<typeof beat>) => (await held).map(({ resource }) => resource);
+const namesOf = async (answer: ReturnType<typeof beat>) =>
+  (await answer).held.map(({ resource }) => resource);
 
 /** All that the server remembers of a member happened so much earlier. */
 const age = (member: MemberFacts, seconds: number) =>
@@ -59,7 +60,7 @@ describe('tributary/lease', () => {
     expect(await namesOf(beat(a, { wanted: ['s3', 's1', 's2'], maxNew: 2 }))).toEqual(['s1', 's3']);
     expect(await namesOf(beat(b, { wanted: ['s1', 's2', 's3'] }))).toEqual(['s2']);
     expect(await namesOf(beat(a, { release: ['s1', 's2'] }))).toEqual(['s3']);
-    const [s1, s2] = await beat(b, { wanted: ['s1'] });
+    const [s1, s2] = (await beat(b, { wanted: ['s1'] })).held;
     expect(s1).toEqual({ resource: 's1', holder: b.id, epoch: 2, isNew: true, predecessor: undefined });
     expect(s2).toMatchObject({ epoch: 1, isNew: false });
   });
@@ -83,13 +84,13 @@ describe('tributary/lease', () => {
     const b = await givenMember();
     await beat(a, { wanted: ['s1'] });
     await age(a, 60);
-    expect(await beat(b, { wanted: ['s1'] })).toEqual([]);
-    expect(await beat(b, { wanted: ['s1'] })).toEqual([]);
+    expect((await beat(b, { wanted: ['s1'] })).held).toEqual([]);
+    expect((await beat(b, { wanted: ['s1'] })).held).toEqual([]);
     await isOldHand(b);
-    const [taken] = await beat(b, { wanted: ['s1'] });
+    const [taken] = (await beat(b, { wanted: ['s1'] })).held;
     expect(taken).toMatchObject({ epoch: 2, isNew: true, predecessor: { holder: a.id } });
     expect(taken?.predecessor?.backendPid).toBe(a.connection.backendPid);
-    expect(await beat(a)).toEqual([]);
+    expect((await beat(a)).held).toEqual([]);
   });
 
   test('a stall of central makes no lease expire: it interrupts the heartbeats of the other members as well', async () => {
@@ -101,7 +102,7 @@ describe('tributary/lease', () => {
     for (const stall of [TTL_MS / 1_000 - 1, 3_600]) {
       // Nobody could beat meanwhile; b's statement happens to be served first.
       await Promise.all([age(a, stall + 1.5), age(b, stall)]);
-      expect(await beat(b, { wanted: ['s1'] })).toEqual([]);
+      expect((await beat(b, { wanted: ['s1'] })).held).toEqual([]);
       expect(await namesOf(beat(a))).toEqual(['s1']);
       await isOldHand(b);
     }
@@ -111,8 +112,8 @@ describe('tributary/lease', () => {
     const a = await givenMember();
     await beat(a, { wanted: ['s1'] });
     await age(a, 60);
-    expect(await beat(a)).toMatchObject([{ resource: 's1', epoch: 2, isNew: true }]);
-    expect(await beat(a)).toMatchObject([{ resource: 's1', epoch: 2, isNew: false }]);
+    expect((await beat(a)).held).toMatchObject([{ resource: 's1', epoch: 2, isNew: true }]);
+    expect((await beat(a)).held).toMatchObject([{ resource: 's1', epoch: 2, isNew: false }]);
   });
 
   test('a clock that was set back makes no lease last for ever', async () => {
@@ -122,7 +123,7 @@ describe('tributary/lease', () => {
     await beat(b);
     await age(a, -3_600);
     await age(b, -3_600);
-    expect(await beat(b, { wanted: ['s1'] })).toEqual([]);
+    expect((await beat(b, { wanted: ['s1'] })).held).toEqual([]);
     await isOldHand(b);
     expect(await namesOf(beat(b, { wanted: ['s1'] }))).toEqual(['s1']);
     const [member] = await db.query<{ held: number }>(
@@ -139,10 +140,10 @@ describe('tributary/lease', () => {
     await isOldHand(b);
     await age(a, -3_600);
     await age(b, -3_600);
-    expect(await beat(b, { wanted: ['s1'] })).toEqual([]);
+    expect((await beat(b, { wanted: ['s1'] })).held).toEqual([]);
     await beat(a);
     await isOldHand(b);
-    expect(await beat(b, { wanted: ['s1'] })).toEqual([]);
+    expect((await beat(b, { wanted: ['s1'] })).held).toEqual([]);
   });
 
   test('nothing is taken from a holder whose heartbeat is just arriving', async () => {
@@ -154,9 +155,9 @@ describe('tributary/lease', () => {
     await isOldHand(b);
     await a.connection.query('begin');
     await beat(a);
-    expect(await beat(b, { wanted: ['s1'] })).toEqual([]);
+    expect((await beat(b, { wanted: ['s1'] })).held).toEqual([]);
     await a.connection.query('commit');
-    expect(await beat(b, { wanted: ['s1'] })).toEqual([]);
+    expect((await beat(b, { wanted: ['s1'] })).held).toEqual([]);
   });
 
   test('sixteen members that start at once hold everything exactly once', async () => {
@@ -169,7 +170,7 @@ describe('tributary/lease', () => {
     );
     expect(
       held
-        .flat()
+        .flatMap((answer) => answer.held)
         .map(({ resource }) => resource)
         .sort(),
     ).toEqual([...wanted].sort());
@@ -180,7 +181,12 @@ describe('tributary/lease', () => {
     const b = await givenMember('h2');
     await beat(a, { wanted: ['s1', 's2'], details: { workers: 3 } });
     await beat(b);
-    const look = () => leaseStandings(b.connection, b, { resources: ['s1', 's2'], timeoutMs: 5_000 });
+    const look = () =>
+      leaseBeat(b.connection, b, {
+        beat: { ttlMs: TTL_MS, wanted: [], maxNew: 0, release: [] },
+        resources: ['s1', 's2'],
+        timeoutMs: 5_000,
+      });
     expect((await look()).members.map(({ host, putsOff }) => [host, putsOff]).sort()).toEqual([
       ['h1', ['s3']],
       ['h2', []],
@@ -246,7 +252,7 @@ describe('tributary/lease', () => {
     await bystander.script(`begin; ${memberHoldSql(b.id)}`);
     await age(a, 60);
     await isOldHand(b);
-    const [taken] = await beat(b, { wanted: ['s1'] });
+    const [taken] = (await beat(b, { wanted: ['s1'] })).held;
     if (taken?.predecessor === undefined) throw new Error('nothing was taken over');
     await endPredecessor(b.connection, taken.predecessor);
     await Promise.all([a.connection.closed, copying.closed]);

@@ -146,7 +146,7 @@ describe('upkeep/logbook', () => {
       await leaseBeat(
         connection,
         { id, kind: 'mover', host, version, fileHash: () => 'f' },
-        { beat: { ttlMs: 10_000, wanted, maxNew: 99, release: [] }, timeoutMs: 5_000 },
+        { beat: { ttlMs: 10_000, wanted, maxNew: 99, release: [] }, resources: [], timeoutMs: 5_000 },
       );
     };
     const [first, second] = [randomUUID(), randomUUID()];

@@ -23,7 +23,7 @@ test('a mover that is cut off from central stops by itself, one that is frozen i
   const proxy = await givenProxy(cluster.central.database);
   const through = new URL(cluster.central.url);
   through.port = String(proxy.port);
-  const env = { TRIBUTARY_TIMING: 'leases.leaseMs=5000 leases.moverBeatMs=300' };
+  const env = { TRIBUTARY_TIMING: 'leases.leaseMs=5000 leases.beatMs=300' };
   const start = (host: string, central = cluster.central.url) => {
     const text = fileFor({ ...cluster, central: { ...cluster.central, url: central } }, { queues });
     const file = givenFile(text.replace('defaults: { tls: off }', 'defaults: { tls: off, host: any }'));

@@ -23,7 +23,7 @@ describe.skipIf(!mayMakeNamespaces())('a host in a network of its own', () => {
     const hosts = await givenInstalledHosts({ any: 4 }, { workers: 4 });
     const other = await givenOtherHost();
     const env = {
-      TRIBUTARY_TIMING: 'leases.leaseMs=5000 leases.moverBeatMs=300',
+      TRIBUTARY_TIMING: 'leases.leaseMs=5000 leases.beatMs=300',
     };
     const text = readFileSync(hosts.file, 'utf8').replace('queues:', 'defaults: { tls: off }\nqueues:');
     const handler = readFileSync(hosts.file.replace('shards.yaml', 'write.mjs'), 'utf8');

@@ -131,6 +131,7 @@ async function beat(
     { id, kind: 'mover', host: `db${two(host + 1)}`, version: packageVersion(), fileHash: () => fileHash },
     {
       beat: { ttlMs, wanted: shards.map((shard) => `shard:${shard}`), maxNew: PER_HOST, release: [] },
+      resources: [],
       timeoutMs: PATIENT_MS,
     },
   );

@@ -55,7 +55,7 @@ describe('lifecycle/timing', () => {
   test('durations that depend on each other fit together', () => {
     const { gathering, leases, otherTicker, pool, reading, watchdog, worker } = TIMING;
     // A holder misses several beats before its lease is gone, and knows that first.
-    expect(leases.moverBeatMs * 5).toBeLessThanOrEqual(leases.leaseMs);
+    expect(leases.beatMs * 5).toBeLessThanOrEqual(leases.leaseMs);
     expect(leases.workerBeatMs * 5).toBeLessThanOrEqual(leases.leaseMs);
     expect(worker.leaseForMs + worker.pulseMs).toBeLessThan(leases.leaseMs);
     // Who takes a source over keeps still while the one before may still tick.

@@ -28,7 +28,7 @@
 --      tributary.member, tributary.term, tributary.past_term, tributary.logbook
 --
 -- Called by:
---      src/coordination/lease-queries.ts
+--      tributary.member_beat
 -- ----------------------------------------------------------------------
 create or replace function tributary.lease_beat(
     member uuid, kind text, host text, details jsonb, ttl interval, wanted text[], release text[], max_new integer)
@@ -243,7 +243,7 @@ $$;
 --      none
 --
 -- Called by:
---      src/coordination/lease-queries.ts
+--      tributary.member_beat
 -- ----------------------------------------------------------------------
 create or replace function tributary.lease_standings(kind text, resources text[], out members jsonb, out leases jsonb)
 language sql stable
