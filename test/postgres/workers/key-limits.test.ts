@@ -111,6 +111,13 @@ describe('what each key may have', () => {
         [GROUP],
       ),
     ).toEqual([{ paused: 0, is_behind: true }]);
+    // Else each event of the batch is compared with all that wait, where the server knows nothing of how many these are.
+    const [read] = await central.query<{ text: string }>('select tributary.lane_sql($1, null) as text', [
+      batch?.token,
+    ]);
+    const plan = await central.query(`explain (costs off) ${read?.text}`);
+    expect(JSON.stringify(plan)).toMatch(/SubPlan/);
+    expect(JSON.stringify(plan)).not.toMatch(/Anti Join/);
     // Its batch is the one that the member has open.
     givenWorker(central, handler, { keys: { isRated: true } });
     await until(() => seen.length === 34, { what: 'all events', timeoutMs: 60_000 });

@@ -26,15 +26,18 @@ declare
     v_waiting   text := '';
 begin
     select b.sub_queue, b.sub_id, tributary.lane_filter(s.key, quote_literal(l.buckets) || '::integer[]') as own,
-        exists (select from tributary.paused_key k where k.queue_id = b.sub_queue and k.sub_id = b.sub_id) as has_paused
+        exists (
+            select from tributary.paused_key k
+            where k.queue_id = b.sub_queue and k.sub_id = b.sub_id and k.bucket = any (l.buckets)) as has_paused
     into v_lane
     from pgq.subscription b
     left join tributary.lane l on l.queue_id = b.sub_queue and l.sub_id = b.sub_id and l.batch = b.sub_batch
     left join tributary.lane_set s on s.queue_id = l.queue_id and s.sub_id = l.sub_id
     where b.sub_batch = x_batch;
     if v_lane.has_paused then
+        -- Looked up one by one: as a join, planned for an empty table, each event would be compared with all that wait.
         v_waiting := format(
-            ' and not exists (select from tributary.lane_waiting w where w.queue_id = %s and w.sub_id = %s and w.ev_id = batch.ev_id)',
+            ' and not exists (select from tributary.lane_waiting w where w.queue_id = %s and w.sub_id = %s and w.ev_id = batch.ev_id offset 0)',
             v_lane.sub_queue, v_lane.sub_id);
     end if;
     return format(E'select * from (%s) batch where %s and (%s\n)%s',
