@@ -72,8 +72,9 @@ export function spoolIdentity(folder: string): SpoolFolder | undefined {
   try {
     text = readFileSync(path, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
+    const { code = '' } = error as NodeJS.ErrnoException;
+    if (['ENOENT', 'ENOTDIR'].includes(code)) return undefined;
+    throw spoolMistake(`${path} cannot be read (${code}).`, 'Look at the rights of the folder.', error);
   }
   const { spool, inode, born } = parsed(path, text);
   const real = placeOf(statSync(path, { bigint: true }));

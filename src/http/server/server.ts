@@ -124,7 +124,7 @@ function newApp({
       .code(401)
       .send({ error: 'Send the header `Authorization: Bearer TOKEN` with `http.token`.' });
   });
-  const paths = Object.keys(pages).map((path) => base + path);
+  const paths = [...Object.keys(pages), ...ownChecks].map((path) => base + path);
   app.setNotFoundHandler((_request, reply) =>
     reply.code(404).send({ error: `There is nothing here: ask for ${paths.join(', ')} with GET.` }),
   );

@@ -1,6 +1,6 @@
 // Delivering a spool: order and places, queues that are missing, a shard that was restored, a copied folder, rights.
 import { spawnSync } from 'node:child_process';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseEventLine } from '../../../src/cli/commands/send/event-line.ts';
@@ -286,7 +286,13 @@ describe('spool/spooler', () => {
 
   test('the command and its status', async () => {
     const { shard, folder, producer } = await givenSpool();
-    expect(await run(['spool', 'status', givenFolder()])).toMatchObject({ code: 1 });
+    const none = givenFolder();
+    writeFileSync(join(none, 'file'), '');
+    for (const path of [none, join(none, 'file'), join(none, 'nowhere')])
+      expect(await run(['spool', 'status', path])).toMatchObject({
+        code: 1,
+        stderr: `${path} is no spool.\n`,
+      });
     await producer.spool('orders', [{ data: '1' }, { data: '2' }]);
     const shown = await run(['spool', 'status', folder]);
     expect(shown.stdout).toMatch(/2 events wait, the oldest for \d+ s; no spooler delivers it\.\n$/);
