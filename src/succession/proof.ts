@@ -2,9 +2,14 @@
 import type { CentralLink } from '../central/central-link.ts';
 import { type Fingerprint, sameTick } from '../central/position.ts';
 import { readRetired } from '../central/succession/retired.ts';
+import { TIMING } from '../lifecycle/timing.ts';
+import { wait } from '../lifecycle/wait.ts';
 import { countEvents, newestTicks, registeredQueues } from '../shards/end-of-queue.ts';
 import type { Succession } from './carry-out.ts';
-import { sourcesNow } from './side.ts';
+import { unregister } from './ending.ts';
+import { type ShardSide, sourcesNow } from './side.ts';
+
+const MOST_LOOKS = 8;
 
 export interface EndedSource {
   readonly source: string;
@@ -58,15 +63,29 @@ async function endsOf(
       behind: isSeen
         ? (await countEvents(side.connection, queue, { schema, from: tick.id }))?.count
         : undefined,
-      isRegistered:
-        side === undefined
-          ? undefined
-          : (await registeredQueues(side.connection, [queueName], { schema, consumer: side.consumer }))
-              .length > 0,
+      isRegistered: side === undefined ? undefined : await staysRegistered(side, queueName),
       isSameTick: isSeen ? isSame(ticks, tick) : undefined,
     });
   }
   return rows;
+}
+
+/**
+ * A mover that was just moving our registration forward may have made it anew, and takes it back once it has asked central; where it
+ * died before that, it is ended here.
+ */
+async function staysRegistered(side: ShardSide, queue: string): Promise<boolean> {
+  const { connection, consumer, shard } = side;
+  const { schema } = shard;
+  for (let looks = 1; looks <= MOST_LOOKS; looks += 1) {
+    if ((await registeredQueues(connection, [queue], { schema, consumer })).length === 0) return false;
+    if (looks > MOST_LOOKS / 2) {
+      await connection.script('begin');
+      await unregister(side, new Set([queue]));
+    }
+    await wait(TIMING.commands.drainAskMs);
+  }
+  return true;
 }
 
 async function beginningsOf(name: string, link: CentralLink, goesOn: boolean): Promise<EndedSource[]> {

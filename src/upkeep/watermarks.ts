@@ -17,6 +17,7 @@ export interface Watermark {
 /** A registration that was moved, or made; or, where none is to be made, that is missing. */
 export interface MovedWatermark {
   readonly queue: string;
+  /** There was none, or there is none any more since the statement began. */
   readonly isNew: boolean;
 }
 
@@ -40,7 +41,11 @@ export async function moveWatermarks(
     }),
   );
   await failPoint('watermark:after');
-  return rows.map(({ queue, is_new }) => ({ queue: String(queue), isNew: is_new === true }));
+  return rows.map(({ queue, is_new, registered }) => ({
+    queue: String(queue),
+    // The function says 1 where it made one: a command may have ended the one that the statement saw while the statement waited for it.
+    isNew: is_new === true || Number(registered) === 1,
+  }));
 }
 
 /** The ticks at which `consumer` is registered, by queue. */

@@ -57,10 +57,10 @@ export class ShardUpkeep {
     const { schema } = this.#shard;
     const moved = await moveWatermarks(connection, due, { schema, consumer, registers: false });
     const missing = new Set(moved.flatMap(({ queue, isNew }) => (isNew ? [queue] : [])));
+    for (const queue of missing) this.#unconfirmed.add(queue);
     if (missing.size > 0) {
       const known = await this.#known();
       const wanted = due.filter(({ queue }) => missing.has(queue) && known.has(queue));
-      for (const { queue } of wanted) this.#unconfirmed.add(queue);
       await moveWatermarks(connection, wanted, { schema, consumer });
     }
     if (this.#unconfirmed.size > 0) await this.#confirm(connection);
