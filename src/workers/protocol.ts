@@ -134,6 +134,8 @@ export const toPrimary = z.discriminatedUnion('type', [
     dead: z.number(),
     /** Of the process, with nothing at hand. */
     rssBytes: z.number().optional(),
+    /** Nothing was behind it: the worker waits from now on, as with `idle`. */
+    isIdle: z.boolean(),
   }),
   /** A part of the batch was committed. */
   z.object({ type: z.literal('advanced') }),

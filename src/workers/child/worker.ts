@@ -151,15 +151,10 @@ export class Worker implements Service {
     this.#waking = new AbortController();
     if (this.#draining.signal.aborted) return;
     const found = await this.#work({ isLikely: wasWoken });
-    if (found !== 'nothing') {
-      if (this.#hasWaited) this.#isNotified = wasWoken;
-      this.#hasWaited = false;
-      this.#idle = 0;
-      // What was ticked since then wakes us as soon as we are idle: a look would cost as much as half a batch.
-      if (found === 'more' || !this.#isNotified || this.hasOverrun) return;
-    }
+    if (found !== 'nothing') this.#idle = 0;
+    if (found === 'more') return;
     this.#idle += 1;
-    if (this.#idle === 1) this.#options.send({ type: 'idle' });
+    if (this.#idle === 1 && found === 'nothing') this.#options.send({ type: 'idle' });
     // No tick says that a key's rate allows more.
     const isSeldom = this.#isNotified && this.#start.keys?.isRated !== true;
     const backoff = isSeldom ? TIMING.worker.idleNotified : TIMING.worker.idle;
@@ -170,7 +165,10 @@ export class Worker implements Service {
     if (this.#waking.signal.aborted) this.#idle = 0;
   }
 
-  /** @returns whether there was a batch, and `last` where nothing was behind it then. @throws where central cannot be used. */
+  /**
+   * @returns whether there was a batch, and `last` where nothing was behind it then, and what comes will wake us: a look would
+   * cost as much as half a batch. @throws where central cannot be used.
+   */
   async #work({ isLikely }: { readonly isLikely: boolean }): Promise<'nothing' | 'more' | 'last'> {
     if (performance.now() > this.#heldUntilMs) return 'nothing';
     const connection = await this.#connected();
@@ -186,6 +184,8 @@ export class Worker implements Service {
       },
     });
     if (opened === undefined) return 'nothing';
+    if (this.#hasWaited) this.#isNotified = isLikely;
+    this.#hasWaited = false;
     const { batch } = opened;
     const { token, openings, takenOverFrom, lane } = batch;
     this.#token = token;
@@ -198,9 +198,12 @@ export class Worker implements Service {
         this.#memory.recorder?.clear(),
       );
       if (hasOverrun) this.#overrun.abort();
-      this.#options.send({ type: 'finished', token, ...counts, rssBytes: process.memoryUsage.rss() });
       // Ticks are joined as far as there are any, up to `minCount` events. One opened before is what it was; other lanes may have more.
-      return lane === undefined && openings === 1 && counts.events < minCount ? 'last' : 'more';
+      const isLast = lane === undefined && openings === 1 && counts.events < minCount;
+      const isIdle = isLast && this.#isNotified && !this.hasOverrun;
+      const rssBytes = process.memoryUsage.rss();
+      this.#options.send({ type: 'finished', token, ...counts, rssBytes, isIdle });
+      return isIdle ? 'last' : 'more';
     } catch (error) {
       const isStale = sqlstateOf(error) === STALE_BATCH_SQLSTATE;
       this.#options.send({ type: 'gaveUp', token, sentence: sentenceFor(error, `Batch ${token}`) });

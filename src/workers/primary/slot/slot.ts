@@ -193,6 +193,10 @@ export class Slot {
     if (occurrence !== undefined) this.#onOccurrence({ ...this.#who(), ...occurrence });
     if ('counted' in message && message.counted !== undefined)
       this.#onOccurrence({ ...this.#who(), kind: 'counted', ...message.counted });
+    if (message.type === 'idle' || (message.type === 'finished' && message.isIdle)) {
+      this.#isIdle = true;
+      this.#options.onIdle();
+    }
     if (message.type === 'pulse') this.#killIf(stall(message.stalledMs, this.#start.timeoutMs));
     if (message.type === 'finished' || (message.type === 'pulse' && this.token === undefined))
       this.#replaceIfWornOut(message.rssBytes);
@@ -219,10 +223,6 @@ export class Slot {
         return { kind: 'worker-ready' };
       case 'unusable':
         this.#unusable = message.sentence;
-        break;
-      case 'idle':
-        this.#isIdle = true;
-        this.#options.onIdle();
         break;
       case 'opened': {
         const { token, openings, takenOverFrom, lane } = message;

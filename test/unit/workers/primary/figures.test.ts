@@ -84,7 +84,7 @@ describe('workers/primary/slot/standing', () => {
     standing.note({ type: 'idle' });
     standing.ended('exit code 1');
     expect(standing.trouble).toBe('orders#1 died (exit code 1), 4 times in a row.');
-    standing.note({ type: 'finished', token: 9, events: 1, putOff: 0, dead: 0 });
+    standing.note({ type: 'finished', token: 9, events: 1, putOff: 0, dead: 0, isIdle: false });
     expect(standing.trouble).toBeUndefined();
     for (const _ of [1, 2, 3]) standing.ended(undefined);
     expect(standing.trouble).toBeUndefined();
