@@ -1,4 +1,4 @@
-// Reads how much the central queues hold: disk, and events that wait for the slowest consumer.
+// Reads how much the central queues hold and how far their workers have come, and what other movers have for them.
 import type { CentralLink } from './central-link.ts';
 
 export interface QueueBacklog {
@@ -6,16 +6,21 @@ export interface QueueBacklog {
   readonly bytes: number;
   /** Events that wait for the slowest consumer, by sequence. */
   readonly waiting: number;
+  /** How far that one has come, by sequence. */
+  readonly handled: number;
+  /** What each shard of other movers has waiting for the queue, as these reported it. */
+  readonly others: readonly number[];
 }
 
-/** By central queue. */
+/** @param member who asks. @returns by central queue. */
 export async function readBacklogs(
   link: CentralLink,
-  queues: readonly string[],
+  { queues, member }: { readonly queues: readonly string[]; readonly member: string },
 ): Promise<Map<string, QueueBacklog>> {
   if (queues.length === 0) return new Map();
-  const rows = await link.query<QueueBacklog & { queue: string }>('select * from tributary.held($1)', [
+  const rows = await link.query<QueueBacklog & { queue: string }>('select * from tributary.room($1, $2)', [
     queues,
+    member,
   ]);
-  return new Map(rows.map(({ queue, bytes, waiting }) => [queue, { bytes, waiting }]));
+  return new Map(rows.map(({ queue, ...backlog }) => [queue, backlog]));
 }

@@ -129,6 +129,9 @@ export const ERROR_CODES = {
     means: 'Of the servers that a URL names none takes writes now: they are standbys, or do not answer.',
     remedy: 'Wait while one takes over; else see what the sentence says of each.',
   },
+  'no-room': {
+    means: 'A large window is read on once its central queue has room for more of the shard, see `waiting:`.',
+  },
   'not-installed': { means: 'Central has no schema of ours.', remedy: '`tributary install`' },
   'nothing-meant': {
     means: 'A command names sources, and none of them is installed.',

@@ -1,16 +1,17 @@
-// What a mover exchanges with central: it reads what operators changed and how full the queues are, and reports lag.
+// What a mover exchanges with central: it reads what operators changed and, beside that, how full the queues are, and reports lag.
 //
 // Invariant: a source whose state has changed is reported at once; of all others one report says that they are as before. A mover
 // that does not report is not believed, so a report never waits for another one longer than for central's answer.
 import type { CentralLink } from '../central/central-link.ts';
-import { readBacklogs } from '../central/queue-backlog.ts';
 import { readSourceStates, storeLag } from '../central/source-states.ts';
 import type { WatchedService } from '../lifecycle/service-set.ts';
 import { TIMING } from '../lifecycle/timing.ts';
-import { wait } from '../lifecycle/wait.ts';
+import { type Signal, wait } from '../lifecycle/wait.ts';
 import { LagMemory } from './lag-changes.ts';
 import { lagOf } from './lag-report.ts';
 import type { Backpressure } from './limits/backpressure.ts';
+import { RoomLooks } from './limits/room-looks.ts';
+import { claimsFor } from './shard/room-claims.ts';
 import type { ShardLoop } from './shard/shard-loop.ts';
 
 export interface CentralSyncOptions {
@@ -22,12 +23,14 @@ export interface CentralSyncOptions {
   readonly member: string;
   readonly host: string;
   readonly backpressures: ReadonlyMap<string, Backpressure>;
+  /** A shard is held back by one of them. */
+  readonly onShort: Signal;
   /** How long readers have waited for memory. */
   readonly memoryWaitingMs: () => number;
   /** Why the queues of a gatherer take no events; undefined: they take them. */
   readonly queueTrouble: (gatherer: string) => string | undefined;
-  /** Why they are filled slowly or not at all. */
-  readonly heldBack: (gatherer: string) => string | undefined;
+  /** Why less of a shard goes into them, or nothing. */
+  readonly heldBack: (gatherer: string, shard: string) => string | undefined;
   readonly onTrouble: (error: unknown) => void;
 }
 
@@ -37,27 +40,40 @@ export class CentralSync implements WatchedService {
   readonly #options: CentralSyncOptions;
   readonly #stopped = new AbortController();
   readonly #memory = new LagMemory();
-  turns = 0;
+  readonly #room: RoomLooks;
+  #turns = 0;
   #opened = 0;
   #openedAtReport = 0;
   /** When each is due. */
   #statesAtMs = 0;
   #lagAtMs = 0;
-  #backlogAtMs = 0;
   #reporting: Promise<void> = Promise.resolve();
 
   constructor(options: CentralSyncOptions) {
     this.#options = options;
     this.link = options.link;
+    this.#room = new RoomLooks({
+      ...options,
+      claimsOf: (queue) => claimsFor(queue, options.loops()),
+      onLooked: () => {
+        for (const loop of options.loops()) loop.lookedForRoom();
+      },
+    });
+  }
+
+  get turns(): readonly number[] {
+    return [this.#turns, this.#room.turns];
   }
 
   async run(): Promise<void> {
     const { signal } = this.#stopped;
+    const looking = this.#room.run(signal);
     while (!signal.aborted) {
       await this.#runOnce();
-      this.turns += 1;
+      this.#turns += 1;
       await wait(TIMING.reports.lookEveryMs, signal);
     }
+    await looking;
     await this.link.close();
   }
 
@@ -78,9 +94,6 @@ export class CentralSync implements WatchedService {
         await this.#readStates();
       }
       await this.#report();
-      if (nowMs < this.#backlogAtMs) return;
-      this.#backlogAtMs = nowMs + TIMING.reports.backlogEveryMs;
-      await this.#measureHeld();
     } catch (error) {
       this.#options.onTrouble(error);
       await wait(TIMING.reports.syncEveryMs, this.#stopped.signal);
@@ -112,7 +125,7 @@ export class CentralSync implements WatchedService {
       loop.refresh(states.exceptions, isOther || states.others.has(loop.shard.name));
       loop.leave(states.left.get(loop.shard.name) ?? []);
     }
-    this.turns += 1;
+    this.#turns += 1;
   }
 
   /** One report after the other, so that none writes over a newer one. */
@@ -147,13 +160,6 @@ export class CentralSync implements WatchedService {
     const opened = link.opened;
     if (opened === this.#openedAtReport) this.#memory.wrote(changes, nowMs);
     this.#openedAtReport = opened;
-    this.turns += 1;
-  }
-
-  async #measureHeld(): Promise<void> {
-    const { backpressures } = this.#options;
-    const backlogs = await readBacklogs(this.link, [...backpressures.keys()]);
-    for (const [queue, backpressure] of backpressures)
-      backpressure.measured(backlogs.get(queue) ?? { bytes: 0, waiting: 0 });
+    this.#turns += 1;
   }
 }

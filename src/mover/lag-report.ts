@@ -13,8 +13,8 @@ export interface LagSituation {
   readonly memoryWaitingMs: number;
   /** Why the central queues of a gatherer take no events; undefined: they do. */
   centralTrouble(gatherer: string): string | undefined;
-  /** Why they are filled slowly or not at all, though they could take events. */
-  heldBack(gatherer: string): string | undefined;
+  /** Why less of a shard goes into them, or nothing, though they could take events. */
+  heldBack(gatherer: string, shard: string): string | undefined;
 }
 
 export function lagOf(loop: ShardLoop, situation: LagSituation): LagFigure[] {
@@ -88,7 +88,7 @@ function stateOf(
     isBehind && movedMsAgo > TIMING.reports.stalledMs ? centralTrouble(gathererOf(source)) : undefined;
   if (trouble !== undefined) return { state: 'unreachable', reason: trouble, cause: 'central-refuses' };
   const state = movedMsAgo < TIMING.reports.movingMs || isBehind ? 'moving' : 'idle';
-  const held = isBehind ? heldBack(gathererOf(source)) : undefined;
+  const held = isBehind ? heldBack(gathererOf(source), source.shard) : undefined;
   if (held !== undefined) return { state, reason: held, cause: 'backlog-limit' };
   const reason = ticklessReason(source);
   return { state, reason, ...(reason !== null && { cause: 'no-ticker' }) };

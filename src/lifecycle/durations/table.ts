@@ -138,7 +138,7 @@ export const DURATIONS = {
     suspectMs: 600_000,
     /** Shorter pauses are added to the next one. */
     paceLeastPauseMs: 2,
-    /** A central queue that is nearly full is filled with pauses of up to this. */
+    /** A central queue whose disk is nearly full is filled with pauses of up to this. */
     longestPauseMs: 2_000,
     /** The one commit of a repair, and reading what central has of its source. */
     repairMs: 300_000,
@@ -165,6 +165,8 @@ export const DURATIONS = {
     olderMs: 2_000,
     /** A mover measures how much central queues hold that have a limit. */
     backlogEveryMs: 2_000,
+    /** The same while shards have more for one than they may bring: after a look that found much room, and after many that found little. */
+    roomMs: { firstMs: 100, maxMs: 1_000 },
     /** A mover reports that what it said of its sources still holds … */
     lagEveryMs: 500,
     /** … and looks this often whether one has changed its state: that is reported at once. */

@@ -11,7 +11,7 @@ import { type BackoffOptions, backoffMs } from '../../lifecycle/backoff.ts';
 import type { WatchedService } from '../../lifecycle/service-set.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import { wait } from '../../lifecycle/wait.ts';
-import type { Backpressure } from '../limits/backpressure.ts';
+import type { FillLimit } from '../limits/backpressure.ts';
 import { CommitPace } from '../limits/commit-pace.ts';
 import type { Parcel } from '../parcel.ts';
 import { gathererName } from '../source/destinations.ts';
@@ -19,6 +19,7 @@ import type { Source } from '../source/source.ts';
 import type { LaneCalls } from './lane-connection.ts';
 import { CommitHistory, type LaneCommit, ParcelCommit } from './parcel-commit.ts';
 import { type LaneName, ParcelQueue } from './parcel-queue.ts';
+import { spreadOf } from './spread.ts';
 
 export interface GathererOptions {
   /** Default: that of the queue's own. */
@@ -28,7 +29,7 @@ export interface GathererOptions {
   /** Shared with the gatherers of other queues; default: its own. */
   readonly commitPace?: CommitPace;
   /** What limits what the queue may hold now; default: nothing. */
-  readonly backpressure?: () => Pick<Backpressure, 'hasStopped' | 'pauseMs'> | undefined;
+  readonly backpressure?: () => FillLimit | undefined;
   /** After each commit that inserted events. */
   readonly onCommitted: (done: LaneCommit) => void;
   /** `source`: the one to blame; undefined: central as a whole. */
@@ -90,9 +91,23 @@ export class Gatherer implements WatchedService {
     return this.#lanes.map(({ connection, turns }) => turns + (connection.progress ?? 0));
   }
 
+  /** Whether more of the shard may be read for its queues: else it waits for room in one of them. */
+  takes({ shard }: Pick<Source, 'shard'>): boolean {
+    return this.#options.backpressure?.()?.takes(shard) ?? true;
+  }
+
+  /** How many events of the shard should be read at most, where that can be chosen. */
+  mostFrom({ shard }: Pick<Source, 'shard'>): number {
+    return this.#options.backpressure?.()?.mostFrom(shard) ?? Number.POSITIVE_INFINITY;
+  }
+
   add(parcel: Parcel): void {
-    if (this.#isAbandoned) parcel.settle(abandoned());
-    else this.#waiting.add(parcel);
+    if (this.#isAbandoned) {
+      parcel.settle(abandoned());
+      return;
+    }
+    this.#options.backpressure?.()?.handedOn(parcel.source.shard, eventsOf(parcel));
+    this.#waiting.add(parcel);
   }
 
   async run(): Promise<void> {
@@ -177,6 +192,13 @@ export class Gatherer implements WatchedService {
       },
     });
   }
+}
+
+/** How many events of a parcel go to a queue. */
+function eventsOf(parcel: Parcel): (queue: string) => number {
+  const spread = spreadOf([parcel]);
+  return (queue) =>
+    spread === undefined ? parcel.rows : (spread.find((one) => one.queue === queue)?.rows ?? 0);
 }
 
 const abandoned = () =>

@@ -5,6 +5,7 @@ import type { Config } from '../../config/config.ts';
 import { type MemberFacts, memberHoldSql } from '../../coordination/lease-queries.ts';
 import { sentenceFor } from '../../errors/sentence.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
+import { Signal } from '../../lifecycle/wait.ts';
 import type { Condemner } from '../condemn.ts';
 import { Backpressure, BackpressureOfAll, limitsOf } from '../limits/backpressure.ts';
 import { CommitPace } from '../limits/commit-pace.ts';
@@ -33,6 +34,8 @@ export class Gatherers {
   readonly #pace = new CommitPace();
   /** By central queue, of those that have a limit. */
   readonly backpressures = new Map<string, Backpressure>();
+  /** A shard has more for one of these than it may bring now. */
+  readonly onShort = new Signal();
   /** By the gatherer's name. */
   readonly #troubles = new Map<string, string>();
   readonly #commitTimes = new CommitTimes();
@@ -115,7 +118,8 @@ export class Gatherers {
     const limits = limitsOf(this.#options.config.queues.find(({ name }) => name === queue));
     const known = this.backpressures.get(queue);
     if (limits === undefined) this.backpressures.delete(queue);
-    else if (known === undefined) this.backpressures.set(queue, new Backpressure(queue, limits));
+    else if (known === undefined)
+      this.backpressures.set(queue, new Backpressure(queue, limits, () => this.onShort.notify()));
     else known.limit(limits);
   }
 
@@ -128,10 +132,10 @@ export class Gatherers {
     return this.#troubles.get(name);
   }
 
-  /** Why its queues are filled slowly or not at all, though they could take events; undefined: they are not. */
-  heldBack(name: string): string | undefined {
+  /** Why less of a shard goes into its queues than they could take, or nothing; undefined: all does. */
+  heldBack(name: string, shard: string): string | undefined {
     return this.#queuesOf(name)
-      .map((queue) => this.backpressures.get(queue)?.reason)
+      .map((queue) => this.backpressures.get(queue)?.reasonFor(shard))
       .find((reason) => reason !== undefined);
   }
 

@@ -19,7 +19,7 @@ import { LargeWindows } from '../windows/large-windows.ts';
 import { endLeftBehind, isMovedAway, meet, stay } from './meet-shard.ts';
 import { missingAmong, noteMissing } from './missing-queues.ts';
 import { RoundClock } from './round-clock.ts';
-import { ShardSession } from './shard-session.ts';
+import { ShardSession, type TurnResult } from './shard-session.ts';
 import { ShardSources } from './shard-sources.ts';
 import { retryAfterMs, TurnPace } from './turn-pace.ts';
 
@@ -54,6 +54,8 @@ export class ShardLoop implements WatchedService {
   #takenFrom: string | undefined;
   #failures = 0;
   #lastFlushMs = 0;
+  /** What the last turn left on the shard for lack of room. */
+  #heldBack: TurnResult['heldBack'] = [];
   #trouble: string | undefined;
   #troubleEndedAtMs = Number.NEGATIVE_INFINITY;
 
@@ -168,6 +170,13 @@ export class ShardLoop implements WatchedService {
     }
   }
 
+  /** Central was asked how much room its queues have: what the last turn held back may go on. */
+  lookedForRoom(): void {
+    if (!this.#heldBack.some((hasRoom) => hasRoom())) return;
+    this.#heldBack = [];
+    this.#changed.notify();
+  }
+
   /** The file has changed: what concerns this shard counts from its next turn on; where nothing does it goes on as it was. */
   reread(): void {
     if (this.#sources.reread()) this.#changed.notify();
@@ -242,6 +251,7 @@ export class ShardLoop implements WatchedService {
       const result = await session.turn(this.sources, pace.begin());
       this.#failures = 0;
       this.#troubleEnded();
+      this.#heldBack = result.heldBack;
       if (result.isOutdated) break;
       this.#flushIdle();
       this.#turns += 1;
@@ -249,7 +259,11 @@ export class ShardLoop implements WatchedService {
       pace.ended(result);
       const { backlogged } = result;
       if (result.isToSeparate || backlogged.some(({ isReadable }) => isReadable)) continue;
-      if (backlogged.length === 0 && !this.sources.some(({ isStale }) => isStale))
+      if (
+        backlogged.length === 0 &&
+        result.heldBack.length === 0 &&
+        !this.sources.some(({ isStale }) => isStale)
+      )
         await wait(pace.pauseMs, signal);
       else await this.#untilSettledOne(pace);
     }

@@ -29,6 +29,8 @@ export interface TurnResult {
   readonly rows: number;
   /** Sources of which more waits than was read. */
   readonly backlogged: readonly Source[];
+  /** For each source of which more waits than its central queues have room for: whether they have some now. */
+  readonly heldBack: readonly (() => boolean)[];
   /** A statement over all queues failed: the next turn tries them one by one, at once. */
   readonly isToSeparate: boolean;
   /** Transactions were open at a newest tick: look again soon for what they commit. */
@@ -155,6 +157,7 @@ export class ShardSession {
     return {
       rows: moved,
       backlogged: results.flatMap(({ backlogged }) => backlogged),
+      heldBack: results.flatMap(({ heldBack }) => heldBack),
       isToSeparate: isNew,
       hasOpen: results.some(({ hasOpen }) => hasOpen),
       isOutdated,
@@ -176,6 +179,7 @@ export class ShardSession {
     const found: Found[] = [];
     const inlined: InlineFound[] = [];
     const backlogged: Source[] = [];
+    const heldBack: (() => boolean)[] = [];
     const byName = new Map(asked.map((one) => [one.source.queue, one]));
     for (const queue of seen) {
       const movable = byName.get(queue.queue);
@@ -192,6 +196,11 @@ export class ShardSession {
       source.windows.noteTicks(queue.hasMore);
       const window = this.#judge(movable, queue);
       if (window === undefined) continue;
+      const gatherer = this.#context.gathererOf(source);
+      if (!gatherer.takes(source)) {
+        heldBack.push(() => gatherer.mostFrom(source) > 0);
+        continue;
+      }
       const events = source.windows.mostEventsIn(window);
       const one = { source, reader: { window, reading: source.reading } };
       if (queue.inline !== undefined && isOfWindow(queue.inline, window.start, window.end)) {
@@ -213,7 +222,7 @@ export class ShardSession {
     const together = found.filter(({ reader }) => !isDelaying(reader));
     const delaying = found.filter(({ reader }) => isDelaying(reader));
     const copied = rowsOf(await this.#copy(together)) + rowsOf(await this.#copy(delaying));
-    return { rows: inline + copied, backlogged, hasOpen };
+    return { rows: inline + copied, backlogged, heldBack, hasOpen };
   }
 
   async #copy(found: readonly Found[]): Promise<Copied> {

@@ -55,7 +55,7 @@ export class ShardSources {
 
   /** Whether parcels of it are under way. */
   get isUnderWay(): boolean {
-    return [...this.#sources, ...this.#leaving].some(({ isUnderWay }) => isUnderWay);
+    return [...this.#sources, ...this.#leaving].some(({ underWay }) => underWay.parcels > 0);
   }
 
   /** Whether events of it may still go to this gatherer. */
@@ -144,4 +144,4 @@ const isReadOtherwise = (source: Source, { central, reading }: ReadFeed): boolea
 
 const namesOf = (queues: readonly Queue[]): string[] => queues.map(({ name }) => name);
 
-const isBusy = ({ isUnderWay, isReadAlone }: Source): boolean => isUnderWay || isReadAlone;
+const isBusy = ({ underWay, isReadAlone }: Source): boolean => underWay.parcels > 0 || isReadAlone;

@@ -30,15 +30,16 @@ export function requestOf(
   const windowBytes = Math.max(LEAST_WINDOW_BYTES, Math.min(WINDOW_BYTES, budget.room / 2));
   const isBusy = nowMs - movedAtMs < TIMING.shard.recentlyMovedMs;
   const { ahead, windows } = source;
+  const gatherer = gathererOf(source);
   return {
     queue,
     tickId: ahead.tick.id,
     endTickId: ahead.inside?.end.id,
-    limit: windows.eventsFor(windowBytes),
+    limit: Math.min(windows.eventsFor(windowBytes), Math.max(1, gatherer.mostFrom(source))),
     ticks: isReadable ? ticksOf(source) : FEWEST_TICKS,
     tick: source.ticker.mayTick(nowMs),
     isUncovered,
-    read: isBusy && isReadable && gathererOf(source).isHealthy,
+    read: isBusy && isReadable && gatherer.isHealthy && gatherer.takes(source),
   };
 }
 

@@ -13,6 +13,7 @@ import { CondemnedCount } from './condemned-count.ts';
 import { FigureKeeper, type SourceFigures } from './figures.ts';
 import { TickerWatch } from './ticker-watch.ts';
 import { SourceTrouble, type TroubleReport } from './trouble.ts';
+import { UnderWay } from './under-way.ts';
 import { WindowEstimate } from './window-estimate.ts';
 
 export interface SourceOptions {
@@ -56,7 +57,7 @@ export class Source {
   #readAloneEndedAtMs = Number.NEGATIVE_INFINITY;
   #isSlow = false;
   #isStale = false;
-  #underWay = 0;
+  readonly #underWay = new UnderWay();
   #watermark: number | undefined;
 
   constructor(stored: StoredSource, options: SourceOptions) {
@@ -134,13 +135,13 @@ export class Source {
     return Math.max(this.#trouble.endedAtMs, this.#readAloneEndedAtMs);
   }
 
-  get isUnderWay(): boolean {
-    return this.#underWay > 0;
+  get underWay(): Pick<UnderWay, 'parcels' | 'events'> {
+    return this.#underWay;
   }
 
   /** Whether its next window may be read: only a source whose events central does not take has to wait. */
   get isReadable(): boolean {
-    return !this.#isStale && this.#underWay < MOST_UNDER_WAY;
+    return !this.#isStale && this.#underWay.parcels < MOST_UNDER_WAY;
   }
 
   /** It has a position, is not halted, paused, resting, or read alone. */
@@ -277,12 +278,12 @@ export class Source {
 
   /** A parcel of it is under way to central. */
   sent({ rows }: { readonly rows: number }): void {
-    if (rows > 0) this.#underWay += 1;
+    this.#underWay.began(rows);
   }
 
   /** A parcel of it has ended. */
   settled({ rows, error }: { readonly rows: number; readonly error: unknown }): void {
-    if (rows > 0) this.#underWay -= 1;
+    this.#underWay.ended(rows);
     if (error !== undefined) this.distrust();
     this.#onSettled();
   }

@@ -100,6 +100,7 @@ export async function copyWindows(
       }
       breakOffWherePaused(found);
       await Promise.race([assembler.add(cutter.push(chunk as Buffer), cutter.neededBytes), stalled]);
+      if (assembler.rows > 0) breakOffWhereFull(found, context);
       patience.refresh();
       await failPoint('copy-out:middle');
       clock?.awaitsBytes();
@@ -123,10 +124,23 @@ export async function copyWindows(
 
 /** A source was paused while it is read. */
 const PAUSED = 'paused';
+/** A central queue has no room for more of the shard. */
+const NO_ROOM = 'no-room';
 
-/** Whether reading ended because the source was paused, which is no failure. */
+/** Whether reading ended because the source was paused, or has to wait for room, which is no failure. */
 export const isPausing = (error: unknown): boolean =>
-  error instanceof TributaryError && error.code === PAUSED;
+  error instanceof TributaryError && (error.code === PAUSED || error.code === NO_ROOM);
+
+/** The rest of a window that goes in parts is read from where it was broken off; where several are read, they are small. */
+function breakOffWhereFull([first, ...others]: readonly Found[], context: MoverContext): void {
+  if (first === undefined || others.length > 0) return;
+  const { source } = first;
+  if (context.gathererOf(source).takes(source)) return;
+  throw new TributaryError(`Source ${source.shard}:${source.queue} waits for room in its central queue.`, {
+    code: NO_ROOM,
+    kind: 'retryable',
+  });
+}
 
 /** An operator's pause does not wait for a large window's end. */
 function breakOffWherePaused(found: readonly Found[]): void {

@@ -8,7 +8,7 @@ import type { Loop } from '../../lifecycle/watchdog.ts';
 import { Connection } from '../../postgres/connection.ts';
 import type { MoverContext } from '../context.ts';
 import type { Source } from '../source/source.ts';
-import { copyOne } from './copy-windows.ts';
+import { copyOne, isPausing } from './copy-windows.ts';
 import { handOnEmpty } from './empty-windows.ts';
 import type { Found } from './found.ts';
 
@@ -105,8 +105,8 @@ export class LargeWindows {
   }
 
   #blame(source: Source, error: unknown): void {
-    // An operator's pause ends it as well.
-    if (this.#isEnding || source.isPaused) return;
+    // An operator's pause ends it as well, and so does a central queue without room.
+    if (this.#isEnding || source.isPaused || isPausing(error)) return;
     source.failed(error, 'read');
     this.#context.onOccurrence({ kind: 'source-trouble', shard: source.shard, queue: source.queue, error });
   }

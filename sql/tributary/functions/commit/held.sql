@@ -14,7 +14,7 @@
 --      none
 --
 -- Called by:
---      src/central/queue-backlog.ts
+--      sql/tributary/functions/commit/room.sql, and movers of older versions
 -- ----------------------------------------------------------------------
 create or replace function tributary.held(x_queues text[])
 returns table (queue text, bytes bigint, waiting bigint) as $$

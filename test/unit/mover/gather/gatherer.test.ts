@@ -73,13 +73,13 @@ describe('mover/gather/gatherer', () => {
     const [taken, waiting, later] = [read(a, 2), read(a, 2), read(b, 2)];
     for (const { parcel } of [taken, waiting]) gatherer.add(parcel);
     await until(() => central.tried.length > 0, { what: 'the commit that hangs' });
-    expect([a.isUnderWay, a.isReadable]).toEqual([true, false]);
+    expect([a.underWay.parcels, a.isReadable]).toEqual([2, false]);
     gatherer.abandon();
     gatherer.add(later.parcel);
     for (const { settled } of [taken, waiting, later])
       expect(await settled).toMatchObject({ code: 'abandoned', kind: 'retryable' });
     // What was under way may happen all the same: so central is asked where the source stands.
-    expect([a.isUnderWay, a.isStale]).toEqual([false, true]);
+    expect([a.underWay.parcels, a.isStale]).toEqual([0, true]);
   });
 
   test('a window that still waits when its source begins anew is not committed beside the one that is read again', async () => {

@@ -87,7 +87,7 @@ async function givenSession(source: Source, connection: Connection) {
     budget: new MemoryBudget(64 * MB, 16 * MB),
     roundLimit: new RoundLimit({ limit: 1, patienceMs: 1_000 }),
     // Whatever is seen, nothing is read.
-    gathererOf: () => ({ isHealthy: false }),
+    gathererOf: () => ({ isHealthy: false, mostFrom: () => Number.POSITIVE_INFINITY }),
     onOccurrence: (occurrence: MoverOccurrence) => occurrences.push(occurrence),
     halt: (_source: Source, { reason }: { reason: string }) => halts.push(reason),
   } as unknown as MoverContext;

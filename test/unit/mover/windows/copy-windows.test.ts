@@ -57,7 +57,7 @@ function given({ firstByteMs }: { firstByteMs?: number } = {}) {
     budget: new MemoryBudget(8 * MEGABYTE, 2 * MEGABYTE),
     config: { mover: { wholeBytes: 2 * MEGABYTE, wholeEvents: 1_000 } },
     onOccurrence: () => {},
-    gathererOf: () => ({ add: (parcel: Parcel) => parcels.push(parcel) }),
+    gathererOf: () => ({ takes: () => true, add: (parcel: Parcel) => parcels.push(parcel) }),
   } as unknown as MoverContext;
   const parcels: Parcel[] = [];
   const told: string[] = [];
@@ -114,9 +114,9 @@ describe('mover/windows/copy-windows', () => {
     const { rows, settled, failure } = await copied;
     expect({ rows, failure }).toMatchObject({ rows: 1, failure: { message: 'The shard is gone.' } });
     expect(parcels.map(({ to }) => to.inside?.lastEventId)).toEqual([1]);
-    expect(source.isUnderWay).toBe(true);
+    expect(source.underWay.parcels).toBe(1);
     for (const { settle } of parcels) settle();
     expect(await settled).toEqual([undefined]);
-    expect(source.isUnderWay).toBe(false);
+    expect(source.underWay.parcels).toBe(0);
   });
 });
