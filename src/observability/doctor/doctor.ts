@@ -18,7 +18,7 @@ import { type Diagnosis, worstFirst } from './diagnosis.ts';
 import type { CentralHealth, DatabaseHealth } from './facts.ts';
 import { databaseDiagnoses } from './judge-databases.ts';
 import { clockDiagnoses, healthDiagnoses } from './judge-health.ts';
-import { type SourceRates, withRates } from './judge-late.ts';
+import { perhapsFlooding, type SourceRates, withFlood, withRates } from './judge-late.ts';
 import type { DiskFacts } from './judge-rotation.ts';
 import { askDatabase, SeenServers } from './read-database.ts';
 import { readMovedRates } from './read-rates.ts';
@@ -53,13 +53,14 @@ export async function examine(config: Config): Promise<DoctorReport> {
     ]);
     const shards = answers.flatMap(({ health: one }) => one ?? []);
     const rates = await ratesOf(link, {
-      found: lag === undefined ? [] : diagnosesOf(lag, config),
-      ...{ shards, endMs, giveUp },
+      ...{ lag, config, shards, endMs, giveUp },
     });
     const databases = [...(health === undefined ? [] : [health.database]), ...shards];
     const known = [
       ...away,
-      ...(lag === undefined ? [] : diagnosesOf(lag, config).map((one) => withRates(one, lag, rates))),
+      ...(lag === undefined
+        ? []
+        : diagnosesOf(lag, config).map((one) => withFlood(withRates(one, lag, rates), lag, rates.moved))),
       ...(health === undefined ? [] : healthDiagnoses(health, lag?.sources ?? [])),
       ...(health === undefined ? [] : clockDiagnoses(health.database, shards)),
     ];
@@ -82,30 +83,34 @@ interface Asking {
   giveUp(): void;
 }
 
-/** Of sources that are late though they are moved. */
+/** Of sources that are late though they are moved, and of those of queues that are behind. */
 async function ratesOf(
   link: CentralLink,
   {
-    found,
+    lag,
+    config,
     shards,
     endMs,
     giveUp,
   }: Asking & {
-    readonly found: readonly Diagnosis[];
+    readonly lag: LagReport | undefined;
+    readonly config: Config;
     readonly shards: readonly DatabaseHealth[];
   },
 ): Promise<SourceRates> {
+  const found = lag === undefined ? [] : diagnosesOf(lag, config);
   const late = found.filter(({ cause }) => cause === 'moving-late').flatMap(({ names }) => names);
+  const asked = [...new Set([...late, ...(lag === undefined ? [] : perhapsFlooding(found, lag))])];
   const arriving = shards.flatMap(({ name, rotation }) =>
     rotation.flatMap(({ queue, inPerSecond }): [string, number][] =>
       inPerSecond === null ? [] : [[`${name}:${queue}`, inPerSecond]],
     ),
   );
   const none: ReadonlyMap<string, number> = new Map();
-  if (late.length === 0) return { moved: none, arriving: new Map(arriving) };
+  if (asked.length === 0) return { moved: none, arriving: new Map(arriving) };
   // How quickly they get less is good to know; what is wrong is known without it.
   const moved = await inTime(
-    () => link.use((central) => readMovedRates(central, late)).catch(() => none),
+    () => link.use((central) => readMovedRates(central, asked)).catch(() => none),
     () => {
       giveUp();
       return none;

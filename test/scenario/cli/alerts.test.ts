@@ -105,6 +105,7 @@ describe.skipIf(!hasPrometheus)('alerts', () => {
         ),
         'mover: { adopt_after: 1s }',
         'queues:',
+        '  keyed: { create: true, workers: 1, handler: ./handler.mjs, key: ev_data, lanes: 1, on_failure: pause }',
         ...['orders', 'deadly', 'slow', 'broken'].map(
           (queue) =>
             `  ${queue}: { create: true, workers: 1, handler: ./${queue === 'broken' ? 'broken' : 'handler'}.mjs }`,
@@ -152,7 +153,14 @@ describe.skipIf(!hasPrometheus)('alerts', () => {
     await insert(0, 'orders', 'retry');
     await insert(0, 'orders', 'retry');
     await insert(0, 'deadly', 'kill');
-    await untilFired('TributaryDeadEvents', 'TributaryManyRetries', 'TributaryWorkersDie');
+    // Its key waits with it.
+    await insert(0, 'keyed', 'retry');
+    await untilFired(
+      'TributaryDeadEvents',
+      'TributaryManyRetries',
+      'TributaryKeyPaused',
+      'TributaryWorkersDie',
+    );
     // One that is slow, and others that wait behind it.
     for (let n = 0; n < 3; n += 1) await insert(0, 'slow', 'slow');
     await untilFired('TributaryHandlingLate', 'TributarySlowDelivery');
