@@ -38,11 +38,18 @@ const SAVED_LOOKS = 4;
 const FULL_SHARE = 1 / 2;
 const MUCH_SHARE = 1 / 50;
 
+/** What a shard may still bring. */
+interface Part {
+  /** Of what the workers have handled; below 0: what it brought beyond its parts. */
+  readonly saved: number;
+  /** Of room that is there beside that; it counts until the next look. */
+  readonly spare: number;
+}
+
 export class Admission {
   #limit: number;
   #handled: number | undefined;
-  /** What each shard may still bring; below 0: what it brought beyond its parts. */
-  #parts = new Map<string, number>();
+  #parts = new Map<string, Part>();
   /** What all shards of this mover may still bring. */
   #left = 0;
   #room = 0;
@@ -72,7 +79,7 @@ export class Admission {
       SAVED_LOOKS * share,
     );
     const before = this.#parts;
-    const overOf = (shard: string) => Math.max(0, -(before.get(shard) ?? 0));
+    const overOf = (shard: string) => Math.max(0, -(before.get(shard)?.saved ?? 0));
     const level = fairLevel(room, [
       ...[...shards].map(([shard, wants]) => ({ wants, over: overOf(shard) })),
       ...others.map(fromNothing),
@@ -81,10 +88,13 @@ export class Admission {
     let saved = 0;
     for (const [shard, wants] of shards) {
       const part = Math.min(room, Math.max(0, level - overOf(shard)));
-      const kept = (before.get(shard) ?? 0) + share;
+      const kept = (before.get(shard)?.saved ?? 0) + share;
       const own = wants > 0 ? Math.min(kept, mostSaved) : Math.min(0, kept);
       saved += Math.max(0, own);
-      this.#parts.set(shard, part > 0 ? Math.max(part, own) : own);
+      this.#parts.set(shard, {
+        saved: part > 0 ? Math.max(0, own) : own,
+        spare: Math.max(0, part - Math.max(0, own)),
+      });
     }
     const claimed = others.reduce((sum, wants) => sum + Math.min(wants, level), 0);
     this.#left = Math.max(room - claimed, saved);
@@ -101,13 +111,17 @@ export class Admission {
 
   /** How many events it may bring before the next look, as far as its ticks allow to choose. */
   mostFrom(shard: string): number {
-    return Math.min(this.#left, this.#parts.get(shard) ?? 0);
+    const { saved, spare } = this.#parts.get(shard) ?? NO_PART;
+    return Math.min(this.#left, saved + spare);
   }
 
   /** Events of the shard were read, and are under way to the queue. */
   handedOn(shard: string, events: number): void {
     this.#left -= events;
-    this.#parts.set(shard, Math.max(-this.#limit, (this.#parts.get(shard) ?? 0) - events));
+    const { saved, spare } = this.#parts.get(shard) ?? NO_PART;
+    const beyond = events - Math.min(events, Math.max(0, saved));
+    const left = saved - (events - beyond) - Math.max(0, beyond - spare);
+    this.#parts.set(shard, { saved: Math.max(-this.#limit, left), spare: Math.max(0, spare - beyond) });
   }
 
   /** Whether a shard would have brought more since the last look. */
@@ -125,6 +139,8 @@ export class Admission {
     return this.#refusedBefore.has(shard);
   }
 }
+
+const NO_PART: Part = { saved: 0, spare: 0 };
 
 const fromNothing = (wants: number): Claimant => ({ wants, over: 0 });
 

@@ -113,7 +113,8 @@ export class Backpressure {
       const what = this.#hasStopped ? 'nothing is forwarded until it is less' : 'forwarding is slowed';
       return `Central queue ${this.#queue} holds ${megabytes(bytes)} of the ${megabytes(limitBytes)} of its \`backlog\`: ${what}; ${waiting} events in it wait for workers, the rest for rotation: add workers, shorten the queue's rotation period, or raise it.`;
     }
-    if (this.#admission?.holdsBack(shard) !== true) return undefined;
+    // What is under way may fill it as well, for a moment.
+    if (waiting < mostWaiting * SLOW_FROM || this.#admission?.holdsBack(shard) !== true) return undefined;
     return `In central queue ${this.#queue} ${waiting} events wait, of the ${mostWaiting} of its \`waiting\`: more goes in as workers make room, of each shard in turn; add workers, see that they finish, or raise it.`;
   }
 

@@ -77,10 +77,15 @@ describe('mover/limits/backpressure', () => {
       { what: 'the reason', everyMs: 200 },
     );
     expect(await moved()).toBeLessThan(made);
-    await central.query(
-      `update pgq.subscription set sub_last_tick = (select max(tick_id) from pgq.tick t where t.tick_queue = sub_queue)`,
+    await until(
+      async () => {
+        await central.query(
+          `update pgq.subscription set sub_last_tick = (select max(tick_id) from pgq.tick t where t.tick_queue = sub_queue)`,
+        );
+        return (await moved()) === made;
+      },
+      { what: 'the rest', everyMs: 200 },
     );
-    await until(async () => (await moved()) === made, { what: 'the rest' });
     await mover.stop();
     await ended;
   });

@@ -170,7 +170,7 @@ describe('mover/limits/admission', () => {
         }
         expect(model.mostBeyond).toBeLessThanOrEqual(window + 2 * drained);
       }),
-      { numRuns: 300 },
+      { numRuns: 80 },
     );
   });
 
@@ -188,7 +188,7 @@ describe('mover/limits/admission', () => {
         const share = came.reduce((sum, events) => sum + events, 0) / count;
         for (const events of came) expect(Math.abs(events - share) / share).toBeLessThan(0.05);
       }),
-      { numRuns: 60 },
+      { numRuns: 25 },
     );
   });
 });
