@@ -242,11 +242,8 @@ export class ShardLoop implements WatchedService {
       // Rounds are prepared for the sources that there were.
       if (this.sources.some((source) => !opened.includes(source))) break;
       await this.#centralAge.compareIfDue(connection, this.sources);
-      if (
-        performance.now() - openedAtMs > TIMING.shard.missingQueueMs &&
-        missingAmong(this.sources, queues).length > 0
-      )
-        break;
+      const isToBeLookedFor = performance.now() - openedAtMs > TIMING.shard.missingQueueMs;
+      if (isToBeLookedFor && missingAmong(this.sources, queues).length > 0) break;
       noteMissing(this.sources, queues);
       const result = await session.turn(this.sources, pace.begin());
       this.#failures = 0;
@@ -257,15 +254,12 @@ export class ShardLoop implements WatchedService {
       this.#turns += 1;
       await session.upkeep(this.sources);
       pace.ended(result);
-      const { backlogged } = result;
+      const { backlogged, heldBack } = result;
       if (result.isToSeparate || backlogged.some(({ isReadable }) => isReadable)) continue;
-      if (
-        backlogged.length === 0 &&
-        result.heldBack.length === 0 &&
-        !this.sources.some(({ isStale }) => isStale)
-      )
-        await wait(pace.pauseMs, signal);
-      else await this.#untilSettledOne(pace);
+      const isWaiting =
+        backlogged.length + heldBack.length > 0 || this.sources.some(({ isStale }) => isStale);
+      if (isWaiting) await this.#untilSettledOne(pace);
+      else await wait(pace.pauseMs, signal);
     }
     if (!signal.aborted) await connection.close();
   }
