@@ -25,6 +25,8 @@ const HANDLED_PERIOD = '2 hours';
 const HANDLED_BYTES = 64 * 1024 * 1024;
 /** What was published can be read for this long: a browser that comes again after a minute misses nothing. */
 const PUBLISHED_PERIOD = '2 minutes';
+/** Rows of lanes are written anew from this size on: about a thousand old versions. */
+const LANES_BYTES = 256 * 1024;
 /** Of the logbook. */
 const LOG_KEPT = '90 days';
 /** Of one queue's dead events, every ten seconds. */
@@ -68,6 +70,7 @@ export class CentralUpkeep {
       });
       await this.#guarded('positions of lanes', async () => {
         await this.#link.query('select tributary.lane_follow()');
+        await this.#link.query('select tributary.lane_rewrite($1)', [LANES_BYTES]);
       });
     }
     if (performance.now() < this.#maintainAtMs) return;
