@@ -113,6 +113,11 @@ describe('mover/limits/backpressure', () => {
     const isFull = async () => (await waiting()) >= limit;
     await until(isFull, { what: 'the limit' });
     for (const shard of [1, 2, 3]) await fill(shard, 10);
+    const known = () => first<number>('(select count(*) from tributary.source_lag where events_behind > 0)');
+    await until(async () => (await known()) === shards.length, {
+      what: 'reports of all that wait',
+      timeoutMs: 60_000,
+    });
     let most = await waiting();
     const before = await inCentral('');
     // Workers that handle what is between two ticks, whenever the queue is full.
