@@ -31,6 +31,7 @@ $$ language plpgsql`;
 
 const APART = 1_000_000_000;
 const LAST = APART - 1;
+const FIRST = APART - 2;
 
 export const baseOf = (at: number): number => (at + 1) * APART;
 
@@ -55,9 +56,28 @@ export async function load(
   return counts.reduce((sum, one) => sum + one, 0);
 }
 
-/** Whether the last row of each shard is there. */
-export async function hasAll(central: Connection, table: string, shards: number): Promise<boolean> {
-  const last = Array.from({ length: shards }, (_, at) => baseOf(at) + LAST);
+/** A row of each shard, until all of them have come: what is measured then does not begin with the start of anything. */
+export async function warmUp(
+  central: Connection,
+  shards: readonly Connection[],
+  table: string,
+): Promise<void> {
+  for (const [at, shard] of shards.entries())
+    await shard.query(`insert into ${table} (id, note) values ($1, 'first')`, [baseOf(at) + FIRST]);
+  while (!(await hasAll(central, { table, shards: shards.length, row: FIRST })))
+    await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
+/** Whether one and the same row of each shard is there, by default the last. */
+export async function hasAll(
+  central: Connection,
+  {
+    table,
+    shards,
+    row: own = LAST,
+  }: { readonly table: string; readonly shards: number; readonly row?: number },
+): Promise<boolean> {
+  const last = Array.from({ length: shards }, (_, at) => baseOf(at) + own);
   const [row] = await central.query<{ n: number }>(
     `select count(*)::int as n from ${table} where id = any ($1::bigint[])`,
     [last],

@@ -6,7 +6,7 @@ import { serverCpuSeconds } from '../processes.ts';
 import { type Figures, report, reportRows } from '../report.ts';
 import { backendCpuUs } from '../server-cpu.ts';
 import { crashOfShards } from './crash.ts';
-import { CHANGE, COLUMNS, hasAll, load, mustBeSame } from './load.ts';
+import { baseOf, CHANGE, COLUMNS, hasAll, load, mustBeSame, warmUp } from './load.ts';
 import { installOn, placeOf, startServer, type TwoServers } from './servers.ts';
 
 const SHARDS = 4;
@@ -50,6 +50,7 @@ export async function replication(name: string, { transactions = 400 } = {}): Pr
     await subscribe(two);
     await measure('logical');
     const conflictOfLogical = await conflict(two, 'logical');
+    const truncateOfLogical = await truncated(two, 'logical');
     await unsubscribe(two);
     const ours = startTributary(['-c', two.config.file, 'start', '--host', 'here'], { isSilent: true });
     try {
@@ -59,6 +60,10 @@ export async function replication(name: string, { transactions = 400 } = {}): Pr
       report(`${name}: a key that two shards have, ten seconds later`, {
         'logical replication': conflictOfLogical,
         'apply, on_conflict: error': await conflict(two, 'conflict'),
+      });
+      report(`${name}: a shard truncates its table`, {
+        'logical replication': truncateOfLogical,
+        apply: await truncated(two, 'one'),
       });
     } finally {
       await ours.stop();
@@ -83,6 +88,7 @@ async function measured(
   { way, transactions, folders, ours }: Measuring,
 ): Promise<Figures> {
   const [first] = shards as readonly [Connection, ...Connection[]];
+  if (way !== 'nothing') await warmUp(central, shards, way);
   for (const one of [first, central]) await one.query('checkpoint', [], { timeoutMs: 600_000 });
   const look = async () => {
     const [row] = await first.query<{ wal: number; senders: number[] }>(
@@ -102,7 +108,7 @@ async function measured(
   const beganMs = performance.now();
   const changed = await load(shards, { table: way, transactions });
   const loadedMs = performance.now();
-  while (way !== 'nothing' && !(await hasAll(central, way, SHARDS)))
+  while (way !== 'nothing' && !(await hasAll(central, { table: way, shards: SHARDS })))
     await new Promise((resolve) => setTimeout(resolve, 20));
   const seconds = (performance.now() - beganMs) / 1000;
   const after = await look();
@@ -130,6 +136,20 @@ async function subscribe({ central, conninfoOf }: TwoServers): Promise<void> {
 
 async function unsubscribe({ central }: TwoServers): Promise<void> {
   for (let at = 0; at < SHARDS; at += 1) await central.query(`drop subscription merged_${at}`);
+}
+
+/** The last shard truncates, and inserts a row behind it. @returns what is left of the others. */
+async function truncated({ shards, central }: TwoServers, table: string): Promise<string> {
+  const last = shards.at(-1) as Connection;
+  const count = async (where: string) =>
+    (await central.query<{ n: number }>(`select count(*)::int as n from ${table} where ${where}`))[0]?.n ?? 0;
+  const others = `id < ${baseOf(shards.length - 1)}`;
+  const before = await count(others);
+  await last.query(`truncate ${table}`);
+  await last.query(`insert into ${table} (id, note) values (${baseOf(shards.length)}, 'behind')`);
+  while ((await count(`id = ${baseOf(shards.length)}`)) === 0)
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  return `${await count(others)} of ${before} rows of the other shards are left`;
 }
 
 const WAIT_MS = 10_000;
