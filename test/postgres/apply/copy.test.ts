@@ -153,7 +153,7 @@ describe('apply copy', () => {
       evidence: ['s1', 's2'].map((shard) =>
         expect.stringMatching(
           new RegExp(
-            `^public\\.item of shard ${shard}, 2,000 rows in public\\.item: .*violates check constraint`,
+            `^public\\.item of shard ${shard}, [23],\\d{3} rows in public\\.item: .*violates check constraint`,
           ),
         ),
       ),
@@ -162,7 +162,7 @@ describe('apply copy', () => {
     // One that was killed says nothing.
     await central.query('update tributary.apply_copy set trouble = null');
     expect((await doctor())?.evidence[0]).toMatch(
-      /2,000 rows in public\.item: the command that copied has ended$/,
+      /[23],\d{3} rows in public\.item: the command that copied has ended$/,
     );
     // One that is at work waits for somebody.
     await central.query('alter table item drop constraint item_note_check');
