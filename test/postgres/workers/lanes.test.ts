@@ -137,16 +137,18 @@ class History {
     );
     const ns = rows.map(numberOf);
     this.told.push(`${member} takes ${ns} of lane ${lane}, ticks ${startTick} to ${endTick}`);
+    const own = new Set(ns);
+    const behind = [...this.#made.values()].filter(
+      ({ n, state }) => (state === 'waits' || state === 'open') && !own.has(n),
+    );
     for (const n of ns) {
       const event = this.#made.get(n) as Made;
       expect(event.state, `${n} is handed out again`).not.toBe('handled');
       // What has no key, and what a group without lanes gets, is behind nothing.
       if (event.key === null || lane === undefined) continue;
-      const before = [...this.#made.values()].filter(
-        (one) => one.key === event.key && one.n < n && !ns.includes(one.n),
-      );
+      const before = behind.filter((one) => one.key === event.key && one.n < n);
       expect(
-        before.filter(({ state }) => state === 'waits' || state === 'open').map((one) => one.n),
+        before.map((one) => one.n),
         `in front of ${n}`,
       ).toEqual([]);
     }
