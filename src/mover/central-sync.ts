@@ -13,12 +13,15 @@ import type { Backpressure } from './limits/backpressure.ts';
 import { RoomLooks } from './limits/room-looks.ts';
 import { claimsFor } from './shard/room-claims.ts';
 import type { ShardLoop } from './shard/shard-loop.ts';
+import type { ShardReports } from './shard/shard-reports.ts';
 
 export interface CentralSyncOptions {
   /** Used by this alone, and closed by it. */
   readonly link: CentralLink;
   /** The shards that are moved now. */
   readonly loops: () => readonly ShardLoop[];
+  /** What is seen of the shards besides. */
+  readonly reports: ShardReports;
   /** The mover's member id, and its name in `lag`. */
   readonly member: string;
   readonly host: string;
@@ -47,6 +50,7 @@ export class CentralSync implements WatchedService {
   /** When each is due. */
   #statesAtMs = 0;
   #lagAtMs = 0;
+  #shardsAtMs = 0;
   #reporting: Promise<void> = Promise.resolve();
 
   constructor(options: CentralSyncOptions) {
@@ -94,6 +98,10 @@ export class CentralSync implements WatchedService {
         await this.#readStates();
       }
       await this.#report();
+      if (nowMs >= this.#shardsAtMs) {
+        this.#shardsAtMs = nowMs + TIMING.reports.shardsEveryMs;
+        await this.#options.reports.hand((reports) => storeShardReports(this.link, reports));
+      }
     } catch (error) {
       this.#options.onTrouble(error);
       await wait(TIMING.reports.syncEveryMs, this.#stopped.signal);

@@ -4,6 +4,7 @@ import type { Halt } from '../central/positions.ts';
 import type { Config } from '../config/config.ts';
 import { TIMING } from '../lifecycle/timing.ts';
 import type { Watchdog } from '../lifecycle/watchdog.ts';
+import type { ShardReport } from '../shards/held.ts';
 import { moverSessions } from '../shards/mover-sessions.ts';
 import { Condemner } from './condemn.ts';
 import type { Gatherer } from './gather/gatherer.ts';
@@ -35,6 +36,8 @@ export interface MoverContext {
   onMissing(shard: string): void;
   /** The file leads to a database that this shard has left. */
   onLeft(shard: string): void;
+  /** What its queues hold was looked at. */
+  onShardSeen(shard: string, report: ShardReport): void;
 }
 
 /** The rest of `mover.memory` is for events that are done and not yet collected as garbage. */
@@ -44,7 +47,7 @@ const ROUNDS_AT_ONCE = 16;
 
 type Given =
   | ('config' | 'consumer' | 'watchdog' | 'onOccurrence' | 'central')
-  | ('gathererOf' | 'halt' | 'onMissing' | 'onLeft');
+  | ('gathererOf' | 'halt' | 'onMissing' | 'onLeft' | 'onShardSeen');
 
 /** What the file gives the memory budget: all bytes, and the largest window. */
 export const bytesOf = ({ mover: { memoryBytes, wholeBytes } }: Config): [number, number] => [

@@ -83,6 +83,10 @@ export const DOCTOR_DURATIONS = {
   longestOutlookSeconds: 604_800,
   /** What central knows beyond lag is read again after this. */
   centralEveryMs: 5_000,
+  /** What a mover saw of a shard longer ago says nothing: it is asked. */
+  seenSeconds: 150,
+  /** Limit for reading what movers saw. */
+  seenMs: 2_000,
   /** Limit for one shard's connection and answer. */
   shardMs: 5_000,
   /** What a shard that took nearly all of it to let us in gets for its answer all the same. */

@@ -95,6 +95,8 @@ export const DURATIONS = {
     watermarkEveryMs: 5_000,
     /** Rotation and retries on the shard. */
     maintainEveryMs: 60_000,
+    /** What its queues hold is looked at this often, for `doctor`. */
+    seenEveryMs: 60_000,
   },
   /** When a queue of a shard is left to another ticker. */
   otherTicker: {
@@ -176,6 +178,8 @@ export const DURATIONS = {
     roughlyMs: 1_000,
     /** What has not changed is written anew this often all the same. */
     renewMs: 60_000,
+    /** What was seen of shards is reported together, this often. */
+    shardsEveryMs: 10_000,
     /** A source that is behind and has not moved for this long waits for something. */
     stalledMs: 2_000,
     /** A source that moved within this time is shown as moving. */

@@ -1,4 +1,4 @@
-// Upkeep of a shard, done between turns over the same connection: watermarks, rotation, retries.
+// Upkeep of a shard, done between turns over the same connection: watermarks, rotation, retries; and a look at what its queues hold.
 //
 // Invariant: a registration that is missing is made only where central, asked after that was seen, has the source behind it: a command
 // may have ended the source and unregistered us just now, and a registration that nobody moves any more would hold rotation for ever.
@@ -8,6 +8,7 @@ import type { Shard } from '../../config/config.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import { unregisterSql } from '../../shards/end-of-queue.ts';
+import { reportOnShard } from '../../shards/held.ts';
 import { maintain } from '../../upkeep/maintenance.ts';
 import { moveWatermarks } from '../../upkeep/watermarks.ts';
 import type { MoverContext } from '../context.ts';
@@ -23,6 +24,7 @@ export class ShardUpkeep {
   readonly #unconfirmed = new Set<string>();
   #watermarksAtMs = performance.now() + Math.random() * TIMING.shard.watermarkEveryMs;
   #maintainAtMs = performance.now() + Math.random() * TIMING.shard.maintainEveryMs;
+  #seenAtMs = performance.now() + Math.random() * TIMING.shard.seenEveryMs;
 
   constructor(shard: Shard, context: MoverContext) {
     this.#shard = shard;
@@ -39,6 +41,10 @@ export class ShardUpkeep {
     if (nowMs >= this.#maintainAtMs) {
       this.#maintainAtMs = nowMs + TIMING.shard.maintainEveryMs * (0.8 + Math.random() * 0.4);
       await this.#guarded(connection, 'maintenance', () => this.#maintain(connection, sources));
+    }
+    if (nowMs >= this.#seenAtMs) {
+      this.#seenAtMs = nowMs + TIMING.shard.seenEveryMs * (0.8 + Math.random() * 0.4);
+      await this.#guarded(connection, 'looking at what queues hold', () => this.#see(connection, sources));
     }
   }
 
@@ -101,6 +107,13 @@ export class ShardUpkeep {
           detail: outcome,
         }),
     });
+  }
+
+  /** So that nobody else has to come and ask. */
+  async #see(connection: Connection, sources: readonly Source[]): Promise<void> {
+    const { name, schema } = this.#shard;
+    const queues = sources.map(({ queue }) => queue);
+    this.#context.onShardSeen(name, await reportOnShard(connection, { schema, queues }));
   }
 
   async #guarded(connection: Connection, what: string, work: () => Promise<void>): Promise<void> {

@@ -15,6 +15,7 @@ import { healthDiagnoses } from './judge-health.ts';
 import { queueDiagnoses } from './judge-queues.ts';
 import { sourceDiagnoses } from './judge-sources.ts';
 import { readCentralHealth } from './read-central.ts';
+import { heldByReports } from './visits/plan.ts';
 
 export class CentralDoctor {
   readonly #config: Config;
@@ -36,7 +37,7 @@ export class CentralDoctor {
     const plain = diagnosesOf(report, this.#config);
     if (health === undefined) return plain;
     return worstFirst(
-      databaseDiagnoses([health.database], {
+      databaseDiagnoses([health.database, ...heldByReports(this.#config.shards, health.reports)], {
         known: [...plain, ...healthDiagnoses(health, report.sources)],
         config: this.#config,
       }),

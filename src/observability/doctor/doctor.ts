@@ -1,14 +1,12 @@
-// The whole look of `doctor`: central and every shard, in parallel and within a time for all of it; then all judged together.
+// The whole look of `doctor`: central, and shards where central does not know enough of them, within a time for all of it; then
+// all judged together.
 import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
-import pLimit from 'p-limit';
 import { CentralLink } from '../../central/central-link.ts';
+import { readShardReports, type StoredShardReport } from '../../central/source-states.ts';
 import type { Config, Shard } from '../../config/config.ts';
 import { sentenceFor } from '../../errors/sentence.ts';
 import { kindOf } from '../../errors/sqlstate.ts';
-import { TributaryError } from '../../errors/tributary-error.ts';
-import { reachingServers } from '../../install/facts/reach.ts';
-import { wantedSources } from '../../install/facts/sources.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import { LagReader } from '../lag/reader.ts';
 import type { LagReport } from '../lag/report.ts';
@@ -20,8 +18,9 @@ import { databaseDiagnoses } from './judge-databases.ts';
 import { clockDiagnoses, healthDiagnoses } from './judge-health.ts';
 import { perhapsFlooding, type SourceRates, withFlood, withRates } from './judge-late.ts';
 import type { DiskFacts } from './judge-rotation.ts';
-import { askDatabase, SeenServers } from './read-database.ts';
 import { readMovedRates } from './read-rates.ts';
+import { type ShardLook, ShardVisits } from './visits/ask-shards.ts';
+import { inTime, notInTime } from './visits/in-time.ts';
 
 export interface DoctorReport {
   /** Undefined: central did not answer. */
@@ -31,10 +30,6 @@ export interface DoctorReport {
   /** Shards that could not be asked from here, though a mover may reach them. */
   readonly unasked: readonly { readonly shard: string; readonly reason: string }[];
 }
-
-const ASKED_AT_ONCE = 64;
-/** Few, because these servers are busy with something else, also when a look at all of them takes longer for it. */
-const ASKED_AT_ONCE_OF_SERVER = 4;
 
 /** @throws TributaryError where central is not installed, or refuses us for good. */
 export async function examine(config: Config): Promise<DoctorReport> {
@@ -47,13 +42,14 @@ export async function examine(config: Config): Promise<DoctorReport> {
     link.abandon();
   };
   try {
+    const visits = new ShardVisits(config, endMs);
     const [{ lag, health, away }, answers] = await Promise.all([
       lookAtCentral(link, { config, endMs, giveUp }),
-      askAll(config.shards, { config, endMs }),
+      reportsOn(link).then((reports) => visits.look(config.shards, reports)),
     ]);
     const shards = answers.flatMap(({ health: one }) => one ?? []);
     const rates = await ratesOf(link, {
-      ...{ lag, config, shards, endMs, giveUp },
+      ...{ lag, answers, visits, config, endMs, giveUp },
     });
     const databases = [...(health === undefined ? [] : [health.database]), ...shards];
     const known = [
@@ -83,34 +79,47 @@ interface Asking {
   giveUp(): void;
 }
 
+/** What movers saw of their shards; where central does not say it soon, nothing is known and all shards are asked. */
+const reportsOn = (link: CentralLink): Promise<ReadonlyMap<string, StoredShardReport>> =>
+  inTime<ReadonlyMap<string, StoredShardReport>>(
+    () => link.use((central) => readShardReports(central, TIMING.doctor.seenMs)).catch(() => new Map()),
+    () => new Map(),
+    performance.now() + TIMING.doctor.seenMs,
+  );
+
+/** Late sources are no reason to burden more shards than this, to learn how much arrives there. */
+const MOST_ASKED_FOR_RATES = 16;
+
+interface LateSources extends Asking {
+  readonly config: Config;
+  readonly lag: LagReport | undefined;
+  readonly answers: readonly ShardLook[];
+  readonly visits: ShardVisits;
+}
+
 /** Of sources that are late though they are moved, and of those of queues that are behind. */
 async function ratesOf(
   link: CentralLink,
-  {
-    lag,
-    config,
-    shards,
-    endMs,
-    giveUp,
-  }: Asking & {
-    readonly lag: LagReport | undefined;
-    readonly config: Config;
-    readonly shards: readonly DatabaseHealth[];
-  },
+  { config, lag, answers, visits, endMs, giveUp }: LateSources,
 ): Promise<SourceRates> {
+  const none: ReadonlyMap<string, number> = new Map();
   const found = lag === undefined ? [] : diagnosesOf(lag, config);
   const late = found.filter(({ cause }) => cause === 'moving-late').flatMap(({ names }) => names);
-  const asked = [...new Set([...late, ...(lag === undefined ? [] : perhapsFlooding(found, lag))])];
-  const arriving = shards.flatMap(({ name, rotation }) =>
-    rotation.flatMap(({ queue, inPerSecond }): [string, number][] =>
-      inPerSecond === null ? [] : [[`${name}:${queue}`, inPerSecond]],
+  const wanted = [...new Set([...late, ...(lag === undefined ? [] : perhapsFlooding(found, lag))])];
+  if (wanted.length === 0) return { moved: none, arriving: none };
+  const asked = new Set(answers.flatMap(({ shard, isAsked }) => (isAsked ? [shard] : [])));
+  const unasked = config.shards.filter(
+    ({ name }) => !asked.has(name) && late.some((one) => one.startsWith(`${name}:`)),
+  );
+  const more = unasked.length > MOST_ASKED_FOR_RATES ? [] : await visits.ask(unasked);
+  const arriving = [...answers, ...more].flatMap(({ health }) =>
+    (health?.rotation ?? []).flatMap(({ queue, inPerSecond }): [string, number][] =>
+      inPerSecond === null ? [] : [[`${health?.name}:${queue}`, inPerSecond]],
     ),
   );
-  const none: ReadonlyMap<string, number> = new Map();
-  if (asked.length === 0) return { moved: none, arriving: new Map(arriving) };
   // How quickly they get less is good to know; what is wrong is known without it.
   const moved = await inTime(
-    () => link.use((central) => readMovedRates(central, asked)).catch(() => none),
+    () => link.use((central) => readMovedRates(central, wanted)).catch(() => none),
     () => {
       giveUp();
       return none;
@@ -132,7 +141,7 @@ export async function sessionsThatHold(config: Config, shards: readonly Shard[])
   try {
     const [central, answers] = await Promise.all([
       new CentralDoctor(config, link).read().catch(() => undefined),
-      askAll(shards, { config, endMs: performance.now() + TIMING.doctor.wholeMs }),
+      new ShardVisits(config, performance.now() + TIMING.doctor.wholeMs).ask(shards),
     ]);
     const databases = [
       ...(central === undefined ? [] : [central.database]),
@@ -178,82 +187,6 @@ async function lookAtCentral(
     const sentence = sentenceFor(error, 'Central');
     return { away: [diagnosis('central-away', ['central'], { severity: 'broken', sentence })] };
   }
-}
-
-interface ShardLook {
-  readonly shard: string;
-  readonly health?: DatabaseHealth;
-  readonly reason?: string;
-}
-
-async function askAll(
-  shards: readonly Shard[],
-  { config, endMs }: { readonly config: Config; readonly endMs: number },
-): Promise<ShardLook[]> {
-  const limited = reachingServers(ASKED_AT_ONCE_OF_SERVER);
-  const servers = new SeenServers();
-  const limit = pLimit(ASKED_AT_ONCE);
-  // A server that does not answer is waited for once, and not for each of its databases.
-  const dead = new Map<string, string>();
-  let isOver = false;
-  const late = ({ name }: Shard): ShardLook => ({ shard: name, reason: notInTime(`Shard ${name}`).message });
-  return await Promise.all(
-    shards.map((shard) =>
-      inTime(
-        () =>
-          limited(shard, () =>
-            limit(async () => (isOver ? late(shard) : await askOne(shard, { config, dead, servers }))),
-          ),
-        () => {
-          isOver = true;
-          return late(shard);
-        },
-        endMs,
-      ),
-    ),
-  );
-}
-
-const notInTime = (whose: string): TributaryError =>
-  new TributaryError(
-    `${whose} did not answer within ${TIMING.doctor.wholeMs / 1_000} s: see whether its server hangs or is overloaded.`,
-    { code: 'timeout', kind: 'retryable' },
-  );
-
-/** What `work` gives, or `otherwise` where that is not there by then. */
-async function inTime<T>(work: () => Promise<T>, otherwise: () => T, endMs: number): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(resolve, endMs - performance.now(), undefined);
-  });
-  try {
-    const done = await Promise.race([work().then((result) => ({ result })), late]);
-    return done === undefined ? otherwise() : done.result;
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-async function askOne(
-  shard: Shard,
-  {
-    config,
-    dead,
-    servers,
-  }: { readonly config: Config; readonly dead: Map<string, string>; readonly servers: SeenServers },
-): Promise<ShardLook> {
-  const { name, host, port } = shard;
-  const known = dead.get(`${host}:${port}`);
-  if (known !== undefined) return { shard: name, reason: known };
-  const queues = wantedSources(config).map(({ queue }) => queue);
-  const asked = await askDatabase(shard, {
-    installation: config.name,
-    captures: config.captures,
-    ...{ queues, servers },
-  });
-  if (asked.reason === undefined) return { shard: name, health: asked.health };
-  if (asked.isUnreachable) dead.set(`${host}:${port}`, asked.reason);
-  return { shard: name, reason: asked.reason };
 }
 
 /** Of servers whose data lies on this machine. */

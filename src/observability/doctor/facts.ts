@@ -1,5 +1,7 @@
 // The facts that `doctor` judges by beyond a report of lag: of a server's sessions, of what queues hold, of our processes.
+import type { StoredShardReport } from '../../central/source-states.ts';
 import type { CapturedTable } from '../../install/capture/judge.ts';
+import type { RotationFacts } from '../../shards/held.ts';
 
 /** A session inside a transaction. */
 export interface SessionFacts {
@@ -74,28 +76,8 @@ export interface SessionsFacts {
   readonly standbys: readonly StandbyFacts[];
   readonly blocked: readonly BlockedFacts[];
   readonly lockers: readonly LockerFacts[];
-}
-
-export interface RotationFacts {
-  readonly queue: string;
-  readonly switchedSeconds: number;
-  /** Null: it never rotates. */
-  readonly periodSeconds: number | null;
-  readonly isHalfDone: boolean;
-  readonly hasRows: boolean;
-  readonly bytes: number;
-  readonly bytesAnHour: number;
-  /** The one furthest behind; null: there is none. */
-  readonly consumer: string | null;
-  readonly consumerAgeSeconds: number | null;
-  /** There is a newer tick than its own. */
-  readonly isBehind: boolean;
-  /** Its position is from before the last rotation. */
-  readonly isHeld: boolean;
-  /** Sessions that use the table that is emptied next. */
-  readonly users: readonly number[];
-  /** Events a second over the last minute; null: not known. */
-  readonly inPerSecond: number | null;
+  /** Databases of the server in which there may be any. */
+  readonly lockedIn: readonly string[];
 }
 
 /** What a database said. */
@@ -173,4 +155,6 @@ export interface CentralHealth {
   readonly dead: readonly RecentDead[];
   readonly schedules: readonly ScheduleStanding[];
   readonly copies: readonly CopyStanding[];
+  /** What movers saw of their shards, by shard, however long ago. */
+  readonly reports: ReadonlyMap<string, StoredShardReport>;
 }

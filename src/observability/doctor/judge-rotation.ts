@@ -1,9 +1,10 @@
 // Which queues cannot rotate, by whose fault, how much they hold, and how fast it grows. Pure.
 import { sentenceAge } from '../../errors/age.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
+import type { RotationFacts } from '../../shards/held.ts';
 import { diagnosis } from './causes.ts';
 import type { Diagnosis } from './diagnosis.ts';
-import type { DatabaseHealth, RotationFacts } from './facts.ts';
+import type { DatabaseHealth } from './facts.ts';
 
 /** A queue that could have rotated long ago. */
 export interface PinnedQueue {

@@ -1,4 +1,6 @@
-// Reads what central knows beyond a report of lag: our processes, events that died lately, schedules, its own sessions and rotation.
+// Reads what central knows beyond a report of lag: our processes, events that died lately, schedules,
+// its own sessions and rotation, and what movers saw of their shards.
+import { readShardReports } from '../../central/source-states.ts';
 import type { Config, Schedule } from '../../config/config.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import type { Connection } from '../../postgres/connection.ts';
@@ -21,7 +23,8 @@ export async function readCentralHealth(connection: Connection, config: Config):
   const copies = config.queues.some(({ apply }) => apply !== undefined)
     ? await copiesOf(connection, config)
     : [];
-  return { members: members.map(memberOf), dead: dead.map(deadOf), database, schedules, copies };
+  const reports = await readShardReports(connection, options.timeoutMs);
+  return { members: members.map(memberOf), dead: dead.map(deadOf), database, schedules, copies, reports };
 }
 
 /** Not those of shards that the file does not name any more. */

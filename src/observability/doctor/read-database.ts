@@ -9,13 +9,12 @@ import { judgeTables } from '../../install/capture/judge.ts';
 import { readTables } from '../../install/capture/tables.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import { Connection, type Row } from '../../postgres/connection.ts';
-import { literal } from '../../postgres/quote.ts';
 import { fill, sqlFile } from '../../postgres/sql-file.ts';
-import type { DatabaseHealth, RotationFacts, SessionsFacts } from './facts.ts';
+import { heldSql, rotationOf } from '../../shards/held.ts';
+import type { DatabaseHealth, SessionsFacts } from './facts.ts';
 
 const SERVER = sqlFile('shard', 'doctor', 'server.sql');
 const SESSIONS = sqlFile('shard', 'doctor', 'sessions.sql');
-const ROTATION = sqlFile('shard', 'doctor', 'rotation-held.sql');
 
 export interface AskedDatabase {
   readonly name: string;
@@ -122,12 +121,12 @@ export async function readDatabase(
   };
   let row: Row = await servers.sessionsOf(`${own.server} ${own.role}`, askSessions);
   if (row.askedIn !== here) {
-    const isLocked = ((row.locked_in ?? []) as string[]).includes(here);
+    const isLocked = sessionsOf(row).lockedIn.includes(here);
     row = isLocked ? await askSessions() : { ...row, lockers: [] };
   }
   let rotation: Row[] = [];
   try {
-    rotation = await ask(fill(ROTATION, { schema, request: literal(JSON.stringify(queues)) }));
+    rotation = await ask(heldSql({ schema, queues }));
   } catch (error) {
     if (connection.failed) throw error;
   }
@@ -160,25 +159,6 @@ function sessionsOf(row: Row): Omit<SessionsFacts, 'database' | 'clockAheadMs' |
     standbys: list(row.standbys),
     blocked: list(row.blocked),
     lockers: list(row.lockers),
-  };
-}
-
-function rotationOf(row: Row): RotationFacts {
-  const switchedSeconds = Number(row.switched_s);
-  const hours = Math.max(switchedSeconds, 60) / 3_600;
-  return {
-    queue: String(row.queue),
-    switchedSeconds,
-    periodSeconds: row.period_s === null ? null : Number(row.period_s),
-    isHalfDone: row.is_half_done === true,
-    hasRows: row.has_rows === true,
-    bytes: Number(row.bytes),
-    bytesAnHour: Number(row.current_bytes) / hours,
-    consumer: row.consumer as string | null,
-    consumerAgeSeconds: row.consumer_age_s as number | null,
-    isBehind: row.is_behind === true,
-    isHeld: row.is_held === true,
-    users: (row.users ?? []) as number[],
-    inPerSecond: row.came as number | null,
+    lockedIn: list(row.locked_in),
   };
 }

@@ -101,7 +101,7 @@ describe('doctor on servers and hosts', () => {
     );
     await s1?.query(`alter database ${s1.name} set search_path = ahead, pg_catalog, public`);
     const clocks = await untilNamed(file, 'clocks-differ');
-    expect(clocks.names).toEqual(['s1']);
+    expect(clocks.names).toContain('s1');
     expect(clocks.sentence).toMatch(
       /^The clock of 127\.0\.0\.1:\d+ is (1 m|59 s|1 m 1 s) ahead of central's\.$/,
     );

@@ -13,7 +13,8 @@ import { EVERY_MS, untilHealthy, untilNamed } from './doctor.ts';
 
 const MOVER = {
   env: {
-    TRIBUTARY_TIMING: 'shard.maintainEveryMs=500 shard.watermarkEveryMs=300 reports.renewMs=2000',
+    TRIBUTARY_TIMING:
+      'shard.maintainEveryMs=500 shard.watermarkEveryMs=300 shard.seenEveryMs=500 reports.shardsEveryMs=500 reports.renewMs=2000',
   },
 };
 

@@ -22,6 +22,7 @@ const SUB_ROOMS: Readonly<Record<string, readonly (readonly string[])[]>> = {
     ['commit', 'succession'],
   ],
   'src/observability': [['lag'], ['doctor'], ['metrics'], ['trace']],
+  'src/observability/doctor': [['visits']],
   'src/http': [['server'], ['health'], ['live', 'dashboard']],
   'src/page': [['words', 'url'], ['live'], ['parts', 'maps', 'charts'], ['views']],
   'src/apply': [['copy']],

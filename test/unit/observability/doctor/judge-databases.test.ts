@@ -5,13 +5,13 @@ import { type Diagnosis, worstFirst } from '../../../../src/observability/doctor
 import type {
   CopyStanding,
   DatabaseHealth,
-  RotationFacts,
   ScheduleStanding,
   SessionFacts,
   SessionsFacts,
 } from '../../../../src/observability/doctor/facts.ts';
 import { databaseDiagnoses } from '../../../../src/observability/doctor/judge-databases.ts';
 import { clockDiagnoses, healthDiagnoses } from '../../../../src/observability/doctor/judge-health.ts';
+import type { RotationFacts } from '../../../../src/shards/held.ts';
 
 const session = (changes: Partial<SessionFacts> = {}): SessionFacts => ({
   pid: 4711,
@@ -66,7 +66,7 @@ const database = (
       used: 12,
       usable: 97,
     },
-    ...{ holders: [], prepared: [], slots: [], standbys: [], blocked: [], lockers: [] },
+    ...{ holders: [], prepared: [], slots: [], standbys: [], blocked: [], lockers: [], lockedIn: [] },
     ...sessions,
   },
   rotation: queues,
