@@ -13,3 +13,6 @@ create table tributary.shard_report (
     held        jsonb not null
 ) with (fillfactor = 50);
 comment on table tributary.shard_report is 'What movers saw of their shards when they last looked, apart from how far sources are behind.';
+
+-- An event that had to wait for its time is no older for it than its tick: the call says which transactions brought such events.
+drop function if exists tributary.lag_rows(text, txid_snapshot, txid_snapshot, integer, integer, text);

@@ -1,6 +1,4 @@
-// Reads and writes what central stores of sources and shards besides positions: states that operators set, and what movers see.
-import type { Connection } from '../postgres/connection.ts';
-import type { RotationFacts, ShardReport } from '../shards/held.ts';
+// Reads and writes what central stores of sources besides their positions: states that operators set, and figures of movers.
 import type { CentralLink } from './central-link.ts';
 
 /** A source that is not simply active. */
@@ -111,40 +109,4 @@ export async function storeLag(
     ...[member, host, ageSeconds],
     ...[JSON.stringify(figures), left],
   ]);
-}
-
-/** What a mover saw of a shard, some time ago. */
-export interface StoredShardReport extends ShardReport {
-  readonly shard: string;
-  readonly ageSeconds: number;
-}
-
-export async function storeShardReports(
-  link: CentralLink,
-  reports: readonly StoredShardReport[],
-): Promise<void> {
-  await link.query('select tributary.store_shards($1)', [
-    JSON.stringify(reports.map(({ ageSeconds, ...report }) => ({ age_s: ageSeconds, ...report }))),
-  ]);
-}
-
-/** By shard, however old. */
-export async function readShardReports(
-  central: Connection,
-  timeoutMs: number,
-): Promise<ReadonlyMap<string, StoredShardReport>> {
-  const rows = await central.query<{
-    shard: string;
-    age_s: number;
-    server: string;
-    database: string;
-    queues: string[];
-    held: RotationFacts[];
-  }>(
-    `select shard, extract(epoch from clock_timestamp() - at)::float8 as age_s, server, database, queues, held
-     from tributary.shard_report`,
-    [],
-    { timeoutMs },
-  );
-  return new Map(rows.map(({ age_s, ...row }) => [row.shard, { ...row, ageSeconds: age_s }]));
 }

@@ -7,6 +7,7 @@ import { readSourceStates, storeLag } from '../central/source-states.ts';
 import type { WatchedService } from '../lifecycle/service-set.ts';
 import { TIMING } from '../lifecycle/timing.ts';
 import { type Signal, wait } from '../lifecycle/wait.ts';
+import { storeShardReports } from '../shards/reports.ts';
 import { LagMemory } from './lag-changes.ts';
 import { lagOf } from './lag-report.ts';
 import type { Backpressure } from './limits/backpressure.ts';

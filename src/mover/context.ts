@@ -4,7 +4,6 @@ import type { Halt } from '../central/positions.ts';
 import type { Config } from '../config/config.ts';
 import { TIMING } from '../lifecycle/timing.ts';
 import type { Watchdog } from '../lifecycle/watchdog.ts';
-import type { ShardReport } from '../shards/held.ts';
 import { moverSessions } from '../shards/mover-sessions.ts';
 import { Condemner } from './condemn.ts';
 import type { Gatherer } from './gather/gatherer.ts';
@@ -12,6 +11,7 @@ import { MemoryBudget } from './limits/memory-budget.ts';
 import { RoundLimit } from './limits/round-limit.ts';
 import type { OnMoverOccurrence } from './occurrence.ts';
 import { OlderCentral } from './older-central.ts';
+import { ShardReports } from './shard/shard-reports.ts';
 import type { Led } from './source/destinations.ts';
 import type { Source } from './source/source.ts';
 
@@ -26,6 +26,7 @@ export interface MoverContext {
   readonly budget: MemoryBudget;
   readonly roundLimit: RoundLimit;
   readonly condemner: Condemner;
+  readonly reports: ShardReports;
   readonly onOccurrence: OnMoverOccurrence;
   /** For short queries; a new link after the last one was given up. */
   central(): CentralLink;
@@ -36,8 +37,6 @@ export interface MoverContext {
   onMissing(shard: string): void;
   /** The file leads to a database that this shard has left. */
   onLeft(shard: string): void;
-  /** What its queues hold was looked at. */
-  onShardSeen(shard: string, report: ShardReport): void;
 }
 
 /** The rest of `mover.memory` is for events that are done and not yet collected as garbage. */
@@ -47,7 +46,7 @@ const ROUNDS_AT_ONCE = 16;
 
 type Given =
   | ('config' | 'consumer' | 'watchdog' | 'onOccurrence' | 'central')
-  | ('gathererOf' | 'halt' | 'onMissing' | 'onLeft' | 'onShardSeen');
+  | ('gathererOf' | 'halt' | 'onMissing' | 'onLeft');
 
 /** What the file gives the memory budget: all bytes, and the largest window. */
 export const bytesOf = ({ mover: { memoryBytes, wholeBytes } }: Config): [number, number] => [
@@ -71,6 +70,7 @@ export function newContext({
     sessions: moverSessions(config.name, member),
     onOccurrence,
     budget: new MemoryBudget(...bytesOf(config)),
+    reports: new ShardReports(),
     roundLimit: new RoundLimit({ limit: ROUNDS_AT_ONCE, patienceMs: TIMING.shard.roundPatienceMs }),
     condemner: new Condemner({
       config,

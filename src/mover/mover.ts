@@ -20,7 +20,6 @@ import { halting } from './halting.ts';
 import { MovedConfig } from './moved-config.ts';
 import type { MoverOptions } from './mover-options.ts';
 import { ShardLoop } from './shard/shard-loop.ts';
-import { ShardReports } from './shard/shard-reports.ts';
 import { newDuties, newShardLeases } from './shard-leases.ts';
 import { gathererIn, makeReady, type RunningParts, takeOver } from './take-over.ts';
 import { untilIdentified } from './until-identified.ts';
@@ -45,7 +44,6 @@ export class Mover implements Service {
   readonly #gatherers: Gatherers;
   /** By resource: the silent member that we took it over from. */
   readonly #takenFrom = new Map<string, string>();
-  readonly #reports = new ShardReports();
   #applying: Promise<void> = Promise.resolve();
 
   constructor(options: MoverOptions) {
@@ -162,7 +160,7 @@ export class Mover implements Service {
       return new CentralSync({
         link: this.#newLink('control'),
         loops: () => this.shards,
-        reports: this.#reports,
+        reports: (this.#context as MoverContext).reports,
         member: this.#member.id,
         host: this.#member.host,
         backpressures: this.#gatherers.backpressures,
@@ -241,7 +239,6 @@ export class Mover implements Service {
       central: () => this.#control.link,
       halt: halting({ central: () => this.#control.link, onOccurrence: this.#onOccurrence }),
       onMissing: (shard) => this.#options.onMissing?.(shard),
-      onShardSeen: (shard, report) => this.#reports.saw(shard, report),
       onLeft: (shard) => {
         this.#config.putOff(shard);
         this.#keeper?.hurry();

@@ -1,6 +1,7 @@
 // What was seen of shards and central does not have yet.
-import type { StoredShardReport } from '../../central/source-states.ts';
+
 import type { ShardReport } from '../../shards/held.ts';
+import type { StoredShardReport } from '../../shards/reports.ts';
 
 export class ShardReports {
   #seen = new Map<string, { readonly report: ShardReport; readonly atMs: number }>();

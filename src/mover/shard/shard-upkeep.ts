@@ -113,7 +113,7 @@ export class ShardUpkeep {
   async #see(connection: Connection, sources: readonly Source[]): Promise<void> {
     const { name, schema } = this.#shard;
     const queues = sources.map(({ queue }) => queue);
-    this.#context.onShardSeen(name, await reportOnShard(connection, { schema, queues }));
+    this.#context.reports.saw(name, await reportOnShard(connection, { schema, queues }));
   }
 
   async #guarded(connection: Connection, what: string, work: () => Promise<void>): Promise<void> {

@@ -3,11 +3,11 @@
 import { existsSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { CentralLink } from '../../central/central-link.ts';
-import { readShardReports, type StoredShardReport } from '../../central/source-states.ts';
 import type { Config, Shard } from '../../config/config.ts';
 import { sentenceFor } from '../../errors/sentence.ts';
 import { kindOf } from '../../errors/sqlstate.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
+import { readShardReports, type StoredShardReport } from '../../shards/reports.ts';
 import { LagReader } from '../lag/reader.ts';
 import type { LagReport } from '../lag/report.ts';
 import { diagnosis } from './causes.ts';
@@ -19,7 +19,7 @@ import { clockDiagnoses, healthDiagnoses } from './judge-health.ts';
 import { perhapsFlooding, type SourceRates, withFlood, withRates } from './judge-late.ts';
 import type { DiskFacts } from './judge-rotation.ts';
 import { readMovedRates } from './read-rates.ts';
-import { type ShardLook, ShardVisits } from './visits/ask-shards.ts';
+import { ShardVisits, type VisitedShard } from './visits/ask-shards.ts';
 import { inTime, notInTime } from './visits/in-time.ts';
 
 export interface DoctorReport {
@@ -93,7 +93,7 @@ const MOST_ASKED_FOR_RATES = 16;
 interface LateSources extends Asking {
   readonly config: Config;
   readonly lag: LagReport | undefined;
-  readonly answers: readonly ShardLook[];
+  readonly answers: readonly VisitedShard[];
   readonly visits: ShardVisits;
 }
 

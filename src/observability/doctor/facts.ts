@@ -1,7 +1,8 @@
 // The facts that `doctor` judges by beyond a report of lag: of a server's sessions, of what queues hold, of our processes.
-import type { StoredShardReport } from '../../central/source-states.ts';
+
 import type { CapturedTable } from '../../install/capture/judge.ts';
 import type { RotationFacts } from '../../shards/held.ts';
+import type { StoredShardReport } from '../../shards/reports.ts';
 
 /** A session inside a transaction. */
 export interface SessionFacts {

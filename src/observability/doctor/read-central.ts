@@ -1,11 +1,12 @@
 // Reads what central knows beyond a report of lag: our processes, events that died lately, schedules,
 // its own sessions and rotation, and what movers saw of their shards.
-import { readShardReports } from '../../central/source-states.ts';
+
 import type { Config, Schedule } from '../../config/config.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import { nextAfter } from '../../schedules/occurrences.ts';
 import { listSchedules, type ScheduleFacts } from '../../schedules/stored.ts';
+import { readShardReports } from '../../shards/reports.ts';
 import type { CentralHealth, CopyStanding, RecentDead, RunningMember, ScheduleStanding } from './facts.ts';
 import { readDatabase } from './read-database.ts';
 

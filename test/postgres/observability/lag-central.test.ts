@@ -129,6 +129,27 @@ describe('observability/lag of central queues', () => {
     expect(await lag()).toMatchObject({ eventsBehind: 1 });
   });
 
+  test('an event that waited for its time on purpose is as old as its tick', async () => {
+    const { lag, tick, central } = await given();
+    await central.query(
+      "select tributary.send_delayed('orders', '{null}', '{0}', '{null}', '{later}', '{null}', '{null}', '{null}', '{null}')",
+    );
+    await central.query("update tributary.delayed set ev_time = now() - interval '1 hour'");
+    const [run] = await central.query("select events from tributary.deliver_delayed('orders', 10)");
+    expect(run).toEqual({ events: 1 });
+    expect(await lag()).toMatchObject({ eventsBehind: 1 });
+    await tick();
+    const { secondsBehind, eventsBehind } = await lag();
+    expect(eventsBehind).toBe(1);
+    expect(secondsBehind).toBeGreaterThan(0);
+    expect(secondsBehind).toBeLessThan(3_000);
+    await central.query(
+      `select pgq.insert_event_raw('orders', nextval(queue_event_seq), now() - interval '1 hour', null, null, 'test', '', null, null, null, null)
+       from pgq.queue where queue_name = 'orders'`,
+    );
+    expect((await lag()).secondsBehind).toBeGreaterThanOrEqual(3_600);
+  });
+
   test('retrying and dead events, wanted and running workers are counted for each queue alone', async () => {
     const { lag, produce, tick, nextBatch, central } = await given();
     await produce(2);

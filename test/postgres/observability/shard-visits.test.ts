@@ -1,11 +1,11 @@
 // What movers report of their shards, and that doctor asks only those shards of which it is needed.
 import { expect, test } from 'vitest';
 import { CentralLink } from '../../../src/central/central-link.ts';
-import { readShardReports, storeShardReports } from '../../../src/central/source-states.ts';
 import { install } from '../../../src/install/install.ts';
 import { databaseDiagnoses } from '../../../src/observability/doctor/judge-databases.ts';
 import { ShardVisits } from '../../../src/observability/doctor/visits/ask-shards.ts';
 import { reportOnShard } from '../../../src/shards/held.ts';
+import { readShardReports, storeShardReports } from '../../../src/shards/reports.ts';
 import { configFor, givenCluster, givenEvents } from '../../support/installation/installation.ts';
 import type { TestDatabase } from '../../support/server/database.ts';
 import { givenServer } from '../../support/server/server.ts';

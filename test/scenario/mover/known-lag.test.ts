@@ -1,21 +1,36 @@
 // Lag that is put in on purpose: what `lag` shows is the age of the oldest event, within a second or two of a hundred, whoever
-// says it: the shard where no mover runs, the mover where central takes nothing, central where no worker runs.
+// says it: the shard where no mover runs, the mover where central takes nothing, central where no worker runs; of a queue, of a
+// group and of lanes, and to a page and to Prometheus the same.
+import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { loadConfig } from '../../../src/config/load.ts';
+import type { DashboardState } from '../../../src/http/dashboard/state.ts';
+import { TIMING } from '../../../src/lifecycle/timing.ts';
 import { LagReader } from '../../../src/observability/lag/reader.ts';
 import type { LagReport } from '../../../src/observability/lag/report.ts';
 import { givenInstalledHosts } from '../../support/installation/installed-hosts.ts';
 import { startTributary } from '../../support/processes/process.ts';
+import { run } from '../../support/processes/run-cli.ts';
 import type { TestDatabase } from '../../support/server/database.ts';
 import { until } from '../../support/until.ts';
 
 /** In seconds: the lag that is looked at. */
 const LOOKED_AT = [3, 5, 7, 9, 11];
 const EVENTS_A_SECOND = 20;
+const SERVING = /serving (http:\S+)\/livez/;
 
-/** A mover of one shard, and what is asked of both sides. */
-async function given() {
+/** A mover of one shard, and what is asked of both sides; events are written into `orders` and into these queues as well. */
+async function given(more: Readonly<Record<string, string>> = {}) {
   const hosts = await givenInstalledHosts({ alpha: 1 });
+  const queues = ['orders', ...Object.keys(more)];
+  if (queues.length > 1) {
+    const lines = Object.entries(more).map(
+      ([name, settings]) => `  ${name}: { create: true, ${settings} }\n`,
+    );
+    writeFileSync(hosts.file, readFileSync(hosts.file, 'utf8') + lines.join(''));
+    const installed = await run(['-c', hosts.file, 'install']);
+    expect(installed.code, installed.stderr).toBe(0);
+  }
   const { config } = loadConfig(hosts.file, { env: { PGUSER: 'ann' } });
   if (config === undefined) throw new Error('The file is not valid.');
   const reader = new LagReader(config);
@@ -28,7 +43,8 @@ async function given() {
   return {
     hosts,
     reader,
-    startMover: () => startTributary(['-c', hosts.file, 'mover', '--host', 'alpha']),
+    startMover: (...options: readonly string[]) =>
+      startTributary(['-c', hosts.file, 'mover', '--host', 'alpha', ...options]),
     /** By the shard's clock, in seconds since 1970. */
     now: () => one(clock, 'extract(epoch from clock_timestamp())::float8'),
     untilMoved: () =>
@@ -38,8 +54,8 @@ async function given() {
       }),
     /** Inserts at a fixed rate. @returns when the first event came, and how to stop. */
     async startWriter() {
-      const insert = () =>
-        one(shard, `extract(epoch from now())::float8 + 0 * pgq.insert_event('orders', 'placed', '1')`);
+      const inserted = queues.map((queue) => ` + 0 * pgq.insert_event('${queue}', 'placed', '1')`).join('');
+      const insert = () => one(shard, `extract(epoch from now())::float8${inserted}`);
       const first = await insert();
       let isStopped = false;
       const writing = (async () => {
@@ -76,12 +92,43 @@ async function compare(
     const before = (await now()) - first;
     const figure = shown(await reader.read({ isCentralOnly })) ?? Number.NaN;
     const after = (await now()) - first;
-    const least = before - Math.max(1, before * 0.02);
-    const most = after + Math.max(1, after * 0.02);
-    if (!(figure >= least && figure <= most))
-      faults.push(`${figure} s were shown, and it was between ${before} s and ${after} s`);
+    faults.push(...faultsOf({ figure, before, after }));
   }
   expect(faults).toEqual([]);
+}
+
+interface Shown {
+  /** What was shown, of a lag that was this much before it was looked at and that much after. */
+  readonly figure: number;
+  readonly before: number;
+  readonly after: number;
+  readonly whose?: string;
+}
+
+function faultsOf({ figure, before, after, whose = '' }: Shown): string[] {
+  const least = before - Math.max(1, before * 0.02);
+  const most = after + Math.max(1, after * 0.02);
+  return figure >= least && figure <= most
+    ? []
+    : [`${whose} ${figure} s were shown, and it was between ${before} s and ${after} s`];
+}
+
+/** What a page is sent first. */
+async function stateOf(url: string): Promise<DashboardState> {
+  const stop = new AbortController();
+  const response = await fetch(`${url}/api/stream`, { signal: stop.signal });
+  const decoder = new TextDecoder();
+  let text = '';
+  try {
+    for await (const chunk of response.body ?? []) {
+      text += decoder.decode(chunk as Uint8Array, { stream: true });
+      const [, state] = /^event: state\ndata: (.*)\n\n/m.exec(text) ?? [];
+      if (state !== undefined) return JSON.parse(state) as DashboardState;
+    }
+  } finally {
+    stop.abort();
+  }
+  throw new Error(`The stream ended: ${text}`);
 }
 
 const ofSource = ({ sources }: LagReport) => sources[0]?.secondsBehind;
@@ -121,11 +168,40 @@ describe('known lag', () => {
     });
   });
 
-  test('no worker runs: central says it', async () => {
-    const all = await given();
-    all.startMover();
+  test('no worker runs: central says it of a queue, a group and lanes, and so do a page and the metrics', async () => {
+    const all = await given({
+      letters: 'groups: { mail: { workers: 1, handler: ./write.mjs } }',
+      calls: 'key: ev_type, lanes: 4, workers: 1, handler: ./write.mjs',
+    });
+    const mover = all.startMover('--http', ':0');
+    const url = SERVING.exec(await mover.waitForLine(SERVING))?.[1] ?? '';
     const writer = await all.startWriter();
     await compare(writer.first, ofQueue, { ...all, isCentralOnly: true });
+    const names = ['orders', 'letters/mail', 'calls'];
+    const before = (await all.now()) - writer.first;
+    const { central } = await all.reader.read({ isCentralOnly: true });
+    const state = await stateOf(url);
+    const metrics = await (await fetch(`${url}/metrics`)).text();
+    const after = (await all.now()) - writer.first;
+    const shown = names.flatMap((name) => [
+      { whose: `lag of ${name}`, figure: central.find(({ queue }) => queue === name)?.secondsBehind },
+      { whose: `page of ${name}`, figure: state.queues.find((one) => one.name === name)?.age },
+      {
+        whose: `metric of ${name}`,
+        figure: Number(
+          new RegExp(`^tributary_oldest_waiting_event_age_seconds\\{queue="${name}"\\} (\\S+)$`, 'm').exec(
+            metrics,
+          )?.[1],
+        ),
+      },
+    ]);
+    // What a page and a scrape get may be as old as a reading of central is kept.
+    const kept = TIMING.http.keptMs / 1_000;
+    expect(
+      shown.flatMap(({ whose, figure }) =>
+        faultsOf({ whose, figure: figure ?? Number.NaN, before: before - kept, after }),
+      ),
+    ).toEqual([]);
     await writer.stop();
   });
 });

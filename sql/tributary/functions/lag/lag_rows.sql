@@ -1,5 +1,5 @@
 -- ----------------------------------------------------------------------
--- Function: tributary.lag_rows(6)
+-- Function: tributary.lag_rows(7)
 --
 --      Counts the events of a central queue that were not finished at one snapshot, and finished at another.
 --
@@ -10,10 +10,11 @@
 --      x_group     - sub_id whose retried events count, too
 --      x_limit     - counts no further
 --      x_where     - only those that it is true for; null: all
+--      x_due       - transactions that put events into the queue that had waited for their time; null: none
 --
 -- Returns:
 --      rows        - how many
---      oldest      - the smallest ev_time of those that are not tried again
+--      oldest      - the smallest ev_time of those that are not tried again, and had not to wait before they came into the queue
 --
 -- Writes:
 --      none
@@ -22,27 +23,27 @@
 --      tributary.lag_central
 -- ----------------------------------------------------------------------
 create or replace function tributary.lag_rows(
-    x_table text, x_from txid_snapshot, x_end txid_snapshot, x_group integer, x_limit integer, x_where text default null,
+    x_table text, x_from txid_snapshot, x_end txid_snapshot, x_group integer, x_limit integer, x_where text, x_due bigint[],
     out rows bigint, out oldest timestamptz) as $$
 begin
     -- In the order of the transactions, so that the oldest are among those that are counted.
     execute format($sql$
-        select count(*), min(r.ev_time) filter (where r.ev_retry is null)
+        select count(*), min(r.ev_time) filter (where r.ev_retry is null and (r.ev_txid = any ($5)) is not true)
         from (
             select * from (
-                select e.ev_time, e.ev_retry from %1$s e
+                select e.ev_time, e.ev_retry, e.ev_txid from %1$s e
                 where e.ev_txid = any (array(select txid_snapshot_xip($1)))
                     and (e.ev_owner is null or e.ev_owner = $3) and ($2 is null or txid_visible_in_snapshot(e.ev_txid, $2)) and %2$s
                 limit $4) open_then
             union all
             select * from (
-                select e.ev_time, e.ev_retry from %1$s e
+                select e.ev_time, e.ev_retry, e.ev_txid from %1$s e
                 where e.ev_txid >= txid_snapshot_xmax($1)
                     and (e.ev_owner is null or e.ev_owner = $3) and ($2 is null or txid_visible_in_snapshot(e.ev_txid, $2)) and %2$s
                 order by e.ev_txid limit $4) begun_since
             limit $4) r
         $sql$, x_table, coalesce(x_where, 'true'))
-    into rows, oldest using x_from, x_end, x_group, x_limit;
+    into rows, oldest using x_from, x_end, x_group, x_limit, x_due;
 end;
 $$ language plpgsql stable
    -- Event tables are never analysed; without these the planner would read a whole table to find that it holds nothing new.

@@ -15,7 +15,7 @@
 --      tributary.shard_report
 --
 -- Called by:
---      src/central/source-states.ts
+--      src/shards/reports.ts
 -- ----------------------------------------------------------------------
 create or replace function tributary.store_shards(x_shards jsonb)
 returns integer as $$

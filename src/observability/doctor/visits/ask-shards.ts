@@ -1,15 +1,15 @@
 // Asks shards what holds them up: those of which movers have not just seen that all is well, and one of each server for its sessions.
 import pLimit from 'p-limit';
-import type { StoredShardReport } from '../../../central/source-states.ts';
 import type { Config, Shard } from '../../../config/config.ts';
 import { reachingServers } from '../../../install/facts/reach.ts';
 import { wantedSources } from '../../../install/facts/sources.ts';
+import type { StoredShardReport } from '../../../shards/reports.ts';
 import type { DatabaseHealth } from '../facts.ts';
 import { askDatabase, SeenServers } from '../read-database.ts';
 import { inTime, notInTime } from './in-time.ts';
 import { planVisits, type ReportedShard, reportedHealth } from './plan.ts';
 
-export interface ShardLook {
+export interface VisitedShard {
   readonly shard: string;
   readonly health?: DatabaseHealth;
   /** Why it could not be asked. */
@@ -46,7 +46,7 @@ export class ShardVisits {
   async look(
     shards: readonly Shard[],
     reports: ReadonlyMap<string, StoredShardReport>,
-  ): Promise<ShardLook[]> {
+  ): Promise<VisitedShard[]> {
     const { toAsk, servers } = planVisits(shards, {
       ...{ reports, queues: this.#queues },
       isCaptured: this.#config.captures !== undefined,
@@ -59,8 +59,8 @@ export class ShardVisits {
   }
 
   /** All of these. Never throws. */
-  async ask(shards: readonly Shard[]): Promise<ShardLook[]> {
-    const late = ({ name }: Shard): ShardLook => ({
+  async ask(shards: readonly Shard[]): Promise<VisitedShard[]> {
+    const late = ({ name }: Shard): VisitedShard => ({
       ...{ shard: name, isAsked: true },
       reason: notInTime(`Shard ${name}`).message,
     });
@@ -81,10 +81,10 @@ export class ShardVisits {
     );
   }
 
-  async #lookAtServer(members: readonly ReportedShard[]): Promise<ShardLook[]> {
-    const looks: ShardLook[] = [];
+  async #lookAtServer(members: readonly ReportedShard[]): Promise<VisitedShard[]> {
+    const looks: VisitedShard[] = [];
     for (const { shard } of members.slice(0, MOST_TRIED)) {
-      const [look] = (await this.ask([shard])) as [ShardLook];
+      const [look] = (await this.ask([shard])) as [VisitedShard];
       looks.push(look);
       const { health } = look;
       if (health === undefined) continue;
@@ -99,7 +99,7 @@ export class ShardVisits {
     return looks;
   }
 
-  async #askOne(shard: Shard): Promise<ShardLook> {
+  async #askOne(shard: Shard): Promise<VisitedShard> {
     const { name, host, port } = shard;
     const server = `${host}:${port}`;
     const known = this.#dead.get(server);

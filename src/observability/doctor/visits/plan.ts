@@ -2,9 +2,10 @@
 //
 // Invariant: a shard is left out only where a mover has just looked at all its queues and found nothing. What was found is asked
 // anew, so that nothing is named that is over.
-import type { StoredShardReport } from '../../../central/source-states.ts';
+
 import type { Shard } from '../../../config/config.ts';
 import { TIMING } from '../../../lifecycle/timing.ts';
+import type { StoredShardReport } from '../../../shards/reports.ts';
 import type { DatabaseHealth, SessionsFacts } from '../facts.ts';
 
 export interface ReportedShard {

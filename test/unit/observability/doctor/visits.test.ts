@@ -1,9 +1,9 @@
 // Which shards doctor asks itself, by what movers reported of them.
 import { expect, test } from 'vitest';
-import type { StoredShardReport } from '../../../../src/central/source-states.ts';
 import type { Shard } from '../../../../src/config/config.ts';
 import { heldByReports, planVisits } from '../../../../src/observability/doctor/visits/plan.ts';
 import type { RotationFacts } from '../../../../src/shards/held.ts';
+import type { StoredShardReport } from '../../../../src/shards/reports.ts';
 
 const shard = (name: string, user = 'tributary') => ({ name, user, host: 'db03', port: 5432 }) as Shard;
 
