@@ -12,6 +12,7 @@ import { Members } from './views/members.tsx';
 import { Overview } from './views/overview.tsx';
 import { QueuePage } from './views/queue.tsx';
 import { SourcePage } from './views/source.tsx';
+import { showHarmless } from './words/harmless.ts';
 
 function Page() {
   const { page, names } = route.value;
@@ -46,6 +47,7 @@ function View({ route: { page, names } }: { readonly route: Route }) {
   }
 }
 
+showHarmless();
 const root = document.getElementById('page');
 if (root !== null) {
   root.textContent = '';

@@ -43,6 +43,16 @@ export function ProblemLine({ sentence }: { readonly sentence: Text }) {
   );
 }
 
+/** A long one scrolls by itself, also by keys. */
+export function ErrorText({ text }: { readonly text: string }) {
+  return (
+    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by keys.
+    <pre class="error" tabIndex={0}>
+      {text}
+    </pre>
+  );
+}
+
 /** A list that has not come, could not be read, or has nothing in it. */
 export function Unread({ error, what }: { readonly error?: string | undefined; readonly what: string }) {
   return error === undefined ? <Empty>Asking for {what}.</Empty> : <ProblemLine sentence={error} />;

@@ -3,7 +3,7 @@ import { useState } from 'preact/hooks';
 import type { DeadAlike } from '../../http/dashboard/state.ts';
 import { useReading } from '../live/reading.ts';
 import { layout, route, state } from '../live/store.ts';
-import { Empty, ProblemLine, Unread } from '../parts/shown.tsx';
+import { Empty, ErrorText, ProblemLine, Unread } from '../parts/shown.tsx';
 import { hashOf } from '../url/route.ts';
 import { countOf } from '../words/numbers.ts';
 import { shownTime } from '../words/times.ts';
@@ -64,7 +64,7 @@ function Group({ group, after }: { readonly group: DeadAlike; after(): void }) {
           {oldestAt !== newestAt && ` to ${shownTime(newestAt, now)}`}
         </span>
       </p>
-      <pre class="error">{error}</pre>
+      <ErrorText text={error} />
       <div class="actions">
         <button type="button" class="quiet" aria-expanded={isOpen} onClick={() => setOpen(!isOpen)}>
           {isOpen ? 'Hide the sample' : 'Show a sample'}

@@ -2,7 +2,7 @@
 import type { DashboardState } from '../../http/dashboard/state.ts';
 import { layout, state } from '../live/store.ts';
 import { Outcome, useAction } from '../parts/action.tsx';
-import { Titled } from '../parts/shown.tsx';
+import { ErrorText, Titled } from '../parts/shown.tsx';
 import { shortCount, wholeCount } from '../words/numbers.ts';
 import { shortSeconds } from '../words/times.ts';
 
@@ -47,7 +47,7 @@ function RetryCard({ retry, after }: { readonly retry: Retry; after(): void }) {
           {pace}
         </span>
       </p>
-      {error === null ? <p class="note">{what}</p> : <pre class="error">{error}</pre>}
+      {error === null ? <p class="note">{what}</p> : <ErrorText text={error} />}
       <div class="actions">
         <progress
           max={Math.max(1, events)}

@@ -129,7 +129,10 @@ describe('dashboard/stream', () => {
     expect(responses[0]?.writableLength).toBeLessThan(2 * long.length);
     const seen = numbersOf(lazy);
     lazy.resume();
-    const numbers = await until(() => (seen.at(-1) ?? 0) >= 40 && seen, { what: 'the newest state', ...patient });
+    const numbers = await until(() => (seen.at(-1) ?? 0) >= 40 && seen, {
+      what: 'the newest state',
+      ...patient,
+    });
     expect(numbers.some((number, at) => at > 0 && number > (numbers[at - 1] as number) + 5)).toBe(true);
   });
 
