@@ -17,12 +17,17 @@ import { childrenOf } from '../support/processes/children.ts';
 import { isAlive, startTributary } from '../support/processes/process.ts';
 import { run } from '../support/processes/run-cli.ts';
 import { randomFrom } from '../support/random.ts';
+import { until } from '../support/until.ts';
+import { ReadinessWatch } from './readiness-watch.ts';
 
 const ROUNDS = Number(process.env.TRIBUTARY_CHAOS_ROUNDS ?? 3);
 const FAULTS = Number(process.env.TRIBUTARY_CHAOS_FAULTS ?? 8);
 const random = randomFrom(Number(process.env.TRIBUTARY_CHAOS_SEED ?? Math.floor(Math.random() * 2 ** 31)));
 const say = (line: string) => process.stdout.write(`${line}\n`);
 const ROWS = 20_000;
+/** Leases of the dead, on a busy machine. */
+const READY_WITHIN_MS = 60_000;
+const SERVING = /serving (http:\S+)\/livez/;
 
 describe('apply', () => {
   test(`${ROUNDS} rounds of ${FAULTS} random faults: the table on central has the rows of the shards`, {
@@ -40,7 +45,27 @@ describe('apply', () => {
     await Promise.all(shards.map((shard) => givenSales(shard, ROWS)));
     expect((await run(['-c', file, 'install'])).code).toBe(0);
     await Promise.all(shards.map((shard) => capture(shard)));
-    let host = startTributary(['-c', file, 'start']);
+    const start = () => startTributary(['-c', file, 'start', '--http', ':0']);
+    let host = start();
+    const watch = new ReadinessWatch({
+      central,
+      shards: new Map(shards.map((shard, at) => [`s${at + 1}`, shard])),
+      hosts: () => [
+        {
+          name: 'the host',
+          shards: shards.map((_, at) => `s${at + 1}`),
+          url: isAlive(host.pid)
+            ? host.stderr.map((line) => SERVING.exec(line)?.[1]).find((url) => url !== undefined)
+            : undefined,
+        },
+      ],
+      handledSql: `select pg_sequence_last_value(q.queue_event_seq::regclass) as wanted, t.tick_event_seq as handled
+        from pgq.queue q
+        join pgq.subscription s on s.sub_queue = q.queue_id
+        join pgq.consumer c on c.co_id = s.sub_consumer and c.co_name = (select 'workers_' || name from tributary.identity)
+        join pgq.tick t on t.tick_queue = q.queue_id and t.tick_id = s.sub_last_tick
+        where q.queue_name = '${QUEUE}'`,
+    });
     const copy = (...args: string[]) => startTributary(['-c', file, 'apply', 'copy', QUEUE, ...args]);
     let copying = copy();
     const strike = async (): Promise<string> => {
@@ -51,7 +76,7 @@ describe('apply', () => {
       } else if (victim === 'host') {
         for (const pid of [host.pid, ...childrenOf(host)]) if (isAlive(pid)) process.kill(pid, 'SIGKILL');
         await host.exit;
-        host = startTributary(['-c', file, 'start']);
+        host = start();
       } else if (victim === 'connection') {
         await central.query(
           `select pg_terminate_backend(pid) from pg_stat_activity where application_name like 'tributary%' and application_name not like 'tributary test%'
@@ -84,7 +109,16 @@ describe('apply', () => {
       for (const [at, shard] of shards.entries())
         expect(await salesOf(central, `s${at + 1}`)).toEqual(await salesOf(shard));
       expect(await central.query('select * from tributary.dead_event')).toEqual([]);
+      await until(() => watch.isAllReady, {
+        what: 'the host to be ready',
+        timeoutMs: READY_WITHIN_MS,
+      }).catch((error: unknown) => {
+        throw new Error(`${error instanceof Error ? error.message : error} ${watch.unready}`);
+      });
     }
+    await watch.stop();
+    say(watch.summary);
+    expect(watch.faults).toEqual([]);
     host.kill('SIGTERM');
     await host.exit;
   });

@@ -34,6 +34,9 @@ export interface FleetParkOptions {
   readonly everyMs?: number;
 }
 
+const SERVING = /serving (http:\S+)\/livez/;
+const ANSWER_MS = 5_000;
+
 /** What it is called now. */
 export const nameOf = ({ names }: Member): string => names.at(-1) ?? '';
 
@@ -168,7 +171,7 @@ export class FleetPark {
     for (const name of ['alpha', 'beta']) {
       const host = this.#hosts.get(name);
       if (host !== undefined && isAlive(host.pid)) continue;
-      const started = startTributary(['-c', this.file, 'start', '--host', name]);
+      const started = startTributary(['-c', this.file, 'start', '--host', name, '--http', ':0']);
       this.#hosts.set(name, started);
       this.#read.set(name, new Set(this.live.map(entryOf)));
       await started.waitForLine(/starting: /);
@@ -266,6 +269,20 @@ export class FleetPark {
     for (const host of this.#hosts.values()) host.kill('SIGTERM');
     for (const host of this.#hosts.values()) await host.exit;
     await this.ensureHosts();
+  }
+
+  /** What hosts say that are not ready, and of whom nothing is heard. */
+  async unready(): Promise<string[]> {
+    const said = await Promise.all(
+      [...this.#hosts].map(async ([name, { stderr }]) => {
+        const url = stderr.map((line) => SERVING.exec(line)?.[1]).find((found) => found !== undefined);
+        const answer = await fetch(`${url}/readyz`, { signal: AbortSignal.timeout(ANSWER_MS) }).catch(
+          () => undefined,
+        );
+        return answer?.ok ? [] : [`${name}: ${(await answer?.text()) ?? 'no answer'}`];
+      }),
+    );
+    return said.flat();
   }
 
   get lastWords(): string {

@@ -17,6 +17,8 @@ const say = (line: string) => process.stdout.write(`${line}\n`);
 
 /** Leases of the dead, hosts that start, on a busy machine. */
 const SETTLED_WITHIN_MS = 180_000;
+/** Ten seconds, on a busy machine. */
+const READY_WITHIN_MS = 30_000;
 const FEWEST = 2;
 /** Two hosts, each with a mover, a central queue and one worker, as docs/running.md reckons it. */
 const MOST_CONNECTIONS = 2 * (5 + 3 + 3 + 1);
@@ -156,6 +158,14 @@ describe('fleet', () => {
         { what: `no more than ${MOST_CONNECTIONS} connections`, timeoutMs: SETTLED_WITHIN_MS, everyMs: 500 },
       ).catch(async (error: unknown) => {
         throw new Error(`${error} ${JSON.stringify(await park.connections())}`);
+      });
+      // All gets on again: every host says so.
+      await until(async () => (await park.unready()).length === 0, {
+        what: 'the hosts to be ready',
+        timeoutMs: READY_WITHIN_MS,
+        everyMs: 500,
+      }).catch(async (error: unknown) => {
+        throw new Error(`${error} ${(await park.unready()).join('; ')}`);
       });
       const lines = park.mostSaidOfEnded;
       expect(lines.length, lines.join('\n')).toBeLessThanOrEqual(MOST_LINES);

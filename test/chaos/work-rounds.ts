@@ -1,5 +1,5 @@
 // Rounds of random faults on workers, hosts and central under load, each followed by the proof that every event was handled exactly
-// once, or is dead exactly once.
+// once, or is dead exactly once. All the while `/readyz` of each host tells no lie.
 // TRIBUTARY_CHAOS_ROUNDS says how many rounds, TRIBUTARY_CHAOS_SEED which faults, TRIBUTARY_CHAOS_FAULTS how many in each.
 import { setTimeout as pause } from 'node:timers/promises';
 import { expect, onTestFailed } from 'vitest';
@@ -11,6 +11,7 @@ import { givenTicker, givenWorkerHosts } from '../support/workers/worker-host.ts
 import { WorkCrew } from './work-crew.ts';
 import { strikeWork, type WorkField } from './work-faults.ts';
 import { isSettled, NEVER_WORKS, Numbers, startWorkLoad, wrongFates } from './work-load.ts';
+import { watchWork } from './work-watch.ts';
 
 export const random = randomFrom(
   Number(process.env.TRIBUTARY_CHAOS_SEED ?? Math.floor(Math.random() * 2 ** 31)),
@@ -70,6 +71,7 @@ export async function workRounds(
 ): Promise<void> {
   const { crew, central, scale } = field;
   const numbers = new Numbers();
+  const watch = await watchWork(central, crew);
   say(
     `TRIBUTARY_CHAOS_SEED=${random.seed} TRIBUTARY_CHAOS_ROUNDS=${rounds} TRIBUTARY_CHAOS_FAULTS=${faults}`,
   );
@@ -103,5 +105,14 @@ export async function workRounds(
       `round ${round}: ${sum?.handled} events handled and ${sum?.dead} dead (${sum?.killed} as killers), each exactly once`,
     );
     await prove(round);
+    await until(() => watch.isAllReady, {
+      what: 'the hosts to be ready',
+      timeoutMs: filledWithinMs,
+    }).catch((error: unknown) => {
+      throw new Error(`${error instanceof Error ? error.message : error} ${watch.unready}`);
+    });
   }
+  await watch.stop();
+  say(watch.summary);
+  expect(watch.faults).toEqual([]);
 }
