@@ -1,8 +1,11 @@
 // The password of the server's user as PostgreSQL keeps it: so initdb stores it as it is, and does not make it by itself.
 import { createHash, createHmac, pbkdf2Sync, randomBytes } from 'node:crypto';
 
-/** Thousands of turns protect passwords of people from being guessed. One that is random needs none, and each client takes them at each start. */
-const TURNS = 1;
+/**
+ * Many turns protect passwords of people from being guessed. One that is random needs none, and each client takes them at each
+ * start; but Go's pq refuses a number of fewer than four digits.
+ */
+const TURNS = 1_000;
 const BYTES = 32;
 
 /** For SCRAM-SHA-256. */
