@@ -24,11 +24,14 @@ async function take(queue: string, events: number, perSecond: number): Promise<A
 
 describe('tributary/rate_take', () => {
   test('an idle queue may start the events of a quarter of a second at once, then it waits', async () => {
-    expect(await take('orders', 1_000, 100)).toEqual({ granted: 25, wait_ms: 0 });
-    const { granted, wait_ms } = await take('orders', 1_000, 100);
-    expect(granted).toBe(0);
-    expect(wait_ms).toBeGreaterThan(0);
-    expect(wait_ms).toBeLessThanOrEqual(74);
+    // In one statement: between two a busy machine lets more time pass than the second one has to wait.
+    const [first, second] = await central.query<Answer>(
+      "select t.granted, t.wait_ms from generate_series(0, 1) n, tributary.rate_take('orders', 1000 + 0 * n, 100) t order by n",
+    );
+    expect(first).toEqual({ granted: 25, wait_ms: 0 });
+    expect(second?.granted).toBe(0);
+    expect(second?.wait_ms).toBeGreaterThan(0);
+    expect(second?.wait_ms).toBeLessThanOrEqual(75);
   });
 
   test('a slow rate grants one event, then none for its whole time', async () => {
