@@ -23,7 +23,8 @@
 --      tributary.lag_central
 -- ----------------------------------------------------------------------
 create or replace function tributary.lag_rows(
-    x_table text, x_from txid_snapshot, x_end txid_snapshot, x_group integer, x_limit integer, x_where text, x_due bigint[],
+    x_table text, x_from txid_snapshot, x_end txid_snapshot, x_group integer, x_limit integer, x_where text default null,
+    x_due bigint[] default null,
     out rows bigint, out oldest timestamptz) as $$
 begin
     -- In the order of the transactions, so that the oldest are among those that are counted.
