@@ -60,9 +60,11 @@ export class RoomLooks {
   }
 
   get #dueAtMs(): number {
-    const { roomMs, backlogEveryMs } = TIMING.reports;
     const isShort = this.#all.some((one) => one.isShort);
-    return this.#lookedAtMs + (isShort ? backoffMs(this.#scarce + 1, roomMs) : backlogEveryMs);
+    return (
+      this.#lookedAtMs +
+      (isShort ? backoffMs(this.#scarce + 1, TIMING.reports.roomMs) : TIMING.reports.backlogEveryMs)
+    );
   }
 
   async #look(): Promise<void> {
