@@ -30,8 +30,10 @@ describe('hosts with different files', () => {
       },
     );
     await untilWorkers(hosts, [one, other], 3);
-    const lag = await hosts.tributary('lag', '--json');
-    expect(JSON.parse(lag.stdout)).toMatchObject({
+    const lag = async () => JSON.parse((await hosts.tributary('lag', '--json')).stdout);
+    // They are up; that reaches central with the next beat of their host.
+    await until(async () => (await lag()).central[0]?.workers_running === 3, { what: '3 workers in lag' });
+    expect(await lag()).toMatchObject({
       files_differ: expect.stringMatching(/workers on h1 for .* with .*; workers on old for/),
       central: [{ workers_wanted: 3, workers_running: 3 }],
     });
