@@ -70,6 +70,12 @@ test('under a held snapshot a look at the lanes visits few pages again once they
   await reader.query('select from tributary.lane');
   expect(await rewrite(central)).toBe(false);
   await reader.query('rollback');
+  // Nor where rows would be read as they were when the transaction began.
+  await reader.query('begin isolation level repeatable read');
+  expect(await reader.query('select tributary.lane_rewrite($1) as done', [REWRITTEN_FROM])).toEqual([
+    { done: false },
+  ]);
+  await reader.query('rollback');
 
   expect(await rewrite(central)).toBe(true);
   expect(await lanesOf(central)).toEqual(before);

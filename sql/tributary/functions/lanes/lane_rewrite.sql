@@ -27,6 +27,10 @@ as $$
 declare
     v_rows  tributary.lane[];
 begin
+    -- Elsewhere the rows would be read as they were before the lock, and positions would go back.
+    if current_setting('transaction_isolation') not in ('read committed', 'read uncommitted') then
+        return false;
+    end if;
     -- Each lane may have a page of its own.
     if pg_relation_size('tributary.lane')
         < greatest(x_bytes, (select 8192 * coalesce(sum(o.lanes), 0) from tributary.lane_set o))
