@@ -77,6 +77,26 @@ describe('contract/pgq batch cursor', () => {
     expect(await scalar(db, "select to_regclass('victim') is not null")).toBe(true);
   });
 
+  test('a condition may add rows as a query of the caller could, and with no other rights', async () => {
+    if (provider() === 'extension') return; // D: there it is pasted in as it is
+    const batch = await givenBatch('adds');
+    const rows = (text: string) =>
+      `false) union all select 0, now(), 0, 0, 't', ${text}, '', '', '', '' where (true`;
+    await session.query('create table hidden as select 1');
+    await session.query('begin');
+    expect(await open(batch, 'a1', 10, rows("'added'"))).toEqual(['added']);
+    await session.query(`create role cursor_reader_${session.backendPid}`);
+    await session.query(`grant pgq_reader to cursor_reader_${session.backendPid}`);
+    await session.query(`set local role cursor_reader_${session.backendPid}`);
+    expect(await open(batch, 'a2', 10, rows('current_user::text'))).toEqual([
+      `cursor_reader_${session.backendPid}`,
+    ]);
+    await expect(open(batch, 'a3', 10, rows('(select count(*)::text from hidden)'))).rejects.toThrow(
+      'permission denied for table hidden',
+    );
+    await session.query('rollback');
+  });
+
   test('without batch, name or limit there is no cursor; a name is taken once', async () => {
     const batch = await givenBatch('nulls');
     await session.query('begin');

@@ -2,7 +2,8 @@
 -- Function: pgq.register_consumer_at(3)
 --
 --      Subscribes a consumer to a queue at a tick, or moves an existing subscription there; its open batch is
---      dropped then. Without a tick a new subscription starts at the newest one and an existing one stays as it is.
+--      dropped then. Without a tick a new subscription starts at the newest one and an existing one stays as it is:
+--      nothing is locked then.
 --
 --      Order: the queue's row is locked before the tick is looked up, which keeps a rotation from removing that tick
 --      until the new position is committed.
@@ -33,6 +34,17 @@ declare
     v_consumer_id   integer;
     v_tick_id       bigint := x_tick_pos;
 begin
+    if x_tick_pos is null then
+        perform 1
+           from pgq.subscription s
+           join pgq.queue q on q.queue_id = s.sub_queue
+           join pgq.consumer c on c.co_id = s.sub_consumer
+          where q.queue_name = x_queue_name and c.co_name = x_consumer_name;
+        if found then
+            return 0;
+        end if;
+    end if;
+
     select queue_id into v_queue_id from pgq.queue where queue_name = x_queue_name for key share;
     if not found then
         raise exception 'Event queue not created yet';

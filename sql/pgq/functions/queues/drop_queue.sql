@@ -1,7 +1,8 @@
 -- ----------------------------------------------------------------------
 -- Function: pgq.drop_queue(2)
 --
---      Removes a queue with its tables, ticks and sequences. Waits for transactions that are writing into it.
+--      Removes a queue with its tables, ticks and sequences. Waits for transactions that are writing into it, unless it is
+--      refused: with consumers and without force.
 --
 -- Parameters:
 --      x_queue_name    - name of the queue
@@ -26,6 +27,13 @@ declare
     v_queue     pgq.queue;
     v_consumer  text;
 begin
+    if x_force is not true then
+        -- Looked at first, so that a refusal waits for nobody; and again under the lock, because one may register meanwhile.
+        perform 1 from pgq.subscription join pgq.queue on queue_id = sub_queue where queue_name = x_queue_name;
+        if found then
+            raise exception 'cannot drop queue, consumers still attached';
+        end if;
+    end if;
     select * into v_queue from pgq.queue where queue_name = x_queue_name for update;
     if not found then
         raise exception 'No such event queue';

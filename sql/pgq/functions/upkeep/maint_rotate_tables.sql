@@ -11,7 +11,9 @@
 --
 --      Empties the queue's oldest table and makes it current, if the rotation period has passed, every consumer
 --      has passed the last rotation, no session uses the table, and it holds no row that a consumer still needs.
---      Otherwise the next call tries again.
+--      Otherwise the next call tries again. It waits for nobody: an open transaction that keeps the queue's row (one that
+--      ticks, registers a consumer or puts an event off) would hold up the caller's other queues, and while the lock is
+--      waited for nobody could tick the queue.
 --
 -- Parameters:
 --      i_queue_name    - name of the queue
@@ -56,7 +58,7 @@ begin
     select * into v_queue
       from pgq.queue
      where queue_name = i_queue_name and queue_switch_step2 is not null and queue_switch_time + queue_rotation_period < now()
-       for update;
+       for update skip locked;
     if not found then
         return 0;
     end if;
