@@ -1,6 +1,7 @@
 -- Rotation, step 1, of one queue, in a transaction of its own. The table to be truncated is first locked without waiting, and
 -- left alone if it holds a row that the slowest watermark has not passed: a writer that was overtaken by an earlier rotation
--- may have put it there. An empty queue is not rotated: that would cost an idle shard a transaction id.
+-- may have put it there. An empty queue is not rotated: that would cost an idle shard a transaction id. A transaction that keeps
+-- the queue's row, such as one that puts an event off, is waited for a second where the engine itself waits.
 -- :queue is the queue's name as a literal, :schema the schema of PgQ, :xid the type of its transaction ids, :xmin the function of
 -- its snapshots.
 begin isolation level read committed;
@@ -47,10 +48,17 @@ begin
         perform set_config('tributary.rotated', v_victim || ' holds events that a consumer has not passed', true);
         return;
     end if;
-    -- It returns 0 whether it rotated or not.
-    perform :schema.maint_rotate_tables_step1(q.queue_name);
+    begin
+        perform :schema.maint_rotate_tables_step1(q.queue_name);
+    exception when lock_not_available then
+        perform set_config('tributary.rotated', 'another transaction keeps the row of the queue', true);
+        return;
+    end;
+    -- It returned 0 whether it rotated or not.
     if (select queue_cur_table from :schema.queue where queue_id = q.queue_id) = q.queue_cur_table then
-        perform set_config('tributary.rotated', 'a consumer has not passed the last rotation', true);
+        perform set_config('tributary.rotated',
+            case when v_low <= q.queue_switch_step2 then 'a consumer has not passed the last rotation'
+                else 'another transaction keeps the row of the queue' end, true);
         return;
     end if;
     perform set_config('tributary.rotated', 'rotated', true);

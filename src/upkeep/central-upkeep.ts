@@ -81,6 +81,7 @@ export class CentralUpkeep {
           schema: 'pgq',
           queues: this.#options.queues.map(({ name }) => name),
           onRotation: this.#options.onRotation,
+          onTrouble: (queue, error) => this.#options.onTrouble(`rotation of ${queue}`, error),
         });
       }),
     );

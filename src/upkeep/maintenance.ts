@@ -2,6 +2,7 @@
 //
 // Order: step 1, step 2 and each move of retries are transactions of their own: step 2 in a transaction that had an id
 // before would lose events.
+// Fails by: a queue that cannot be rotated, such as one with a consumer whose tick is gone, keeps no other from anything.
 import type { Connection } from '../postgres/connection.ts';
 import { literal } from '../postgres/quote.ts';
 import { fill, sqlFile } from '../postgres/sql-file.ts';
@@ -16,12 +17,14 @@ export interface MaintenanceOptions {
   readonly queues: readonly string[];
   /** Called for each queue that was due, with `rotated` or why not. */
   readonly onRotation: (queue: string, outcome: string) => void;
+  /** Called for each queue whose rotation failed; it is tried again next time. */
+  readonly onTrouble: (queue: string, error: unknown) => void;
 }
 
 /** One pass. On an idle database it only reads. */
 export async function maintain(
   connection: Connection,
-  { schema, queues, onRotation }: MaintenanceOptions,
+  { schema, queues, onRotation, onTrouble }: MaintenanceOptions,
 ): Promise<{ rotated: number; retried: number }> {
   const request = literal(JSON.stringify(queues));
   const [[state] = []] = await connection.script(
@@ -36,14 +39,25 @@ export async function maintain(
   const names = { ...dialectOf(state?.snapshot_type), schema };
   let rotated = 0;
   for (const queue of (state?.due ?? []) as string[]) {
-    const results = await connection.script(fill(ROTATE, { ...names, queue: literal(queue) }));
-    const outcome = results.flat().find((row) => row.outcome !== undefined)?.outcome as string;
+    const outcome = await rotate(connection, fill(ROTATE, { ...names, queue: literal(queue) })).catch(
+      async (error: unknown) => {
+        if (connection.failed) throw error;
+        await connection.script('rollback');
+        onTrouble(queue, error);
+      },
+    );
+    if (outcome === undefined) continue;
     if (outcome === 'rotated') rotated += 1;
     if (outcome !== 'empty') onRotation(queue, outcome);
   }
   if (rotated > 0 || state?.is_half_done)
     await connection.query(`select ${schema}.maint_rotate_tables_step2()`);
   return { rotated, retried: state?.has_retries ? await moveRetries(connection, schema) : 0 };
+}
+
+async function rotate(connection: Connection, sql: string): Promise<string> {
+  const results = await connection.script(sql);
+  return results.flat().find((row) => row.outcome !== undefined)?.outcome as string;
 }
 
 /** Whether there is something to do for moveRetries. */

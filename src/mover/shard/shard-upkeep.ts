@@ -106,6 +106,13 @@ export class ShardUpkeep {
           what: `rotation of ${queue}`,
           detail: outcome,
         }),
+      onTrouble: (queue, error) =>
+        this.#context.onOccurrence({
+          kind: 'upkeep-trouble',
+          database: name,
+          what: `rotation of ${queue}`,
+          error,
+        }),
     });
   }
 

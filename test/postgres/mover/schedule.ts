@@ -184,6 +184,9 @@ export class Lane {
       schema: 'pgq',
       queues: QUEUES,
       onRotation: (name, outcome) => this.#steps.push(`rotation of ${name}: ${outcome}`),
+      onTrouble: (_queue, error) => {
+        throw error;
+      },
     });
     this.#steps.push(`rotated ${rotated}`);
   }

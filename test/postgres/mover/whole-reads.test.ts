@@ -38,6 +38,7 @@ async function rotate(database: TestDatabase): Promise<string> {
         schema: 'pgq',
         queues: ['orders'],
         onRotation: (_, outcome) => outcomes.push(outcome),
+        onTrouble: (_, error) => outcomes.push(`${error}`),
       });
       return outcomes.at(-1) === 'rotated';
     },

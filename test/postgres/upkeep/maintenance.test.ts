@@ -36,6 +36,7 @@ async function givenShard(): Promise<Given> {
         schema: 'pgq',
         queues: ['orders'],
         onRotation: (_queue, outcome) => outcomes.push(outcome),
+        onTrouble: (_queue, error) => outcomes.push(`${error}`),
       });
       return outcomes.join();
     },
@@ -50,10 +51,19 @@ async function givenShard(): Promise<Given> {
   };
 }
 
+const QUIETLY = {
+  schema: 'pgq',
+  queues: ['orders'],
+  onRotation: () => {},
+  onTrouble: (_queue: string, error: unknown) => {
+    throw error;
+  },
+};
+
 const current = async ({ shard }: Given) =>
   (
     await shard.query<{ table: number; step2: number | null }>(
-      'select queue_cur_table as table, queue_switch_step2 as step2 from pgq.queue',
+      "select queue_cur_table as table, queue_switch_step2 as step2 from pgq.queue where queue_name = 'orders'",
     )
   )[0];
 const watermarkOf = async ({ shard }: Given) =>
@@ -133,7 +143,7 @@ describe('upkeep/maintenance', () => {
     await given.shard.query(`update pgq.queue set queue_switch_time = now() - interval '1 day'`);
     await given.shard.query(`select pgq.maint_rotate_tables_step1('orders')`);
     expect((await current(given))?.step2).toBeNull();
-    await maintain(given.connection, { schema: 'pgq', queues: ['orders'], onRotation: () => {} });
+    await maintain(given.connection, QUIETLY);
     expect((await current(given))?.step2).not.toBeNull();
   });
 
@@ -144,12 +154,53 @@ describe('upkeep/maintenance', () => {
     await given.shard.query(
       `select pgq.event_retry(b, ev_id, 0) from pgq.next_batch('orders', 'mover') b, lateral pgq.get_batch_events(b)`,
     );
-    const { retried } = await maintain(given.connection, {
-      schema: 'pgq',
-      queues: ['orders'],
-      onRotation: () => {},
-    });
+    const { retried } = await maintain(given.connection, QUIETLY);
     expect(retried).toBe(1);
+  });
+
+  test('a queue whose row another transaction keeps is left for later, and nobody waits for that one', async () => {
+    const given = await givenShard();
+    await givenEvents(given.shard, 'orders', 1);
+    await moveTo(given, await given.tick());
+    const keeper = await given.shard.connect();
+    // As one that puts an event off, or registers a consumer.
+    await keeper.script("begin; select 1 from pgq.queue where queue_name = 'orders' for key share");
+    expect(await given.rotate()).toBe('another transaction keeps the row of the queue');
+    expect((await current(given))?.table).toBe(0);
+    await keeper.script('commit');
+    expect(await given.rotate()).toBe('rotated');
+  });
+
+  test('a queue whose rotation fails keeps no other from its rotation, and none from its retries', async () => {
+    const given = await givenShard();
+    await given.shard.query(
+      `select pgq.create_queue('bad'), pgq.set_queue_config('bad', 'ticker_max_count', '1')`,
+    );
+    await given.shard.query(`select pgq.register_consumer('bad', 'mover')`);
+    await givenEvents(given.shard, 'bad', 1);
+    await given.shard.query(
+      `update pgq.subscription set sub_last_tick = 77
+        where sub_queue = (select queue_id from pgq.queue where queue_name = 'bad')`,
+    );
+    await givenEvents(given.shard, 'orders', 1);
+    await given.tick();
+    await given.shard.query(
+      `select pgq.event_retry(b, ev_id, 0) from pgq.next_batch('orders', 'mover') b, lateral pgq.get_batch_events(b)`,
+    );
+    await given.shard.query(
+      `select pgq.finish_batch(sub_batch) from pgq.subscription where sub_batch is not null`,
+    );
+    await given.shard.query(`update pgq.queue set queue_switch_time = now() - interval '1 day'`);
+    const seen: string[] = [];
+    const done = await maintain(given.connection, {
+      schema: 'pgq',
+      queues: ['orders', 'bad'],
+      onRotation: (queue, outcome) => seen.push(`${queue}: ${outcome}`),
+      onTrouble: (queue, error) => seen.push(`${queue}: ${error}`),
+    });
+    expect(seen).toEqual([expect.stringMatching(/^bad: .*tick 77 not found/), 'orders: rotated']);
+    expect(done).toEqual({ rotated: 1, retried: 1 });
+    expect((await current(given))?.step2).not.toBeNull();
   });
 });
 

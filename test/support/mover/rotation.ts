@@ -20,7 +20,14 @@ export async function rotate(
   schema: PgqSchema = 'pgq',
 ): Promise<number> {
   try {
-    const { rotated } = await maintain(connection, { schema, queues, onRotation: () => {} });
+    const { rotated } = await maintain(connection, {
+      schema,
+      queues,
+      onRotation: () => {},
+      onTrouble: (_queue, error) => {
+        throw error;
+      },
+    });
     return rotated;
   } catch (error) {
     await connection.script('rollback');
