@@ -135,7 +135,7 @@ export async function carryOut(found: Succession, options: CarryOutOptions): Pro
       ...options,
       link,
       only,
-      gone: isGone ? ends.map(({ name }) => name) : [],
+      gone: isGone ? ends.filter(({ sources }) => sources > 0).map(({ name }) => name) : [],
       successors: request.news.map(({ name }) => name),
       begin: copies,
     });

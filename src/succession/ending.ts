@@ -23,7 +23,7 @@ export interface EndingOptions {
   readonly only?: ReadonlySet<string> | undefined;
   /** Writers go on meanwhile: they wait until what they have written is moved, and what they write later is left out. */
   readonly isCut: boolean;
-  /** Shards whose server is gone: their sources end unseen. */
+  /** Shards with sources whose server is gone: these end unseen. */
   readonly gone: readonly string[];
   readonly successors: readonly string[];
   readonly note: EndOfSources['note'];
@@ -36,7 +36,7 @@ export interface CopiedSource extends BeginningSource {
   readonly copyOf: string;
 }
 
-/** @returns false where events came meanwhile: nothing has changed then. @throws where it cannot be done. */
+/** @param sides of shards that have sources. @returns false where events came meanwhile: nothing has changed then. @throws where it cannot be done. */
 export async function endAll(sides: readonly ShardSide[], options: EndingOptions): Promise<boolean> {
   const { link, operator, gone, successors, note, begin, only } = options;
   const locked: ShardSide[] = [];
@@ -49,10 +49,15 @@ export async function endAll(sides: readonly ShardSide[], options: EndingOptions
     for (const side of sides) {
       const own = await settled(side, options);
       if (own === undefined) return false;
+      if (own.length === 0) throw overtakenAt(side.shard.name);
       sources.push(...own);
     }
     const unseen: StoredSource[] = [];
-    for (const shard of gone) unseen.push(...(await sourcesNow(link, shard, only)));
+    for (const shard of gone) {
+      const own = await sourcesNow(link, shard, only);
+      if (own.length === 0) throw overtakenAt(shard);
+      unseen.push(...own);
+    }
     const ending = [
       ...sources.map((one) => ({ id: one.id, n: one.n, isSeen: true })),
       ...unseen.map(({ id, n, position }) => ({
@@ -148,6 +153,13 @@ export async function unregister(side: ShardSide, only?: ReadonlySet<string>): P
     );
   }
 }
+
+/** Its sources were there when the command began: what took them away may be another end, or another name. */
+const overtakenAt = (shard: string) =>
+  refusal(
+    `Nothing was changed: another command has ended or renamed shard ${shard} at this moment.`,
+    'Run this again: it says what became of it.',
+  );
 
 function overtaken(error: unknown): never {
   if (sqlstateOf(error) !== 'TB010') throw error;
