@@ -76,12 +76,16 @@ const OF_ALL: readonly string[] = ['completion'];
 /** Commands that run until they are stopped, and drain. */
 const SERVICES: readonly string[] = ['mover', 'spool', 'start', 'work'];
 
+/** Those that read their file again on SIGHUP. */
+const READING_AGAIN: readonly string[] = ['mover', 'start', 'work'];
+
 /** Runs one command to its end. Never throws; prints errors as one sentence. */
 export async function runCli(argv: readonly string[], given: CliIo): Promise<ExitCode> {
-  const io = asItCanBeShown(given);
   const isVersion = argv.length === 1 && VERSION.includes(argv[0] ?? '');
   const named = commandIn(argv);
   const isService = named !== undefined && SERVICES.includes(named);
+  const shown = asItCanBeShown(given);
+  const io = named !== undefined && READING_AGAIN.includes(named) ? hangingUpLater(shown) : shown;
   // A service that is stopped before it is loaded has nothing to drain: no failure.
   if (isService) void io.signal;
   const program = makeProgram(io);
@@ -125,6 +129,21 @@ function asItCanBeShown(io: CliIo): CliIo {
     stdout: { value: inAscii(io.stdout) },
     stderr: { value: inAscii(io.stderr) },
   });
+}
+
+/** A hang-up that comes while the process is still being loaded would end it: it is kept until somebody listens. */
+function hangingUpLater(io: CliIo): CliIo {
+  let listen: (() => void) | undefined;
+  let isAsked = false;
+  io.onHangUp?.(() => {
+    if (listen === undefined) isAsked = true;
+    else listen();
+  });
+  const onHangUp = (listener: () => void) => {
+    listen = listener;
+    if (isAsked) listener();
+  };
+  return Object.create(io, { onHangUp: { value: onHangUp } });
 }
 
 /** The command that the line names, if it is known. */

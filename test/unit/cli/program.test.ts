@@ -52,6 +52,24 @@ describe('cli/program', () => {
     expect(ran.stderr).toContain('TRIBUTARY_LOG must be one of trace, debug, info');
   });
 
+  test('a service that reads its file again outlives a hang-up that comes before it has read it at all', async () => {
+    const listens = async (command: string) => {
+      let listening = 0;
+      const onHangUp = () => {
+        listening += 1;
+      };
+      expect((await run(['-c', givenFile('name: 7'), command], { onHangUp })).code).toBe(2);
+      return listening;
+    };
+    for (const [command, count] of [
+      ['mover', 1],
+      ['start', 1],
+      ['work', 1],
+      ['lag', 0],
+    ] as const)
+      expect([command, await listens(command)]).toEqual([command, count]);
+  });
+
   test('an unknown command is wrong usage, and the nearest one is named', async () => {
     const ran = await run(['sned']);
     expect(ran).toMatchObject({ code: 2, stdout: '' });
