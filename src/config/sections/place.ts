@@ -5,6 +5,11 @@ import type { Config, Database, Shard } from '../config.ts';
 export const placeKey = ({ host, port, database }: Database): string =>
   `${host.toLowerCase()}:${port}/${database}`;
 
+/** All places where it may be reached: a standby is no other database. */
+export const placeKeys = (database: Database): string[] => [
+  ...new Set((database.servers ?? [database]).map(({ host, port }) => placeKey({ ...database, host, port }))),
+];
+
 /** @returns a sentence where the shard is the central database, and one of its queues would be moved into itself. */
 export function loopOf(
   shard: Shard,

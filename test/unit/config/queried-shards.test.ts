@@ -77,13 +77,56 @@ describe('shards from a query', () => {
     expect(whole.shards[2]).toEqual(before.shards[2]);
     expect(mistakes).toEqual([
       expect.stringMatching(/^`shards\[1\]`, row `t2`, names no database/),
-      expect.stringMatching(/row `a:b`, must not have a colon/),
+      expect.stringMatching(/the name `a:b` of a row must not contain a colon/),
       expect.stringMatching(/row without a name, needs one/),
       expect.stringMatching(/row `t7`, has no url\.$/),
       expect.stringMatching(/row `t8`, names 2 databases: a row is one\.$/),
       expect.stringMatching(/row `t3`: the shard `t1` is the same database, db2:5432\/t1/),
       expect.stringMatching(/row `app`: there is another shard of this name/),
     ]);
+  });
+
+  test('of two rows with one name, or one database, the one that counted before does, else neither; a row twice counts once', () => {
+    const [one, two] = [
+      { name: 't1', url: 'postgresql://db2/t1' },
+      { name: 't1', url: 'postgresql://db2/other' },
+    ];
+    const before = complete([one]).config;
+    const places = ({ shards }: Config) => shards.map(({ name, database }) => `${name} ${database}`);
+    for (const rows of [
+      [one, two],
+      [two, one],
+      [two, two, one],
+    ]) {
+      const first = complete(rows);
+      expect(places(first.config)).toEqual(['app app']);
+      expect(first.mistakes).toEqual([
+        expect.stringMatching(/row `t1`: there is another shard of this name/),
+      ]);
+      expect(places(complete(rows, { before }).config)).toEqual(['app app', 't1 t1']);
+      // It moved meanwhile, and then there were two: what counted before is neither of them, and stays.
+      const moved = complete([{ ...one, url: 'postgresql://db2/third' }]).config;
+      expect(places(complete(rows, { before: moved }).config)).toEqual(['app app', 't1 third']);
+    }
+    expect(complete([one, one])).toMatchObject({ mistakes: [], config: { shards: [{}, { name: 't1' }] } });
+    const alias = { name: 't2', url: 'postgresql://db9,db2/t1' };
+    for (const rows of [
+      [one, alias],
+      [alias, one],
+    ]) {
+      expect(places(complete(rows).config)).toEqual(['app app']);
+      expect(complete(rows).mistakes).toHaveLength(2);
+      const { config: whole, mistakes } = complete(rows, { before });
+      expect([places(whole), mistakes]).toEqual([
+        ['app app', 't1 t1'],
+        [expect.stringMatching(/row `t2`: the shard `t1` is the same database/)],
+      ]);
+    }
+  });
+
+  test('ten thousand rows of one name are one sentence', () => {
+    const rows = Array.from({ length: 10_000 }, (_, n) => ({ name: 't', url: `postgresql://db2/t${n}` }));
+    expect(complete(rows).mistakes).toHaveLength(1);
   });
 
   test('no sentence has anything of a password in a URL', () => {
