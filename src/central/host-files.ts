@@ -1,6 +1,8 @@
 // Which file each mover and each host with workers runs with, and that they differ. The sentences are pure.
+
 import { isAny } from '../config/sections/host.ts';
 import { sentenceAge } from '../errors/age.ts';
+import { shellWord } from '../errors/shell-word.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { shardResource } from '../queue/names.ts';
 
@@ -85,7 +87,7 @@ export interface FileAmongHosts {
 
 /** What starts a mover for the shards of a host. */
 export const moverCommand = (moverHost: string): string =>
-  isAny(moverHost) ? 'tributary mover' : `tributary mover --host ${moverHost}`;
+  isAny(moverHost) ? 'tributary mover' : `tributary mover --host ${shellWord(moverHost)}`;
 
 /**
  * The remedy where no mover moves a shard: its mover may run and not know the shard, because its file differs; or know it by a
@@ -109,5 +111,5 @@ export function moverRemedy(
   }
   return isOtherFile
     ? `the mover on host ${moverHost} runs with another file than ${file}: bring it there and run \`tributary reload\``
-    : `start \`tributary mover --host ${moverHost}\``;
+    : `start \`tributary mover --host ${shellWord(moverHost)}\``;
 }

@@ -1,4 +1,5 @@
 // Which database central has noted for each shard, and the names that shards had before.
+import { shellWord } from '../errors/shell-word.ts';
 import type { Connection } from '../postgres/connection.ts';
 
 export interface Meeting {
@@ -72,11 +73,11 @@ export async function formerNames(
 
 /** Why the database that a shard has left is refused. */
 export const hasLeftSentence = (place: string, name: string): string =>
-  `${place} is a database that shard ${name} has left for another server (\`shard move\`): change its URL in the file, on every host. To go back there, run \`tributary shard move ${name} --to URL\`.`;
+  `${place} is a database that shard ${name} has left for another server (\`shard move\`): change its URL in the file, on every host. To go back there, run \`tributary shard move ${shellWord(name)} --to URL\`.`;
 
 /** Why a database is refused under a name, and the two ways on. */
 export const knownAsSentence = (
   place: string,
   { knownAs, name }: { knownAs: string; name: string },
 ): string =>
-  `${place} is the database that central knows as ${knownAs}, and the name in an origin is for ever: say \`name: ${knownAs}\` for it in the file, or run \`tributary shard rename ${knownAs} ${name}\`; where the file mixes up two databases, correct its URL.`;
+  `${place} is the database that central knows as ${knownAs}, and the name in an origin is for ever: say \`name: ${knownAs}\` for it in the file, or run \`tributary shard rename ${shellWord(knownAs)} ${shellWord(name)}\`; where the file mixes up two databases, correct its URL.`;

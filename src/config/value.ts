@@ -226,7 +226,8 @@ export const either = (words: readonly string[]): string =>
 
 const sourceOf = (scalar: Scalar): string => scalar.source ?? String(scalar.value);
 
-const shorten = (text: string): string => {
+/** As much of it as is of use in a sentence. */
+export const shorten = (text: string): string => {
   const line = text.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ');
   return line.length <= LONGEST_SHOWN ? line : `${line.slice(0, LONGEST_SHOWN)}…`;
 };

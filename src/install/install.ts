@@ -4,9 +4,11 @@
 // Order: central's schema, identity, queues and groups; a look at all shards; per shard: sources registering in central, engine,
 // queues and consumer on the shard, positions in central. A group is there before the first event is forwarded.
 // Fails by: a crash leaves whole transactions only; see register.ts for the sources.
+
 import { meetShard, noteShard } from '../central/known-shards.ts';
 import type { Config, Shard } from '../config/config.ts';
 import { sentenceFor } from '../errors/sentence.ts';
+import { shellWord } from '../errors/shell-word.ts';
 import { Connection } from '../postgres/connection.ts';
 import { carryOutCapture } from './capture/carry-out.ts';
 import { captureOnShard } from './capture/on-shards.ts';
@@ -198,7 +200,7 @@ async function noteFirst(central: Connection, { shard, facts, known, plan }: Sha
 function whyLetGo({ shard, known, plan }: ShardSurvey): string | undefined {
   const retired = plan.begin.filter(({ queue }) => known.get(queue)?.state === 'retired');
   if (retired.length === 0) return undefined;
-  return `${placeOfShard(shard)} was let go, and is not installed again by itself: take it out, or run \`tributary install --shard ${shard.name}\`.`;
+  return `${placeOfShard(shard)} was let go, and is not installed again by itself: take it out, or run \`tributary install --shard ${shellWord(shard.name)}\`.`;
 }
 
 const hasWork = ({ plan, capture }: ShardSurvey): boolean =>

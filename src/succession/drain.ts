@@ -1,9 +1,11 @@
 // Waits until all that is committed on a shard now is in central. The movers move it; this marks how far, and looks.
 //
 // Invariant: a mark is a tick that covers everything committed before the command began. Nothing is changed but that tick.
+
 import type { CentralLink } from '../central/central-link.ts';
 import type { StoredSource } from '../central/positions.ts';
 import { readStanding } from '../central/succession/standing.ts';
+import { shellWord } from '../errors/shell-word.ts';
 import { TIMING } from '../lifecycle/timing.ts';
 import { wait } from '../lifecycle/wait.ts';
 import { countEvents, newestTicks, tickQueue } from '../shards/end-of-queue.ts';
@@ -115,7 +117,7 @@ export const leftOf = (sources: readonly { readonly left: number }[]): number =>
 export function whyNotEnded(sources: readonly StoredSource[]): string | undefined {
   const halted = sources.find(({ state }) => state === 'halted');
   if (halted !== undefined)
-    return `Source ${halted.shard}:${halted.queue} is halted (${halted.haltReason ?? 'no reason is noted'}): \`tributary repair ${halted.shard}:${halted.queue} --dry-run\` shows the ways on; then run this again.`;
+    return `Source ${halted.shard}:${halted.queue} is halted (${halted.haltReason ?? 'no reason is noted'}): \`tributary repair ${shellWord(`${halted.shard}:${halted.queue}`)} --dry-run\` shows the ways on; then run this again.`;
   const lost = sources.find(({ position }) => position === undefined);
   if (lost === undefined) return undefined;
   return `Source ${lost.shard}:${lost.queue} has no position: run \`tributary install\` first, or restore central from a backup that has it.`;

@@ -4,12 +4,14 @@
 // behind it is on the new one as well; or, where the old one is gone, central has moved everything up to that tick.
 // Order: the new database looked at; writers of the old one locked out and both compared; one commit on central, after which every
 // mover refuses the old one; then what is missing on the new one is installed.
+
 import type { CentralLink } from '../central/central-link.ts';
 import { knownAsSentence, meetShard } from '../central/known-shards.ts';
 import type { Operator } from '../central/logbook/note.ts';
 import type { StoredSource } from '../central/positions.ts';
 import { type MovedSource, moveShard, readSameTicks } from '../central/succession/move-shard.ts';
 import type { Config } from '../config/config.ts';
+import { shellWord } from '../errors/shell-word.ts';
 import { sqlstateOf } from '../errors/sqlstate.ts';
 import { counted } from '../errors/words.ts';
 import { install } from '../install/install.ts';
@@ -97,7 +99,7 @@ async function findSource(
   if (position.inside !== undefined)
     throw refusal(
       `${source} is in the middle of a large window.`,
-      `Nothing was changed. Run this again when \`tributary shard drain ${shard}\` says that it is drained.`,
+      `Nothing was changed. Run this again when \`tributary shard drain ${shellWord(shard)}\` says that it is drained.`,
     );
   const { schema } = to.shard;
   const ticks = await newestTicks(to.connection, queue, { schema });
@@ -155,7 +157,7 @@ async function compare(
   if (Math.max(behind?.length ?? 0, onNew?.length ?? 0) > MOST_COUNTED)
     throw refusal(
       `More than ${counted(MOST_COUNTED, 'event')} of ${source} wait, too many to be compared one by one.`,
-      `Nothing was changed. Stop the producers, run \`tributary shard drain ${from.shard.name}\`, and copy it again.`,
+      `Nothing was changed. Stop the producers, run \`tributary shard drain ${shellWord(from.shard.name)}\`, and copy it again.`,
     );
   const there = keysOf(onNew);
   const lost = behind?.filter(({ key }) => !there.has(key));
@@ -168,13 +170,13 @@ async function compare(
   if (lost.length > 0)
     throw refusal(
       `${counted(lost.length, 'event')} of ${source} on the old database ${lost.length === 1 ? 'is' : 'are'} not on the new one (the first is ${lost[0]?.id}), and would be lost.`,
-      `Nothing was changed. Stop the producers of ${shard}, run \`tributary shard drain ${shard}\`, and copy it again.`,
+      `Nothing was changed. Stop the producers of ${shard}, run \`tributary shard drain ${shellWord(shard)}\`, and copy it again.`,
     );
   // Behind a tick from before the position the old one may have events that central has: they would come twice from the new one.
   if (!isThere && behind !== undefined && behind.length > 0)
     throw refusal(
       `The new database is a copy of ${shard} from before central had all that is in it of ${name}: ${counted(behind.length, 'event')} behind tick ${tick} would come twice.`,
-      `Nothing was changed. Stop the producers, run \`tributary shard drain ${shard}\`, and copy it again.`,
+      `Nothing was changed. Stop the producers, run \`tributary shard drain ${shellWord(shard)}\`, and copy it again.`,
     );
 }
 

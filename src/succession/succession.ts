@@ -1,10 +1,12 @@
 // What a retirement, a split and a merge are: some shards end, others begin behind them, some go on as they are.
+
 import type { CentralLink } from '../central/central-link.ts';
 import { readHistory } from '../central/history.ts';
 import type { Fingerprint } from '../central/position.ts';
 import { type RetiredSource, readRetired } from '../central/succession/retired.ts';
 import type { Config, Shard } from '../config/config.ts';
 import { feedsOf } from '../config/feeds.ts';
+import { shellWord } from '../errors/shell-word.ts';
 import { counted } from '../errors/words.ts';
 import { APPLICATION } from '../install/install.ts';
 import { contextOf, surveyCentral, surveyShard } from '../install/survey.ts';
@@ -127,7 +129,7 @@ async function copied(
     if (behind === undefined || behind.count > 0)
       throw refusal(
         `Shard ${shard.name} was copied from ${side.shard.name} when that had not come to its end: ${counted(behind?.count ?? 0, 'event')} of ${queue} came later (after tick ${tick.id}), so some would be lost or come twice.`,
-        `Nothing was changed. Stop the producers of ${side.shard.name}, run \`tributary shard drain ${side.shard.name}\` and copy it then; or let ${shard.name} begin with new queues.`,
+        `Nothing was changed. Stop the producers of ${side.shard.name}, run \`tributary shard drain ${shellWord(side.shard.name)}\` and copy it then; or let ${shard.name} begin with new queues.`,
       );
     found.push({ shard: shard.name, queue, centralQueue, routes, tick, copyOf: side.shard.name });
   }

@@ -3,6 +3,7 @@
 import type { StoredSource } from '../central/positions.ts';
 import type { ShardStanding } from '../central/succession/standing.ts';
 import type { Shard } from '../config/config.ts';
+import { shellWord } from '../errors/shell-word.ts';
 
 export interface WhyNotMoved {
   readonly sentences: readonly string[];
@@ -21,12 +22,12 @@ export function whyNotMoved(
   const stopped = [
     ...halted.map(
       ({ queue, haltReason }) =>
-        `Source ${name}:${queue} is halted (${haltReason ?? 'no reason is noted'}): \`tributary repair ${name}:${queue} --dry-run\` shows the ways on.`,
+        `Source ${name}:${queue} is halted (${haltReason ?? 'no reason is noted'}): \`tributary repair ${shellWord(`${name}:${queue}`)} --dry-run\` shows the ways on.`,
     ),
     ...(paused.length === 0
       ? []
       : [
-          `${paused.map(({ queue }) => `${name}:${queue}`).join(', ')} ${paused.length === 1 ? 'is' : 'are'} paused (${paused[0]?.pauseReason ?? 'no reason is noted'}), and events wait there: \`tributary resume --shard ${name}\`.`,
+          `${paused.map(({ queue }) => `${name}:${queue}`).join(', ')} ${paused.length === 1 ? 'is' : 'are'} paused (${paused[0]?.pauseReason ?? 'no reason is noted'}), and events wait there: \`tributary resume --shard ${shellWord(name)}\`.`,
         ]),
   ];
   if (stopped.length > 0) return { sentences: stopped, isFinal: true };
@@ -39,7 +40,7 @@ export function whyNotMoved(
   if (holder === undefined)
     return {
       sentences: [
-        `No mover holds shard ${name}, and events wait there: start one on host ${moverHost} (\`tributary mover --host ${moverHost}\`).`,
+        `No mover holds shard ${name}, and events wait there: start one on host ${moverHost} (\`tributary mover --host ${shellWord(moverHost)}\`).`,
       ],
       isFinal: false,
     };

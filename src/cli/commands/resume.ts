@@ -3,6 +3,7 @@
 import type { Command } from 'commander';
 import { CentralLink } from '../../central/central-link.ts';
 import { type PausableSource, resumeSources, type Selection } from '../../central/pause.ts';
+import { shellWord } from '../../errors/shell-word.ts';
 import { counted } from '../../errors/words.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT, Exit } from '../exit.ts';
@@ -34,7 +35,7 @@ export function register(program: Command, context: CliContext): void {
 }
 
 function refusal({ shard, queue, haltReason = '' }: PausableSource): string {
-  const repair = `tributary repair ${shard}:${queue}`;
+  const repair = `tributary repair ${shellWord(`${shard}:${queue}`)}`;
   const way = haltReason.includes(repair) ? '' : ` \`${repair} --dry-run\` shows the ways on.`;
   return `Source ${shard}:${queue} is halted and cannot be resumed: ${haltReason.replace(/^Source \S+ is halted: /, '')}${way}`;
 }

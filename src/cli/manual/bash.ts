@@ -1,5 +1,6 @@
 // The completion script for bash, also for the version of 2007 that macOS has.
-import { isFile, quoted, type ShellCommand } from './shell-words.ts';
+import { quoted } from '../../errors/shell-word.ts';
+import { isFile, type ShellCommand } from './shell-words.ts';
 
 export function bashScript(commands: readonly ShellCommand[]): string {
   const taking = commands.flatMap(({ chain, options }) =>

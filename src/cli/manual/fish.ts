@@ -1,5 +1,6 @@
 // The completion script for fish.
-import { isFile, quoted as quotedForAll, type ShellCommand } from './shell-words.ts';
+import { quoted as quotedForAll } from '../../errors/shell-word.ts';
+import { isFile, type ShellCommand } from './shell-words.ts';
 import type { TypedOption } from './tree.ts';
 
 export function fishScript(commands: readonly ShellCommand[]): string {

@@ -28,6 +28,3 @@ export function shellCommands(program: TypedCommand): ShellCommand[] {
 
 /** Whether a value names a file. */
 export const isFile = ({ value }: TypedOption): boolean => value?.name === 'file';
-
-/** Quotes a text; the same in all three shells. */
-export const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;

@@ -1,5 +1,6 @@
 // The completion script for zsh: to be sourced, or saved as `_tributary` in a folder of `fpath`.
-import { isFile, quoted, type ShellCommand } from './shell-words.ts';
+import { quoted } from '../../errors/shell-word.ts';
+import { isFile, type ShellCommand } from './shell-words.ts';
 import type { TypedOption } from './tree.ts';
 
 export function zshScript(commands: readonly ShellCommand[]): string {

@@ -2,9 +2,10 @@
 //
 // Invariant: a sentence about a row has nothing of its URL, which may hold a secret.
 import type { Shard, ShardQuery } from '../config.ts';
+import { whyNoShardName } from '../shard-name.ts';
 import { expandUrl, parseUrl } from '../url/url.ts';
 import { BadUrl } from '../url/url-parts.ts';
-import type { TextPlace } from '../value.ts';
+import { shorten, type TextPlace } from '../value.ts';
 import { compact, toDatabase } from './database.ts';
 import { machineOf } from './host.ts';
 
@@ -34,7 +35,7 @@ export function shardsOfRows(
     const name = textOf(row.name);
     const sentences: string[] = [];
     const shard = shardOf(query, row, {
-      name: `${query.place}, row ${name === undefined ? 'without a name' : `\`${name}\``},`,
+      name: `${query.place}, row ${name === undefined ? 'without a name' : `\`${shorten(name)}\``},`,
       source: { env, folder: query.folder },
       problem: (sentence) => void sentences.push(sentence),
       // Said of each row and at each asking it would be a flood.
@@ -64,10 +65,9 @@ function shardOf(query: ShardQuery, row: ShardRow, value: TextPlace): Shard | un
   const said = textOf(row.schema) ?? query.own.schema ?? query.defaults.schema;
   const schema: Shard['schema'] = said === 'pgque' ? said : 'pgq';
   if (name === undefined) return value.problem(`${value.name} needs one: it is part of every origin.`);
-  if (name.includes(':'))
-    return value.problem(
-      `${value.name} must not have a colon in its name, which separates the parts of an event's origin.`,
-    );
+  const wrong = whyNoShardName(name);
+  if (wrong !== undefined)
+    return value.problem(`${query.place}: the name \`${shorten(name)}\` of a row ${wrong}.`);
   if (url === undefined) return value.problem(`${value.name} has no url.`);
   if (said !== undefined && said !== schema)
     return value.problem(`${value.name} must have \`pgq\` or \`pgque\` as its schema.`);

@@ -1,10 +1,11 @@
 // `shards:` → every database in it, each under a name of its own, and the queries whose rows are shards.
 import type { Access, Config, Database, Shard, ShardQuery } from '../config.ts';
-import type { Value } from '../value.ts';
+import { whyNoShardName } from '../shard-name.ts';
+import { shorten, type Value } from '../value.ts';
 import { ACCESS_KEYS, compact, readAccess, readUrls, toDatabase } from './database.ts';
 import { positive } from './handling.ts';
 import { machineOf } from './host.ts';
-import { placeKey } from './place.ts';
+import { placeKey, placeKeys } from './place.ts';
 import { readStart } from './queues.ts';
 
 interface Entry {
@@ -89,10 +90,9 @@ function readEntry(value: Value, defaults: Access): Entry[] {
       nameValue.problem(
         `${nameValue.name} is one name for ${urls.length} databases: remove it, and each is named after its database.`,
       );
-    } else if (givenName.includes(':')) {
-      nameValue.problem(
-        `${nameValue.name} must not contain a colon, which separates the parts of an event's origin.`,
-      );
+    } else {
+      const wrong = whyNoShardName(givenName);
+      if (wrong !== undefined) nameValue.problem(`${nameValue.name} ${wrong}.`);
     }
   }
   return urls.flatMap((url) => {
@@ -124,10 +124,6 @@ function reportTwins(entries: readonly Entry[]): void {
   }
 }
 
-/** All places where it may be reached: a standby is no other database. */
-const placeKeys = (database: Database): string[] =>
-  (database.servers ?? [database]).map(({ host, port }) => placeKey({ ...database, host, port }));
-
 /**
  * `name:`, else the database's name, else `host/database`, else `host/port/database`: the first that no other shard has.
  */
@@ -155,11 +151,9 @@ function named(entries: readonly Entry[]): Shard[] {
         `Two shards are called \`${name}\`, first in line ${first.value.line}: give one of them another \`name\`.`,
       );
     }
-    if (entry.givenName === undefined && name.includes(':')) {
-      entry.value.problem(
-        `The shard \`${name}\` has a colon in its name, which separates the parts of an event's origin: give it a \`name\`.`,
-      );
-    }
+    const wrong = entry.givenName === undefined ? whyNoShardName(name) : undefined;
+    if (wrong !== undefined)
+      entry.value.problem(`The name of the shard \`${shorten(name)}\` ${wrong}: give it a \`name\`.`);
     const { value: _value, givenName: _givenName, database, ...rest } = entry;
     return compact({ ...database, name, ...rest });
   });

@@ -1,6 +1,7 @@
 // What the page may change, by the functions that the commands have: pauses, workers, dead events.
 //
 // Invariant: nothing is changed unless the file allows it, and nothing without a note of who did it.
+
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { CentralPool } from '../../central/central-pool.ts';
@@ -12,6 +13,7 @@ import type { Config } from '../../config/config.ts';
 import { MOST_WORKERS } from '../../config/sections/handling.ts';
 import { type Worked, workedIn } from '../../config/worked.ts';
 import { replaceWorkers, scaleQueue } from '../../coordination/scaling.ts';
+import { shellWord } from '../../errors/shell-word.ts';
 import { counted } from '../../errors/words.ts';
 import { plain } from '../../lifecycle/plain.ts';
 import { groupName } from '../../queue/names.ts';
@@ -86,7 +88,7 @@ export function addActions(app: FastifyInstance, parts: ActionParts): void {
     const rest =
       first === undefined
         ? ''
-        : ` ${counted(halted.length, 'source')} ${halted.length === 1 ? 'is' : 'are'} halted: \`tributary repair ${first.shard}:${first.queue} --dry-run\` shows the ways on.`;
+        : ` ${counted(halted.length, 'source')} ${halted.length === 1 ? 'is' : 'are'} halted: \`tributary repair ${shellWord(`${first.shard}:${first.queue}`)} --dry-run\` shows the ways on.`;
     if (changed.length === 0 && first !== undefined) throw new Refusal(409, `Nothing was resumed.${rest}`);
     return `Resumed ${counted(changed.length, 'source')}.${rest}`;
   });

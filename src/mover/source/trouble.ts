@@ -1,8 +1,10 @@
 // Why a source does not move although its shard answers, and how long it rests after a failure of its own.
 //
 // Invariant: a failure never hides why an operator or a check halted or paused the source, and its end never ends that.
+
 import type { StoredState } from '../../central/source-states.ts';
 import { sentenceFor } from '../../errors/sentence.ts';
+import { shellWord } from '../../errors/shell-word.ts';
 import { backoffMs } from '../../lifecycle/backoff.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 
@@ -56,7 +58,7 @@ export class SourceTrouble {
       const reason = `${label} is not registered to its end: run \`tributary install\` again.`;
       this.#become({ state: 'unassigned', reason });
     } else if (!hasPosition) {
-      const reason = `The position of ${this.#name} is missing: see \`tributary repair ${this.#name} --dry-run\`.`;
+      const reason = `The position of ${this.#name} is missing: see \`tributary repair ${shellWord(this.#name)} --dry-run\`.`;
       this.#become({ state: 'halted', reason });
     } else if (this.#report?.state !== 'unreachable') {
       this.#become(undefined);

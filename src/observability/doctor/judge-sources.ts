@@ -1,6 +1,8 @@
 // Why sources do not move or are behind, as central knows it: one diagnosis for all that one cause concerns. Pure.
+
 import { isAny } from '../../config/sections/host.ts';
 import { sentenceAge } from '../../errors/age.ts';
+import { shellWord } from '../../errors/shell-word.ts';
 import { counted } from '../../errors/words.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import { alike } from '../lag/alike.ts';
@@ -153,15 +155,15 @@ function resumeCommand(sources: readonly SourceLag[], all: readonly SourceLag[])
   const isJust = (matches: (one: SourceLag) => boolean) => paused.filter(matches).length === sources.length;
   const isAlike = (of: (one: SourceLag) => string) => sources.every((one) => of(one) === of(first));
   if (sources.length > 1 && isAlike(({ shard }) => shard) && isJust(({ shard }) => shard === first.shard))
-    return `tributary resume --shard ${first.shard}`;
+    return `tributary resume --shard ${shellWord(first.shard)}`;
   if (
     sources.length > 1 &&
     isAlike(({ centralQueue }) => centralQueue) &&
     isJust(({ centralQueue }) => centralQueue === first.centralQueue)
   )
-    return `tributary resume --queue ${first.centralQueue}`;
+    return `tributary resume --queue ${shellWord(first.centralQueue)}`;
   if (sources.length > 1 && isJust(() => true)) return 'tributary resume';
-  return `tributary resume --shard ${first.shard} --queue ${first.queue}`;
+  return `tributary resume --shard ${shellWord(first.shard)} --queue ${shellWord(first.queue)}`;
 }
 
 function longest(ages: readonly (number | undefined)[]): number | undefined {

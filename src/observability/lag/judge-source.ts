@@ -2,9 +2,11 @@
 //
 // Invariant: `moving` and `idle` need a mover's report of the last 2 s; `paused` and `halted` come from central, however
 // old the figures are. A source that does not move counts as not behind only by an answer of this moment.
+
 import { type FileAmongHosts, moverCommand, moverRemedy } from '../../central/host-files.ts';
 import { notInstalled, storedQueues } from '../../config/feeds.ts';
 import { sentenceAge } from '../../errors/age.ts';
+import { shellWord } from '../../errors/shell-word.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import { absentReason, type Reasoned, type WhyAbsent } from './absent-source.ts';
 import type { LagFigures, ShardAnswer, StoredLag } from './facts.ts';
@@ -180,7 +182,7 @@ function verdictOn(
   );
 }
 
-const repairCommand = (label: string): string => `tributary repair ${label} --dry-run`;
+const repairCommand = (label: string): string => `tributary repair ${shellWord(label)} --dry-run`;
 
 /** How long it has not moved, where central knows. */
 function sinceOf(state: LagState, stored: StoredLag): number | undefined {
@@ -225,7 +227,7 @@ function pauseReason(
   { reason, ageSeconds }: { readonly reason: string | undefined; readonly ageSeconds: number },
 ): string {
   const why = reason === undefined ? '' : `: ${reason.replace(/[.\s]+$/, '')}`;
-  return `Paused ${sentenceAge(ageSeconds)} ago${why}. \`tributary resume --shard ${shard} --queue ${queue}\` lets it go on.`;
+  return `Paused ${sentenceAge(ageSeconds)} ago${why}. \`tributary resume --shard ${shellWord(shard)} --queue ${shellWord(queue)}\` lets it go on.`;
 }
 
 function failedReason(stored: StoredLag, reason: string): string {

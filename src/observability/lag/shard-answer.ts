@@ -1,4 +1,5 @@
 // Turns a shard's answer about a position into how far its source is behind. Pure.
+import { shellWord } from '../../errors/shell-word.ts';
 import { fewerXids } from '../../queue/ahead.ts';
 import type { LagPosition, ShardAnswer } from './facts.ts';
 
@@ -33,7 +34,7 @@ export function answerOf(
   const lastTick = row.newest_tick ?? undefined;
   const lost = whyLost({ tick, inside }, row);
   if (lost !== undefined) {
-    const reason = `${lost}: moving of ${label} cannot go on from there; \`tributary repair ${label} --dry-run\` shows the ways on.`;
+    const reason = `${lost}: moving of ${label} cannot go on from there; \`tributary repair ${shellWord(label)} --dry-run\` shows the ways on.`;
     return { kind: 'lost', ageSeconds: 0, reason, lastTick, provider };
   }
   const estimate = row.last_seq - (inside?.lastEventId ?? tick.eventSeq);

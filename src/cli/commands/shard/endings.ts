@@ -1,8 +1,7 @@
 // tributary shard retire, split, merge: some shards end for good, others begin behind them.
 import type { Command } from 'commander';
 import type { CliContext } from '../../context.ts';
-import { EXIT, Exit } from '../../exit.ts';
-import { type EndOptions, runEnding } from './run-ending.ts';
+import type { EndOptions, Meant } from './run-ending.ts';
 
 export function registerEndings(shard: Command, context: CliContext): void {
   const all = (command: Command): Command =>
@@ -19,41 +18,45 @@ export function registerEndings(shard: Command, context: CliContext): void {
       .argument('<shard>', 'its name, as central knows it')
       .option('--gone', 'its server is gone for good: end it without a look at it'),
   ).action((name: string, options: EndOptions) =>
-    runEnding(context, { kind: 'shard-retire', olds: [name], into: [] }, options),
+    run(context, { kind: 'shard-retire', olds: [name], into: [] }, options),
   );
   all(
     shard
       .command('split')
       .description('ends a shard, and begins others behind its last event')
       .argument('<shard>', 'its name, as central knows it')
-      .option('--into <shards>', 'names of the file, with commas: those that its producers write to then')
+      .option('--into <shards>', INTO, several)
       .option('--gone', 'its server is gone for good: end it without a look at it'),
-  ).action(async (name: string, options: EndOptions & { into?: string }) =>
-    runEnding(context, { kind: 'shard-split', olds: [name], into: namesIn(options.into) }, options),
+  ).action((name: string, { into = [], ...options }: EndOptions & Into) =>
+    run(context, { kind: 'shard-split', olds: [name], into }, options),
   );
   all(
     shard
       .command('merge')
       .description('ends several shards, and begins another one behind their last events')
-      .argument('<shards>', 'their names, with commas, as central knows them')
-      .option('--into <shard>', 'the name in the file of the one that their producers write to then'),
-  ).action(async (names: string, { into, ...options }: EndOptions & { into?: string }) => {
-    const [target, ...others] = namesIn(into);
-    if (target === undefined || others.length > 0)
-      throw new Exit(
-        EXIT.wrong,
-        `Say with --into which one shard of the file takes their place${into === undefined ? '' : `, not \`${into}\``}.`,
-      );
-    await runEnding(context, { kind: 'shard-merge', olds: namesIn(names), into: [target] }, options);
-  });
+      .argument('<shards...>', 'their names, as central knows them; or one list with commas')
+      .option(
+        '--into <shard>',
+        'the name in the file of the one that their producers write to then',
+        several,
+      ),
+  ).action((olds: string[], { into = [], ...options }: EndOptions & Into) =>
+    run(context, { kind: 'shard-merge', olds, into }, options),
+  );
 }
 
-/** Names with commas between them, each once; none where nothing was said. */
-const namesIn = (list = ''): string[] => [
-  ...new Set(
-    list
-      .split(',')
-      .map((name) => name.trim())
-      .filter((name) => name !== ''),
-  ),
-];
+const INTO =
+  'names of the file, with commas, or said for each of them: those that its producers write to then';
+
+interface Into {
+  readonly into?: readonly string[];
+}
+
+/** An option that may be said several times. */
+const several = (value: string, before: readonly string[] = []): readonly string[] => [...before, value];
+
+/** What it needs is loaded only now: other commands of a shard start quicker. */
+async function run(context: CliContext, meant: Meant, options: EndOptions): Promise<void> {
+  const { runEnding } = await import('./run-ending.ts');
+  await runEnding(context, meant, options);
+}

@@ -6,6 +6,8 @@ import { knownShardNames, renameShard } from '../../../central/known-shards.ts';
 import { noted } from '../../../central/logbook/note.ts';
 import type { Config } from '../../../config/config.ts';
 import { nearest } from '../../../config/nearest.ts';
+import { whyNoShardName } from '../../../config/shard-name.ts';
+import { shorten } from '../../../config/value.ts';
 import { sqlstateOf } from '../../../errors/sqlstate.ts';
 import { TributaryError } from '../../../errors/tributary-error.ts';
 import type { CliContext } from '../../context.ts';
@@ -40,11 +42,8 @@ async function rename(
   { from, to, options }: { readonly from: string; readonly to: string; readonly options: Options },
 ): Promise<void> {
   const config = await context.loadConfig();
-  if (to.trim() === '' || to.includes(':') || to === from)
-    throw new Exit(
-      EXIT.wrong,
-      `A shard's new name must be another one than before, without a colon: not \`${to}\`.`,
-    );
+  const wrong = to === from ? 'must be another one than before' : whyNoShardName(to);
+  if (wrong !== undefined) throw new Exit(EXIT.wrong, `A shard's new name ${wrong}: not \`${shorten(to)}\`.`);
   const link = new CentralLink(config, 'shard');
   try {
     await readIdentity(link, config.name);

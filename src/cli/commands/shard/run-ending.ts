@@ -1,8 +1,6 @@
 // One run of retire, split or merge: the plan, the question, the work, the proof.
 import type { CentralLink } from '../../../central/central-link.ts';
-import { knownShardNames } from '../../../central/known-shards.ts';
 import type { Note } from '../../../central/logbook/note.ts';
-import type { Config } from '../../../config/config.ts';
 import { nearest } from '../../../config/nearest.ts';
 import { counted } from '../../../errors/words.ts';
 import {
@@ -21,6 +19,7 @@ import { shardNamed } from '../../shard-named.ts';
 import { mustConfirm } from '../../terminal/confirm.ts';
 import { json, table, widthOf } from '../../terminal/output.ts';
 import { drainProgress } from './drain-progress.ts';
+import { namesIn } from './names-in.ts';
 import { PROOF_COLUMNS } from './proof-columns.ts';
 import { withCentral } from './with-central.ts';
 
@@ -33,24 +32,35 @@ export interface EndOptions {
   readonly json?: true;
 }
 
-interface Meant {
+/** As it was said: of a merge also `olds`, and of a split also `into` may be lists with commas. */
+export interface Meant {
   readonly kind: Note['kind'] & ('shard-retire' | 'shard-split' | 'shard-merge');
   readonly olds: readonly string[];
   readonly into: readonly string[];
 }
 
-export async function runEnding(context: CliContext, meant: Meant, options: EndOptions): Promise<void> {
-  const { olds, into, kind } = meant;
+export async function runEnding(context: CliContext, said: Meant, options: EndOptions): Promise<void> {
+  const { kind } = said;
   const patienceMs = durationOption('--wait', options.wait);
   const config = await context.loadConfig();
-  if (olds.length === 0 || (kind !== 'shard-retire' && into.length === 0))
+  const ofFile = new Set(config.shards.map(({ name }) => name));
+  const into = namesIn(said.into, ofFile);
+  if (kind === 'shard-split' && into.length === 0)
+    throw new Exit(EXIT.wrong, 'Say with --into which shards of the file take its place.');
+  if (kind === 'shard-merge' && into.length !== 1)
     throw new Exit(
       EXIT.wrong,
-      'Name the shards that end, and with --into those that take their place, with commas between them.',
+      `Say with --into which one shard of the file takes their place${into.length === 0 ? '' : `, not ${into.map((name) => `\`${name}\``).join(' and ')}`}.`,
     );
   const news = into.map((name) => shardNamed(config, name));
   await withCentral(config, async (link, consumer) => {
-    for (const name of olds) await mustBeKnown(link, config, name);
+    const known = new Set([...ofFile, ...(await ofCentral(link))]);
+    const olds = kind === 'shard-merge' ? namesIn(said.olds, known) : said.olds;
+    if (olds.length === 0) throw new Exit(EXIT.wrong, 'Name the shards that end.');
+    const meant = { kind, olds, into };
+    for (const name of olds) mustBeKnown(known, name);
+    if (olds.every((name) => into.includes(name)))
+      throw new Exit(EXIT.wrong, `Shard ${olds.join(' and ')} cannot take its own place: nothing would end.`);
     const isGone = options.gone === true;
     const found = await findSuccession({ config, link, consumer, olds, news, isGone });
     try {
@@ -83,14 +93,16 @@ export async function runEnding(context: CliContext, meant: Meant, options: EndO
   });
 }
 
+/** Names of shards that central has, and of those that have ended there. */
+async function ofCentral(link: CentralLink): Promise<string[]> {
+  const names = 'select shard from tributary.source union select shard from tributary.retired_source';
+  return (await link.query<{ shard: string }>(names)).map(({ shard }) => shard);
+}
+
 /** @throws Exit where neither central nor the file has such a shard. */
-async function mustBeKnown(link: CentralLink, { shards }: Config, name: string): Promise<void> {
-  const known = await link.use(knownShardNames);
-  const names = [...known.keys(), ...shards.map((shard) => shard.name)];
-  if (names.includes(name)) return;
-  const retired = await link.query('select from tributary.retired_source where shard = $1 limit 1', [name]);
-  if (retired.length > 0) return;
-  const near = nearest(name, names);
+function mustBeKnown(known: ReadonlySet<string>, name: string): void {
+  if (known.has(name)) return;
+  const near = nearest(name, known);
   const help = near === undefined ? 'it knows none of a similar name.' : `did you mean \`${near}\`?`;
   throw new Exit(EXIT.wrong, `Central knows no shard \`${name}\`: ${help}`);
 }
