@@ -1,18 +1,34 @@
-// tributary lane: keys that are paused because an event failed, and what is done about one.
+// tributary lane: the lanes of central queues, keys that are paused because an event failed, and what is done about one.
 import type { Command } from 'commander';
+import { type LaneState, readLanes } from '../../central/logbook/lanes.ts';
 import { type PausedKey, readPausedKeys, releaseKey } from '../../central/logbook/paused-keys.ts';
 import { counted } from '../../errors/words.ts';
 import { groupName } from '../../queue/names.ts';
 import type { CliContext } from '../context.ts';
 import { EXIT, Exit } from '../exit.ts';
 import { operator } from '../operator.ts';
-import { type Column, json, table, widthOf } from '../terminal/output.ts';
+import { type Column, json, seconds, table, widthOf } from '../terminal/output.ts';
 import { withCentral } from './shard/with-central.ts';
 import { requireOne } from './work.ts';
 
 const MOST_LISTED = 1_000;
 
-const COLUMNS: readonly Column<PausedKey>[] = [
+const LANES: readonly Column<LaneState>[] = [
+  { title: 'queue', value: ({ work }) => work },
+  { title: 'lane', value: ({ lane }) => lane },
+  { title: 'worker', value: ({ worker }) => worker },
+  { title: 'host', value: ({ host }) => host },
+  { title: 'waiting', value: ({ waiting }) => waiting },
+  {
+    title: 'oldest',
+    align: 'right',
+    value: ({ secondsBehind }) => (secondsBehind === undefined ? undefined : seconds(secondsBehind)),
+  },
+  { title: 'paused keys', value: ({ pausedKeys }) => pausedKeys },
+  { title: 'limited keys', value: ({ limitedKeys }) => limitedKeys },
+];
+
+const KEYS: readonly Column<PausedKey>[] = [
   { title: 'queue', value: ({ work }) => work },
   { title: 'key', value: ({ key }) => key },
   { title: 'since', value: ({ since }) => since },
@@ -25,10 +41,12 @@ const COLUMNS: readonly Column<PausedKey>[] = [
 export function register(program: Command, context: CliContext): void {
   const lane = program
     .command('lane')
-    .description('keys of lanes that are paused because an event failed (`on_failure: pause`)');
+    .description('lanes of central queues, and keys that are paused because an event failed');
   lane
     .command('list', { isDefault: true })
-    .description('lists them, the one that has been for longest first')
+    .description(
+      'lists lanes: who has each, what waits in it; then paused keys, the one that has been for longest first',
+    )
     .option('--queue <name>', 'only of this queue, or group of one: orders/billing')
     .option('--json', 'one JSON document')
     .action((options: { queue?: string; json?: true }) => list(context, options));
@@ -53,13 +71,30 @@ async function list(
   const config = await context.loadConfig({ queries: 'leave' });
   const name = queue === undefined ? undefined : requireOne(config, queue).name;
   await withCentral(config, async (link) => {
-    const all = await readPausedKeys(link, { group: groupName(config), limit: MOST_LISTED });
-    const keys = all.filter(({ work }) => name === undefined || work === name);
-    if (isJson) context.stdout.write(json({ keys: keys.map(shown) }));
-    else if (keys.length === 0) context.stdout.write('No key is paused.\n');
-    else context.stdout.write(table(COLUMNS, keys, { width: widthOf(context.stdout) }));
+    const isMeant = ({ work }: { readonly work: string }) => name === undefined || work === name;
+    const group = groupName(config);
+    const lanes = (await readLanes(link, { group })).filter(isMeant);
+    const keys = (await readPausedKeys(link, { group, limit: MOST_LISTED })).filter(isMeant);
+    const { stdout } = context;
+    if (isJson) {
+      stdout.write(json({ lanes: lanes.map(shownLane), keys: keys.map(shown) }));
+      return;
+    }
+    const options = { width: widthOf(stdout) };
+    stdout.write(
+      lanes.length === 0
+        ? `${name ?? 'No queue'} has ${name ? 'no ' : ''}lanes.\n`
+        : table(LANES, lanes, options),
+    );
+    stdout.write(keys.length === 0 ? '\nNo key is paused.\n' : `\n${table(KEYS, keys, options)}`);
   });
 }
+
+const shownLane = ({ work, worker, host, secondsBehind, ...lane }: LaneState) => ({
+  ...{ queue: work, lane: lane.lane, worker: worker ?? null, host: host ?? null },
+  ...{ waiting: lane.waiting, seconds_behind: secondsBehind ?? null },
+  ...{ paused_keys: lane.pausedKeys, limited_keys: lane.limitedKeys },
+});
 
 const shown = ({ work, key, since, eventId, attempts, error, nextAt, isTried, waiting }: PausedKey) => ({
   ...{ queue: work, key, since, event: eventId, attempts, error: error ?? null },

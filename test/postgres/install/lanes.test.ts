@@ -60,6 +60,14 @@ async function handled(cluster: Cluster, ...failing: readonly string[]): Promise
   }
 }
 
+async function laneOf(central: Cluster['central'], key: string): Promise<number | undefined> {
+  const [row] = await central.query<{ lane: number }>(
+    'select lane from tributary.lane where tributary.bucket_of($1, 0) = any (buckets)',
+    [key],
+  );
+  return row?.lane;
+}
+
 describe('lanes of a central queue', () => {
   test('they begin, change and end behind what waits; `lag` says it, and a key that cannot be one is refused', async () => {
     const cluster = await givenCluster();
@@ -193,7 +201,9 @@ describe('lanes of a central queue', () => {
     expect((await installed(cluster, queues))?.mistakes).toEqual([]);
     const file = givenFile(fileFor(cluster, { queues: withLanes(queues) }));
     const tributary = (...args: string[]) => run(['-c', file, ...args]);
-    expect((await tributary('lane')).stdout).toBe('No key is paused.\n');
+    expect((await tributary('lane')).stdout).toMatch(
+      /^queue +lane .*\norders +0 +- [\s\S]*\n\nNo key is paused\.\n$/,
+    );
     await given(cluster, 'bad', 'good', 'bad', 'good');
     expect(await handled(cluster, 'bad')).toEqual(['good', 'good']);
     await given(cluster, 'bad', 'good');
@@ -214,7 +224,12 @@ describe('lanes of a central queue', () => {
     expect(listed).toMatchObject({
       keys: [{ queue: 'orders', key: 'bad', waiting: 3, attempts: 1, error: 'away', is_tried: false }],
     });
-    expect((await tributary('lane')).stdout).toMatch(/orders +bad .* 3 +1 .*away/);
+    expect(listed.lanes).toHaveLength(4);
+    expect(listed.lanes).toContainEqual({
+      ...{ queue: 'orders', lane: await laneOf(central, 'bad'), worker: null, host: null, waiting: 3 },
+      ...{ seconds_behind: null, paused_keys: 1, limited_keys: 0 },
+    });
+    expect((await tributary('lane')).stdout).toMatch(/\n\n[\s\S]*orders +bad .* 3 +1 .*away/);
     const report = JSON.parse((await tributary('lag', '--json')).stdout);
     expect(report.central[0]).toMatchObject({
       ...{ lanes: 4, paused_keys: 1, paused_events: 3, events_behind: 3, retrying: 1 },
@@ -231,15 +246,25 @@ describe('lanes of a central queue', () => {
       'The event in front of key bad of orders is tried now.\n',
     );
     const tried = await next(cluster);
+    // Events are counted once, whether they came with the batch or wait.
+    await given(cluster, 'bad');
+    expect(JSON.parse((await tributary('lane', '--json')).stdout).lanes).toContainEqual(
+      expect.objectContaining({
+        worker: 'orders#1',
+        waiting: 4,
+        paused_keys: 1,
+        seconds_behind: expect.any(Number),
+      }),
+    );
     expect((await tributary('lane', 'skip', 'orders', 'bad')).stderr).toMatch(/is being tried now/);
     await central.query('select tributary.coop_hand_back($1)', [tried?.token]);
     // It fails once more, and what is behind it waits on.
     expect(await handled(cluster, 'bad')).toEqual([]);
     expect((await tributary('lane', 'skip', 'orders', 'bad')).stdout).toBe(
-      'The event in front of key bad of orders is a dead event now. 2 events behind it go on.\n',
+      'The event in front of key bad of orders is a dead event now. 3 events behind it go on.\n',
     );
-    expect(await handled(cluster)).toEqual(['bad', 'bad']);
-    expect((await tributary('lane')).stdout).toBe('No key is paused.\n');
+    expect(await handled(cluster)).toEqual(['bad', 'bad', 'bad']);
+    expect((await tributary('lane')).stdout).toMatch(/\n\nNo key is paused\.\n$/);
     expect(
       await central.query('select kind, error, origin, ev_extra1 as key from tributary.dead_event'),
     ).toEqual([
