@@ -4,6 +4,7 @@ import { expireDead } from '../central/dead.ts';
 import type { Queue } from '../config/config.ts';
 import { TIMING } from '../lifecycle/timing.ts';
 import { maintain, moveRetries, retriesDueSql } from './maintenance.ts';
+import { PiledTables } from './piled-tables.ts';
 
 /** The resource whose holder does it: a mover, or a host of workers. */
 export const CENTRAL_RESOURCE = 'upkeep:central';
@@ -25,8 +26,6 @@ const HANDLED_PERIOD = '2 hours';
 const HANDLED_BYTES = 64 * 1024 * 1024;
 /** What was published can be read for this long: a browser that comes again after a minute misses nothing. */
 const PUBLISHED_PERIOD = '2 minutes';
-/** Rows of lanes are written anew from this size on: about a thousand old versions. */
-const LANES_BYTES = 256 * 1024;
 /** Of the logbook. */
 const LOG_KEPT = '90 days';
 /** Of one queue's dead events, every ten seconds. */
@@ -36,6 +35,7 @@ export class CentralUpkeep {
   readonly name = 'central upkeep';
   readonly #link: CentralLink;
   readonly #options: CentralUpkeepOptions;
+  readonly #piledTables = new PiledTables();
   #maintainAtMs = 0;
   /** Each step of a turn counts: rotations take long. */
   steps = 0;
@@ -70,10 +70,14 @@ export class CentralUpkeep {
       });
       await this.#guarded('positions of lanes', async () => {
         await this.#link.query('select tributary.lane_follow()');
-        await this.#link.query('select tributary.lane_rewrite($1)', [LANES_BYTES]);
       });
     }
-    if (performance.now() < this.#maintainAtMs) return;
+    const isDue = performance.now() >= this.#maintainAtMs;
+    if (hasLanes || isDue)
+      await this.#guarded('tables whose rows pile up', async () => {
+        await this.#link.use((connection) => this.#piledTables.run(connection));
+      });
+    if (!isDue) return;
     this.#maintainAtMs = performance.now() + TIMING.centralTicks.maintainEveryMs;
     await this.#guarded('maintenance', () =>
       this.#link.use(async (connection) => {
