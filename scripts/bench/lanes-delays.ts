@@ -1,4 +1,5 @@
-// How long events of a queue with lanes are under way to their handler: at rest, and while one key floods and one is paused.
+// How long events of a queue with lanes are under way to their handler: at rest; while one key floods and one is paused in another
+// queue beside it, which keeps the machine as busy; and while they do so in the queue itself.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -16,6 +17,8 @@ const FLOOD = 5_000;
 /** … this often. */
 const FLOOD_EVERY_MS = 2_000;
 const PHASE_MS = 12_000;
+const QUEUE = 'orders';
+const BESIDE = 'beside';
 
 /** Notes when each event began that it is given; events of one key never work. */
 const HANDLER = `import { appendFileSync } from 'node:fs';
@@ -40,7 +43,12 @@ interface Delay {
 export async function delaysOfKeys(): Promise<Record<string, number>> {
   const bench = await givenBench({
     shards: 1,
-    queues: `  orders: { key: ev_extra1, lanes: ${LANES}, fair: true, on_failure: pause, workers: 4, handler: ./delays.mjs, create: true, retry: { attempts: 1000, first: 5s, max: 5s } }`,
+    queues: [QUEUE, BESIDE]
+      .map(
+        (queue) =>
+          `  ${queue}: { key: ev_extra1, lanes: ${LANES}, fair: true, on_failure: pause, workers: 4, handler: ./delays.mjs, create: true, retry: { attempts: 1000, first: 5s, max: 5s } }`,
+      )
+      .join('\n'),
   });
   const folder = dirname(bench.config.file);
   const file = join(folder, 'delays');
@@ -50,11 +58,15 @@ export async function delaysOfKeys(): Promise<Record<string, number>> {
     env: { BENCH_DELAYS: file, TRIBUTARY_LOG: 'fatal' },
   });
   try {
-    await phase(bench, 'warm', { isFlooded: false, forMs: 4_000 });
-    await phase(bench, 'calm', { isFlooded: false, forMs: PHASE_MS });
-    await bench.central.query(insert(1), ['paused', '-']);
-    await phase(bench, 'flooded', { isFlooded: true, forMs: PHASE_MS });
-    await pause(3_000);
+    await phase(bench, 'warm', { forMs: 4_000 });
+    await phase(bench, 'calm', { forMs: PHASE_MS });
+    for (const [name, flooded] of [
+      ['beside', BESIDE],
+      ['flooded', QUEUE],
+    ] as const) {
+      await phase(bench, name, { flooded, forMs: PHASE_MS });
+      await pause(3_000);
+    }
     const delays = readDelays(file);
     const shared = new Set(
       (
@@ -76,6 +88,10 @@ export async function delaysOfKeys(): Promise<Record<string, number>> {
       ["other keys of the flooded key's lane", ({ key }: Delay) => shared.has(key)],
     ] as const) {
       figures[`${who}: p99 at rest, ms`] = p99('calm', isMeant);
+      figures[`${who}: p99 while a key floods and one is paused in a queue beside, ms`] = p99(
+        'beside',
+        isMeant,
+      );
       figures[`${who}: p99 while a key floods and one is paused, ms`] = p99('flooded', isMeant);
     }
     return figures;
@@ -87,14 +103,14 @@ export async function delaysOfKeys(): Promise<Record<string, number>> {
 
 const keys = Array.from({ length: KEYS }, (_, at) => `customer-${at}`);
 
-const insert = (events: number): string =>
-  `select count(pgq.insert_event('orders', 'bench', $2, $1, null, null, null)) from generate_series(1, ${events})`;
+const insert = (queue: string, events: number): string =>
+  `select count(pgq.insert_event('${queue}', 'bench', $2, $1, null, null, null)) from generate_series(1, ${events})`;
 
 /** Inserts and ticks as a mover would do it. */
 async function phase(
   { central }: BenchCluster,
   name: string,
-  { isFlooded, forMs }: { readonly isFlooded: boolean; readonly forMs: number },
+  { flooded, forMs }: { readonly flooded?: string; readonly forMs: number },
 ): Promise<void> {
   const began = performance.now();
   let floodedMs = Number.NEGATIVE_INFINITY;
@@ -103,16 +119,20 @@ async function phase(
       { length: EVENTS_A_TICK },
       () => keys[Math.floor(Math.random() * KEYS)] as string,
     );
-    if (isFlooded && performance.now() - floodedMs > FLOOD_EVERY_MS) {
-      floodedMs = performance.now();
-      await central.query(insert(FLOOD), ['flood', '-']);
+    if (flooded !== undefined) {
+      if (performance.now() - floodedMs > FLOOD_EVERY_MS) {
+        floodedMs = performance.now();
+        await central.query(insert(flooded, FLOOD), ['flood', '-']);
+      }
+      await central.query(insert(flooded, 1), ['paused', '-']);
     }
-    if (isFlooded) await central.query(insert(1), ['paused', '-']);
     await central.query(
-      `select pgq.insert_event('orders', 'bench', k || ' ${name} ' || $2, k, null, null, null) from unnest($1::text[]) k`,
+      `select pgq.insert_event('${QUEUE}', 'bench', k || ' ${name} ' || $2, k, null, null, null) from unnest($1::text[]) k`,
       [some, String(Date.now())],
     );
-    await central.query("select tributary.tick('orders', null)");
+    await central.query('select tributary.tick(q, null) from unnest($1::text[]) q', [
+      flooded === BESIDE ? [QUEUE, BESIDE] : [QUEUE],
+    ]);
     await pause(Math.max(0, began + (turn + 1) * EVERY_MS - performance.now()));
   }
 }

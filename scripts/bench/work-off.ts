@@ -36,6 +36,7 @@ export async function workOff(
       where q.queue_name = $1 and s.sub_last_tick is not null for update of s`,
     [queue],
   );
+  await central.script(DONE);
   const pool = startTributary(['-c', config.file, 'work', '--queue', queue], {
     ...(node === undefined ? {} : { node }),
   });
@@ -59,7 +60,10 @@ export async function workOff(
     const began = performance.now();
     await gun.script('commit');
     await poll(async () => {
-      const [row] = await central.query<{ done: boolean }>(hasLanes ? LANES_DONE : DONE, [queue]);
+      const [row] = await central.query<{ done: boolean }>('select public.bench_is_done($1, $2) as done', [
+        queue,
+        hasLanes,
+      ]);
       return row?.done === true;
     });
     const seconds = (performance.now() - began) / 1000;
@@ -75,15 +79,20 @@ export async function workOff(
   }
 }
 
-/** The group is at the last tick and no worker has a batch. */
-const DONE = `select bool_and(s.sub_batch is null)
-     and max(s.sub_last_tick) = (select max(t.tick_id) from pgq.tick t where t.tick_queue = min(s.sub_queue)) as done
-  from pgq.subscription s join pgq.queue q on q.queue_id = s.sub_queue where q.queue_name = $1`;
-
-/** PgQ's position of the group follows a second later. */
-const LANES_DONE = `select bool_and(l.batch is null)
-     and min(l.position) = (select max(t.tick_id) from pgq.tick t where t.tick_queue = min(l.queue_id)) as done
-  from tributary.lane l join pgq.queue q using (queue_id) where q.queue_name = $1`;
+/**
+ * All is handled, and no worker has a batch; of lanes, whose positions PgQ's follows a second later. A function, whose plans are kept:
+ * planned anew each time, the question would cost as much as the work that is measured.
+ */
+const DONE = `create or replace function public.bench_is_done(x_queue text, x_has_lanes boolean) returns boolean language plpgsql as $$
+  declare
+    v_queue integer := (select q.queue_id from pgq.queue q where q.queue_name = x_queue);
+    v_last bigint := (select t.tick_id from pgq.tick t where t.tick_queue = v_queue order by t.tick_id desc limit 1);
+  begin
+    if x_has_lanes then
+      return (select bool_and(l.batch is null and l.position = v_last) from tributary.lane l where l.queue_id = v_queue);
+    end if;
+    return (select bool_and(s.sub_batch is null) and max(s.sub_last_tick) = v_last from pgq.subscription s where s.sub_queue = v_queue);
+  end $$`;
 
 async function transactions(central: BenchCluster['central']): Promise<number> {
   const [row] = await central.query<{ count: number }>(

@@ -22,7 +22,7 @@ returns integer
 language sql immutable parallel safe
 as $$
     select case when x_key is null then (x_id & 63)::integer
-        else ('x' || pg_catalog.left(pg_catalog.md5(x_key), 2))::bit(8)::integer & 63 end
+        else pg_catalog.get_byte(pg_catalog.decode(pg_catalog.left(pg_catalog.md5(x_key), 2), 'hex'), 0) & 63 end
 $$;
 
 -- ----------------------------------------------------------------------

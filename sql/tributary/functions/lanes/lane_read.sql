@@ -25,7 +25,7 @@ declare
     v_lane      record;
     v_waiting   text := '';
 begin
-    select b.sub_queue, b.sub_id, tributary.lane_filter(s.key, quote_literal(l.buckets) || '::integer[]') as own,
+    select b.sub_queue, b.sub_id, b.sub_last_tick = b.sub_next_tick as is_empty, tributary.lane_filter(s.key, quote_literal(l.buckets) || '::integer[]') as own,
         exists (
             select from tributary.paused_key k
             where k.queue_id = b.sub_queue and k.sub_id = b.sub_id and k.bucket = any (l.buckets)) as has_paused
@@ -34,6 +34,11 @@ begin
     left join tributary.lane l on l.queue_id = b.sub_queue and l.sub_id = b.sub_id and l.batch = b.sub_batch
     left join tributary.lane_set s on s.queue_id = l.queue_id and s.sub_id = l.sub_id
     where b.sub_batch = x_batch;
+    if v_lane.is_empty then
+        -- Nothing came with it, as with most that have a key's turn.
+        return 'select ev_id, ev_time, ev_txid, ev_retry, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4 '
+            'from pgq.event_template where false';
+    end if;
     if v_lane.has_paused then
         -- Looked up one by one: as a join, planned for an empty table, each event would be compared with all that wait.
         v_waiting := format(
