@@ -13,6 +13,11 @@ const MOST_OFTEN_OF_THE_WAIT = 0.05;
 /** Up to this: what is there for a moment only is not overlooked. */
 const LONGEST_PAUSE_MS = 100;
 
+/** A look that asks much, as a whole command does, leaves this many times what it took to the work that is waited for … */
+const LEFT_OF_A_LOOK = 4;
+/** … but where the machine is busy it is not put off for longer than this by it. */
+const LONGEST_LEFT_MS = 500;
+
 /** One check may take this long, also where less time is left. A check that never ends fails as well. */
 const ANSWER_MS = 15_000;
 
@@ -41,10 +46,10 @@ export async function until<T>(
       const because = cause instanceof Error ? `: ${cause.message}` : '.';
       throw new Error(`Waited ${timeoutMs} ms in vain for ${what}${because}`, { cause });
     }
-    // At least half of the time is left to the work that is waited for.
     const nowMs = performance.now();
     const grownMs = Math.min((nowMs - sinceMs) * MOST_OFTEN_OF_THE_WAIT, LONGEST_PAUSE_MS);
-    const pauseMs = Math.max(everyMs, grownMs, nowMs - beganMs);
+    const leftMs = Math.min((nowMs - beganMs) * LEFT_OF_A_LOOK, LONGEST_LEFT_MS);
+    const pauseMs = Math.max(everyMs, grownMs, nowMs - beganMs, leftMs);
     await new Promise((resolve) => setTimeout(resolve, pauseMs));
   }
 }

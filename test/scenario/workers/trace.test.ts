@@ -50,9 +50,13 @@ interface Given extends Forwarding {
   text(...args: string[]): ReturnType<typeof run>;
 }
 
-async function given(): Promise<Given> {
+/** Only with these queues, where some are named: each that is worked off costs processes. */
+async function given(...names: readonly string[]): Promise<Given> {
+  const queues = QUEUES.split('\n')
+    .filter((line) => names.length === 0 || names.includes(/^ {2}(\w+):/.exec(line)?.[1] ?? ''))
+    .join('\n');
   const others = { 'orders.mjs': HANDLER, 'batch.mjs': BATCH, 'free.mjs': FREE };
-  const forwarding = await givenForwarding({ shards: 1, queues: QUEUES, others });
+  const forwarding = await givenForwarding({ shards: 1, queues, others });
   const { file, shards } = forwarding;
   const text = (...args: string[]) => run(['-c', file, 'trace', ...args]);
   const trace = async (...args: string[]) => {
@@ -224,7 +228,7 @@ describe('trace', () => {
   }, 180_000);
 
   test('an event that kills its workers is told of as such, while it is hunted and when it is dead', async () => {
-    const it = await given();
+    const it = await given('orders');
     await startAll(it);
     // Others in its batches: they are handled, and their ways say so.
     const origins: string[] = [];
@@ -250,7 +254,7 @@ describe('trace', () => {
   }, 180_000);
 
   test('each part of a batch that goes in many transactions has its own', async () => {
-    const it = await given();
+    const it = await given('slow');
     const rows = await it.shards[0]?.query<{ id: number }>(
       `select pgq.insert_event('slow', 'made', '{"what":"nothing"}') as id from generate_series(1, 30)`,
     );
@@ -270,7 +274,7 @@ describe('trace', () => {
   }, 120_000);
 
   test('what events hold steers no terminal, is exact in JSON, and is found by a key', async () => {
-    const it = await given();
+    const it = await given('orders');
     await startAll(it);
     const type = '\u001b[2Jmade\u009b31m\ntry 9    forged \u202e';
     const origin = await it.insert('orders', { what: 'never', text: '\u001b]52;c;aGk=\u0007' }, type);
@@ -301,7 +305,7 @@ describe('trace', () => {
   }, 120_000);
 
   test('what is not known is said in one sentence, with how far back can be seen', async () => {
-    const it = await given();
+    const it = await given('orders', 'plain');
     await startAll(it);
     const origin = await it.insert('orders', { what: 'nothing' });
     const last = Number(origin.split(':')[2]);
