@@ -31,9 +31,15 @@ describe('hosts with different files', () => {
     );
     await untilWorkers(hosts, [one, other], 3);
     const lag = async () => JSON.parse((await hosts.tributary('lag', '--json')).stdout);
-    // They are up; that reaches central with the next beat of their host.
-    await until(async () => (await lag()).central[0]?.workers_running === 3, { what: '3 workers in lag' });
-    expect(await lag()).toMatchObject({
+    // They are up; that reaches central with the next beat of their host, and a slot may still go from one host to the other.
+    const seen = await until(
+      async () => {
+        const answer = await lag();
+        return answer.central[0]?.workers_running === 3 && answer;
+      },
+      { what: '3 workers in lag', timeoutMs: 30_000 },
+    );
+    expect(seen).toMatchObject({
       files_differ: expect.stringMatching(/workers on h1 for .* with .*; workers on old for/),
       central: [{ workers_wanted: 3, workers_running: 3 }],
     });

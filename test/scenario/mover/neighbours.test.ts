@@ -1,5 +1,6 @@
 // What befalls one shard, one queue or one transaction while a real mover moves the others.
 import { describe, expect, test } from 'vitest';
+import { TIMING } from '../../../src/lifecycle/timing.ts';
 import { givenCluster, givenEvents } from '../../support/installation/installation.ts';
 import { type Forwarding, givenForwarding, SOURCE_QUEUES } from '../../support/mover/forwarding.ts';
 import { startLoad } from '../../support/mover/load.ts';
@@ -60,7 +61,8 @@ describe('mover', () => {
     const noticed = mover.waitForLine(/no answer within|made no progress/i);
     for (let n = 1; n <= 10; n += 1) {
       await givenEvents(forwarding.shards[1] as TestDatabase, 'email_out', 1);
-      await untilMoved(forwarding, 20 + n, 3_000);
+      // Behind the one that hangs it would wait for as long as a round may take.
+      await untilMoved(forwarding, 20 + n, TIMING.shard.roundMs * 0.8);
     }
     await noticed;
     proxy.heal();
@@ -117,8 +119,8 @@ describe('mover', () => {
       { what: 'three seconds without a tick' },
     );
     await late.script('commit');
-    // One second, and what a busy machine adds.
-    await untilMoved(forwarding, 2, 3_000);
+    // Otherwise only the next tick of a queue at rest would bring it, which comes once a minute.
+    await untilMoved(forwarding, 2);
     await end(mover);
   });
 

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { TIMING } from '../../../src/lifecycle/timing.ts';
 import { until } from '../../support/until.ts';
 import type { WorkerCentral } from '../../support/workers/worker-central.ts';
 import { givenTicker, givenWorkerHosts, untilWorkers } from '../../support/workers/worker-host.ts';
@@ -114,7 +115,7 @@ describe('a queue with a rate', () => {
     const one = await hosts.startHost('h1');
     await until(async () => (await central.effects()).length === 1, { what: 'the first event' });
     await tributary('scale', 'orders', '0');
-    await untilWorkers(hosts, [one], 0, { timeoutMs: 5_000 });
+    await untilWorkers(hosts, [one], 0, { timeoutMs: TIMING.slots.lettingGo.drainMs / 2 });
     await tributary('scale', 'orders', '1');
     await untilWorkers(hosts, [one], 1);
     await until(
@@ -125,7 +126,8 @@ describe('a queue with a rate', () => {
     const stoppedMs = performance.now();
     one.kill('SIGTERM');
     expect((await one.exit).code).toBe(0);
-    expect(performance.now() - stoppedMs).toBeLessThan(5_000);
+    // By itself: what does not drain is ended after this.
+    expect(performance.now() - stoppedMs).toBeLessThan(TIMING.slots.stopping.drainMs);
     expect(await central.effects()).toEqual([1]);
     // As if the rest of the hours had passed.
     hosts.rewrite((text) => text.replace('rate: 2/h', 'rate: 1000/s'));
