@@ -11,6 +11,7 @@ import { limitConnections } from './connections.ts';
 import { COMMON_HEADERS } from './headers.ts';
 import { addLogin, LOGIN_PATH } from './login.ts';
 import { type TokenVerdict, tokenCheck } from './token.ts';
+import { answerUnread, refuseAddress } from './unread.ts';
 import { WrongTokens } from './wrong-tokens.ts';
 
 export interface Page {
@@ -97,6 +98,9 @@ function newApp({
     connectionTimeout: stuckMs,
     keepAliveTimeout: idleMs,
     forceCloseConnections: true,
+    clientErrorHandler: (error, socket) =>
+      answerUnread(error, socket, { mostHeaderBytes: MOST_HEADER_BYTES }),
+    frameworkErrors: (_error, _request, reply) => refuseAddress(reply),
     http: {
       headersTimeout: headersMs,
       connectionsCheckingInterval: lookEveryMs,

@@ -171,6 +171,23 @@ describe('http/server', () => {
     expect(await untilClosed(client)).toMatch(/^HTTP\/1\.1 431 /);
   });
 
+  test('what cannot be read is answered by one sentence as well: an address that is too long, one that means nothing, no HTTP', async () => {
+    const { socket } = await given({ token: TOKEN });
+    for (const [request, status, sentence] of [
+      [`GET /live?channel=${'x'.repeat(9_000)} HTTP/1.1\r\nHost: x\r\n\r\n`, 431, 'longer than 8,192 bytes'],
+      ['GET /%zz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 400, 'as %XX.'],
+      ['HELLO\r\n\r\n', 400, 'no request of HTTP/1.1'],
+    ] as const) {
+      const client = await socket();
+      client.write(request);
+      const answer = await untilClosed(client);
+      expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+      expect(answer).toMatch(/\r\ncache-control: no-store\r\n/i);
+      const body = JSON.parse(answer.slice(answer.indexOf('\r\n\r\n') + 4)) as object;
+      expect(body).toEqual({ error: expect.stringContaining(sentence) });
+    }
+  });
+
   test('a client that never comes to the end of its headers is cut off', async () => {
     const { socket } = await given({ limits: SHORT });
     const client = await socket();
