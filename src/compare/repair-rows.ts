@@ -1,4 +1,8 @@
 // Repairs rows of central that differ: as the shard has them now, while the worker that applies its changes waits.
+//
+// Invariant: whether a row is written or deleted is decided by a snapshot of the shard that is taken while the worker waits, as in a copy:
+// it is newer than all that was applied before it, and what is applied behind it says what has happened since. A change that failed
+// before and comes later does not bring a row back that was found to be gone.
 import { inTurn } from '../apply/copy/copies.ts';
 import { namesSql, ONE_SPELLING, type SourceTable, sharedColumns } from '../apply/copy/source-table.ts';
 import { copyStaged, NEWEST_SQL } from '../apply/copy/staged-rows.ts';
@@ -95,6 +99,7 @@ async function repairPiece(
             `select ${namesSql(columns, 't.')} from ${keysSql(sourceKey, keys)} join ${sql} t on ${sameKey(sourceKey)}`,
         )
         .join(' union all '),
+      keys: `select distinct ${target.ownKey.map(({ name, type }, at) => `x.c${at}::${type} as ${identifier(name)}`).join(', ')} from ${keysSql(target.ownKey, keys)}`,
     },
   );
   await shard.script('commit');

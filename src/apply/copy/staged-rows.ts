@@ -15,6 +15,8 @@ export interface StagedCopy {
   /** On the shard: a select of `columns`. */
   readonly select: string;
   readonly columns: readonly SourceColumn[];
+  /** On central: a select of the keys that were looked at, also those that the shard has no row of; default: those that came. */
+  readonly keys?: string;
 }
 
 const STAGE = 'tributary_staged';
@@ -26,7 +28,7 @@ export async function copyStaged(
     central,
     target,
   }: { readonly shard: Connection; readonly central: Connection; readonly target: Target },
-  { queue, newest, shard: name, select, columns }: StagedCopy,
+  { queue, newest, shard: name, select, columns, keys: lookedAt }: StagedCopy,
 ): Promise<number> {
   const names = namesSql(columns);
   const own = identifier(target.shard);
@@ -55,25 +57,30 @@ export async function copyStaged(
   const { staged = 0, written = 0 } = row ?? {};
   if (!target.isOfShards && target.onConflict === 'error' && written < staged)
     await refuseConflict(central, target, name);
-  await noteCopied(central, target, { queue, newest, shard: name });
+  await noteCopied(central, target, { queue, newest, shard: name, keys: lookedAt });
   return staged;
 }
 
-/** The id that no event of queue $1 is behind which central has now; null where older changes come behind newer ones never. */
-export const NEWEST_SQL = `(select t.tick_event_seq::text from pgq.tick t join pgq.queue q on q.queue_id = t.tick_queue
+/** An id that is behind those of all events of queue $1 that central has now; null where older changes come behind newer ones never. */
+export const NEWEST_SQL = `(select (t.tick_event_seq + 1)::text from pgq.tick t join pgq.queue q on q.queue_id = t.tick_queue
   where q.queue_name = $1 and tributary.apply_is_late($1) order by t.tick_id desc limit 1) as newest`;
 
-/** Changes that failed before may come late, and are older than the rows that were copied. */
+/** Changes that failed before may come late, and are older than the rows that were copied, or found to be gone. */
 async function noteCopied(
   central: Connection,
   { table, ownKey }: Target,
-  { queue, newest, shard }: Pick<StagedCopy, 'queue' | 'newest' | 'shard'>,
+  {
+    queue,
+    newest,
+    shard,
+    keys = `select * from pg_temp.${STAGE}`,
+  }: Pick<StagedCopy, 'queue' | 'newest' | 'shard'> & { readonly keys: string | undefined },
 ): Promise<void> {
   if (newest === null) return;
   const key = ownKey.map(({ name }) => `s.${identifier(name)}::text`).join(', ');
   await central.query(
     `insert into tributary.apply_newer as n (central_queue, applied, shard, key, event_id)
-     select $1, $2, $3, '=' || array_to_json(array[${key}])::text, $4::bigint from pg_temp.${STAGE} s
+     select $1, $2, $3, '=' || array_to_json(array[${key}])::text, $4::bigint from (${keys}) s
      on conflict (central_queue, applied, shard, key) do update set event_id = greatest(n.event_id, excluded.event_id)`,
     [queue, table, shard, newest],
     { timeoutMs: TIMING.commands.copyPieceMs },
