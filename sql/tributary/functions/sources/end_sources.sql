@@ -74,7 +74,7 @@ $$ language plpgsql
 --      tributary.position_0, tributary.position_1
 --
 -- Called by:
---      tributary.end_sources, tributary.move_shard
+--      tributary.end_sources, tributary.move_shard, tributary.apply_rename
 -- ----------------------------------------------------------------------
 create or replace function tributary.seal_positions(x_positions jsonb)
 returns void as $$

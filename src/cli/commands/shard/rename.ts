@@ -1,5 +1,6 @@
 // tributary shard rename: gives a shard another name in central.
 import type { Command } from 'commander';
+import { namedTables, type RenamedRows, renameRows } from '../../../apply/rename-rows.ts';
 import { CentralLink } from '../../../central/central-link.ts';
 import { readIdentity } from '../../../central/identity.ts';
 import { knownShardNames, renameShard } from '../../../central/known-shards.ts';
@@ -27,7 +28,7 @@ export function registerRename(shard: Command, context: CliContext): void {
   shard
     .command('rename')
     .description(
-      'gives a shard another name; nothing is moved again, and origins in central keep the old one',
+      'gives a shard another name, also in merged tables; nothing is moved again, and origins in central keep the old one',
     )
     .argument('<old>', 'its name until now, as central knows it')
     .argument('<new>', 'its name from now on, which the file then says')
@@ -49,12 +50,15 @@ async function rename(
     await readIdentity(link, config.name);
     const sources = await sourcesOf(link, { from, to });
     const what = `${sourcesText(sources)} of shard ${from}`;
-    const origins = `Events in central keep their origins (${from}:…), those moved from now on have ${to}:… instead`;
+    const tables = [...new Set(namedTables(config).map(({ table }) => table))].join(', ');
+    const rows = tables === '' ? '' : `Its rows in ${tables} get the name as well. `;
+    const origins = `${rows}Events in central keep their origins (${from}:…), those moved from now on have ${to}:… instead`;
     if (options.dryRun) {
       say(context, options, {
         from,
         to,
         sources,
+        rows: [],
         done: false,
         text: `Would rename ${what} to ${to}. ${origins}.`,
       });
@@ -70,9 +74,9 @@ async function rename(
       if (!(await confirm(context, 'Shall I rename it?')))
         throw new Exit(EXIT.failed, 'Nothing was renamed.');
     }
-    const renamed = await renameNoted(link, { from, to }).catch(refused);
-    const text = `Renamed ${sourcesText(renamed)} of shard ${from} to ${to}. ${origins}. ${nextStep(config, { from, to })}`;
-    say(context, options, { from, to, sources: renamed, done: true, text });
+    const renamed = await renameNoted(link, config, { from, to }).catch(refused);
+    const text = `Renamed ${sourcesText(renamed.sources)} of shard ${from} to ${to}. ${origins}. ${nextStep(config, { from, to })}`;
+    say(context, options, { from, to, ...renamed, done: true, text });
   } finally {
     await link.close();
   }
@@ -95,18 +99,36 @@ async function sourcesOf(link: CentralLink, { from, to }: { from: string; to: st
   return sources;
 }
 
-const renameNoted = (link: CentralLink, { from, to }: { from: string; to: string }): Promise<number> =>
-  noted(link, operator(), async (central) => ({
-    result: await renameShard(central, from, to),
-    note: { kind: 'shard-rename', what: `renamed shard ${from} to ${to}.` },
-  }));
+interface Renamed {
+  readonly sources: number;
+  readonly rows: readonly RenamedRows[];
+}
+
+const renameNoted = (
+  link: CentralLink,
+  config: Config,
+  { from, to }: { from: string; to: string },
+): Promise<Renamed> =>
+  noted(link, operator(), async (central) => {
+    const sources = await renameShard(central, from, to);
+    return {
+      result: { sources, rows: await renameRows(central, config, { from, to }) },
+      note: { kind: 'shard-rename', what: `renamed shard ${from} to ${to}.` },
+    };
+  });
 
 /** Another command has renamed a shard meanwhile. */
 function refused(error: unknown): never {
   // A sentence about central has the server's error as its cause.
   const said = error instanceof TributaryError ? error.cause : error;
-  if (['42704', '42710'].includes(sqlstateOf(said) ?? ''))
+  const state = sqlstateOf(said) ?? '';
+  if (['42704', '42710'].includes(state))
     throw new Exit(EXIT.failed, `Nothing was renamed: ${(said as Error).message}.`);
+  if (state === 'TB010')
+    throw new Exit(
+      EXIT.failed,
+      'Nothing was renamed: events of the shard were moved at this moment. Run it again.',
+    );
   throw error;
 }
 
@@ -120,7 +142,7 @@ function nextStep({ shards, file }: Config, { from, to }: { from: string; to: st
 function say(
   { stdout }: CliContext,
   { json: isJson }: Options,
-  { text, ...result }: { from: string; to: string; sources: number; done: boolean; text: string },
+  { text, ...result }: { from: string; to: string; done: boolean; text: string } & Renamed,
 ): void {
   stdout.write(isJson ? json(result) : `${text}\n`);
 }
