@@ -4,6 +4,7 @@
 // refused. So nobody has to be kept waiting but the shard itself, however many rows there are.
 // Fails by: throwing; then nothing is renamed.
 import type { Config } from '../config/config.ts';
+import { shellWord } from '../errors/shell-word.ts';
 import { TIMING } from '../lifecycle/timing.ts';
 import type { Connection } from '../postgres/connection.ts';
 import { identifier } from '../postgres/quote.ts';
@@ -47,7 +48,7 @@ export async function renameRows(
   if (first?.what === 'waiting')
     throw unfit(
       `Queue ${first.queue} has changes of shard ${from} that are not applied yet.`,
-      `Run \`tributary pause --shard ${from}\`, and this again when they are applied; at the end \`tributary resume --shard ${to}\`.`,
+      `Run \`tributary pause --shard ${shellWord(from)}\`, and this again when they are applied; at the end \`tributary resume --shard ${shellWord(to)}\`.`,
     );
   if (first !== undefined)
     throw unfit(
