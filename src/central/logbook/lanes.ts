@@ -30,7 +30,7 @@ interface Row {
 }
 
 /** By their queues and numbers. @param group the group without a name. */
-export async function readLanes(
+export async function readLaneStates(
   link: Pick<CentralLink, 'query'>,
   { group }: { readonly group: string },
 ): Promise<LaneState[]> {

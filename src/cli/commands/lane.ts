@@ -1,6 +1,6 @@
 // tributary lane: the lanes of central queues, keys that are paused because an event failed, and what is done about one.
 import type { Command } from 'commander';
-import { type LaneState, readLanes } from '../../central/logbook/lanes.ts';
+import { type LaneState, readLaneStates } from '../../central/logbook/lanes.ts';
 import { type PausedKey, readPausedKeys, releaseKey } from '../../central/logbook/paused-keys.ts';
 import { counted } from '../../errors/words.ts';
 import { groupName } from '../../queue/names.ts';
@@ -73,7 +73,7 @@ async function list(
   await withCentral(config, async (link) => {
     const isMeant = ({ work }: { readonly work: string }) => name === undefined || work === name;
     const group = groupName(config);
-    const lanes = (await readLanes(link, { group })).filter(isMeant);
+    const lanes = (await readLaneStates(link, { group })).filter(isMeant);
     const keys = (await readPausedKeys(link, { group, limit: MOST_LISTED })).filter(isMeant);
     const { stdout } = context;
     if (isJson) {
