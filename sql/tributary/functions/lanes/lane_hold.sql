@@ -104,6 +104,8 @@ create or replace function tributary.lane_share(x_set tributary.lane_set, x_batc
 returns table (hash text, room integer)
 language plpgsql
 set search_path = pg_catalog, pg_temp set enable_seqscan = off set jit = off set max_parallel_workers_per_gather = 0
+-- Planning takes longer than all else here.
+set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
 declare
