@@ -2,12 +2,12 @@
 //
 // Invariant: a sentence about a row has nothing of its URL, which may hold a secret.
 import type { Shard, ShardQuery } from '../config.ts';
-import { whyNoShardName } from '../shard-name.ts';
 import { expandUrl, parseUrl } from '../url/url.ts';
 import { BadUrl } from '../url/url-parts.ts';
 import { shorten, type TextPlace } from '../value.ts';
 import { compact, toDatabase } from './database.ts';
 import { machineOf } from './host.ts';
+import { whyNoShardName } from './shard-name.ts';
 
 /** A row as the database gave it. */
 export type ShardRow = Readonly<Record<string, unknown>>;

@@ -1,12 +1,12 @@
 // `shards:` → every database in it, each under a name of its own, and the queries whose rows are shards.
 import type { Access, Config, Database, Shard, ShardQuery } from '../config.ts';
-import { whyNoShardName } from '../shard-name.ts';
 import { shorten, type Value } from '../value.ts';
 import { ACCESS_KEYS, compact, readAccess, readUrls, toDatabase } from './database.ts';
 import { positive } from './handling.ts';
 import { machineOf } from './host.ts';
 import { placeKey, placeKeys } from './place.ts';
 import { readStart } from './queues.ts';
+import { whyNoShardName } from './shard-name.ts';
 
 interface Entry {
   readonly value: Value;

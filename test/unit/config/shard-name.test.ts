@@ -1,6 +1,6 @@
 // What a shard may be called, in the file, in a row of a query, and as a new name.
 import { describe, expect, test } from 'vitest';
-import { whyNoShardName } from '../../../src/config/shard-name.ts';
+import { whyNoShardName } from '../../../src/config/sections/shard-name.ts';
 import { shellWord } from '../../../src/errors/shell-word.ts';
 
 describe('config/shard-name', () => {

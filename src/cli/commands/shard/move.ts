@@ -1,7 +1,7 @@
 // tributary shard move: lets a shard go on at another server with the same data.
 import type { Command } from 'commander';
 import type { CliContext } from '../../context.ts';
-import type { MoveOptions } from './run-move.ts';
+import type { MoveRunOptions } from './run-move.ts';
 
 export function registerMove(shard: Command, context: CliContext): void {
   shard
@@ -15,7 +15,7 @@ export function registerMove(shard: Command, context: CliContext): void {
     .option('--yes', 'do not ask')
     .option('--json', 'one JSON document')
     // What it needs is loaded only then: other commands of a shard start quicker.
-    .action(async (name: string, options: MoveOptions) => {
+    .action(async (name: string, options: MoveRunOptions) => {
       const { runMove } = await import('./run-move.ts');
       await runMove(context, name, options);
     });

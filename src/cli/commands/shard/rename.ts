@@ -7,7 +7,7 @@ import { knownShardNames, renameShard } from '../../../central/known-shards.ts';
 import { noted } from '../../../central/logbook/note.ts';
 import type { Config } from '../../../config/config.ts';
 import { nearest } from '../../../config/nearest.ts';
-import { whyNoShardName } from '../../../config/shard-name.ts';
+import { whyNoShardName } from '../../../config/sections/shard-name.ts';
 import { shorten } from '../../../config/value.ts';
 import { sqlstateOf } from '../../../errors/sqlstate.ts';
 import { TributaryError } from '../../../errors/tributary-error.ts';

@@ -19,7 +19,7 @@ import { shardNamed } from '../../shard-named.ts';
 import { mustConfirm } from '../../terminal/confirm.ts';
 import { json, table, widthOf } from '../../terminal/output.ts';
 import { drainProgress } from './drain-progress.ts';
-import { namesIn } from './names-in.ts';
+import { namesListed } from './names-listed.ts';
 import { PROOF_COLUMNS } from './proof-columns.ts';
 import { withCentral } from './with-central.ts';
 
@@ -44,7 +44,7 @@ export async function runEnding(context: CliContext, said: Meant, options: EndOp
   const patienceMs = durationOption('--wait', options.wait);
   const config = await context.loadConfig();
   const ofFile = new Set(config.shards.map(({ name }) => name));
-  const into = namesIn(said.into, ofFile);
+  const into = namesListed(said.into, ofFile);
   if (kind === 'shard-split' && into.length === 0)
     throw new Exit(EXIT.wrong, 'Say with --into which shards of the file take its place.');
   if (kind === 'shard-merge' && into.length !== 1)
@@ -55,7 +55,7 @@ export async function runEnding(context: CliContext, said: Meant, options: EndOp
   const news = into.map((name) => shardNamed(config, name));
   await withCentral(config, async (link, consumer) => {
     const known = new Set([...ofFile, ...(await ofCentral(link))]);
-    const olds = kind === 'shard-merge' ? namesIn(said.olds, known) : said.olds;
+    const olds = kind === 'shard-merge' ? namesListed(said.olds, known) : said.olds;
     if (olds.length === 0) throw new Exit(EXIT.wrong, 'Name the shards that end.');
     const meant = { kind, olds, into };
     for (const name of olds) mustBeKnown(known, name);

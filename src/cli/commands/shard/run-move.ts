@@ -22,7 +22,7 @@ import { type Column, json, table, widthOf } from '../../terminal/output.ts';
 import { entryAt } from './entry-at.ts';
 import { withCentral } from './with-central.ts';
 
-export interface MoveOptions {
+export interface MoveRunOptions {
   readonly to?: string;
   readonly from?: string;
   readonly gone?: true;
@@ -40,7 +40,7 @@ const COLUMNS: readonly Column<MovedProof>[] = [
   { title: 'only on the old one', value: ({ onlyOld }) => onlyOld },
 ];
 
-export async function runMove(context: CliContext, name: string, options: MoveOptions): Promise<void> {
+export async function runMove(context: CliContext, name: string, options: MoveRunOptions): Promise<void> {
   if (options.to === undefined)
     throw new Exit(EXIT.wrong, `Say with --to where ${name} goes on: the URL of its database there.`);
   const config = await context.loadConfig();
@@ -107,7 +107,7 @@ function prove(
     name,
     config,
     to,
-  }: { readonly options: MoveOptions; readonly name: string; readonly config: Config; readonly to: Shard },
+  }: { readonly options: MoveRunOptions; readonly name: string; readonly config: Config; readonly to: Shard },
 ): void {
   const faults = rows.flatMap(({ source, isSameTick, onlyOld = 0 }) => [
     ...(isSameTick

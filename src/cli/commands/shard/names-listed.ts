@@ -5,7 +5,7 @@ import { EXIT, Exit } from '../../exit.ts';
  * Each name once. A text that is itself a name is that one; any other is a list of names with commas between them.
  * @param known names that there are. @throws Exit where a text is both, so that it cannot be told which is meant.
  */
-export function namesIn(texts: readonly string[], known: ReadonlySet<string>): string[] {
+export function namesListed(texts: readonly string[], known: ReadonlySet<string>): string[] {
   return [...new Set(texts.flatMap((text) => namesOf(text, known)))];
 }
 

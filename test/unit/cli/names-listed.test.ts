@@ -1,6 +1,6 @@
 // Arguments that name one shard or several.
 import { describe, expect, test } from 'vitest';
-import { namesIn } from '../../../src/cli/commands/shard/names-in.ts';
+import { namesListed } from '../../../src/cli/commands/shard/names-listed.ts';
 
 describe('cli names of shards', () => {
   test('a list has commas between names, each counts once, and a name with commas is that shard', () => {
@@ -24,13 +24,13 @@ describe('cli names of shards', () => {
       [[','], []],
       [[], []],
     ])
-      expect(namesIn(texts as string[], known)).toEqual(names);
+      expect(namesListed(texts as string[], known)).toEqual(names);
   });
 
   test('a text that is both a name and a list of names is refused', () => {
-    expect(() => namesIn(['a,b'], new Set(['a', 'b', 'a,b']))).toThrow(
+    expect(() => namesListed(['a,b'], new Set(['a', 'b', 'a,b']))).toThrow(
       /^`a,b` is the name of a shard, and a list of others as well: name those one by one/,
     );
-    expect(namesIn(['a', 'b'], new Set(['a', 'b', 'a,b']))).toEqual(['a', 'b']);
+    expect(namesListed(['a', 'b'], new Set(['a', 'b', 'a,b']))).toEqual(['a', 'b']);
   });
 });
