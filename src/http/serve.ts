@@ -44,7 +44,10 @@ export async function serve({
   if (refusal !== undefined) return { refusal };
   const pool = new CentralPool(config, { purpose: 'http', most: MOST_CONNECTIONS });
   const view = new LagView(config, pool);
-  const slow = new SlowFigures(pool, () => figuredNames(config));
+  const slow = new SlowFigures(pool, () => ({
+    queues: figuredNames(config),
+    schedules: config.schedules,
+  }));
   const retries = new Retries(pool, { group: groupName(config), host: shown.duties.host });
   const stopped = new AbortController();
   const dashboard = new DashboardView(config, { lag: view, pool });

@@ -1,6 +1,7 @@
 // The facts that `doctor` judges by beyond a report of lag: of a server's sessions, of what queues hold, of our processes.
 
 import type { CapturedTable } from '../../install/capture/judge.ts';
+import type { ScheduleStanding } from '../../schedules/standing.ts';
 import type { RotationFacts } from '../../shards/held.ts';
 import type { StoredShardReport } from '../../shards/reports.ts';
 
@@ -118,15 +119,6 @@ export interface RecentDead {
   readonly events: number;
   readonly error: string;
   readonly origin: string | undefined;
-}
-
-/** A schedule of the file, as far as a host has decided it. */
-export interface ScheduleStanding {
-  readonly name: string;
-  readonly queue: string;
-  /** How long ago the first time was that is not decided; undefined: it is to come, or not known. */
-  readonly overdueSeconds: number | undefined;
-  readonly paused: { readonly by: string; readonly seconds: number } | undefined;
 }
 
 /** A table of a shard that is being copied to central, or repaired there. */

@@ -3,11 +3,12 @@
 import { sentenceAge } from '../../errors/age.ts';
 import { counted } from '../../errors/words.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
+import type { ScheduleStanding } from '../../schedules/standing.ts';
 import { copyDiagnoses } from '../judge-copies.ts';
 import { fedBy, isLate, type SourceLag } from '../lag/report.ts';
 import { diagnosis } from './causes.ts';
 import type { Diagnosis } from './diagnosis.ts';
-import type { CentralHealth, DatabaseHealth, RecentDead, RunningMember, ScheduleStanding } from './facts.ts';
+import type { CentralHealth, DatabaseHealth, RecentDead, RunningMember } from './facts.ts';
 import { bytesText } from './judge-rotation.ts';
 
 export function healthDiagnoses(

@@ -1,13 +1,12 @@
 // Reads what central knows beyond a report of lag: our processes, events that died lately, schedules,
 // its own sessions and rotation, and what movers saw of their shards.
 
-import type { Config, Schedule } from '../../config/config.ts';
+import type { Config } from '../../config/config.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import type { Connection } from '../../postgres/connection.ts';
-import { nextAfter } from '../../schedules/occurrences.ts';
-import { listSchedules, type ScheduleFacts } from '../../schedules/stored.ts';
+import { readStandings } from '../../schedules/standing.ts';
 import { readShardReports } from '../../shards/reports.ts';
-import type { CentralHealth, CopyStanding, RecentDead, RunningMember, ScheduleStanding } from './facts.ts';
+import type { CentralHealth, CopyStanding, RecentDead, RunningMember } from './facts.ts';
 import { readDatabase } from './read-database.ts';
 
 export async function readCentralHealth(connection: Connection, config: Config): Promise<CentralHealth> {
@@ -20,7 +19,7 @@ export async function readCentralHealth(connection: Connection, config: Config):
     { name: 'central', database: config.central, schema: 'pgq', queues },
     options,
   );
-  const schedules = config.schedules.length === 0 ? [] : await schedulesOf(connection, config);
+  const schedules = await readStandings(connection, config.schedules, options);
   const copies = config.queues.some(({ apply }) => apply !== undefined)
     ? await copiesOf(connection, config)
     : [];
@@ -73,37 +72,6 @@ interface CopyRow {
   waits_for: string | null;
   seconds: number;
   now_ms: number;
-}
-
-async function schedulesOf(
-  connection: Connection,
-  { schedules }: Pick<Config, 'schedules'>,
-): Promise<ScheduleStanding[]> {
-  const options = { timeoutMs: TIMING.doctor.centralMs };
-  const names = schedules.map(({ name }) => name);
-  const stored = new Map((await listSchedules(connection, names, options)).map((one) => [one.name, one]));
-  const [clock] = await connection.query<{ ms: number }>(
-    'select extract(epoch from clock_timestamp())::float8 * 1000 as ms',
-    [],
-    options,
-  );
-  return schedules.flatMap((schedule) => {
-    const facts = stored.get(schedule.name);
-    return facts === undefined ? [] : [standingOf(schedule, facts, clock?.ms ?? facts.decidedMs)];
-  });
-}
-
-function standingOf(schedule: Schedule, facts: ScheduleFacts, nowMs: number): ScheduleStanding {
-  const dueMs = nextAfter(schedule, facts.decidedMs) ?? Number.POSITIVE_INFINITY;
-  const { name, queue } = schedule;
-  return {
-    ...{ name, queue },
-    overdueSeconds: dueMs < nowMs ? (nowMs - dueMs) / 1_000 : undefined,
-    paused:
-      facts.pausedMs === null
-        ? undefined
-        : { by: facts.pausedBy ?? 'somebody', seconds: (nowMs - facts.pausedMs) / 1_000 },
-  };
 }
 
 const MEMBERS = `

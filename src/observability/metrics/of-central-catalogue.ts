@@ -9,6 +9,7 @@ export interface Metric {
 }
 
 const QUEUE = ['queue'];
+const SCHEDULE = ['schedule'];
 
 /** What belongs to central: exported by the one member that holds its upkeep. */
 export const OF_CENTRAL = {
@@ -121,6 +122,36 @@ export const OF_CENTRAL = {
     type: 'gauge',
     labels: QUEUE,
     help: '1 where the workers of the central queue do not run or make no progress, or its delayed events do not go in; `lag` says why.',
+  },
+  tributary_schedule_last_time_seconds: {
+    type: 'gauge',
+    labels: SCHEDULE,
+    help: 'The newest time at which the schedule was due and its event went in, in seconds since 1970; absent where there was none. This and the next five are read anew four times a minute.',
+  },
+  tributary_schedule_next_time_seconds: {
+    type: 'gauge',
+    labels: SCHEDULE,
+    help: 'The first time that is still to be dealt with: in the future, unless it is overdue. Absent where there is none, and while the schedule is paused.',
+  },
+  tributary_schedule_overdue_seconds: {
+    type: 'gauge',
+    labels: SCHEDULE,
+    help: 'How long ago that time was, 0 where it is to come; absent as it is.',
+  },
+  tributary_schedule_paused: {
+    type: 'gauge',
+    labels: SCHEDULE,
+    help: '1 where somebody has paused the schedule.',
+  },
+  tributary_schedule_events_total: {
+    type: 'counter',
+    labels: SCHEDULE,
+    help: 'Events of the schedule that went in since it was first seen, counted on central.',
+  },
+  tributary_schedule_passed_over_total: {
+    type: 'counter',
+    labels: SCHEDULE,
+    help: 'Times that the schedule was due and nobody was there, and that were not made up for, as its `missed` says.',
   },
   tributary_host_files_differ: {
     type: 'gauge',

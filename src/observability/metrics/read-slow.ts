@@ -1,10 +1,13 @@
-// Reads what metrics show of central queues besides `lag`: disk, dead events by kind, the last reload.
+// Reads what metrics show of central besides `lag`: disk of queues, dead events by kind, the last reload, schedules.
 //
 // Invariant: central is asked at most once in TIMING.http.slowMs, however often metrics are scraped. Where it does not answer,
 // these figures are absent.
 import type { CentralPool } from '../../central/central-pool.ts';
+import type { Schedule } from '../../config/config.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
+import { readStandings } from '../../schedules/standing.ts';
 import { type Figures, gauge } from './figures.ts';
+import { scheduleFigures } from './of-schedules.ts';
 
 /** `poison` and the others of tributary.dead_event; each is there from the beginning, so that its first rise is seen. */
 const KINDS = ['handler', 'killed', 'poison', 'conflict'] as const;
@@ -19,34 +22,45 @@ export interface SlowRow {
   readonly renewed_s: number | null;
 }
 
+/** As the file has it now. */
+export interface SlowWanted {
+  /** Central queues and groups of them. */
+  readonly queues: readonly string[];
+  readonly schedules: readonly Schedule[];
+}
+
 export class SlowFigures {
   readonly #pool: Pick<CentralPool, 'query'>;
-  readonly #queues: () => readonly string[];
-  #rows: Promise<readonly SlowRow[]> | undefined;
+  readonly #wanted: () => SlowWanted;
+  #figures: Promise<Figures> | undefined;
   #readAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(pool: Pick<CentralPool, 'query'>, queues: () => readonly string[]) {
+  constructor(pool: Pick<CentralPool, 'query'>, wanted: () => SlowWanted) {
     this.#pool = pool;
-    this.#queues = queues;
+    this.#wanted = wanted;
   }
 
   async figures(): Promise<Figures> {
-    if (performance.now() - this.#readAtMs >= TIMING.http.slowMs) {
+    if (this.#figures === undefined || performance.now() - this.#readAtMs >= TIMING.http.slowMs) {
       this.#readAtMs = performance.now();
-      this.#rows = this.#read();
+      this.#figures = this.#read();
     }
-    return slowFigures((await this.#rows) ?? []);
+    return await this.#figures;
   }
 
-  async #read(): Promise<readonly SlowRow[]> {
+  async #read(): Promise<Figures> {
+    const { queues, schedules } = this.#wanted();
+    const options = { timeoutMs: TIMING.http.centralMs };
     try {
-      return await this.#pool.query<SlowRow>('select * from tributary.lag_slow($1)', [this.#queues()], {
-        timeoutMs: TIMING.http.centralMs,
-      });
+      const rows = await this.#pool.query<SlowRow>('select * from tributary.lag_slow($1)', [queues], options);
+      return {
+        ...slowFigures(rows),
+        ...scheduleFigures(await readStandings(this.#pool, schedules, options)),
+      };
     } catch {
       // Asked again with the next scrape.
       this.#readAtMs = Number.NEGATIVE_INFINITY;
-      return [];
+      return {};
     }
   }
 }

@@ -110,6 +110,7 @@ describe.skipIf(!hasPrometheus)('alerts', () => {
           (queue) =>
             `  ${queue}: { create: true, workers: 1, handler: ./${queue === 'broken' ? 'broken' : 'handler'}.mjs }`,
         ),
+        "schedules: { late: { cron: '* * * * * *', queue: orders }, rests: { cron: '0 0 1 1 *', queue: orders } }",
         '',
       ].join('\n'),
       { others: { 'handler.mjs': HANDLER, 'broken.mjs': HANDLER } },
@@ -181,6 +182,16 @@ describe.skipIf(!hasPrometheus)('alerts', () => {
       ...['TributaryMovingLate', 'TributarySourceHalted', 'TributarySourcePaused', 'TributarySourceUnknown'],
       'TributaryRotationHeld',
     );
+    // A schedule whose events do not go in, and one that is paused.
+    await central.query(
+      "create function refuse() returns trigger language plpgsql as 'begin raise exception $$no room$$; end'",
+    );
+    const [table] = await central.query<{ name: string }>("select pgq.current_event_table('orders') as name");
+    await central.query(
+      `create trigger refuse before insert on ${table?.name} for each statement execute function refuse()`,
+    );
+    expect((await run(['-c', file, 'schedule', 'pause', 'rests'])).code).toBe(0);
+    await untilFired('TributaryScheduleLate', 'TributarySchedulePaused');
     // The mover of the other host is frozen: its shards are nobody's, until they are taken over.
     const [, beta] = processes;
     beta?.kill('SIGSTOP');

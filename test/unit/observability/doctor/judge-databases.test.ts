@@ -5,12 +5,12 @@ import { type Diagnosis, worstFirst } from '../../../../src/observability/doctor
 import type {
   CopyStanding,
   DatabaseHealth,
-  ScheduleStanding,
   SessionFacts,
   SessionsFacts,
 } from '../../../../src/observability/doctor/facts.ts';
 import { databaseDiagnoses } from '../../../../src/observability/doctor/judge-databases.ts';
 import { clockDiagnoses, healthDiagnoses } from '../../../../src/observability/doctor/judge-health.ts';
+import type { ScheduleStanding } from '../../../../src/schedules/standing.ts';
 import type { RotationFacts } from '../../../../src/shards/held.ts';
 
 const session = (changes: Partial<SessionFacts> = {}): SessionFacts => ({
@@ -286,7 +286,10 @@ describe('observability/doctor on our processes', () => {
   });
 
   test('a schedule is worth a word where it was due a minute ago, or somebody paused it', () => {
-    const nightly = { name: 'nightly', queue: 'reports', overdueSeconds: undefined, paused: undefined };
+    const nightly = {
+      ...{ name: 'nightly', queue: 'reports', overdueSeconds: undefined, paused: undefined },
+      ...{ lastMs: undefined, nextMs: undefined, sent: 0, passedOver: 0 },
+    };
     const look = (changes: Partial<ScheduleStanding>) =>
       healthDiagnoses({ members: [], dead: [], schedules: [{ ...nightly, ...changes }], copies: [] }, []);
     expect(look({})).toEqual([]);

@@ -101,6 +101,7 @@ const LABELS: readonly string[] = [
     'how',
     'shard',
     'source_queue',
+    'schedule',
     'state',
     'reason',
     'outcome',
