@@ -30,6 +30,17 @@ export interface CoopBatch {
   readonly lane: number | undefined;
   /** Events that are put off make those behind them with the same key wait: from there on the batch is read again. */
   readonly isPausing: boolean;
+  /** Of its events that had to wait for their time before they came into the queue. */
+  readonly due: readonly DueEvents[];
+}
+
+/** Events that one transaction put into the queue when they were due. */
+export interface DueEvents {
+  readonly txid: string;
+  /** Event ids, the lowest first: the time of each counts for the events from it on, up to the next. */
+  readonly ids: readonly number[];
+  /** In ms since the epoch: when they were due, or were made where that was later. */
+  readonly timesMs: readonly number[];
 }
 
 export interface NextBatchOptions {
@@ -54,7 +65,8 @@ export const STALE_BATCH_SQLSTATE = 'TB001';
 /** Its columns in the order of `toBatch`. */
 const NEXT_BATCH = `select batch_id, start_tick, end_tick,
     extract(epoch from start_time)::float8 * 1000 as start_ms, extract(epoch from end_time)::float8 * 1000 as end_ms,
-    extract(epoch from clock_timestamp())::float8 * 1000 as now_ms, openings, taken_over_from, batch_lane, is_pausing
+    extract(epoch from clock_timestamp())::float8 * 1000 as now_ms, openings, taken_over_from, batch_lane, is_pausing,
+    case when batch_id is not null then tributary.batch_due($1, start_tick, end_tick) end::text as due
 from tributary.coop_next_batch($1, $2, $3, dead_interval => $4::float8 * interval '1 millisecond',
     min_lag => $5::float8 * interval '1 millisecond', min_count => $6::int4,
     min_interval => $7::float8 * interval '1 millisecond', knows_progress => $8, knows_lanes => $8)`;
@@ -88,7 +100,8 @@ export function nextBatchSql(
 
 /** @returns undefined where there was nothing to hand out. */
 export function toBatch(row: readonly unknown[]): CoopBatch | undefined {
-  const [token, startTick, endTick, startMs, endMs, nowMs, openings, takenOverFrom, lane, isPausing] = row;
+  const [token, startTick, endTick, startMs, endMs, nowMs, openings, takenOverFrom, lane, isPausing, due] =
+    row;
   if (token === null || token === undefined) return undefined;
   return {
     token: Number(token),
@@ -101,8 +114,14 @@ export function toBatch(row: readonly unknown[]): CoopBatch | undefined {
     takenOverFrom: (takenOverFrom as string | null) ?? undefined,
     lane: lane === null || lane === undefined ? undefined : Number(lane),
     isPausing: isPausing === true || isPausing === 't',
+    due: typeof due === 'string' ? dueOf(due) : [],
   };
 }
+
+const dueOf = (text: string): DueEvents[] =>
+  (JSON.parse(text) as [number, number[], number[]][]).map(([txid, ids, timesMs]) => ({
+    ...{ txid: String(txid), ids, timesMs },
+  }));
 
 /**
  * First statement of the handler's transaction: a member that takes the batch over ends this backend.

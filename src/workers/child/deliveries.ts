@@ -3,9 +3,9 @@
 //
 // Invariant: events count once their transaction has committed, and only at their first try. A few of those that are handled
 // together stand for all of them. Ages are by central's clock against the event's own time: where a shard's clock is ahead,
-// an event counts as under way for no time.
+// an event counts as under way for no time. One that had to wait for its time counts from when it was due.
 import type { BatchEvent } from '../../handler/event.ts';
-import type { CoopBatch } from '../../queue/coop.ts';
+import type { CoopBatch, DueEvents } from '../../queue/coop.ts';
 import { DELIVERY_BUCKET_ENDS_MS, type DeliveredEvents } from '../protocol.ts';
 
 /** Most events that are looked at of those that are handled together. */
@@ -20,11 +20,13 @@ export class Deliveries {
   #delivered = nothing();
   #open: Sample[] = [];
   #tickMs = 0;
+  #due: ReadonlyMap<string, DueEvents> = new Map();
   /** Central's clock minus the monotonic clock of this process. */
   #offsetMs = 0;
 
   /** A batch was just handed out. */
-  opened({ endTimeMs, nowMs }: Pick<CoopBatch, 'endTimeMs' | 'nowMs'>): void {
+  opened({ due, endTimeMs, nowMs }: Pick<CoopBatch, 'due' | 'endTimeMs' | 'nowMs'>): void {
+    this.#due = new Map(due.map((one) => [one.txid, one]));
     this.#tickMs = endTimeMs;
     this.#offsetMs = nowMs - performance.now();
     this.#open = [];
@@ -36,8 +38,15 @@ export class Deliveries {
     for (let at = 0; at < events.length; at += step) {
       const { row } = events[at] as BatchEvent;
       if (row.wasPutOff) continue;
-      this.#open.push({ bornMs: row.time.getTime(), events: Math.min(step, events.length - at) });
+      this.#open.push({ bornMs: this.#bornMs(row), events: Math.min(step, events.length - at) });
     }
+  }
+
+  #bornMs(row: BatchEvent['row']): number {
+    if (this.#due.size === 0) return row.time.getTime();
+    const due = this.#due.get(row.txid);
+    const before = due?.ids.findLastIndex((id) => id <= row.id) ?? -1;
+    return due?.timesMs[before] ?? row.time.getTime();
   }
 
   /** The transaction was rolled back. */

@@ -129,25 +129,102 @@ describe('observability/lag of central queues', () => {
     expect(await lag()).toMatchObject({ eventsBehind: 1 });
   });
 
-  test('an event that waited for its time on purpose is as old as its tick', async () => {
-    const { lag, tick, central } = await given();
+  /** Events of type later, made an hour ago, each due this many seconds ago, put into the queue in one run. */
+  const deliver = async (central: TestDatabase, ages: readonly number[]) => {
+    const all = (value: string) => `array_fill(${value}, array[${ages.length}])`;
+    const due = ages.map((age) => `(extract(epoch from now()) - ${age}) * 1000`).join(', ');
     await central.query(
-      "select tributary.send_delayed('orders', '{null}', '{0}', '{null}', '{later}', '{null}', '{null}', '{null}', '{null}')",
+      `select tributary.send_delayed('orders', array[${due}], ${all('null::float8')}, ${all("'later'::text")}, ${all("'{}'::text")},
+         ${all('null::text')}, ${all('null::text')}, ${all('null::text')}, ${all('null::text')})`,
     );
     await central.query("update tributary.delayed set ev_time = now() - interval '1 hour'");
-    const [run] = await central.query("select events from tributary.deliver_delayed('orders', 10)");
-    expect(run).toEqual({ events: 1 });
-    expect(await lag()).toMatchObject({ eventsBehind: 1 });
+    const [run] = await central.query("select events from tributary.deliver_delayed('orders', 1000)");
+    expect(run).toEqual({ events: ages.length });
+  };
+
+  function expectAge({ secondsBehind = Number.NaN }: CentralLag, seconds: number): void {
+    expect(secondsBehind).toBeGreaterThanOrEqual(seconds - 0.1);
+    expect(secondsBehind).toBeLessThan(seconds + 15);
+  }
+
+  test('an event that waited for its time on purpose counts from when it was due, also in an open batch and behind many runs', async () => {
+    const { lag, tick, nextBatch, central } = await given();
+    await deliver(central, [200, 100, 400]);
+    expectAge(await lag(), 400);
     await tick();
-    const { secondsBehind, eventsBehind } = await lag();
-    expect(eventsBehind).toBe(1);
-    expect(secondsBehind).toBeGreaterThan(0);
-    expect(secondsBehind).toBeLessThan(3_000);
+    expectAge(await lag(), 400);
+    const { id } = await nextBatch('orders#1');
+    await central.query(
+      `insert into tributary.delayed_run (central_queue, n, until_at, until_id, snapshot, last_id, events, xid)
+       select 'orders', r.n + g, r.until_at, r.until_id, r.snapshot, r.last_id, 1, r.xid + 1000000 + g
+       from tributary.delayed_last_run('orders') l join tributary.delayed_run r on r.central_queue = 'orders' and r.n = l.n,
+         generate_series(1, 2000) g`,
+    );
+    expectAge(await lag(), 400);
+    await central.query('select tributary.coop_finish_batch($1)', [id]);
+    expect(await lag()).toMatchObject({ secondsBehind: 0, eventsBehind: 0 });
     await central.query(
       `select pgq.insert_event_raw('orders', nextval(queue_event_seq), now() - interval '1 hour', null, null, 'test', '', null, null, null, null)
        from pgq.queue where queue_name = 'orders'`,
     );
     expect((await lag()).secondsBehind).toBeGreaterThanOrEqual(3_600);
+  });
+
+  test('a run of deliveries is known for as long as somebody has not read its events', async () => {
+    const { lag, tick, nextBatch, central } = await given();
+    await deliver(central, [100]);
+    await central.query("select pgq.insert_event('orders', 'other', '')");
+    await deliver(central, [50]);
+    await tick();
+    const runs = async () => {
+      await central.query("select tributary.tidy_delayed('0 seconds')");
+      return (await central.query('select from tributary.delayed_run')).length;
+    };
+    expect(await runs()).toBe(2);
+    expectAge(await lag(), 100);
+    await central.query('select tributary.coop_finish_batch($1)', [(await nextBatch('orders#1')).id]);
+    expect(await runs()).toBe(1);
+  });
+
+  test('a key that waits for its turn or behind a failure is as old as its event has been due, or was made', async () => {
+    const { lag, tick, central } = await given();
+    await central.query("select tributary.lanes_set('orders', $1, 'ev_data', 1, true, true)", [GROUP]);
+    const next = async () => {
+      const [row] = await central.query<{ id: number }>(
+        `select batch_id as id from tributary.coop_next_batch('orders', $1, 'orders#1', null, null, null, null, true, true)`,
+        [GROUP],
+      );
+      return row?.id;
+    };
+    const read = (id: number | undefined) =>
+      central.query<{ id: number }>('select ev_id as id from tributary.lane_events($1)', [id]);
+    await deliver(
+      central,
+      Array.from({ length: 150 }, (_, at) => 300 - at),
+    );
+    await tick();
+    const first = await next();
+    expect(await read(first)).toHaveLength(100);
+    expectAge(await lag(), 300);
+    await central.query('select tributary.coop_finish_batch($1)', [first]);
+    expectAge(await lag(), 200);
+    // Its followers wait for one that fails, and then for their turn again.
+    const second = await next();
+    const [failed] = await read(second);
+    const [event] = await central.query<{ event: string }>(
+      `select json_build_object('id', ev_id, 'time', ev_time, 'retry', 1, 'attempts', 1, 'type', ev_type, 'data', ev_data)::text as event
+       from tributary.lane_events($1) where ev_id = $2`,
+      [second, failed?.id],
+    );
+    await central.query(
+      "select tributary.lane_put_off($1, $2, $3::json, now() - interval '1 second', 'boom')",
+      [...[second, failed?.id], event?.event],
+    );
+    await central.query('select tributary.coop_finish_batch($1)', [second]);
+    const third = await next();
+    expect(await read(third)).toHaveLength(50);
+    await central.query('select tributary.coop_finish_batch($1)', [third]);
+    expect(await lag()).toMatchObject({ secondsBehind: 0, eventsBehind: 0 });
   });
 
   test('retrying and dead events, wanted and running workers are counted for each queue alone', async () => {

@@ -80,4 +80,40 @@ describe('workers/child counts of events', () => {
     expect(delivered?.whole.counts.reduce((sum, count) => sum + count, 0)).toBe(6_000);
     expect(running.messages.some(({ type }) => type === 'advanced')).toBe(true);
   });
+
+  test.each([1, 300])(
+    'of %i events that were kept for a day the delivery counts from when each was due, that of the others from when they were made',
+    async (count) => {
+      const central = await givenWorkerCentral();
+      const running = givenWorker(central, { batch() {} });
+      const produce = async (...makes: readonly string[]) => {
+        const before = finished(running).length;
+        for (const make of makes) await central.query(make);
+        await central.tick('orders');
+        await until(() => finished(running).length > before, { what: 'the batch', timeoutMs: 60_000 });
+        return running.worker.tally.take()?.delivered;
+      };
+      // One by one they go with the message that opens the batch, many are read by themselves.
+      for (let turn = 0; turn < 2; turn += 1) {
+        const list = (value: string) => `array_fill(${value}, array[${count}])`;
+        const delivered = await produce(
+          `select tributary.send_delayed('orders', ${list('(extract(epoch from now()) - 20)::float8 * 1000')}, ${list('null::float8')},
+             ${list("'later'::text")}, ${list("'{}'::text")}, ${[1, 2, 3, 4].map(() => list('null::text')).join(', ')})`,
+          "update tributary.delayed set ev_time = now() - interval '1 day'",
+          "select tributary.deliver_delayed('orders', 1000)",
+        );
+        for (const stage of [delivered?.toCentral, delivered?.whole]) {
+          expect(stage?.counts.reduce((sum, one) => sum + one, 0)).toBe(count);
+          expect((stage?.sum ?? 0) / count).toBeGreaterThanOrEqual(19.9);
+          expect((stage?.sum ?? 0) / count).toBeLessThan(60);
+        }
+        expect((delivered?.toHandled.sum ?? 0) / count).toBeLessThan(20);
+        const others = await produce(
+          `select pgq.insert_event_raw('orders', nextval(queue_event_seq), now() - interval '1 day', null, null, 'test', '{}', null, null, null, null)
+           from pgq.queue where queue_name = 'orders'`,
+        );
+        expect(others?.whole.sum).toBeGreaterThanOrEqual(86_400);
+      }
+    },
+  );
 });

@@ -38,6 +38,8 @@ declare
     v_current   integer;
     v_first     text;
     v_left      bigint := 0;
+    v_ids       bigint[];
+    v_since     timestamptz[];
 begin
     perform from tributary.delayed_table t for no key update skip locked;
     if not found then
@@ -101,15 +103,31 @@ begin
         get diagnostics v_left = row_count;
     end if;
     execute format($sql$
-        insert into %1$s (ev_time, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4)
-        select e.ev_time, e.ev_type, e.ev_data, e.ev_extra1, e.ev_extra2, e.ev_extra3, e.ev_extra4
-        from %2$s e where %3$s
-        order by e.due_at, e.id
+        with due as materialized (
+            select e.*, row_number() over (order by e.due_at, e.id) as place from %2$s e where %3$s
+        ), gone as (
+            insert into %1$s (ev_time, ev_type, ev_data, ev_extra1, ev_extra2, ev_extra3, ev_extra4)
+            select e.ev_time, e.ev_type, e.ev_data, e.ev_extra1, e.ev_extra2, e.ev_extra3, e.ev_extra4
+            from due e order by e.place
+            returning ev_id
+        ), counted as (
+            -- The ids were given in the order of the places. Two lists side by side, for a join would be planned for a few rows.
+            select t.ev_id, t.since,
+                -- Those of a hundredth of a second have one time.
+                floor(extract(epoch from t.since) * 100) is distinct from
+                    lag(floor(extract(epoch from t.since) * 100)) over (order by t.ev_id) as is_other
+            from (select array_agg(g.ev_id order by g.ev_id) as ids from gone g) i
+            cross join (select array_agg(greatest(d.due_at, d.ev_time) order by d.place) as times from due d) w
+            cross join lateral unnest(i.ids, w.times) t (ev_id, since)
+        )
+        select count(*), array_agg(c.ev_id order by c.ev_id) filter (where c.is_other),
+            array_agg(c.since order by c.ev_id) filter (where c.is_other)
+        from counted c
         $sql$, pgq.current_event_table(x_queue), v_due, v_first)
+    into events, v_ids, v_since
     using x_queue, r.until_at, r.until_id, r.snapshot, v_until.due_at, v_until.id, v_snapshot, v_clock;
-    get diagnostics events = row_count;
-    insert into tributary.delayed_run (central_queue, n, until_at, until_id, snapshot, last_id, events)
-    values (x_queue, r.n + 1, v_until.due_at, v_until.id, v_snapshot, v_last, deliver_delayed.events);
+    insert into tributary.delayed_run (central_queue, n, until_at, until_id, snapshot, last_id, events, ev_ids, counts_from)
+    values (x_queue, r.n + 1, v_until.due_at, v_until.id, v_snapshot, v_last, deliver_delayed.events, v_ids, v_since);
     if events + v_left > 0 then
         insert into tributary.delayed_sum (central_queue, events, left_out)
         values (x_queue, -deliver_delayed.events - v_left, v_left);

@@ -231,7 +231,8 @@ $$ language plpgsql set search_path = pg_catalog, pg_temp set enable_seqscan = o
 -- ----------------------------------------------------------------------
 -- Function: tributary.tidy_delayed(1)
 --
---      Sums up how many delayed events wait, and forgets old runs and cancelled events. Waits for no lock.
+--      Sums up how many delayed events wait, and forgets old runs and cancelled events. Waits for no lock. A run stays while a
+--      consumer of its queue may not have read its events.
 --
 -- Parameters:
 --      x_kept      - how long runs are kept; cancelled events are for a week
@@ -254,6 +255,12 @@ begin
     where (r.central_queue, r.n) in (
         select o.central_queue, o.n from tributary.delayed_run o
         where o.at < now() - x_kept
+            and o.xid < coalesce((
+                select min(txid_snapshot_xmin(t.tick_snapshot))
+                from pgq.queue q
+                join pgq.subscription s on s.sub_queue = q.queue_id
+                join pgq.tick t on t.tick_queue = s.sub_queue and t.tick_id = s.sub_last_tick
+                where q.queue_name = o.central_queue), 9223372036854775807)
             and exists (select from tributary.delayed_run l where l.central_queue = o.central_queue and l.n > o.n)
         limit 5000);
     delete from tributary.delayed_cancelled c where c.cancelled_at < now() - interval '7 days';

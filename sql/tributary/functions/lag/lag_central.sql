@@ -24,7 +24,7 @@
 --      batches                 - batches that take long: a list of {slot, done, events, seconds}
 --      events_behind, exact    - null where there is no group, or its position's tick is gone
 --      seconds_behind          - age of the oldest event that waits, by its own time or by its tick here, whichever is more; an
---                                event that is tried again, or had to wait for its time, counts from its tick only
+--                                event that had to wait for its time counts from when it was due, one that is tried again from its tick
 --      position_tick           - the group's position
 --      tick_is_gone            - that tick, or one of an open batch, does not exist any more
 --      retrying, dead          - events that wait to be tried again; dead events
@@ -56,7 +56,6 @@ declare
     v_all       bigint;
     v_waiting   bigint;
     v_found     record;
-    v_due       bigint[];
 begin
     for q in
         select w.name, o.queue as queue_name, o.group_name, o.part, pq.queue_id, pq.queue_data_pfx, pq.queue_event_seq
@@ -135,10 +134,10 @@ begin
         -- Keys that wait for their turn or their rate are behind like others.
         v_oldest := null;
         if v_waiting > paused_keys then
-            select min(w.ev_time) into v_oldest
+            select min(coalesce(w.counts_from, w.ev_time)) into v_oldest
             from tributary.paused_key k
             cross join lateral (
-                select w.ev_time from tributary.lane_waiting w
+                select w.ev_time, w.counts_from from tributary.lane_waiting w
                 where w.queue_id = k.queue_id and w.sub_id = k.sub_id and w.hash = k.hash and w.ev_id >= tributary.waits_from(k)
                 order by w.ev_id limit 1) w
             where k.queue_id = q.queue_id and k.sub_id = g.sub_id and k.waits_for <> 'retry';
@@ -156,8 +155,6 @@ begin
         end if;
         events_behind := v_waiting;
         exact := v_waiting < c_counted;
-        -- The last ones suffice: what has waited behind more of them is old by now.
-        v_due := array(select r.xid from tributary.delayed_run r where r.central_queue = q.queue_name order by r.n desc limit 1000);
         for p in
             select f.at, t.tick_time, t.tick_snapshot, f.own
             from (select g.sub_last_tick as at, null::text as own where lanes is null
@@ -173,7 +170,7 @@ begin
                 continue;
             end if;
             select * into v_found
-            from tributary.lag_rows(q.queue_data_pfx, p.tick_snapshot, null, g.sub_id, c_counted + 1, p.own, v_due);
+            from tributary.lag_rows(q.queue_data_pfx, p.tick_snapshot, null, g.sub_id, c_counted + 1, p.own, q.queue_name);
             v_all := v_found.rows;
             if v_found.rows > c_counted then
                 exact := false;
@@ -211,7 +208,7 @@ begin
                 continue;
             end if;
             select * into v_found
-            from tributary.lag_rows(q.queue_data_pfx, b.from_snapshot, b.end_snapshot, g.sub_id, c_counted + 1, b.own, v_due);
+            from tributary.lag_rows(q.queue_data_pfx, b.from_snapshot, b.end_snapshot, g.sub_id, c_counted + 1, b.own, q.queue_name);
             if v_found.rows > 0 then
                 v_oldest := least(v_oldest, v_found.oldest, case when b.own is null then b.oldest end);
                 if v_found.rows > c_counted then

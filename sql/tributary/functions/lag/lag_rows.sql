@@ -10,11 +10,11 @@
 --      x_group     - sub_id whose retried events count, too
 --      x_limit     - counts no further
 --      x_where     - only those that it is true for; null: all
---      x_due       - transactions that put events into the queue that had waited for their time; null: none
+--      x_queue     - its name; null: no event of it had to wait for its time
 --
 -- Returns:
 --      rows        - how many
---      oldest      - the smallest ev_time of those that are not tried again, and had not to wait before they came into the queue
+--      oldest      - since when the oldest counts, of those that are not tried again: it was made then, or was due
 --
 -- Writes:
 --      none
@@ -24,27 +24,45 @@
 -- ----------------------------------------------------------------------
 create or replace function tributary.lag_rows(
     x_table text, x_from txid_snapshot, x_end txid_snapshot, x_group integer, x_limit integer, x_where text default null,
-    x_due bigint[] default null,
+    x_queue text default null,
     out rows bigint, out oldest timestamptz) as $$
-begin
+declare
     -- In the order of the transactions, so that the oldest are among those that are counted.
-    execute format($sql$
-        select count(*), min(r.ev_time) filter (where r.ev_retry is null and (r.ev_txid = any ($5)) is not true)
-        from (
+    v_rows  constant text := format($sql$
             select * from (
-                select e.ev_time, e.ev_retry, e.ev_txid from %1$s e
+                select e.ev_id, e.ev_time, e.ev_retry, e.ev_txid from %1$s e
                 where e.ev_txid = any (array(select txid_snapshot_xip($1)))
                     and (e.ev_owner is null or e.ev_owner = $3) and ($2 is null or txid_visible_in_snapshot(e.ev_txid, $2)) and %2$s
                 limit $4) open_then
             union all
             select * from (
-                select e.ev_time, e.ev_retry, e.ev_txid from %1$s e
+                select e.ev_id, e.ev_time, e.ev_retry, e.ev_txid from %1$s e
                 where e.ev_txid >= txid_snapshot_xmax($1)
                     and (e.ev_owner is null or e.ev_owner = $3) and ($2 is null or txid_visible_in_snapshot(e.ev_txid, $2)) and %2$s
                 order by e.ev_txid limit $4) begun_since
-            limit $4) r
-        $sql$, x_table, coalesce(x_where, 'true'))
-    into rows, oldest using x_from, x_end, x_group, x_limit, x_due;
+            limit $4$sql$, x_table, coalesce(x_where, 'true'));
+    -- As many as the events that are counted may be of.
+    v_due   constant bigint[] := array(
+        select r.xid from tributary.delayed_run r
+        where r.central_queue = x_queue and r.events > 0 and r.xid >= txid_snapshot_xmin(x_from)
+            and (x_end is null or r.xid < txid_snapshot_xmax(x_end))
+        order by r.xid limit x_limit);
+    v_since timestamptz;
+begin
+    execute format('select count(*), min(r.ev_time) filter (where r.ev_retry is null and r.ev_txid <> all ($5)) from (%s) r', v_rows)
+    into rows, oldest using x_from, x_end, x_group, x_limit, v_due;
+    if rows > 0 and cardinality(v_due) > 0 then
+        execute format($sql$
+            select min(t.since)
+            from (
+                select r.ev_txid, min(r.ev_id) as ev_id from (%s) r
+                where r.ev_retry is null and r.ev_txid = any ($5) group by r.ev_txid) f
+            join tributary.delayed_run u on u.central_queue = $6 and u.xid = f.ev_txid and u.events > 0
+            cross join lateral unnest(u.counts_from[width_bucket(f.ev_id, u.ev_ids):]) t (since)
+            $sql$, v_rows)
+        into v_since using x_from, x_end, x_group, x_limit, v_due, x_queue;
+        oldest := least(oldest, v_since);
+    end if;
 end;
 $$ language plpgsql stable
    -- Event tables are never analysed; without these the planner would read a whole table to find that it holds nothing new.

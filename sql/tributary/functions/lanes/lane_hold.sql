@@ -56,8 +56,9 @@ begin
     execute format($sql$
         with left_out as (
             insert into tributary.lane_waiting (queue_id, sub_id, hash, ev_id, ev_time, ev_retry, ev_type, ev_data,
-                                                ev_extra1, ev_extra2, ev_extra3, ev_extra4)
-            select $1, $2, e.hash, e.ev_id, e.ev_time, coalesce(e.ev_retry, 0), e.ev_type, e.ev_data, e.ev_extra1, e.ev_extra2, e.ev_extra3, e.ev_extra4
+                                                ev_extra1, ev_extra2, ev_extra3, ev_extra4, counts_from)
+            select $1, $2, e.hash, e.ev_id, e.ev_time, coalesce(e.ev_retry, 0), e.ev_type, e.ev_data, e.ev_extra1, e.ev_extra2, e.ev_extra3, e.ev_extra4,
+                case when e.ev_retry is not null then clock_timestamp() when $5 is not null then tributary.due_of($5, e.ev_txid, e.ev_id) end
             from (select e.*, h.hash, row_number() over (partition by h.hash order by e.ev_id) as place
                   from (%s) e, lateral (select md5(%s) as hash) h
                   where h.hash = any ($3)) e
@@ -70,7 +71,7 @@ begin
         where k.queue_id = $1 and k.sub_id = $2 and k.hash = f.hash and k.waits_for <> 'retry'
             and (k.ev_id = 0 or k.ev_id > f.ev_id)
         $sql$, tributary.lane_batch_sql(x_batch, 'true'), tributary.key_sql(s.key))
-    using x_queue, x_sub, v_hashes, v_room;
+    using x_queue, x_sub, v_hashes, v_room, tributary.delayed_into(x_queue);
 end;
 $$;
 

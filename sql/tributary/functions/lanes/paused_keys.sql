@@ -97,12 +97,13 @@ begin
     if x_last is not null then
         execute format($sql$
             insert into tributary.lane_waiting (queue_id, sub_id, hash, ev_id, ev_time, ev_retry, ev_type, ev_data,
-                                                ev_extra1, ev_extra2, ev_extra3, ev_extra4)
-            select $1, $2, $3, e.ev_id, e.ev_time, coalesce(e.ev_retry, 0), e.ev_type, e.ev_data, e.ev_extra1, e.ev_extra2, e.ev_extra3, e.ev_extra4
+                                                ev_extra1, ev_extra2, ev_extra3, ev_extra4, counts_from)
+            select $1, $2, $3, e.ev_id, e.ev_time, coalesce(e.ev_retry, 0), e.ev_type, e.ev_data, e.ev_extra1, e.ev_extra2, e.ev_extra3, e.ev_extra4,
+                case when e.ev_retry is not null then clock_timestamp() when $5 is not null then tributary.due_of($5, e.ev_txid, e.ev_id) end
             from (%s) e where %s = $4
             order by e.ev_id
             $sql$, tributary.lane_batch_sql(x_batch, 'ev_id > ' || x_last), tributary.key_sql(v_set.key))
-        using v_set.queue_id, v_set.sub_id, v_hash, v_key;
+        using v_set.queue_id, v_set.sub_id, v_hash, v_key, tributary.delayed_into(v_set.queue_id);
     end if;
     return true;
 end;
