@@ -38,6 +38,8 @@ export interface ShardReport {
   readonly queues: readonly string[];
   /** Those that should have rotated by now and have not; nearly always none. */
   readonly held: readonly RotationFacts[];
+  /** The captures by which all its tables are captured; undefined: not all are, there are none, or nobody looked. */
+  readonly captured?: string | undefined;
 }
 
 interface HeldQueues {

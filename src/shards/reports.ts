@@ -30,11 +30,17 @@ export async function readShardReports(
     database: string;
     queues: string[];
     held: RotationFacts[];
+    captured: string | null;
   }>(
-    `select shard, extract(epoch from clock_timestamp() - at)::float8 as age_s, server, database, queues, held
+    `select shard, extract(epoch from clock_timestamp() - at)::float8 as age_s, server, database, queues, held, captured
      from tributary.shard_report`,
     [],
     { timeoutMs },
   );
-  return new Map(rows.map(({ age_s, ...row }) => [row.shard, { ...row, ageSeconds: age_s }]));
+  return new Map(
+    rows.map(({ age_s, captured, ...row }) => [
+      row.shard,
+      { ...row, ageSeconds: age_s, captured: captured ?? undefined },
+    ]),
+  );
 }

@@ -5,6 +5,7 @@
 // For one that ends right then it is asked once more.
 import { readSources } from '../../central/positions.ts';
 import type { Shard } from '../../config/config.ts';
+import { seeCaptures } from '../../install/capture/seen.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import type { Connection } from '../../postgres/connection.ts';
 import { unregisterSql } from '../../shards/end-of-queue.ts';
@@ -120,7 +121,9 @@ export class ShardUpkeep {
   async #see(connection: Connection, sources: readonly Source[]): Promise<void> {
     const { name, schema } = this.#shard;
     const queues = sources.map(({ queue }) => queue);
-    this.#context.reports.saw(name, await reportOnShard(connection, { schema, queues }));
+    const report = await reportOnShard(connection, { schema, queues });
+    const captured = await seeCaptures(connection, this.#context.config, this.#shard);
+    this.#context.reports.saw(name, { ...report, captured });
   }
 
   async #guarded(connection: Connection, what: string, work: () => Promise<void>): Promise<void> {

@@ -1,7 +1,9 @@
 // Captures on real shards: which triggers they get, what these write, and what is seen of tables that change.
 import { expect, test } from 'vitest';
 import type { Config } from '../../../src/config/config.ts';
+import { loadConfig } from '../../../src/config/load.ts';
 import { parseOrigin } from '../../../src/handler/origin.ts';
+import { capturesId, seeCaptures } from '../../../src/install/capture/seen.ts';
 import { install } from '../../../src/install/install.ts';
 import { givenConfig, givenFile } from '../../support/installation/config-file.ts';
 import { fileFor, givenCluster, outcomes } from '../../support/installation/installation.ts';
@@ -170,6 +172,24 @@ test('sees what is missing, disabled, new or another one, on which shard, and me
     ['capture-differs', 's2', 'tributary capture install'],
   ]);
 
+  // What movers say of them, so that doctor does not have to ask.
+  const { config } = loadConfig(file, { env: { PGUSER: 'ann' } });
+  if (config === undefined) throw new Error('The file is not valid.');
+  const seen = () =>
+    Promise.all(
+      cluster.shards.map(async (shard) => {
+        const connection = await shard.connect();
+        const captured = await seeCaptures(connection, config, { schema: 'pgq' });
+        // The connection is a mover's, which goes on with it.
+        expect(await connection.query('select 1 as one')).toEqual([{ one: 1 }]);
+        await connection.close();
+        return captured;
+      }),
+    );
+  const id = capturesId(config);
+  expect(await seen()).toEqual([id, undefined]);
+  expect(capturesId({ ...config, captures: config.captures?.slice(1) ?? [] })).not.toBe(id);
+
   const plan = await run(['-c', file, 'capture', 'plan']);
   expect(plan.code).toBe(1);
   expect(plan.stderr).toContain('note: Shard s2');
@@ -179,6 +199,12 @@ test('sees what is missing, disabled, new or another one, on which shard, and me
   const mended = await run(['-c', file, 'capture', 'install']);
   expect(mended.code, mended.stderr).toBe(0);
   expect(mended.stdout).toContain('1 of 2 shards changed');
+  expect(await seen()).toEqual([id, id]);
+  // A table that somebody changes at this moment keeps nobody waiting.
+  const changing = await second.connect();
+  await changing.script('begin; lock table shop.payments_1 in access exclusive mode');
+  expect(await seen()).toEqual([id, undefined]);
+  await changing.close();
   expect(await run(['-c', file, 'capture', 'status'])).toMatchObject({ code: 0, stderr: '' });
   await second.query("insert into shop.payments values (1, '2026-01-05')");
   expect((await writtenIn(second)).map(inShort)).toEqual([

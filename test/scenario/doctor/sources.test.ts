@@ -26,10 +26,14 @@ interface Moving extends Cluster {
 }
 
 /** Three shards behind proxies and a mover. */
-async function givenMoving(queues = '  orders: { workers: none, create: true }', more = ''): Promise<Moving> {
+async function givenMoving(
+  queues = '  orders: { workers: none, create: true }',
+  { more = '', tables = '' } = {},
+): Promise<Moving> {
   // Sessions of other tests on a shared server would be found as well.
   const server = await givenServer();
   const cluster = await givenCluster({ shards: 3, server });
+  if (tables !== '') for (const shard of cluster.shards) await shard.query(tables);
   const proxies = await Promise.all(cluster.shards.map(() => givenProxy(server)));
   const behind = cluster.shards.map((shard, at) => {
     const url = new URL(shard.url);
@@ -226,7 +230,7 @@ describe('doctor on sources', () => {
   test('a central queue that is full, central that is slow, sources that are late, and memory that does not suffice', async () => {
     const all = await givenMoving(
       '  orders: { workers: 1, create: true, handler: ./handle.mjs, waiting: 10 }\n  bulk: { workers: none, create: true }',
-      'mover: { memory: 256MB, whole: 1MB }',
+      { more: 'mover: { memory: 256MB, whole: 1MB }' },
     );
     const { file, central, shards } = all;
     await central.query(
@@ -301,5 +305,32 @@ describe('doctor on sources', () => {
     } finally {
       clearInterval(writing);
     }
+  }, 240_000);
+
+  test('a captured table whose trigger is disabled on one shard; of the others a mover says that all is captured', async () => {
+    const all = await givenMoving(undefined, {
+      tables: 'create table account (id int primary key)',
+      more: 'capture: { accounts: { tables: [public.account], queue: orders } }',
+    });
+    const { central, file, shards } = all;
+    const seen = async () =>
+      (
+        await central.query<{ shard: string }>(
+          'select shard from tributary.shard_report where captured is not null order by 1',
+        )
+      ).map(({ shard }) => shard);
+    await all.mover();
+    await until(async () => (await seen()).length === 3, { what: 'three reports', timeoutMs: 60_000 });
+    await untilHealthy(file);
+    const [, second] = shards as readonly TestDatabase[] as [TestDatabase, TestDatabase];
+    await second.query('alter table account disable trigger "tributary:shop:accounts"');
+    const found = await untilNamed(file, 'not-captured', { name: 's2' });
+    expect(found).toMatchObject({
+      ...{ names: ['s2'], severity: 'broken', command: 'tributary capture install' },
+      sentence: 'Capture accounts: changes of public.account are not captured.',
+    });
+    expect(await seen()).toEqual(['s1', 's3']);
+    await second.query('alter table account enable trigger "tributary:shop:accounts"');
+    await untilHealthy(file);
   }, 240_000);
 });

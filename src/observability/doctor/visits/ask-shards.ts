@@ -1,6 +1,7 @@
 // Asks shards what holds them up: those of which movers have not just seen that all is well, and one of each server for its sessions.
 import pLimit from 'p-limit';
 import type { Config, Shard } from '../../../config/config.ts';
+import { capturesId } from '../../../install/capture/seen.ts';
 import { reachingServers } from '../../../install/facts/reach.ts';
 import { wantedSources } from '../../../install/facts/sources.ts';
 import type { StoredShardReport } from '../../../shards/reports.ts';
@@ -49,7 +50,7 @@ export class ShardVisits {
   ): Promise<VisitedShard[]> {
     const { toAsk, servers } = planVisits(shards, {
       ...{ reports, queues: this.#queues },
-      isCaptured: this.#config.captures !== undefined,
+      captured: capturesId(this.#config),
     });
     const [asked, ofServers] = await Promise.all([
       this.ask(toAsk),

@@ -1,6 +1,7 @@
 // Which shards `doctor` has to ask itself, by what movers saw of them lately; and what is known of the others. Pure.
 //
-// Invariant: a shard is left out only where a mover has just looked at all its queues and found nothing. What was found is asked
+// Invariant: a shard is left out only where a mover has just looked at all its queues, and at all tables that
+// our file captures, and found nothing. What was found is asked
 // anew, so that nothing is named that is over.
 
 import type { Shard } from '../../../config/config.ts';
@@ -23,16 +24,16 @@ interface Known {
   readonly reports: ReadonlyMap<string, StoredShardReport>;
   /** All queues that a shard should have. */
   readonly queues: readonly string[];
-  /** Shards have tables that movers do not look at. */
-  readonly isCaptured: boolean;
+  /** Captures by which all tables should be captured; undefined: there are none. */
+  readonly captured: string | undefined;
 }
 
-export function planVisits(shards: readonly Shard[], { reports, queues, isCaptured }: Known): Visits {
+export function planVisits(shards: readonly Shard[], known: Known): Visits {
   const toAsk: Shard[] = [];
   const servers = new Map<string, ReportedShard[]>();
   for (const shard of shards) {
-    const report = reports.get(shard.name);
-    if (report === undefined || isCaptured || !isFresh(report) || !isWell(report, queues)) {
+    const report = known.reports.get(shard.name);
+    if (report === undefined || !isFresh(report) || !isWell(report, known)) {
       toAsk.push(shard);
       continue;
     }
@@ -45,8 +46,10 @@ export function planVisits(shards: readonly Shard[], { reports, queues, isCaptur
 export const isFresh = ({ ageSeconds }: StoredShardReport): boolean =>
   ageSeconds >= 0 && ageSeconds <= TIMING.doctor.seenSeconds;
 
-const isWell = (report: StoredShardReport, queues: readonly string[]): boolean =>
-  report.held.length === 0 && queues.every((queue) => report.queues.includes(queue));
+const isWell = (report: StoredShardReport, { queues, captured }: Known): boolean =>
+  report.held.length === 0 &&
+  queues.every((queue) => report.queues.includes(queue)) &&
+  (captured === undefined || report.captured === captured);
 
 /** Of a shard that was not asked: its server as another of its databases said, its queues as the mover saw them. */
 export const reportedHealth = (

@@ -18,10 +18,10 @@ const HELD = [{ queue: 'orders', hasRows: true, isHeld: true } as RotationFacts]
 const plan = (
   shards: readonly Shard[],
   reports: readonly StoredShardReport[],
-  known: { readonly queues?: readonly string[]; readonly isCaptured?: boolean } = {},
+  known: { readonly queues?: readonly string[]; readonly captured?: string } = {},
 ) => {
   const { toAsk, servers } = planVisits(shards, {
-    ...{ queues: ['orders', 'emails'], isCaptured: false, ...known },
+    ...{ queues: ['orders', 'emails'], captured: undefined, ...known },
     reports: new Map(reports.map((one) => [one.shard, one])),
   });
   return {
@@ -47,7 +47,12 @@ test('what no mover has seen lately, or not whole, or not well, is asked', () =>
     report('s5', { held: HELD }),
   ];
   expect(plan(shards, reports)).toEqual({ asked: ['s2', 's3', 's4', 's5', 's6'], servers: [['s1']] });
-  expect(plan([shard('s1')], reports, { isCaptured: true })).toEqual({ asked: ['s1'], servers: [] });
+});
+
+test('where the file captures tables, those shards are asked of which no mover with the same captures found all of them captured', () => {
+  const shards = [shard('s1'), shard('s2'), shard('s3')];
+  const reports = [report('s1', { captured: 'a' }), report('s2', { captured: 'b' }), report('s3')];
+  expect(plan(shards, reports, { captured: 'a' })).toEqual({ asked: ['s2', 's3'], servers: [['s1']] });
 });
 
 test('without asking, queues that are held are those of fresh reports', () => {
