@@ -18,6 +18,7 @@ import { live } from './live.ts';
 import { notes } from './notes.ts';
 import { queueMover } from './queue-mover.ts';
 import { replication } from './replication/main.ts';
+import { rounds } from './rounds.ts';
 import { scrape } from './scrape.ts';
 import { sideBySide } from './side-by-side.ts';
 import { watched } from './watched.ts';
@@ -44,6 +45,7 @@ const BENCHES: Readonly<Record<string, () => Promise<void>>> = {
   notes: () => notes('notes'),
   'queue-mover': () => queueMover('queue-mover'),
   replication: () => replication('replication'),
+  rounds: () => rounds('rounds'),
   scrape: () => scrape('scrape'),
   'side-by-side': () => sideBySide('side-by-side'),
   'small-ticks': () => forward('small-ticks', { eventsPerTick: 500 }),

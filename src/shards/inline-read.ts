@@ -24,7 +24,7 @@ interface InlineTick {
   readonly snapshot: string;
 }
 
-const READ = sqlFile('shard', 'round-read.sql');
+const READ = sqlFile('shard', 'round', 'read.sql');
 /** More events, by sequence or by number, are read by COPY, which is cheaper for them. */
 const MOST_ROWS = 200;
 /** Larger events are, too: what the server collects for one answer stays small. */

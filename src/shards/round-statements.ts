@@ -9,12 +9,13 @@ import { inlineReadSql } from './inline-read.ts';
 import type { QueueOnShard } from './queue-on-shard.ts';
 import type { Reading } from './window.ts';
 
-const DUE = sqlFile('shard', 'round-due.sql');
-const TICK = sqlFile('shard', 'round-tick.sql');
-const SEE = sqlFile('shard', 'round-see.sql');
-const COVERED = sqlFile('shard', 'round-covered.sql');
-const LOOK = sqlFile('shard', 'round-look.sql');
-const LEFT = sqlFile('shard', 'round-left.sql');
+const DUE = sqlFile('shard', 'round', 'due.sql');
+const TICK = sqlFile('shard', 'round', 'tick.sql');
+const SEE = sqlFile('shard', 'round', 'see.sql');
+const COVERED = sqlFile('shard', 'round', 'covered.sql');
+const LOOK = sqlFile('shard', 'round', 'look.sql');
+const LOOK_EXACT = sqlFile('shard', 'round', 'look-exact.sql');
+const LEFT = sqlFile('shard', 'round', 'left.sql');
 
 export type RoundPart = 'due' | 'tick' | 'see' | 'covered' | 'read';
 
@@ -32,11 +33,12 @@ const PLANNING = [
 ];
 
 /** Sent before the parts, in the same transaction: a mover that does not read its answer must not hold back vacuum and rotation. */
-export const ROUND_SETTINGS = [
+const ROUND_SETTINGS = [
   "set local statement_timeout = '15s'",
   "set local lock_timeout = '1s'",
   "set local tcp_user_timeout = '20s'",
 ];
+export const BEGIN_ROUND = ['begin isolation level read committed', ...ROUND_SETTINGS];
 export const ROUND_PLANNING = PLANNING.map((setting) => `set local ${setting}`);
 
 /** Where a look has told already whether events are in no tick. */
@@ -59,7 +61,7 @@ export function roundTexts(
 
 /** What a prepared round is asked. */
 interface PreparedRequest {
-  /** For the statements: a json array, as round-due.sql has it. */
+  /** For the statements: a json array, as round/due.sql has it. */
   readonly request: string;
   readonly isExact: boolean;
   /** Whether events may be much older than the tick after them. */
@@ -103,7 +105,11 @@ export class PreparedRound {
       fill(LEFT, { ...queue.dialect, schema, id: String(queue.queueId), uncovered: uncoveredOf(queue) }),
     ]);
     const ids = all.map(({ queueId }) => queueId).join(', ');
-    const looks = [['look', fill(LOOK, { schema, ids })], ...lefts];
+    const looks = [
+      ['look', fill(LOOK, { schema, ids })],
+      ['look_exact', fill(LOOK_EXACT, { schema, ids, uncovered: uncoveredSql(all) })],
+      ...lefts,
+    ];
     await connection.script(
       [
         'set plan_cache_mode = force_generic_plan',
@@ -134,6 +140,11 @@ export class PreparedRound {
   lookTexts(open: Iterable<readonly [number, number]>): string[] {
     const lefts = [...open].map(([id, below]) => `execute tributary_left_${id}(${below})`);
     return ['execute tributary_look', ...lefts];
+  }
+
+  /** An exact look at all queues, which waits for no lock for long. */
+  exactLookTexts(): string[] {
+    return [...BEGIN_ROUND, 'execute tributary_look_exact', 'commit'];
   }
 }
 

@@ -5,9 +5,9 @@ import type { Connection, Row } from '../postgres/connection.ts';
 import { type InlineRows, toInlineRows } from './inline-read.ts';
 import type { QueueOnShard } from './queue-on-shard.ts';
 import {
+  BEGIN_ROUND,
   type PreparedRound,
   ROUND_PLANNING,
-  ROUND_SETTINGS,
   type RoundPart,
   type RoundStatement,
   roundTexts,
@@ -103,11 +103,7 @@ export async function runRound(
   const statements =
     prepared?.statements({ request, isExact, isDated, reading }) ??
     roundTexts(queues, { schema, request, isExact });
-  const begin = [
-    'begin isolation level read committed',
-    ...ROUND_SETTINGS,
-    ...(prepared === undefined ? ROUND_PLANNING : []),
-  ];
+  const begin = [...BEGIN_ROUND, ...(prepared === undefined ? ROUND_PLANNING : [])];
   const inTransaction = (some: readonly RoundStatement[]): RoundStep[] => [
     ...begin.map((sql) => ({ sql })),
     ...some,
@@ -136,7 +132,8 @@ export async function runRound(
   });
 }
 
-interface RoundRow {
+/** What a round, or an exact look, tells of a queue and one of its ticks. */
+export interface RoundRow {
   readonly now_us: number;
   readonly external: boolean;
   readonly ticker_paused: boolean;
@@ -165,8 +162,9 @@ function requestJson(request: RoundRequest, k: number): Record<string, unknown> 
 
 const isReading = ({ read, endTickId }: RoundRequest): boolean => read === true && endTickId === undefined;
 
-function toSeen(
-  asked: RoundRequest,
+/** @param rows of one queue, a tick each. */
+export function toSeen(
+  asked: Omit<RoundRequest, 'tick'>,
   rows: readonly RoundRow[],
   { ticked, uncovered, inline }: Pick<SeenQueue, 'ticked' | 'uncovered' | 'inline'>,
 ): SeenQueue {
@@ -210,7 +208,11 @@ function toSeen(
   };
 }
 
-function endOf(asked: RoundRequest, start: Tick | undefined, later: readonly PlainTick[]): Tick | undefined {
+function endOf(
+  asked: Omit<RoundRequest, 'tick'>,
+  start: Tick | undefined,
+  later: readonly PlainTick[],
+): Tick | undefined {
   if (start === undefined) return undefined;
   const end =
     asked.endTickId === undefined

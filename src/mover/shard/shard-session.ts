@@ -245,12 +245,17 @@ export class ShardSession {
     { thoroughness, readable }: { thoroughness: Thoroughness; readable: Set<Source> },
   ): Promise<{ asked: readonly Movable[]; seen: readonly SeenQueue[] }> {
     const look = this.#lookOrNot;
-    const { moving: asked, uncovered } =
-      look === undefined || thoroughness === 'exact'
-        ? { moving: group, uncovered: NONE }
-        : await look.moving(this.#connection, group);
+    const {
+      moving: asked,
+      uncovered,
+      quiet,
+    } = look === undefined
+      ? { moving: group, uncovered: NONE, quiet: [] }
+      : await (thoroughness === 'exact'
+          ? look.exactly(this.#connection, group)
+          : look.moving(this.#connection, group));
     for (const { source } of asked) if (source.isReadable) readable.add(source);
-    if (asked.length === 0) return { asked, seen: [] };
+    if (asked.length === 0) return { asked: group, seen: quiet };
     const nowMs = performance.now();
     const requests = asked.map((one) => {
       const [isReadable, isUncovered] = [readable.has(one.source), uncovered.has(one.queue.queueId)];
@@ -264,7 +269,7 @@ export class ShardSession {
       prepared: this.#isSeparate ? undefined : this.#prepared,
     });
     look?.saw(asked, seen);
-    return { asked, seen };
+    return { asked: group, seen: [...quiet, ...seen] };
   }
 
   #judge({ source, queue }: Movable, seen: SeenQueue): Reader['window'] | undefined {

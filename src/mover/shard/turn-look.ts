@@ -4,18 +4,31 @@
 // transaction that was open just after the tick is known to have left events: the second look that finds the queue quiet asks for
 // them. What no look can see, as a number that was taken before a tick by a transaction that got its id later, the exact rounds find,
 // which ask about all queues once a second.
+import { sameTick } from '../../central/position.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import type { Connection } from '../../postgres/connection.ts';
-import { type Looked, lookAt } from '../../shards/look.ts';
+import { type Looked, lookAt, lookExactlyAt } from '../../shards/look.ts';
 import type { QueueOnShard } from '../../shards/queue-on-shard.ts';
 import type { SeenQueue } from '../../shards/round.ts';
 import type { PreparedRound } from '../../shards/round-statements.ts';
 import type { MovableSource } from '../source/source.ts';
 
+const NONE: ReadonlySet<number> = new Set();
+
 /** A source whose queue the session knows, as a turn takes it. */
 export interface Movable {
   readonly source: MovableSource;
   readonly queue: QueueOnShard;
+}
+
+/** What a look found. */
+export interface LookFound {
+  /** Those that need a round. */
+  readonly moving: readonly Movable[];
+  /** Ids of queues with events in no tick. */
+  readonly uncovered: ReadonlySet<number>;
+  /** Of an exact look: what an exact round would have seen of the others. */
+  readonly quiet: readonly SeenQueue[];
 }
 
 export class TurnLook {
@@ -28,11 +41,25 @@ export class TurnLook {
     this.#prepared = prepared;
   }
 
-  /** @returns those that need a round, and the ids of queues with events in no tick. */
-  async moving(
-    connection: Connection,
-    group: readonly Movable[],
-  ): Promise<{ moving: Movable[]; uncovered: ReadonlySet<number> }> {
+  /** A look that tells a round about all queues where nothing is new from one that has something to do. */
+  async exactly(connection: Connection, group: readonly Movable[]): Promise<LookFound> {
+    const from = group.map(({ source, queue }) => ({ queue, tickId: source.ahead.tick.id }));
+    const looks = await lookExactlyAt(connection, from, this.#prepared.exactLookTexts());
+    const quiet: SeenQueue[] = [];
+    const moving = group.filter(({ source, queue: { queueId } }) => {
+      const seen = looks.get(queueId);
+      const isStill = seen !== undefined && isQuietlySeen(source, seen);
+      if (isStill) quiet.push(seen);
+      return !isStill;
+    });
+    this.saw(
+      group.filter((one) => !moving.includes(one)),
+      quiet,
+    );
+    return { moving, uncovered: NONE, quiet };
+  }
+
+  async moving(connection: Connection, group: readonly Movable[]): Promise<LookFound> {
     const due = group.flatMap(({ queue: { queueId } }): [number, number][] => {
       const open = this.#open.get(queueId);
       return open?.isDue === true ? [[queueId, open.below]] : [];
@@ -52,7 +79,7 @@ export class TurnLook {
       return !isStill;
     });
     if (moving.length === 0) this.#atMs = performance.now();
-    return { moving, uncovered };
+    return { moving, uncovered, quiet: [] };
   }
 
   /** Whether an event may be much older than the tick after it: by a transaction that was open for long, or another ticker. */
@@ -79,4 +106,10 @@ export class TurnLook {
 function isQuiet({ ahead }: MovableSource, { lastSeq, tickId, isUncovered }: Looked): boolean {
   const { inside, tick } = ahead;
   return inside === undefined && tickId === tick.id && lastSeq <= tick.eventSeq && isUncovered !== true;
+}
+
+/** The same of what an exact look saw, and the tick is the very one of the position: nothing is there that a judge could object to. */
+function isQuietlySeen({ ahead: { inside, tick } }: MovableSource, seen: SeenQueue): boolean {
+  const isThere = seen.start !== undefined && sameTick(seen.start, tick) && seen.missingXids === 0;
+  return isThere && inside === undefined && seen.lastSeq <= tick.eventSeq && seen.uncovered === false;
 }

@@ -50,10 +50,10 @@ async function given() {
     const seen = await runRound(shard, requests, options);
     look.saw(some, seen);
     const found: [string, number][] = [];
-    for (const { queue, newest, end, startSnapshot } of seen) {
+    for (const { queue, end, startSnapshot } of seen) {
       const movable = some.find(({ source }) => source.queue === queue);
-      if (newest !== undefined) movable?.source.readTo({ tick: { md5: '', ...(end ?? newest) } });
       if (end === undefined) continue;
+      movable?.source.readTo({ tick: end });
       // Not by what came with the round: an old transaction anywhere on the server makes the window one for a COPY.
       const [row] = await database.query<{ n: number }>(
         `select count(*)::int as n from ${movable?.queue.eventTable}
@@ -80,7 +80,18 @@ async function given() {
     return all;
   };
   const idOf = (name: string) => known.get(name)?.queueId;
-  return { database, moving, settle, shard, idOf };
+  const exactly = async () => {
+    const found = await look.exactly(shard, group);
+    return { ...found, queues: found.moving.map(({ queue }) => queue.queue) };
+  };
+  /** What a round about all queues sees that looks for all that it can. */
+  const exactRound = async () => {
+    const requests = group.map(({ source, queue }) => ({
+      ...{ queue, tickId: source.ahead.tick.id, endTickId: undefined, limit: 1_000, ticks: 100, tick: true },
+    }));
+    return await runRound(shard, requests, { schema: 'pgq', thoroughness: 'exact', prepared });
+  };
+  return { database, moving, exactly, exactRound, settle, shard, idOf, group };
 }
 
 describe('a look', () => {
@@ -126,5 +137,48 @@ describe('a look', () => {
       { xid: null },
     ]);
     await shard.script('commit');
+  });
+
+  test('an exact look sees of quiet queues what an exact round sees of them, and asks for no round', async () => {
+    const { exactly, exactRound, settle } = await given();
+    await settle();
+    const round = await exactRound();
+    const found = await exactly();
+    expect(found.queues).toEqual([]);
+    const clockless = (seen: readonly object[]) => seen.map((one) => ({ ...one, nowUs: 0, openBelow: 0 }));
+    expect(clockless(found.quiet)).toEqual(clockless(round));
+    expect(found.quiet[0]?.nowUs).toBeGreaterThan((round[0]?.nowUs ?? Number.NaN) - 1);
+  });
+
+  test('an exact look finds a number that was taken before a tick by a transaction that got its id later', async () => {
+    const { database, exactly, settle } = await given();
+    await settle();
+    const writer = await database.connect();
+    await writer.script('begin');
+    const [taken] = await writer.query<{ id: number }>(
+      "select nextval(queue_event_seq::regclass)::int as id from pgq.queue where queue_name = 'orders'",
+    );
+    await database.query("select pgq.insert_event('orders', 't', 'x')");
+    expect(await settle()).toEqual([['orders', 1]]);
+    const [into] = await writer.query<{ name: string }>("select pgq.current_event_table('orders') as name");
+    await writer.query(
+      `insert into ${into?.name} (ev_id, ev_time, ev_type, ev_data) values ($1, now(), 't', 'late')`,
+      [taken?.id],
+    );
+    await writer.script('commit');
+    const found = await exactly();
+    expect([found.queues, found.quiet.map(({ queue }) => queue)]).toEqual([['orders'], ['emails']]);
+  });
+
+  test('to an exact look a queue is not quiet whose newest tick is another one than that of the position, though its number is the same', async () => {
+    const { database, moving, exactly, settle, idOf } = await given();
+    await settle();
+    await database.query(
+      `update pgq.tick set tick_time = tick_time - interval '1 second'
+        where tick_queue = $1 and tick_id = (select max(tick_id) from pgq.tick where tick_queue = $1)`,
+      [idOf('orders')],
+    );
+    expect((await moving()).queues).toEqual([]);
+    expect((await exactly()).queues).toEqual(['orders']);
   });
 });

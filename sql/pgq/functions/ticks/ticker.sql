@@ -14,7 +14,7 @@
 --      pgq.tick
 --
 -- Called by:
---      sql/shard/round-tick.sql, tributary.tick, pgq.create_queue, users
+--      sql/shard/round/tick.sql, tributary.tick, pgq.create_queue, users
 -- ----------------------------------------------------------------------
 create or replace function pgq.ticker(i_queue_name text)
 returns bigint

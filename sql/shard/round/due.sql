@@ -1,5 +1,5 @@
 -- A round of one shard, first part: which queues are due for a tick, each under its lock. The round is one message of two
--- transactions in READ COMMITTED: this and round-tick.sql; round-see.sql, and where asked round-covered.sql and round-read.sql.
+-- transactions in READ COMMITTED: this and tick.sql; see.sql, and where asked covered.sql and read.sql.
 -- :request is a json array of {k, id, queue, tick_id, ticks, tick, uncovered, read}, or a parameter that holds it; :schema is the schema
 -- of PgQ; :uncovered an expression over q, l and r that tells whether a committed event is in no tick yet (null: not asked).
 -- Behind a pooler each part is planned anew each time: so they are kept simple, and the mover decides what can be decided from
@@ -19,7 +19,7 @@ from (
         where r.tick and not q.queue_external_ticker and not q.queue_ticker_paused
           -- A tick made before the clock was set back is no reason to wait for it.
           and l.tick_time not between now() - interval '20 ms' and now()
-          -- After a tick with ids from the future PgQ's ticker raises an error; round-see.sql reports such a tick.
+          -- After a tick with ids from the future PgQ's ticker raises an error; see.sql reports such a tick.
           and split_part(l.tick_snapshot::text, ':', 2)::bigint <= (select pg_snapshot_xmax(pg_current_snapshot())::text::bigint)
         order by q.queue_name
         offset 0) d
