@@ -57,7 +57,7 @@ begin
     -- It returned 0 whether it rotated or not.
     if (select queue_cur_table from :schema.queue where queue_id = q.queue_id) = q.queue_cur_table then
         perform set_config('tributary.rotated',
-            case when v_low <= q.queue_switch_step2 then 'a consumer has not passed the last rotation'
+            case when v_low::text::bigint <= q.queue_switch_step2::text::bigint then 'a consumer has not passed the last rotation'
                 else 'another transaction keeps the row of the queue' end, true);
         return;
     end if;
