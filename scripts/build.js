@@ -1,10 +1,9 @@
 // Compiles src/ into dist/, puts the programs together in dist/run/, builds the dashboard into dist/page/, and makes the
 // command line executable.
 //
-// A program is bundled into a few files instead of a hundred: Node starts it in two thirds of the time. They are CommonJS: what V8
-// made of that can be kept for the next start (lifecycle/program/compiled.ts). Packages are not bundled, except large ones of which a
-// program uses a few files, and those that cannot be required. Files of deleted sources are removed first. The page for `man` is
-// made from the commands themselves.
+// A program is bundled into a few files instead of a hundred: Node starts it in two thirds of the time. Packages are not
+// bundled, except large ones of which a program uses a few files: loading those takes half of the remaining time. Files of
+// deleted sources are removed first. The page for `man` is made from the commands themselves.
 import { spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -17,7 +16,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const dist = join(root, 'dist');
 const run = join(dist, 'run');
 /** Packages that are bundled into the programs, with the text that their licenses ask for. */
-const INSIDE = ['commander', 'p-limit', 'yaml', 'yocto-queue', 'zod'];
+const INSIDE = ['yaml', 'zod'];
 
 if (existsSync(dist)) {
   for (const name of readdirSync(dist, { recursive: true, encoding: 'utf8' })) {
@@ -28,28 +27,13 @@ if (existsSync(dist)) {
 }
 /** @param {string} name */
 const folderOf = (name) => dirname(createRequire(import.meta.url).resolve(`${name}/package.json`));
-/** @param {string} name */
-function licenseOf(name) {
-  const folder = join(root, 'node_modules', name);
-  const file = readdirSync(folder).find((one) => /^license/i.test(one));
-  if (file === undefined) throw new Error(`${name} has no license.`);
-  return `${name}\n\n${readFileSync(join(folder, file), 'utf8')}`;
-}
-
 const { status } = spawnSync(process.execPath, [join(folderOf('typescript'), 'bin', 'tsc'), '-p', root], {
   stdio: 'inherit',
 });
 if (status !== 0) process.exit(status ?? 1);
 
 const programs = await rolldown({
-  input: {
-    tributary: join(dist, 'cli', 'bin.js'),
-    main: join(dist, 'cli', 'main.js'),
-    worker: join(dist, 'workers', 'child', 'bin.js'),
-    // A file of its own, see there.
-    'import-module': join(dist, 'lifecycle', 'program', 'import-module.js'),
-    'worker-main': join(dist, 'workers', 'child', 'main.js'),
-  },
+  input: { tributary: join(dist, 'cli', 'main.js'), worker: join(dist, 'workers', 'child', 'main.js') },
   external: (id) => !id.startsWith('.') && !isAbsolute(id) && !INSIDE.includes(id),
   platform: 'node',
 });
@@ -57,15 +41,16 @@ rmSync(run, { recursive: true, force: true });
 // All in one folder: lifecycle/package-root.ts relies on being one folder below dist/.
 await programs.write({
   dir: run,
-  format: 'cjs',
+  format: 'esm',
   entryFileNames: '[name].js',
   chunkFileNames: '[name]-[hash].js',
 });
 await programs.close();
-writeFileSync(join(run, 'package.json'), '{ "type": "commonjs" }\n');
 await buildPage();
-writeFileSync(join(run, 'licenses.txt'), INSIDE.map(licenseOf).join('\n'));
+const licenses = INSIDE.map((name) => `${name}\n\n${readFileSync(join(folderOf(name), 'LICENSE'), 'utf8')}`);
+writeFileSync(join(run, 'licenses.txt'), licenses.join('\n'));
 chmodSync(join(run, 'tributary.js'), 0o755);
+chmodSync(join(dist, 'cli', 'main.js'), 0o755);
 
 const { wholeProgram } = await import('../dist/cli/program.js');
 const { manPage } = await import('../dist/cli/manual/man-page.js');

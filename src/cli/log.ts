@@ -2,7 +2,6 @@
 import { type Logger, pino } from 'pino';
 import { forPeople, newLogger } from '../lifecycle/logger.ts';
 import { plain } from '../lifecycle/plain.ts';
-import { importModule } from '../lifecycle/program/import-module.ts';
 import type { Output } from './context.ts';
 
 /** Level from TRIBUTARY_LOG (trace, debug, info, warn, error, silent); default info. */
@@ -13,9 +12,7 @@ export async function makeLog(stderr: Output, env: NodeJS.ProcessEnv): Promise<L
   const level = isKnown ? word || 'info' : 'info';
   const log = newLogger(
     level,
-    stderr.isTTY
-      ? forPeople(((await importModule('pino-pretty')) as typeof import('pino-pretty')).prettyFactory, lines)
-      : lines,
+    stderr.isTTY ? forPeople((await import('pino-pretty')).prettyFactory, lines) : lines,
   );
   if (!isKnown)
     log.warn(`TRIBUTARY_LOG must be one of ${LEVELS.join(', ')}, not ${plain(word)}; it is info now.`);

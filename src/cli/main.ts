@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 import { constants } from 'node:os';
 import { sentenceFor } from '../errors/sentence.ts';
 import { onParentGone } from '../lifecycle/forked.ts';
@@ -33,7 +34,7 @@ process.on('uncaughtException', (error) => {
   process.exit(EXIT.failed);
 });
 
-void runCli(process.argv.slice(2), {
+const code = await runCli(process.argv.slice(2), {
   stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
@@ -48,9 +49,8 @@ void runCli(process.argv.slice(2), {
   onHangUp(listener) {
     if (!process.stderr.isTTY) process.on('SIGHUP', listener);
   },
-}).then((code) => {
-  process.stdout.write('', (error) => (error ? outputFailed(error) : process.exit(code)));
 });
+process.stdout.write('', (error) => (error ? outputFailed(error) : process.exit(code)));
 
 function outputFailed({ code, message }: NodeJS.ErrnoException): never {
   // The exit code of programs that a closed pipe ends: the rest of the output was not seen.

@@ -1,7 +1,6 @@
 // Loads a handler's module, or says in a sentence what is wrong with it.
 import { pathToFileURL } from 'node:url';
 import { TributaryError } from '../errors/tributary-error.ts';
-import { importModule } from '../lifecycle/program/import-module.ts';
 import { TIMING } from '../lifecycle/timing.ts';
 import { wait } from '../lifecycle/wait.ts';
 import type { Handler } from './contract.ts';
@@ -46,7 +45,7 @@ async function loaded(path: string, withinMs: number): Promise<{ default?: unkno
   const controller = new AbortController();
   const late = wait(withinMs, controller.signal).then(() => 'late' as const);
   try {
-    const module = await Promise.race([importModule(pathToFileURL(path).href), late]);
+    const module = await Promise.race([import(pathToFileURL(path).href), late]);
     if (module !== 'late') return module as { default?: unknown };
   } catch (error) {
     throw unusable(path, whyNotLoaded(error, await placeOfError(error, path)), error);

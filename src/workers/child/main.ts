@@ -12,7 +12,6 @@ import { loadHandler } from '../../handler/load.ts';
 import { asciiText, isAsciiOnly } from '../../lifecycle/ascii.ts';
 import { onParentGone } from '../../lifecycle/forked.ts';
 import { forPeople, newLogger } from '../../lifecycle/logger.ts';
-import { importModule } from '../../lifecycle/program/import-module.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import { ENDED, type FatalCall, type StartMessage, type ToPrimary, toWorker } from '../protocol.ts';
 import { sayWith } from './call/failure-log.ts';
@@ -136,7 +135,7 @@ const spelled = (destination: { write(text: string): unknown }, isAscii: boolean
 async function makeLog({ level, isPretty }: StartMessage['log']): Promise<Logger> {
   const isAscii = isAsciiOnly(process.env);
   if (!isPretty) return newLogger(level, spelled(pino.destination({ dest: 2, sync: true }), isAscii));
-  const { prettyFactory } = (await importModule('pino-pretty')) as typeof import('pino-pretty');
+  const { prettyFactory } = await import('pino-pretty');
   return newLogger(level, forPeople(prettyFactory, spelled(process.stderr, isAscii)));
 }
 
