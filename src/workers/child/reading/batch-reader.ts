@@ -122,18 +122,15 @@ export const READ = (token: number | string): string => `select tributary.coop_r
 /** Of fewer events it is worth while to try without knowing how many there are. */
 const FEW_EVENTS = 200;
 /** Of the two functions that may have the events the other one is not even called. */
-const copySql = (plain: string, condition = ''): string => {
+const copySql = (condition = ''): string => {
   const arm = (events: string, isOfLane: boolean) =>
     `select ${BINARY_COLUMNS} from ${events}(current_setting('tributary.batch')::bigint)
     where current_setting('tributary.batch_lane') = '${isOfLane ? 'yes' : ''}'${condition}`;
-  return `copy (${arm(plain, false)} union all ${arm('tributary.lane_events', true)}) to stdout (format binary)`;
+  return `copy (${arm('pgq.get_batch_events', false)} union all ${arm('tributary.lane_events', true)}) to stdout (format binary)`;
 };
-const COPY = copySql('pgq.get_batch_events');
+const COPY = copySql();
 /** The same, of a batch with few events; of others, and of none, it sends no row. */
-export const FEW_COPY = copySql(
-  'tributary.few_events',
-  ` and current_setting('tributary.batch_events')::bigint <= ${FEW_EVENTS}`,
-);
+export const FEW_COPY = copySql(` and current_setting('tributary.batch_events')::bigint <= ${FEW_EVENTS}`);
 
 /** What was read in the message that opened the batch. */
 export interface FirstRead {

@@ -1,7 +1,7 @@
 // Cleans the session that all calls and transactions share from what a handler left in it.
 //
-// Prepared statements of the driver stay: it remembers them by name, and what they do does not change. Our own stay as well, those of
-// tributary.few_events, and so does our setting `tributary.coop_memo`, which remembers where rows are: both save time in the next batch.
+// Prepared statements of the driver stay: it remembers them by name, and what they do does not change. Our own setting
+// `tributary.coop_memo`, which remembers where rows are, stays as well; it saves time in the next call.
 import type { Connection } from '../../../postgres/connection.ts';
 import { usedByHandlers } from './guarded-client.ts';
 
@@ -12,8 +12,7 @@ declare
     v_memo  text := current_setting('tributary.coop_memo', true);
     v_name  text;
 begin
-    for v_name in select name from pg_catalog.pg_prepared_statements
-        where from_sql and name !~ '^tributary_(few|left)_[0-9]+_[0-9]+$' loop
+    for v_name in select name from pg_catalog.pg_prepared_statements where from_sql loop
         execute pg_catalog.format('deallocate %I', v_name);
     end loop;
     reset all;
