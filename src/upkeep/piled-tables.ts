@@ -32,9 +32,6 @@ const FROM_BYTES = 256 * 1024;
 const GROWN = 4;
 /** More take too long under a lock. */
 const MOST_ROWS = 20_000;
-/** For the lock; sessions that come meanwhile wait as long, and then for a moment. More for a table that has become larger. */
-const PATIENCE_MS = 10;
-const MOST_PATIENCE_MS = 250;
 const BEGIN = `begin isolation level read committed; set local statement_timeout = '1s';
   set local idle_in_transaction_session_timeout = '2s'`;
 
@@ -64,7 +61,8 @@ export class PiledTables {
       if (bytes < least) continue;
       if (performance.now() < (this.#notBeforeMs.get(name) ?? 0)) continue;
       this.#notBeforeMs.set(name, performance.now() + TIMING.centralTicks.maintainEveryMs);
-      const patienceMs = Math.min(MOST_PATIENCE_MS, Math.round((PATIENCE_MS * bytes) / least));
+      const ownMs = Math.round((TIMING.piledTables.patienceMs * bytes) / least);
+      const patienceMs = Math.min(TIMING.piledTables.mostPatienceMs, ownMs);
       const left = await writeAnew(connection, { name, patienceMs });
       if (left === undefined) continue;
       this.#notBeforeMs.delete(name);

@@ -4,12 +4,11 @@
 select q.queue_id as id, (extract(epoch from clock_timestamp()) * 1000000)::bigint as now_us,
     q.queue_external_ticker as external, q.queue_ticker_paused as ticker_paused,
     coalesce(pg_sequence_last_value(q.queue_event_seq::regclass), 0) as last_seq,
-    s.next_xid, s.open_xid, null::bigint as oldest_event_us, :uncovered as uncovered,
+    (select pg_snapshot_xmax(pg_current_snapshot())::text::bigint) as next_xid,
+    (select pg_snapshot_xmin(pg_current_snapshot())::text::bigint) as open_xid, null::bigint as oldest_event_us, :uncovered as uncovered,
     l.tick_id, (extract(epoch from l.tick_time) * 1000000)::bigint as time_us, l.tick_event_seq as event_seq,
     l.tick_snapshot::text as snapshot
 from :schema.queue q
-cross join (select pg_snapshot_xmax(n)::text::bigint as next_xid, pg_snapshot_xmin(n)::text::bigint as open_xid
-    from pg_current_snapshot() n) s
 cross join lateral (
     select t.* from :schema.tick t where t.tick_queue = q.queue_id order by t.tick_id desc limit 1) l
 where q.queue_id in (:ids);

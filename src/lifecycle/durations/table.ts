@@ -98,6 +98,13 @@ export const DURATIONS = {
     /** What its queues hold is looked at this often, for `doctor`. */
     seenEveryMs: 60_000,
   },
+  /** When a table of central that changes all the time is written anew. */
+  piledTables: {
+    /** For the lock; sessions that come meanwhile wait as long, and then for a moment … */
+    patienceMs: 10,
+    /** … and for that of a table that has become larger. */
+    mostPatienceMs: 250,
+  },
   /** When a queue of a shard is left to another ticker. */
   otherTicker: {
     /** After the last tick of another ticker we make none for this long. */
