@@ -33,7 +33,6 @@ as $$
 declare
     c_counted   constant integer := 10000;
     l           record;
-    v_due       bigint[];
     v_oldest    timestamptz;
     v_found     record;
 begin
@@ -58,9 +57,8 @@ begin
         lane := l.number;
         member := tributary.coop_member_of(l.co_name, l.holder);
         host := (select e.host from tributary.lease e where e.resource = 'slot:' || member);
-        v_due := array(select r.xid from tributary.delayed_run r where r.central_queue = queue order by r.n desc limit 1000);
         select count(*) filter (where k.waits_for = 'retry'), count(*) filter (where k.waits_for <> 'retry'),
-            min((select w.ev_time from tributary.lane_waiting w
+            min((select coalesce(w.counts_from, w.ev_time) from tributary.lane_waiting w
                  where w.queue_id = k.queue_id and w.sub_id = k.sub_id and w.hash = k.hash and w.ev_id >= tributary.waits_from(k)
                  order by w.ev_id limit 1)) filter (where k.waits_for <> 'retry')
         into paused_keys, limited_keys, v_oldest
@@ -79,7 +77,7 @@ begin
                             ' and not exists (select from tributary.lane_waiting w where w.queue_id = %s and w.sub_id = %s and w.ev_id = e.ev_id)',
                             l.queue_id, l.sub_id), l.from_time)) s (began, ended, own, at)
             cross join lateral tributary.lag_rows(
-                l.queue_data_pfx, s.began, s.ended, l.sub_id, c_counted, s.own, v_due) r
+                l.queue_data_pfx, s.began, s.ended, l.sub_id, c_counted, s.own, l.queue_name) r
             where s.began is not null and r.rows > 0
         loop
             waiting := waiting + v_found.rows;
