@@ -2,8 +2,8 @@
 //
 // Invariant: a queue is passed over only where reading stands at its newest tick, no number was given out behind that tick, and no
 // transaction that was open just after the tick is known to have left events: the second look that finds the queue quiet asks for
-// them. What no look can see, as a number that was taken before a tick by a transaction that got its id later, the exact rounds find,
-// which ask about all queues once a second.
+// them. What such a look cannot see, as a number that was taken before a tick by a transaction that got its id later, an exact look
+// finds, once a second: it asks of all queues what an exact round asks, which then is only about those that have anything new.
 import { sameTick } from '../../central/position.ts';
 import { TIMING } from '../../lifecycle/timing.ts';
 import type { Connection } from '../../postgres/connection.ts';
