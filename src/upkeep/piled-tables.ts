@@ -32,6 +32,8 @@ const FROM_BYTES = 256 * 1024;
 const GROWN = 4;
 /** More take too long under a lock. */
 const MOST_ROWS = 20_000;
+/** As they are stored: all of them are in memory for a moment, and events that wait for their key may be large. */
+const MOST_BYTES = 16 * 1024 * 1024;
 const BEGIN = `begin isolation level read committed; set local statement_timeout = '1s';
   set local idle_in_transaction_session_timeout = '2s'`;
 
@@ -79,12 +81,16 @@ const SIZES = `select c.relname as name, pg_relation_size(c.oid)::float8 as byte
   where c.relnamespace = 'tributary'::regnamespace and c.relname = any ($1)
     and pg_relation_size(c.oid) >= $2 and coalesce(pg_stat_get_live_tuples(c.oid), 0) <= $3`;
 
-/** @returns its size then; undefined: somebody held the table. */
+/** @returns its size then; undefined: somebody held the table, or it has too much. */
 async function writeAnew(
   connection: Connection,
   { name, patienceMs }: { readonly name: string; readonly patienceMs: number },
 ): Promise<number | undefined> {
   const table = `tributary.${name}`;
+  const [held] = await connection.query<{ bytes: number }>(
+    `select coalesce(sum(pg_column_size(t.*)), 0)::float8 as bytes from ${table} t`,
+  );
+  if (held === undefined || held.bytes > MOST_BYTES) return undefined;
   try {
     await connection.script(
       `${BEGIN}; set local lock_timeout = ${patienceMs}; lock table ${table} in access exclusive mode`,

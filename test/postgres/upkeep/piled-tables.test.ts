@@ -158,6 +158,25 @@ test('a table that somebody has locked is left as it is, and the others are not'
   expect(await new PiledTables({ fromBytes: FROM_BYTES }).run(connection)).toContain('key_rate');
 });
 
+test('a table whose rows are too much to be held in memory is left as it is', async () => {
+  const central = await givenLanes();
+  const connection = await central.connect();
+  const tables = new PiledTables({ fromBytes: 1 });
+  await insert(central, 'lane_waiting');
+  expect(await tables.run(connection)).toContain('lane_waiting');
+  // Text that is hardly compressed, so that the server stores as much.
+  await central.query(
+    `insert into tributary.lane_waiting (queue_id, sub_id, hash, ev_id, ev_time, ev_data)
+     select 0, 0, 'h', n + 1, now(), (select string_agg(md5(n || '-' || k), '') from generate_series(1, 40000) k)
+       from generate_series(1, 24) n`,
+  );
+  const before = await rowsOf(central, 'lane_waiting');
+  const written = await new PiledTables({ fromBytes: 1 }).run(connection);
+  expect(written).toContain('lane');
+  expect(written).not.toContain('lane_waiting');
+  expect(await rowsOf(central, 'lane_waiting')).toEqual(before);
+});
+
 test('a look for a batch that meets it finds what there is', async () => {
   const central = await givenLanes();
   await central.query(
