@@ -65,7 +65,7 @@ describe('postgres/pool', () => {
       async () =>
         (
           await database.query(
-            "select from pg_stat_activity where query like 'select pg_sleep%' and state = 'active'",
+            "select from pg_stat_activity where datname = current_database() and query like 'select pg_sleep%' and state = 'active'",
           )
         ).length === 0,
       { what: 'the end of the statement' },

@@ -89,7 +89,7 @@ describe('a queue with a rate', () => {
       async () => {
         const [row] = await central.query<{ ms: number | null }>(
           `select max(extract(epoch from clock_timestamp() - xact_start)) * 1000 as ms from pg_stat_activity
-            where application_name like 'tributary orders#%'`,
+            where datname = current_database() and application_name like 'tributary orders#%'`,
         );
         longestMs = Math.max(longestMs, Number(row?.ms ?? 0));
         return (await central.effects()).length >= 250;
